@@ -1,0 +1,96 @@
+"""What a password format is: the small protocol that every format fulfils. Knows no format, no database and no thread.
+
+A format recognises a stored hash by its whole shape, parses it once, with its cost bounded, into a `Check`, and a `Check` tries passwords.
+The protocol's split into recognise, parse and verify follows zitadel/passwap (Go).
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Lane(enum.Enum):
+    """Where a check may run without holding up the event loop."""
+
+    INLINE = "inline"
+    """Microseconds: cheaper than a hop to a thread."""
+    THREAD = "thread"
+    """C code that releases the GIL for the whole computation."""
+    PROCESS = "process"
+    """A loop in Python, which would hold the GIL: a worker process."""
+
+
+class UnusableHash(Exception):
+    """The stored hash cannot be used."""
+
+
+class MalformedHash(UnusableHash):
+    """The stored hash does not have the shape of its format. The message never quotes the hash."""
+
+
+class TooCostly(UnusableHash):
+    """The stored hash asks for more time or memory than a sign-in may cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the hashes of a source are to be checked, resolved when they are loaded and stored with them."""
+
+    format: str
+    """The name of a registered format, or a formula such as ``md5(md5($pass).$salt)``."""
+    charset: str = "utf-8"
+    """How a password becomes bytes."""
+    pepper_env: str | None = None
+    """The name of the environment variable that holds the pepper; its value is never stored."""
+    iterations: int | None = None
+    salt_encoding: str = "text"
+    """What the salt column holds: ``text``, ``hex`` or ``base64``."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What only one format needs, such as the project parameters of Firebase (never repeated in messages)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHash:
+    """One row of a legacy store, as a format sees it."""
+
+    hash: str = field(repr=False)
+    recipe: Recipe = field(repr=False)
+    salt: str | None = field(default=None, repr=False)
+    username: str | None = field(default=None, repr=False)
+    """The name that was mixed into the hash (SMF, PostgreSQL md5, Oracle), where the format uses one."""
+    pepper: bytes | None = field(default=None, repr=False)
+
+
+class Check(Protocol):
+    """A parsed hash: all that is needed to try a password. Picklable, immutable, and its `repr` shows no secret."""
+
+    @property
+    def lane(self) -> Lane: ...
+
+    @property
+    def cost(self) -> str:
+        """Names the work in the words of the format, for instance ``bcrypt 10``: equal costs take equal time."""
+        ...
+
+    def verify(self, password: str) -> bool:
+        """Tell whether `password` is the one. Never raises for any password; compares in constant time."""
+        ...
+
+
+class Format(Protocol):
+    """One format of password hashes."""
+
+    name: str
+
+    def recognises(self, text: str) -> bool:
+        """Tell, by its whole shape and not by a prefix, whether `text` is a hash of this format."""
+        ...
+
+    def parse(self, stored: StoredHash) -> Check:
+        """Read a stored hash. Raises `MalformedHash` or `TooCostly`, and nothing else, whatever the text."""
+        ...
+
+    def stand_in(self, stored: StoredHash) -> StoredHash:
+        """Make a hash of nobody's that takes as long to check as `stored` does and shares no digest or salt with it."""
+        ...
