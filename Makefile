@@ -1,0 +1,72 @@
+# Everything a person or CI does here is a target below; `make` alone lists them.
+# Nothing but Python 3.11 or newer with venv, and the package registry that pip is set up for, is needed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements/build.txt requirements/dev.txt
+# The environment is keyed on what it was made from, so that a changed lock (or a moved checkout) makes it anew.
+KEY := $(shell cat $(LOCKS) pyproject.toml 2>/dev/null | cksum | tr ' ' '-')-$(shell pwd | cksum | tr ' ' '-')
+READY := $(VENV)/ready-$(KEY)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test lint types architecture unit locks fmt lock bench clean
+
+help: ## list what can be done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(READY) ## make .venv with the locked packages (quick where it is made already)
+
+$(READY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): Python 3.11 or newer is needed; name one with: make setup PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) comes without venv; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@echo "setting up $(VENV) (once; a minute or so)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@rm -f $(VENV)/ready-*
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes $(LOCKS:%=-r %)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: setup ## play the whole story against a simulated Okta org and say what was seen
+	$(BIN)/python -m service simulate
+
+run: setup ## the same, but stay: URLs, a ready curl line, and how to stop
+	$(BIN)/python -m service simulate --stay
+
+test: lint types architecture unit ## everything that is checked: ruff, mypy, import-linter, pytest
+
+lint: setup ## ruff: faults and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+architecture: setup ## import-linter: imports go one way
+	$(BIN)/lint-imports --no-logo
+
+unit: setup ## pytest; pass options with ARGS='-k name'
+	$(BIN)/pytest $(ARGS)
+
+fmt: setup ## format, and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# uv locks for every platform and Python at once, and reads no index from pip's settings, so that the hashes are those
+# of the public registry. It is needed for nothing else, so it is not in the locks.
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate $(if $(UPGRADE),--upgrade)
+lock: setup ## write requirements/*.txt anew for pyproject.toml; UPGRADE=1 takes newer versions
+	$(BIN)/python -m pip install -q 'uv>=0.13'
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	  | $(UV_COMPILE) -o requirements/build.txt -
+	$(UV_COMPILE) -o requirements/runtime.txt pyproject.toml
+	$(UV_COMPILE) --all-extras -c requirements/runtime.txt -o requirements/dev.txt pyproject.toml
+
+bench: setup ## measure, and print one table of ratios
+	$(BIN)/python -m bench
+
+clean: ## remove what is made here: .venv, caches, the embedded database's folder var/
+	rm -rf $(VENV) var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
