@@ -1,0 +1,61 @@
+"""How Alembic reaches the database: by the service's own settings, time-boxed, one migration at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from alembic import context
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from service.accounts.schema import metadata
+
+# Give up rather than queue behind a long transaction: whoever waits for our lock would wait behind us.
+LOCK_TIMEOUT = "5s"
+STATEMENT_TIMEOUT = "15min"
+
+
+@asynccontextmanager
+async def _dsn() -> AsyncIterator[str]:
+    given = context.config.attributes.get("dsn")
+    if given is not None:
+        yield str(given)
+        return
+    from service.app import database_dsn  # only where Alembic is run by hand
+    from service.settings import load_settings
+
+    async with database_dsn(load_settings(), for_migrations=True) as dsn:
+        yield dsn
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=metadata)
+    with context.begin_transaction():
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        # Two migrations at once would both see the old version; this lock ends with the transaction.
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('password-import migrations'))"))
+        context.run_migrations()
+
+
+async def _run() -> None:
+    async with _dsn() as dsn:
+
+        async def connect() -> asyncpg.Connection:
+            return await asyncpg.connect(dsn, statement_cache_size=0)
+
+        engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+        async with engine.connect() as connection:
+            await connection.run_sync(_migrate)
+            await connection.commit()
+        await engine.dispose()
+
+
+if context.is_offline_mode():
+    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    asyncio.run(_run())

@@ -1,0 +1,67 @@
+"""Finding the account that a sign-in name means, with its hashes, in one query. Knows names; judges no password.
+
+A name is looked up as a login, else as another identifier, else, without `@`, as the local part of a login; two accounts
+in the same class are ambiguous. The lower class hides the higher ones, so nobody can take another's login as an alias.
+"""
+
+import json
+from dataclasses import dataclass
+
+import asyncpg
+
+from service.accounts.account import Account, KeptHash, NameClass, State
+from service.accounts.names import is_short, login_key
+
+FIND = """
+WITH named AS (
+    SELECT id, 1 AS class FROM accounts WHERE login_key = $1
+    UNION ALL
+    SELECT account_id, 2 FROM (SELECT account_id FROM identifiers WHERE identifier_key = $1 LIMIT 2) AS known
+    UNION ALL
+    SELECT id, 3 FROM (SELECT id FROM accounts WHERE $2 AND local_part = $1 LIMIT 2) AS local
+), meant AS (
+    SELECT id, class FROM named WHERE class = (SELECT min(class) FROM named)
+)
+SELECT meant.class, account.id, account.state, account.login_key,
+       source.name AS source, recipe.format, recipe.parameters, kept.hash, kept.salt, kept.username, kept.key_id
+FROM meant
+JOIN accounts AS account USING (id)
+LEFT JOIN hashes AS kept ON kept.account_id = account.id
+LEFT JOIN sources AS source ON source.id = kept.source_id
+LEFT JOIN recipes AS recipe ON recipe.id = kept.recipe_id
+ORDER BY account.id, source.name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Two accounts have the name, in the same class."""
+
+    name_class: NameClass
+
+
+async def find(connection: asyncpg.Connection, name: str) -> Account | Ambiguous | None:
+    """Find the account that is meant by a name that somebody typed."""
+    key = login_key(name)
+    if "\0" in key:
+        return None
+    rows = await connection.fetch(FIND, key, is_short(key))
+    if not rows:
+        return None
+    first = rows[0]
+    if any(row["id"] != first["id"] for row in rows):
+        return Ambiguous(NameClass(first["class"]))
+    hashes = tuple(_kept_hash(row) for row in rows if row["hash"] is not None)
+    return Account(first["id"], State(first["state"]), first["login_key"], hashes)
+
+
+def _kept_hash(row: asyncpg.Record) -> KeptHash:
+    return KeptHash(
+        source=row["source"],
+        format=row["format"],
+        parameters=json.loads(row["parameters"]),
+        hash=row["hash"],
+        salt=row["salt"],
+        username=row["username"],
+        key_id=row["key_id"],
+    )

@@ -1,0 +1,39 @@
+"""Bringing the schema up to date, and telling how old it is. Knows where the migrations lie; holds none."""
+
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CURRENT = "SELECT version_num FROM alembic_version"
+
+
+def alembic_config(dsn: str | None = None) -> Config:
+    """Make Alembic's configuration; with `dsn`, for that database instead of the one in the settings."""
+    config = Config(ROOT / "alembic.ini")
+    if dsn is not None:
+        config.attributes["dsn"] = dsn
+    return config
+
+
+def upgrade(dsn: str) -> None:
+    """Run every migration that is missing. Blocks, and runs an event loop of its own: call it from a thread."""
+    command.upgrade(alembic_config(dsn), "head")
+
+
+def known_revisions() -> tuple[str, ...]:
+    """List the revisions of this code, the newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions())
+
+
+async def is_current(connection: asyncpg.Connection, known: tuple[str, ...]) -> bool:
+    """Tell whether the schema is not older than this code: at its newest revision, or at one it does not know yet."""
+    try:
+        version = await connection.fetchval(CURRENT)
+    except asyncpg.UndefinedTableError:
+        return False
+    return version is not None and (version == known[0] or version not in known)

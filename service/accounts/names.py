@@ -1,0 +1,27 @@
+"""Which names are the same name. Pure text; knows no database.
+
+Okta holds logins to be the same that differ only in case or diacritics, and lets nobody choose another rule.
+https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/ (profile.login)
+"""
+
+import unicodedata
+
+LOGIN_KEY_RULE = 1
+"""Stored beside the keys: a changed rule needs a migration that makes every key anew."""
+
+MAX_NAME = 1024
+"""Characters. Okta's logins end at 100; anything far beyond is not a name, and an index row must stay under 2,704 bytes."""
+
+
+def login_key(name: str) -> str:
+    """Make the key under which all spellings of a name meet: case and diacritics removed (rule 1)."""
+    if name.isascii():
+        return name.lower()
+    decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+    plain = "".join(character for character in decomposed if unicodedata.category(character) != "Mn")
+    return unicodedata.normalize("NFC", plain)
+
+
+def is_short(key: str) -> bool:
+    """Tell whether a key can only be the local part of a login."""
+    return "@" not in key

@@ -1,0 +1,164 @@
+"""The tables, as SQLAlchemy Core metadata. Only Alembic and the tests import this; the service speaks plain SQL.
+
+What must hold whatever the code does is held here: a hash on a tombstone is impossible, and a tombstone stays one.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+
+def _now(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    comment="what this installation made or chose once; the row binding_gate is there to be locked",
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+recipes = Table(
+    "recipes",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("format", Text, nullable=False),
+    Column("parameters", JSONB, nullable=False),
+    Column("cost", Text, nullable=False),
+    Column("stand_in", JSONB, nullable=False),
+    # Never counted down, so that the choice of stand-ins stays the same while people migrate.
+    Column("hashes_loaded", BigInteger, nullable=False, server_default="0"),
+    UniqueConstraint("format", "parameters", "cost"),
+    comment="how stored hashes are checked, and a hash of nobody's that takes as long",
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("login", Text, nullable=False),
+    Column("login_key", Text, nullable=False, unique=True),
+    Column("local_part", Text, Computed("split_part(login_key, '@', 1)", persisted=True), nullable=False),
+    Column("okta_id", Text, unique=True),
+    Column("state", Text, nullable=False),
+    Column("armed", Boolean, Computed("state IN ('waiting', 'verified')", persisted=True), nullable=False),
+    Column("profile", JSONB, nullable=False, server_default="{}"),
+    _now("loaded_at"),
+    Column("verified_at", DateTime(timezone=True)),
+    Column("forgotten_at", DateTime(timezone=True)),
+    Column("proof", Text),
+    UniqueConstraint("id", "armed"),
+    CheckConstraint(
+        "state IN ('unarmed', 'waiting', 'verified', 'migrated', 'retired')",
+        name="state_known",
+    ),
+    CheckConstraint(
+        "(state IN ('migrated', 'retired')) = (forgotten_at IS NOT NULL AND proof IS NOT NULL)",
+        name="tombstone_has_proof",
+    ),
+    CheckConstraint("state <> 'verified' OR verified_at IS NOT NULL", name="verified_has_time"),
+    Index("accounts_local_part_idx", "local_part"),
+)
+
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("identifier_key", Text, primary_key=True),
+    Index("identifiers_identifier_key_idx", "identifier_key"),
+)
+
+hashes = Table(
+    "hashes",
+    metadata,
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("source_id", Integer, ForeignKey("sources.id"), primary_key=True),
+    Column("recipe_id", Integer, ForeignKey("recipes.id"), nullable=False),
+    Column("armed", Boolean, nullable=False, server_default="true"),
+    Column("hash", LargeBinary, nullable=False),
+    Column("salt", Text),
+    Column("username", Text),
+    Column("key_id", Text),
+    CheckConstraint("armed", name="armed"),
+    # A tombstone is not armed, so no hash can point at one; PostgreSQL's row locks hold this under races too.
+    ForeignKeyConstraint(
+        ["account_id", "armed"], ["accounts.id", "accounts.armed"], name="hashes_armed_account_fkey"
+    ),
+    # A forgotten hash should leave its page soon: vacuum after 1 % of the rows or 50, not after 20 %.
+    postgresql_with={"autovacuum_vacuum_scale_factor": "0.01", "autovacuum_vacuum_threshold": "50"},
+    comment="a table of their own, so that forgetting is deleting",
+)
+
+import_events = Table(
+    "import_events",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("delivery_id", Text),
+    Column("okta_user_id", Text),
+    Column("login_key", Text),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("published", DateTime(timezone=True)),
+    Column("transaction_id", Text),
+    Column("channel", Text, nullable=False),
+    _now("received_at"),
+    # No foreign key: the record of an event outlives a deleted account.
+    Column("account_id", BigInteger),
+    Column("effect", Text, nullable=False),
+    CheckConstraint("channel IN ('hook', 'log')", name="channel_known"),
+    CheckConstraint(
+        "effect IN ('migrated', 'kept', 'already', 'unmatched', 'mismatch', 'unexplained')", name="effect_known"
+    ),
+    Index("import_events_received_at_idx", "received_at"),
+    Index("import_events_account_id_idx", "account_id"),
+    Index("import_events_unmatched_user_idx", "okta_user_id", postgresql_where="effect = 'unmatched'"),
+    Index("import_events_unmatched_login_idx", "login_key", postgresql_where="effect = 'unmatched'"),
+)
+
+unreadable_events = Table(
+    "unreadable_events",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("delivery_id", Text),
+    Column("fault", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    _now("received_at"),
+    comment="what an authenticated caller sent that could not be read, as bytes, for inspection",
+)

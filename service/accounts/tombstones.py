@@ -1,0 +1,128 @@
+"""Import events and what they do: the record, the binding of Okta ids, the tombstone and the deleted hash.
+
+Only statements here; which event has which effect is decided by `service.policies.forgetting`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from service.accounts.account import Match, State
+
+# Whoever adds accounts or binds Okta ids holds this row FOR UPDATE; whoever sets a SUCCESS aside because it matches
+# nobody holds it FOR SHARE. So one of the two always sees what the other wrote.
+SHARE_BINDING_GATE = "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR SHARE"
+CLOSE_BINDING_GATE = "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR UPDATE"
+
+MATCHES = """
+SELECT id, login_key, okta_id, state, verified_at FROM accounts
+WHERE okta_id = ANY($1::text[]) OR login_key = ANY($2::text[])
+ORDER BY id
+"""
+# Locked in the order of id, always: two deliveries with the same people can't wait for each other in a circle.
+LOCK_MATCHES = MATCHES + "FOR UPDATE"
+
+ALREADY_RECORDED = "SELECT uuid FROM import_events WHERE uuid = ANY($1::text[]) AND effect <> 'unmatched'"
+
+RECORD_EVENTS = """
+INSERT INTO import_events AS known (uuid, delivery_id, okta_user_id, login_key, outcome, reason, published,
+                                    transaction_id, channel, account_id, effect)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                     $8::text[], $9::text[], $10::bigint[], $11::text[])
+ON CONFLICT (uuid) DO UPDATE SET account_id = excluded.account_id, effect = excluded.effect
+WHERE known.effect = 'unmatched'
+"""
+
+DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
+
+BURY = """
+UPDATE accounts AS account SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid
+FROM unnest($1::bigint[], $2::text[]) AS event (account_id, uuid)
+WHERE account.id = event.account_id AND account.state <> 'migrated'
+"""
+
+BIND = """
+UPDATE accounts AS account SET okta_id = event.okta_id
+FROM unnest($1::bigint[], $2::text[]) AS event (account_id, okta_id)
+WHERE account.id = event.account_id AND account.okta_id IS NULL
+"""
+
+KEEP_UNREADABLE = """
+INSERT INTO unreadable_events (digest, channel, delivery_id, fault, body)
+SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bytea[])
+ON CONFLICT (digest) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An import event as it is recorded, with the account that it meant and what it did."""
+
+    uuid: str
+    delivery_id: str | None
+    okta_user_id: str | None
+    login_key: str | None
+    outcome: str
+    reason: str | None
+    published: datetime | None
+    transaction_id: str | None
+    channel: str
+    account_id: int | None
+    effect: str
+
+
+async def find_matches(
+    connection: asyncpg.Connection, okta_ids: Sequence[str], login_keys: Sequence[str], *, lock: bool
+) -> list[Match]:
+    """List the accounts with one of these Okta ids or exactly one of these logins, in the order of id."""
+    rows = await connection.fetch(LOCK_MATCHES if lock else MATCHES, okta_ids, login_keys)
+    return [
+        Match(row["id"], row["login_key"], row["okta_id"], State(row["state"]), row["verified_at"]) for row in rows
+    ]
+
+
+async def already_recorded(connection: asyncpg.Connection, uuids: Sequence[str]) -> frozenset[str]:
+    """Tell which events are recorded and done with; one that matched nobody may be tried again."""
+    return frozenset(row["uuid"] for row in await connection.fetch(ALREADY_RECORDED, uuids))
+
+
+async def record_events(connection: asyncpg.Connection, events: Sequence[RecordedEvent]) -> None:
+    """Record events once each; one that matched nobody before takes its new effect."""
+    rows = sorted(events, key=lambda event: event.uuid)
+    columns = (
+        [getattr(row, name) for row in rows]
+        for name in RecordedEvent.__dataclass_fields__  # the columns of RECORD_EVENTS, in its order
+    )
+    await connection.execute(RECORD_EVENTS, *columns)
+
+
+async def bury(connection: asyncpg.Connection, proofs: Sequence[tuple[int, str]]) -> None:
+    """Delete the hashes of accounts, and make tombstones of them; each comes with the event that proves it."""
+    account_ids = [account_id for account_id, _ in proofs]
+    await connection.execute(DELETE_HASHES, account_ids)
+    await connection.execute(BURY, account_ids, [uuid for _, uuid in proofs])
+
+
+async def bind(connection: asyncpg.Connection, pairs: Sequence[tuple[int, str]]) -> None:
+    """Give accounts the Okta ids that they were found to have."""
+    await connection.execute(BIND, [account_id for account_id, _ in pairs], [okta_id for _, okta_id in pairs])
+
+
+async def keep_unreadable(
+    connection: asyncpg.Connection,
+    channel: str,
+    delivery_id: str | None,
+    unreadable: Sequence[tuple[bytes, str, bytes]],
+) -> None:
+    """Keep what could not be read: its digest, the fault, and the bytes. The same bytes are kept once."""
+    rows = sorted(unreadable)
+    await connection.execute(
+        KEEP_UNREADABLE,
+        [digest for digest, _, _ in rows],
+        [channel] * len(rows),
+        [delivery_id] * len(rows),
+        [fault for _, fault, _ in rows],
+        [body for _, _, body in rows],
+    )

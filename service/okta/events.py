@@ -1,0 +1,163 @@
+"""Deliveries of the event hook, and pages of the System Log: bytes to import events. Knows no account and no database.
+
+A delivery is never refused for what is in it: a 4xx would lose it for ever, because Okta does not send it again.
+https://developer.okta.com/docs/concepts/event-hooks/ and the schema LogEvent of Okta's OpenAPI document, which Okta's
+own samples break with nulls; only the members read here have to be what they say.
+"""
+
+import enum
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from service.okta.body import MalformedCall, is_storable, member, parse_json, text_member
+from service.okta.password_import import trace
+
+IMPORT_PASSWORD = "user.import.password"
+SUCCESS = "SUCCESS"
+MAX_TEXT = 1024
+"""Characters of any text that is kept of an event; Okta's reasons end at 255."""
+MAX_UNREADABLE = 100
+"""Beyond so many unreadable events in one delivery, the delivery is kept as a whole, once."""
+
+
+class Fault(enum.StrEnum):
+    """Why something that an authenticated caller sent could not be read as import events."""
+
+    NOT_JSON = "not_json"
+    NO_EVENTS = "no_events"
+    NOT_AN_OBJECT = "not_an_object"
+    NO_OUTCOME = "no_outcome"
+    NO_USER = "no_user"
+    NOT_TEXT = "not_text"
+    TOO_MANY_FAULTS = "too_many_faults"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportEvent:
+    """Okta's report that a password was stored, or was not."""
+
+    uuid: str
+    user_id: str | None
+    login: str | None
+    outcome: str
+    reason: str | None
+    published: datetime | None
+    transaction_id: str | None
+
+    @property
+    def is_success(self) -> bool:
+        """Tell whether Okta has stored the password: exactly SUCCESS, no other word of the enumeration."""
+        return self.outcome == SUCCESS
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What could not be read, as bytes, and why."""
+
+    fault: Fault
+    body: bytes = field(repr=False)
+
+    @property
+    def digest(self) -> bytes:
+        """Name the bytes, so that the same ones are kept once."""
+        return hashlib.sha256(self.body).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """All that a delivery held: import events in the order of `published`, what else it was, and what was unreadable."""
+
+    delivery_id: str | None
+    events: tuple[ImportEvent, ...]
+    foreign: int
+    unreadable: tuple[Unreadable, ...]
+
+
+def parse_delivery(body: bytes) -> Delivery:
+    """Read the body of an event delivery. Never raises: what can't be read comes back as bytes."""
+    try:
+        payload = parse_json(body)
+    except MalformedCall:
+        return Delivery(None, (), 0, (Unreadable(Fault.NOT_JSON, body),))
+    delivery_id = trace(text_member(payload, "eventId"))
+    items = member(payload, "data", "events")
+    if not isinstance(items, list):
+        return Delivery(delivery_id, (), 0, (Unreadable(Fault.NO_EVENTS, body),))
+    delivery = read_events(items, delivery_id)
+    if len(delivery.unreadable) > MAX_UNREADABLE:
+        whole = Unreadable(Fault.TOO_MANY_FAULTS, body)
+        return Delivery(delivery_id, delivery.events, delivery.foreign, (whole,))
+    return delivery
+
+
+def read_events(items: list[object], delivery_id: str | None = None) -> Delivery:
+    """Read log events one by one; each is an import event, of another type, or unreadable."""
+    events: dict[str, ImportEvent] = {}
+    unreadable, foreign = [], 0
+    for item in items:
+        if (kind := text_member(item, "eventType")) and kind != IMPORT_PASSWORD:
+            foreign += 1
+            continue
+        event = read_event(item)
+        if isinstance(event, ImportEvent):
+            events.setdefault(event.uuid, event)
+        elif len(unreadable) <= MAX_UNREADABLE:
+            unreadable.append(Unreadable(event, _as_bytes(item)))
+    ordered = sorted(events.values(), key=lambda event: (event.published or _EPOCH, event.uuid))
+    return Delivery(delivery_id, tuple(ordered), foreign, tuple(unreadable))
+
+
+def read_event(item: object) -> ImportEvent | Fault:
+    """Read one `user.import.password` event, or say why not."""
+    if not isinstance(item, dict) or item.get("eventType") != IMPORT_PASSWORD:
+        return Fault.NOT_AN_OBJECT
+    outcome = text_member(item, "outcome", "result")
+    if not outcome:
+        return Fault.NO_OUTCOME
+    user = _user(item)
+    user_id, login = text_member(user, "id"), text_member(user, "alternateId")
+    if not user_id and not login:
+        return Fault.NO_USER
+    transaction_id = trace(text_member(item, "transaction", "id"))
+    uuid = text_member(item, "uuid") or "sha256:" + hashlib.sha256(_as_bytes(item)).hexdigest()
+    kept = (uuid, user_id, login, outcome)
+    if not all(is_storable(text) and len(text) <= MAX_TEXT for text in kept if text):
+        return Fault.NOT_TEXT
+    published = _time(text_member(item, "published"))
+    return ImportEvent(
+        uuid, user_id or None, login or None, outcome, _reason(item), published, transaction_id
+    )
+
+
+def _user(item: dict[str, object]) -> object:
+    """Find the User among the targets, wherever it stands; the actor only where he is a User and no target is."""
+    targets = member(item, "target")
+    for target in targets if isinstance(targets, list) else []:
+        if text_member(target, "type") == "User":
+            return target
+    actor = member(item, "actor")
+    return actor if text_member(actor, "type") == "User" else None
+
+
+def _reason(item: dict[str, object]) -> str | None:
+    reason = text_member(item, "outcome", "reason")
+    # A reason is for people: what PostgreSQL can't hold of it is not worth the event.
+    return reason[:MAX_TEXT] if reason and is_storable(reason) else None
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+        return None if moment is None or moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _as_bytes(item: object) -> bytes:
+    # Sorted, so that the same event has the same digest whatever channel it comes by; escaped, so that it is bytes.
+    return json.dumps(item, sort_keys=True).encode("ascii")

@@ -1,0 +1,78 @@
+"""The password import inline hook on the wire: bytes to a call, a verdict to bytes. Knows no account and no hash.
+
+https://developer.okta.com/docs/guides/password-import-inline-hook/ and the schema PasswordImportRequest of Okta's
+OpenAPI document. The guide's prose says `data.credential`; every sample and the schema say `data.context.credential`.
+"""
+
+import enum
+import json
+from dataclasses import dataclass, field
+
+from service.okta.body import MalformedCall, is_storable, member, parse_object, text_member
+
+MAX_USERNAME = 1024
+"""Characters. A login of Okta's ends at 100; the store's index rows end at 2,704 bytes."""
+MAX_PASSWORD = 8192
+"""Characters. Okta's own forms end far below; longer input only buys an attacker hashing time."""
+
+
+class Verdict(enum.StrEnum):
+    """What we conclude of a login and a password, in Okta's words."""
+
+    VERIFIED = "VERIFIED"
+    UNVERIFIED = "UNVERIFIED"
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordImportCall:
+    """Okta's question: is this password right? The name is as the person typed it."""
+
+    username: str
+    password: str = field(repr=False)
+    event_id: str | None = None
+    request_id: str | None = None
+    client_address: str | None = None
+
+
+def parse_call(body: bytes) -> PasswordImportCall:
+    """Read a call. Members we don't read may be of any kind, or missing. Raises `MalformedCall`."""
+    payload = parse_object(body)
+    request = member(payload, "data", "context", "request")
+    return PasswordImportCall(
+        username=_credential(payload, "username", MAX_USERNAME),
+        password=_credential(payload, "password", MAX_PASSWORD),
+        event_id=trace(text_member(payload, "eventId")),
+        request_id=trace(text_member(request, "id")),
+        client_address=trace(text_member(request, "ipAddress")),
+    )
+
+
+def trace(value: str | None) -> str | None:
+    """Keep an id for the log only if it is one: short, visible, ASCII."""
+    return value if value and len(value) <= 128 and value.isascii() and value.isprintable() else None
+
+
+def _credential(payload: dict[str, object], name: str, longest: int) -> str:
+    where = f"data.context.credential.{name}"
+    value = member(payload, "data", "context", "credential", name)
+    if not isinstance(value, str) or not value:
+        raise MalformedCall(f"{name}_missing", f"{where} must be a non-empty string")
+    if len(value) > longest:
+        raise MalformedCall(f"{name}_too_long", f"{where} is longer than {longest} characters")
+    # A NUL may stand in a password (old stores took it), but no login that PostgreSQL keeps can hold one.
+    if not is_storable(value if name == "username" else value.replace("\0", "")):
+        raise MalformedCall(f"{name}_not_text", f"{where} holds a NUL or a lone surrogate")
+    return value
+
+
+def answer(verdict: Verdict) -> bytes:
+    """Write the one command that tells Okta the verdict."""
+    return _ANSWERS[verdict]
+
+
+_ANSWERS = {
+    verdict: json.dumps(
+        {"commands": [{"type": "com.okta.action.update", "value": {"credential": verdict.value}}]}
+    ).encode()
+    for verdict in Verdict
+}

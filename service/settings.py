@@ -1,0 +1,175 @@
+"""Every setting, read once from the environment (and `.env`) and passed on as values. Knows no part that uses them."""
+
+import base64
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class ForgetWhen(StrEnum):
+    """Which SUCCESS is believed."""
+
+    SUCCESS = "success"
+    """Every one that Okta reports (see docs/decisions/0002)."""
+    VERIFIED = "verified"
+    """Only one that a VERIFIED of ours explains."""
+
+
+class BadSettings(Exception):
+    """The configuration is wrong; each fault stands on a line of its own and no value is quoted."""
+
+
+def _blank_is_unset(value: object) -> object:
+    return None if value == "" else value
+
+
+def _secret_list(value: object) -> object:
+    """Read a JSON list of strings; the fault never quotes what was given."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return ()
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        raise ValueError('must be a JSON list of strings, for instance ["one", "two"]') from None
+    if not isinstance(parsed, list) or not all(isinstance(item, str) for item in parsed):
+        raise ValueError('must be a JSON list of strings, for instance ["one", "two"]')
+    return tuple(SecretStr(item) for item in parsed)
+
+
+Unset = BeforeValidator(_blank_is_unset)
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_list)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseSettings):
+    """The service's settings; docs/settings.md says what each is for."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", hide_input_in_errors=True, populate_by_name=False, frozen=True
+    )
+
+    database_url: Annotated[SecretStr | None, Unset] = None
+    migration_database_url: Annotated[SecretStr | None, Unset] = None
+    database_connections: Annotated[int, Field(ge=1, le=1000)] = 8
+    database_pooler: bool = False
+    data_dir: Path = Path("var")
+
+    host: str = "127.0.0.1"
+    port: Port = 8082
+    admin_host: str = "127.0.0.1"
+    admin_port: Port = 8083
+
+    basic_auth_user: Annotated[str | None, Unset] = None
+    basic_auth_password: Annotated[SecretStr | None, Unset] = None
+    hook_secrets: Secrets = ()
+    hook_secrets_file: Annotated[Path | None, Unset] = None
+    event_hook_secrets: Secrets = ()
+    event_hook_secrets_file: Annotated[Path | None, Unset] = None
+    hook_secret_header: str = "Authorization"
+
+    answer_within: Annotated[float, Field(gt=0, lt=3)] = 2.5
+    queue_within: Annotated[float, Field(gt=0, lt=3)] = 1.0
+    forget_when: ForgetWhen = ForgetWhen.SUCCESS
+    sources: Annotated[Path | None, Unset] = None
+    registration_policy: Annotated[str | None, Unset] = None
+
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+    @field_validator("hook_secret_header")
+    @classmethod
+    def _header_is_a_token(cls, name: str) -> str:
+        # RFC 9110, section 5.1: a field name is a token.
+        if not name or not all(c.isascii() and (c.isalnum() or c in "!#$%&'*+-.^_`|~") for c in name):
+            raise ValueError("must be the name of an HTTP header")
+        return name
+
+    @model_validator(mode="after")
+    def _basic_is_a_pair(self) -> Self:
+        if (self.basic_auth_user is None) != (self.basic_auth_password is None):
+            raise ValueError("BASIC_AUTH_USER and BASIC_AUTH_PASSWORD go together: one of them is not set")
+        if self.basic_auth_user is not None and ":" in self.basic_auth_user:
+            raise ValueError("BASIC_AUTH_USER must not contain a colon (RFC 7617)")
+        return self
+
+    def inline_hook_secrets(self) -> tuple[bytes, ...]:
+        """Give the header values that the inline hooks accept as they are. Raises `BadSettings`."""
+        return _read_secrets("HOOK_SECRETS", self.hook_secrets, self.hook_secrets_file)
+
+    def event_secrets(self) -> tuple[bytes, ...]:
+        """Give the header values that the event hook accepts; the inline hooks' where it has none of its own."""
+        own = _read_secrets("EVENT_HOOK_SECRETS", self.event_hook_secrets, self.event_hook_secrets_file)
+        return own or self.inline_hook_secrets()
+
+    def basic_credentials(self) -> bytes | None:
+        """Give `user:password` as it stands, base64-encoded, in an Authorization header; None where unset."""
+        if self.basic_auth_user is None or self.basic_auth_password is None:
+            return None
+        return f"{self.basic_auth_user}:{self.basic_auth_password.get_secret_value()}".encode()
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises `BadSettings`, which names every fault at once."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise BadSettings("\n".join(map(_fault, error.errors(include_input=False)))) from None
+    return settings
+
+
+def require_authentication(settings: Settings) -> None:
+    """Raise `BadSettings` where nothing could tell Okta from anybody else, or a secret is no secret."""
+    faults = []
+    basic = settings.basic_credentials()
+    if basic is not None:
+        faults += _secret_faults("BASIC_AUTH_PASSWORD", [basic.partition(b":")[2]])
+        faults += _secret_faults("BASIC_AUTH_USER", [basic.partition(b":")[0]])
+    if basic is None and not settings.inline_hook_secrets():
+        faults.append(
+            "nothing authenticates Okta: set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS, or HOOK_SECRETS_FILE"
+        )
+    if faults:
+        raise BadSettings("\n".join(faults))
+
+
+def _read_secrets(name: str, given: tuple[SecretStr, ...], file: Path | None) -> tuple[bytes, ...]:
+    values = list(given)
+    if file is not None:
+        try:
+            parsed = _secret_list(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSettings(f"{name}_FILE: cannot be read: {type(error).__name__}") from None
+        except ValueError as error:
+            raise BadSettings(f"{name}_FILE: {error}") from None
+        assert isinstance(parsed, tuple)
+        values += parsed
+    secrets = [value.get_secret_value().encode() for value in values]
+    faults = _secret_faults(name, secrets)
+    if faults:
+        raise BadSettings("\n".join(faults))
+    return tuple(secrets)
+
+
+def _secret_faults(name: str, secrets: list[bytes]) -> list[str]:
+    return [
+        f"{name}: secret {position} is blank or has space around it"
+        for position, secret in enumerate(secrets, 1)
+        if not secret or secret != secret.strip()
+    ]
+
+
+def _fault(error: object) -> str:
+    assert isinstance(error, dict)
+    where = ".".join(str(part) for part in error["loc"]).upper()
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
+
+
+def basic_header(user: str, password: str) -> str:
+    """Make the value to paste into Okta's "Authentication secret" field: scheme, space and base64."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
