@@ -81,7 +81,13 @@ class Check(Protocol):
 class Format(Protocol):
     """One format of password hashes."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Other names it is known by."""
+        ...
 
     def recognises(self, text: str) -> bool:
         """Tell, by its whole shape and not by a prefix, whether `text` is a hash of this format."""

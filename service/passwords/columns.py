@@ -1,0 +1,47 @@
+"""Reads what stands beside a hash: salt column, iterations, options of the source. Knows no format."""
+
+from service.passwords.encodings import to_bytes, unbase64, unhex
+from service.passwords.format import MalformedHash, StoredHash
+from service.passwords.limits import number
+
+
+def salt_of(stored: StoredHash) -> bytes:
+    """The salt column as bytes, by the source's salt encoding."""
+    if stored.salt is None:
+        raise MalformedHash("the format needs a salt column")
+    match stored.recipe.salt_encoding:
+        case "text":
+            return to_bytes(stored.salt, stored.recipe.charset)
+        case "hex":
+            return unhex(stored.salt)
+        case "base64":
+            return unbase64(stored.salt)
+    raise MalformedHash("the salt encoding is none of text, hex and base64")
+
+
+def username_of(stored: StoredHash) -> str:
+    """The name that was mixed into the hash."""
+    if stored.username is None:
+        raise MalformedHash("the format needs a username")
+    return stored.username
+
+
+def option(stored: StoredHash, name: str, default: str | None = None) -> str:
+    """An option of the source; without a default it must be there."""
+    text = stored.recipe.options.get(name, default)
+    if text is None:
+        raise MalformedHash(f"the source lacks the option {name}")
+    return str(text)
+
+
+def number_option(stored: StoredHash, name: str, default: int | None = None) -> int:
+    """An option of the source that is a whole number."""
+    return number(option(stored, name, None if default is None else str(default)))
+
+
+def iterations_of(stored: StoredHash, default: int | None = None) -> int:
+    """The iterations of the source or row."""
+    iterations = stored.recipe.iterations if stored.recipe.iterations is not None else default
+    if iterations is None:
+        raise MalformedHash("the format needs iterations")
+    return iterations
