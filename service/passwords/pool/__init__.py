@@ -1,0 +1,10 @@
+"""The hashing pool: runs checks on every core, within a promised time. Knows no format, no account, no HTTP.
+
+`HashingPool` admits, queues and runs; `Joins` lets a repeated call wait for the first one's verdict.
+"""
+
+from service.passwords.pool.hashing import HashingPool, Overloaded, Snapshot
+from service.passwords.pool.job import CheckFailed
+from service.passwords.pool.joins import Joins
+
+__all__ = ["CheckFailed", "HashingPool", "Joins", "Overloaded", "Snapshot"]

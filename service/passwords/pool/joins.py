@@ -1,0 +1,70 @@
+"""The retry joins: a call with the login and password of one still being checked waits for that one's verdict.
+
+They are compared by a keyed digest under a random key of this process, so that no password is kept. An `eventId`
+never decides. Nothing is kept once nobody waits.
+"""
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    task: asyncio.Task[Any]
+    callers: int = 0
+
+
+class Joins:
+    """Work in flight, by what it is about."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+        self._flights: dict[bytes, _Flight] = {}
+        self.joined = 0
+        """How many calls have joined another's work."""
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    async def run(self, key_parts: tuple[str, str], work: Callable[[], Awaitable[T]]) -> T:
+        """Await `work()`, or the same work that another caller with equal `key_parts` has begun.
+
+        A caller that is cancelled leaves the others alone; when the last one leaves, the work is cancelled.
+        Raises what the work raises, to every caller.
+        """
+        key = self._digest(key_parts)
+        flight = self._flights.get(key) or self._begin(key, work)
+        self.joined += flight.callers > 0
+        flight.callers += 1
+        try:
+            result: T = await asyncio.shield(flight.task)
+            return result
+        finally:
+            flight.callers -= 1
+            if not flight.callers and not flight.task.done():
+                self._land(key, flight)
+                flight.task.cancel()
+
+    def _begin(self, key: bytes, work: Callable[[], Awaitable[T]]) -> _Flight:
+        async def fly() -> T:
+            return await work()
+
+        flight = self._flights[key] = _Flight(asyncio.create_task(fly()))
+        flight.task.add_done_callback(lambda _: self._land(key, flight))
+        return flight
+
+    def _land(self, key: bytes, flight: _Flight) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+        if flight.task.done() and not flight.task.cancelled():
+            flight.task.exception()  # seen: a fault after the last caller left is nobody's surprise
+
+    def _digest(self, key_parts: tuple[str, str]) -> bytes:
+        first, second = (part.encode("utf-8", "surrogatepass") for part in key_parts)
+        return hmac.digest(self._key, len(first).to_bytes(8, "big") + first + second, "sha256")
