@@ -1,0 +1,85 @@
+"""Calls the org's hooks with the credentials that each is configured with. Knows no payload's meaning."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from simulator.caller import Answer, Call
+from simulator.channel import Channel, JsonObject
+from simulator.hooks import EventHook, InlineHook
+from simulator.log import SYSTEM
+from simulator.payloads import Caused
+from simulator.state import OrgState
+
+
+async def call_inline(org: OrgState, hook: InlineHook, caused: Caused, payload: JsonObject) -> Answer:
+    """Call an inline hook; a failure is an `inline_hook.executed` event in the System Log."""
+    answer = await org.caller.call(
+        Call(
+            kind=hook.type,
+            hook_id=hook.id,
+            channel=hook.channel,
+            request_id=caused.request_id,
+            payload=payload,
+            retry_event_id=org.ids.inline_event if org.switches.fresh_event_id_on_retry else None,
+        ),
+        authorization(hook.channel),
+    )
+    if not answer.ok or answer.object() is None:
+        _report(
+            org,
+            "inline_hook.executed",
+            f'Hook "{hook.name}" execution failed',
+            caused,
+            hook,
+            _trouble(answer),
+        )
+    return answer
+
+
+async def deliver(org: OrgState, hook: EventHook, payload: JsonObject) -> Answer:
+    """Deliver events; a failure is an `event_hook.delivery` event in the System Log."""
+    caused = org.caused("/system/event-hooks", "0.0.0.0")  # noqa: S104 - no socket; a job has no client address
+    call = Call("com.okta.event_hook", hook.id, hook.channel, caused.request_id, payload)
+    answer = await org.caller.call(call, authorization(hook.channel))
+    if not answer.ok:
+        _report(org, "event_hook.delivery", f'Hook "{hook.name}" delivery failed', caused, hook, answer.trouble)
+    return answer
+
+
+async def verify(org: OrgState, hook: EventHook) -> bool:
+    """Ask an event hook to echo a challenge, with the secret and the custom headers; it is VERIFIED if it does."""
+    challenge = org.ids.token(40)
+    caused = org.caused(f"/api/v1/eventHooks/{hook.id}/lifecycle/verify", "127.0.0.1")
+    headers = {"X-Okta-Verification-Challenge": challenge}
+    call = Call("event hook verification", hook.id, hook.channel, caused.request_id, headers=headers)
+    answer = await org.caller.call(call, authorization(hook.channel))
+    echoed = answer.status == HTTPStatus.OK and (answer.object() or {}).get("verification") == challenge
+    hook.verified = echoed
+    if echoed:
+        _report(org, "event_hook.verified", f'Hook "{hook.name}" verified', caused, hook, None)
+    return echoed
+
+
+def authorization(channel: Channel) -> Mapping[str, str]:
+    """Give the header that proves Okta to the service."""
+    return {channel.secret.key: channel.secret.value} if channel.secret else {}
+
+
+def _trouble(answer: Answer) -> str:
+    if answer.ok:
+        return "Could not deserialize response due to error at Line 1 Column 1"
+    return answer.trouble
+
+
+def _report(
+    org: OrgState,
+    event_type: str,
+    message: str,
+    caused: Caused,
+    hook: InlineHook | EventHook,
+    reason: str | None,
+) -> None:
+    kind = "InlineHook" if isinstance(hook, InlineHook) else "EventHook"
+    target = {"id": hook.id, "type": kind, "alternateId": hook.name, "displayName": hook.name}
+    result = "FAILURE" if reason else "SUCCESS"
+    org.log.add(event_type, message, caused, actor=dict(SYSTEM), targets=[target], result=result, reason=reason)

@@ -1,0 +1,161 @@
+"""Delivers log events to event hooks: in batches, at least once, best effort; and where deliveries go wrong."""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from simulator import payloads
+from simulator.calling import deliver
+from simulator.hooks import EventHook
+from simulator.log import Record
+from simulator.state import OrgState
+
+NOT_ELIGIBLE = ("event_hook.delivery",)
+"""Okta tells no event hook that an event hook failed."""
+DAILY_EVENTS = 400_000
+"""Applicable events per org in 24 hours; beyond it none are delivered. Retries don't count."""
+LARGEST_BATCH = 500
+
+
+@dataclass(frozen=True)
+class _Pending:
+    record: Record
+    due: float
+    copy: int = 0
+
+
+class Deliveries:
+    """What is still to be delivered, per hook. Events within `batch_window` seconds travel together."""
+
+    def __init__(self, org: OrgState, batch_window: float) -> None:
+        self.batch_window = batch_window
+        self.day_limit = DAILY_EVENTS
+        self._org = org
+        self._held = False
+        self._pending: dict[str, list[_Pending]] = defaultdict(list)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._day_began: datetime | None = None
+        self._day_count = 0
+        org.log.listeners.append(self._take)
+
+    @property
+    def held(self) -> bool:
+        """While true nothing leaves by itself; `flush` sends all the same."""
+        return self._held
+
+    @held.setter
+    def held(self, held: bool) -> None:
+        self._held = held
+        if not held:
+            for hook_id in list(self._pending):
+                self._start(hook_id)
+
+    @property
+    def waiting(self) -> int:
+        """How many events are still to be sent."""
+        return sum(map(len, self._pending.values()))
+
+    async def flush(self) -> None:
+        """Send everything that waits, late or held, and wait for the answers."""
+        while self.waiting or self._tasks:
+            for hook_id in list(self._pending):
+                self._send(hook_id, self._pending.pop(hook_id))
+            await asyncio.gather(*self._tasks)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        self._held = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _take(self, record: Record) -> None:
+        if record.type in NOT_ELIGIBLE:
+            return
+        for hook in self._org.event_hooks.values():
+            if self._wanted(hook, record.type) and self._within_day():
+                self._schedule(hook, record)
+
+    def _wanted(self, hook: EventHook, event_type: str) -> bool:
+        now = self._org.clock.now()
+        foreign = self._org.switches.foreign_events and bool(hook.items) and hook.wants(hook.items[0], now)
+        return hook.wants(event_type, now) or foreign
+
+    def _within_day(self) -> bool:
+        now = self._org.clock.now()
+        if self._day_began is None or now - self._day_began > timedelta(days=1):
+            self._day_began, self._day_count = now, 0
+        self._day_count += 1
+        return self._day_count <= self.day_limit
+
+    def _schedule(self, hook: EventHook, record: Record) -> None:
+        org, switches = self._org, self._org.switches
+        if org.drawn(switches.drop):
+            return
+        copies = 2 if org.drawn(switches.duplicate) else 1
+        for copy in range(copies):
+            delay = switches.late_by if org.drawn(switches.late) else copy * self.batch_window
+            self._queue(hook.id, record, delay, copy)
+
+    def _queue(self, hook_id: str, record: Record, delay: float, copy: int) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # users can be added before anything runs; `flush` sends what that caused
+            self._pending[hook_id].append(_Pending(record, 0.0, copy))
+            return
+        due = loop.time() + delay
+        self._pending[hook_id].append(_Pending(record, due, copy))
+        loop.call_at(due + self.batch_window, self._start, hook_id)
+
+    def _start(self, hook_id: str) -> None:
+        if self._held:
+            return
+        now = asyncio.get_running_loop().time()
+        waiting = self._pending.pop(hook_id, [])
+        if later := [pending for pending in waiting if pending.due > now]:
+            self._pending[hook_id] = later
+        self._send(hook_id, [pending for pending in waiting if pending.due <= now])
+
+    def _send(self, hook_id: str, ready: list[_Pending]) -> None:
+        hook = self._org.event_hooks.get(hook_id)
+        if not ready or hook is None:
+            return
+        task = asyncio.get_running_loop().create_task(self._deliver_all(hook, ready))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _deliver_all(self, hook: EventHook, ready: list[_Pending]) -> None:
+        # A copy of an event comes in another delivery than the event itself.
+        for copy in sorted({pending.copy for pending in ready}):
+            records = [pending.record for pending in ready if pending.copy == copy]
+            for batch in self._batches(records):
+                await self._deliver(hook, batch)
+
+    def _batches(self, records: list[Record]) -> list[list[Record]]:
+        batches = [records[start : start + LARGEST_BATCH] for start in range(0, len(records), LARGEST_BATCH)]
+        if not self._org.drawn(self._org.switches.reorder):
+            return batches
+        newest_first = list(reversed(records))
+        middle = len(newest_first) // 2
+        return [part for part in (newest_first[:middle], newest_first[middle:]) if part]
+
+    async def _deliver(self, hook: EventHook, batch: list[Record]) -> None:
+        org = self._org
+        events = [record.delivered() for record in batch]
+        if org.drawn(org.switches.omit_nulls):
+            events = [_without_nulls(event) for event in events]
+        url = f"{org.url}/api/v1/eventHooks/{hook.id}"
+        payload = payloads.delivery(url, org.ids.uuid(), org.clock.now(), events)
+        await deliver(org, hook, payload)
+        if org.drawn(org.switches.duplicate):
+            await deliver(org, hook, payload)
+
+
+def _without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON in, the same kind of JSON out
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}

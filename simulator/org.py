@@ -1,0 +1,140 @@
+"""One simulated Okta org, as tests and the demo use it. Puts the parts together; the rules are in theirs."""
+
+import ssl
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from simulator import calling
+from simulator import sign_in as signing_in
+from simulator.channel import Channel, HeaderSecret, JsonObject
+from simulator.deliveries import Deliveries
+from simulator.hooks import IMPORT_EVENT, EventHook, HookType, InlineHook
+from simulator.log import SYSTEM, user_block
+from simulator.passwords import OwnPassword
+from simulator.sign_in import SignIn
+from simulator.state import OrgState
+from simulator.users import User
+
+PERSONS_ADDRESS = "203.0.113.7"
+"""Where a person's browser is, unless told otherwise (an address of RFC 5737, nobody's)."""
+
+
+class Org(OrgState):
+    """An Okta org in memory. Use it with `async with`, or call `close`."""
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        url: str = "https://org.okta.example",
+        hook_timeout: float = 3.0,
+        batch_window: float = 0.2,
+        trust: ssl.SSLContext | bool = True,
+        reveal: bool = False,
+    ) -> None:
+        super().__init__(seed=seed, url=url, hook_timeout=hook_timeout, trust=trust, reveal=reveal)
+        self.deliveries = Deliveries(self, batch_window)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+        await self.deliveries.close()
+        await self.caller.close()
+
+    def add_user(
+        self, login: str, *, password: str | None = None, identifiers: Sequence[str] = (), **profile: Any
+    ) -> User:
+        """Add an active user, with the password hook where no password is given. Raises `LoginTaken`."""
+        now = self.clock.now()
+        user = User(
+            id=self.ids.okta("00u"),
+            profile={"login": login, "email": login} | profile,
+            created=now,
+            updated=now,
+            password_hook=password is None,
+            password=OwnPassword.of(password) if password is not None else None,
+            identifiers=tuple(identifiers),
+            activated=now,
+            status_changed=now,
+            password_changed=now,
+        )
+        self.users.add(user)
+        self.log_about(user, "user.lifecycle.create", "Create Okta user")
+        return user
+
+    def log_about(self, user: User, event_type: str, message: str) -> None:
+        """Record something that was done to a user by the system."""
+        caused = self.caused("/api/v1/users", "127.0.0.1")
+        self.log.add(event_type, message, caused, actor=dict(SYSTEM), targets=[user_block(user)])
+
+    def add_inline_hook(
+        self, kind: HookType, uri: str, secret: HeaderSecret | None = None, **channel: Any
+    ) -> InlineHook:
+        """Add an active inline hook; `channel` takes `headers` and `oauth` of `Channel`."""
+        now = self.clock.now()
+        name = kind.name.replace("_", " ").capitalize()
+        hook = InlineHook(self.ids.okta("cal"), name, kind, Channel(uri, secret, **channel), now, now)
+        self.inline_hooks[hook.id] = hook
+        return hook
+
+    def set_password_hook(self, uri: str, secret: HeaderSecret | None = None, **channel: Any) -> InlineHook:
+        """Configure the one password import hook of the org."""
+        return self.add_inline_hook(HookType.PASSWORD_IMPORT, uri, secret, **channel)
+
+    def add_event_hook(
+        self,
+        uri: str,
+        secret: HeaderSecret | None = None,
+        *,
+        items: Sequence[str] = (IMPORT_EVENT,),
+        **channel: Any,
+    ) -> EventHook:
+        """Add an active event hook. It gets nothing before `verify_event_hook`."""
+        now = self.clock.now()
+        endpoint = Channel(uri, secret, **channel)
+        hook = EventHook(self.ids.okta("who"), "Password imports", endpoint, tuple(items), now, now, self.admin_id)
+        self.event_hooks[hook.id] = hook
+        return hook
+
+    async def verify_event_hook(self, hook: EventHook) -> bool:
+        """Send the challenge; tell whether the hook is now VERIFIED."""
+        return await calling.verify(self, hook)
+
+    async def sign_in(
+        self, username: str, password: str, *, ip: str = PERSONS_ADDRESS, path: str = "/idp/idx/identify"
+    ) -> SignIn:
+        """Sign a person in, as typed. `path` is the request at Okta that the hook is told of."""
+        return await signing_in.sign_in(self, username, password, ip=ip, path=path)
+
+    async def flush_events(self) -> None:
+        """Deliver every event that waits, and wait for the answers."""
+        await self.deliveries.flush()
+
+    @property
+    def hold_deliveries(self) -> bool:
+        """While true, events are delivered only by `flush_events`."""
+        return self.deliveries.held
+
+    @hold_deliveries.setter
+    def hold_deliveries(self, held: bool) -> None:
+        self.deliveries.held = held
+
+    def provider_of(self, login: str) -> str | None:
+        """Give a user's `credentials.provider.type`; None for an unknown login."""
+        user = self.users.get(login)
+        return user.provider if user else None
+
+    def switch(self, **settings: JsonObject | bool | float) -> None:
+        """Turn switches: `org.switch(read_only=True, drop=0.1)`. Raises `AttributeError` for an unknown one."""
+        for name, value in settings.items():
+            if not hasattr(self.switches, name):
+                raise AttributeError(name)
+            setattr(self.switches, name, value)

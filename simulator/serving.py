@@ -1,0 +1,47 @@
+"""The org over HTTP: the routes, and a server on loopback. Decides nothing."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from simulator.api import authn
+from simulator.api.errors import ApiError
+from simulator.keys import ORG
+from simulator.org import Org
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_simulator_app(org: Org) -> web.Application:
+    """Make the application that serves an org. The caller closes the org."""
+    app = web.Application(middlewares=[errors])
+    app[ORG] = org
+    app.router.add_post("/api/v1/authn", authn.authenticate)
+    app.router.add_post("/simulator/sign-in", authn.sign_in)
+    return app
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer refusals in Okta's form."""
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return error.response(request.app[ORG].ids.token(20))
+
+
+@asynccontextmanager
+async def serve(org: Org, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+    """Serve an org on a socket (any free port by default) and give its URL, which becomes the org's own."""
+    runner = web.AppRunner(make_simulator_app(org), access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        bound = runner.addresses[0]
+        org.url = f"http://{bound[0]}:{bound[1]}"
+        yield org.url
+    finally:
+        await runner.cleanup()
+        await org.close()

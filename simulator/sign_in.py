@@ -1,0 +1,185 @@
+"""A person signs in: the org's own password, or the password import hook. Knows Okta's rules for both."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from simulator import payloads
+from simulator.caller import Answer
+from simulator.calling import call_inline
+from simulator.channel import JsonObject
+from simulator.hooks import IMPORT_EVENT, HookType, InlineHook
+from simulator.ids import okta_time
+from simulator.log import user_block
+from simulator.passwords import ImportedHash, OwnPassword
+from simulator.payloads import Caused
+from simulator.state import OrgState
+from simulator.users import Status, User
+
+UPDATE_ACTION = "com.okta.action.update"
+
+
+class Outcome(StrEnum):
+    """How a sign-in ended."""
+
+    SIGNED_IN = "signed in"
+    WRONG_PASSWORD = "wrong password"  # noqa: S105 - a sentence
+    UNKNOWN_USER = "unknown user"
+    NOT_ACTIVE = "not active"
+    NO_HOOK = "no active password import hook"
+    HOOK_FAILED = "hook failed"
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """What happened at a sign-in. `answer` is the hook's, where it was asked; `imported`: Okta stored the password."""
+
+    outcome: Outcome
+    user: User | None = None
+    answer: Answer | None = None
+    verdict: str | None = None
+    imported: bool = False
+    request_id: str = ""
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether the person got in."""
+        return self.outcome is Outcome.SIGNED_IN
+
+    @property
+    def hook_called(self) -> bool:
+        """Whether the password import hook was asked."""
+        return self.answer is not None
+
+
+async def sign_in(org: OrgState, username: str, password: str, *, ip: str, path: str) -> SignIn:
+    """Sign a person in, with all that follows from it."""
+    caused = org.caused(path, ip)
+    user = org.users.typed(username)
+    if user is None:
+        result = SignIn(Outcome.UNKNOWN_USER, request_id=caused.request_id)
+    elif user.status not in (Status.ACTIVE, Status.PASSWORD_EXPIRED):
+        result = SignIn(Outcome.NOT_ACTIVE, user, request_id=caused.request_id)
+    elif user.password_hook:
+        result = await _ask(org, user, caused, username, password)
+    else:
+        result = _check(org, user, caused, password)
+    _log_session(org, result, caused, username)
+    return result
+
+
+def verdict_of(answer: Answer) -> str | None:
+    """Read `VERIFIED` or `UNVERIFIED` from an answer; no command means the default, None that it can't be read."""
+    members = answer.object() if answer.ok else None
+    if members is None:
+        return None
+    verdict = "UNVERIFIED"
+    for command in members.get("commands") or []:
+        if isinstance(command, dict) and command.get("type") == UPDATE_ACTION:
+            verdict = str((command.get("value") or {}).get("credential", verdict))
+    return verdict
+
+
+async def _ask(org: OrgState, user: User, caused: Caused, username: str, password: str) -> SignIn:
+    hook = org.hook(HookType.PASSWORD_IMPORT)
+    if hook is None:
+        return SignIn(Outcome.NO_HOOK, user, request_id=caused.request_id)
+    payload = payloads.password_import(_begin(org, hook), caused, username, password)
+    answer = await call_inline(org, hook, caused, payload)
+    verdict = verdict_of(answer)
+    if verdict is None:
+        outcome = Outcome.HOOK_FAILED
+    elif verdict != "VERIFIED":
+        outcome = Outcome.WRONG_PASSWORD
+        if org.switches.report_unverified:
+            _log_import(org, user, caused, "FAILURE", "UNVERIFIED")
+    else:
+        return _let_in(org, user, caused, password, answer)
+    return SignIn(outcome, user, answer, verdict, request_id=caused.request_id)
+
+
+def _begin(org: OrgState, hook: InlineHook) -> JsonObject:
+    source = f"{org.url}/api/v1/inlineHooks/{hook.id}"
+    return payloads.inline(HookType.PASSWORD_IMPORT, org.ids.inline_event(), org.clock.now(), source)
+
+
+def _let_in(org: OrgState, user: User, caused: Caused, password: str, answer: Answer | None) -> SignIn:
+    # The user's password may have been reset while the hook was asked; an import then would undo the reset.
+    imported = user.provider == "IMPORT" and not org.switches.read_only
+    if imported:
+        _store(org, user, password)
+        _log_import(org, user, caused, "SUCCESS", None)
+    elif user.provider == "IMPORT":
+        _log_import(org, user, caused, "FAILURE", "The org is in read-only mode")
+    verdict = "VERIFIED" if answer else None
+    return SignIn(Outcome.SIGNED_IN, user, answer, verdict, imported, caused.request_id)
+
+
+def _store(org: OrgState, user: User, password: str) -> None:
+    user.password, user.password_hook = OwnPassword.of(password), False
+    user.password_changed = user.updated = org.clock.now()
+
+
+def _check(org: OrgState, user: User, caused: Caused, password: str) -> SignIn:
+    if user.password is None or not user.password.matches(password):
+        return SignIn(Outcome.WRONG_PASSWORD, user, request_id=caused.request_id)
+    if isinstance(user.password, ImportedHash):
+        return _let_in(org, user, caused, password, None)
+    return SignIn(Outcome.SIGNED_IN, user, request_id=caused.request_id)
+
+
+def _log_import(org: OrgState, user: User, caused: Caused, result: str, reason: str | None) -> None:
+    own = user_block(user) | {"detailEntry": {"import_type": "Incremental"}}
+    other = {
+        "id": org.ids.okta("lae"),
+        "type": "AuthenticatorEnrollment",
+        "alternateId": "unknown",
+        "displayName": "Password",
+    }
+    # "Target types aren't always in the same array location" (Okta's LogEvent schema).
+    targets = org.chance.choice(([own], [other, own], [own, other]))
+    org.log.add(
+        IMPORT_EVENT,
+        "Imported user password",
+        caused,
+        actor=user_block(user),
+        targets=targets,
+        result=result,
+        reason=reason,
+        delay=org.switches.log_delay,
+    )
+
+
+def _log_session(org: OrgState, result: SignIn, caused: Caused, username: str) -> None:
+    unknown = {"id": "unknown", "type": "User", "alternateId": username, "displayName": "unknown"}
+    actor = user_block(result.user) if result.user else unknown
+    target = {
+        "id": "0oa0dashboard0000000",
+        "type": "AppInstance",
+        "alternateId": "Okta Dashboard",
+        "displayName": "Okta Dashboard",
+    }
+    if result.signed_in and result.user:
+        result.user.last_login = org.clock.now()
+        org.log.add("user.session.start", "User login to Okta", caused, actor=actor, targets=[target])
+    else:
+        reason = "INVALID_CREDENTIALS" if result.user else "VERIFICATION_ERROR"
+        org.log.add(
+            "user.session.start",
+            "User login to Okta",
+            caused,
+            actor=actor,
+            targets=[],
+            result="FAILURE",
+            reason=reason,
+        )
+
+
+def user_summary(user: User) -> JsonObject:
+    """Write a user as `/api/v1/authn` embeds it."""
+    changed = okta_time(user.password_changed) if user.password_changed else None
+    names = {name: user.profile.get(name) for name in ("login", "firstName", "lastName")}
+    return {
+        "id": user.id,
+        "passwordChanged": changed,
+        "profile": names | {"locale": "en_US", "timeZone": "UTC"},
+    }

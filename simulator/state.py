@@ -1,0 +1,51 @@
+"""Everything that an org holds, in one value. Decides nothing; `Org` adds what can be done with it."""
+
+import random
+import ssl
+
+from simulator.caller import Caller
+from simulator.hooks import EventHook, HookType, InlineHook
+from simulator.ids import Clock, Ids
+from simulator.log import SystemLog
+from simulator.payloads import Caused
+from simulator.switches import Switches
+from simulator.transcript import Transcript
+from simulator.users import Users
+
+
+class OrgState:
+    """An org's users, hooks, log and switches. `url` is the org's own address, as it appears in links and bodies."""
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        url: str = "https://org.okta.example",
+        hook_timeout: float = 3.0,
+        trust: ssl.SSLContext | bool = True,
+        reveal: bool = False,
+    ) -> None:
+        self.url = url
+        self.ids = Ids(seed)
+        self.chance = random.Random(seed + 1)
+        self.clock = Clock()
+        self.users = Users()
+        self.inline_hooks: dict[str, InlineHook] = {}
+        self.event_hooks: dict[str, EventHook] = {}
+        self.log = SystemLog(self.ids, self.clock)
+        self.switches = Switches()
+        self.transcript = Transcript(reveal=reveal)
+        self.caller = Caller(self.clock, self.transcript, timeout=hook_timeout, trust=trust)
+        self.admin_id = self.ids.okta("00u")
+
+    def hook(self, kind: HookType) -> InlineHook | None:
+        """Give the active inline hook of this type."""
+        return next((hook for hook in self.inline_hooks.values() if hook.active and hook.type == kind), None)
+
+    def caused(self, path: str, ip: str) -> Caused:
+        """Begin a request of a person at the org."""
+        return Caused(self.ids.request(), path, ip)
+
+    def drawn(self, rate: float) -> bool:
+        """Draw whether a fault of this rate happens now. Draws nothing for a fault that is off."""
+        return rate > 0 and self.chance.random() < rate

@@ -1,0 +1,122 @@
+"""The org's users and how a typed name finds one. Knows no hook and no HTTP."""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from simulator.channel import JsonObject
+from simulator.passwords import ImportedHash, OwnPassword
+
+
+class Status(StrEnum):
+    """The life of a user, in Okta's words."""
+
+    STAGED = "STAGED"
+    PROVISIONED = "PROVISIONED"
+    ACTIVE = "ACTIVE"
+    RECOVERY = "RECOVERY"
+    PASSWORD_EXPIRED = "PASSWORD_EXPIRED"  # noqa: S105 - Okta's name of a state
+    LOCKED_OUT = "LOCKED_OUT"
+    SUSPENDED = "SUSPENDED"
+    DEPROVISIONED = "DEPROVISIONED"
+
+
+class LoginTaken(Exception):
+    """login: An object with this field already exists in the current organization"""  # noqa: D400, D415 - Okta's text
+
+
+@dataclass
+class User:
+    """A user of the org. With `password_hook`, the first sign-in asks the password import hook."""
+
+    id: str
+    profile: JsonObject
+    created: datetime
+    updated: datetime
+    status: Status = Status.ACTIVE
+    password_hook: bool = False
+    password: OwnPassword | ImportedHash | None = field(default=None, repr=False)
+    identifiers: tuple[str, ...] = ()
+    groups: set[str] = field(default_factory=set)
+    activated: datetime | None = None
+    status_changed: datetime | None = None
+    last_login: datetime | None = None
+    password_changed: datetime | None = None
+
+    @property
+    def login(self) -> str:
+        """The name that the org knows the user by."""
+        return str(self.profile["login"])
+
+    @property
+    def display_name(self) -> str:
+        """First and last name, as the System Log shows them."""
+        return f"{self.profile.get('firstName') or ''} {self.profile.get('lastName') or ''}".strip() or self.login
+
+    @property
+    def provider(self) -> str:
+        """`credentials.provider.type`: IMPORT until an imported password is stored, then OKTA."""
+        return "IMPORT" if self.password_hook or isinstance(self.password, ImportedHash) else "OKTA"
+
+
+class Users:
+    """All users by id and by login; a login is unique without regard to case and diacritics."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, User] = {}
+        self._by_key: dict[str, str] = {}
+        self._short: dict[str, set[str]] = {}
+
+    def __iter__(self) -> Iterator[User]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def add(self, user: User) -> None:
+        """Take up a user. Raises `LoginTaken`."""
+        key = login_key(user.login)
+        if key in self._by_key:
+            raise LoginTaken
+        self._by_id[user.id], self._by_key[key] = user, user.id
+        self._short.setdefault(key.partition("@")[0], set()).add(user.id)
+
+    def rename(self, user: User, login: str) -> None:
+        """Give a user another login. Raises `LoginTaken`."""
+        if self._by_key.get(login_key(login), user.id) != user.id:
+            raise LoginTaken
+        self.remove(user)
+        user.profile["login"] = login
+        self.add(user)
+
+    def remove(self, user: User) -> None:
+        """Forget a user."""
+        key = login_key(user.login)
+        del self._by_id[user.id], self._by_key[key]
+        self._short[key.partition("@")[0]].discard(user.id)
+
+    def get(self, id_or_login: str) -> User | None:
+        """Find by id or whole login, as `GET /api/v1/users/{id}` does."""
+        found = self._by_id.get(id_or_login)
+        return found or self._by_id.get(self._by_key.get(login_key(id_or_login), ""))
+
+    def typed(self, name: str) -> User | None:
+        """Find whom a typed name means: a login, another identifier, or a short name that only one user has."""
+        found = self._by_id.get(self._by_key.get(login_key(name), ""))
+        if found or "@" in name:
+            return found or self._other(name)
+        short = self._short.get(login_key(name), set())
+        return self._by_id[next(iter(short))] if len(short) == 1 else self._other(name)
+
+    def _other(self, name: str) -> User | None:
+        key = login_key(name)
+        found = [user for user in self if key in map(login_key, user.identifiers)] if name else []
+        return found[0] if len(found) == 1 else None
+
+
+def login_key(name: str) -> str:
+    """Fold case and diacritics, without regard to which Okta compares logins."""
+    bare = "".join(letter for letter in unicodedata.normalize("NFD", name) if not unicodedata.combining(letter))
+    return unicodedata.normalize("NFC", bare.casefold())
