@@ -1,0 +1,101 @@
+"""The folder of the embedded server under DATA_DIR: what lies in it, whose it is, its locks. Starts nothing.
+
+Everything in it belongs to the user that the server runs as. PostgreSQL refuses to run as root, so root hands the folder to another user:
+the owner of DATA_DIR, or else `postgres`, or else `nobody`.
+"""
+
+import contextlib
+import fcntl
+import os
+import pwd
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class PostgresDidNotStart(Exception):
+    """The embedded PostgreSQL could not be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """`DATA_DIR/postgres`."""
+
+    path: Path
+
+    @property
+    def data(self) -> Path:
+        """The cluster: whole or absent."""
+        return self.path / "data"
+
+    @property
+    def log(self) -> Path:
+        """What the server of the last start wrote."""
+        return self.path / "server.log"
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """The user and group of the server."""
+        status = self.path.stat()
+        return status.st_uid, status.st_gid
+
+    def open(self, name: str, flags: int = os.O_RDWR) -> int:
+        """Open or make a file of the folder, 0600, for its owner. Links are refused: root must not follow what another user planted."""
+        with contextlib.suppress(FileExistsError):
+            made = os.open(self.path / name, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            if os.geteuid() == 0:
+                os.fchown(made, *self.owner)
+            return made
+        return os.open(self.path / name, flags | os.O_NOFOLLOW)
+
+    @contextlib.contextmanager
+    def locked(self, name: str, how: int) -> Iterator[int]:
+        """Hold a lock on a file of the folder. The kernel frees it however the process ends, so no lock is ever stale."""
+        descriptor = self.open(name)
+        try:
+            fcntl.flock(descriptor, how)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def make_password(self) -> Path:
+        """Write a new random password, for a cluster that is about to be made."""
+        descriptor = self.open("password", os.O_WRONLY | os.O_TRUNC)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+            file.flush()
+            os.fsync(descriptor)
+        return self.path / "password"
+
+    def password(self) -> str:
+        """Read the password of the database's roles."""
+        return (self.path / "password").read_text()
+
+
+def open_home(data_dir: Path) -> Home:
+    """Make `DATA_DIR/postgres` where it is missing. Raises `PostgresDidNotStart` where it belongs to another user."""
+    path = data_dir.absolute() / "postgres"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    owner = path.stat().st_uid
+    if os.geteuid() == 0 and owner == 0:
+        os.chown(path, *_server_user(data_dir))
+    elif os.geteuid() not in (0, owner):
+        raise PostgresDidNotStart(
+            f"{path} belongs to user {owner}: run as that user or as root, or set DATA_DIR to another folder"
+        )
+    return Home(path)
+
+
+def _server_user(data_dir: Path) -> tuple[int, int]:
+    status = data_dir.stat()
+    if status.st_uid:
+        return status.st_uid, status.st_gid
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            user = pwd.getpwnam(name)
+            return user.pw_uid, user.pw_gid
+    raise PostgresDidNotStart(
+        "PostgreSQL does not run as root, and this machine has neither a user postgres nor nobody"
+    )
