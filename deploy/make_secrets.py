@@ -1,0 +1,66 @@
+"""Fills the volume of secrets once, for docker-compose.yml. Knows the files and who reads each; prints no value.
+
+A value given in the environment (from `.env`) is written; what is not given is random, and kept ever after.
+"""
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+SERVICE_UID = 10001
+"""The user of the Dockerfile."""
+DATABASE_UID = 0
+"""PostgreSQL's image reads its password as root, before it becomes another user."""
+
+
+def write(path: Path, text: str, *, owner: int) -> None:
+    """Put `text` at `path`, whole or not at all, readable only by `owner`."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        os.fsync(descriptor)
+    os.chown(draft, owner, owner)
+    draft.replace(path)
+
+
+def database_password(folder: Path, given: str) -> str:
+    """Give the password that the database was or will be made with. Exits where another one is given later."""
+    path = folder / "postgres_password"
+    kept = path.read_text(encoding="utf-8") if path.exists() else ""
+    if kept and given and given != kept:
+        sys.exit(
+            "POSTGRES_PASSWORD differs from the one that the database was made with: "
+            f"change it there first (ALTER ROLE), then remove {path}"
+        )
+    password = kept or given or secrets.token_urlsafe(32)
+    if not kept:
+        write(path, password, owner=DATABASE_UID)
+    return password
+
+
+def passfile_line(password: str) -> str:
+    """Make the line of a password file: backslashes and colons are escaped (PostgreSQL manual, 32.16)."""
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    return f"*:*:*:*:{escaped}\n"
+
+
+def fill(folder: Path, given_password: str, given_hook_secrets: str) -> None:
+    """Make every file that is missing, and those whose value is given."""
+    folder.chmod(0o755)
+    password = database_password(folder, given_password)
+    # asyncpg, like libpq, ignores a password file that anyone but its owner may read.
+    write(folder / "pgpass", passfile_line(password), owner=SERVICE_UID)
+    hook_secrets = folder / "hook_secrets.json"
+    if given_hook_secrets:
+        write(hook_secrets, given_hook_secrets, owner=SERVICE_UID)
+    elif not hook_secrets.exists():
+        write(hook_secrets, json.dumps([secrets.token_urlsafe(32)]), owner=SERVICE_UID)
+
+
+if __name__ == "__main__":
+    fill(Path(sys.argv[1]), os.environ.get("POSTGRES_PASSWORD", ""), os.environ.get("HOOK_SECRETS", ""))
+    sys.stderr.write("the secrets are in the volume\n")

@@ -1,0 +1,61 @@
+"""The locked dependencies: enough for pyproject.toml, whole, and tied to no host."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+RUNTIME = PROJECT["project"]["dependencies"]
+EXTRAS = [line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra]
+LOCKS = ["build.txt", "runtime.txt", "dev.txt"]
+
+
+def read_lock(name: str) -> dict[str, tuple[Requirement, int]]:
+    """Read a lock: each package's pin and how many hashes it has."""
+    text = (ROOT / "requirements" / name).read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    pins = [(Requirement(line.split("--hash=")[0].strip()), line.count("--hash=sha256:")) for line in lines]
+    return {canonicalize_name(pin.name): (pin, hashes) for pin, hashes in pins}
+
+
+def version(pin: Requirement) -> str:
+    return str(pin.specifier).removeprefix("==")
+
+
+@pytest.mark.parametrize(
+    "lock, wanted",
+    [
+        ("build.txt", PROJECT["build-system"]["requires"]),
+        ("runtime.txt", RUNTIME),
+        ("dev.txt", RUNTIME + EXTRAS),
+    ],
+)
+def test_each_lock_satisfies_what_pyproject_asks_for(lock: str, wanted: list[str]) -> None:
+    pins = read_lock(lock)
+    for requirement in map(Requirement, wanted):
+        pin, _ = pins[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version(pin)), f"{lock} pins {pin}, pyproject asks for {requirement}"
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_pin_is_exact_and_has_a_hash(lock: str) -> None:
+    for pin, hashes in read_lock(lock).values():
+        assert [each.operator for each in pin.specifier] == ["=="], str(pin)
+        assert hashes > 0, str(pin)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_host_and_no_file(lock: str) -> None:
+    text = (ROOT / "requirements" / lock).read_text()
+    assert not re.search(r"://|--(extra-)?index|--find-links|--trusted| @ |^-", text, re.MULTILINE)
+
+
+def test_what_is_tested_is_what_runs() -> None:
+    tested = read_lock("dev.txt")
+    for name, (pin, _) in read_lock("runtime.txt").items():
+        assert version(tested[name][0]) == version(pin)
