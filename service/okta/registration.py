@@ -1,0 +1,114 @@
+"""The registration inline hook's request on the wire: bytes to what is asked. Knows no policy and no account.
+
+https://developer.okta.com/docs/guides/registration-inline-hook/ and, for the Classic engine's form,
+https://developer.okta.com/docs/guides/archive-registration-inline-hook/.
+"""
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from service.okta.body import MalformedCall, is_storable, member, parse_object, text_member
+from service.okta.password_import import trace
+
+
+class Kind(enum.StrEnum):
+    """What Okta asks about; the value is the metric's label."""
+
+    REGISTRATION = "registration"
+    """Somebody fills in the sign-up form: `self.service.registration`, and every request of the Classic engine."""
+    UPDATE = "update"
+    """Somebody who has a user completes their profile (`progressive.profile`)."""
+    UNKNOWN = "unknown"
+    """A `requestType` that Okta did not have when this was written."""
+
+
+class Engine(enum.StrEnum):
+    """Which of Okta's engines asks. Classic sends no `requestType`."""
+
+    IDENTITY = "identity"
+    CLASSIC = "classic"
+
+
+@dataclass(frozen=True, slots=True)
+class ScreeningRequest:
+    """Okta's question whether this person may register, or change their profile so.
+
+    Passwords and attributes that Okta's schema marks as sensitive are never in it: that an attribute is absent
+    does not say that the person left it empty.
+    """
+
+    kind: Kind
+    engine: Engine = Engine.IDENTITY
+    request_type: str | None = None
+    profile: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """What the person submitted, by attribute; for an update only the attributes of the form."""
+    user: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """For an update: the profile that Okta has; else empty."""
+    user_id: str | None = None
+    """For an update: Okta's id of the user."""
+    event_id: str | None = None
+    request_id: str | None = None
+    client_address: str | None = None
+    source: str | None = None
+
+
+def parse_request(body: bytes) -> ScreeningRequest:
+    """Read a request. Members we don't read may be of any kind, or missing. Raises `MalformedCall`."""
+    payload = parse_object(body)
+    request_type = payload.get("requestType")
+    match request_type:
+        case None:
+            return _request(payload, Kind.REGISTRATION, Engine.CLASSIC)
+        case "self.service.registration":
+            return _request(payload, Kind.REGISTRATION, Engine.IDENTITY)
+        case "progressive.profile":
+            return _request(payload, Kind.UPDATE, Engine.IDENTITY)
+        case str():
+            return _request(payload, Kind.UNKNOWN, Engine.IDENTITY)
+    raise MalformedCall("request_type_not_text", "requestType must be a string")
+
+
+_SUBMITTED = {Kind.REGISTRATION: "userProfile", Kind.UPDATE: "userProfileUpdate"}
+
+
+def _request(payload: dict[str, object], kind: Kind, engine: Engine) -> ScreeningRequest:
+    request = member(payload, "data", "context", "request")
+    user = member(payload, "data", "context", "user") if kind is Kind.UPDATE else None
+    return ScreeningRequest(
+        kind=kind,
+        engine=engine,
+        request_type=trace(text_member(payload, "requestType")),
+        profile=_attributes(payload, "data", _SUBMITTED[kind]) if kind in _SUBMITTED else {},
+        user=_attributes(payload, "data", "context", "user", "profile") if member(user, "profile") else {},
+        user_id=trace(text_member(user, "id")),
+        event_id=trace(text_member(payload, "eventId")),
+        request_id=trace(text_member(request, "id")),
+        client_address=trace(text_member(request, "ipAddress")),
+        source=trace(text_member(payload, "source")),
+    )
+
+
+def _attributes(payload: dict[str, object], *path: str) -> Mapping[str, object]:
+    where = ".".join(path)
+    value = member(payload, *path)
+    if not isinstance(value, dict):
+        raise MalformedCall("profile_missing", f"{where} must be an object")
+    if not _can_be_repeated(value):
+        raise MalformedCall("profile_not_text", f"{where} holds a NUL, a lone surrogate or a number without end")
+    return value
+
+
+def _can_be_repeated(value: object) -> bool:
+    """Tell whether `value` can be looked up in PostgreSQL and written as JSON again."""
+    match value:
+        case str():
+            return is_storable(value)
+        case float():
+            return math.isfinite(value)
+        case dict():
+            return all(is_storable(key) and _can_be_repeated(inner) for key, inner in value.items())
+        case list():
+            return all(map(_can_be_repeated, value))
+    return True

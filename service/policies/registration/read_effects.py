@@ -1,0 +1,114 @@
+"""Reading what a rule of a policy does (`deny`, `set`), with every fault that can be seen before a request comes."""
+
+import math
+
+from service.okta.registration_answer import Cause, Deny
+from service.policies.registration.document import Node, kind_of
+from service.policies.registration.facts import AttributeName
+from service.policies.registration.policy import Constant, Copy, Set, Source
+from service.policies.registration.read_names import Surroundings, read_name, read_target
+
+DEFAULT_REASON = "DENIED_BY_POLICY"
+MAX_MESSAGE = 1000
+"""Characters of a summary or a message: it has to fit beside a field of a form."""
+MAX_CONSTANT = 8192
+"""Characters of a constant, written as JSON: all answers together stay far from Okta's limit of 256 KB."""
+_LOCATION = "data.userProfile."
+_DENIAL = ("summary", "message", "reason", "location", "domain")
+
+
+def read_denial(node: Node, default_location: str | None, default: Deny | None = None) -> Deny:
+    """Read `deny`: a table, a summary, or `true`, which denies with Okta's own message or with the `default` one."""
+    if isinstance(node.value, bool):
+        if not node.value:
+            node.fault("deny = false denies nothing: leave it out")
+        return default or Deny()
+    members = {"summary": node} if isinstance(node.value, str) else node.table(_DENIAL)
+    known = default.causes[0] if default else None
+    texts = {word: _message(members[word]) for word in _DENIAL[:3] + _DENIAL[4:] if word in members}
+    summary = texts.get("summary") or (default.summary if default else None)
+    if summary is None:
+        node.fault("deny needs a summary, the sentence that says what is wrong")
+        return Deny()
+    location = _location(node, members.get("location"), default_location)
+    cause = Cause(
+        summary=texts.get("message") or (known.summary if known and "summary" not in texts else summary),
+        reason=texts.get("reason", known.reason if known else DEFAULT_REASON),
+        attribute=location or "",
+        domain=texts.get("domain", "end-user"),
+    )
+    if location is None and "location" in members:
+        _warn_unshown(members)
+    return Deny(summary, (cause,) if location else ())
+
+
+def _message(node: Node) -> str:
+    text = node.text()
+    if len(text) > MAX_MESSAGE:
+        node.fault(f"{node.key} is longer than {MAX_MESSAGE} characters")
+    return text
+
+
+def _location(denial: Node, node: Node | None, default: str | None) -> str | None:
+    """Give the attribute beside which the message is shown; None where it is to be shown nowhere."""
+    if node is None:
+        if default is None:
+            denial.fault(
+                "deny needs a location: the attribute that the message stands beside, or false for Okta's own message"
+            )
+        return default
+    if node.value is False:
+        return None
+    text = node.text()
+    if text.startswith("data.") and not text.startswith(_LOCATION):
+        node.fault(f'{text!r} is no location that the Sign-In Widget knows: write "{_LOCATION}" and the attribute')
+        return text
+    return read_target(node, text.removeprefix(_LOCATION)) if text else text
+
+
+def _warn_unshown(members: dict[str, Node]) -> None:
+    for word in ("message", "reason", "domain"):
+        if word in members:
+            members[word].fault(f"{word} is never sent where there is no location")
+
+
+def read_set(node: Node, around: Surroundings) -> Set:
+    """Read `set`: attributes, each with a constant or with where its value is copied from."""
+    members = node.members()
+    if node.value == {}:
+        node.fault("set is empty: leave it out, or name an attribute")
+    return Set(tuple((read_settable(member, key), _source(member, around)) for key, member in members.items()))
+
+
+def read_settable(node: Node, text: str) -> str:
+    """Read the name of an attribute that an answer may set."""
+    if text == "password":
+        node.fault("Okta lets no hook set the password")
+    return read_target(node, text)
+
+
+def _source(node: Node, around: Surroundings) -> Source:
+    if not isinstance(node.value, dict):
+        return Constant(_constant(node))
+    members = node.table(("copy", "lower"))
+    if len(members) != 1:
+        node.fault(f'{node.key} must be a value, or {{ copy = "attribute" }}, or {{ lower = "attribute" }}')
+        return Constant(None)
+    ((word, member),) = members.items()
+    text = member.text()
+    name: AttributeName | None = read_name(member, text, around) if text else None
+    return Copy(name, lower=word == "lower") if name else Constant(None)
+
+
+def _constant(node: Node) -> object:
+    items = node.items() if isinstance(node.value, list) else [node]
+    for item in items:
+        if not isinstance(item.value, (str, int, float)):
+            item.fault(
+                f"{node.key} can be a string, a number, a boolean or a list of these, not {kind_of(item.value)}"
+            )
+        elif isinstance(item.value, float) and not math.isfinite(item.value):
+            item.fault(f"{node.key} can't be set to {item.value}: JSON has no such number")
+    if len(repr(node.value)) > MAX_CONSTANT:
+        node.fault(f"{node.key} is longer than {MAX_CONSTANT} characters")
+    return node.value

@@ -1,0 +1,174 @@
+"""Reading the tests of one attribute from a policy, with their faults and the contradictions between them."""
+
+import math
+from collections.abc import Callable
+from decimal import Decimal
+
+import re2
+
+from service.policies.registration.addresses import comparable
+from service.policies.registration.document import Node, kind_of
+from service.policies.registration.value_tests import (
+    Domain,
+    Empty,
+    Length,
+    OneOf,
+    Pattern,
+    Present,
+    Range,
+    Sent,
+    ValueTest,
+)
+
+Reader = Callable[..., ValueTest | None]
+
+
+def read_tests(node: Node) -> list[ValueTest]:
+    """Read all tests of one attribute; every one must hold."""
+    members = node.table((*TESTS, "ignore_case"))
+    if not node.value:
+        node.fault(f"{node.key} has no test; it may be {', '.join(TESTS)}")
+    case = members.pop("ignore_case", None)
+    ignore_case = case is not None and case.boolean()
+    if case is not None and not members.keys() & _TEXTUAL:
+        case.fault(f"ignore_case needs {' or '.join(_TEXTUAL)} beside it")
+    _contradictions(node, members)
+    read = [
+        TESTS[word](member, ignore_case=ignore_case) if word in _TEXTUAL else TESTS[word](member)
+        for word, member in members.items()
+    ]
+    return [test for test in read if test is not None]
+
+
+def _contradictions(node: Node, members: dict[str, Node]) -> None:
+    for word, without in (("sent", False), ("present", False), ("empty", True)):
+        others = [other for other in members if other != word]
+        if word in members and members[word].value is without and others:
+            node.fault(f"{word} = {str(without).lower()} contradicts {others[0]}: both can't be true")
+    if "equals" in members and "one_of" in members:
+        node.fault("equals and one_of say the same thing twice: keep one of them")
+
+
+def _read_sent(node: Node) -> ValueTest:
+    return Sent(node.boolean())
+
+
+def _read_present(node: Node) -> ValueTest:
+    return Present(node.boolean())
+
+
+def _read_empty(node: Node) -> ValueTest:
+    if not node.boolean() and node.value is False:
+        node.fault("empty = false is not a test: write present = true")
+    return Empty()
+
+
+def _read_equals(node: Node, *, ignore_case: bool) -> ValueTest:
+    return OneOf((_scalar(node),), ignore_case)
+
+
+def _read_one_of(node: Node, *, ignore_case: bool) -> ValueTest:
+    return OneOf(tuple(_scalar(item) for item in node.items()), ignore_case)
+
+
+def _scalar(node: Node) -> object:
+    if not isinstance(node.value, (str, int, float)) or (
+        isinstance(node.value, float) and not math.isfinite(node.value)
+    ):
+        node.fault(f"{node.key} takes a string, a number or a boolean, not {kind_of(node.value)}")
+    return node.value
+
+
+def _read_pattern(node: Node, *, ignore_case: bool) -> ValueTest | None:
+    text = node.text()
+    options = re2.Options()
+    options.case_sensitive = not ignore_case
+    options.log_errors = False
+    try:
+        return Pattern(text, re2.compile(text, options), ignore_case) if text else None
+    except re2.error as error:
+        said = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
+        node.fault(f"{node.key} is no pattern that RE2 understands: {said}")
+    return None
+
+
+def _read_length(node: Node) -> ValueTest | None:
+    if isinstance(node.value, dict):
+        members = node.table(("min", "max"))
+        least = _count(members["min"]) if "min" in members else 0
+        most = _count(members["max"]) if "max" in members else None
+    else:
+        least = most = _count(node)
+    if node.value == {}:
+        node.fault("length needs a number, or min and max")
+    _check_order(node, least, most)
+    return Length(least, most)
+
+
+def _count(node: Node) -> int:
+    if isinstance(node.value, bool) or not isinstance(node.value, int) or node.value < 0:
+        node.fault(f"{node.key} must be a whole number of characters, 0 or more")
+        return 0
+    return node.value
+
+
+def _read_domain(node: Node) -> ValueTest:
+    return Domain(_domains(node))
+
+
+def _read_within_domain(node: Node) -> ValueTest:
+    return Domain(_domains(node), subdomains=True)
+
+
+def _domains(node: Node) -> tuple[str, ...]:
+    items = node.items() if isinstance(node.value, list) else [node]
+    return tuple(domain for item in items if (domain := _domain(item)))
+
+
+def _domain(node: Node) -> str | None:
+    text = node.text()
+    domain = comparable(text)
+    if text and text.startswith(("*.", ".")):
+        node.fault(f'{text!r} is no domain: for subdomains write within_domain = "{text.lstrip("*.")}"')
+    elif "@" in text:
+        node.fault(f"{text!r} is no domain: write what stands after the @")
+    elif text and domain is None:
+        node.fault(f"{text!r} is no domain")
+    return domain
+
+
+def _read_number(node: Node) -> ValueTest:
+    members = node.table(("min", "max"))
+    if node.value == {}:
+        node.fault("number needs min, max or both")
+    least = _number(members["min"]) if "min" in members else None
+    most = _number(members["max"]) if "max" in members else None
+    _check_order(node, least, most)
+    return Range(least, most)
+
+
+def _number(node: Node) -> Decimal | None:
+    if isinstance(node.value, bool) or not isinstance(node.value, (int, float)) or not math.isfinite(node.value):
+        node.fault(f"{node.key} must be a number, not {kind_of(node.value)}")
+        return None
+    return Decimal(str(node.value))
+
+
+def _check_order(node: Node, least: Decimal | int | None, most: Decimal | int | None) -> None:
+    if least is not None and most is not None and least > most:
+        node.fault(f"{node.key}: min is greater than max, so nothing can meet it")
+
+
+TESTS: dict[str, Reader] = {
+    "present": _read_present,
+    "sent": _read_sent,
+    "empty": _read_empty,
+    "equals": _read_equals,
+    "one_of": _read_one_of,
+    "pattern": _read_pattern,
+    "length": _read_length,
+    "domain": _read_domain,
+    "within_domain": _read_within_domain,
+    "number": _read_number,
+}
+_TEXTUAL = ("equals", "one_of", "pattern")
