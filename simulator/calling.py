@@ -33,6 +33,10 @@ async def call_inline(org: OrgState, hook: InlineHook, caused: Caused, payload: 
             hook,
             _trouble(answer),
         )
+    elif debug := (answer.object() or {}).get("debugContext"):
+        target = {"id": hook.id, "type": "InlineHook", "alternateId": hook.name, "displayName": hook.name}
+        processed, message = "inline_hook.response.processed", f'Hook "{hook.name}" response processed'
+        org.log.add(processed, message, caused, actor=dict(SYSTEM), targets=[target], debug={"debugContext": debug})
     return answer
 
 

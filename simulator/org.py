@@ -2,19 +2,23 @@
 
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from simulator import calling
+from simulator import registration as registering
 from simulator import sign_in as signing_in
 from simulator.channel import Channel, HeaderSecret, JsonObject
 from simulator.deliveries import Deliveries
+from simulator.display import Form, Shown, default_failure
 from simulator.hooks import IMPORT_EVENT, EventHook, HookType, InlineHook
 from simulator.log import SYSTEM, user_block
 from simulator.passwords import OwnPassword
+from simulator.registration import Registration
 from simulator.sign_in import SignIn
 from simulator.state import OrgState
-from simulator.users import User
+from simulator.users import LoginTaken, User
 
 PERSONS_ADDRESS = "203.0.113.7"
 """Where a person's browser is, unless told otherwise (an address of RFC 5737, nobody's)."""
@@ -75,6 +79,10 @@ class Org(OrgState):
         caused = self.caused("/api/v1/users", "127.0.0.1")
         self.log.add(event_type, message, caused, actor=dict(SYSTEM), targets=[user_block(user)])
 
+    def set_registration_hook(self, uri: str, secret: HeaderSecret | None = None, **channel: Any) -> InlineHook:
+        """Attach a registration hook; every kind of form asks it."""
+        return self.add_inline_hook(HookType.REGISTRATION, uri, secret, **channel)
+
     def add_inline_hook(
         self, kind: HookType, uri: str, secret: HeaderSecret | None = None, **channel: Any
     ) -> InlineHook:
@@ -113,6 +121,31 @@ class Org(OrgState):
     ) -> SignIn:
         """Sign a person in, as typed. `path` is the request at Okta that the hook is told of."""
         return await signing_in.sign_in(self, username, password, ip=ip, path=path)
+
+    async def register(
+        self, profile: JsonObject, password: str, *, ip: str = PERSONS_ADDRESS, classic: bool = False
+    ) -> Registration:
+        """Fill in the registration form. Where the hook allows it, the user exists afterwards."""
+        result = await registering.ask(self, Form.CLASSIC if classic else Form.SELF_SERVICE, profile, ip)
+        if not result.allowed:
+            return result
+        if self.switches.read_only:
+            return replace(result, allowed=False, shown=default_failure(result.form), fault="read-only mode")
+        try:
+            user = self.add_user(password=password, **result.attributes)
+        except LoginTaken:
+            shown = Shown(inline={"login": "A user with this login already exists."})
+            return replace(result, allowed=False, shown=shown, fault="login taken")
+        return replace(result, user=user)
+
+    async def update_profile(self, user: User, update: JsonObject, *, ip: str = PERSONS_ADDRESS) -> Registration:
+        """Fill in the progressive profile form after a sign-in; `update` holds only the attributes it asks for."""
+        result = await registering.ask(self, Form.PROGRESSIVE, update, ip, user)
+        if result.allowed:
+            user.profile |= result.attributes
+            user.updated = self.clock.now()
+            self.log_about(user, "user.account.update_profile", "Update user profile for Okta")
+        return result
 
     async def flush_events(self) -> None:
         """Deliver every event that waits, and wait for the answers."""

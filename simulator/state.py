@@ -10,7 +10,7 @@ from simulator.log import SystemLog
 from simulator.payloads import Caused
 from simulator.switches import Switches
 from simulator.transcript import Transcript
-from simulator.users import Users
+from simulator.users import BASE_ATTRIBUTES, Users
 
 
 class OrgState:
@@ -37,6 +37,9 @@ class OrgState:
         self.transcript = Transcript(reveal=reveal)
         self.caller = Caller(self.clock, self.transcript, timeout=hook_timeout, trust=trust)
         self.admin_id = self.ids.okta("00u")
+        self.registration_policy_id = self.ids.okta("reg")
+        self.attributes = set(BASE_ATTRIBUTES)
+        self.sensitive_attributes: set[str] = set()
 
     def hook(self, kind: HookType) -> InlineHook | None:
         """Give the active inline hook of this type."""

@@ -9,6 +9,44 @@ from enum import StrEnum
 from simulator.channel import JsonObject
 from simulator.passwords import ImportedHash, OwnPassword
 
+BASE_ATTRIBUTES = frozenset(
+    [
+        "login",
+        "email",
+        "secondEmail",
+        "firstName",
+        "lastName",
+        "middleName",
+        "honorificPrefix",
+        "honorificSuffix",
+        "title",
+        "displayName",
+        "nickName",
+        "profileUrl",
+        "primaryPhone",
+        "mobilePhone",
+        "streetAddress",
+        "city",
+        "state",
+        "zipCode",
+        "countryCode",
+        "postalAddress",
+        "preferredLanguage",
+        "locale",
+        "timezone",
+        "timeZone",
+        "userType",
+        "employeeNumber",
+        "costCenter",
+        "organization",
+        "division",
+        "department",
+        "managerId",
+        "manager",
+    ]
+)
+"""The attributes that Okta's user schema has by itself; an org adds its own."""
+
 
 class Status(StrEnum):
     """The life of a user, in Okta's words."""
