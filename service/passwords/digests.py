@@ -1,12 +1,13 @@
 """Message digests and HMACs by name, MD4 among them. Knows no format.
 
-OpenSSL 3 hides MD4 in its legacy provider, which many machines do not load, so it comes from pycryptodome.
+OpenSSL 3 hides MD4 and RIPEMD-160 in its legacy provider, which many machines do not load, and never had Keccak (SHA-3 before
+its padding was changed), so these come from pycryptodome.
 """
 
 import hashlib
 import hmac
 
-from Crypto.Hash import MD4
+from Crypto.Hash import MD4, RIPEMD160, keccak
 
 SIZES = {
     "md4": 16,
@@ -20,27 +21,39 @@ SIZES = {
     "sha3_256": 32,
     "sha3_384": 48,
     "sha3_512": 64,
+    "blake2s": 32,
+    "blake2b": 64,
+    "ripemd160": 20,
+    "keccak_224": 28,
+    "keccak_256": 32,
+    "keccak_384": 48,
+    "keccak_512": 64,
 }
 """The bytes in each digest."""
-MD4_BLOCK = 64
-"""Bytes; hashlib gives the block size of the others."""
+BLOCK = 64
+"""Bytes that MD4 and RIPEMD-160 take at a time."""
 
 
 def digest(name: str, data: bytes) -> bytes:
     """Hash `data` with the digest called `name`, a key of `SIZES`."""
     if name == "md4":
         return MD4.new(data).digest()
+    if name == "ripemd160":
+        return RIPEMD160.new(data).digest()
+    if name.startswith("keccak_"):
+        return keccak.new(digest_bytes=SIZES[name], data=data).digest()
     return hashlib.new(name, data, usedforsecurity=False).digest()
 
 
 def keyed_digest(name: str, key: bytes, data: bytes) -> bytes:
     """HMAC (RFC 2104) of `data` under `key`."""
-    if name == "md4":
-        return _hmac_md4(key, data)
+    if name in {"md4", "ripemd160"}:
+        return _hmac(name, key, data)
     return hmac.digest(key, data, name)
 
 
-def _hmac_md4(key: bytes, data: bytes) -> bytes:
-    block = (digest("md4", key) if len(key) > MD4_BLOCK else key).ljust(MD4_BLOCK, b"\0")
-    inner = digest("md4", bytes(byte ^ 0x36 for byte in block) + data)
-    return digest("md4", bytes(byte ^ 0x5C for byte in block) + inner)
+def _hmac(name: str, key: bytes, data: bytes) -> bytes:
+    """HMAC for the digests that hashlib may lack; both have blocks of 64 bytes."""
+    block = (digest(name, key) if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
+    inner = digest(name, bytes(byte ^ 0x36 for byte in block) + data)
+    return digest(name, bytes(byte ^ 0x5C for byte in block) + inner)

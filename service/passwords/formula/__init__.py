@@ -1,0 +1,18 @@
+"""The formula language for home-made hashes. Knows formulas and stored rows; knows no account.
+
+A formula is parsed once into a closed set of operations and then bound to rows. The notation: docs/formulas.md.
+"""
+
+from service.passwords.formula.check import FormulaCheck, bind, formula_check, formula_stand_in
+from service.passwords.formula.faults import MalformedFormula
+from service.passwords.formula.formula import Formula, parse_formula
+
+__all__ = [
+    "Formula",
+    "FormulaCheck",
+    "MalformedFormula",
+    "bind",
+    "formula_check",
+    "formula_stand_in",
+    "parse_formula",
+]

@@ -1,0 +1,105 @@
+"""A parsed formula: its readings and what it needs. Knows no stored hash."""
+
+from dataclasses import dataclass, replace
+
+from service.passwords.digests import SIZES
+from service.passwords.formula.faults import MalformedFormula
+from service.passwords.formula.operations import (
+    Applied,
+    Bcrypt,
+    Checked,
+    Feed,
+    Hashed,
+    Keyed,
+    Operation,
+    Pbkdf2,
+    Scrypt,
+    Variable,
+    walk,
+)
+from service.passwords.formula.parser import parse
+from service.passwords.formula.values import Form
+
+LETTERS = frozenset({"lower", "upper", "strtolower", "strtoupper"})
+"""Around a whole formula these change nothing: hex is compared in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A formula that can be bound to stored hashes. Immutable and picklable; shared by all rows of a source."""
+
+    text: str
+    readings: tuple[Operation, ...]
+    """Usually one; more where there are alternatives, or the rounds leave open what they feed on. Any may match."""
+
+    def variables(self) -> frozenset[str]:
+        """Which of `pass`, `salt`, `user` and `pepper` it uses."""
+        names = (each.name for root in self.readings for each in walk(root) if isinstance(each, Variable))
+        return frozenset("salt" if name in {"salt1", "salt2"} else name for name in names)
+
+
+def parse_formula(text: str, iterations: int | None = None) -> Formula:
+    """Read a formula such as ``md5(md5($pass).$salt)``; the notation is in docs/formulas.md.
+
+    `iterations` are those of the row or source: the value of `$iterations`, and where the formula does not say
+    `$iterations` the rounds of its outermost digest. Raises `MalformedFormula`, which names the place.
+    """
+    roots = tuple(_bare(root) for root in parse(text, iterations))
+    for root in roots:
+        _require_sense(text, root)
+    if iterations is not None and "$iterations" not in text.lower():
+        roots = tuple(_repeated(text, root, iterations) for root in roots)
+    return Formula(text, tuple(reading for root in roots for reading in _readings(root)))
+
+
+def _bare(root: Operation) -> Operation:
+    """The outermost digest without functions that only change its letters: the stored text is read by its length."""
+    match root:
+        case Applied(function=function, operand=Hashed() | Keyed() | Pbkdf2() | Scrypt()) if function in LETTERS:
+            return root.operand
+        case _:
+            return root
+
+
+def _require_sense(text: str, root: Operation) -> None:
+    """Refuse what parses and cannot mean a stored hash."""
+    inside = list(walk(root))
+    if not any(isinstance(each, Variable) and each.name == "pass" for each in inside):
+        raise MalformedFormula("The formula does not use $pass", text, 0)
+    if not any(isinstance(each, Hashed | Keyed | Pbkdf2 | Scrypt | Bcrypt | Checked) for each in inside):
+        raise MalformedFormula("The formula hashes nothing: it would be a store of plain passwords", text, 0)
+    if any(isinstance(each, Checked) for each in inside[1:]):
+        raise MalformedFormula("A named format can only be around the whole formula", text, 0)
+    if any(isinstance(each, Bcrypt) for each in inside) and not isinstance(root, Bcrypt):
+        raise MalformedFormula("bcrypt takes its salt from the stored hash, so it must be outermost", text, 0)
+
+
+def _repeated(text: str, root: Operation, iterations: int) -> Operation:
+    if iterations == 1:
+        return root
+    if isinstance(root, Hashed) and root.rounds == 1:
+        return replace(root, rounds=iterations)
+    raise MalformedFormula("The row gives iterations, and the formula has no place for them", text, 0)
+
+
+def _readings(root: Operation) -> tuple[Operation, ...]:
+    """Rounds that do not say what they feed on are read in each of the ways that products have."""
+    if isinstance(root, Hashed) and root.rounds > 1 and root.feed is None:
+        return tuple(replace(root, feed=feed) for feed in Feed)
+    return (root,)
+
+
+def digest_size(root: Operation) -> int | None:
+    """Bytes of the outermost digest, where the formula is one and does not ask for a text such as base64 of hex."""
+    match root:
+        case Hashed() | Keyed():
+            return SIZES[root.algorithm]
+        case Pbkdf2() | Scrypt():
+            return root.size
+        case _:
+            return None
+
+
+def raw(root: Operation) -> Operation:
+    """The outermost digest as bytes."""
+    return replace(root, form=Form.RAW) if isinstance(root, Hashed | Keyed | Pbkdf2 | Scrypt) else root

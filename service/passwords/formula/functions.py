@@ -1,0 +1,123 @@
+"""The functions over one value that a formula may use: letters, charsets, encodings, cutting. Knows no digest."""
+
+import base64
+import binascii
+import html
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from service.passwords.formula.values import Given, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """How a function is called and what it does."""
+
+    apply: Callable[..., Value]
+    """Takes what is given, the value and the numbers."""
+    numbers: tuple[int, ...] = (0,)
+    """How many numbers may follow the value."""
+    wants_text: bool = False
+    """It needs letters: raw bytes are refused when the formula is parsed."""
+    yields_bytes: bool = False
+
+
+_TO_LOWER = str.maketrans({chr(upper): chr(upper + 32) for upper in range(0x41, 0x5B)})
+_TO_UPPER = str.maketrans({chr(lower): chr(lower - 32) for lower in range(0x61, 0x7B)})
+
+
+def _of_text(function: Callable[[str], str]) -> Function:
+    return Function(lambda given, value: function(given.decode(value)), wants_text=True)
+
+
+def _encoded(charset: str) -> Function:
+    return Function(lambda given, value: given.decode(value).encode(charset), wants_text=True, yields_bytes=True)
+
+
+def _left(_: Given, value: Value, length: int) -> Value:
+    return value[:length]
+
+
+def _right(_: Given, value: Value, length: int) -> Value:
+    return value[-length:] if length else value[:0]
+
+
+def _cut(_: Given, value: Value, start: int, length: int | None = None) -> Value:
+    return value[start : None if length is None else start + length]
+
+
+def _unhex(given: Given, value: Value) -> bytes:
+    try:
+        return bytes.fromhex(given.decode(value))
+    except ValueError as fault:
+        raise _not(given, value, "hex") from fault
+
+
+def _unbase64(given: Given, value: Value) -> bytes:
+    text = given.decode(value).replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as fault:
+        raise _not(given, value, "base64") from fault
+
+
+def _not(given: Given, value: Value, encoding: str) -> UnicodeDecodeError:
+    """The one kind of exception that evaluation may raise; quotes nothing of the value."""
+    return UnicodeDecodeError(encoding, b"", 0, len(given.encode(value)), "the value is not in this encoding")
+
+
+def _numbered(text: str) -> str:
+    """What a browser sent a form in latin-1 for characters that it lacks, and vBulletin hashed: ``&#8364;``."""
+    return text.encode("cp1252", "xmlcharrefreplace").decode("cp1252")
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "lower": _of_text(str.lower),
+    "upper": _of_text(str.upper),
+    "strtolower": _of_text(lambda text: text.translate(_TO_LOWER)),
+    "strtoupper": _of_text(lambda text: text.translate(_TO_UPPER)),
+    "ucfirst": _of_text(lambda text: text[:1].translate(_TO_UPPER) + text[1:]),
+    "trim": _of_text(lambda text: text.strip(" \t\n\r\0\x0b")),
+    "htmlspecialchars": _of_text(lambda text: html.escape(text).replace("&#x27;", "&#039;")),
+    "numeric_entities": _of_text(_numbered),
+    "strrev": Function(lambda _, value: value[::-1]),
+    "left": Function(_left, (1,)),
+    "right": Function(_right, (1,)),
+    "cut": Function(_cut, (1, 2)),
+    "utf8": _encoded("utf-8"),
+    "utf16le": _encoded("utf-16-le"),
+    "utf16be": _encoded("utf-16-be"),
+    "latin1": _encoded("latin-1"),
+    "cp1252": _encoded("cp1252"),
+    "ascii": _encoded("ascii"),
+    "hex": Function(lambda given, value: given.encode(value).hex()),
+    "hexupper": Function(lambda given, value: given.encode(value).hex().upper()),
+    "base64": Function(lambda given, value: base64.b64encode(given.encode(value)).decode("ascii")),
+    "base64url": Function(lambda given, value: base64.urlsafe_b64encode(given.encode(value)).decode("ascii")),
+    "unhex": Function(_unhex, yields_bytes=True),
+    "unbase64": Function(_unbase64, yields_bytes=True),
+    "raw": Function(lambda given, value: given.encode(value), yields_bytes=True),
+}
+ALIASES: Mapping[str, str] = {
+    "tolower": "lower",
+    "toupper": "upper",
+    "lcase": "lower",
+    "ucase": "upper",
+    "substr": "cut",
+    "reverse": "strrev",
+    "bin": "raw",
+    "bin2hex": "hex",
+    "hex2bin": "unhex",
+    "base64_encode": "base64",
+    "base64_decode": "unbase64",
+    "utf_8": "utf8",
+    "utf16": "utf16le",
+    "utf_16": "utf16le",
+    "utf_16le": "utf16le",
+    "utf_16_le": "utf16le",
+    "ucs2": "utf16le",
+    "unicode": "utf16le",
+    "latin_1": "latin1",
+    "iso_8859_1": "latin1",
+    "windows_1252": "cp1252",
+}

@@ -1,0 +1,251 @@
+"""The operations of a formula: a closed set, each of which computes itself. Knows no notation and no stored hash."""
+
+import enum
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.passwords.bcrypt import hash_bcrypt
+from service.passwords.digests import digest, keyed_digest
+from service.passwords.formula.functions import FUNCTIONS
+from service.passwords.formula.values import Form, Given, Value
+
+
+class Operation(Protocol):
+    """A part of a parsed formula. Immutable and picklable."""
+
+    def evaluate(self, given: Given) -> Value:
+        """Compute the value. Raises `UnicodeError` where a character does not fit its charset, and nothing else."""
+        ...
+
+    def parts(self) -> "tuple[Operation, ...]":
+        """The operations whose values this one takes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A text in quotes."""
+
+    value: str
+
+    def evaluate(self, given: Given) -> Value:  # noqa: ARG002 (a constant)
+        """The text."""
+        return self.value
+
+    def parts(self) -> tuple[Operation, ...]:
+        """None."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One of the values that come with the row or the call."""
+
+    name: str
+
+    def evaluate(self, given: Given) -> Value:
+        """The value; `salt1` is the salt up to its first colon and `salt2` what follows it."""
+        match self.name:
+            case "pass":
+                return given.password
+            case "user":
+                return given.username
+            case "pepper":
+                return given.pepper
+            case "salt":
+                return given.salt
+            case "salt1":
+                return given.decode(given.salt).partition(":")[0]
+            case _:
+                return given.decode(given.salt).partition(":")[2]
+
+    def parts(self) -> tuple[Operation, ...]:
+        """None."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Values one after the other."""
+
+    values: tuple[Operation, ...]
+
+    def evaluate(self, given: Given) -> Value:
+        """Text where all are text, else bytes."""
+        values = [value.evaluate(given) for value in self.values]
+        texts = [value for value in values if isinstance(value, str)]
+        return "".join(texts) if len(texts) == len(values) else b"".join(map(given.encode, values))
+
+    def parts(self) -> tuple[Operation, ...]:
+        """The values."""
+        return self.values
+
+
+class Feed(enum.Enum):
+    """What the next of several rounds hashes."""
+
+    HEX = "hex"
+    """The digest in hex, as PHP's functions return it."""
+    RAW = "raw"
+    """The digest's bytes."""
+    CHAIN = "chain"
+    """The digest's bytes followed by the first input again (Symfony's MessageDigestPasswordEncoder)."""
+
+
+def written(digest: bytes, form: Form | None) -> Value:
+    """A digest in its form; hex where the formula states none, because that is what hashcat's notation means."""
+    return (form or Form.HEX).write(digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A digest, once or in rounds."""
+
+    algorithm: str
+    operand: Operation
+    form: Form | None = None
+    rounds: int = 1
+    feed: Feed | None = None
+
+    def evaluate(self, given: Given) -> Value:
+        """The digest in its form."""
+        data = given.encode(self.operand.evaluate(given))
+        value = digest(self.algorithm, data)
+        for _ in range(self.rounds - 1):
+            value = digest(self.algorithm, self._next(value, data))
+        return written(value, self.form)
+
+    def _next(self, value: bytes, data: bytes) -> bytes:
+        match self.feed:
+            case Feed.RAW:
+                return value
+            case Feed.CHAIN:
+                return value + data
+            case _:
+                return value.hex().encode("ascii")
+
+    def parts(self) -> tuple[Operation, ...]:
+        """What is hashed."""
+        return (self.operand,)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """HMAC (RFC 2104)."""
+
+    algorithm: str
+    key: Operation
+    message: Operation
+    form: Form | None = None
+
+    def evaluate(self, given: Given) -> Value:
+        """The code in its form."""
+        key, message = given.encode(self.key.evaluate(given)), given.encode(self.message.evaluate(given))
+        return written(keyed_digest(self.algorithm, key, message), self.form)
+
+    def parts(self) -> tuple[Operation, ...]:
+        """Key and message."""
+        return (self.key, self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Pbkdf2:
+    """PBKDF2 (RFC 8018)."""
+
+    algorithm: str
+    password: Operation
+    salt: Operation
+    iterations: int
+    size: int
+    form: Form | None = None
+
+    def evaluate(self, given: Given) -> Value:
+        """The derived key in its form."""
+        password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
+        key = hashlib.pbkdf2_hmac(self.algorithm, password, salt, self.iterations, self.size)
+        return written(key, self.form)
+
+    def parts(self) -> tuple[Operation, ...]:
+        """Password and salt."""
+        return (self.password, self.salt)
+
+
+@dataclass(frozen=True, slots=True)
+class Scrypt:
+    """scrypt (RFC 7914)."""
+
+    password: Operation
+    salt: Operation
+    n: int
+    r: int
+    p: int
+    size: int
+    form: Form | None = None
+
+    def evaluate(self, given: Given) -> Value:
+        """The derived key in its form."""
+        password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
+        memory = 128 * self.r * (self.n + self.p + 2) + (1 << 20)  # bytes; OpenSSL refuses without room to spare
+        key = hashlib.scrypt(password, salt=salt, n=self.n, r=self.r, p=self.p, maxmem=memory, dklen=self.size)
+        return written(key, self.form)
+
+    def parts(self) -> tuple[Operation, ...]:
+        """Password and salt."""
+        return (self.password, self.salt)
+
+
+@dataclass(frozen=True, slots=True)
+class Bcrypt:
+    """bcrypt with the cost and salt of the stored hash, which it computes whole."""
+
+    operand: Operation
+
+    def evaluate(self, given: Given) -> Value:
+        """The whole hash; of the operand the first 72 bytes count, as in every store."""
+        return hash_bcrypt(given.encode(self.operand.evaluate(given)), given.setting).decode("ascii")
+
+    def parts(self) -> tuple[Operation, ...]:
+        """What is hashed."""
+        return (self.operand,)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A function over one value, such as `lower`, with whole numbers as further arguments."""
+
+    function: str
+    operand: Operation
+    numbers: tuple[int, ...] = ()
+
+    def evaluate(self, given: Given) -> Value:
+        """The function's value."""
+        return FUNCTIONS[self.function].apply(given, self.operand.evaluate(given), *self.numbers)
+
+    def parts(self) -> tuple[Operation, ...]:
+        """What it is applied to."""
+        return (self.operand,)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A named format that checks the operand instead of the password: what an upgrade in place leaves behind."""
+
+    format: str
+    operand: Operation
+
+    def evaluate(self, given: Given) -> Value:
+        """What the named format is to take as the password."""
+        return given.decode(self.operand.evaluate(given))
+
+    def parts(self) -> tuple[Operation, ...]:
+        """What is checked."""
+        return (self.operand,)
+
+
+def walk(operation: Operation) -> Iterator[Operation]:
+    """Yield an operation and all that it is made of."""
+    yield operation
+    for part in operation.parts():
+        yield from walk(part)

@@ -1,0 +1,51 @@
+"""How long the value of a formula is, where that is known before any password. Knows operations, no stored hash."""
+
+from service.passwords.digests import SIZES
+from service.passwords.formula.operations import (
+    Applied,
+    Hashed,
+    Joined,
+    Keyed,
+    Literal,
+    Operation,
+    Pbkdf2,
+    Scrypt,
+)
+from service.passwords.formula.values import Form
+
+_SAME_LENGTH = frozenset({"lower", "upper", "strtolower", "strtoupper", "ucfirst", "strrev", "raw", "ascii"})
+
+
+def length_of(operation: Operation) -> int | None:
+    """Characters (or bytes) of the value, or None where they depend on the password."""
+    match operation:
+        case Literal():
+            return len(operation.value)
+        case Hashed() | Keyed():
+            return (operation.form or Form.HEX).length(SIZES[operation.algorithm])
+        case Pbkdf2() | Scrypt():
+            return (operation.form or Form.HEX).length(operation.size)
+        case Joined():
+            lengths = [length_of(value) for value in operation.values]
+            return None if None in lengths else sum(filter(None, lengths))
+        case Applied():
+            return _applied(operation)
+        case _:
+            return None
+
+
+def _applied(operation: Applied) -> int | None:
+    length = length_of(operation.operand)
+    if length is None:
+        return None
+    match operation.function:
+        case "left" | "right":
+            return min(length, operation.numbers[0])
+        case "cut":
+            return len(range(length)[operation.numbers[0] :][: operation.numbers[1] if operation.numbers[1:] else None])
+        case "base64" | "base64url":
+            return -(-length // 3) * 4
+        case "hex" | "hexupper":
+            return 2 * length
+        case function:
+            return length if function in _SAME_LENGTH else None
