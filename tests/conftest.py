@@ -1,0 +1,134 @@
+"""A real PostgreSQL for the tests: one server for all runs, a migrated template, a fresh clone of it for each test that asks.
+
+Several runs may share the server (pytest-xdist, two terminals): databases have random names, and what a killed run left is dropped after
+an hour. The data folder is kept from run to run, and so is the template until a migration changes.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from service.accounts.migrations import ROOT, upgrade
+from service.postgres import embedded_sync
+
+DATA_DIR = ROOT / "var" / "test"
+UNSAFE = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
+"""Safe against every kill, not against power failures. `synchronous_commit` stays on: without it, kill -9 would lose acknowledged rows."""
+STALE_AFTER = 3600
+"""Seconds: longer than any run."""
+TEMPLATES_KEPT = 10
+"""Each change of the schema leaves one behind; a run that goes on may still clone an older one."""
+
+
+class Administrator:
+    """One connection for making and dropping databases, for tests with and without an event loop: it has its own, in a thread."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._connection = asyncio.run_coroutine_threadsafe(asyncpg.connect(url), self._loop).result()
+
+    def execute(self, statement: str) -> None:
+        asyncio.run_coroutine_threadsafe(self._connection.execute(statement), self._loop).result()
+
+    def databases(self) -> list[str]:
+        """The names of all databases, the oldest first."""
+        query = self._connection.fetch("SELECT datname FROM pg_database ORDER BY oid")
+        return [str(row["datname"]) for row in asyncio.run_coroutine_threadsafe(query, self._loop).result()]
+
+    def url_of(self, database: str) -> str:
+        return self.url.replace("@/app?", f"@/{database}?")
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._connection.close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@pytest.fixture(scope="session")
+def administrator() -> Iterator[Administrator]:
+    """The server of the tests; it stops with the last run that uses it."""
+    with embedded_sync(DATA_DIR, server_settings=UNSAFE) as url:
+        administrator = Administrator(url)
+        _drop_stale(administrator)
+        yield administrator
+        administrator.close()
+
+
+@pytest.fixture(scope="session")
+def template_database(administrator: Administrator) -> str:
+    """The name of a database that is migrated to head, and which nothing may connect to."""
+    name = f"template_{_schema_digest()}"
+    with _locked(DATA_DIR / "template.lock"):
+        if name not in administrator.databases():
+            made = _new_name()
+            administrator.execute(f"CREATE DATABASE {made}")
+            upgrade(administrator.url_of(made))
+            administrator.execute(f"ALTER DATABASE {made} ALLOW_CONNECTIONS false")
+            administrator.execute(f"ALTER DATABASE {made} RENAME TO {name}")
+    return name
+
+
+@pytest.fixture
+def database_url(administrator: Administrator, template_database: str) -> Iterator[str]:
+    """The URL of a fresh, migrated, empty database."""
+    yield from _database(administrator, template_database)
+
+
+@pytest.fixture
+def empty_database_url(administrator: Administrator) -> Iterator[str]:
+    """The URL of a fresh database without any schema."""
+    yield from _database(administrator, "template1")
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """A pool on the fresh database."""
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=10) as pool:
+        yield pool
+
+
+def _database(administrator: Administrator, template: str) -> Iterator[str]:
+    name = _new_name()
+    # Copying files is quicker here than `wal_log`, the default: 22 and 9 ms to make and drop, against 24 and 19.
+    administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    yield administrator.url_of(name)
+    administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _new_name() -> str:
+    return f"test_{int(time.time())}_{uuid.uuid4().hex}"
+
+
+def _drop_stale(administrator: Administrator) -> None:
+    names = administrator.databases()
+    templates = [name for name in names if name.startswith("template_")]
+    old = [name for name in names if name.startswith("test_") and int(name.split("_")[1]) < time.time() - STALE_AFTER]
+    for name in old + templates[:-TEMPLATES_KEPT]:
+        with contextlib.suppress(asyncpg.InvalidCatalogNameError):  # another run was quicker
+            administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _schema_digest() -> str:
+    """A digest of all that the template is made from, so that a changed migration makes a new one."""
+    files = sorted((ROOT / "migrations").rglob("*.py")) + sorted((ROOT / "service" / "accounts").glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
