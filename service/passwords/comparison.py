@@ -1,4 +1,4 @@
-"""The check that almost every format ends in: derive a key from the password, compare it with the stored one. Knows no format."""
+"""The checks that almost every format ends in: derive a key from the password, compare it. Knows no format."""
 
 import hmac
 from collections.abc import Callable
@@ -13,12 +13,35 @@ class Comparison:
     """Derives a key from the password and compares it with the stored one in constant time."""
 
     derive: Callable[[bytes], bytes] = field(repr=False)
-    """A function of a module, or a `functools.partial` of one, so that the check can be pickled; raises for no password."""
+    """A function of a module, or a `functools.partial` of one, so that it can be pickled; raises for no password."""
     key: bytes = field(repr=False)
     cost: str
     lane: Lane = Lane.INLINE
     charset: str = "utf-8"
 
     def verify(self, password: str) -> bool:
+        """Refuse also what the charset of the source cannot write."""
         secret = encode(password, self.charset)
         return secret is not None and hmac.compare_digest(self.derive(secret), self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Two comparisons, where the text does not say which of two products wrote it; both are always made."""
+
+    first: Comparison
+    second: Comparison
+
+    @property
+    def lane(self) -> Lane:
+        """The lane of the first: both are of one kind."""
+        return self.first.lane
+
+    @property
+    def cost(self) -> str:
+        """Both costs."""
+        return f"{self.first.cost} or {self.second.cost}"
+
+    def verify(self, password: str) -> bool:
+        """Accept what either accepts."""
+        return self.first.verify(password) | self.second.verify(password)

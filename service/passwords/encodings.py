@@ -1,6 +1,6 @@
-"""Reads and writes the byte encodings that hashes are stored in. Knows no format; never quotes what it could not read.
+"""Reads and writes the encodings that hashes are stored in. Knows no format; never quotes what it could not read.
 
-Real stores pad or do not pad, and mix the two base64 alphabets, so the readers accept both ways; they accept nothing else.
+Real stores pad or do not pad, and mix the alphabets of base64, so the readers accept both ways, and nothing else.
 """
 
 import base64
@@ -11,6 +11,10 @@ from service.passwords.format import MalformedHash
 
 HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 BASE64 = re.compile(r"[A-Za-z0-9+/\-_.]*={0,2}")
+HEX_DIGEST = re.compile(r"(?:[0-9A-Fa-f]{8}){4,}")
+"""Whole words of four bytes, so that base64 made of hex digits alone is next to impossible."""
+MIN_DIGEST = 12
+"""Bytes: a shorter digest, which only a truncated hash has, would be matched too easily."""
 CRYPT64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """The alphabet of crypt(3), where `.` is 0 (called hash64 by passlib)."""
 BCRYPT64 = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -56,6 +60,14 @@ def undigest(text: str, size: int) -> bytes:
     return raw
 
 
+def undigest_column(text: str) -> bytes:
+    """Read a digest whose size the format leaves open, from hex or base64."""
+    raw = unhex(text) if HEX_DIGEST.fullmatch(text) else unbase64(text)
+    if len(raw) < MIN_DIGEST:
+        raise MalformedHash("the digest is too short")
+    return raw
+
+
 def to_bytes(text: str, charset: str) -> bytes:
     """Encode a part of a stored hash that is used as text."""
     encoded = encode(text, charset)
@@ -65,7 +77,7 @@ def to_bytes(text: str, charset: str) -> bytes:
 
 
 def encode(text: str, charset: str) -> bytes | None:
-    """Encode a password, or return None where the charset lacks one of its characters: then it cannot be the right one."""
+    """Encode a password, or return None where the charset lacks a character of it: then it cannot be right."""
     try:
         return text.encode(charset)
     except (UnicodeError, LookupError):

@@ -1,15 +1,15 @@
-"""The list of the formats that are accepted, and the one way from a stored hash to a check. Knows no format's inside.
+"""The list of the accepted formats, and the one way from a stored hash to a check. Knows no format's inside.
 
-`FORMATS` is the whole list; each module that holds formats is imported here by name.
+Each module that holds formats is imported here by name.
 """
 
 import difflib
 import re
 
-from service.passwords import bcrypt
+from service.passwords import argon2, bcrypt, pbkdf2, scrypt
 from service.passwords.format import Check, Format, StoredHash, UnusableHash
 
-FORMATS: tuple[Format, ...] = (*bcrypt.FORMATS,)
+FORMATS: tuple[Format, ...] = (*bcrypt.FORMATS, *argon2.FORMATS, *pbkdf2.FORMATS, *scrypt.FORMATS)
 
 
 class UnknownFormat(UnusableHash):
@@ -17,18 +17,16 @@ class UnknownFormat(UnusableHash):
 
 
 def candidates(text: str) -> tuple[Format, ...]:
-    """Every format whose whole shape `text` has, in the order of the list. More than one: its `format` must be named."""
+    """Every format whose whole shape `text` has, the likeliest first. More than one: its `format` must be named."""
     return tuple(each for each in FORMATS if each.recognises(text))
 
 
 def by_name(name: str) -> Format:
-    """The format called `name`, in any case, with any separators. Raises `UnknownFormat`, which lists names that are close."""
+    """The format called `name`, in any case, with any separators. `UnknownFormat` lists names that are close."""
     found = _BY_NAME.get(_plain(name))
     if found is None:
         close = difflib.get_close_matches(_plain(name), _BY_NAME, n=3)
-        raise UnknownFormat(
-            f"no format is called {name!r}" + (f"; close: {', '.join(close)}" if close else "")
-        )
+        raise UnknownFormat(f"no format is called {name!r}" + (f"; close: {', '.join(close)}" if close else ""))
     return found
 
 

@@ -1,17 +1,17 @@
-"""Makes a format of a regular expression and a function that reads its match. Knows no format.
+"""Makes a format of a regular expression and what reads its match, or of a mark before another. Knows no format.
 
 In a shape's pattern, the groups whose names begin with `salt` or `digest` are what a stand-in must not share.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from service.passwords.format import Check, MalformedHash, StoredHash
+from service.passwords.format import Check, Format, MalformedHash, StoredHash
 from service.passwords.stand_in import scramble_columns, scramble_match
 
 LONGEST = 4096
-"""Characters of a stored hash: the longest real ones (SCRAM with a long salt, Keycloak's JSON) stay below 1,000."""
+"""Characters of a stored hash: the longest real ones, such as Keycloak's JSON, stay below 1,000."""
 BLANK = " \t\r\n"
 """What fixed-width columns and careless exports put around a hash."""
 
@@ -30,12 +30,15 @@ class Shape:
     """False where other formats look the same and are more likely: then it must be named."""
 
     def recognises(self, text: str) -> bool:
+        """Tell whether the pattern matches all of `text`."""
         return self.names_itself and self._match(text) is not None
 
     def parse(self, stored: StoredHash) -> Check:
+        """Read the match of the pattern."""
         return self.read(stored, self._require(stored.hash))
 
     def stand_in(self, stored: StoredHash) -> StoredHash:
+        """Scramble digest, salt and the columns beside them."""
         return scramble_columns(stored, scramble_match(self._require(stored.hash)))
 
     def _match(self, text: str) -> re.Match[str] | None:
@@ -46,3 +49,42 @@ class Shape:
         if match is None:
             raise MalformedHash(f"not in the shape of {self.name}")
         return match
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A format that is a mark before a hash of another format."""
+
+    name: str
+    mark: re.Pattern[str]
+    inner: tuple[Format, ...]
+    """Asked in this order; the first that recognises what follows the mark reads it."""
+    aliases: tuple[str, ...] = ()
+
+    def recognises(self, text: str) -> bool:
+        """Tell whether a known hash follows the mark."""
+        return self._split(text) is not None
+
+    def parse(self, stored: StoredHash) -> Check:
+        """Read the hash behind the mark."""
+        _, inner, text = self._require(stored)
+        return inner.parse(replace(stored, hash=text))
+
+    def stand_in(self, stored: StoredHash) -> StoredHash:
+        """Put the mark before the other format's stand-in."""
+        mark, inner, text = self._require(stored)
+        made = inner.stand_in(replace(stored, hash=text))
+        return replace(made, hash=mark + made.hash)
+
+    def _split(self, text: str) -> tuple[str, Format, str] | None:
+        match = self.mark.match(text.strip(BLANK)) if len(text) <= LONGEST else None
+        if match is None:
+            return None
+        rest = match.string[match.end() :]
+        return next(((match[0], each, rest) for each in self.inner if each.recognises(rest)), None)
+
+    def _require(self, stored: StoredHash) -> tuple[str, Format, str]:
+        split = self._split(stored.hash)
+        if split is None:
+            raise MalformedHash(f"not in the shape of {self.name}")
+        return split

@@ -1,0 +1,64 @@
+"""Argon2i, d and id in the PHC string format, RFC 9106 and the draft before it (version 16). Knows no store and no thread."""
+
+import re
+from functools import partial
+
+from argon2.low_level import Type, hash_secret_raw
+
+from service.passwords import limits
+from service.passwords.comparison import Comparison
+from service.passwords.encodings import unbase64
+from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.shape import Shape, Wrapped
+
+Cost = tuple[int, int, int]
+"""Memory in KiB, passes, lanes."""
+TYPES = {"i": Type.I, "d": Type.D, "id": Type.ID}
+FIRST_VERSION = "16"
+"""What a hash without `v=` was made with."""
+MIN_SALT = 8
+"""Bytes: the least that libargon2 takes."""
+MIN_KEY = 4
+"""Bytes: the least that RFC 9106 allows."""
+
+
+def argon2_key(kind: Type, version: int, cost: Cost, salt: bytes, length: int, secret: bytes) -> bytes:
+    """Compute argon2."""
+    memory, passes, lanes = cost
+    return hash_secret_raw(secret, salt, passes, memory, lanes, length, kind, version)
+
+
+def argon2_check(stored: StoredHash, kind: str, version: int, cost: Cost, salt: bytes, key: bytes) -> Comparison:
+    """Check against `key`; raises `MalformedHash` or `TooCostly` for parameters out of bounds."""
+    memory, passes, lanes = cost
+    limits.check_argon2(memory, passes, lanes)
+    if len(salt) < MIN_SALT or len(key) < MIN_KEY:
+        raise MalformedHash("argon2 needs a salt of 8 bytes and a digest of 4")
+    return Comparison(
+        derive=partial(argon2_key, TYPES[kind], version, cost, salt, len(key)),
+        key=key,
+        cost=f"argon2{kind} m={memory} t={passes} p={lanes}",
+        lane=Lane.THREAD,
+        charset=stored.recipe.charset,
+    )
+
+
+def read_phc(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Read the PHC string; its three parameters may stand in any order."""
+    parameters = dict(part.split("=") for part in match["parameters"].split(","))
+    if len(parameters) < len("mtp"):
+        raise MalformedHash("argon2 needs m, t and p once each")
+    memory, passes, lanes = (limits.number(parameters[name]) for name in "mtp")
+    version = limits.number(match["version"] or FIRST_VERSION)
+    cost = (memory, passes, lanes)
+    return argon2_check(stored, match["kind"], version, cost, unbase64(match["salt"]), unbase64(match["digest"]))
+
+
+PHC = re.compile(
+    r"\$argon2(?P<kind>id|i|d)\$(?:v=(?P<version>16|19)\$)?(?P<parameters>[mtp]=[0-9]+(?:,[mtp]=[0-9]+){2})"
+    r"\$(?P<salt>[A-Za-z0-9+/]{8,}={0,2})\$(?P<digest>[A-Za-z0-9+/]{6,}={0,2})"
+)
+
+ARGON2 = Shape("argon2", PHC, read_phc, aliases=("argon2id", "argon2i", "argon2d"))
+
+FORMATS = (ARGON2, Wrapped("django_argon2", re.compile(r"argon2(?=\$argon2)"), (ARGON2,)))
