@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from service.accounts.schema import metadata
+from service.app import database_dsn
+from service.settings import load_settings
 
 # Give up rather than queue behind a long transaction: whoever waits for our lock would wait behind us.
 LOCK_TIMEOUT = "5s"
@@ -23,9 +25,6 @@ async def _dsn() -> AsyncIterator[str]:
     if given is not None:
         yield str(given)
         return
-    from service.app import database_dsn  # only where Alembic is run by hand
-    from service.settings import load_settings
-
     async with database_dsn(load_settings(), for_migrations=True) as dsn:
         yield dsn
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -28,9 +29,11 @@ def _blank_is_unset(value: object) -> object:
 
 
 def _secret_list(value: object) -> object:
+    return _parse_secrets(value) if isinstance(value, str) else value
+
+
+def _parse_secrets(value: str) -> tuple[SecretStr, ...]:
     """Read a JSON list of strings; the fault never quotes what was given."""
-    if not isinstance(value, str):
-        return value
     if not value.strip():
         return ()
     try:
@@ -101,6 +104,10 @@ class Settings(BaseSettings):
         """Give the header values that the inline hooks accept as they are. Raises `BadSettings`."""
         return _read_secrets("HOOK_SECRETS", self.hook_secrets, self.hook_secrets_file)
 
+    def has_event_secrets(self) -> bool:
+        """Tell whether the event hook has secrets of its own, which then are the only ones that open it."""
+        return bool(self.event_hook_secrets) or self.event_hook_secrets_file is not None
+
     def event_secrets(self) -> tuple[bytes, ...]:
         """Give the header values that the event hook accepts; the inline hooks' where it has none of its own."""
         own = _read_secrets("EVENT_HOOK_SECRETS", self.event_hook_secrets, self.event_hook_secrets_file)
@@ -131,7 +138,8 @@ def require_authentication(settings: Settings) -> None:
         faults += _secret_faults("BASIC_AUTH_USER", [basic.partition(b":")[0]])
     if basic is None and not settings.inline_hook_secrets():
         faults.append(
-            "nothing authenticates Okta: set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS, or HOOK_SECRETS_FILE"
+            "nothing authenticates Okta: "
+            "set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS, or HOOK_SECRETS_FILE"
         )
     if faults:
         raise BadSettings("\n".join(faults))
@@ -141,13 +149,11 @@ def _read_secrets(name: str, given: tuple[SecretStr, ...], file: Path | None) ->
     values = list(given)
     if file is not None:
         try:
-            parsed = _secret_list(file.read_text(encoding="utf-8"))
+            values += _parse_secrets(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise BadSettings(f"{name}_FILE: cannot be read: {type(error).__name__}") from None
         except ValueError as error:
             raise BadSettings(f"{name}_FILE: {error}") from None
-        assert isinstance(parsed, tuple)
-        values += parsed
     secrets = [value.get_secret_value().encode() for value in values]
     faults = _secret_faults(name, secrets)
     if faults:
@@ -163,8 +169,7 @@ def _secret_faults(name: str, secrets: list[bytes]) -> list[str]:
     ]
 
 
-def _fault(error: object) -> str:
-    assert isinstance(error, dict)
+def _fault(error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"]).upper()
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"{where}: {message}" if where else message

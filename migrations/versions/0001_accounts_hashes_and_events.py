@@ -109,7 +109,8 @@ COMMENT ON TABLE unreadable_events IS
 """
 
 # A late SUCCESS is a stronger proof than the one an account was retired for; nothing else ends a tombstone.
-TOMBSTONES_STAY = """
+TOMBSTONES_STAY = (
+    """
 CREATE FUNCTION keep_tombstone() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF OLD.state = 'migrated' AND NEW.state <> 'migrated'
@@ -117,10 +118,13 @@ BEGIN
         RAISE EXCEPTION 'account % is a tombstone and stays one', OLD.id USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
-END $$;
+END $$
+""",
+    """
 CREATE TRIGGER accounts_keep_tombstone BEFORE UPDATE OF state ON accounts
-    FOR EACH ROW WHEN (OLD.forgotten_at IS NOT NULL) EXECUTE FUNCTION keep_tombstone();
-"""
+    FOR EACH ROW WHEN (OLD.forgotten_at IS NOT NULL) EXECUTE FUNCTION keep_tombstone()
+""",
+)
 
 # gen_random_uuid() draws from the server's strong generator; two of them are 244 random bits.
 FIRST_ROWS = """
@@ -132,9 +136,10 @@ INSERT INTO installation (name, value) VALUES
 
 
 def upgrade() -> None:
-    op.execute(TABLES)
-    op.execute(TOMBSTONES_STAY)
-    op.execute(FIRST_ROWS)
+    # asyncpg prepares what it executes, and PostgreSQL prepares one statement at a time.
+    for statement in (*TABLES.split(";\n"), *TOMBSTONES_STAY, FIRST_ROWS):
+        if statement.strip():
+            op.execute(statement)
 
 
 def downgrade() -> None:

@@ -1,7 +1,8 @@
 """Finding the account that a sign-in name means, with its hashes, in one query. Knows names; judges no password.
 
-A name is looked up as a login, else as another identifier, else, without `@`, as the local part of a login; two accounts
-in the same class are ambiguous. The lower class hides the higher ones, so nobody can take another's login as an alias.
+A name is looked up as a login, else as another identifier, else, without `@`, as the local part of a login; two
+accounts in the same class are ambiguous. The lower class hides the higher ones, so nobody can take
+another's login as an alias.
 """
 
 import json

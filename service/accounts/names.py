@@ -10,7 +10,7 @@ LOGIN_KEY_RULE = 1
 """Stored beside the keys: a changed rule needs a migration that makes every key anew."""
 
 MAX_NAME = 1024
-"""Characters. Okta's logins end at 100; anything far beyond is not a name, and an index row must stay under 2,704 bytes."""
+"""Characters. Okta's logins end at 100, and a row of an index must stay under 2,704 bytes."""
 
 
 def login_key(name: str) -> str:

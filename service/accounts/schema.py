@@ -117,9 +117,7 @@ hashes = Table(
     Column("key_id", Text),
     CheckConstraint("armed", name="armed"),
     # A tombstone is not armed, so no hash can point at one; PostgreSQL's row locks hold this under races too.
-    ForeignKeyConstraint(
-        ["account_id", "armed"], ["accounts.id", "accounts.armed"], name="hashes_armed_account_fkey"
-    ),
+    ForeignKeyConstraint(["account_id", "armed"], ["accounts.id", "accounts.armed"], name="hashes_armed_account_fkey"),
     # A forgotten hash should leave its page soon: vacuum after 1 % of the rows or 50, not after 20 %.
     postgresql_with={"autovacuum_vacuum_scale_factor": "0.01", "autovacuum_vacuum_threshold": "50"},
     comment="a table of their own, so that forgetting is deleting",
@@ -143,7 +141,8 @@ import_events = Table(
     Column("effect", Text, nullable=False),
     CheckConstraint("channel IN ('hook', 'log')", name="channel_known"),
     CheckConstraint(
-        "effect IN ('migrated', 'kept', 'already', 'unmatched', 'mismatch', 'unexplained')", name="effect_known"
+        "effect IN ('migrated', 'kept', 'already', 'unmatched', 'mismatch', 'unexplained')",
+        name="effect_known",
     ),
     Index("import_events_received_at_idx", "received_at"),
     Index("import_events_account_id_idx", "account_id"),

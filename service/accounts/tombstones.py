@@ -3,6 +3,7 @@
 Only statements here; which event has which effect is decided by `service.policies.forgetting`.
 """
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +12,23 @@ import asyncpg
 
 from service.accounts.account import Match, State
 
-# Whoever adds accounts or binds Okta ids holds this row FOR UPDATE; whoever sets a SUCCESS aside because it matches
-# nobody holds it FOR SHARE. So one of the two always sees what the other wrote.
-SHARE_BINDING_GATE = "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR SHARE"
-CLOSE_BINDING_GATE = "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR UPDATE"
+
+class Gate(enum.IntEnum):
+    """How a transaction passes the binding gate, before it locks anything else.
+
+    Whoever adds accounts or binds Okta ids closes it; whoever sets an event aside because it means nobody shares it.
+    So one of the two always sees what the other wrote.
+    """
+
+    OPEN = 0
+    SHARED = 1
+    CLOSED = 2
+
+
+PASS_GATE = {
+    Gate.SHARED: "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR SHARE",
+    Gate.CLOSED: "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR UPDATE",
+}
 
 MATCHES = """
 SELECT id, login_key, okta_id, state, verified_at FROM accounts
@@ -38,7 +52,8 @@ WHERE known.effect = 'unmatched'
 DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
 
 BURY = """
-UPDATE accounts AS account SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid
+UPDATE accounts AS account
+SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid
 FROM unnest($1::bigint[], $2::text[]) AS event (account_id, uuid)
 WHERE account.id = event.account_id AND account.state <> 'migrated'
 """
@@ -73,14 +88,18 @@ class RecordedEvent:
     effect: str
 
 
+async def pass_gate(connection: asyncpg.Connection, gate: Gate) -> None:
+    """Hold the binding gate until the transaction ends."""
+    if gate is not Gate.OPEN:
+        await connection.execute(PASS_GATE[gate])
+
+
 async def find_matches(
     connection: asyncpg.Connection, okta_ids: Sequence[str], login_keys: Sequence[str], *, lock: bool
 ) -> list[Match]:
     """List the accounts with one of these Okta ids or exactly one of these logins, in the order of id."""
     rows = await connection.fetch(LOCK_MATCHES if lock else MATCHES, okta_ids, login_keys)
-    return [
-        Match(row["id"], row["login_key"], row["okta_id"], State(row["state"]), row["verified_at"]) for row in rows
-    ]
+    return [Match(row["id"], row["login_key"], row["okta_id"], State(row["state"]), row["verified_at"]) for row in rows]
 
 
 async def already_recorded(connection: asyncpg.Connection, uuids: Sequence[str]) -> frozenset[str]:

@@ -3,6 +3,8 @@
 import json
 from typing import NoReturn
 
+MAX_DIGITS = 32
+"""Python refuses to convert more than 4,300 digits; no member that we read is a big number."""
 MAX_DEPTH = 64
 """Okta's payloads nest about seven deep; the decoder itself fails only near the interpreter's recursion limit."""
 
@@ -63,8 +65,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _parse_int(digits: str) -> int | float:
-    # Python refuses to convert more than 4,300 digits, with a ValueError; no member that we read is a big number.
-    return int(digits) if len(digits) <= 32 else float(digits)
+    return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
 def _deeper_than(value: object, limit: int) -> bool:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from service.okta.body import MalformedCall, is_storable, member, parse_json, text_member
 from service.okta.password_import import trace
 
-IMPORT_PASSWORD = "user.import.password"
+IMPORT_EVENT = "user.import.password"
 SUCCESS = "SUCCESS"
 MAX_TEXT = 1024
 """Characters of any text that is kept of an event; Okta's reasons end at 255."""
@@ -67,7 +67,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """All that a delivery held: import events in the order of `published`, what else it was, and what was unreadable."""
+    """All that a delivery held: import events in the order of `published`, foreign ones, and unreadable ones."""
 
     delivery_id: str | None
     events: tuple[ImportEvent, ...]
@@ -95,9 +95,10 @@ def parse_delivery(body: bytes) -> Delivery:
 def read_events(items: list[object], delivery_id: str | None = None) -> Delivery:
     """Read log events one by one; each is an import event, of another type, or unreadable."""
     events: dict[str, ImportEvent] = {}
-    unreadable, foreign = [], 0
+    unreadable: list[Unreadable] = []
+    foreign = 0
     for item in items:
-        if (kind := text_member(item, "eventType")) and kind != IMPORT_PASSWORD:
+        if (kind := text_member(item, "eventType")) and kind != IMPORT_EVENT:
             foreign += 1
             continue
         event = read_event(item)
@@ -111,7 +112,7 @@ def read_events(items: list[object], delivery_id: str | None = None) -> Delivery
 
 def read_event(item: object) -> ImportEvent | Fault:
     """Read one `user.import.password` event, or say why not."""
-    if not isinstance(item, dict) or item.get("eventType") != IMPORT_PASSWORD:
+    if not isinstance(item, dict) or item.get("eventType") != IMPORT_EVENT:
         return Fault.NOT_AN_OBJECT
     outcome = text_member(item, "outcome", "result")
     if not outcome:
@@ -126,9 +127,7 @@ def read_event(item: object) -> ImportEvent | Fault:
     if not all(is_storable(text) and len(text) <= MAX_TEXT for text in kept if text):
         return Fault.NOT_TEXT
     published = _time(text_member(item, "published"))
-    return ImportEvent(
-        uuid, user_id or None, login or None, outcome, _reason(item), published, transaction_id
-    )
+    return ImportEvent(uuid, user_id or None, login or None, outcome, _reason(item), published, transaction_id)
 
 
 def _user(item: dict[str, object]) -> object:

@@ -12,6 +12,8 @@ from service.okta.body import MalformedCall, is_storable, member, parse_object, 
 
 MAX_USERNAME = 1024
 """Characters. A login of Okta's ends at 100; the store's index rows end at 2,704 bytes."""
+MAX_TRACE = 128
+"""Characters of an id that is kept for tracing; Okta's have about 30."""
 MAX_PASSWORD = 8192
 """Characters. Okta's own forms end far below; longer input only buys an attacker hashing time."""
 
@@ -49,7 +51,7 @@ def parse_call(body: bytes) -> PasswordImportCall:
 
 def trace(value: str | None) -> str | None:
     """Keep an id for the log only if it is one: short, visible, ASCII."""
-    return value if value and len(value) <= 128 and value.isascii() and value.isprintable() else None
+    return value if value and len(value) <= MAX_TRACE and value.isascii() and value.isprintable() else None
 
 
 def _credential(payload: dict[str, object], name: str, longest: int) -> str:

@@ -1,0 +1,83 @@
+"""How stored hashes are checked, one row for each way, and how many were loaded. Knows no hash but the stand-ins."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+ENSURE_RECIPE = """
+WITH made AS (
+    INSERT INTO recipes (format, parameters, cost, stand_in) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (format, parameters, cost) DO NOTHING RETURNING id
+)
+SELECT id FROM made UNION ALL SELECT id FROM recipes WHERE format = $1 AND parameters = $2 AND cost = $3 LIMIT 1
+"""
+
+COUNT_LOADED = "UPDATE recipes SET hashes_loaded = hashes_loaded + $2 WHERE id = $1"
+
+RECIPES = "SELECT id, format, parameters, cost, stand_in, hashes_loaded FROM recipes ORDER BY id"
+
+LOGIN_DIGEST_KEY = "SELECT value FROM installation WHERE name = 'login_digest_key'"
+
+HAS_ACCOUNTS = "SELECT EXISTS (SELECT FROM accounts)"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecipe:
+    """One way of checking, as it is kept."""
+
+    id: int
+    format: str
+    parameters: dict[str, Any] = field(repr=False)
+    cost: str
+    stand_in: dict[str, Any] = field(repr=False)
+    hashes_loaded: int
+
+
+async def ensure_recipe(
+    connection: asyncpg.Connection,
+    format_name: str,
+    parameters: dict[str, Any],
+    cost: str,
+    stand_in: dict[str, Any],
+) -> int:
+    """Give the id of a recipe, making its row where there is none yet."""
+    values = format_name, json.dumps(parameters, sort_keys=True), cost, json.dumps(stand_in)
+    while True:
+        # Made by somebody else between the two halves of the statement, the row is seen at the next try.
+        recipe_id: int | None = await connection.fetchval(ENSURE_RECIPE, *values)
+        if recipe_id is not None:
+            return recipe_id
+
+
+async def count_loaded(connection: asyncpg.Connection, recipe_id: int, hashes: int) -> None:
+    """Add to the number of hashes that were ever loaded with a recipe."""
+    await connection.execute(COUNT_LOADED, recipe_id, hashes)
+
+
+async def list_recipes(connection: asyncpg.Connection) -> list[KeptRecipe]:
+    """List all recipes in the order in which they were made."""
+    return [
+        KeptRecipe(
+            row["id"],
+            row["format"],
+            json.loads(row["parameters"]),
+            row["cost"],
+            json.loads(row["stand_in"]),
+            row["hashes_loaded"],
+        )
+        for row in await connection.fetch(RECIPES)
+    ]
+
+
+async def login_digest_key(connection: asyncpg.Connection) -> bytes:
+    """Give the key under which logins are digested: made once, the same for all replicas."""
+    key: bytes = await connection.fetchval(LOGIN_DIGEST_KEY)
+    return key
+
+
+async def has_accounts(connection: asyncpg.Connection) -> bool:
+    """Tell whether at least one account is loaded."""
+    found: bool = await connection.fetchval(HAS_ACCOUNTS)
+    return found

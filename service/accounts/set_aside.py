@@ -1,0 +1,36 @@
+"""Import events that matched nobody when they came, found again for accounts that were added or bound since."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+SET_ASIDE = """
+SELECT event.uuid, event.okta_user_id, event.login_key, event.outcome, event.reason, event.published,
+       event.transaction_id, event.channel
+FROM accounts AS account
+JOIN import_events AS event ON event.effect = 'unmatched'
+    AND (event.okta_user_id = account.okta_id OR (event.login_key = account.login_key AND account.okta_id IS NULL))
+WHERE account.id = ANY($1::bigint[])
+ORDER BY event.published NULLS FIRST, event.uuid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """An event that meant no account when it came."""
+
+    uuid: str
+    okta_user_id: str | None
+    login_key: str | None
+    outcome: str
+    reason: str | None
+    published: datetime | None
+    transaction_id: str | None
+    channel: str
+
+
+async def list_set_aside(connection: asyncpg.Connection, account_ids: Sequence[int]) -> list[SetAside]:
+    """List the events set aside that mean one of these accounts, the oldest first."""
+    return [SetAside(*row) for row in await connection.fetch(SET_ASIDE, account_ids)]

@@ -1,0 +1,73 @@
+"""From a kept hash to a check of it: recipe, pepper and hash put together. Knows where peppers are; checks nothing."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from service.accounts.account import KeptHash
+from service.accounts.recipes import KeptRecipe
+from service.passwords import registry
+from service.passwords.format import Check, MalformedHash, Recipe, StoredHash
+
+
+class MissingPepper(Exception):
+    """A stored hash needs a pepper that the environment does not have."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class HashOpener:
+    """Makes checks of kept hashes; holds the environment in which the peppers are."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def open(self, kept: KeptHash) -> Check:
+        """Make the check of a kept hash. Raises `UnusableHash` or `MissingPepper`."""
+        try:
+            text = kept.hash.decode("utf-8")
+        except UnicodeDecodeError:
+            raise MalformedHash("the stored hash is not text") from None
+        return self._check(kept.format, kept.parameters, {"hash": text, "salt": kept.salt, "username": kept.username})
+
+    def open_stand_in(self, recipe: KeptRecipe) -> Check:
+        """Make the check of a recipe's stand-in. Raises `UnusableHash` or `MissingPepper`."""
+        return self._check(recipe.format, recipe.parameters, recipe.stand_in)
+
+    def missing_peppers(self, recipes: Iterable[KeptRecipe]) -> list[str]:
+        """Name the environment variables that stored hashes need and that are not set."""
+        named = {recipe.parameters.get("pepper_env") for recipe in recipes}
+        return sorted(name for name in named if name and name not in self._environment)
+
+    def _check(self, format_name: str, parameters: dict[str, Any], fields: dict[str, Any]) -> Check:
+        recipe = recipe_from(format_name, parameters)
+        return registry.check(StoredHash(recipe=recipe, pepper=self._pepper(recipe), **fields))
+
+    def _pepper(self, recipe: Recipe) -> bytes | None:
+        if recipe.pepper_env is None:
+            return None
+        value = self._environment.get(recipe.pepper_env)
+        if value is None:
+            raise MissingPepper(recipe.pepper_env)
+        return value.encode("utf-8", "surrogateescape")
+
+
+def recipe_from(format_name: str, parameters: dict[str, Any]) -> Recipe:
+    """Make a recipe of what the store keeps of it."""
+    return Recipe(format=format_name, **parameters)
+
+
+def recipe_parameters(recipe: Recipe) -> dict[str, Any]:
+    """Give what the store keeps of a recipe beside the name of its format."""
+    parameters = asdict(recipe)
+    del parameters["format"]
+    return {name: value for name, value in parameters.items() if value is not None and value != {}}
+
+
+def stand_in_fields(stand_in: StoredHash) -> dict[str, Any]:
+    """Give what the store keeps of a stand-in; a pepper is never kept."""
+    fields = {"hash": stand_in.hash, "salt": stand_in.salt, "username": stand_in.username}
+    return json.loads(json.dumps(fields))  # type: ignore[no-any-return]  # a dictionary went in

@@ -1,0 +1,21 @@
+"""Is the service able to give verdicts? Knows what is needed; mends nothing."""
+
+from collections.abc import Sequence
+
+from service.accounts import recipes
+from service.accounts.database import AWAY, Database
+from service.accounts.migrations import is_current
+from service.actions.open_hashes import HashOpener
+
+
+async def what_is_missing(database: Database, revisions: tuple[str, ...], opener: HashOpener) -> Sequence[str]:
+    """List what keeps the service from being ready, each by name; nothing where it is ready."""
+    try:
+        async with database.connection() as connection:
+            if not await is_current(connection, revisions):
+                return ["the schema is older than this version needs: run `password-import migrate`"]
+            missing = [] if await recipes.has_accounts(connection) else ["no account is loaded"]
+            peppers = opener.missing_peppers(await recipes.list_recipes(connection))
+            return [*missing, *(f"the pepper {name} is not set, and stored hashes need it" for name in peppers)]
+    except (*AWAY, TimeoutError):
+        return ["the database cannot be reached"]

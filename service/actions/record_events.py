@@ -1,0 +1,172 @@
+"""Record import events, and forget the hashes of those whom Okta says it has the password of. Knows no HTTP.
+
+One transaction for a slice of a delivery: the events, the bindings, the tombstones and the deletions, or nothing.
+Run again with the same events, whole or in part, it changes nothing.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+
+import asyncpg
+
+from service.accounts import set_aside, tombstones
+from service.accounts.database import Database
+from service.accounts.names import login_key
+from service.accounts.tombstones import Gate, RecordedEvent
+from service.okta.events import Delivery, ImportEvent
+from service.policies.forgetting import Decision, Effect, decide
+from service.settings import ForgetWhen
+
+SLICE = 500
+"""Events in one transaction: few enough that deciding them does not hold up the event loop."""
+TRIES = 5
+"""How often a slice is tried again that PostgreSQL ended to break a deadlock."""
+
+COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Channel(StrEnum):
+    """How events reach us."""
+
+    HOOK = "hook"
+    LOG = "log"
+
+
+async def record_delivery(
+    database: Database, delivery: Delivery, *, channel: Channel, forget_when: ForgetWhen
+) -> Counter[Effect]:
+    """Record all that a delivery held; all of it is committed when this returns. Raises what the database raises."""
+    effects: Counter[Effect] = Counter()
+    if delivery.unreadable:
+        rows = [(each.digest, each.fault.value, each.body) for each in delivery.unreadable]
+        async with database.transaction() as connection:
+            await tombstones.keep_unreadable(connection, channel, delivery.delivery_id, rows)
+    for events in _slices(delivery.events):
+        effects += await _record_slice(database, events, delivery.delivery_id, channel, forget_when)
+    return effects
+
+
+async def apply_set_aside(
+    connection: asyncpg.Connection, account_ids: Sequence[int], forget_when: ForgetWhen
+) -> Counter[Effect]:
+    """Apply, in the caller's transaction, the events that came before these accounts did.
+
+    The caller has added or bound the accounts in this transaction, and has closed the binding gate before that.
+    """
+    kept = await set_aside.list_set_aside(connection, account_ids)
+    if not kept:
+        return Counter()
+    events = [
+        ImportEvent(
+            each.uuid,
+            each.okta_user_id,
+            each.login_key,
+            each.outcome,
+            each.reason,
+            each.published,
+            each.transaction_id,
+        )
+        for each in kept
+    ]
+    return await _apply(connection, await _decide(connection, events, forget_when, lock=True), None, Channel.HOOK)
+
+
+async def _record_slice(
+    database: Database,
+    events: Sequence[ImportEvent],
+    delivery_id: str | None,
+    channel: Channel,
+    forget_when: ForgetWhen,
+) -> Counter[Effect]:
+    for attempt in range(TRIES):
+        try:
+            async with database.transaction() as connection:
+                return await _record(connection, events, delivery_id, channel, forget_when)
+        except COLLISIONS:
+            if attempt == TRIES - 1:
+                raise
+            await asyncio.sleep(random.uniform(0, 0.05) * 2**attempt)  # noqa: S311 (spreads retries, guards nothing)
+    raise AssertionError
+
+
+async def _record(
+    connection: asyncpg.Connection,
+    events: Sequence[ImportEvent],
+    delivery_id: str | None,
+    channel: Channel,
+    forget_when: ForgetWhen,
+) -> Counter[Effect]:
+    foreseen = await _decide(connection, events, forget_when, lock=False)
+    gate = _gate_for(foreseen)
+    await tombstones.pass_gate(connection, gate)
+    decisions = await _decide(connection, events, forget_when, lock=True)
+    if _gate_for(decisions) > gate:
+        # Somebody deleted or bound an account between the two looks: begin again, with the gate held first.
+        raise asyncpg.SerializationError("the accounts changed while their events were decided")
+    effects = await _apply(connection, decisions, delivery_id, channel)
+    bound = [each.account_id for each in decisions if each.binds and each.account_id is not None]
+    return effects + await apply_set_aside(connection, bound, forget_when)
+
+
+async def _decide(
+    connection: asyncpg.Connection, events: Sequence[ImportEvent], forget_when: ForgetWhen, *, lock: bool
+) -> list[Decision]:
+    """Decide the events that are not done with; `lock` holds the accounts they mean, so that the answer stays true."""
+    matches = await tombstones.find_matches(
+        connection,
+        [event.user_id for event in events if event.user_id],
+        [login_key(event.login) for event in events if event.login],
+        lock=lock,
+    )
+    done = await tombstones.already_recorded(connection, [event.uuid for event in events])
+    return decide((event for event in events if event.uuid not in done), matches, forget_when)
+
+
+def _gate_for(decisions: Iterable[Decision]) -> Gate:
+    if any(decision.binds for decision in decisions):
+        return Gate.CLOSED
+    return Gate.SHARED if any(decision.effect is Effect.UNMATCHED for decision in decisions) else Gate.OPEN
+
+
+async def _apply(
+    connection: asyncpg.Connection, decisions: Sequence[Decision], delivery_id: str | None, channel: Channel
+) -> Counter[Effect]:
+    await tombstones.record_events(connection, [_recorded(each, delivery_id, channel) for each in decisions])
+    await tombstones.bind(
+        connection, [(each.account_id, each.binds) for each in decisions if each.account_id and each.binds]
+    )
+    await tombstones.bury(connection, _proofs(decisions))
+    return Counter(decision.effect for decision in decisions)
+
+
+def _proofs(decisions: Iterable[Decision]) -> list[tuple[int, str]]:
+    return [
+        (each.account_id, each.event.uuid)
+        for each in decisions
+        if each.effect is Effect.MIGRATED and each.account_id is not None
+    ]
+
+
+def _recorded(decision: Decision, delivery_id: str | None, channel: Channel) -> RecordedEvent:
+    event = decision.event
+    return RecordedEvent(
+        uuid=event.uuid,
+        delivery_id=delivery_id,
+        okta_user_id=event.user_id,
+        login_key=login_key(event.login) if event.login else None,
+        outcome=event.outcome,
+        reason=event.reason,
+        published=event.published,
+        transaction_id=event.transaction_id,
+        channel=channel.value,
+        account_id=decision.account_id,
+        effect=decision.effect.value,
+    )
+
+
+def _slices(events: Sequence[ImportEvent]) -> Iterator[Sequence[ImportEvent]]:
+    for start in range(0, len(events), SLICE):
+        yield events[start : start + SLICE]

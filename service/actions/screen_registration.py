@@ -1,0 +1,118 @@
+"""Screen a registration: the policy, joined with what the legacy store knows of the person. Knows no HTTP and no SQL."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+
+from service.accounts.legacy_profiles import LegacyProfile
+from service.actions.code_policy import CodePolicy, PolicyFailed
+from service.okta.registration import Kind, ScreeningRequest
+from service.okta.registration_answer import Allow, AnswerTooLarge, Decision, Deny, write_answer
+from service.policies.registration.judge import Judgement, Outcome, Step, judge
+from service.policies.registration.policy import Policy
+from service.telemetry import Telemetry
+
+log = structlog.get_logger()
+
+
+class FindLegacy(Protocol):
+    """Finds the legacy accounts that have one of these names as a login or, if none has, as another identifier."""
+
+    async def __call__(self, names: Sequence[str]) -> Sequence[LegacyProfile]: ...
+
+
+class Verdict(StrEnum):
+    """What a screening came to; the value is the metric's label."""
+
+    ALLOWED = "allowed"
+    CHANGED = "changed"
+    """Allowed, with changes to the profile."""
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """A decision, how it came about, and the answer to Okta; no answer means there is nothing to say."""
+
+    judgement: Judgement
+    answer: bytes | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Say in a word what was decided."""
+        decision = self.judgement.decision
+        if isinstance(decision, Deny):
+            return Verdict.DENIED
+        return Verdict.CHANGED if decision.updates else Verdict.ALLOWED
+
+
+class RegistrationScreener:
+    """Screens registrations and profile updates by one policy; without one, it lets everybody through."""
+
+    def __init__(self, policy: Policy | CodePolicy | None, find_legacy: FindLegacy, telemetry: Telemetry) -> None:
+        self.policy = policy
+        self._find_legacy = find_legacy
+        self._telemetry = telemetry
+
+    async def screen(self, request: ScreeningRequest) -> Screening:
+        """Decide. Raises `PolicyFailed`, and whatever the legacy store raises: a fault never lets anybody through."""
+        judgement = await self._judge(request)
+        screening = Screening(judgement, _written(request.kind, judgement.decision))
+        self._record(request, screening)
+        return screening
+
+    async def _judge(self, request: ScreeningRequest) -> Judgement:
+        if self.policy is None:
+            return Judgement(Allow())
+        if isinstance(self.policy, CodePolicy):
+            decision = await self.policy.decide(request)
+            outcome = Outcome.DENIED if isinstance(decision, Deny) else Outcome.ALLOWED
+            return Judgement(decision, (Step(self.policy.name, outcome),))
+        asks = self.policy.asks_legacy_store(request.kind)
+        return judge(self.policy, request, await self._legacy_profile(request) if asks else None)
+
+    async def _legacy_profile(self, request: ScreeningRequest) -> Mapping[str, object] | None:
+        names = names_of(request)
+        found = await self._find_legacy(names) if names else ()
+        if len(found) == 1:
+            return found[0].profile | {"login": found[0].login}
+        # Two accounts: the person is known, but whose attributes would these be?
+        return {} if found else None
+
+    def _record(self, request: ScreeningRequest, screening: Screening) -> None:
+        deciding = screening.judgement.decided_by
+        self._telemetry.registrations.labels(request.kind, screening.verdict).inc()
+        for step in deciding:
+            self._telemetry.registration_rules.labels(step.rule, step.outcome).inc()
+        if request.kind is Kind.UNKNOWN:
+            log.warning("unknown_request_type", kind=request.request_type, event_id=request.event_id)
+        log.info(
+            "registration",
+            kind=request.kind,
+            decision=screening.verdict,
+            rule=[step.rule for step in deciding],
+            event_id=request.event_id,
+            request_id=request.request_id,
+        )
+
+
+def names_of(request: ScreeningRequest) -> list[str]:
+    """Give the names by which the store may know the person.
+
+    Somebody who updates a profile is who Okta says they are, whatever they have typed into the form.
+    """
+    profile = request.user if request.kind is Kind.UPDATE else request.profile
+    values = [profile.get(attribute) for attribute in ("login", "email")]
+    return [value for value in values if isinstance(value, str) and value.strip()]
+
+
+def _written(kind: Kind, decision: Decision) -> bytes | None:
+    try:
+        return write_answer(kind, decision)
+    except (AnswerTooLarge, TypeError, ValueError) as error:
+        # A value that is no JSON can only come from a policy in code.
+        log.error("policy_failed", fault=type(error).__name__)
+        raise PolicyFailed from None

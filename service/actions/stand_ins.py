@@ -1,0 +1,65 @@
+"""The check that is run where there is no hash to check, so that time does not tell who has an account.
+
+For each login it is always the same one, chosen by a keyed digest from the formats and costs that were loaded, in their
+proportions: asking twice gives no second sample.
+"""
+
+import bisect
+import hashlib
+import hmac
+import itertools
+from collections.abc import Sequence
+from typing import Self
+
+from service.accounts import recipes
+from service.accounts.database import Database
+from service.actions.open_hashes import HashOpener, MissingPepper
+from service.passwords.format import Check, Recipe, StoredHash, UnusableHash
+from service.passwords.registry import check
+
+EMPTY_STORE = "$2b$10$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
+"""Checked where no recipe is known: bcrypt at cost 10 is what most stores hold. Nobody's: the digest is invented."""
+
+
+class StandIns:
+    """Chooses a stand-in for each login."""
+
+    def __init__(self, key: bytes, checks: Sequence[Check], weights: Sequence[int]) -> None:
+        self._key = key
+        self._checks = checks
+        self._bounds = list(itertools.accumulate(weights))
+
+    @classmethod
+    def of_empty_store(cls) -> Self:
+        """Stand in where no recipe is known."""
+        return cls(b"", [check(StoredHash(EMPTY_STORE, Recipe("bcrypt")))], [1])
+
+    def choose(self, login_key: str) -> Check:
+        """Give the stand-in of a login; the same one each time, on every replica."""
+        digest = hmac.digest(self._key, login_key.encode("utf-8", "surrogatepass"), hashlib.sha256)
+        point = int.from_bytes(digest[:8]) * self._bounds[-1] >> 64
+        return self._checks[bisect.bisect_right(self._bounds, point)]
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        """All of them: what a pool may warm itself with."""
+        return self._checks
+
+
+async def load_stand_ins(database: Database, opener: HashOpener) -> StandIns:
+    """Read the recipes that hashes were loaded with; one that can't be opened here stands for nobody."""
+    async with database.connection() as connection:
+        kept = await recipes.list_recipes(connection)
+        key = await recipes.login_digest_key(connection)
+    usable = [(found, recipe.hashes_loaded) for recipe in kept if (found := _open(opener, recipe)) is not None]
+    weighted = [(found, weight) for found, weight in usable if weight > 0]
+    if not weighted:
+        return StandIns.of_empty_store()
+    return StandIns(key, [found for found, _ in weighted], [weight for _, weight in weighted])
+
+
+def _open(opener: HashOpener, recipe: recipes.KeptRecipe) -> Check | None:
+    try:
+        return opener.open_stand_in(recipe)
+    except (UnusableHash, MissingPepper):
+        return None

@@ -1,0 +1,172 @@
+"""Assembles the service: the only place where the parts meet. Decides nothing.
+
+`make_app` gives the service, `make_admin_app` the operators' side of the same parts, `serve` runs both on their ports.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+from aiohttp import web
+
+from service.accounts.database import AWAY, Database
+from service.accounts.migrations import known_revisions
+from service.actions.open_hashes import HashOpener
+from service.actions.stand_ins import StandIns, load_stand_ins
+from service.actions.verify_password import PasswordVerifier
+from service.okta.authentication import Authenticator
+from service.passwords.pool import HashingPool, Joins
+from service.postgres import embedded
+from service.settings import Settings, require_authentication
+from service.telemetry import Telemetry
+from service.web.bodies import DeliveryReader
+from service.web.events import get_events, post_events
+from service.web.keys import PARTS, Parts
+from service.web.middlewares import authenticate, measure, refuse
+from service.web.operations import get_healthz, get_metrics, get_readyz, get_status
+from service.web.password_import import post_password_import
+
+log = structlog.get_logger()
+
+REFRESH_EVERY = 60.0
+"""Seconds between looks at the recipes, so that stand-ins follow what is loaded while the service runs."""
+SHUTDOWN_WITHIN = 10.0
+"""Seconds that calls in hand get to end: more than Okta waits, less than orchestrators' grace."""
+
+
+@asynccontextmanager
+async def database_dsn(settings: Settings, *, for_migrations: bool = False) -> AsyncIterator[str]:
+    """Give the database to connect to; where none is set, run the embedded server while it is used."""
+    chosen = (settings.migration_database_url if for_migrations else None) or settings.database_url
+    if chosen is not None:
+        yield chosen.get_secret_value()
+        return
+    async with embedded(settings.data_dir) as dsn:
+        log.info("embedded_database", path=str(settings.data_dir))
+        yield dsn
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Give an open pool of connections; where no server is set, to the embedded one."""
+    async with database_dsn(settings) as dsn:
+        database = Database(dsn, connections=settings.database_connections, pooler=settings.database_pooler)
+        await database.open()
+        try:
+            yield database
+        finally:
+            await database.close()
+
+
+@asynccontextmanager
+async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Parts]:
+    """Make the parts of a running service. Raises `BadSettings` where nothing could authenticate Okta."""
+    require_authentication(settings)
+    telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ), DeliveryReader()
+    async with HashingPool(queue_within=settings.queue_within) as pool:
+        stand_ins = await _stand_ins(database, opener)
+        verifier = PasswordVerifier(database, pool, Joins(), opener, stand_ins, telemetry)
+        refreshing = asyncio.create_task(_keep_stand_ins_fresh(verifier))
+        try:
+            yield Parts(
+                settings=settings,
+                telemetry=telemetry,
+                database=database,
+                opener=opener,
+                verifier=verifier,
+                deliveries=deliveries,
+                inline_authenticator=_inline_authenticator(settings),
+                event_authenticator=_event_authenticator(settings),
+                forget_when=settings.forget_when,
+                revisions=known_revisions(),
+            )
+        finally:
+            refreshing.cancel()
+            deliveries.close()
+
+
+def make_app(parts: Parts) -> web.Application:
+    """Make the application that Okta calls."""
+    app = web.Application(middlewares=[measure, refuse, authenticate])
+    app[PARTS] = parts
+    app.router.add_post("/okta/password-import", post_password_import)
+    app.router.add_get("/okta/events", get_events, allow_head=False)
+    app.router.add_post("/okta/events", post_events)
+    app.router.add_get("/healthz", get_healthz)
+    app.router.add_get("/readyz", get_readyz)
+    return app
+
+
+def make_admin_app(parts: Parts) -> web.Application:
+    """Make the application for operators; it authenticates nobody, so it listens on loopback by default."""
+    app = web.Application(middlewares=[refuse])
+    app[PARTS] = parts
+    app.router.add_get("/metrics", get_metrics)
+    app.router.add_get("/status.json", get_status)
+    return app
+
+
+async def serve(settings: Settings) -> None:
+    """Run the service until SIGTERM or SIGINT; then finish what was accepted, and end."""
+    stop = asyncio.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings))
+        parts = await stack.enter_async_context(make_parts(settings, database))
+        for name, app, host, port in (
+            ("service", make_app(parts), settings.host, settings.port),
+            ("admin", make_admin_app(parts), settings.admin_host, settings.admin_port),
+        ):
+            await stack.enter_async_context(_listening(name, app, host, port))
+        await stop.wait()
+        log.info("stopping")
+
+
+@asynccontextmanager
+async def _listening(name: str, app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_WITHIN, handler_cancellation=True)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, reuse_address=True).start()
+        for bound_host, bound_port, *_ in runner.addresses:
+            log.info("listening", name=name, url=f"http://{bound_host}:{bound_port}", port=bound_port)
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _inline_authenticator(settings: Settings) -> Authenticator:
+    return Authenticator(
+        header=settings.hook_secret_header,
+        secrets=settings.inline_hook_secrets(),
+        basic=settings.basic_credentials(),
+    )
+
+
+def _event_authenticator(settings: Settings) -> Authenticator:
+    own = settings.has_event_secrets()
+    return Authenticator(
+        header=settings.hook_secret_header,
+        secrets=settings.event_secrets(),
+        basic=None if own else settings.basic_credentials(),
+    )
+
+
+async def _stand_ins(database: Database, opener: HashOpener) -> StandIns:
+    try:
+        return await load_stand_ins(database, opener)
+    except (*AWAY, TimeoutError):
+        # Without the database there is no verdict to give either; the next refresh brings them.
+        return StandIns.of_empty_store()
+
+
+async def _keep_stand_ins_fresh(verifier: PasswordVerifier) -> None:
+    while True:
+        unknown = [check for check in verifier.stand_ins.checks if verifier.pool.estimate(check.cost) is None]
+        await verifier.pool.warm(unknown)
+        await asyncio.sleep(REFRESH_EVERY)
+        verifier.stand_ins = await _stand_ins(verifier.database, verifier.opener)

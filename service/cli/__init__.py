@@ -1,0 +1,29 @@
+"""The command line: one module a command, each parses, calls one action and prints. Knows exit codes; decides nothing.
+
+0 done; 1 it failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.
+"""
+
+import sys
+
+import typer
+
+from service.cli.failures import reported
+from service.cli.migrate import migrate
+from service.cli.serve import serve
+from service.cli.status import status
+
+app = typer.Typer(
+    name="password-import",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Lets people keep their password while their accounts move to Okta.",
+    epilog="Settings come from the environment and from .env; docs/settings.md lists them.",
+)
+for command in (serve, migrate, status):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run a command; whatever goes wrong is said in a line and is an exit code, never a traceback."""
+    sys.exit(reported(app))

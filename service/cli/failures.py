@@ -1,0 +1,63 @@
+"""What a command says when it fails, and its exit code. Knows our exceptions; prints no value of a setting."""
+
+import sys
+from collections.abc import Callable
+
+import asyncpg
+import click
+
+from service.postgres import NoPostgres, PostgresDidNotStart
+from service.settings import BadSettings
+from service.telemetry import describe
+
+DONE, FAILED, WRONG_USAGE, SOME_REFUSED = 0, 1, 2, 3
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
+
+class CommandFailed(Exception):
+    """A command could not do its work; the message says what and how to mend it."""
+
+    def __init__(self, message: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def reported(run: Callable[..., object]) -> int:
+    """Run the command line and give its exit code."""
+    try:
+        result = run(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _say("stopped", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 (the end of the line: what no command expected is said here)
+        return _say(*_told(error))
+    return result if isinstance(result, int) else DONE
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    if isinstance(error, BadSettings):
+        return f"the configuration is wrong:\n{error}", WRONG_USAGE
+    if isinstance(error, CommandFailed):
+        return str(error), error.code
+    if isinstance(error, NoPostgres | PostgresDidNotStart):
+        return str(error), FAILED
+    return f"failed: {_plain(error)}", FAILED
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, asyncpg.PostgresError):
+        # The server's main message names tables and constraints; its detail quotes rows, and is left out.
+        return f"PostgreSQL: {error.args[0] if error.args else type(error).__name__}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+    # Its message may quote a secret; its type and the places that it passed can't.
+    told = describe(error)
+    return f"{told['exception']} at {', '.join(told['trace'])}"
+
+
+def _say(message: str, code: int) -> int:
+    print(f"password-import: {message}", file=sys.stderr)  # noqa: T201 (the command line speaks by printing)
+    return code

@@ -1,0 +1,14 @@
+"""`serve` runs the service."""
+
+from service.cli.running import prepare, run
+
+
+def serve() -> None:
+    """Run the service until SIGTERM or Ctrl-C.
+
+    Okta calls HOST:PORT (127.0.0.1:8082); /metrics and /status.json are on ADMIN_HOST:ADMIN_PORT (127.0.0.1:8083).
+    Needs a way to authenticate Okta: BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS.
+    """
+    from service.app import serve as run_service
+
+    run(run_service(prepare()))

@@ -1,0 +1,105 @@
+"""Every metric and every field of a log line, by name. Knows no secret: what is not named here is not logged.
+
+Labels are closed sets (outcomes, routes, positions), never a login, an address or a path: those would be unbounded.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+
+LOG_FIELDS = frozenset(
+    {
+        "account_id", "address", "answer", "channel", "code", "cost", "count", "database", "decision", "effects",
+        "event_id", "exception", "fault", "foreign", "format", "kind", "name", "okta_code", "path", "port", "position",
+        "reason", "request_id", "route", "rule", "seconds", "source", "state", "status", "trace", "unreadable", "url",
+        "version",
+    }
+)  # fmt: skip
+"""The only fields that a log line may have besides its event, level and time."""
+
+ANSWER_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+
+
+disable_created_metrics()  # a second series for each counter that nobody reads
+
+
+class Telemetry:
+    """The metrics of one running service, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.answers = self._counter("answers", "Answers by route and HTTP status.", "route", "status")
+        self.answer_seconds = Histogram(
+            "password_import_answer_seconds",
+            "Seconds from the first byte of a call to its answer.",
+            ("route",),
+            buckets=ANSWER_SECONDS,
+            registry=self.registry,
+        )
+        self.refusals = self._counter("refusals", "Calls refused, by route and reason.", "route", "code")
+        self.credentials = self._counter(
+            "credentials", "Accepted calls by the credential that they used.", "route", "kind", "position"
+        )
+        self.sign_ins = self._counter("sign_ins", "Password import calls by outcome.", "outcome")
+        self.faults = self._counter("faults", "Faults of ours that left a call without a verdict.", "fault")
+        self.verified_unrecorded = self._counter(
+            "verified_unrecorded", "VERIFIED answers whose record could not be written."
+        )
+        self.asked_after_success = self._counter(
+            "asked_after_success", "Calls for accounts whose hash was forgotten: Okta should not ask any more."
+        )
+        self.import_events = self._counter("import_events", "Import events by what they did.", "channel", "effect")
+        self.foreign_events = self._counter("foreign_events", "Delivered events of other types.")
+        self.unreadable_events = self._counter("unreadable_events", "Delivered events kept raw.", "fault")
+        self.ready = Gauge("password_import_ready", "1 where the last /readyz said ready.", registry=self.registry)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(f"password_import_{name}", meaning, labels, registry=self.registry)
+
+    def exposition(self) -> bytes:
+        """Write all metrics in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+
+def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
+    """Send every log line, the libraries' too, as one line of JSON to standard error."""
+    processors: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _only_known_fields,
+        structlog.processors.JSONRenderer(),
+    ]
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    handler = _LibraryHandler()
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+class _LibraryHandler(logging.Handler):
+    """What libraries log: where and how grave, never the message, which may quote what it was about."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        fields = describe(error) if error else {}
+        structlog.get_logger().log(record.levelno, "library", name=f"{record.name}:{record.lineno}", **fields)
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Name an exception by its type and the places it passed; its message may quote a secret, so it is left out."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
+    return {"exception": type(error).__qualname__, "trace": places}
+
+
+def _only_known_fields(_logger: object, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    allowed = LOG_FIELDS | {"event", "level", "timestamp"}
+    return {name: value for name, value in event.items() if name in allowed}

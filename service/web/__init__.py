@@ -1,0 +1,1 @@
+"""HTTP in: reads requests, hands them to actions, writes answers. Decides nothing."""

@@ -1,0 +1,32 @@
+"""What the handlers find in the application: the parts, made once by `service.app`. Knows names, makes nothing."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from service.accounts.database import Database
+from service.actions.open_hashes import HashOpener
+from service.actions.verify_password import PasswordVerifier
+from service.okta.authentication import Authenticator
+from service.settings import ForgetWhen, Settings
+from service.telemetry import Telemetry
+from service.web.bodies import DeliveryReader
+
+
+@dataclass(slots=True)
+class Parts:
+    """The running service."""
+
+    settings: Settings
+    telemetry: Telemetry
+    database: Database
+    opener: HashOpener
+    verifier: PasswordVerifier
+    deliveries: DeliveryReader
+    inline_authenticator: Authenticator
+    event_authenticator: Authenticator
+    forget_when: ForgetWhen
+    revisions: tuple[str, ...]
+
+
+PARTS = web.AppKey("parts", Parts)

@@ -1,0 +1,49 @@
+"""For operators: `/healthz` and `/readyz` on the service's port, `/metrics` and `/status.json` on the admin's."""
+
+import asyncio
+import json
+
+from aiohttp import web
+
+from service.actions.migration_status import migration_status
+from service.actions.readiness import what_is_missing
+from service.web.bodies import JSON_TYPE
+from service.web.keys import PARTS
+
+READY_WITHIN = 2.0
+"""Seconds; an orchestrator that asks should not wait longer than Okta would."""
+
+
+async def get_healthz(_request: web.Request) -> web.Response:
+    """Say that the process serves; an empty store and an absent database are healthy, but not ready."""
+    return _json({"status": "ok"})
+
+
+async def get_readyz(request: web.Request) -> web.Response:
+    """Say whether verdicts can be given, and if not, what is missing."""
+    parts = request.app[PARTS]
+    try:
+        async with asyncio.timeout(READY_WITHIN):
+            missing = await what_is_missing(parts.database, parts.revisions, parts.opener)
+    except TimeoutError:
+        missing = ["the database does not answer"]
+    parts.telemetry.ready.set(not missing)
+    if missing:
+        return _json({"status": "not ready", "missing": list(missing)}, status=503)
+    return _json({"status": "ready"})
+
+
+async def get_metrics(request: web.Request) -> web.Response:
+    """Give the metrics in Prometheus's text format, version 0.0.4."""
+    headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+    return web.Response(body=request.app[PARTS].telemetry.exposition(), headers=headers)
+
+
+async def get_status(request: web.Request) -> web.Response:
+    """Give the migration's state."""
+    async with asyncio.timeout(READY_WITHIN * 5), request.app[PARTS].database.connection() as connection:
+        return _json(await migration_status(connection))
+
+
+def _json(value: object, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=json.dumps(value).encode(), content_type=JSON_TYPE)

@@ -1,0 +1,19 @@
+"""`POST /okta/password-import`: Okta asks whether a password is right."""
+
+import asyncio
+
+from aiohttp import web
+
+from service.okta.password_import import answer, parse_call
+from service.web.bodies import JSON_TYPE, read_call
+from service.web.keys import PARTS
+
+
+async def post_password_import(request: web.Request) -> web.Response:
+    """Answer VERIFIED or UNVERIFIED before the deadline, or raise why there is no verdict."""
+    parts = request.app[PARTS]
+    deadline = asyncio.get_running_loop().time() + parts.settings.answer_within
+    async with asyncio.timeout_at(deadline):
+        call = parse_call(await read_call(request))
+        sign_in = await parts.verifier.verify(call, deadline=deadline)
+    return web.Response(body=answer(sign_in.verdict), content_type=JSON_TYPE)

@@ -1,0 +1,69 @@
+"""Every refusal as JSON, and the one table from our exceptions to HTTP. To Okta a status is a retry instruction.
+
+4xx is never sent again by Okta; a 5xx once. So: what the caller did wrong is 4xx, what we failed at is 503, and a full
+queue is 429, because a second call would find it as full.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from service.accounts.database import AWAY
+from service.actions.verify_password import NoAccounts, UnusableStoredHash
+from service.okta.body import MalformedCall
+from service.passwords.pool import CheckFailed, Overloaded
+
+
+def refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Make an error answer: names the fault, echoes nothing of the call."""
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    answer = web.Response(status=status, body=body, content_type="application/json", headers=headers)
+    answer[REFUSAL_CODE] = code
+    return answer
+
+
+REFUSAL_CODE = web.ResponseKey("refusal_code", str)
+
+
+def refusal_for(error: Exception) -> web.Response:
+    """Turn what an action raised into the answer that Okta should get."""
+    if isinstance(error, MalformedCall):
+        return refusal(400, error.code, error.message)
+    if isinstance(error, Overloaded):
+        seconds = str(max(1, math.ceil(error.retry_after)))
+        return refusal(429, "overloaded", "the check could not end in time", {"Retry-After": seconds})
+    return refusal(503, fault_code(error), "the call could not be answered; this says nothing about the password")
+
+
+def fault_code(error: BaseException) -> str:
+    """Name a fault of ours in a word."""
+    for kinds, code in _FAULTS:
+        if isinstance(error, kinds):
+            return code
+    return "fault"
+
+
+# The order matters: TimeoutError is an OSError, and the database's absence is the widest of all.
+_FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    (TimeoutError, "out_of_time"),
+    (NoAccounts, "no_accounts"),
+    (UnusableStoredHash, "unusable_hash"),
+    (CheckFailed, "check_failed"),
+    (AWAY, "database_away"),
+)
+
+HTTP_CODES = {
+    404: ("no_such_path", "there is nothing at this path"),
+    405: ("method_not_allowed", "this path is not called by this method"),
+    413: ("too_large", "the body is larger than any call that Okta makes"),
+    415: ("not_json_media_type", "the Content-Type must be application/json"),
+}
+
+
+def refusal_for_http(error: web.HTTPException) -> web.Response:
+    """Turn aiohttp's own refusals into ours."""
+    code, message = HTTP_CODES.get(error.status, ("refused", "the call was refused"))
+    allow = error.headers.get("Allow")
+    return refusal(error.status, code, message, {"Allow": allow} if allow else None)
