@@ -1,0 +1,116 @@
+"""A call about the same thing joins the one in flight."""
+
+import asyncio
+
+import pytest
+
+from service.passwords.pool import Joins
+
+SAME = ("jessie@example.com", "password1")
+
+
+class Work:
+    """Counts its runs and ends when the test says so."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.cancelled = 0
+        self.end = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def __call__(self) -> str:
+        self.runs += 1
+        self.begun.set()
+        try:
+            await self.end.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return "verdict"
+
+
+async def test_the_second_call_waits_for_the_first_one_s_verdict() -> None:
+    joins, work = Joins(), Work()
+    calls = [asyncio.create_task(joins.run(SAME, work)) for _ in range(3)]
+    await work.begun.wait()
+    work.end.set()
+    assert await asyncio.gather(*calls) == ["verdict"] * 3
+    assert (work.runs, joins.joined) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [("jessie@example.com", "password2"), ("kim@example.com", "password1"), ("jessie@example.compass", "word1")],
+)
+async def test_another_login_or_password_does_not_join(other: tuple[str, str]) -> None:
+    joins, work = Joins(), Work()
+    work.end.set()
+    await asyncio.gather(joins.run(SAME, work), joins.run(other, work))
+    assert (work.runs, joins.joined) == (2, 0)
+
+
+async def test_nothing_is_kept_once_nobody_waits() -> None:
+    joins, work = Joins(), Work()
+    work.end.set()
+    await joins.run(SAME, work)
+    assert len(joins) == 0
+    await joins.run(SAME, work)
+    assert work.runs == 2
+
+
+async def test_a_caller_that_hangs_up_leaves_the_one_that_joined() -> None:
+    joins, work = Joins(), Work()
+    first, second = (asyncio.create_task(joins.run(SAME, work)) for _ in range(2))
+    await work.begun.wait()
+    first.cancel()
+    await asyncio.wait([first])
+    work.end.set()
+    assert first.cancelled()
+    assert await second == "verdict"
+    assert work.cancelled == 0
+
+
+async def test_when_the_last_caller_hangs_up_the_work_ends() -> None:
+    joins, work = Joins(), Work()
+    calls = [asyncio.create_task(joins.run(SAME, work)) for _ in range(2)]
+    await work.begun.wait()
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
+    await asyncio.sleep(0)
+    assert work.cancelled == 1
+    assert len(joins) == 0
+
+
+async def test_a_call_after_all_hung_up_begins_anew() -> None:
+    joins, work = Joins(), Work()
+    call = asyncio.create_task(joins.run(SAME, work))
+    await work.begun.wait()
+    call.cancel()
+    await asyncio.wait([call])
+    work.end.set()
+    assert await joins.run(SAME, work) == "verdict"
+    assert work.runs == 2
+
+
+async def test_a_fault_reaches_every_caller_and_is_not_kept() -> None:
+    joins = Joins()
+
+    async def fail() -> str:
+        await asyncio.sleep(0)
+        raise LookupError
+
+    results = await asyncio.gather(joins.run(SAME, fail), joins.run(SAME, fail), return_exceptions=True)
+    assert [type(result) for result in results] == [LookupError, LookupError]
+    assert len(joins) == 0
+
+
+async def test_two_processes_hold_different_keys_for_the_same_call() -> None:
+    assert Joins()._digest(SAME) != Joins()._digest(SAME)
+    assert b"password1" not in Joins()._digest(SAME)
+
+
+async def test_a_password_that_is_no_text_for_utf_8_joins_like_any_other() -> None:
+    joins, work = Joins(), Work()
+    work.end.set()
+    assert await joins.run(("jessie", "\ud800"), work) == "verdict"
