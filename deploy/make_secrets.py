@@ -37,15 +37,19 @@ def database_password(folder: Path, given: str) -> str:
             f"change it there first (ALTER ROLE), then remove {path}"
         )
     password = kept or given or secrets.token_urlsafe(32)
+    check_password(password)
     if not kept:
         write(path, password, owner=DATABASE_UID)
     return password
 
 
-def passfile_line(password: str) -> str:
-    """Make the line of a password file: backslashes and colons are escaped (PostgreSQL manual, 32.16)."""
-    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
-    return f"*:*:*:*:{escaped}\n"
+def check_password(password: str) -> None:
+    """Exit where the readers of a password file (PostgreSQL manual, 32.16) would not agree on the password.
+
+    libpq undoes backslashes in the last field and asyncpg doesn't; both take its colons as they are.
+    """
+    if "\\" in password or password != password.strip() or not password.isprintable():
+        sys.exit("POSTGRES_PASSWORD must be printable, without a backslash and without space around it")
 
 
 def fill(folder: Path, given_password: str, given_hook_secrets: str) -> None:
@@ -53,7 +57,7 @@ def fill(folder: Path, given_password: str, given_hook_secrets: str) -> None:
     folder.chmod(0o755)
     password = database_password(folder, given_password)
     # asyncpg, like libpq, ignores a password file that anyone but its owner may read.
-    write(folder / "pgpass", passfile_line(password), owner=SERVICE_UID)
+    write(folder / "pgpass", f"*:*:*:*:{password}\n", owner=SERVICE_UID)
     hook_secrets = folder / "hook_secrets.json"
     if given_hook_secrets:
         write(hook_secrets, given_hook_secrets, owner=SERVICE_UID)

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import stat
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from aiohttp import web
 
@@ -43,10 +46,10 @@ def test_secrets_are_readable_by_their_owner_only(folder: Path) -> None:
 
 
 def test_given_secrets_are_taken(folder: Path) -> None:
-    make_secrets.fill(folder, "given:pass\\word", '["one", "two"]')
+    make_secrets.fill(folder, "given:pass word", '["one", "two"]')
     assert contents(folder) == {
-        "postgres_password": "given:pass\\word",
-        "pgpass": "*:*:*:*:given\\:pass\\\\word\n",
+        "postgres_password": "given:pass word",
+        "pgpass": "*:*:*:*:given:pass word\n",
         "hook_secrets.json": '["one", "two"]',
     }
 
@@ -67,6 +70,13 @@ def test_a_database_password_that_came_too_late_is_refused_and_not_shown(folder:
     assert "another-one" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("password", ["back\\slash", " around ", "two\nlines"])
+def test_a_database_password_that_readers_would_not_agree_on_is_refused(folder: Path, password: str) -> None:
+    with pytest.raises(SystemExit, match="POSTGRES_PASSWORD must be"):
+        make_secrets.fill(folder, password, "")
+    assert contents(folder) == {}
+
+
 def test_a_run_that_was_killed_half_way_is_finished_by_the_next(folder: Path) -> None:
     make_secrets.fill(folder, "", "")
     kept = contents(folder)["postgres_password"]
@@ -75,6 +85,26 @@ def test_a_run_that_was_killed_half_way_is_finished_by_the_next(folder: Path) ->
     make_secrets.fill(folder, "", "")
     assert contents(folder)["pgpass"].strip().endswith(kept)
     assert not (folder / "pgpass.new").exists()
+
+
+@pytest.fixture
+async def role(pool: asyncpg.Pool) -> AsyncIterator[str]:
+    """A role of the database whose password is `a:b c`."""
+    name = f"reader_{uuid.uuid4().hex}"
+    await pool.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'a:b c'")
+    yield name
+    await pool.execute(f"DROP ROLE {name}")
+
+
+async def test_the_password_file_opens_the_database(
+    folder: Path, role: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_secrets.fill(folder, "a:b c", "")
+    monkeypatch.setenv("PGPASSFILE", str(folder / "pgpass"))
+    without_password = re.sub(r"//[^@]*@", f"//{role}@", database_url)
+    connection = await asyncpg.connect(without_password)
+    assert await connection.fetchval("SELECT current_user") == role
+    await connection.close()
 
 
 @pytest.fixture
