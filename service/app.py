@@ -6,21 +6,27 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from aiohttp import web
 
 from service.accounts.database import AWAY, Database
+from service.accounts.legacy_profiles import LegacyProfile, find_legacy_profiles
 from service.accounts.migrations import known_revisions
+from service.actions.code_policy import CodePolicy
+from service.actions.load_policy import load_policy
 from service.actions.open_hashes import HashOpener
+from service.actions.screen_registration import RegistrationScreener
 from service.actions.stand_ins import StandIns, load_stand_ins
 from service.actions.verify_password import PasswordVerifier
 from service.okta.authentication import Authenticator
 from service.passwords.pool import HashingPool, Joins
+from service.policies.registration.document import FaultyPolicy
+from service.policies.registration.policy import Policy
 from service.postgres import embedded
-from service.settings import Settings, require_authentication
+from service.settings import BadSettings, Settings, require_authentication
 from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
 from service.web.events import get_events, post_events
@@ -28,6 +34,7 @@ from service.web.keys import PARTS, Parts
 from service.web.middlewares import authenticate, measure, refuse
 from service.web.operations import get_healthz, get_metrics, get_readyz, get_status
 from service.web.password_import import post_password_import
+from service.web.registration import post_registration
 
 log = structlog.get_logger()
 
@@ -66,6 +73,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     """Make the parts of a running service. Raises `BadSettings` where nothing could authenticate Okta."""
     require_authentication(settings)
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ), DeliveryReader()
+    screener = make_screener(settings, database, telemetry)
     async with HashingPool(queue_within=settings.queue_within) as pool:
         stand_ins = await _stand_ins(database, opener)
         verifier = PasswordVerifier(database, pool, Joins(), opener, stand_ins, telemetry)
@@ -77,6 +85,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
                 database=database,
                 opener=opener,
                 verifier=verifier,
+                screener=screener,
                 deliveries=deliveries,
                 inline_authenticator=_inline_authenticator(settings),
                 event_authenticator=_event_authenticator(settings),
@@ -88,11 +97,32 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
             deliveries.close()
 
 
+def make_screener(settings: Settings, database: Database, telemetry: Telemetry) -> RegistrationScreener:
+    """Make what screens registrations. Raises `BadSettings` with every fault of the policy."""
+
+    async def find_legacy(names: Sequence[str]) -> Sequence[LegacyProfile]:
+        async with database.connection() as connection:
+            return await find_legacy_profiles(connection, names)
+
+    return RegistrationScreener(_policy(settings), find_legacy, telemetry)
+
+
+def _policy(settings: Settings) -> Policy | CodePolicy | None:
+    if settings.registration_policy is None:
+        log.warning("no_registration_policy")
+        return None
+    try:
+        return load_policy(settings.registration_policy)
+    except FaultyPolicy as error:
+        raise BadSettings(f"REGISTRATION_POLICY: {error}") from None
+
+
 def make_app(parts: Parts) -> web.Application:
     """Make the application that Okta calls."""
     app = web.Application(middlewares=[measure, refuse, authenticate])
     app[PARTS] = parts
     app.router.add_post("/okta/password-import", post_password_import)
+    app.router.add_post("/okta/registration", post_registration)
     app.router.add_get("/okta/events", get_events, allow_head=False)
     app.router.add_post("/okta/events", post_events)
     app.router.add_get("/healthz", get_healthz)

@@ -55,6 +55,10 @@ class Telemetry:
         )
         self.import_events = self._counter("import_events", "Import events by what they did.", "channel", "effect")
         self.foreign_events = self._counter("foreign_events", "Delivered events of other types.")
+        self.registrations = self._counter("registrations", "Registrations screened.", "kind", "decision")
+        self.registration_rules = self._counter(
+            "registration_rules", "Rules of the registration policy that had a part in a decision.", "rule", "outcome"
+        )
         self.unreadable_events = self._counter("unreadable_events", "Delivered events kept raw.", "fault")
         self.ready = Gauge("password_import_ready", "1 where the last /readyz said ready.", registry=self.registry)
 

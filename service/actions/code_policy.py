@@ -46,9 +46,9 @@ class CodePolicy:
             return checked(await self._function(request))
         except PolicyFailed:
             raise
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 (whatever it is, it is not ours)
             # The message of the exception may quote what the person submitted; its type and places can't.
-            log.error("policy_failed", rule=self.name, **describe(error))
+            log.error("policy_failed", rule=self.name, **describe(error))  # noqa: TRY400 (its traceback shows values)
             raise PolicyFailed from None
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
@@ -68,13 +68,18 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 def checked(decision: object) -> Decision:
     """Give a decision that can be said to Okta. Raises `PolicyFailed` where it is none."""
     match decision:
-        case Allow(updates) if isinstance(updates, tuple | list) and all(map(_is_update, updates)):
+        case Allow(updates) if _all(_is_update, updates):
             return decision
-        case Deny(summary, causes) if isinstance(causes, tuple | list):
-            if (summary is None and not causes) or (_is_text(summary) and all(map(_is_cause, causes))):
-                return decision
+        case Deny(None, ()):
+            return decision
+        case Deny(summary, causes) if _is_text(summary) and _all(_is_cause, causes):
+            return decision
     log.error("policy_failed", fault="no_decision")
     raise PolicyFailed
+
+
+def _all(is_one: Callable[[object], bool], values: object) -> bool:
+    return isinstance(values, tuple | list) and all(map(is_one, values))
 
 
 def _is_update(update: object) -> bool:
@@ -82,9 +87,7 @@ def _is_update(update: object) -> bool:
 
 
 def _is_cause(cause: object) -> bool:
-    return isinstance(cause, Cause) and all(
-        map(_is_text, (cause.summary, cause.reason, cause.attribute, cause.domain))
-    )
+    return isinstance(cause, Cause) and all(map(_is_text, (cause.summary, cause.reason, cause.attribute, cause.domain)))
 
 
 def _is_text(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Screen a registration: the policy, joined with what the legacy store knows of the person. Knows no HTTP and no SQL."""
+"""Screen a registration: the policy, joined with what the legacy store knows. Knows no HTTP and no SQL."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,9 @@ log = structlog.get_logger()
 class FindLegacy(Protocol):
     """Finds the legacy accounts that have one of these names as a login or, if none has, as another identifier."""
 
-    async def __call__(self, names: Sequence[str]) -> Sequence[LegacyProfile]: ...
+    async def __call__(self, names: Sequence[str]) -> Sequence[LegacyProfile]:
+        """Look the names up; raises what the store raises."""
+        ...
 
 
 class Verdict(StrEnum):
@@ -114,5 +116,5 @@ def _written(kind: Kind, decision: Decision) -> bytes | None:
         return write_answer(kind, decision)
     except (AnswerTooLarge, TypeError, ValueError) as error:
         # A value that is no JSON can only come from a policy in code.
-        log.error("policy_failed", fault=type(error).__name__)
+        log.error("policy_failed", fault=type(error).__name__)  # noqa: TRY400 (its traceback shows values)
         raise PolicyFailed from None

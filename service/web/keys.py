@@ -6,6 +6,7 @@ from aiohttp import web
 
 from service.accounts.database import Database
 from service.actions.open_hashes import HashOpener
+from service.actions.screen_registration import RegistrationScreener
 from service.actions.verify_password import PasswordVerifier
 from service.okta.authentication import Authenticator
 from service.settings import ForgetWhen, Settings
@@ -22,6 +23,7 @@ class Parts:
     database: Database
     opener: HashOpener
     verifier: PasswordVerifier
+    screener: RegistrationScreener
     deliveries: DeliveryReader
     inline_authenticator: Authenticator
     event_authenticator: Authenticator

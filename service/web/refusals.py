@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from service.accounts.database import AWAY
+from service.actions.code_policy import PolicyFailed
 from service.actions.verify_password import NoAccounts, UnusableStoredHash
 from service.okta.body import MalformedCall
 from service.passwords.pool import CheckFailed, Overloaded
@@ -51,6 +52,7 @@ _FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str]
     (NoAccounts, "no_accounts"),
     (UnusableStoredHash, "unusable_hash"),
     (CheckFailed, "check_failed"),
+    (PolicyFailed, "policy_failed"),
     (AWAY, "database_away"),
 )
 

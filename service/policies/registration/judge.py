@@ -125,6 +125,8 @@ def _value(source: Source, facts: Facts) -> object:
     if isinstance(source, Constant):
         return source.value
     value = facts.value(source.name)
+    if value is None:
+        return MISSING
     return value.lower() if source.lower and isinstance(value, str) else value
 
 

@@ -104,9 +104,7 @@ def _constant(node: Node) -> object:
     items = node.items() if isinstance(node.value, list) else [node]
     for item in items:
         if not isinstance(item.value, (str, int, float)):
-            item.fault(
-                f"{node.key} can be a string, a number, a boolean or a list of these, not {kind_of(item.value)}"
-            )
+            item.fault(f"{node.key} can be a string, a number, a boolean or a list of these, not {kind_of(item.value)}")
         elif isinstance(item.value, float) and not math.isfinite(item.value):
             item.fault(f"{node.key} can't be set to {item.value}: JSON has no such number")
     if len(repr(node.value)) > MAX_CONSTANT:
