@@ -64,6 +64,11 @@ class Deliveries:
                 self._send(hook_id, self._pending.pop(hook_id))
             await asyncio.gather(*self._tasks)
 
+    async def settle(self) -> None:
+        """Wait for the deliveries that are due now; what is held or late stays."""
+        await asyncio.sleep(self.batch_window * 1.5)
+        await asyncio.gather(*self._tasks)
+
     async def close(self) -> None:
         """Give up what is under way."""
         self._held = True

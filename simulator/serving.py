@@ -9,6 +9,7 @@ from simulator.api import authn
 from simulator.api.errors import ApiError
 from simulator.keys import ORG
 from simulator.org import Org
+from simulator.pages import overview, registering, signing_in
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -19,6 +20,14 @@ def make_simulator_app(org: Org) -> web.Application:
     app[ORG] = org
     app.router.add_post("/api/v1/authn", authn.authenticate)
     app.router.add_post("/simulator/sign-in", authn.sign_in)
+    app.router.add_get("/", signing_in.show)
+    app.router.add_post("/", signing_in.submit)
+    app.router.add_get("/register", registering.show)
+    app.router.add_post("/register", registering.submit)
+    app.router.add_get("/org", overview.show)
+    app.router.add_post("/org", overview.switch)
+    app.router.add_post("/org/verify", overview.verify)
+    app.router.add_get("/wire", overview.wire)
     return app
 
 

@@ -1,0 +1,76 @@
+"""The sign-in page: a form, and after it everything that the sign-in caused."""
+
+from html import escape
+
+from aiohttp import web
+
+from simulator.hooks import IMPORT_EVENT
+from simulator.keys import ORG
+from simulator.org import Org
+from simulator.pages.layout import facts, page, text_field, verdict
+from simulator.sign_in import SignIn
+from simulator.transcript import Exchange
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show the form."""
+    return page("Sign in", _form("") + _people(request.app[ORG]), current="/")
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Sign in, wait for what follows from it, and tell it."""
+    org = request.app[ORG]
+    form = await request.post()
+    username, password = str(form.get("username", "")), str(form.get("password", ""))
+    mark = org.transcript.total
+    result = await org.sign_in(username, password, ip=request.remote or "127.0.0.1")
+    await org.deliveries.settle()
+    told = _told(org, result, org.transcript.since(mark))
+    return page("Sign in", told + _form(username), current="/")
+
+
+def _form(username: str) -> str:
+    return (
+        '<form class="fields" method="post" action="/">'
+        + text_field("username", "Username", username, hint="username")
+        + text_field("password", "Password", kind="password", hint="current-password")
+        + '<button type="submit">Sign in</button></form>'
+    )
+
+
+def _people(org: Org) -> str:
+    names = "".join(f"<li>{escape(user.login)} ({user.provider})</li>" for user in list(org.users)[:10])
+    return f"<h2>Who there is</h2><ul>{names}</ul>" if names else "<p>There are no users yet.</p>"
+
+
+def _told(org: Org, result: SignIn, exchanges: list[Exchange]) -> str:
+    answer = result.answer
+    asked = f"yes, {answer.trouble if not answer.ok else f'it answered {answer.status}'}" if answer else "no"
+    attempts = f" ({answer.attempts} attempts)" if answer and answer.attempts > 1 else ""
+    pairs: list[tuple[str, object]] = [
+        ("Password hook called", asked + attempts),
+        ("Verdict", result.verdict or "none"),
+        ("Password imported", "yes" if result.imported else "no"),
+        ("Password kept by", f"{result.user.provider}" if result.user else "nobody"),
+        ("Import event", _event(org, result, exchanges)),
+    ]
+    sentence = "You are signed in." if result.signed_in else f"Unable to sign in: {result.outcome}."
+    wire = "".join(f"<pre>{escape(str(exchange))}</pre>" for exchange in exchanges)
+    return (
+        verdict(sentence, good=result.signed_in)
+        + facts(pairs)
+        + (f"<details><summary>What went over the wire</summary>{wire}</details>" if wire else "")
+    )
+
+
+def _event(org: Org, result: SignIn, exchanges: list[Exchange]) -> str:
+    caused = [
+        record.event["outcome"]["result"]
+        for record in reversed(org.log.records[-100:])
+        if record.type == IMPORT_EVENT and record.event["transaction"]["id"] == result.request_id
+    ]
+    if not caused:
+        return "none"
+    sent = [exchange for exchange in exchanges if exchange.kind == "com.okta.event_hook"]
+    states = ", ".join(str(exchange.status or exchange.fault) for exchange in sent)
+    return f"{caused[0]}, {f'delivered ({states})' if sent else 'not delivered yet'}"
