@@ -54,15 +54,36 @@ def check_password(password: str) -> None:
 
 def fill(folder: Path, given_password: str, given_hook_secrets: str) -> None:
     """Make every file that is missing, and those whose value is given."""
+    if given_hook_secrets:
+        first_of(given_hook_secrets)
     folder.chmod(0o755)
     password = database_password(folder, given_password)
     # asyncpg, like libpq, ignores a password file that anyone but its owner may read.
     write(folder / "pgpass", f"*:*:*:*:{password}\n", owner=SERVICE_UID)
-    hook_secrets = folder / "hook_secrets.json"
-    if given_hook_secrets:
-        write(hook_secrets, given_hook_secrets, owner=SERVICE_UID)
-    elif not hook_secrets.exists():
-        write(hook_secrets, json.dumps([secrets.token_urlsafe(32)]), owner=SERVICE_UID)
+    accepted = hook_secrets(folder, given_hook_secrets)
+    # The first of them by itself: what the org is given, and the simulator uses.
+    write(folder / "hook_secret", first_of(accepted), owner=SERVICE_UID)
+
+
+def hook_secrets(folder: Path, given: str) -> str:
+    """Give the JSON list of the secrets that the service accepts: the given ones, those it has, or a random one."""
+    path = folder / "hook_secrets.json"
+    if not given and path.exists():
+        return path.read_text(encoding="utf-8")
+    accepted = given or json.dumps([secrets.token_urlsafe(32)])
+    write(path, accepted, owner=SERVICE_UID)
+    return accepted
+
+
+def first_of(hook_secrets: str) -> str:
+    """Give the first of a JSON list of strings. Exits where it is none."""
+    try:
+        listed = json.loads(hook_secrets)
+    except ValueError:
+        listed = None
+    if not (isinstance(listed, list) and listed and all(isinstance(each, str) for each in listed)):
+        sys.exit('HOOK_SECRETS must be a JSON list of strings, for instance ["one", "two"]')
+    return str(listed[0])
 
 
 if __name__ == "__main__":

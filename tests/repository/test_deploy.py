@@ -51,6 +51,7 @@ def test_given_secrets_are_taken(folder: Path) -> None:
         "postgres_password": "given:pass word",
         "pgpass": "*:*:*:*:given:pass word\n",
         "hook_secrets.json": '["one", "two"]',
+        "hook_secret": "one",
     }
 
 
@@ -58,6 +59,13 @@ def test_hook_secrets_can_be_changed_later(folder: Path) -> None:
     make_secrets.fill(folder, "", "")
     make_secrets.fill(folder, "", '["new"]')
     assert json.loads(contents(folder)["hook_secrets.json"]) == ["new"]
+
+
+@pytest.mark.parametrize("given", ["secret", "{}", "[]", "[1]"])
+def test_hook_secrets_that_are_no_list_are_refused_before_anything_is_made(folder: Path, given: str) -> None:
+    with pytest.raises(SystemExit, match="HOOK_SECRETS must be a JSON list"):
+        make_secrets.fill(folder, "", given)
+    assert contents(folder) == {}
 
 
 def test_a_database_password_that_came_too_late_is_refused_and_not_shown(folder: Path) -> None:
