@@ -1,7 +1,7 @@
-"""The embedded PostgreSQL that is used where DATABASE_URL is unset: a server of our own under DATA_DIR. Knows no schema.
+"""The embedded PostgreSQL, used where DATABASE_URL is unset: a server of our own under DATA_DIR. Knows no schema.
 
-It touches nothing outside DATA_DIR, except that its socket lies in a short folder under the temporary folder where the path of DATA_DIR is
-too long for one; the folder goes when the server stops.
+It touches nothing outside DATA_DIR, except that its socket lies in a short folder under the temporary folder where the
+path of DATA_DIR is too long for one; that folder goes when the server stops.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ def embedded_sync(
 ) -> Iterator[str]:
     """Use the server of `data_dir` and yield the URL of a database in it, which is made where it is missing.
 
-    The server is started where it does not run (`server_settings` count then) and stopped when its last user leaves or dies.
+    The server is started where it does not run (`server_settings` count then), and stopped when its last user has left
+    or was killed; a server that is killed while it is used is started again.
     Raises `NoPostgres` and `PostgresDidNotStart`.
     """
     home = open_home(data_dir)

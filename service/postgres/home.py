@@ -1,7 +1,7 @@
 """The folder of the embedded server under DATA_DIR: what lies in it, whose it is, its locks. Starts nothing.
 
-Everything in it belongs to the user that the server runs as. PostgreSQL refuses to run as root, so root hands the folder to another user:
-the owner of DATA_DIR, or else `postgres`, or else `nobody`.
+Everything in it belongs to the user that the server runs as. PostgreSQL refuses to run as root, so root hands the folder
+to another user: the owner of DATA_DIR, or else `postgres`, or else `nobody`.
 """
 
 import contextlib
@@ -40,31 +40,32 @@ class Home:
         status = self.path.stat()
         return status.st_uid, status.st_gid
 
-    def open(self, name: str, flags: int = os.O_RDWR) -> int:
-        """Open or make a file of the folder, 0600, for its owner. Links are refused: root must not follow what another user planted."""
-        with contextlib.suppress(FileExistsError):
-            made = os.open(self.path / name, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            if os.geteuid() == 0:
-                os.fchown(made, *self.owner)
-            return made
-        return os.open(self.path / name, flags | os.O_NOFOLLOW)
-
     @contextlib.contextmanager
-    def locked(self, name: str, how: int) -> Iterator[int]:
-        """Hold a lock on a file of the folder. The kernel frees it however the process ends, so no lock is ever stale."""
-        descriptor = self.open(name)
+    def opened(self, name: str, flags: int = os.O_RDWR) -> Iterator[int]:
+        """Open or make a file of the folder, 0600, its owner's. No link is followed: another user may have made it."""
+        path, new = self.path / name, flags | os.O_CREAT | os.O_EXCL
         try:
-            fcntl.flock(descriptor, how)
+            descriptor = os.open(path, new | os.O_NOFOLLOW, 0o600)
+            if os.geteuid() == 0:
+                os.fchown(descriptor, *self.owner)
+        except FileExistsError:
+            descriptor = os.open(path, flags | os.O_NOFOLLOW)
+        try:
             yield descriptor
         finally:
             os.close(descriptor)
 
+    @contextlib.contextmanager
+    def locked(self, name: str, how: int) -> Iterator[int]:
+        """Hold a lock on a file of the folder. The kernel frees it however the process ends: no lock is ever stale."""
+        with self.opened(name) as descriptor:
+            fcntl.flock(descriptor, how)
+            yield descriptor
+
     def make_password(self) -> Path:
         """Write a new random password, for a cluster that is about to be made."""
-        descriptor = self.open("password", os.O_WRONLY | os.O_TRUNC)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(24))
-            file.flush()
+        with self.opened("password", os.O_WRONLY | os.O_TRUNC) as descriptor:
+            os.write(descriptor, secrets.token_urlsafe(24).encode())
             os.fsync(descriptor)
         return self.path / "password"
 

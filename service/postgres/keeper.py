@@ -1,130 +1,117 @@
-"""The server of one data folder, by its postmaster.pid: whether it lives, how it stops. As a script: the keeper. Knows no SQL.
+"""The keeper: a small process that starts the server, and stops it once nobody uses it. A script; knows no SQL.
 
-The keeper is a small process that starts the server and then waits for one thing only: the exclusive lock on `users.lock`, which the kernel
-grants once no process uses the database any more, however they ended. Then it stops the server. It is run as a file, with nothing of this
-project imported, so that it stays small; that is why this module uses the standard library alone.
+It waits for the exclusive lock on `users.lock`, which the kernel grants once no process uses the database any more,
+however they ended. A server that was killed meanwhile is started again. Nothing but the standard library and
+`postmaster` is imported, so that it stays small (13 MB).
 """
 
 import contextlib
 import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-SHORT_FOLDER = "password-import-"
-"""What the names of socket folders begin with that lie in the temporary folder."""
-STOPPING = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
-"""Fast shutdown first, then immediate (recovery at the next start), with the seconds that each is given."""
+if TYPE_CHECKING:
+    from service.postgres.postmaster import postmaster, stop
+else:
+    from postmaster import postmaster, stop  # a script finds what lies beside it
 
-
-class Postmaster(NamedTuple):
-    """A live server: https://www.postgresql.org/docs/current/storage-file-layout.html names the lines of postmaster.pid."""
-
-    pid: int
-    socket_folder: Path
-    ready: bool
-
-
-def postmaster(data: Path) -> Postmaster | None:
-    """Return the live server of `data`, or None; a stale postmaster.pid, even one whose pid lives on in another process, is None."""
-    try:
-        lines = (data / "postmaster.pid").read_text().split("\n") + [""] * 8
-        pid = int(lines[0])
-    except (FileNotFoundError, ValueError):
-        return None
-    if pid <= 0 or not _serves(pid, data):
-        return None
-    return Postmaster(pid, Path(lines[4]), lines[7].strip() == "ready")
-
-
-def _serves(pid: int, data: Path) -> bool:
-    """Whether `pid` is a postgres whose working folder is `data`. A zombie has no working folder, so it does not count."""
-    if not Path("/proc/self/cwd").exists():
-        shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-        return "postgres" in shown.stdout and str(data) in shown.stdout
-    try:
-        named = Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
-        return named and os.path.samestat(os.stat(f"/proc/{pid}/cwd"), data.stat())
-    except OSError:
-        return False
-
-
-def stop(data: Path) -> None:
-    """Stop the server of `data` where one lives, and remove its socket folder where that lies outside. The caller holds `users.lock` alone."""
-    server = postmaster(data)
-    if server is None:
-        return
-    for number, seconds in STOPPING:
-        for each in (number, signal.SIGCONT):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(server.pid, each)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and _serves(server.pid, data):
-            time.sleep(0.01)
-    remove_short_folder(server.socket_folder)
-
-
-def remove_short_folder(folder: Path) -> None:
-    """Remove a socket folder that was made in the temporary folder; any other stays."""
-    if folder.name.startswith(SHORT_FOLDER):
-        shutil.rmtree(folder, ignore_errors=True)
+LINGER_WITHIN = 20.0
+"""Seconds that processes of a killed server are given to end: each one finishes its statement first."""
 
 
 def _take_over(pid_file: Path) -> None:
     """Make a stale postmaster.pid harmless: PostgreSQL takes the pid of its own parent for no other server.
 
-    The file is not removed, because its shared memory key is how a new server notices that processes of the old one still live.
-    An empty file, left by a server killed as it made the file, holds no key and would be refused.
+    The file is not removed: its shared memory key is how a new server notices that processes of the old one still live.
+    An empty file, left by a server that was killed as it made the file, holds no key and would be refused.
     """
     with contextlib.suppress(FileNotFoundError):
         lines = pid_file.read_text().split("\n")
-        remove_short_folder(Path(lines[4] if len(lines) > 4 else ""))
         if not lines[0]:
             pid_file.unlink()
             return
-        new, owner = pid_file.with_name("postmaster.pid.new"), pid_file.stat()
+        new, old = pid_file.with_name("postmaster.pid.new"), pid_file.stat()
         new.write_text("\n".join([str(os.getpid()), *lines[1:]]))
         new.chmod(0o600)
-        os.chown(new, owner.st_uid, owner.st_gid)
+        os.chown(new, old.st_uid, old.st_gid)
         new.replace(pid_file)
 
 
-def _start(command: list[str], log: int) -> None:
-    """Start the server as a child; when it ends, so does the keeper."""
-    signal.signal(signal.SIGCHLD, _end)
-    if os.fork() == 0:
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.execv(command[0], command)
+class Keeper:
+    """The server as the keeper's child."""
+
+    def __init__(self, home: Path, command: list[str]) -> None:
+        self.home, self.data, self.command = home, home / "data", command
+        self.leaving = threading.Event()
+        self.server: subprocess.Popen[bytes] | None = None
+
+    def serve(self, start_lock: int) -> None:
+        """Run the server, again where it was killed, until it ends. `start.lock` is held while it starts."""
+        while self._start(start_lock):
+            if self.server and self.server.wait() >= 0 and not self.leaving.is_set():
+                os._exit(0)
+            start_lock = os.open(self.home / "start.lock", os.O_RDWR)
+            fcntl.flock(start_lock, fcntl.LOCK_EX)
+
+    def _start(self, start_lock: int) -> bool:
+        """Start the server and wait until it is ready; False where that is not to be done any more."""
+        try:
+            if self.leaving.is_set() or postmaster(self.data):
+                return False
+            deadline = time.monotonic() + LINGER_WITHIN
+            while not self._try():
+                if time.monotonic() > deadline or not self._lingers():
+                    os._exit(1)
+                time.sleep(0.1)
+            return True
+        finally:
+            os.close(start_lock)
+            os.dup2(0, 1)  # whoever waits for the start reads the end of this pipe
+
+    def _try(self) -> bool:
+        _take_over(self.data / "postmaster.pid")
+        self.server = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=2, stderr=2)
+        while self.server.poll() is None:
+            server = postmaster(self.data)
+            if server and server.ready:
+                return True
+            time.sleep(0.005)
+        return False
+
+    def _lingers(self) -> bool:
+        """Whether the start failed because processes of a killed server still live."""
+        return "pre-existing shared memory block" in (self.home / "server.log").read_text(errors="replace")[-1000:]
+
+    def leave(self) -> None:
+        """Stop the server, even one whose data folder was removed under it."""
+        self.leaving.set()
+        stop(self.data)
+        if self.server and self.server.poll() is None:
+            self.server.send_signal(signal.SIGQUIT)
 
 
-def _end(*_: object) -> None:
-    with contextlib.suppress(ChildProcessError):
-        os.wait()
-    sys.exit()
-
-
-def main(data: Path, users: int, lock: int, log: int, command: list[str]) -> None:
-    """Keep the server of `data`: start it where there is a command, and stop it when `users` is locked by nobody else."""
-    for descriptor in (users, lock, log):
-        os.set_inheritable(descriptor, False)
+def main(home: Path, start_lock: int, command: list[str]) -> None:
+    """Keep the server of `home`, which is started by `command` unless that is empty."""
     if os.fork():
         os._exit(0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
+    keeper = Keeper(home, command)
+    users = os.open(home / "users.lock", os.O_RDWR)
     if command:
-        _take_over(data / "postmaster.pid")
-        _start(command, log)
+        threading.Thread(target=keeper.serve, args=(start_lock,), daemon=True).start()
+    else:
+        os.close(start_lock)
+        os.dup2(0, 1)
     fcntl.flock(users, fcntl.LOCK_EX)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    stop(data)
-    _end()
+    keeper.leave()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

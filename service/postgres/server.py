@@ -1,7 +1,8 @@
 """How the embedded server is started, found by those who come later, and left by the last. Knows no SQL.
 
-Every process that uses the database holds `users.lock` shared. Whoever gets it alone is the last one out and stops the server: the last
-user itself as it leaves, or the keeper where the last user was killed. `start.lock` lets one process at a time start the server.
+Every process that uses the database holds `users.lock` shared. Whoever gets it alone is the last one out and stops the
+server: the last user itself as it leaves, or the keeper where the last user was killed. `start.lock` lets one process at
+a time start the server; the programs that a start runs inherit it, so that it outlives a starter that is killed.
 """
 
 import contextlib
@@ -15,10 +16,9 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from service.postgres import keeper
 from service.postgres.cluster import ENVIRONMENT, as_owner, find_binaries_for, make_cluster
 from service.postgres.home import Home, PostgresDidNotStart
-from service.postgres.keeper import Postmaster, postmaster
+from service.postgres.postmaster import SHORT_FOLDER, Postmaster, postmaster, remove_left_folder, stop
 
 START_WITHIN = 300.0
 """Seconds: recovery after a crash under load takes a while; a server that failed is noticed at once."""
@@ -36,21 +36,19 @@ SETTINGS = {
     # The default keeps its segments in /dev/shm, outside DATA_DIR, and is too small in containers.
     "dynamic_shared_memory_type": "mmap",
 }
+KEEPER = [sys.executable, "-E", "-s", "-S", str(Path(__file__).with_name("keeper.py"))]
+"""Without -I, which would hide what lies beside the script; without any package."""
 
 
 @contextlib.contextmanager
 def running(home: Home, settings: Mapping[str, str]) -> Iterator[Postmaster]:
-    """Use the server, which is started where it does not run; leave it at the end. Raises `NoPostgres`, `PostgresDidNotStart`."""
+    """Use the server, started where it does not run; leave it after. Raises `NoPostgres`, `PostgresDidNotStart`."""
     with home.locked("users.lock", fcntl.LOCK_SH) as users:
         try:
-            yield _attach(home, users) or _start(home, users, settings)
+            server = postmaster(home.data)
+            yield server if server and server.ready and _is_kept(home) else _start(home, settings)
         finally:
             _leave(home, users)
-
-
-def _attach(home: Home, users: int) -> Postmaster | None:
-    server = postmaster(home.data)
-    return server if server and server.ready and _is_kept(home) else None
 
 
 def _is_kept(home: Home) -> bool:
@@ -68,26 +66,27 @@ def _leave(home: Home, users: int) -> None:
     except BlockingIOError:
         fcntl.flock(users, fcntl.LOCK_SH)
     else:
-        keeper.stop(home.data)
+        stop(home.data)
 
 
-def _start(home: Home, users: int, settings: Mapping[str, str]) -> Postmaster:
-    with home.locked("start.lock", fcntl.LOCK_EX):
+def _start(home: Home, settings: Mapping[str, str]) -> Postmaster:
+    with home.locked("start.lock", fcntl.LOCK_EX) as start_lock:
         server = _settled(home)
         if server is None:
+            remove_left_folder(home.data)
             binaries = find_binaries_for(home)
             if not home.data.exists():
-                make_cluster(home, binaries)
+                make_cluster(home, binaries, start_lock)
             program = str(binaries.folder / "postgres")
             options = SETTINGS | {"unix_socket_directories": str(_socket_folder(home))} | dict(settings)
-            server = _keep(home, [*as_owner(home, program), program, "-D", str(home.data), *_flags(options)])
+            flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+            _keep(home, [*as_owner(home, program), program, "-D", str(home.data), *flags], start_lock)
         elif not _is_kept(home):
-            server = _keep(home, [])
+            _keep(home, [], start_lock)
+        server = postmaster(home.data)
+        if server is None or not server.ready:
+            raise PostgresDidNotStart(f"the server ended as it started{_tail(home)}")
         return server
-
-
-def _flags(options: Mapping[str, str]) -> list[str]:
-    return [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
 
 
 def _settled(home: Home) -> Postmaster | None:
@@ -100,34 +99,24 @@ def _settled(home: Home) -> Postmaster | None:
     return server
 
 
-def _keep(home: Home, command: list[str]) -> Postmaster:
-    """Start the keeper, with the server's command unless that already runs, and wait until the server is ready."""
-    log = home.open("server.log", os.O_WRONLY | os.O_APPEND | (os.O_TRUNC if command else 0))
-    users = home.open("users.lock")
-    with home.locked("keeper.lock", fcntl.LOCK_SH) as lock:
-        arguments = [str(home.data), str(users), str(lock), str(log), *command]
-        keeping = subprocess.Popen(
-            [sys.executable, "-I", "-S", keeper.__file__, *arguments],
-            cwd=home.path, env=ENVIRONMENT, pass_fds=(users, lock, log), start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-        )  # fmt: skip
-    os.close(users)
-    os.close(log)
-    with keeping:
-        assert keeping.stdout is not None
-        return _await_ready(home, keeping.stdout.fileno())
-
-
-def _await_ready(home: Home, keeper_lives: int) -> Postmaster:
-    """Wait for the server; the pipe ends when the keeper does, which is when its server failed."""
-    deadline = time.monotonic() + START_WITHIN
-    while time.monotonic() < deadline:
-        server = postmaster(home.data)
-        if server and server.ready:
-            return server
-        if select.select([keeper_lives], [], [], 0.01)[0]:
-            raise PostgresDidNotStart(f"the server ended as it started{_tail(home)}")
-    raise PostgresDidNotStart(f"the server was not ready within {START_WITHIN:.0f} seconds{_tail(home)}")
+def _keep(home: Home, command: list[str], start_lock: int) -> None:
+    """Start the keeper, with the server's command unless that already runs, and wait until the server is started."""
+    with (
+        home.locked("keeper.lock", fcntl.LOCK_SH) as lock,
+        home.opened("server.log", os.O_WRONLY | os.O_APPEND | (os.O_TRUNC if command else 0)) as log,
+        subprocess.Popen(
+            [*KEEPER, str(home.path), str(start_lock), *command],
+            cwd=home.path,
+            env=ENVIRONMENT,
+            pass_fds=(lock, start_lock),
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        ) as keeper,
+    ):
+        if keeper.stdout and not select.select([keeper.stdout], [], [], START_WITHIN)[0]:
+            raise PostgresDidNotStart(f"the server was not ready within {START_WITHIN:.0f} seconds{_tail(home)}")
 
 
 def _tail(home: Home) -> str:
@@ -136,10 +125,10 @@ def _tail(home: Home) -> str:
 
 
 def _socket_folder(home: Home) -> Path:
-    """Return `DATA_DIR/postgres/run`, or a new folder in the temporary folder where a socket's path can't be that long, or holds a comma."""
+    """Return `DATA_DIR/postgres/run`, or a new temporary folder where that is too long or holds a comma."""
     folder = home.path / "run"
     if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER or set(str(folder)) & set(",\"'\\"):
-        folder = Path(tempfile.mkdtemp(prefix=keeper.SHORT_FOLDER))
+        folder = Path(tempfile.mkdtemp(prefix=SHORT_FOLDER))
     folder.mkdir(mode=0o700, exist_ok=True)
     if os.geteuid() == 0:
         os.chown(folder, *home.owner)
