@@ -1,0 +1,55 @@
+"""Calls libxcrypt's crypt(3) through ctypes, which frees the GIL for the whole call. Knows no format.
+
+The standard library's `crypt` (gone in Python 3.13) and the packages that replace it hold the GIL, which stalls the
+event loop. glibc's own crypt, musl's and macOS's lack `crypt_rn` and most methods: there the library counts as absent.
+https://github.com/besser82/libxcrypt, crypt(3), crypt_checksalt(3)
+"""
+
+import ctypes
+import ctypes.util
+import errno
+import functools
+
+WORKSPACE = 32768
+"""Bytes: `sizeof (struct crypt_data)`, fixed by libxcrypt's ABI."""
+LONGEST = 511
+"""Bytes of a password: libxcrypt's CRYPT_MAX_PASSPHRASE_SIZE is 512 with the NUL; longer ones fail."""
+_NAMES = ("libcrypt.so.2", "libcrypt.so.1")
+"""Tried before `find_library`, which starts a compiler or ldconfig where it runs at all."""
+_REFUSED = frozenset({1, 2})
+"""CRYPT_SALT_INVALID and CRYPT_SALT_METHOD_DISABLED."""
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """The library, or None where the machine has none that is libxcrypt."""
+    for name in (*_NAMES, ctypes.util.find_library("crypt")):
+        try:
+            found = ctypes.CDLL(name, use_errno=True) if name else None
+        except OSError:
+            continue
+        if found is not None and hasattr(found, "crypt_rn") and hasattr(found, "crypt_checksalt"):
+            found.crypt_rn.restype = ctypes.c_char_p
+            found.crypt_rn.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
+            return found
+    return None
+
+
+def supports(setting: bytes) -> bool:
+    """Tell whether the library is there and knows the method of `setting`, and its build has not disabled it."""
+    found = library()
+    return found is not None and found.crypt_checksalt(setting) not in _REFUSED
+
+
+def crypt(secret: bytes, setting: bytes) -> bytes:
+    """Hash `secret`, without NUL and of at most `LONGEST` bytes; empty where the setting is refused after all.
+
+    Raises `MemoryError` where the machine cannot give what yescrypt asks for: that is no verdict on the password.
+    """
+    found = library()
+    if found is None:
+        return b""
+    made: bytes | None = found.crypt_rn(secret, setting, ctypes.create_string_buffer(WORKSPACE), WORKSPACE)
+    if made is None and ctypes.get_errno() == errno.ENOMEM:
+        raise MemoryError
+    return made or b""
