@@ -104,10 +104,11 @@ def make_screener(settings: Settings, database: Database, telemetry: Telemetry) 
         async with database.connection() as connection:
             return await find_legacy_profiles(connection, names)
 
-    return RegistrationScreener(_policy(settings), find_legacy, telemetry)
+    return RegistrationScreener(registration_policy(settings), find_legacy, telemetry)
 
 
-def _policy(settings: Settings) -> Policy | CodePolicy | None:
+def registration_policy(settings: Settings) -> Policy | CodePolicy | None:
+    """Load the policy that is set; None, and a warning, where none is. Raises `BadSettings` with its every fault."""
     if settings.registration_policy is None:
         log.warning("no_registration_policy")
         return None

@@ -9,6 +9,7 @@ import typer
 
 from service.cli.failures import reported
 from service.cli.migrate import migrate
+from service.cli.screen import screen
 from service.cli.serve import serve
 from service.cli.status import status
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     help="Lets people keep their password while their accounts move to Okta.",
     epilog="Settings come from the environment and from .env; docs/settings.md lists them.",
 )
-for command in (serve, migrate, status):
+for command in (serve, migrate, status, screen):
     app.command()(command)
 
 

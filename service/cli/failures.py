@@ -4,7 +4,8 @@ import sys
 from collections.abc import Callable
 
 import asyncpg
-import click
+import typer
+from typer.exceptions import TyperException
 
 from service.postgres import NoPostgres, PostgresDidNotStart
 from service.settings import BadSettings
@@ -27,10 +28,10 @@ def reported(run: Callable[..., object]) -> int:
     """Run the command line and give its exit code."""
     try:
         result = run(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        _show(error)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return _say("stopped", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 (the end of the line: what no command expected is said here)
         return _say(*_told(error))
@@ -45,6 +46,15 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, NoPostgres | PostgresDidNotStart):
         return str(error), FAILED
     return f"failed: {_plain(error)}", FAILED
+
+
+def _show(error: TyperException) -> None:
+    # Wrong usage knows its command and how to ask for help; typer names the base only, and keeps the rest for itself.
+    show: Callable[[], None] | None = getattr(error, "show", None)
+    if show is not None:
+        show()
+    else:
+        _say(error.format_message(), error.exit_code)
 
 
 def _plain(error: Exception) -> str:

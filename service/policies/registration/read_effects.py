@@ -27,8 +27,9 @@ def read_denial(node: Node, default_location: str | None, default: Deny | None =
     known = default.causes[0] if default else None
     texts = {word: _message(members[word]) for word in _DENIAL[:3] + _DENIAL[4:] if word in members}
     summary = texts.get("summary") or (default.summary if default else None)
-    if summary is None:
+    if summary is None and isinstance(node.value, dict):
         node.fault("deny needs a summary, the sentence that says what is wrong")
+    if summary is None:
         return Deny()
     location = _location(node, members.get("location"), default_location)
     cause = Cause(

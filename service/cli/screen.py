@@ -1,0 +1,152 @@
+"""`screen` tries a registration request against the policy, and explains."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from service.cli.failures import WRONG_USAGE, CommandFailed
+from service.cli.running import run
+
+if TYPE_CHECKING:
+    from service.accounts.legacy_profiles import LegacyProfile
+    from service.actions.code_policy import CodePolicy
+    from service.actions.screen_registration import FindLegacy, Screening
+    from service.okta.registration import ScreeningRequest
+    from service.policies.registration.policy import Policy
+    from service.settings import Settings
+
+
+def screen(
+    request: Annotated[
+        typer.FileBinaryRead,
+        typer.Argument(metavar="REQUEST.json", help="What Okta sends, in a file; - is standard input."),
+    ],
+    policy: Annotated[
+        str | None, typer.Option(metavar="FILE|MODULE:FUNCTION", help="The policy, if not REGISTRATION_POLICY.")
+    ] = None,
+    legacy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PROFILE.json",
+            exists=True,
+            dir_okay=False,
+            help="Take the person to be known, with this profile (a JSON object), and ask no database.",
+        ),
+    ] = None,
+    stranger: Annotated[
+        bool, typer.Option("--stranger", help="Take the person to be unknown, and ask no database.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+) -> None:
+    """Try a registration request against the policy, and explain rule by rule what it decided.
+
+    Nothing is sent and nothing is recorded. The legacy store is asked only where the policy asks it.
+
+    Exit codes: 0 there is a decision, whichever; 1 the request is none of Okta's, or the policy failed; 2 the policy
+    has faults, each named with its line.
+    """
+    if legacy is not None and stranger:
+        raise typer.BadParameter("--legacy and --stranger contradict each other")
+    known = [_profile(legacy)] if legacy is not None else [] if stranger else None
+    call = _read_request(request)
+    screening = run(_screen(call, policy, known))
+    typer.echo(json.dumps(_summary(call, screening), indent=2) if as_json else "\n".join(_story(call, screening)))
+
+
+def _read_request(file: typer.FileBinaryRead) -> "ScreeningRequest":
+    from service.okta.body import MalformedCall
+    from service.okta.registration import parse_request
+
+    try:
+        return parse_request(file.read())
+    except MalformedCall as error:
+        raise CommandFailed(f"{file.name}: the service would answer 400: {error.message}") from None
+
+
+def _profile(path: Path) -> "LegacyProfile":
+    from service.accounts.legacy_profiles import LegacyProfile
+
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise typer.BadParameter(f"{path} must hold a JSON object", param_hint="--legacy")
+    return LegacyProfile(str(value.get("login", "")), value)
+
+
+async def _screen(
+    request: "ScreeningRequest", policy: str | None, known: "Sequence[LegacyProfile] | None"
+) -> "Screening":
+    from service.actions.code_policy import PolicyFailed
+    from service.actions.screen_registration import RegistrationScreener
+    from service.settings import load_settings
+    from service.telemetry import Telemetry, configure_logging
+
+    settings = load_settings()
+    configure_logging("error")
+    loaded = _load_policy(policy or settings.registration_policy)
+    screener = RegistrationScreener(loaded, _finder(settings, known), Telemetry())
+    try:
+        async with asyncio.timeout(settings.answer_within):
+            return await screener.screen(request)
+    except PolicyFailed:
+        raise CommandFailed("the policy failed: the service would answer 503") from None
+    except TimeoutError:
+        raise CommandFailed(f"no decision within {settings.answer_within} s: the service would answer 503") from None
+
+
+def _load_policy(named: str | None) -> "Policy | CodePolicy":
+    from service.actions.load_policy import load_policy
+    from service.policies.registration.document import FaultyPolicy
+
+    if not named:
+        raise CommandFailed("there is no policy: set REGISTRATION_POLICY, or give --policy", WRONG_USAGE)
+    try:
+        return load_policy(named)
+    except FaultyPolicy as error:
+        raise CommandFailed(f"the policy has faults:\n{error}", WRONG_USAGE) from None
+
+
+def _finder(settings: "Settings", known: "Sequence[LegacyProfile] | None") -> "FindLegacy":
+    """Give what the option says of the person, else ask the store; the database is opened only if it is asked."""
+
+    async def find(names: Sequence[str]) -> "Sequence[LegacyProfile]":
+        if known is not None:
+            return known
+        from service.accounts.legacy_profiles import find_legacy_profiles
+        from service.app import open_database
+
+        async with open_database(settings) as database, database.connection() as connection:
+            return await find_legacy_profiles(connection, names)
+
+    return find
+
+
+def _summary(request: "ScreeningRequest", screening: "Screening") -> dict[str, Any]:
+    return {
+        "kind": request.kind,
+        "decision": screening.verdict,
+        "rules": [
+            {"rule": step.rule, "outcome": step.outcome, "reasons": step.reasons} for step in screening.judgement.steps
+        ],
+        "status": 200 if screening.answer else 204,
+        "answer": json.loads(screening.answer) if screening.answer else None,
+    }
+
+
+def _story(request: "ScreeningRequest", screening: "Screening") -> Iterator[str]:
+    engine = f" ({request.engine} engine)" if request.kind == "registration" else ""
+    yield f"A request of the kind {request.kind}{engine}, with {', '.join(request.profile) or 'no attribute'}."
+    for step in screening.judgement.steps:
+        yield f"  {step.outcome.replace('_', ' '):12}  {step.rule}"
+        yield from (f"  {'':12}    {reason}" for reason in step.reasons)
+    yield f"The decision: {screening.verdict}."
+    if screening.answer is None:
+        yield "The answer: 204, nothing to say."
+    else:
+        yield "The answer: 200\n" + json.dumps(json.loads(screening.answer), indent=2)
