@@ -5,9 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := requirements/build.txt requirements/dev.txt
-# The environment is keyed on what it was made from, so that a changed lock (or a moved checkout) makes it anew.
+# The stamp names what the environment was made from: a changed lock updates it, and in a moved checkout it is made anew.
 KEY := $(shell cat $(LOCKS) pyproject.toml 2>/dev/null | cksum | tr ' ' '-')-$(shell pwd | cksum | tr ' ' '-')
 READY := $(VENV)/ready-$(KEY)
+# Python compiles what is imported when it is; compiling all of it beforehand takes longer than the rest.
+PIP_INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test lint types architecture unit locks fmt lock bench clean
@@ -23,10 +25,12 @@ $(READY):
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "$(PYTHON) comes without venv; on Debian: apt-get install python3-venv" >&2; exit 2; }
 	@echo "setting up $(VENV) (once; a minute or so)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@rm -f $(VENV)/ready-*
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes $(LOCKS:%=-r %)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@{ $(BIN)/python -m pip --version && grep -F '$(CURDIR)/$(VENV)' $(BIN)/activate; } >/dev/null 2>&1 \
+	  || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP_INSTALL) --require-hashes -r requirements/build.txt
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@$(PIP_INSTALL) --no-build-isolation --no-deps -e .
 	@touch $@
 
 demo: setup ## play the whole story against a simulated Okta org and say what was seen
@@ -59,9 +63,8 @@ fmt: setup ## format, and mend what ruff can mend
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 lock: setup ## write requirements/*.txt anew for pyproject.toml; UPGRADE=1 takes newer versions
-	$(BIN)/python -m pip install -q 'uv>=0.13'
-	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
-	  | $(UV_COMPILE) -o requirements/build.txt -
+	$(PIP_INSTALL) 'uv>=0.13'
+	$(UV_COMPILE) -o requirements/build.txt requirements/build.in
 	$(UV_COMPILE) -o requirements/runtime.txt pyproject.toml
 	$(UV_COMPILE) --all-extras -c requirements/runtime.txt -o requirements/dev.txt pyproject.toml
 
