@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from service.policies.registration.lines import Path, lines_of
@@ -89,12 +89,13 @@ class Node:
             return {}
         return {key: self.child(key, value) for key, value in self.value.items()}
 
-    def table(self, allowed: Collection[str]) -> dict[str, "Node"]:
-        """Give the members of a table that may have only these keys."""
+    def table(self, allowed: Collection[str], misplaced: Mapping[str, str] | None = None) -> dict[str, "Node"]:
+        """Give the members of a table that may have only these keys; `misplaced` says where others belong."""
         members = self.members()
         for key, node in members.items():
             if key not in allowed:
-                node.fault(f"{key!r} is not a key of {self.key}{suggestion(key, allowed)}")
+                hint = (misplaced or {}).get(key)
+                node.fault(f"{key!r} is not a key of {self.key}{f': {hint}' if hint else suggestion(key, allowed)}")
         return {key: node for key, node in members.items() if key in allowed}
 
     def items(self) -> list["Node"]:

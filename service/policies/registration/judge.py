@@ -25,7 +25,7 @@ class Outcome(enum.StrEnum):
     NOT_MET = "not_met"
     """The request does not meet its condition."""
     NOT_REACHED = "not_reached"
-    """An earlier rule had said `allow`."""
+    """What came before has decided already."""
     DENIED = "denied"
     SET = "set"
     ALLOWED = "allowed"
@@ -139,21 +139,22 @@ def _meet(policy: Policy, known: Deny | Complete, facts: Facts, findings: _Findi
     if isinstance(known, Deny):
         findings.denials.append(known)
         return Step(KNOWN_ACCOUNTS, Outcome.DENIED, ("the legacy store knows the person: yes",))
-    findings.updates.append(_completion(known, policy.sensitive, facts))
+    already = {attribute for update in findings.updates for attribute in update}
+    findings.updates.append(_completion(known, policy.sensitive | already, facts))
     return Step(KNOWN_ACCOUNTS, Outcome.SET, ("the legacy store knows the person: yes",))
 
 
-def _completion(known: Complete, sensitive: frozenset[str], facts: Facts) -> dict[str, object]:
+def _completion(known: Complete, untouched: frozenset[str], facts: Facts) -> dict[str, object]:
     legacy = facts.legacy or {}
     if isinstance(known.attributes, Everything):
-        # A sensitive attribute never arrives, so it always looks as if the person had left it out.
-        names = tuple(name for name in legacy if name not in NEVER_COMPLETED | sensitive)
+        names = tuple(name for name in legacy if name not in NEVER_COMPLETED)
     else:
         names = known.attributes
     return {
         name: legacy[name]
         for name in names
-        if not is_empty(legacy.get(name)) and is_empty(facts.request.profile.get(name))
+        # A sensitive attribute never arrives, so it always looks as if the person had left it out.
+        if name not in untouched and not is_empty(legacy.get(name)) and is_empty(facts.request.profile.get(name))
     }
 
 

@@ -14,6 +14,9 @@ MAX_MESSAGE = 1000
 MAX_CONSTANT = 8192
 """Characters of a constant, written as JSON: all answers together stay far from Okta's limit of 256 KB."""
 _LOCATION = "data.userProfile."
+_MISPLACED = dict.fromkeys(
+    ("when", "unless", "set", "allow", "name", "for"), "it belongs to the rule, so it stands above [rule.deny]"
+)
 _DENIAL = ("summary", "message", "reason", "location", "domain")
 
 
@@ -23,7 +26,7 @@ def read_denial(node: Node, default_location: str | None, default: Deny | None =
         if not node.value:
             node.fault("deny = false denies nothing: leave it out")
         return default or Deny()
-    members = {"summary": node} if isinstance(node.value, str) else node.table(_DENIAL)
+    members = {"summary": node} if isinstance(node.value, str) else node.table(_DENIAL, _MISPLACED)
     known = default.causes[0] if default else None
     texts = {word: _message(members[word]) for word in _DENIAL[:3] + _DENIAL[4:] if word in members}
     summary = texts.get("summary") or (default.summary if default else None)

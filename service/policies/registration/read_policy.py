@@ -33,6 +33,10 @@ _KINDS = {
     "both": frozenset({Kind.REGISTRATION, Kind.UPDATE}),
 }
 _RULE = ("name", "for", "when", "unless", "set", "deny", "allow")
+_MISPLACED = dict.fromkeys(
+    ("known_accounts", "unknown_request_types", "sensitive"),
+    "it stands above the first [[rule]], at the top of the file",
+)
 _POLICY = ("rule", "known_accounts", "unknown_request_types", "sensitive")
 
 
@@ -46,7 +50,7 @@ def read_policy(text: str, place: str = "policy") -> Policy:
     unknown = members["unknown_request_types"].choice(("allow", "deny")) if "unknown_request_types" in members else ""
     policy = Policy(
         rules=tuple(_rules(members["rule"], sensitive)) if "rule" in members else (),
-        known_accounts=_known_accounts(members["known_accounts"]) if "known_accounts" in members else None,
+        known_accounts=_known_accounts(members["known_accounts"], sensitive) if "known_accounts" in members else None,
         deny_unknown_request_types=unknown == "deny",
         sensitive=sensitive,
     )
@@ -82,7 +86,7 @@ def _allows_everything(rule: Rule) -> bool:
 
 
 def _rule(node: Node, sensitive: frozenset[str]) -> Rule:
-    members = node.table(_RULE)
+    members = node.table(_RULE, _MISPLACED)
     for required, why in (("name", "what it is called"), ("for", '"registration", "update" or "both"')):
         if isinstance(node.value, dict) and required not in members:
             node.fault(f"the rule needs {required}: {why}")
@@ -127,7 +131,7 @@ def _only_attribute(rule: Rule) -> str | None:
     return names.pop().attribute if len(names) == 1 else None
 
 
-def _known_accounts(node: Node) -> Deny | Complete | None:
+def _known_accounts(node: Node, sensitive: frozenset[str]) -> Deny | Complete | None:
     if isinstance(node.value, str):
         word = node.choice(("deny", "complete"))
         return ALREADY_KNOWN if word == "deny" else Complete(Everything.EVERYTHING)
@@ -136,12 +140,17 @@ def _known_accounts(node: Node) -> Deny | Complete | None:
         node.fault("known_accounts needs deny or complete, and not both")
     if "deny" in members:
         return read_denial(members["deny"], "email", ALREADY_KNOWN)
-    return _complete(members["complete"]) if "complete" in members else None
+    return _complete(members["complete"], sensitive) if "complete" in members else None
 
 
-def _complete(node: Node) -> Complete:
+def _complete(node: Node, sensitive: frozenset[str]) -> Complete:
     if isinstance(node.value, bool):
         if not node.value:
             node.fault("complete = false does nothing: leave known_accounts out")
         return Complete(Everything.EVERYTHING)
+    for item in node.items():
+        if item.value in sensitive:
+            item.fault(
+                f"{item.value!r} is listed as sensitive: it never arrives, so what the person typed would be lost"
+            )
     return Complete(tuple(read_settable(item, item.text()) for item in node.items()))

@@ -1,0 +1,27 @@
+"""A registration policy in Python: REGISTRATION_POLICY=examples.registration.code_policy:screen.
+
+For what TOML can't say; here, invitations that run out. docs/registration.md describes the values.
+"""
+
+from datetime import UTC, datetime
+
+from service.policies.registration import Allow, Cause, Decision, Deny, Kind, ScreeningRequest
+
+INVITATIONS = {"A7K2": datetime(2099, 12, 31, tzinfo=UTC), "B3M9": datetime(2020, 1, 31, tzinfo=UTC)}
+"""Codes, and until when they are good. A real policy would ask a database, with a client made at the first call."""
+
+
+async def screen(request: ScreeningRequest) -> Decision:
+    """Let people register who have an invitation that is still good."""
+    if request.kind is not Kind.REGISTRATION:
+        return Allow()
+    expires = INVITATIONS.get(str(request.profile.get("invitation")))
+    if expires is None:
+        return _denied("We don't know this invitation.", "UNKNOWN_INVITATION")
+    if expires < datetime.now(UTC):
+        return _denied("This invitation has run out. Ask for another.", "EXPIRED_INVITATION")
+    return Allow(updates=({"userType": "invited"},))
+
+
+def _denied(message: str, reason: str) -> Deny:
+    return Deny("The invitation is not good.", (Cause(message, reason, attribute="invitation"),))
