@@ -4,6 +4,7 @@ What must hold whatever the code does is held here: a hash on a tombstone is imp
 """
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -160,4 +161,18 @@ unreadable_events = Table(
     Column("body", LargeBinary, nullable=False),
     _now("received_at"),
     comment="what an authenticated caller sent that could not be read, as bytes, for inspection",
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("subject", LargeBinary, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("events", ARRAY(LargeBinary), nullable=False, server_default="{}"),
+    CheckConstraint("failures >= 0", name="not_negative"),
+    CheckConstraint("octet_length(subject) = 16 AND cardinality(events) <= 8", name="bounded"),
+    prefixes=["UNLOGGED"],
+    postgresql_with={"fillfactor": "70"},
+    comment="failed sign-ins of a login, and of a login from an address, by keyed digest",
 )

@@ -1,0 +1,142 @@
+"""Failed sign-ins, counted for each login and for each login and address. Knows no rule of how long anybody waits.
+
+A row is named by a keyed digest, so that the table tells neither whom somebody tried to be (people type passwords into
+the field for the name) nor from where, and each row is as short as any other. Logins without an account are counted
+like the others.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import asyncpg
+
+DIGEST = 16
+"""Bytes of a row's name: among a million rows two meet with a chance of 1 in 10²⁶."""
+
+FAILURES = """
+SELECT pair.failures AS pair_failures, pair.since AS pair_since,
+       login.failures AS login_failures, login.since AS login_since, now() AS now
+FROM (SELECT $1::bytea AS pair, $2::bytea AS login) AS asked
+LEFT JOIN failures AS pair ON pair.subject = asked.pair
+LEFT JOIN failures AS login ON login.subject = asked.login
+"""
+
+# A pair remembers its last eight calls, so that Okta's retry of one, which comes soon or never, is no second failure.
+# Two calls that count at once lock a pair's row before its login's, and so never each other's.
+COUNT_FAILURE = """
+WITH counted AS (
+    INSERT INTO failures AS known (subject, failures, since, events) VALUES ($1, 1, now(), ARRAY[$3::bytea])
+    ON CONFLICT (subject) DO UPDATE SET
+        failures = CASE WHEN known.since < now() - $4::interval THEN 1 ELSE least(known.failures, 1000) + 1 END,
+        since = now(),
+        events = (ARRAY[$3::bytea] || known.events)[1:8]
+    WHERE NOT known.events @> ARRAY[$3::bytea]
+    RETURNING subject
+)
+INSERT INTO failures AS known (subject, failures, since) SELECT $2, 1, now() FROM counted
+ON CONFLICT (subject) DO UPDATE SET
+    failures = CASE WHEN known.since < now() - $4::interval THEN 1 ELSE least(known.failures, 1000) + 1 END,
+    since = now()
+"""
+
+NOTE_ASK = """
+INSERT INTO failures AS known (subject, failures, since) VALUES ($1, 0, now())
+ON CONFLICT (subject) DO UPDATE SET failures = 0, since = now(), events = '{}'
+WHERE known.since < now() - $2::interval
+"""
+
+CLEAR_FAILURES = "DELETE FROM failures WHERE subject IN ($1, $2)"
+
+PRUNE_FAILURES = """
+DELETE FROM failures
+WHERE since < now() - $1::interval
+   OR since < (SELECT since FROM failures ORDER BY since DESC OFFSET $2::bigint - 1 LIMIT 1)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Failures without a long pause between them."""
+
+    failures: int
+    since: datetime
+    """When the last one was; where there is none, when the first refused call asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """What is known about a login and an address when they ask."""
+
+    pair: Streak | None
+    login: Streak | None
+    now: datetime
+    """The database's clock, by which all replicas agree."""
+    address_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Guesser:
+    """Who is counted: a login, and the network from which it is tried."""
+
+    pair: bytes = field(repr=False)
+    login: bytes = field(repr=False)
+    address_known: bool
+
+
+def guesser(digest_key: bytes, login_key: str, network: str | None) -> Guesser:
+    """Name the rows of a login and a network."""
+    login = login_key.encode("utf-8", "surrogatepass")
+    place = (network or "").encode()
+    pair = b"pair" + len(login).to_bytes(4, "big") + login + place
+    return Guesser(_digest(digest_key, pair), _digest(digest_key, b"login" + login), network is not None)
+
+
+async def read_failures(connection: asyncpg.Connection, who: Guesser) -> Failures:
+    """Read both streaks; they may be long over."""
+    (row,) = await connection.fetch(FAILURES, who.pair, who.login)
+    return failures_of(row, who)
+
+
+def failures_of(row: asyncpg.Record, who: Guesser) -> Failures:
+    """Read both streaks from a row with the columns of FAILURES, whichever query it came with."""
+    return Failures(
+        _streak(row["pair_failures"], row["pair_since"]),
+        _streak(row["login_failures"], row["login_since"]),
+        row["now"],
+        who.address_known,
+    )
+
+
+async def count_failure(
+    connection: asyncpg.Connection, who: Guesser, *, event_id: str | None, forget_after: timedelta
+) -> None:
+    """Count a wrong password for the pair and the login; a second time with the same `event_id` changes nothing."""
+    event = secrets.token_bytes(8) if event_id is None else hashlib.sha256(event_id.encode()).digest()[:8]
+    await connection.execute(COUNT_FAILURE, who.pair, who.login, event, forget_after)
+
+
+async def note_ask(connection: asyncpg.Connection, who: Guesser, *, forget_after: timedelta) -> None:
+    """Remember when an address first asked for a login that is under attack."""
+    await connection.execute(NOTE_ASK, who.pair, forget_after)
+
+
+async def clear_failures(connection: asyncpg.Connection, who: Guesser) -> None:
+    """Forget the failures of somebody who knew the password after all."""
+    await connection.execute(CLEAR_FAILURES, who.pair, who.login)
+
+
+async def prune_failures(connection: asyncpg.Connection, *, forget_after: timedelta, keep: int) -> int:
+    """Delete the streaks that are over, and the oldest beyond `keep`; tell how many."""
+    status = await connection.execute(PRUNE_FAILURES, forget_after, keep)
+    return int(status.split()[-1])
+
+
+def _streak(failures: int | None, since: datetime | None) -> Streak | None:
+    return None if failures is None or since is None else Streak(failures, since)
+
+
+def _digest(key: bytes, text: bytes) -> bytes:
+    return hmac.digest(key, text, "sha256")[:DIGEST]

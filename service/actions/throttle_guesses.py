@@ -1,0 +1,67 @@
+"""Throttle guesses: who asks, whether they have to wait, what is counted. Knows the store and the rule; checks nothing."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from service.accounts import failures
+from service.accounts.failures import Failures, Guesser
+from service.policies.throttling import FORGET_AFTER, Throttled, client_network, throttle
+
+STREAKS_KEPT = 1_000_000
+"""Rows, about 150 MB: a botnet trying a login each from a million addresses, and still a bound."""
+
+
+class TooManyFailures(Exception):
+    """The login failed too often lately, so no password is checked for it now."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(str(self.__doc__))
+        self.retry_after = retry_after
+        """Seconds."""
+
+
+class Guesses:
+    """The guesses that one process checks now, over the failures that all replicas share."""
+
+    def __init__(self, digest_key: bytes) -> None:
+        self._digest_key = digest_key
+        self._in_flight: Counter[bytes] = Counter()
+
+    def guesser(self, login_key: str, client_address: str | None) -> Guesser:
+        """Name who asks."""
+        return failures.guesser(self._digest_key, login_key, client_network(client_address))
+
+    def judge(self, who: Guesser, known: Failures) -> Throttled | None:
+        """Tell whether `who` has to wait, also for those of their guesses that are still being checked."""
+        return throttle(known, in_flight=self._in_flight.get(who.pair, 0))
+
+    @contextmanager
+    def checking(self, who: Guesser) -> Iterator[None]:
+        """Hold this around a check: a burst of guesses must not pass before the first of them is counted."""
+        self._in_flight[who.pair] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[who.pair] -= 1
+            if not self._in_flight[who.pair]:
+                del self._in_flight[who.pair]
+
+
+async def refuse(connection: asyncpg.Connection, who: Guesser, throttled: Throttled) -> None:
+    """Refuse a guess, remembering a first one. Raises `TooManyFailures`, always."""
+    if throttled.first_ask:
+        await failures.note_ask(connection, who, forget_after=FORGET_AFTER)
+    raise TooManyFailures(throttled.retry_after)
+
+
+async def count_wrong_password(connection: asyncpg.Connection, who: Guesser, event_id: str | None) -> None:
+    """Count a failure once, however often Okta sends the call."""
+    await failures.count_failure(connection, who, event_id=event_id, forget_after=FORGET_AFTER)
+
+
+async def prune(connection: asyncpg.Connection) -> int:
+    """Keep the table small: to be run every minute or so, by any replica. Tells how many rows it deleted."""
+    return await failures.prune_failures(connection, forget_after=FORGET_AFTER, keep=STREAKS_KEPT)
