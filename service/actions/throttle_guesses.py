@@ -1,4 +1,4 @@
-"""Throttle guesses: who asks, whether they have to wait, what is counted. Knows the store and the rule; checks nothing."""
+"""Throttle guesses: who asks, whether they have to wait, what is counted. Knows store and rule; checks nothing."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.passwords import fast_bcrypt
-from service.passwords.fast_bcrypt import SALT, FastBcrypt, Libxcrypt, equal
+from service.passwords import crypt_library, fast_bcrypt
+from service.passwords.fast_bcrypt import SALT, FastBcrypt, Hash, by_libxcrypt, equal
 
 VECTORS = [
     (b"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", b"U*U"),
@@ -27,11 +27,10 @@ VECTORS = [
 
 
 @pytest.fixture(scope="module")
-def libxcrypt() -> Libxcrypt:
-    try:
-        return Libxcrypt()
-    except (OSError, AttributeError):
+def libxcrypt() -> Hash:
+    if not crypt_library.supports(SALT):
         pytest.skip("libxcrypt is not on this machine")
+    return by_libxcrypt
 
 
 @pytest.fixture
@@ -40,21 +39,21 @@ def chooser() -> FastBcrypt:
 
 
 @pytest.mark.parametrize("hashed, password", VECTORS)
-def test_libxcrypt_agrees_with_the_vectors_of_its_author(libxcrypt: Libxcrypt, hashed: bytes, password: bytes) -> None:
+def test_libxcrypt_agrees_with_the_vectors_of_its_author(libxcrypt: Hash, hashed: bytes, password: bytes) -> None:
     assert libxcrypt(password, hashed[:29]) == hashed
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=72))
-def test_libxcrypt_and_the_package_agree_on_any_password(libxcrypt: Libxcrypt, password: bytes) -> None:
+def test_libxcrypt_and_the_package_agree_on_any_password(libxcrypt: Hash, password: bytes) -> None:
     assert libxcrypt(password, SALT) == bcrypt.hashpw(password, SALT)
 
 
-def test_a_nul_does_not_end_the_password(libxcrypt: Libxcrypt) -> None:
+def test_a_nul_does_not_end_the_password(libxcrypt: Hash) -> None:
     assert libxcrypt(b"right\0junk", SALT) == bcrypt.hashpw(b"right\0junk", SALT) != libxcrypt(b"right", SALT)
 
 
-def test_threads_do_not_mix_up_their_hashes(libxcrypt: Libxcrypt) -> None:
+def test_threads_do_not_mix_up_their_hashes(libxcrypt: Hash) -> None:
     passwords = [str(number).encode() for number in range(64)]
     with ThreadPoolExecutor(4) as threads:
         hashes = list(threads.map(lambda password: libxcrypt(password, SALT), passwords))
@@ -62,7 +61,7 @@ def test_threads_do_not_mix_up_their_hashes(libxcrypt: Libxcrypt) -> None:
 
 
 def test_before_anything_is_proved_the_package_is_used(chooser: FastBcrypt, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast_bcrypt, "Libxcrypt", None)
+    monkeypatch.setattr(fast_bcrypt, "by_libxcrypt", None)
     assert chooser(b"a", SALT) == bcrypt.hashpw(b"a", SALT)
 
 
@@ -74,14 +73,15 @@ def test_the_choice_is_named_and_hashes_alike(chooser: FastBcrypt) -> None:
 def test_where_the_library_is_missing_the_package_is_chosen(
     chooser: FastBcrypt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fast_bcrypt, "LIBRARIES", ("libnowhere.so.1",))
+    monkeypatch.setattr(crypt_library, "library", lambda: None)
     assert chooser.choose() == "package"
 
 
 def test_a_library_that_hashes_otherwise_is_not_chosen(
     chooser: FastBcrypt, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(fast_bcrypt, "Libxcrypt", lambda: lambda _, __: b"$2b$04$" + b"x" * 53)
+    monkeypatch.setattr(crypt_library, "supports", lambda _: True)
+    monkeypatch.setattr(fast_bcrypt, "by_libxcrypt", lambda _, __: b"$2b$04$" + b"x" * 53)
     assert chooser.choose() == "package"
     assert "not used" in caplog.text
     assert chooser(b"a", SALT) == bcrypt.hashpw(b"a", SALT)
