@@ -6,8 +6,9 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -40,6 +41,12 @@ log = structlog.get_logger()
 
 REFRESH_EVERY = 60.0
 """Seconds between looks at the recipes, so that stand-ins follow what is loaded while the service runs."""
+CONNECTIONS: Mapping[str, Any] = {
+    "access_log": None,
+    # A compressed body could be a bomb, and Okta compresses none: the bytes are taken as they come.
+    "auto_decompress": False,
+}
+"""How aiohttp treats connections, in the service and in its tests."""
 SHUTDOWN_WITHIN = 10.0
 """Seconds that calls in hand get to end: more than Okta waits, less than orchestrators' grace."""
 
@@ -159,7 +166,7 @@ async def serve(settings: Settings) -> None:
 
 @asynccontextmanager
 async def _listening(name: str, app: web.Application, host: str, port: int) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_WITHIN, handler_cancellation=True)
+    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_WITHIN, handler_cancellation=True, **CONNECTIONS)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, reuse_address=True).start()

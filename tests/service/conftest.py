@@ -1,0 +1,64 @@
+"""The service on a real port over a real database, with Okta's credentials at hand."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import aiohttp
+import asyncpg
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from service.accounts.database import Database
+from service.app import CONNECTIONS, make_app, make_parts
+from service.settings import Settings
+from service.web.keys import Parts
+from tests.service.people import Person, add_person
+
+USER, PASSWORD = "admin", "supersecret"
+AUTHORIZATION = "Basic YWRtaW46c3VwZXJzZWNyZXQ="  # the example of Okta's guide for these two
+
+Add = Callable[..., Awaitable[Person]]
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(_env_file=None, database_url=database_url, basic_auth_user=USER, basic_auth_password=PASSWORD)  # type: ignore[call-arg]  # pydantic-settings' own argument
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    assert settings.database_url is not None
+    database = Database(settings.database_url.get_secret_value(), connections=8)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def parts(settings: Settings, database: Database) -> AsyncIterator[Parts]:
+    async with make_parts(settings, database) as parts:
+        yield parts
+
+
+@pytest.fixture
+async def client(parts: Parts) -> AsyncIterator[TestClient]:
+    server = TestServer(make_app(parts))
+    await server.start_server(**CONNECTIONS)
+    async with TestClient(server, headers={"Authorization": AUTHORIZATION}) as client:
+        yield client
+
+
+@pytest.fixture
+async def stranger(client: TestClient) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client that brings no credentials."""
+    async with aiohttp.ClientSession(client.make_url("/")) as session:
+        yield session
+
+
+@pytest.fixture
+def add(pool: asyncpg.Pool) -> Add:
+    """Put an account into the store, by default a waiting one with the hash of its password."""
+
+    async def put(login: str, password: str | None = None, **more: object) -> Person:
+        return await add_person(pool, login, password, **more)  # type: ignore[arg-type]
+
+    return put

@@ -1,0 +1,134 @@
+"""Nobody but Okta gets past: every credential that is not one of the accepted ones, byte for byte."""
+
+import base64
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestClient
+
+from service.okta.authentication import Accepted, Authenticator, Refusal
+from service.settings import BadSettings, Settings, load_settings, require_authentication
+from tests.service.conftest import AUTHORIZATION
+
+Header = tuple[bytes, bytes]
+
+
+def encoded(pair: bytes) -> bytes:
+    return base64.b64encode(pair)
+
+
+def judge(*headers: Header, header: str = "Authorization", secrets: tuple[bytes, ...] = ()) -> Accepted | Refusal:
+    return Authenticator(header=header, secrets=secrets, basic="admin:geheim:ä".encode())(headers)
+
+
+@pytest.mark.parametrize("scheme", [b"Basic", b"basic", b"BASIC"])
+def test_basic_is_accepted_in_any_case_of_its_scheme_and_split_at_the_first_colon(scheme: bytes) -> None:
+    value = scheme + b" " + encoded("admin:geheim:ä".encode())
+    assert judge((b"AUTHORIZATION", value)) == Accepted("basic", 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"Basic " + encoded(b"admin:geheim"), Refusal.WRONG),
+        (b"Basic " + encoded("Admin:geheim:ä".encode()), Refusal.WRONG),
+        (b"Basic " + encoded("admin:geheim:ä".encode()) + b"!", Refusal.MALFORMED),
+        (b"Basic " + encoded("admin:geheim:ä".encode())[:-1] + b"\n=", Refusal.MALFORMED),
+        (b"Basic " + encoded("admin:geheim:ä".encode("latin-1")), Refusal.MALFORMED),
+        (b"Basic " + encoded(b"admin"), Refusal.MALFORMED),
+        (b"Basic" + encoded("admin:geheim:ä".encode()), Refusal.MALFORMED),
+        (b"Bearer " + encoded("admin:geheim:ä".encode()), Refusal.MALFORMED),
+        (encoded("admin:geheim:ä".encode()), Refusal.MALFORMED),
+        ("admin:geheim:ä".encode(), Refusal.MALFORMED),
+        (b"Basic ", Refusal.MALFORMED),
+        (b"", Refusal.MALFORMED),
+    ],
+)
+def test_anything_else_is_refused(value: bytes, reason: Refusal) -> None:
+    assert judge((b"Authorization", value)) is reason
+
+
+def test_missing_and_repeated_headers_are_refused() -> None:
+    good = b"Basic " + encoded("admin:geheim:ä".encode())
+    assert judge((b"X-Other", good)) is Refusal.MISSING
+    assert judge((b"Authorization", good), (b"authorization", good)) is Refusal.REPEATED
+
+
+def test_any_of_several_secrets_is_accepted_as_it_is_in_the_configured_header() -> None:
+    secrets = (b"old secret", b"new secret")
+    assert judge((b"x-hook", b"new secret"), header="X-Hook", secrets=secrets) == Accepted("secret", 2)
+    assert judge((b"x-hook", b"new secreT"), header="X-Hook", secrets=secrets) is Refusal.WRONG
+    assert judge((b"authorization", b"new secret"), header="X-Hook", secrets=secrets) is Refusal.MALFORMED
+    assert judge((b"x-hook", b"old secret"), (b"X-Hook", b"x"), header="X-Hook", secrets=secrets) is Refusal.REPEATED
+
+
+def test_basic_counts_only_in_authorization() -> None:
+    good = b"Basic " + encoded("admin:geheim:ä".encode())
+    assert judge((b"x-hook", good), header="X-Hook") is not Accepted("basic", 1)
+    assert judge((b"authorization", good), header="X-Hook") == Accepted("basic", 1)
+
+
+@pytest.mark.parametrize("path", ["/okta/password-import", "/okta/events", "/okta/registration", "/okta/nothing"])
+async def test_without_credentials_every_okta_path_is_401_and_names_the_scheme(
+    stranger: aiohttp.ClientSession, path: str
+) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        answer = await stranger.request(method, path, data=b"\xff")
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Basic")
+        assert (await answer.json())["error"]["code"] == "credentials_missing"
+
+
+async def test_the_challenge_too_needs_the_credentials(stranger: aiohttp.ClientSession, client: TestClient) -> None:
+    headers = {"x-okta-verification-challenge": "abc"}
+    assert (await stranger.get("/okta/events", headers=headers)).status == 401
+    assert (await client.get("/okta/events", headers=headers)).status == 200
+
+
+async def test_a_refusal_echoes_nothing_of_the_credentials(stranger: aiohttp.ClientSession) -> None:
+    answer = await stranger.post("/okta/events", headers={"Authorization": "Basic bWFya2VkOm1hcmtlZA=="})
+    assert "marked" not in await answer.text()
+    assert "bWFya2Vk" not in await answer.text()
+
+
+def test_okta_guides_own_pair_makes_the_guides_header(client: None = None) -> None:
+    assert Authenticator(header="authorization", secrets=(), basic=b"admin:supersecret")(
+        [(b"Authorization", AUTHORIZATION.encode())]
+    ) == Accepted("basic", 1)
+
+
+def settings(**given: object) -> Settings:
+    return Settings(_env_file=None, **given)  # type: ignore[arg-type, call-arg]  # as the environment gives them
+
+
+def test_without_any_way_to_authenticate_the_service_says_which_to_set() -> None:
+    with pytest.raises(BadSettings, match="BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS"):
+        require_authentication(settings())
+
+
+@pytest.mark.parametrize("secret", ["", " ", " padded", "padded ", "\tpadded"])
+def test_blank_and_padded_secrets_are_refused_at_start_by_position(secret: str) -> None:
+    import json
+
+    with pytest.raises(BadSettings, match="HOOK_SECRETS: secret 2 is blank or has space around it"):
+        require_authentication(settings(hook_secrets=json.dumps(["good", secret])))
+
+
+def test_every_fault_of_the_settings_is_named_at_once_and_no_value_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "PORT": "marked-port",
+        "ANSWER_WITHIN": "9",
+        "HOOK_SECRETS": "marked-secret",
+        "FORGET_WHEN": "marked-when",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as fault:
+        load_settings()
+    lines = str(fault.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["PORT", "HOOK_SECRETS", "ANSWER_WITHIN", "FORGET_WHEN"]
+    assert "marked" not in str(fault.value)
+
+
+def test_secrets_do_not_show_in_the_repr_of_the_settings() -> None:
+    shown = repr(settings(hook_secrets='["marked-secret"]', basic_auth_user="u", basic_auth_password="marked-pw"))
+    assert "marked" not in shown
