@@ -1,4 +1,4 @@
-"""Argon2i, d and id in the PHC string format, RFC 9106 and the draft before it (version 16). Knows no store and no thread."""
+"""Argon2i, d and id in the PHC string format: RFC 9106 and the draft before it (version 16). Knows no product."""
 
 import re
 from functools import partial
@@ -9,7 +9,7 @@ from service.passwords import limits
 from service.passwords.comparison import Comparison
 from service.passwords.encodings import unbase64
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
-from service.passwords.shape import Shape, Wrapped
+from service.passwords.shape import Shape
 
 Cost = tuple[int, int, int]
 """Memory in KiB, passes, lanes."""
@@ -59,6 +59,6 @@ PHC = re.compile(
     r"\$(?P<salt>[A-Za-z0-9+/]{8,}={0,2})\$(?P<digest>[A-Za-z0-9+/]{6,}={0,2})"
 )
 
-ARGON2 = Shape("argon2", PHC, read_phc, aliases=("argon2id", "argon2i", "argon2d"))
+ARGON2 = Shape("argon2", PHC, read_phc, aliases=("argon2id", "argon2i", "argon2d", "argon2_phc"))
 
-FORMATS = (ARGON2, Wrapped("django_argon2", re.compile(r"argon2(?=\$argon2)"), (ARGON2,)))
+FORMATS = (ARGON2,)

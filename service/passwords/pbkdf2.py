@@ -1,8 +1,8 @@
 """PBKDF2 (RFC 8018) with its parameters in text, and as plain columns. Knows no product but passlib and Kratos.
 
 `$pbkdf2-sha256$29000$salt$digest` is passlib's (salt and digest in ab64; `$pbkdf2$` is SHA-1); with `i=100000,l=32` it
-is Kratos's and the PHC's. A format that is named `pbkdf2_sha256` may also find a bare digest, hex or base64, with a salt
-column and the iterations of its source or row; the length of the digest is then the length of the key.
+is Kratos's and the PHC's. `pbkdf2_sha256_columns` and its like read a bare digest, hex or base64, with a salt column
+and the iterations of the source or row; the length of the digest is then the length of the key.
 """
 
 import hashlib
@@ -58,10 +58,8 @@ def read_mcf(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_columns(prf: str, stored: StoredHash, match: re.Match[str]) -> Check:
-    """Read a bare digest beside a salt column, or the string that says everything itself."""
-    if match["iterations"]:
-        return read_mcf(stored, match)
-    key = undigest_column(match["digest_column"])
+    """Read a bare digest beside a salt column."""
+    key = undigest_column(match["digest"])
     return pbkdf2_check(stored, prf, iterations_of(stored), salt_of(stored), key)
 
 
@@ -70,12 +68,11 @@ MCF = (
     r"\$pbkdf2(?:-(?P<prf>md5|sha1|sha224|sha256|sha384|sha512))?\$(?:i=)?(?P<iterations>[0-9]+)(?:,l=(?P<length>[0-9]+))?"
     rf"\$(?P<salt>{BASE64})\$(?P<digest>[A-Za-z0-9+/._-]{{16,}}={{0,2}})"
 )
-COLUMNS = re.compile(rf"{MCF}|(?P<digest_column>[A-Za-z0-9+/_-]{{16,}}={{0,2}})")
+COLUMN = re.compile(r"(?P<digest>[A-Za-z0-9+/_-]{16,}={0,2})")
+COLUMNS = {
+    prf: Shape(f"pbkdf2_{prf}_columns", COLUMN, partial(read_columns, prf), names_itself=False)
+    for prf in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
+}
+PBKDF2 = Shape("pbkdf2", re.compile(MCF), read_mcf, aliases=("pbkdf2_mcf", "kratos_pbkdf2", "passlib_pbkdf2"))
 
-FORMATS = (
-    Shape("pbkdf2", re.compile(MCF), read_mcf, aliases=("pbkdf2_mcf", "kratos_pbkdf2", "passlib_pbkdf2")),
-    *(
-        Shape(f"pbkdf2_{prf}", COLUMNS, partial(read_columns, prf), (f"pbkdf2_hmac_{prf}",), names_itself=False)
-        for prf in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
-    ),
-)
+FORMATS = (PBKDF2, *COLUMNS.values())

@@ -6,10 +6,65 @@ Each module that holds formats is imported here by name.
 import difflib
 import re
 
-from service.passwords import argon2, bcrypt, pbkdf2, scrypt
+from service.passwords import (
+    argon2,
+    aspnet,
+    azure,
+    bcrypt,
+    bcrypt_wrapped,
+    cleartext,
+    crypt3,
+    django,
+    families,
+    firebase,
+    fshp,
+    keycloak,
+    kratos,
+    ldap,
+    ldap_pbkdf2,
+    magento_argon2,
+    nextcloud,
+    pbkdf2,
+    pbkdf2_layouts,
+    scram,
+    scrypt,
+    scrypt_layouts,
+    spring,
+    symfony,
+    werkzeug,
+)
 from service.passwords.format import Check, Format, StoredHash, UnusableHash
+from service.passwords.formula import formula_check, formula_stand_in
 
-FORMATS: tuple[Format, ...] = (*bcrypt.FORMATS, *argon2.FORMATS, *pbkdf2.FORMATS, *scrypt.FORMATS)
+MODULES = (
+    bcrypt,
+    bcrypt_wrapped,
+    argon2,
+    crypt3,
+    scrypt,
+    pbkdf2,
+    django,
+    werkzeug,
+    ldap,
+    ldap_pbkdf2,
+    spring,
+    aspnet,
+    keycloak,
+    firebase,
+    nextcloud,
+    kratos,
+    symfony,
+    magento_argon2,
+    scram,
+    pbkdf2_layouts,
+    scrypt_layouts,
+    fshp,
+    azure,
+    cleartext,
+    families,
+)
+
+FORMATS: tuple[Format, ...] = tuple(each for module in MODULES for each in module.FORMATS)
 
 
 class UnknownFormat(UnusableHash):
@@ -30,9 +85,23 @@ def by_name(name: str) -> Format:
     return found
 
 
+def is_formula(text: str) -> bool:
+    """Tell a formula from a name: every formula calls a function or names a variable, and no name has their marks."""
+    return "(" in text or "$" in text
+
+
 def check(stored: StoredHash) -> Check:
     """Parse a stored hash by the name or formula of its recipe. Raises `UnusableHash`."""
+    if is_formula(stored.recipe.format):
+        return formula_check(stored)
     return by_name(stored.recipe.format).parse(stored)
+
+
+def stand_in(stored: StoredHash) -> StoredHash:
+    """Make a hash of nobody's that takes as long to check. Raises `UnusableHash`."""
+    if is_formula(stored.recipe.format):
+        return formula_stand_in(stored)
+    return by_name(stored.recipe.format).stand_in(stored)
 
 
 def _plain(name: str) -> str:
@@ -40,12 +109,11 @@ def _plain(name: str) -> str:
 
 
 def _index() -> dict[str, Format]:
-    index: dict[str, Format] = {}
+    """Names before aliases, so that no alias hides a name; that none is used twice is tested."""
+    index = {_plain(each.name): each for each in FORMATS}
     for each in FORMATS:
-        for name in (each.name, *each.aliases):
-            if _plain(name) in index:
-                raise ValueError(f"two formats are called {name}")
-            index[_plain(name)] = each
+        for alias in each.aliases:
+            index.setdefault(_plain(alias), each)
     return index
 
 

@@ -62,7 +62,7 @@ def read_packed(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_colons(stored: StoredHash, match: re.Match[str]) -> Check:
-    """hashcat's layout: N, r and p in decimal."""
+    """N, r and p in decimal, as hashcat has them."""
     n, r, p = (limits.number(match[name]) for name in ("n", "r", "p"))
     return scrypt_check(stored, (n, r, p), unbase64(match["salt"]), unbase64(match["digest"]))
 
@@ -88,11 +88,12 @@ COLONS = re.compile(
 COLUMN = re.compile(r"(?P<digest>[A-Za-z0-9+/_-]{16,}={0,2})")
 
 SPRING_SCRYPT = Shape("spring_scrypt", SPRING, read_packed)
+COLUMNS = Shape("scrypt_columns", COLUMN, read_columns, aliases=("scrypt_raw",), names_itself=False)
 
 FORMATS = (
-    Shape("scrypt", MCF, read_mcf, aliases=("scrypt_mcf", "kratos_scrypt")),
+    Shape("scrypt_mcf", MCF, read_mcf, aliases=("kratos_scrypt", "passlib_scrypt")),
     Shape("java_scrypt", PACKED, read_packed, aliases=("scrypt_s0",)),
     Shape("hashcat_scrypt", COLONS, read_colons),
-    Shape("scrypt_columns", COLUMN, read_columns, aliases=("scrypt_raw",), names_itself=False),
     SPRING_SCRYPT,
+    COLUMNS,
 )

@@ -1,0 +1,77 @@
+"""ASP.NET Identity (versions 2 and 3) and the Membership providers before it. Knows no other product.
+
+Identity: base64 of a marker byte and what it announces (dotnet/aspnetcore PasswordHasher.cs). 0x00: PBKDF2-SHA1, 1,000
+iterations, 16 bytes of salt, 32 of digest. 0x01: PRF, iterations and salt length as big-endian words, salt, digest.
+Membership (SqlMembershipProvider, DNN, Sitecore, EPiServer): base64 of a digest of the salt and the password in UTF-16,
+the salt in base64 in a column of its own. Crackers' dumps hold both in one text, `$episerver$*0*salt*digest`.
+"""
+
+import re
+from functools import partial
+
+from service.passwords.comparison import Comparison
+from service.passwords.digests import SIZES, digest
+from service.passwords.encodings import unbase64, undigest
+from service.passwords.format import Check, MalformedHash, StoredHash
+from service.passwords.pbkdf2 import pbkdf2_check
+from service.passwords.shape import Shape
+
+PRFS = ("sha1", "sha256", "sha512")
+V2_ITERATIONS = 1000
+V2_SALT = slice(1, 17)
+V2_KEY = slice(17, None)
+V3_HEADER = 13
+UTF16 = "utf-16-le"
+
+
+def read_v2(stored: StoredHash, match: re.Match[str]) -> Check:
+    """49 bytes in fixed places."""
+    raw = unbase64(match["header"] + match["digest"])
+    return pbkdf2_check(stored, "sha1", V2_ITERATIONS, raw[V2_SALT], raw[V2_KEY])
+
+
+def read_v3(stored: StoredHash, match: re.Match[str]) -> Check:
+    """A header of three words, then salt and digest."""
+    raw = unbase64(match["header"] + match["digest"])
+    prf, iterations, size = (int.from_bytes(raw[at : at + 4], "big") for at in (1, 5, 9))
+    salt, key = raw[V3_HEADER : V3_HEADER + size], raw[V3_HEADER + size :]
+    if prf >= len(PRFS) or not salt or not key:
+        raise MalformedHash("the header of the hash names lengths or functions that do not exist")
+    return pbkdf2_check(stored, PRFS[prf], iterations, salt, key)
+
+
+def membership(name: str, salt: bytes, secret: bytes) -> bytes:
+    """Digest of the salt and the password behind it."""
+    return digest(name, salt + secret)
+
+
+def read_membership(name: str | None, stored: StoredHash, match: re.Match[str]) -> Check:
+    """The salt from the text, else from its column, in base64 whatever the source says."""
+    encoded = match["salt"] or stored.salt
+    if encoded is None:
+        raise MalformedHash("the format needs a salt column")
+    name = name or ("sha1", "sha256")[int(match["version"])]
+    key = undigest(match["digest"], SIZES[name])
+    return Comparison(partial(membership, name, unbase64(encoded)), key, f"{name}(salt.utf16le)", charset=UTF16)
+
+
+IN_ONE = r"(?:\$episerver\$\*(?P<version>[01])\*(?P<salt>[A-Za-z0-9+/]+={0,2})\*)"
+V2 = re.compile(r"(?P<header>A)(?P<digest>[A-P][A-Za-z0-9+/]{64}==?)")
+V3 = re.compile(r"(?P<header>AQAAAA[A-Za-z0-9+/]{12})(?P<digest>[A-Za-z0-9+/]{14,}={0,2})")
+MEMBERSHIP = re.compile(IN_ONE + r"?(?P<digest>[A-Za-z0-9+/]{27,128}={0,2})")
+EPISERVER = re.compile(IN_ONE + r"(?P<digest>[A-Za-z0-9+/]{27,43}={0,2})")
+
+FORMATS = (
+    Shape("aspnet_identity_v2", V2, read_v2),
+    Shape("aspnet_identity_v3", V3, read_v3),
+    Shape(
+        "aspnet_membership_sha1",
+        MEMBERSHIP,
+        partial(read_membership, "sha1"),
+        aliases=("aspnet_membership", "sqlmembership"),
+        names_itself=False,
+    ),
+    Shape("aspnet_membership_sha256", MEMBERSHIP, partial(read_membership, "sha256"), names_itself=False),
+    Shape("aspnet_membership_sha512", MEMBERSHIP, partial(read_membership, "sha512"), names_itself=False),
+    Shape("episerver", EPISERVER, partial(read_membership, None)),
+)
