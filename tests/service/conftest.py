@@ -1,10 +1,12 @@
 """The service on a real port over a real database, with Okta's credentials at hand."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import aiohttp
 import asyncpg
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from service.accounts.database import Database
@@ -17,11 +19,17 @@ USER, PASSWORD = "admin", "supersecret"
 AUTHORIZATION = "Basic YWRtaW46c3VwZXJzZWNyZXQ="  # the example of Okta's guide for these two
 
 Add = Callable[..., Awaitable[Person]]
+Client = TestClient[web.Request, web.Application]
+
+
+def settings_of(**given: Any) -> Settings:
+    """Settings as the environment would give them, without the `.env` of whoever runs the tests."""
+    return Settings(_env_file=None, **given)
 
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return Settings(_env_file=None, database_url=database_url, basic_auth_user=USER, basic_auth_password=PASSWORD)  # type: ignore[call-arg]  # pydantic-settings' own argument
+    return settings_of(database_url=database_url, basic_auth_user=USER, basic_auth_password=PASSWORD)
 
 
 @pytest.fixture
@@ -40,7 +48,7 @@ async def parts(settings: Settings, database: Database) -> AsyncIterator[Parts]:
 
 
 @pytest.fixture
-async def client(parts: Parts) -> AsyncIterator[TestClient]:
+async def client(parts: Parts) -> AsyncIterator[Client]:
     server = TestServer(make_app(parts))
     await server.start_server(**CONNECTIONS)
     async with TestClient(server, headers={"Authorization": AUTHORIZATION}) as client:
@@ -48,7 +56,7 @@ async def client(parts: Parts) -> AsyncIterator[TestClient]:
 
 
 @pytest.fixture
-async def stranger(client: TestClient) -> AsyncIterator[aiohttp.ClientSession]:
+async def stranger(client: Client) -> AsyncIterator[aiohttp.ClientSession]:
     """A client that brings no credentials."""
     async with aiohttp.ClientSession(client.make_url("/")) as session:
         yield session

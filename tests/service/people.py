@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import cast
 
 import asyncpg
 import bcrypt
@@ -11,6 +12,14 @@ from service.accounts.recipes import count_loaded, ensure_recipe
 
 RECIPE = {"charset": "utf-8", "salt_encoding": "text"}
 STAND_IN = {"hash": "$2b$04$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK", "salt": None, "username": None}
+
+
+Proxy = asyncpg.pool.PoolConnectionProxy
+
+
+def plain(proxy: Proxy) -> asyncpg.Connection:
+    """The connection that a pool lends: one in all but its type."""
+    return cast("asyncpg.Connection", proxy)
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,8 @@ async def add_person(
     """An account that waits, where a password or a stored hash is given; otherwise an unarmed one."""
     if stored is None and password is not None:
         stored = bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(4))
-    async with pool.acquire() as connection, connection.transaction():
+    async with pool.acquire() as proxy, proxy.transaction():
+        connection = plain(proxy)
         account_id = await connection.fetchval(
             "INSERT INTO accounts (login, login_key, okta_id, state) VALUES ($1, $2, $3, $4) RETURNING id",
             login, login_key(login), okta_id, "unarmed" if stored is None else "waiting",

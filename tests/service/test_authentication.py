@@ -1,14 +1,14 @@
 """Nobody but Okta gets past: every credential that is not one of the accepted ones, byte for byte."""
 
 import base64
+import json
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestClient
 
 from service.okta.authentication import Accepted, Authenticator, Refusal
-from service.settings import BadSettings, Settings, load_settings, require_authentication
-from tests.service.conftest import AUTHORIZATION
+from service.settings import BadSettings, load_settings, require_authentication
+from tests.service.conftest import AUTHORIZATION, Client, settings_of
 
 Header = tuple[bytes, bytes]
 
@@ -28,7 +28,7 @@ def test_basic_is_accepted_in_any_case_of_its_scheme_and_split_at_the_first_colo
 
 
 @pytest.mark.parametrize(
-    ("value", "reason"),
+    "value,reason",
     [
         (b"Basic " + encoded(b"admin:geheim"), Refusal.WRONG),
         (b"Basic " + encoded("Admin:geheim:ä".encode()), Refusal.WRONG),
@@ -79,7 +79,7 @@ async def test_without_credentials_every_okta_path_is_401_and_names_the_scheme(
         assert (await answer.json())["error"]["code"] == "credentials_missing"
 
 
-async def test_the_challenge_too_needs_the_credentials(stranger: aiohttp.ClientSession, client: TestClient) -> None:
+async def test_the_challenge_too_needs_the_credentials(stranger: aiohttp.ClientSession, client: Client) -> None:
     headers = {"x-okta-verification-challenge": "abc"}
     assert (await stranger.get("/okta/events", headers=headers)).status == 401
     assert (await client.get("/okta/events", headers=headers)).status == 200
@@ -91,27 +91,21 @@ async def test_a_refusal_echoes_nothing_of_the_credentials(stranger: aiohttp.Cli
     assert "bWFya2Vk" not in await answer.text()
 
 
-def test_okta_guides_own_pair_makes_the_guides_header(client: None = None) -> None:
+def test_okta_guides_own_pair_makes_the_guides_header() -> None:
     assert Authenticator(header="authorization", secrets=(), basic=b"admin:supersecret")(
         [(b"Authorization", AUTHORIZATION.encode())]
     ) == Accepted("basic", 1)
 
 
-def settings(**given: object) -> Settings:
-    return Settings(_env_file=None, **given)  # type: ignore[arg-type, call-arg]  # as the environment gives them
-
-
 def test_without_any_way_to_authenticate_the_service_says_which_to_set() -> None:
     with pytest.raises(BadSettings, match="BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS"):
-        require_authentication(settings())
+        require_authentication(settings_of())
 
 
 @pytest.mark.parametrize("secret", ["", " ", " padded", "padded ", "\tpadded"])
 def test_blank_and_padded_secrets_are_refused_at_start_by_position(secret: str) -> None:
-    import json
-
     with pytest.raises(BadSettings, match="HOOK_SECRETS: secret 2 is blank or has space around it"):
-        require_authentication(settings(hook_secrets=json.dumps(["good", secret])))
+        require_authentication(settings_of(hook_secrets=json.dumps(["good", secret])))
 
 
 def test_every_fault_of_the_settings_is_named_at_once_and_no_value_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,5 +124,5 @@ def test_every_fault_of_the_settings_is_named_at_once_and_no_value_is_shown(monk
 
 
 def test_secrets_do_not_show_in_the_repr_of_the_settings() -> None:
-    shown = repr(settings(hook_secrets='["marked-secret"]', basic_auth_user="u", basic_auth_password="marked-pw"))
+    shown = repr(settings_of(hook_secrets='["marked-secret"]', basic_auth_user="u", basic_auth_password="marked-pw"))
     assert "marked" not in shown

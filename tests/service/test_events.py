@@ -7,20 +7,19 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from aiohttp.test_utils import TestClient
 
 from service.accounts.names import login_key
 from service.okta.events import ImportEvent, Unreadable, parse_delivery
 from service.settings import ForgetWhen
 from service.web.keys import Parts
-from tests.service.conftest import Add
+from tests.service.conftest import Add, Client
 from tests.service.people import delivery, event, hashes_of, sign_in, state_of
 
 SAMPLES = Path(__file__).parents[1] / "okta" / "samples"
 CHALLENGE = "x-okta-verification-challenge"
 
 
-async def deliver(client: TestClient, body: bytes, **headers: str) -> int:
+async def deliver(client: Client, body: bytes, **headers: str) -> int:
     answer = await client.post("/okta/events", data=io.BytesIO(body), headers=headers)
     assert await answer.read() == b"" or answer.status != 204
     return answer.status
@@ -30,20 +29,18 @@ async def effects(pool: asyncpg.Pool) -> dict[str, str]:
     return {row["uuid"]: row["effect"] for row in await pool.fetch("SELECT uuid, effect FROM import_events")}
 
 
-async def test_the_challenge_is_echoed(client: TestClient) -> None:
+async def test_the_challenge_is_echoed(client: Client) -> None:
     answer = await client.get("/okta/events", headers={CHALLENGE: "Ab-_.~9"})
     assert (answer.status, await answer.json()) == (200, {"verification": "Ab-_.~9"})
 
 
 @pytest.mark.parametrize("challenge", [None, "", "x" * 513, "with space", "umläut"])
-async def test_what_is_no_challenge_is_refused(client: TestClient, challenge: str | None) -> None:
+async def test_what_is_no_challenge_is_refused(client: Client, challenge: str | None) -> None:
     answer = await client.get("/okta/events", headers={} if challenge is None else {CHALLENGE: challenge})
     assert answer.status == 400
 
 
-async def test_a_success_makes_a_tombstone_and_deletes_the_hash(
-    client: TestClient, add: Add, pool: asyncpg.Pool
-) -> None:
+async def test_a_success_makes_a_tombstone_and_deletes_the_hash(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     kim = await add("kim@example.com", "password2", okta_id="00u1kim")
     assert await deliver(client, delivery(event("e1", "00u1kim", "renamed@example.com"))) == 204
     assert (await state_of(pool, kim), await hashes_of(pool, kim)) == ("migrated", 0)
@@ -51,7 +48,7 @@ async def test_a_success_makes_a_tombstone_and_deletes_the_hash(
     assert await effects(pool) == {"e1": "migrated"}
 
 
-async def test_a_success_deletes_the_hashes_of_every_source(client: TestClient, add: Add, pool: asyncpg.Pool) -> None:
+async def test_a_success_deletes_the_hashes_of_every_source(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     kim = await add("kim@example.com", "password2")
     await pool.execute("INSERT INTO sources (name) VALUES ('second')")
     await pool.execute(
@@ -65,7 +62,7 @@ async def test_a_success_deletes_the_hashes_of_every_source(client: TestClient, 
 
 @pytest.mark.parametrize("result", ["FAILURE", "SKIPPED", "ALLOW", "UNKNOWN", "success", "SUCCESS ", "DEFERRED"])
 async def test_anything_but_exactly_success_keeps_the_hash(
-    client: TestClient, add: Add, pool: asyncpg.Pool, result: str
+    client: Client, add: Add, pool: asyncpg.Pool, result: str
 ) -> None:
     kim = await add("kim@example.com", "password2")
     assert await deliver(client, delivery(event("e1", "00u1kim", "kim@example.com", result))) == 204
@@ -74,7 +71,7 @@ async def test_anything_but_exactly_success_keeps_the_hash(
 
 
 async def test_an_event_binds_the_okta_id_to_the_account_with_exactly_that_login(
-    client: TestClient, add: Add, pool: asyncpg.Pool
+    client: Client, add: Add, pool: asyncpg.Pool
 ) -> None:
     kim = await add("Kim.Sató@example.com", "password2")
     await deliver(client, delivery(event("e1", "00u1kim", "kim.sato@EXAMPLE.com", "FAILURE")))
@@ -83,7 +80,7 @@ async def test_an_event_binds_the_okta_id_to_the_account_with_exactly_that_login
 
 
 async def test_an_event_never_means_an_account_by_a_short_name_or_another_identifier(
-    client: TestClient, add: Add, pool: asyncpg.Pool
+    client: Client, add: Add, pool: asyncpg.Pool
 ) -> None:
     kim = await add("kim@example.com", "password2", identifiers=("k.sato@home.example",))
     await deliver(client, delivery(event("e1", "00u1", "kim"), event("e2", "00u2", "k.sato@home.example")))
@@ -92,7 +89,7 @@ async def test_an_event_never_means_an_account_by_a_short_name_or_another_identi
 
 
 async def test_a_conflicting_okta_id_is_a_mismatch_and_deletes_nothing(
-    client: TestClient, add: Add, pool: asyncpg.Pool
+    client: Client, add: Add, pool: asyncpg.Pool
 ) -> None:
     kim = await add("kim@example.com", "password2", okta_id="00u1kim")
     assert await deliver(client, delivery(event("e1", "00u1other", "kim@example.com"))) == 204
@@ -100,7 +97,7 @@ async def test_a_conflicting_okta_id_is_a_mismatch_and_deletes_nothing(
     assert await effects(pool) == {"e1": "mismatch"}
 
 
-async def test_the_id_counts_before_the_login(client: TestClient, add: Add, pool: asyncpg.Pool) -> None:
+async def test_the_id_counts_before_the_login(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     kim = await add("kim@example.com", "password2", okta_id="00u1kim")
     jessie = await add("jessie@example.com", "password1")
     await deliver(client, delivery(event("e1", "00u1kim", "jessie@example.com")))
@@ -108,7 +105,7 @@ async def test_the_id_counts_before_the_login(client: TestClient, add: Add, pool
 
 
 async def test_a_user_among_the_targets_is_found_wherever_it_stands_and_the_actor_only_without_one(
-    client: TestClient, add: Add, pool: asyncpg.Pool
+    client: Client, add: Add, pool: asyncpg.Pool
 ) -> None:
     kim = await add("kim@example.com", "password2", okta_id="00u1kim")
     jessie = await add("jessie@example.com", "password1", okta_id="00u1jessie")
@@ -120,14 +117,14 @@ async def test_a_user_among_the_targets_is_found_wherever_it_stands_and_the_acto
     assert await state_of(pool, jessie) == "migrated"
 
 
-async def test_an_actor_that_is_no_user_is_nobody(client: TestClient, add: Add, pool: asyncpg.Pool) -> None:
+async def test_an_actor_that_is_no_user_is_nobody(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     await add("kim@example.com", "password2", okta_id="00u1kim")
     system = event("e1") | {"target": [], "actor": {"id": "00u1kim", "type": "SystemPrincipal"}}
     assert await deliver(client, delivery(system)) == 204
     assert await pool.fetchval("SELECT fault FROM unreadable_events") == "no_user"
 
 
-async def test_the_same_delivery_again_changes_nothing(client: TestClient, add: Add, pool: asyncpg.Pool) -> None:
+async def test_the_same_delivery_again_changes_nothing(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     await add("kim@example.com", "password2")
     body = delivery(event("e1", "00u1kim", "kim@example.com"))
     dump = "SELECT *, xmin::text FROM accounts", "SELECT *, xmin::text FROM import_events"
@@ -138,9 +135,7 @@ async def test_the_same_delivery_again_changes_nothing(client: TestClient, add: 
     assert [await pool.fetch(query) for query in dump] == before
 
 
-async def test_a_failure_after_the_success_brings_nothing_back(
-    client: TestClient, add: Add, pool: asyncpg.Pool
-) -> None:
+async def test_a_failure_after_the_success_brings_nothing_back(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     kim = await add("kim@example.com", "password2")
     await deliver(client, delivery(event("e2", "00u1kim", "kim@example.com", published="2026-11-22T11:00:00Z")))
     late = event("e1", "00u1kim", "kim@example.com", "FAILURE", published="2026-11-22T10:00:00Z")
@@ -149,7 +144,7 @@ async def test_a_failure_after_the_success_brings_nothing_back(
 
 
 async def test_another_success_for_a_tombstone_is_recorded_and_changes_nothing(
-    client: TestClient, add: Add, pool: asyncpg.Pool
+    client: Client, add: Add, pool: asyncpg.Pool
 ) -> None:
     kim = await add("kim@example.com", "password2")
     await deliver(client, delivery(event("e1", "00u1kim", "kim@example.com")))
@@ -158,9 +153,7 @@ async def test_another_success_for_a_tombstone_is_recorded_and_changes_nothing(
     assert await pool.fetchval("SELECT proof FROM accounts WHERE id = $1", kim.id) == "e1"
 
 
-async def test_one_bad_or_foreign_event_does_not_fail_the_others(
-    client: TestClient, add: Add, pool: asyncpg.Pool
-) -> None:
+async def test_one_bad_or_foreign_event_does_not_fail_the_others(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     kim = await add("kim@example.com", "password2")
     bad: list[object] = [
         None, 7, "text", [], {}, {"eventType": None}, {"eventType": "user.import.password"},
@@ -180,20 +173,20 @@ async def test_one_bad_or_foreign_event_does_not_fail_the_others(
     "body", [b"", b"\xff\xfe\x00", b"{", b"[]", b"null", b'{"data": {"events": {}}}', b"[" * 9000], ids=repr
 )
 async def test_a_delivery_that_cannot_be_read_is_kept_raw_once_and_acknowledged(
-    client: TestClient, pool: asyncpg.Pool, body: bytes
+    client: Client, pool: asyncpg.Pool, body: bytes
 ) -> None:
     assert [await deliver(client, body) for _ in range(2)] == [204, 204]
     assert [row["body"] for row in await pool.fetch("SELECT body FROM unreadable_events")] == [body]
 
 
-async def test_a_delivery_with_a_great_many_faults_is_kept_as_a_whole(client: TestClient, pool: asyncpg.Pool) -> None:
+async def test_a_delivery_with_a_great_many_faults_is_kept_as_a_whole(client: Client, pool: asyncpg.Pool) -> None:
     body = delivery(*range(5000))
     assert await deliver(client, body) == 204
     rows = await pool.fetch("SELECT fault, body FROM unreadable_events")
     assert [(row["fault"], row["body"]) for row in rows] == [("too_many_faults", body)]
 
 
-async def test_an_event_without_uuid_is_known_by_its_digest(client: TestClient, add: Add, pool: asyncpg.Pool) -> None:
+async def test_an_event_without_uuid_is_known_by_its_digest(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     await add("kim@example.com", "password2")
     nameless = event("e1", "00u1kim", "kim@example.com") | {"uuid": None}
     await deliver(client, delivery(nameless))
@@ -202,14 +195,14 @@ async def test_an_event_without_uuid_is_known_by_its_digest(client: TestClient, 
     assert uuid.startswith("sha256:")
 
 
-async def test_the_media_type_of_a_delivery_does_not_matter(client: TestClient, add: Add, pool: asyncpg.Pool) -> None:
+async def test_the_media_type_of_a_delivery_does_not_matter(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     kim = await add("kim@example.com", "password2")
     body = delivery(event("e1", "00u1kim", "kim@example.com"))
     assert await deliver(client, body, **{"Content-Type": "text/plain; charset=utf-7"}) == 204
     assert await state_of(pool, kim) == "migrated"
 
 
-async def test_a_large_delivery_is_read_whole(client: TestClient, add: Add, pool: asyncpg.Pool) -> None:
+async def test_a_large_delivery_is_read_whole(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     people = [await add(f"p{number}@example.com", "x") for number in range(3)]
     foreign = {"eventType": "user.session.start", "filler": "x" * 1000}
     events = [event(f"e{number}", f"00u{number}", person.login) for number, person in enumerate(people)]
@@ -217,14 +210,14 @@ async def test_a_large_delivery_is_read_whole(client: TestClient, add: Add, pool
     assert [await state_of(pool, person) for person in people] == ["migrated"] * 3
 
 
-async def test_without_a_database_a_delivery_is_asked_for_again(client: TestClient, add: Add, parts: Parts) -> None:
+async def test_without_a_database_a_delivery_is_asked_for_again(client: Client, add: Add, parts: Parts) -> None:
     await parts.database.close()
     answer = await client.post("/okta/events", data=delivery(event("e1", "00u1", "kim@example.com")))
     assert (answer.status, (await answer.json())["error"]["code"]) == (503, "database_away")
 
 
 async def test_a_success_that_needs_a_verified_of_ours_waits_for_one(
-    client: TestClient, add: Add, parts: Parts, pool: asyncpg.Pool
+    client: Client, add: Add, parts: Parts, pool: asyncpg.Pool
 ) -> None:
     parts.forget_when = ForgetWhen.VERIFIED
     kim = await add("kim@example.com", "password2")
@@ -240,7 +233,7 @@ async def test_a_success_that_needs_a_verified_of_ours_waits_for_one(
 
 
 async def test_many_deliveries_of_the_same_people_at_once_end_as_one_would(
-    client: TestClient, add: Add, pool: asyncpg.Pool
+    client: Client, add: Add, pool: asyncpg.Pool
 ) -> None:
     people = [await add(f"p{number}@example.com", "x") for number in range(20)]
     events = [event(f"e{number}", f"00u{number}", person.login) for number, person in enumerate(people)]
@@ -251,7 +244,7 @@ async def test_many_deliveries_of_the_same_people_at_once_end_as_one_would(
 
 
 @pytest.mark.parametrize("name", ["event-hook", "constructed", "third-party"])
-async def test_official_deliveries_are_acknowledged_and_readable(client: TestClient, name: str) -> None:
+async def test_official_deliveries_are_acknowledged_and_readable(client: Client, name: str) -> None:
     samples = [path for path in (SAMPLES / name).glob("*.json") if "delivery" in path.name]
     assert samples
     for sample in samples:
