@@ -86,9 +86,9 @@ class Caller:
         self._trust = trust
         self._session: aiohttp.ClientSession | None = None
 
-    async def call(self, call: Call, authorization: Mapping[str, str]) -> Answer:
-        """Make a call, with one retry where Okta retries."""
-        first = await self._attempt(call, call.payload, authorization)
+    async def call(self, call: Call, authorization: Mapping[str, str], *, spent: float = 0.0) -> Answer:
+        """Make a call, with one retry where Okta retries. `spent` (seconds) of the first attempt's time are gone."""
+        first = await self._attempt(call, call.payload, authorization, spent)
         if first.status is not None and first.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return first
         payload = call.payload
@@ -110,12 +110,14 @@ class Caller:
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self._session
 
-    async def _attempt(self, call: Call, payload: JsonObject | None, authorization: Mapping[str, str]) -> Answer:
+    async def _attempt(
+        self, call: Call, payload: JsonObject | None, authorization: Mapping[str, str], spent: float = 0.0
+    ) -> Answer:
         method = "GET" if payload is None else "POST"
         headers = _headers(call) | dict(authorization)
         data = None if payload is None else json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogatepass")
         at, start = self._clock.now(), time.monotonic()
-        answer, answer_headers = await self._send(method, call.channel.uri, headers, data)
+        answer, answer_headers = await self._send(method, call.channel.uri, headers, data, self.timeout - spent)
         secret = frozenset(name.lower() for name in (*authorization, *dict(call.channel.headers)))
         self._transcript.add(
             Exchange(
@@ -135,9 +137,9 @@ class Caller:
         return answer
 
     async def _send(
-        self, method: str, uri: str, headers: Mapping[str, str], data: bytes | None
+        self, method: str, uri: str, headers: Mapping[str, str], data: bytes | None, seconds: float
     ) -> tuple[Answer, dict[str, str]]:
-        limit = aiohttp.ClientTimeout(total=self.timeout)
+        limit = aiohttp.ClientTimeout(total=max(seconds, 0.001))
         try:
             async with self.session().request(
                 method, uri, headers=headers, data=data, timeout=limit, allow_redirects=False

@@ -1,10 +1,13 @@
 """Calls the org's hooks with the credentials that each is configured with. Knows no payload's meaning."""
 
+import time
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 
-from simulator.caller import Answer, Call
-from simulator.channel import Channel, JsonObject
+from simulator.caller import Answer, Call, Fault
+from simulator.channel import JsonObject
+from simulator.hook_tokens import hook_token
 from simulator.hooks import EventHook, InlineHook
 from simulator.log import SYSTEM
 from simulator.payloads import Caused
@@ -13,17 +16,15 @@ from simulator.state import OrgState
 
 async def call_inline(org: OrgState, hook: InlineHook, caused: Caused, payload: JsonObject) -> Answer:
     """Call an inline hook; a failure is an `inline_hook.executed` event in the System Log."""
-    answer = await org.caller.call(
-        Call(
-            kind=hook.type,
-            hook_id=hook.id,
-            channel=hook.channel,
-            request_id=caused.request_id,
-            payload=payload,
-            retry_event_id=org.ids.inline_event if org.switches.fresh_event_id_on_retry else None,
-        ),
-        authorization(hook.channel),
+    call = Call(
+        kind=hook.type,
+        hook_id=hook.id,
+        channel=hook.channel,
+        request_id=caused.request_id,
+        payload=payload,
+        retry_event_id=org.ids.inline_event if org.switches.fresh_event_id_on_retry else None,
     )
+    answer = await _call(org, hook, call)
     if not answer.ok or answer.object() is None:
         _report(
             org,
@@ -44,7 +45,7 @@ async def deliver(org: OrgState, hook: EventHook, payload: JsonObject) -> Answer
     """Deliver events; a failure is an `event_hook.delivery` event in the System Log."""
     caused = org.caused("/system/event-hooks", "0.0.0.0")  # noqa: S104 - no socket; a job has no client address
     call = Call("com.okta.event_hook", hook.id, hook.channel, caused.request_id, payload)
-    answer = await org.caller.call(call, authorization(hook.channel))
+    answer = await _call(org, hook, call)
     if not answer.ok:
         _report(org, "event_hook.delivery", f'Hook "{hook.name}" delivery failed', caused, hook, answer.trouble)
     return answer
@@ -56,17 +57,31 @@ async def verify(org: OrgState, hook: EventHook) -> bool:
     caused = org.caused(f"/api/v1/eventHooks/{hook.id}/lifecycle/verify", "127.0.0.1")
     headers = {"X-Okta-Verification-Challenge": challenge}
     call = Call("event hook verification", hook.id, hook.channel, caused.request_id, headers=headers)
-    answer = await org.caller.call(call, authorization(hook.channel))
+    answer = await _call(org, hook, call)
     echoed = answer.status == HTTPStatus.OK and (answer.object() or {}).get("verification") == challenge
     hook.verified = echoed
+    hook.listens_from = org.clock.now() + timedelta(seconds=org.switches.warm_up)
     if echoed:
         _report(org, "event_hook.verified", f'Hook "{hook.name}" verified', caused, hook, None)
     return echoed
 
 
-def authorization(channel: Channel) -> Mapping[str, str]:
-    """Give the header that proves Okta to the service."""
+async def authorization(org: OrgState, hook: InlineHook | EventHook) -> Mapping[str, str] | None:
+    """Give the header that proves Okta to the service; None where a token is needed and none can be had."""
+    channel = hook.channel
+    if channel.oauth:
+        token = await hook_token(org, hook.id, channel.oauth)
+        return {"Authorization": f"Bearer {token}"} if token else None
     return {channel.secret.key: channel.secret.value} if channel.secret else {}
+
+
+async def _call(org: OrgState, hook: InlineHook | EventHook, call: Call) -> Answer:
+    # Fetching the token counts in the three seconds of the call (Okta's support page on token hook timeouts).
+    start = time.monotonic()
+    proof = await authorization(org, hook)
+    if proof is None:
+        return Answer(fault=Fault.NO_TOKEN)
+    return await org.caller.call(call, proof, spent=time.monotonic() - start if hook.channel.oauth else 0.0)
 
 
 def _trouble(answer: Answer) -> str:

@@ -51,9 +51,24 @@ class SystemLog:
 
     def __init__(self, ids: Ids, clock: Clock) -> None:
         self.records: list[Record] = []
+        self.epoch = 0
+        """Cursors of another epoch are void; raise it to lose them all."""
+        self._visible: list[Record] = []
+        self._seen = 0
+        self._delayed: list[Record] = []
         self.listeners: list[Callable[[Record], None]] = []
         self._ids = ids
         self._clock = clock
+
+    def visible(self) -> list[Record]:
+        """Give what the log shows now, in the order of persistence: it only ever grows at the end."""
+        self._delayed += self.records[self._seen :]
+        self._seen = len(self.records)
+        now = self._clock.now()
+        due = [record for record in self._delayed if record.persisted <= now]
+        self._visible += sorted(due, key=lambda record: record.persisted)
+        self._delayed = [record for record in self._delayed if record.persisted > now]
+        return self._visible
 
     def add(  # noqa: PLR0913 - an event has that many parts
         self,

@@ -18,7 +18,7 @@ from simulator.passwords import OwnPassword
 from simulator.registration import Registration
 from simulator.sign_in import SignIn
 from simulator.state import OrgState
-from simulator.users import LoginTaken, User
+from simulator.users import LoginTaken, Status, User
 
 PERSONS_ADDRESS = "203.0.113.7"
 """Where a person's browser is, unless told otherwise (an address of RFC 5737, nobody's)."""
@@ -73,6 +73,17 @@ class Org(OrgState):
         self.users.add(user)
         self.log_about(user, "user.lifecycle.create", "Create Okta user")
         return user
+
+    def change_status(self, user: User, status: Status) -> None:
+        """Move a user to another status."""
+        user.status = status
+        user.status_changed = user.updated = self.clock.now()
+
+    def reset_password(self, user: User) -> None:
+        """Reset a password as an admin does: the user leaves IMPORT, and no import event says so."""
+        user.password, user.password_hook = None, False
+        self.change_status(user, Status.RECOVERY)
+        self.log_about(user, "user.account.reset_password", "Fired when the user's Okta password is reset")
 
     def log_about(self, user: User, event_type: str, message: str) -> None:
         """Record something that was done to a user by the system."""

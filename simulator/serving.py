@@ -5,21 +5,23 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from simulator.api import authn
 from simulator.api.errors import ApiError
+from simulator.api.gate import gate
+from simulator.api.recording import record
+from simulator.api.routes import ROUTES
 from simulator.keys import ORG
 from simulator.org import Org
 from simulator.pages import overview, registering, signing_in
 
+UNROUTED = {404: "E0000007", 405: "E0000022"}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_simulator_app(org: Org) -> web.Application:
     """Make the application that serves an org. The caller closes the org."""
-    app = web.Application(middlewares=[errors])
+    app = web.Application(middlewares=[record, errors, gate])
     app[ORG] = org
-    app.router.add_post("/api/v1/authn", authn.authenticate)
-    app.router.add_post("/simulator/sign-in", authn.sign_in)
+    app.add_routes(ROUTES)
     app.router.add_get("/", signing_in.show)
     app.router.add_post("/", signing_in.submit)
     app.router.add_get("/register", registering.show)
@@ -38,6 +40,10 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except ApiError as error:
         return error.response(request.app[ORG].ids.token(20))
+    except web.HTTPException as refused:
+        if not request.path.startswith("/api/v1/") or refused.status not in UNROUTED:
+            raise
+        return ApiError(UNROUTED[refused.status]).response(request.app[ORG].ids.token(20))
 
 
 @asynccontextmanager

@@ -4,8 +4,11 @@ import random
 import ssl
 
 from simulator.caller import Caller
+from simulator.channel import JsonObject
+from simulator.clients import AuthorizationServer, Client, Key
 from simulator.hooks import EventHook, HookType, InlineHook
 from simulator.ids import Clock, Ids
+from simulator.limits import Limits
 from simulator.log import SystemLog
 from simulator.payloads import Caused
 from simulator.switches import Switches
@@ -36,10 +39,24 @@ class OrgState:
         self.switches = Switches()
         self.transcript = Transcript(reveal=reveal)
         self.caller = Caller(self.clock, self.transcript, timeout=hook_timeout, trust=trust)
+        self.limits = Limits()
+        self.groups: dict[str, JsonObject] = {}
+        self.api_token = self.ids.token(42)
+        self.access_tokens: dict[str, frozenset[str]] = {}
+        self.clients: dict[str, Client] = {}
+        self.authorization_server = AuthorizationServer(self.ids)
+        self.hook_keys: dict[str, Key] = {}
+        self.hook_tokens: dict[str, tuple[str, float]] = {}
+        self.https_only = False
         self.admin_id = self.ids.okta("00u")
         self.registration_policy_id = self.ids.okta("reg")
         self.attributes = set(BASE_ATTRIBUTES)
         self.sensitive_attributes: set[str] = set()
+
+    @property
+    def issuer(self) -> str:
+        """The custom authorization server's issuer."""
+        return f"{self.url}/oauth2/default"
 
     def hook(self, kind: HookType) -> InlineHook | None:
         """Give the active inline hook of this type."""

@@ -26,6 +26,14 @@ class Switches:
     """UNVERIFIED makes a FAILURE event. Okta's pages disagree on it: the API reference says every call makes one."""
     fresh_event_id_on_retry: bool = False
     """The retry of an inline call has another `eventId`; Okta's pages only imply that it is the same."""
+    lost_answers: float = 0.0
+    """Management calls whose work is done and whose answer is lost with the connection."""
+    api_errors: float = 0.0
+    """Management calls that end with 500 E0000009, nothing done."""
+    latency: float = 0.0
+    """Seconds that every management call takes longer."""
+    search_lag: float = 0.0
+    """Seconds until `search` finds a changed user; Okta's search is eventually consistent."""
     log_delay: float = 0.0
     """Seconds between an event's `published` and its appearance in the System Log."""
     warm_up: float = 0.0

@@ -78,6 +78,8 @@ class User:
     password: OwnPassword | ImportedHash | None = field(default=None, repr=False)
     identifiers: tuple[str, ...] = ()
     groups: set[str] = field(default_factory=set)
+    rearmed: int = 0
+    """How often a hook was set on the user after the creation: nobody should."""
     activated: datetime | None = None
     status_changed: datetime | None = None
     last_login: datetime | None = None

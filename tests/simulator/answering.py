@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 from aiohttp import web
+from multidict import CIMultiDictProxy
+from yarl import URL
 
 from simulator import EventHook, HeaderSecret, Org
 
@@ -65,3 +68,33 @@ class Service:
 
 def event_hook(org: Org, service: Service) -> EventHook:
     return org.add_event_hook(f"{service.url}/events", SECRET)
+
+
+@dataclass
+class Api:
+    """Calls the org's management API with its token."""
+
+    org: Org
+    session: aiohttp.ClientSession
+
+    async def __call__(
+        self, method: str, path: str, body: object = None, *, token: str | None = None, **query: str
+    ) -> tuple[int, Any]:
+        status, members, _ = await self.whole(method, path, body, token=token, **query)
+        return status, members
+
+    async def whole(
+        self, method: str, path: str, body: object = None, *, token: str | None = None, **query: str
+    ) -> tuple[int, Any, CIMultiDictProxy[str]]:
+        headers = {"Authorization": token or f"SSWS {self.org.api_token}"}
+        url = URL(path, encoded=True) if path.startswith("http") else URL(f"{self.org.url}/api/v1/{path}")
+        if query:
+            url = url.with_query(query)
+        async with self.session.request(method, url, json=body, headers=headers) as response:
+            text = await response.text()
+            return response.status, json.loads(text) if text else None, response.headers
+
+
+def person(login: str, **credentials: object) -> dict[str, Any]:
+    profile = {"firstName": "Jessie", "lastName": "Smith", "email": login, "login": login}
+    return {"profile": profile, "credentials": {"password": credentials or {"hook": {"type": "default"}}}}

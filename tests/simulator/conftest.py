@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 from aiohttp import web
 
-from simulator import Org
-from tests.simulator.answering import SECRET, Service, event_hook
+from simulator import Org, serve
+from tests.simulator.answering import SECRET, Api, Service, event_hook
 
 
 @pytest.fixture
@@ -39,3 +40,10 @@ async def hooked(org: Org, service: Service) -> Org:
     await org.flush_events()
     service.calls.clear()
     return org
+
+
+@pytest.fixture
+async def api(org: Org) -> AsyncIterator[Api]:
+    """The org's management API, over HTTP."""
+    async with serve(org), aiohttp.ClientSession() as session:
+        yield Api(org, session)

@@ -1,0 +1,77 @@
+"""What every management call passes before its handler: token, scopes, limits, read-only mode, faults."""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from simulator.api.errors import ApiError
+from simulator.keys import ORG
+from simulator.limits import bucket_of
+from simulator.org import Org
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+OPEN = ("/api/v1/authn",)
+"""Management paths that need no token; the sign-in is the person's."""
+SCOPES = {
+    "users": "okta.users",
+    "groups": "okta.groups",
+    "inlineHooks": "okta.inlineHooks",
+    "hook-keys": "okta.inlineHooks",
+    "eventHooks": "okta.eventHooks",
+    "logs": "okta.logs",
+}
+
+
+@web.middleware
+async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a management call through, or refuse it as Okta would."""
+    org = request.app[ORG]
+    if not request.path.startswith("/api/v1/") or request.path in OPEN:
+        return await handler(request)
+    if org.switches.latency:
+        await asyncio.sleep(org.switches.latency)
+    authenticate(org, request)
+    bucket = bucket_of(request.method, request.path)
+    if org.limits.running >= org.limits.concurrent:
+        raise ApiError("E0000047", headers=org.limits.concurrency_headers())
+    if not org.limits.take(bucket):
+        raise ApiError("E0000047", headers=org.limits.headers(bucket))
+    org.limits.running += 1
+    try:
+        return await _answer(org, request, handler, bucket)
+    finally:
+        org.limits.running -= 1
+
+
+def authenticate(org: Org, request: web.Request) -> None:
+    """Check `SSWS <API token>` or `Bearer <access token>` with its scopes. Raises `ApiError`."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme == "SSWS" and hmac.compare_digest(token.encode(), org.api_token.encode()):
+        return
+    granted = org.access_tokens.get(token) if scheme == "Bearer" else None
+    if granted is None:
+        raise ApiError("E0000011")
+    needed = SCOPES.get(request.path.removeprefix("/api/v1/").partition("/")[0], "okta.unknown")
+    enough = {f"{needed}.manage"} | ({f"{needed}.read"} if request.method == "GET" else set())
+    if not granted & enough:
+        raise ApiError("E0000006")
+
+
+async def _answer(org: Org, request: web.Request, handler: Handler, bucket: str) -> web.StreamResponse:
+    if org.drawn(org.switches.api_errors):
+        raise ApiError("E0000009", headers=org.limits.headers(bucket))
+    if org.switches.read_only and request.method != "GET":
+        raise ApiError("E0000010", headers=org.limits.headers(bucket))
+    try:
+        response = await handler(request)
+    except ApiError as refused:
+        refused.headers = {**(refused.headers or {}), **org.limits.headers(bucket)}
+        raise
+    for name, value in org.limits.headers(bucket).items():
+        response.headers[name] = value
+    if org.drawn(org.switches.lost_answers) and request.transport:
+        # The work is done, but nobody is told.
+        request.transport.abort()
+    return response

@@ -1,0 +1,39 @@
+"""What Okta accepts as a user's profile. Knows the rules; stores nothing."""
+
+import re
+
+from simulator.api.errors import ApiError
+from simulator.channel import JsonObject
+from simulator.org import Org
+
+LOGIN_LENGTH = range(5, 101)
+NAME_LENGTH = range(1, 51)
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+def check_profile(org: Org, profile: JsonObject) -> None:
+    """Refuse a profile that Okta refuses. Raises `ApiError` with a cause for each fault."""
+    causes = [f"{name}: The field cannot be left blank" for name in ("login", "email") if not profile.get(name)]
+    if not causes:
+        causes += _login_faults(str(profile["login"])) + _email_faults(str(profile["email"]))
+    causes += _name_faults(profile)
+    causes += [f"{name}: is not defined in the user schema" for name in profile if name not in org.attributes]
+    if causes:
+        raise ApiError("E0000001", *causes, summary=f"Api validation failed: {causes[0].partition(':')[0]}")
+
+
+def _login_faults(login: str) -> list[str]:
+    faults = [] if len(login) in LOGIN_LENGTH else ["login: must be from 5 to 100 characters"]
+    return faults if EMAIL.fullmatch(login) else [*faults, "login: Username must be in the form of an email address"]
+
+
+def _email_faults(email: str) -> list[str]:
+    return [] if EMAIL.fullmatch(email) else ["email: Does not match required pattern"]
+
+
+def _name_faults(profile: JsonObject) -> list[str]:
+    return [
+        f"{name}: must be from 1 to 50 characters"
+        for name in ("firstName", "lastName")
+        if name in profile and len(str(profile[name] or "")) not in NAME_LENGTH
+    ]

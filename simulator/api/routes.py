@@ -1,0 +1,46 @@
+"""Which path leads to which handler."""
+
+from aiohttp import web
+
+from simulator.api import authn, event_hooks, groups, hook_keys, inline_hooks, lifecycle, logs, oauth, users
+
+ROUTES = [
+    web.post("/api/v1/authn", authn.authenticate),
+    web.post("/simulator/sign-in", authn.sign_in),
+    web.post("/api/v1/users", users.create),
+    web.get("/api/v1/users", users.list_users),
+    web.get("/api/v1/users/{user}", users.get),
+    web.post("/api/v1/users/{user}", users.update),
+    web.put("/api/v1/users/{user}", users.update),
+    web.delete("/api/v1/users/{user}", users.delete),
+    web.post("/api/v1/users/{user}/lifecycle/{step}", lifecycle.step),
+    web.post("/api/v1/users/{user}/credentials/change_password", lifecycle.change_password),
+    web.post("/api/v1/groups", groups.create),
+    web.get("/api/v1/groups", groups.list_groups),
+    web.get("/api/v1/groups/{group}", groups.get),
+    web.get("/api/v1/groups/{group}/users", groups.members),
+    web.put("/api/v1/groups/{group}/users/{user}", groups.add_user),
+    web.delete("/api/v1/groups/{group}/users/{user}", groups.remove_user),
+    web.post("/api/v1/inlineHooks", inline_hooks.create),
+    web.get("/api/v1/inlineHooks", inline_hooks.list_hooks),
+    web.get("/api/v1/inlineHooks/{hook}", inline_hooks.get),
+    web.post("/api/v1/inlineHooks/{hook}", inline_hooks.replace),
+    web.put("/api/v1/inlineHooks/{hook}", inline_hooks.replace),
+    web.delete("/api/v1/inlineHooks/{hook}", inline_hooks.delete),
+    web.post("/api/v1/inlineHooks/{hook}/execute", inline_hooks.execute),
+    web.post("/api/v1/inlineHooks/{hook}/lifecycle/{step:activate|deactivate}", inline_hooks.lifecycle),
+    web.post("/api/v1/eventHooks", event_hooks.create),
+    web.get("/api/v1/eventHooks", event_hooks.list_hooks),
+    web.get("/api/v1/eventHooks/{hook}", event_hooks.get),
+    web.put("/api/v1/eventHooks/{hook}", event_hooks.replace),
+    web.delete("/api/v1/eventHooks/{hook}", event_hooks.delete),
+    web.post("/api/v1/eventHooks/{hook}/lifecycle/{step:activate|deactivate|verify}", event_hooks.lifecycle),
+    web.post("/api/v1/hook-keys", hook_keys.create),
+    web.get("/api/v1/hook-keys/public/{key}", hook_keys.public),
+    web.get("/api/v1/logs", logs.list_events),
+    web.post("/oauth2/v1/token", oauth.org_token),
+    web.get(f"{oauth.SERVER}/.well-known/oauth-authorization-server", oauth.metadata),
+    web.get(f"{oauth.SERVER}/.well-known/openid-configuration", oauth.metadata),
+    web.get(f"{oauth.SERVER}/v1/keys", oauth.keys),
+    web.post(f"{oauth.SERVER}/v1/token", oauth.server_token),
+]
