@@ -176,3 +176,11 @@ failures = Table(
     postgresql_with={"fillfactor": "70"},
     comment="failed sign-ins of a login, and of a login from an address, by keyed digest",
 )
+
+deleted_logins = Table(
+    "deleted_logins",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    _now("deleted_at"),
+    comment="HMAC-SHA256 of the login key of each deleted account",
+)
