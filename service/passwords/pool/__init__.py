@@ -3,7 +3,8 @@
 `HashingPool` admits, queues and runs; `Joins` lets a repeated call wait for the first one's verdict.
 """
 
-from service.passwords.pool.hashing import HashingPool, Overloaded, Snapshot
+from service.passwords.pool.admission import Overloaded
+from service.passwords.pool.hashing import HashingPool, Snapshot
 from service.passwords.pool.job import CheckFailed
 from service.passwords.pool.joins import Joins
 
