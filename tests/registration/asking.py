@@ -1,0 +1,64 @@
+"""Requests as Okta sends them, and what a policy answers to them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from service.okta.registration import ScreeningRequest, parse_request
+from service.okta.registration_answer import write_answer
+from service.policies.registration.judge import judge
+from service.policies.registration.policy import Policy
+from service.policies.registration.read_policy import read_policy
+
+ROOT = Path(__file__).parent.parent.parent
+SAMPLES = ROOT / "tests" / "okta" / "samples" / "registration"
+EXAMPLES = ROOT / "examples" / "registration"
+
+JO = {"login": "jo@example.com", "email": "jo@example.com", "firstName": "Jo", "lastName": "Doe"}
+
+
+def sample(name: str) -> bytes:
+    return (SAMPLES / name).read_bytes()
+
+
+def example(name: str) -> Policy:
+    return read_policy((EXAMPLES / name).read_text(encoding="utf-8"), name)
+
+
+def call(request_type: object = "self.service.registration", **data: object) -> bytes:
+    """The body of a call whose `data` is this."""
+    envelope = {
+        "eventId": "04Dmt8BcT_aEgM",
+        "eventType": "com.okta.user.pre-registration",
+        "requestType": request_type,
+        "data": {"action": "ALLOW", **data},
+    }
+    return json.dumps(envelope).encode()
+
+
+def registration(profile: object) -> bytes:
+    """The body of a call for somebody who signs up with this profile."""
+    return call(userProfile=profile)
+
+
+def update(changed: object, user: object = None) -> bytes:
+    """The body of a call for somebody who adds this to the profile that they have."""
+    context = {"user": {"id": "00u48gwcu01WxvNo", "profile": user or {"login": "jo@example.com"}}}
+    return call("progressive.profile", userProfileUpdate=changed, context=context)
+
+
+def answer(policy: Policy | str, body: bytes, legacy: Mapping[str, object] | None = None) -> Any:
+    """What Okta gets: the parsed answer, or None for 204."""
+    request: ScreeningRequest = parse_request(body)
+    policy = read_policy(policy) if isinstance(policy, str) else policy
+    written = write_answer(request.kind, judge(policy, request, legacy).decision)
+    return None if written is None else json.loads(written)
+
+
+def is_denied(answered: Any) -> bool:
+    """Whether Okta would turn the person away."""
+    if answered is None:
+        return False
+    denying = {"type": "com.okta.action.update", "value": {"registration": "DENY"}}
+    return "error" in answered or denying in answered.get("commands", ())
