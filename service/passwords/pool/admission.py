@@ -1,4 +1,4 @@
-"""Whether a call can be answered in time: the wait and the cost, predicted before anything is computed. Runs nothing."""
+"""Whether a call can be answered in time: wait and cost, predicted before anything is computed. Runs nothing."""
 
 from collections.abc import Collection, Hashable, Sequence
 
@@ -9,6 +9,9 @@ from service.passwords.pool.job import Job
 
 MARGIN = 1.2
 """A check is planned to take so many times its average, because single runs scatter."""
+
+CLOSED_FOR = 5.0
+"""Seconds until another replica, or the next process, should have taken over from a pool that closes."""
 
 
 class Overloaded(Exception):
@@ -28,11 +31,18 @@ class Admission:
         self._queue_within = queue_within
         self._estimates = estimates
         self._queue = queue
+        self._open = True
+
+    def close(self) -> None:
+        """Let nobody in from now on."""
+        self._open = False
 
     def admit(
         self, checks: Sequence[Check], account: Hashable, running: Collection[Job], *, now: float, deadline: float
     ) -> float:
         """Give the estimated seconds of `checks`. Raises `Overloaded` where they cannot end before `deadline`."""
+        if not self._open:
+            raise Overloaded(CLOSED_FOR)
         seconds = sum(self._estimates.expect(check.cost) for check in checks)
         wait = self._wait(account, seconds, running, now)
         late = now + wait + MARGIN * seconds > deadline and not self._probes(checks, wait)

@@ -18,9 +18,6 @@ from service.passwords.pool.fair_queue import FairQueue
 from service.passwords.pool.job import Job, Outcome, try_checks
 from service.passwords.pool.threads import Workers
 
-CLOSED_FOR = 5.0
-"""Seconds until another replica, or the next process, should have taken over from a pool that closes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -45,7 +42,7 @@ class HashingPool:
     def __init__(self, *, workers: int | None = None, queue_within: float = 1.0) -> None:
         self._size = workers or usable_cores()
         # Some jobs are handed over beyond the workers, so that one that ends a job need not wait for the loop to have
-        # another: measured at bcrypt 4 on two cores, 0.75 of the raw limit without one and 0.92 with one.
+        # another: a cheap check would be over before.
         self._handed = self._size + max(1, self._size // 2)
         self._queue = FairQueue()
         self._estimates = Estimates()
@@ -67,6 +64,7 @@ class HashingPool:
         if self._closing:
             return
         self._closing = True
+        self._admission.close()
         self._settle()
         await self._idle.wait()
         await asyncio.to_thread(self._workers.stop)
@@ -120,8 +118,6 @@ class HashingPool:
 
     def _admit(self, checks: Sequence[Check], password: str, account: Hashable, deadline: float) -> Job:
         try:
-            if self._closing:
-                raise Overloaded(CLOSED_FOR)
             now = self._loop.time()
             seconds = self._admission.admit(checks, account, self._running, now=now, deadline=deadline)
         except Overloaded:
