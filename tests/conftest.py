@@ -1,7 +1,7 @@
-"""A real PostgreSQL for the tests: one server for all runs, a migrated template, a fresh clone of it for each test that asks.
+"""A real PostgreSQL for the tests: one server for all runs, a migrated template, a fresh clone for each test that asks.
 
-Several runs may share the server (pytest-xdist, two terminals): databases have random names, and what a killed run left is dropped after
-an hour. The data folder is kept from run to run, and so is the template until a migration changes.
+Several runs may share the server (pytest-xdist, two terminals): databases have random names, and what a killed run left is
+dropped after an hour. The data folder is kept from run to run, and so is the template until the schema changes.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from service.postgres import embedded_sync
 
 DATA_DIR = ROOT / "var" / "test"
 UNSAFE = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "autovacuum": "off"}
-"""Safe against every kill, not against power failures. `synchronous_commit` stays on: without it, kill -9 would lose acknowledged rows."""
+"""Safe against every kill, not against power failures. `synchronous_commit` stays on: without it, kill -9 loses rows."""
 STALE_AFTER = 3600
 """Seconds: longer than any run."""
 TEMPLATES_KEPT = 10
@@ -30,7 +30,7 @@ TEMPLATES_KEPT = 10
 
 
 class Administrator:
-    """One connection for making and dropping databases, for tests with and without an event loop: it has its own, in a thread."""
+    """A connection for making and dropping databases, with an event loop of its own: tests may have one or none."""
 
     def __init__(self, url: str) -> None:
         self.url = url

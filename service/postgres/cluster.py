@@ -29,7 +29,7 @@ os.setgroups([])
 os.setgid(int(sys.argv[2]))
 os.setuid(int(sys.argv[1]))
 os.execv(sys.argv[3], sys.argv[3:])"""
-"""Root becomes the server's user in a process of its own: where there are threads, code between fork and exec is unsafe."""
+"""Root becomes the server's user in a new process: among threads, code between fork and exec is unsafe."""
 
 
 def find_binaries_for(home: Home) -> Binaries:

@@ -29,7 +29,7 @@ class Postmaster(NamedTuple):
 
 
 def postmaster(data: Path) -> Postmaster | None:
-    """Return the live server of `data`; None where postmaster.pid is missing, or stale (its pid may be another's now)."""
+    """Return the live server of `data`; None where postmaster.pid is missing or stale (its pid may be another's)."""
     lines = _lines(data)
     pid = int(lines[0]) if lines[0].isdigit() else 0
     if not pid or not _serves(pid, data):

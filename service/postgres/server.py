@@ -1,8 +1,8 @@
 """How the embedded server is started, found by those who come later, and left by the last. Knows no SQL.
 
-Every process that uses the database holds `users.lock` shared. Whoever gets it alone is the last one out and stops the
-server: the last user itself as it leaves, or the keeper where the last user was killed. `start.lock` lets one process at
-a time start the server; the programs that a start runs inherit it, so that it outlives a starter that is killed.
+Every process that uses the database holds `users.lock` shared. Whoever gets it alone is the last one out and stops
+the server: the last user itself as it leaves, or the keeper where the last user was killed. `start.lock` lets one
+process at a time start the server; the programs that a start runs inherit it, so it outlives a starter that is killed.
 """
 
 import contextlib
@@ -24,6 +24,8 @@ START_WITHIN = 300.0
 """Seconds: recovery after a crash under load takes a while; a server that failed is noticed at once."""
 LONGEST_SOCKET_FOLDER = 80
 """Bytes: a socket's whole path ends at 103 to 107, by the system (sockaddr_un)."""
+LONGEST_TEMPORARY = LONGEST_SOCKET_FOLDER - len(SHORT_FOLDER) - 10
+"""Bytes: what a random name leaves."""
 SETTINGS = {
     "listen_addresses": "",
     "port": "5432",
@@ -128,7 +130,8 @@ def _socket_folder(home: Home) -> Path:
     """Return `DATA_DIR/postgres/run`, or a new temporary folder where that is too long or holds a comma."""
     folder = home.path / "run"
     if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER or set(str(folder)) & set(",\"'\\"):
-        folder = Path(tempfile.mkdtemp(prefix=SHORT_FOLDER))
+        long = len(os.fsencode(tempfile.gettempdir())) > LONGEST_TEMPORARY
+        folder = Path(tempfile.mkdtemp(prefix=SHORT_FOLDER, dir="/tmp" if long else None))  # noqa: S108 - a new, random name
     folder.mkdir(mode=0o700, exist_ok=True)
     if os.geteuid() == 0:
         os.chown(folder, *home.owner)
