@@ -205,7 +205,7 @@ FORMATS = (
         "sunmd5",
         "sun_md5",
     ),
-    _shape("des_crypt", rf"(?P<salt>{_DIGIT}{{2}}){_of_digest(11)}", _des, "descrypt", "crypt", "unix_crypt"),
+    _shape("des_crypt", rf"(?P<salt>{_DIGIT}{{2}}){_of_digest(11)}", _des, "descrypt", "unix_crypt"),
     _shape("bigcrypt", _BIGCRYPT, _bigcrypt),
     _shape("bsdi_crypt", rf"_(?P<rounds>{_DIGIT}{{4}})(?P<salt>{_DIGIT}{{4}}){_of_digest(11)}", _bsdi, "bsdicrypt"),
     _shape("nt_crypt", r"\$3\$\$(?P<digest>[0-9a-f]{32})", _nt, "freebsd_nt"),

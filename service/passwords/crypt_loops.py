@@ -24,6 +24,12 @@ def encode(digest: bytes) -> str:
     return text
 
 
+def encode_little(digest: bytes) -> str:
+    """Write bytes as phpass and Cisco do: three at a time, least significant first, and so are the digits."""
+    groups = (digest[start : start + 3][::-1] for start in range(0, len(digest), 3))
+    return "".join(encode(group) for group in groups)
+
+
 def md5_crypt(secret: bytes, salt: bytes, magic: bytes) -> str:
     """The 22 characters of digest; `magic` is ``$1$`` or ``$apr1$``."""
     inner = hashlib.md5(secret + salt + secret, usedforsecurity=False).digest()

@@ -12,8 +12,10 @@ from service.passwords import (
     azure,
     bcrypt,
     bcrypt_wrapped,
+    cisco,
     cleartext,
     crypt3,
+    databases,
     django,
     families,
     firebase,
@@ -26,12 +28,17 @@ from service.passwords import (
     nextcloud,
     pbkdf2,
     pbkdf2_layouts,
+    phpass,
+    products,
     scram,
     scrypt,
     scrypt_layouts,
     spring,
     symfony,
     werkzeug,
+    windows,
+    xenforo,
+    yescrypt,
 )
 from service.passwords.format import Check, Format, StoredHash, UnusableHash
 from service.passwords.formula import formula_check, formula_stand_in
@@ -62,6 +69,13 @@ MODULES = (
     azure,
     cleartext,
     families,
+    yescrypt,
+    phpass,
+    xenforo,
+    products,
+    databases,
+    windows,
+    cisco,
 )
 
 FORMATS: tuple[Format, ...] = tuple(each for module in MODULES for each in module.FORMATS)

@@ -3,7 +3,7 @@
 A formula is parsed once into a closed set of operations and then bound to rows. The notation: docs/formulas.md.
 """
 
-from service.passwords.formula.check import FormulaCheck, bind, formula_check, formula_stand_in
+from service.passwords.formula.check import FormulaCheck, bind, fits, formula_check, formula_stand_in
 from service.passwords.formula.faults import MalformedFormula
 from service.passwords.formula.formula import Formula, parse_formula
 
@@ -12,6 +12,7 @@ __all__ = [
     "FormulaCheck",
     "MalformedFormula",
     "bind",
+    "fits",
     "formula_check",
     "formula_stand_in",
     "parse_formula",

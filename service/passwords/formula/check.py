@@ -90,6 +90,11 @@ def bind(formula: Formula, stored: StoredHash) -> Check:
     return FormulaCheck(found, given, lane_of(roots), name_of(work(roots)))
 
 
+def fits(formula: Formula, digest: str) -> bool:
+    """Tell whether `digest` has the length and alphabet of the formula's value."""
+    return any(_expected(reading, digest)[1] is not None for reading in formula.readings)
+
+
 def formula_stand_in(stored: StoredHash) -> StoredHash:
     """A row of nobody's that takes as long: the digest and what stands beside it scrambled."""
     formula = parse_formula(stored.recipe.format, stored.recipe.iterations)
@@ -131,7 +136,7 @@ def _read(text: str, size: int) -> bytes | None:
     prefix = next((each for each in _PREFIXES if text.startswith(each)), "")
     bare = text[len(prefix) :] if len(text) == 2 * size + len(prefix) else text
     try:
-        digest = unhex(bare) if len(bare) == 2 * size else unbase64(bare)
+        digest = unhex(bare) if HEX.fullmatch(bare) else unbase64(bare)
     except MalformedHash:
         return None
     return digest if len(digest) == size else None

@@ -16,6 +16,8 @@ def separated(stored: StoredHash, uses: frozenset[str]) -> StoredHash:
     text = stored.hash.strip(BLANK)
     digest, colon, rest = text.partition(":")
     beside = {"salt": stored.salt, "username": stored.username}
+    if stored.salt is not None and rest.startswith(f"{stored.salt}:"):
+        return replace(stored, hash=digest, salt=rest if "salt2" in uses else stored.salt)
     if not colon or rest in [value for value in beside.values() if value is not None]:
         return replace(stored, hash=digest)
     if "salt" in uses and stored.salt is None:

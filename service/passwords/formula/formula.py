@@ -1,5 +1,6 @@
 """A parsed formula: its readings and what it needs. Knows no stored hash."""
 
+import functools
 from dataclasses import dataclass, replace
 
 from service.passwords.digests import SIZES
@@ -33,11 +34,12 @@ class Formula:
     """Usually one; more where there are alternatives, or the rounds leave open what they feed on. Any may match."""
 
     def variables(self) -> frozenset[str]:
-        """Which of `pass`, `salt`, `user` and `pepper` it uses."""
-        names = (each.name for root in self.readings for each in walk(root) if isinstance(each, Variable))
-        return frozenset("salt" if name in {"salt1", "salt2"} else name for name in names)
+        """Which of `pass`, `salt`, `salt2`, `user` and `pepper` it uses; with `salt2` also `salt`."""
+        names = {each.name for root in self.readings for each in walk(root) if isinstance(each, Variable)}
+        return frozenset(names | ({"salt"} if names & {"salt1", "salt2"} else set()))
 
 
+@functools.lru_cache(maxsize=512)
 def parse_formula(text: str, iterations: int | None = None) -> Formula:
     """Read a formula such as ``md5(md5($pass).$salt)``; the notation is in docs/formulas.md.
 

@@ -67,8 +67,23 @@ def _not(given: Given, value: Value, encoding: str) -> UnicodeDecodeError:
 
 
 def _numbered(text: str) -> str:
-    """What a browser sent a form in latin-1 for characters that it lacks, and vBulletin hashed: ``&#8364;``."""
-    return text.encode("cp1252", "xmlcharrefreplace").decode("cp1252")
+    """What browsers sent to a page in latin-1 for the characters that it lacks: ``&#8364;``."""
+    return text.encode("latin-1", "xmlcharrefreplace").decode("latin-1")
+
+
+_INVISION = str.maketrans(
+    {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        '"': "&quot;",
+        "'": "&#39;",
+        "!": "&#33;",
+        "$": "&#036;",
+        "\\": "&#092;",
+    }
+)
+"""What Invision Power Board 2 and 3 made of all that came from a form, passwords too."""
 
 
 FUNCTIONS: Mapping[str, Function] = {
@@ -80,6 +95,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "trim": _of_text(lambda text: text.strip(" \t\n\r\0\x0b")),
     "htmlspecialchars": _of_text(lambda text: html.escape(text).replace("&#x27;", "&#039;")),
     "numeric_entities": _of_text(_numbered),
+    "invision": _of_text(lambda text: text.translate(_INVISION)),
     "strrev": Function(lambda _, value: value[::-1]),
     "left": Function(_left, (1,)),
     "right": Function(_right, (1,)),

@@ -1,0 +1,66 @@
+"""phpass's portable hashes (WordPress before 6.8, phpBB 3) and Drupal 7's, which stretch a digest. Knows no store.
+
+Each round hashes the last digest and the password again; the loop is Python's, so it runs in a worker process: no
+library offers it in C. https://www.openwall.com/phpass/ and Drupal's includes/password.inc.
+"""
+
+import hashlib
+import re
+from functools import partial
+
+from service.passwords import limits
+from service.passwords.comparison import Comparison
+from service.passwords.crypt_loops import encode_little
+from service.passwords.encodings import CRYPT64
+from service.passwords.format import Check, Lane, StoredHash
+from service.passwords.shape import Shape
+
+_DIGIT = r"[./0-9A-Za-z]"
+
+
+def stretched(algorithm: str, rounds: int, salt: bytes, length: int, secret: bytes) -> bytes:
+    """The first `length` characters of the encoded digest."""
+    hashed = partial(hashlib.new, algorithm, usedforsecurity=False)
+    digest = hashed(salt + secret).digest()
+    for _ in range(rounds):
+        digest = hashed(digest + secret).digest()
+    return encode_little(digest)[:length].encode("ascii")
+
+
+def upgraded(algorithm: str, rounds: int, salt: bytes, length: int, secret: bytes) -> bytes:
+    """Drupal's upgrade of unsalted MD5 in place (`U$S$`): the password is the MD5 in hex."""
+    inner = hashlib.md5(secret, usedforsecurity=False).hexdigest().encode("ascii")
+    return stretched(algorithm, rounds, salt, length, inner)
+
+
+def read(algorithm: str, stored: StoredHash, match: re.Match[str]) -> Check:
+    """The cost is the logarithm of the rounds."""
+    log_rounds = CRYPT64.index(match["cost"])
+    limits.check_rounds(1 << log_rounds)
+    digest = match["digest"].encode("ascii")
+    function = stretched if match["upgraded"] is None else upgraded
+    salt = match["salt"].encode("ascii")
+    return Comparison(
+        derive=partial(function, algorithm, 1 << log_rounds, salt, len(digest)),
+        key=digest,
+        cost=f"phpass {algorithm} {log_rounds}",
+        lane=Lane.PROCESS,
+        charset=stored.recipe.charset,
+    )
+
+
+_HEAD = rf"(?P<cost>{_DIGIT})(?P<salt>{_DIGIT}{{8}})"
+FORMATS = (
+    Shape(
+        "phpass",
+        re.compile(rf"(?P<upgraded>U)?\$[PH]\${_HEAD}(?P<digest>{_DIGIT}{{22}})"),
+        partial(read, "md5"),
+        ("wordpress", "phpbb3", "phpass_portable"),
+    ),
+    Shape(
+        "drupal7",
+        re.compile(rf"(?P<upgraded>U)?\$S\${_HEAD}(?P<digest>{_DIGIT}{{43,86}})"),
+        partial(read, "sha512"),
+        ("drupal", "drupal8", "phpass_sha512"),
+    ),
+)

@@ -1,0 +1,85 @@
+"""A named format that is a formula: its names, its layout, and what it computes. Knows no product."""
+
+import re
+from dataclasses import dataclass, replace
+
+from service.passwords.format import Check, StoredHash
+from service.passwords.formula import bind, fits, formula_stand_in, parse_formula
+from service.passwords.formula.columns import separated
+from service.passwords.formula.cost import bound
+from service.passwords.formula.formula import Formula
+from service.passwords.shape import BLANK, LONGEST
+from service.passwords.stand_in import scramble_columns, scramble_match
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A format of one formula. Without a pattern the hash is a digest in hex or base64, then a colon and the salt."""
+
+    name: str
+    formula: str
+    aliases: tuple[str, ...] = ()
+    pattern: re.Pattern[str] | None = None
+    """A layout by which it is recognised, with groups `digest`, and where the text holds them `salt` and `user`."""
+    names_itself: bool = True
+    """False where many other formats look the same: then it must be named."""
+    unpeppered: str | None = None
+    """The formula for a row without pepper, where that is another."""
+    iterations: int | None = None
+    """The rounds where neither source nor row give any."""
+
+    def recognises(self, text: str) -> bool:
+        """Tell whether `text` has the layout, or is a digest of the right length."""
+        if not self.names_itself or len(text) > LONGEST:
+            return False
+        if self.pattern is not None:
+            return self._match(text) is not None
+        bare = text.strip(BLANK)
+        needs_more = bool({"salt", "user"} & self._variables())
+        return needs_more == (":" in bare) and self._has_length(bare.partition(":")[0])
+
+    def parse(self, stored: StoredHash) -> Check:
+        """Bind the formula to the parts of the text."""
+        formula = self._formula(stored)
+        bound(formula.readings)
+        return bind(formula, self._parts(stored))
+
+    def stand_in(self, stored: StoredHash) -> StoredHash:
+        """Scramble digest and salt where they stand."""
+        match = self._match(stored.hash)
+        if match is not None:
+            return scramble_columns(stored, scramble_match(match))
+        formula = self._formula(stored)
+        made = formula_stand_in(replace(stored, recipe=replace(stored.recipe, format=formula.text)))
+        return replace(made, recipe=stored.recipe)
+
+    def _formula(self, stored: StoredHash) -> Formula:
+        text = self.formula if stored.pepper is not None or self.unpeppered is None else self.unpeppered
+        return parse_formula(text, stored.recipe.iterations or self.iterations)
+
+    def _variables(self) -> frozenset[str]:
+        return self._any().variables()
+
+    def _has_length(self, digest: str) -> bool:
+        """Whether the digest is one of this formula's, by its length."""
+        return fits(self._any(), digest)
+
+    def _any(self) -> Formula:
+        return parse_formula(self.formula, self.iterations)
+
+    def _parts(self, stored: StoredHash) -> StoredHash:
+        match = self._match(stored.hash)
+        if match is None:
+            return separated(stored, self._formula(stored).variables())
+        groups = match.groupdict()
+        recipe = stored.recipe if groups.get("salt") is None else replace(stored.recipe, salt_encoding="text")
+        return replace(
+            stored,
+            hash=groups["digest"],
+            salt=stored.salt if groups.get("salt") is None else groups["salt"],
+            username=stored.username if groups.get("user") is None else groups["user"],
+            recipe=recipe,
+        )
+
+    def _match(self, text: str) -> re.Match[str] | None:
+        return self.pattern.fullmatch(text.strip(BLANK)) if self.pattern and len(text) <= LONGEST else None

@@ -1,0 +1,25 @@
+"""The check of formats that change letters before they hash, so need the password as text. Knows no format."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from service.passwords.format import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class TextComparison:
+    """Derives a key from the password's characters and compares it with the stored one in constant time."""
+
+    derive: Callable[[str], bytes] = field(repr=False)
+    """A function of a module, or a `partial` of one, so that it can be pickled; may raise `UnicodeError` only."""
+    key: bytes = field(repr=False)
+    cost: str
+    lane: Lane = Lane.INLINE
+
+    def verify(self, password: str) -> bool:
+        """Refuse also what the charset cannot write."""
+        try:
+            return hmac.compare_digest(self.derive(password), self.key)
+        except UnicodeError:
+            return False
