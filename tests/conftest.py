@@ -1,7 +1,7 @@
 """A real PostgreSQL for the tests: one server for all runs, a migrated template, a fresh clone for each test that asks.
 
-Several runs may share the server (pytest-xdist, two terminals): databases have random names, and what a killed run left is
-dropped after an hour. The data folder is kept from run to run, and so is the template until the schema changes.
+Several runs may share the server (pytest-xdist, two terminals): databases have random names, and what a killed run left
+is dropped after an hour. The data folder is kept from run to run, and so is the template until the schema changes.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from service.postgres import embedded_sync
 
 DATA_DIR = ROOT / "var" / "test"
 UNSAFE = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "autovacuum": "off"}
-"""Safe against every kill, not against power failures. `synchronous_commit` stays on: without it, kill -9 loses rows."""
+"""Safe against every kill, not against power failures. `synchronous_commit` stays on: kill -9 would lose rows."""
 STALE_AFTER = 3600
 """Seconds: longer than any run."""
 TEMPLATES_KEPT = 10
@@ -118,7 +118,7 @@ def _drop_stale(administrator: Administrator) -> None:
     templates = [name for name in names if name.startswith("template_")]
     old = [name for name in names if name.startswith("test_") and int(name.split("_")[1]) < time.time() - STALE_AFTER]
     for name in old + templates[:-TEMPLATES_KEPT]:
-        with contextlib.suppress(asyncpg.InvalidCatalogNameError):  # another run was quicker
+        with contextlib.suppress(asyncpg.PostgresError):  # another run was quicker, or still clones it
             administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 

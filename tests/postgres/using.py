@@ -1,7 +1,7 @@
 """A process that uses the embedded server, as the service and a command do: run as a script, and steered by its pipes.
 
-It prints the URL once it has it, then does as told until its input ends: `write` inserts rows, printing each number once
-it is acknowledged.
+It prints the URL once it has it, then does as told until its input ends: `write` inserts rows, and prints each number
+once it is acknowledged.
 """
 
 import asyncio
