@@ -14,6 +14,8 @@ WITH made AS (
 SELECT id FROM made UNION ALL SELECT id FROM recipes WHERE format = $1 AND parameters = $2 AND cost = $3 LIMIT 1
 """
 
+FIND_RECIPE = "SELECT id FROM recipes WHERE format = $1 AND parameters = $2 AND cost = $3"
+
 COUNT_LOADED = "UPDATE recipes SET hashes_loaded = hashes_loaded + $2 WHERE id = $1"
 
 RECIPES = "SELECT id, format, parameters, cost, stand_in, hashes_loaded FROM recipes ORDER BY id"
@@ -49,6 +51,16 @@ async def ensure_recipe(
         recipe_id: int | None = await connection.fetchval(ENSURE_RECIPE, *values)
         if recipe_id is not None:
             return recipe_id
+
+
+async def find_recipe(
+    connection: asyncpg.Connection, format_name: str, parameters: dict[str, Any], cost: str
+) -> int | None:
+    """Give the id of a recipe; None where it was never loaded."""
+    recipe_id: int | None = await connection.fetchval(
+        FIND_RECIPE, format_name, json.dumps(parameters, sort_keys=True), cost
+    )
+    return recipe_id
 
 
 async def count_loaded(connection: asyncpg.Connection, recipe_id: int, hashes: int) -> None:

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from service.cli.failures import reported
+from service.cli.load import load
 from service.cli.migrate import migrate
 from service.cli.screen import screen
 from service.cli.serve import serve
@@ -21,7 +22,7 @@ app = typer.Typer(
     help="Lets people keep their password while their accounts move to Okta.",
     epilog="Settings come from the environment and from .env; docs/settings.md lists them.",
 )
-for command in (serve, migrate, status, screen):
+for command in (serve, migrate, load, status, screen):
     app.command()(command)
 
 

@@ -1,0 +1,168 @@
+"""What a load would do to each staged account: its fate, found by comparing with the store. Writes no account.
+
+Rows that say what the store holds already are `unchanged`, and nothing of them is written: no row version, no lock.
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+
+class Fate(enum.StrEnum):
+    """What becomes of a staged account."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    TOMBSTONE = "tombstone"
+    """Its hash is forgotten, and stays so: left alone."""
+    DELETED = "deleted"
+    """An operator deleted it: not brought back."""
+    SAME_LOGIN = "same_login"
+    """Refused: an earlier row of the same load has the login."""
+    OTHER_SPELLING = "other_spelling"
+    """Refused: the store has another account whose login is the same to Okta."""
+    OTHER_OKTA_ID = "other_okta_id"
+    """Refused: the account is known under another Okta id."""
+    OKTA_ID_TAKEN = "okta_id_taken"
+    """Refused: another account has the Okta id."""
+
+    @property
+    def is_refusal(self) -> bool:
+        """Tell whether the row goes to the rejects file."""
+        return self in REFUSALS
+
+
+REFUSALS = frozenset({Fate.SAME_LOGIN, Fate.OTHER_SPELLING, Fate.OTHER_OKTA_ID, Fate.OKTA_ID_TAKEN})
+
+MATCH = """
+UPDATE staged SET account_id = found.account_id, fate = found.fate, rehash = found.rehash, respelled = found.respelled
+FROM (
+    SELECT staged.line, account.id AS account_id, compared.rehash, account.login <> staged.login AS respelled,
+           CASE WHEN $2::int8multirange @> account.id OR touched.account_id IS NOT NULL THEN 'same_login'
+                WHEN account.state IN ('migrated', 'retired') THEN 'tombstone'
+                WHEN staged.okta_id <> account.okta_id THEN 'other_okta_id'
+                WHEN compared.rehash OR compared.renamed OR (staged.okta_id IS NOT NULL AND account.okta_id IS NULL)
+                     OR jsonb_strip_nulls(account.profile || staged.profile) <> account.profile THEN 'changed'
+                ELSE 'unchanged' END AS fate
+    FROM staged
+    JOIN accounts AS account ON account.login_key = staged.login_key
+    LEFT JOIN numbered ON numbered.recipe = staged.recipe
+    LEFT JOIN touched ON touched.account_id = account.id
+    LEFT JOIN hashes AS kept ON kept.account_id = account.id AND kept.source_id = $1
+    CROSS JOIN LATERAL (
+        SELECT staged.hash IS NOT NULL AND (
+                   kept.hash IS DISTINCT FROM staged.hash OR kept.salt IS DISTINCT FROM staged.salt
+                   OR kept.username IS DISTINCT FROM staged.username
+                   OR kept.recipe_id IS DISTINCT FROM numbered.recipe_id
+               ) AS rehash,
+               staged.identifiers IS NOT NULL AND staged.identifiers <> ARRAY(
+                   SELECT identifier_key FROM identifiers WHERE account_id = account.id
+                   ORDER BY identifier_key COLLATE "C"
+               ) AS renamed
+    ) AS compared
+) AS found
+WHERE found.line = staged.line
+"""
+
+OKTA_IDS_TAKEN = """
+UPDATE staged SET fate = 'okta_id_taken'
+FROM accounts AS account
+WHERE account.okta_id = staged.okta_id AND account.id IS DISTINCT FROM staged.account_id
+  AND staged.fate IN ('new', 'changed', 'unchanged')
+"""
+
+DELETED = """
+UPDATE staged SET fate = 'deleted'
+FROM deleted_logins AS deleted
+WHERE staged.fate = 'new'
+  AND deleted.digest = sha256($1::bytea || sha256($2::bytea || convert_to(staged.login_key, 'UTF8')))
+"""
+
+RESPELLED = """
+SELECT staged.line, staged.login, account.login AS kept_login,
+       EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id = $1) AS same_source
+FROM staged JOIN accounts AS account ON account.id = staged.account_id
+WHERE staged.respelled AND staged.fate IN ('changed', 'unchanged')
+"""
+
+REFUSE = "UPDATE staged SET fate = $2 WHERE line = ANY($1::bigint[])"
+
+TOUCH = """
+INSERT INTO touched (account_id)
+SELECT account_id FROM staged WHERE fate IN ('changed', 'unchanged', 'tombstone') ON CONFLICT DO NOTHING
+"""
+
+FORESEEN = """
+UPDATE staged SET fate = CASE WHEN foreseen.login_key = staged.login_key THEN 'same_login' ELSE 'okta_id_taken' END
+FROM foreseen
+WHERE staged.fate = 'new' AND (foreseen.login_key = staged.login_key OR foreseen.okta_id = staged.okta_id)
+"""
+
+FORESEE = "INSERT INTO foreseen (login_key, okta_id) SELECT login_key, okta_id FROM staged WHERE fate = 'new'"
+
+FATES = "SELECT fate, count(*) AS number FROM staged GROUP BY fate"
+
+REFUSED = """
+SELECT staged.line, staged.fate, account.login AS kept_login
+FROM staged LEFT JOIN accounts AS account ON account.id = staged.account_id
+WHERE staged.fate = ANY($1::text[])
+ORDER BY staged.line
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A staged row that the store refuses."""
+
+    line: int
+    fate: Fate
+    kept_login: str | None
+    """The login of the account that it collides with, where there is one."""
+
+
+async def match(
+    connection: asyncpg.Connection, source_id: int, own: Sequence[asyncpg.Range[int]], *, okta_ids: bool
+) -> None:
+    """Find the fate of every staged account; `own` are the ids of the accounts that this load has added."""
+    await connection.execute(MATCH, source_id, own)
+    respelled = await connection.fetch(RESPELLED, source_id)
+    refused = [row["line"] for row in respelled if row["same_source"] or not _is_same(row["login"], row["kept_login"])]
+    if refused:
+        await connection.execute(REFUSE, refused, Fate.OTHER_SPELLING)
+    if okta_ids:
+        await connection.execute(OKTA_IDS_TAKEN)
+
+
+def _is_same(login: str, other: str) -> bool:
+    """Tell whether two logins of different sources differ in case alone; an accent more is another person."""
+    return login.casefold() == other.casefold()
+
+
+async def find_deleted(connection: asyncpg.Connection, pads: tuple[bytes, bytes]) -> None:
+    """Leave deleted those that an operator deleted; `pads` are the outer and inner pad of the logins' HMAC."""
+    await connection.execute(DELETED, *pads)
+
+
+async def touch(connection: asyncpg.Connection) -> None:
+    """Note which accounts this batch has met."""
+    await connection.execute(TOUCH)
+
+
+async def foresee(connection: asyncpg.Connection) -> None:
+    """Refuse what an earlier batch of a dry run would have added, and note what this one would add."""
+    await connection.execute(FORESEEN)
+    await connection.execute(FORESEE)
+
+
+async def fates(connection: asyncpg.Connection) -> dict[Fate, int]:
+    """Count the staged accounts by their fate."""
+    return {Fate(row["fate"]): row["number"] for row in await connection.fetch(FATES)}
+
+
+async def refused(connection: asyncpg.Connection) -> list[RefusedRow]:
+    """List the staged rows that the store refuses."""
+    rows = await connection.fetch(REFUSED, sorted(REFUSALS))
+    return [RefusedRow(row["line"], Fate(row["fate"]), row["kept_login"]) for row in rows]

@@ -1,0 +1,90 @@
+"""The staging table and what goes into it. Knows no file and no hash format.
+
+It is a temporary table: of the session, written to no log, and empty again at the end of each transaction.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import asyncpg
+
+MAKE_STAGED = """
+CREATE TEMPORARY TABLE IF NOT EXISTS staged (
+    line bigint NOT NULL,
+    login text NOT NULL,
+    login_key text NOT NULL,
+    okta_id text,
+    recipe integer,
+    hash bytea,
+    salt text,
+    username text,
+    key_id text,
+    profile jsonb NOT NULL,
+    identifiers text[],
+    account_id bigint,
+    fate text NOT NULL DEFAULT 'new',
+    rehash boolean,
+    respelled boolean
+) ON COMMIT DELETE ROWS
+"""
+
+MAKE_NUMBERED = "CREATE TEMPORARY TABLE IF NOT EXISTS numbered (recipe integer PRIMARY KEY, recipe_id integer)"
+
+NUMBER = "INSERT INTO numbered (recipe, recipe_id) VALUES ($1, $2) ON CONFLICT (recipe) DO NOTHING"
+
+MAKE_TOUCHED = "CREATE TEMPORARY TABLE IF NOT EXISTS touched (account_id bigint PRIMARY KEY)"
+"""The accounts that were in the store before this load and that it has met."""
+
+MAKE_FORESEEN = """
+CREATE TEMPORARY TABLE IF NOT EXISTS foreseen (login_key text PRIMARY KEY, okta_id text UNIQUE)
+"""
+"""The accounts that a dry run would have added."""
+
+COLUMNS = (
+    "line",
+    "login",
+    "login_key",
+    "okta_id",
+    "recipe",
+    "hash",
+    "salt",
+    "username",
+    "key_id",
+    "profile",
+    "identifiers",
+)
+
+
+class StagedAccount(NamedTuple):
+    """An account as a row of an export has it, ready for the store; a tuple, because a million of them are made."""
+
+    line: int
+    login: str
+    login_key: str
+    okta_id: str | None
+    recipe: int | None
+    """The number that its recipe has within this load; None where the row has no hash."""
+    hash: bytes | None
+    salt: str | None
+    username: str | None
+    key_id: str | None
+    profile: str
+    """JSON; an attribute that the row says is empty is null."""
+    identifiers: list[str] | None
+    """Their keys; None where the export does not say."""
+
+
+async def prepare_session(connection: asyncpg.Connection) -> None:
+    """Make the temporary tables of a load."""
+    for statement in (MAKE_STAGED, MAKE_NUMBERED, MAKE_TOUCHED, MAKE_FORESEEN):
+        await connection.execute(statement)
+
+
+async def stage(connection: asyncpg.Connection, accounts: Sequence[StagedAccount]) -> None:
+    """Copy accounts into the staging table of the caller's transaction."""
+    await connection.copy_records_to_table("staged", records=accounts, columns=COLUMNS, schema_name="pg_temp")
+
+
+async def number_recipe(connection: asyncpg.Connection, number: int, recipe_id: int | None) -> None:
+    """Say which recipe a number in the staging table means; None for one that the store does not have."""
+    await connection.execute(NUMBER, number, recipe_id)

@@ -1,0 +1,108 @@
+"""From a row of an export to an account for the store, or the reason why not. Knows columns; knows no file, no SQL."""
+
+import json
+from collections.abc import Mapping
+
+from service.accounts.loading.seal import seal
+from service.accounts.loading.staged import StagedAccount
+from service.accounts.names import MAX_NAME, login_key
+from service.actions.refusal import Reason, Refusal
+from service.actions.resolve_hash import HASH_COLUMNS, HashResolver, text_of
+from service.legacy.rows import Row
+
+ALIASES = {"hash": "password_hash", "formula": "format"}
+"""Other names of columns that people give them; `--map` is for all others."""
+NOTES = frozenset({"line", "reason", "unreadable"})
+"""What a rejects file adds."""
+OWN_COLUMNS = HASH_COLUMNS | NOTES | {"login", "okta_id", "identifiers", "profile"}
+FORBIDDEN = {"pepper": "put the pepper into an environment variable, and name that in pepper_env", "password": ""}
+OKTA_LONGEST = 100
+"""Characters of a login that Okta takes."""
+NO_HASH = ("", "\\N", "NULL")
+"""What exports write where there is no hash: an empty cell, COPY's and MySQL's mark, SQL Server's."""
+
+
+class AccountReader:
+    """Reads the rows of one load."""
+
+    def __init__(self, resolver: HashResolver) -> None:
+        self._resolver = resolver
+        self.long_logins = 0
+        """How many logins are longer than Okta takes."""
+
+    def read(self, row: Row) -> StagedAccount:
+        """Read one row. Raises `Refusal`."""
+        fields = row.fields
+        login, key = self._login(fields)
+        recipe = hash_bytes = salt = username = key_id = None
+        text = _hash_text(fields)
+        if text is not None:
+            resolved = self._resolver.resolve(fields, text)
+            recipe, salt, username = resolved.recipe, resolved.salt, resolved.username
+            hash_bytes, key_id = seal(key, resolved.text)
+        return StagedAccount(
+            row.line,
+            login,
+            key,
+            text_of(fields, "okta_id"),
+            recipe,
+            hash_bytes,
+            salt,
+            username,
+            key_id,
+            _profile(fields),
+            _identifiers(fields, key),
+        )
+
+    def _login(self, fields: Mapping[str, object]) -> tuple[str, str]:
+        text = text_of(fields, "login")
+        login = text.strip() if text else ""
+        if not login:
+            raise Refusal(Reason.NO_LOGIN)
+        if len(login) > MAX_NAME:
+            raise Refusal(Reason.BAD_LOGIN, f"it is longer than {MAX_NAME} characters")
+        key = login_key(login)
+        if not key:
+            raise Refusal(Reason.BAD_LOGIN, "nothing is left of it without diacritics")
+        if len(login) > OKTA_LONGEST:
+            self.long_logins += 1
+        return login, key
+
+
+def _hash_text(fields: Mapping[str, object]) -> str | None:
+    value = fields.get("password_hash")
+    if isinstance(value, dict):  # Keycloak's credential, as an object of its own
+        return json.dumps(value)
+    text = text_of(fields, "password_hash")
+    return None if text is None or text.strip() in NO_HASH else text
+
+
+def _profile(fields: Mapping[str, object]) -> str:
+    """Give the profile as JSON; an attribute that the row has and that is empty is null: it is to be taken away."""
+    profile = {name: value if value != "" else None for name, value in fields.items() if name not in OWN_COLUMNS}
+    nested = fields.get("profile")
+    if nested:
+        if isinstance(nested, str):
+            try:
+                nested = json.loads(nested)
+            except (ValueError, RecursionError):
+                nested = None
+        if not isinstance(nested, dict):
+            raise Refusal(Reason.BAD_COLUMN, "profile is no JSON object")
+        profile.update(nested)
+    return json.dumps(profile, ensure_ascii=False)
+
+
+def _identifiers(fields: Mapping[str, object], key: str) -> list[str] | None:
+    """Give the keys of the other names, in the order of their bytes; None where the export has no such column."""
+    if "identifiers" not in fields:
+        return None
+    given = fields["identifiers"]
+    if given is None or given == "":
+        return []
+    names = given.split(";") if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Refusal(Reason.BAD_COLUMN, "identifiers is no list of texts")
+    if any(len(name) > MAX_NAME for name in names):
+        raise Refusal(Reason.BAD_COLUMN, f"an identifier is longer than {MAX_NAME} characters")
+    return sorted({login_key(name.strip()) for name in names} - {"", key})

@@ -1,0 +1,52 @@
+"""Why a row is not loaded: the words that the report counts by. Knows no file and no database."""
+
+import enum
+
+
+class Reason(enum.StrEnum):
+    """Why a row is refused; the value is what the report says."""
+
+    UNREADABLE = "not readable as a row"
+    NO_LOGIN = "no login"
+    BAD_LOGIN = "a login that can't be one"
+    SAME_LOGIN = "a login that is the same to Okta as another row's"
+    OTHER_SPELLING = "a login that is the same to Okta as another account's"
+    BAD_COLUMN = "a column with a value that can't be used"
+    UNKNOWN_SHAPE = "a hash of unknown shape"
+    AMBIGUOUS_SHAPE = "a hash that several formats could have"
+    UNKNOWN_FORMAT = "a format that nobody knows"
+    MALFORMED_HASH = "a hash that its format can't have"
+    TOO_COSTLY = "a hash that costs too much to check"
+    NO_PEPPER = "a hash whose pepper is not in the environment"
+    OTHER_OKTA_ID = "an account known under another Okta id"
+    OKTA_ID_TAKEN = "an Okta id that another account has"
+
+    @property
+    def is_unverifiable(self) -> bool:
+        """Tell whether it is the hash that can't be checked, so that the account counts against the coverage."""
+        return self in UNVERIFIABLE
+
+
+UNVERIFIABLE = frozenset(
+    {
+        Reason.UNKNOWN_SHAPE,
+        Reason.AMBIGUOUS_SHAPE,
+        Reason.UNKNOWN_FORMAT,
+        Reason.MALFORMED_HASH,
+        Reason.TOO_COSTLY,
+        Reason.NO_PEPPER,
+    }
+)
+
+
+class Refusal(Exception):
+    """A row is not loaded; the message never quotes a hash."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        """Say the reason, and what of this row makes it so."""
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason.value

@@ -1,0 +1,129 @@
+"""`load` brings legacy accounts into the store."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.cli.failures import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
+from service.cli.running import prepare, run
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.actions.load_accounts import Totals
+    from service.legacy.rows import Reader, Rejects
+    from service.sources import Source
+
+
+def load(
+    file: Annotated[
+        Path, typer.Argument(help="CSV with a header, JSON Lines or LDIF, also gzipped; - is standard input.")
+    ],
+    source: Annotated[str, typer.Option(help="The legacy store that it comes from, as SOURCES names it.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where refused rows go, with line and reason. [default: beside FILE]")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="csv, jsonl or ldif. [default: by name, else by content]")] = None,
+    charset: Annotated[str, typer.Option(help="The charset of the file.")] = "utf-8",
+    delimiter: Annotated[str | None, typer.Option(help="Between columns. [default: by the header]")] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="Take a column under another name.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON for a script.")] = False,
+) -> int:
+    """Load legacy accounts: new ones are added, known ones brought up to date, forgotten hashes never come back.
+
+    Columns: login (needed), password_hash, format, salt, iterations, okta_id, identifiers; any other is a profile
+    attribute. Rows that can't be loaded go to the rejects file, to be corrected and loaded again; exit code 3.
+    """
+    from service.cli.load_report import as_json as json_report
+    from service.cli.load_report import report
+    from service.legacy.opening import open_export
+    from service.legacy.rows import UnreadableFile
+
+    settings = prepare()
+    chosen = _source(settings, source)
+    try:
+        reader = open_export(file, kind=kind, charset=charset, delimiter=delimiter, rename=_renaming(mapping or []))
+        rejects_path, rejects_file = _rejects(file, rejects, reader)
+        totals = run(_load(settings, reader, chosen, rejects_file, dry_run=dry_run))
+    except UnreadableFile as error:
+        raise CommandFailed(str(error)) from None
+    if as_json:
+        typer.echo(json_report(totals, rejects_path, dry_run=dry_run))
+    else:
+        for line in report(totals, rejects_path, dry_run=dry_run):
+            typer.echo(line)
+    return SOME_REFUSED if totals.refused else DONE
+
+
+async def _load(
+    settings: Settings, reader: "Reader", source: "Source", rejects: "Rejects", *, dry_run: bool
+) -> "Totals":
+    from service.accounts.loading.session import loading_session
+    from service.actions.load_accounts import Load
+    from service.actions.resolve_hash import HashResolver
+    from service.app import database_dsn
+    from service.cli.load_report import progress
+
+    async with database_dsn(settings) as dsn, loading_session(dsn) as connection:
+        try:
+            load = Load(
+                connection,
+                source,
+                HashResolver(source, os.environ),
+                rejects,
+                forget_when=settings.forget_when,
+                dry_run=dry_run,
+            )
+            with progress(reader) as told:
+                return await load.run(iter(reader), told)
+        finally:
+            rejects.close()
+
+
+def _source(_settings: Settings, name: str) -> "Source":
+    from service.sources import Source
+
+    return Source(name)
+
+
+def _rejects(file: Path, given: Path | None, reader: "Reader") -> tuple[Path, "Rejects"]:
+    from service.legacy.opening import RejectsAtNeed, open_rejects
+
+    if given is None:
+        path = _beside(file, reader.kind)
+        return path, RejectsAtNeed(path, reader)
+    if given.exists() and file.exists() and given.samefile(file):
+        raise CommandFailed(f"--rejects {given}: that is the file to load", WRONG_USAGE)
+    try:
+        return given, open_rejects(given, reader)
+    except OSError as error:
+        raise CommandFailed(f"--rejects {given}: {error.strerror}", WRONG_USAGE) from None
+
+
+def _beside(file: Path, kind: str) -> Path:
+    """Give the name of a rejects file that does not exist yet."""
+    folder = file.parent
+    stem = "standard-input" if str(file) == "-" else file.name.split(".")[0]
+    number = 1
+    while True:
+        path = folder / f"{stem}.rejects{f'-{number}' if number > 1 else ''}.{kind}"
+        if not path.exists():
+            return path
+        number += 1
+
+
+def _renaming(pairs: list[str]) -> Callable[[str], str]:
+    from service.actions.read_account import ALIASES
+
+    names: dict[str, str] = dict(ALIASES)
+    for pair in pairs:
+        column, equals, name = pair.partition("=")
+        if not (column and equals and name):
+            raise CommandFailed(f"--map {pair}: write --map COLUMN=NAME, for instance --map email=login", WRONG_USAGE)
+        names[column] = name
+    return lambda column: names.get(column, column)

@@ -1,0 +1,101 @@
+"""What a load says: progress while it runs, totals at the end. Knows the terminal; decides nothing."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from service.accounts.loading.match import Fate
+from service.actions.load_accounts import Totals
+from service.legacy.rows import Reader
+
+SHOWN = (
+    (Fate.NEW, "new"),
+    (Fate.CHANGED, "changed"),
+    (Fate.UNCHANGED, "unchanged"),
+    (Fate.TOMBSTONE, "tombstones left alone"),
+    (Fate.DELETED, "deleted ones left alone"),
+)
+
+
+@contextmanager
+def progress(reader: Reader) -> Iterator[Callable[[Totals], None]]:
+    """Show rows, rate and time left on a terminal; nothing elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _totals: None
+        return
+    bar = Progress(
+        TextColumn("{task.fields[rows]:>12,} rows"),
+        TextColumn("{task.fields[rate]:>9,.0f}/s"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[refused]:,} refused"),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("load", total=reader.size, rows=0, rate=0.0, refused=0)
+
+        def told(totals: Totals) -> None:
+            elapsed = bar.tasks[0].elapsed or 1e-9
+            bar.update(
+                task, completed=reader.consumed(), rows=totals.rows, rate=totals.rows / elapsed, refused=totals.refused
+            )
+
+        yield told
+
+
+def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[str]:
+    """Give the lines of the report."""
+    done = ", ".join(f"{totals.fates[fate]:,} {word}" for fate, word in SHOWN if totals.fates[fate] or fate is Fate.NEW)
+    would = "would be: " if dry_run else ""
+    yield f"{totals.rows:,} rows: {would}{done}, {totals.refused:,} refused"
+    for reason, number in totals.refusals.most_common():
+        yield f"  refused {number:,}: {reason}"
+    for name, number in totals.formats.most_common():
+        yield f"  format {name}: {number:,}"
+    if totals.unarmed:
+        yield f"  without a hash: {totals.unarmed:,}"
+    if totals.long_logins:
+        yield f"  warning: {totals.long_logins:,} logins are longer than the 100 characters that Okta takes"
+    if totals.effects:
+        yield f"  import events that had come before: {sum(totals.effects.values()):,}"
+    yield coverage(totals)
+    if rejects is not None and totals.refused:
+        yield f"refused rows, with line and reason: {rejects}"
+
+
+def coverage(totals: Totals) -> str:
+    """Say which share of the hashes can be verified."""
+    good = sum(totals.formats.values())
+    bad = sum(number for reason, number in totals.refusals.items() if reason.is_unverifiable)
+    if not good + bad:
+        return "no row has a hash"
+    share = f"{100 * good / (good + bad):.1f}"
+    if bad and share == "100.0":
+        share = "99.9"
+    tail = f"; {bad:,} {'row has a hash' if bad == 1 else 'rows have hashes'} that can't be" if bad else ""
+    return f"{share} % of the hashes can be verified{tail}"
+
+
+def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
+    """Give the report for a script."""
+    return json.dumps(
+        {
+            "dry_run": dry_run,
+            "rows": totals.rows,
+            **{fate.value: totals.fates[fate] for fate, _ in SHOWN},
+            "refused": totals.refused,
+            "refusals": {reason.name.lower(): number for reason, number in totals.refusals.most_common()},
+            "formats": dict(totals.formats.most_common()),
+            "without_hash": totals.unarmed,
+            "long_logins": totals.long_logins,
+            "events_applied": {effect.value: number for effect, number in totals.effects.items()},
+            "rejects": str(rejects) if rejects is not None and totals.refused else None,
+        }
+    )

@@ -1,0 +1,106 @@
+"""Opens an export by what it is: by its name, else by how it begins. Knows which kinds of files there are."""
+
+import os
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+
+from service.legacy.csv_rows import CsvReader, CsvRejects
+from service.legacy.json_lines import JsonLinesReader, JsonRejects
+from service.legacy.rows import FaultyRow, Reader, Rejects, Row, UnreadableFile
+from service.legacy.streams import Export
+
+
+class Kind(StrEnum):
+    """A kind of file."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    LDIF = "ldif"
+
+
+ENDINGS = {
+    ".csv": Kind.CSV,
+    ".tsv": Kind.CSV,
+    ".jsonl": Kind.JSONL,
+    ".ndjson": Kind.JSONL,
+    ".json": Kind.JSONL,
+    ".ldif": Kind.LDIF,
+}
+
+
+def open_export(
+    path: Path,
+    *,
+    kind: str | None = None,
+    charset: str = "utf-8",
+    delimiter: str | None = None,
+    rename: Callable[[str], str] = str,
+) -> Reader:
+    """Open a file or standard input for reading. Raises `UnreadableFile`."""
+    export = Export(path, charset)
+    match _kind(kind) or kind_of(export):
+        case Kind.CSV:
+            return CsvReader(export, delimiter, rename)
+        case Kind.JSONL:
+            return JsonLinesReader(export, rename)
+        case Kind.LDIF:
+            raise UnreadableFile(f"{path}: LDIF is not read yet")
+
+
+def _kind(name: str | None) -> Kind | None:
+    if name is None or name in tuple(Kind):
+        return None if name is None else Kind(name)
+    raise UnreadableFile(f"no kind of file is called {name!r}: csv, jsonl or ldif")
+
+
+def kind_of(export: Export) -> Kind:
+    """Tell the kind by the name, else by the first characters."""
+    endings = [ending.lower() for ending in export.path.suffixes]
+    for ending in reversed(endings):
+        if ending in ENDINGS:
+            return ENDINGS[ending]
+    return kind_of_text(export.peek())
+
+
+def kind_of_text(head: str) -> Kind:
+    """Tell the kind by how a file begins."""
+    begin = head.lstrip()
+    if begin.startswith(("{", "[")):
+        return Kind.JSONL
+    if begin.lower().startswith(("dn:", "version:", "# ", "#\n")):
+        return Kind.LDIF
+    return Kind.CSV
+
+
+def open_rejects(path: Path, reader: Reader) -> Rejects:
+    """Open a rejects file for a reader's rows; only its owner may read it, for it holds hashes. Raises `OSError`."""
+    charset = reader.export.charset if isinstance(reader, CsvReader) else "utf-8"
+    file = _private(path, charset)
+    return CsvRejects(file, reader) if isinstance(reader, CsvReader) else JsonRejects(file)
+
+
+class RejectsAtNeed:
+    """Makes the rejects file when the first row is refused."""
+
+    def __init__(self, path: Path, reader: Reader) -> None:
+        self._path = path
+        self._reader = reader
+        self._opened: Rejects | None = None
+
+    def write(self, row: Row | FaultyRow, reason: str) -> None:
+        """Write one row."""
+        if self._opened is None:
+            self._opened = open_rejects(self._path, self._reader)
+        self._opened.write(row, reason)
+
+    def close(self) -> None:
+        """Close the file where there is one."""
+        if self._opened is not None:
+            self._opened.close()
+
+
+def _private(path: Path, charset: str) -> TextIO:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    return os.fdopen(descriptor, "w", encoding=charset, errors="surrogateescape", newline="")

@@ -1,0 +1,56 @@
+"""What a reader gives: a row with its place, or the fault that keeps it from being one. Knows no format of file."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class UnreadableFile(Exception):
+    """The file as a whole cannot be read; the message says why, and quotes no row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of an export."""
+
+    line: int
+    """Where it begins: a line of the file, counted from 1, or the number of a query's row."""
+    fields: Mapping[str, object] = field(repr=False)
+    """By the name of their column; an empty cell is an empty text."""
+    raw: object = field(repr=False)
+    """What the rejects file needs to write the row again, as the reader of this kind of file knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultyRow:
+    """What could not be read as a row."""
+
+    line: int
+    fault: str
+    raw: object = field(repr=False)
+
+
+class Rejects(Protocol):
+    """Writes refused rows in the kind of file that they came in, so that they can be corrected and loaded again."""
+
+    def write(self, row: Row | FaultyRow, reason: str) -> None:
+        """Write one refused row."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+class Reader(Protocol):
+    """An export that is open for reading."""
+
+    kind: str
+    size: int | None
+    """Bytes of the file as it lies on disk; None for a stream."""
+
+    def __iter__(self) -> Iterator[Row | FaultyRow]: ...
+
+    def consumed(self) -> int:
+        """Bytes of the file that were read so far, for the time left."""
+        ...

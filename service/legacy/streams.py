@@ -1,0 +1,121 @@
+"""From a path to lines of text: standard input, gzip by its content, byte order marks, charsets. Knows no columns.
+
+Bytes outside the charset become lone surrogates (Python's `surrogateescape`), so that the row that holds them is
+refused by itself and can be written to the rejects file as it was.
+"""
+
+import codecs
+import gzip
+import io
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO, cast
+
+from service.legacy.rows import UnreadableFile
+
+GZIP = b"\x1f\x8b"
+STANDARD_INPUT = Path("-")
+BUFFER = 1 << 18
+"""Bytes read at once."""
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+class Export:
+    """An open export: its bytes, its text, and how far it is read."""
+
+    def __init__(self, path: Path, charset: str = "utf-8") -> None:
+        """Open it. Raises `UnreadableFile`."""
+        self.path = path
+        self._raw = _open(path)
+        self.size = _size(self._raw)
+        """Bytes of the file as it lies on disk; None for a stream."""
+        head = self._raw.peek(4)[:4]
+        self.compressed = head.startswith(GZIP)
+        plain = cast("io.BufferedReader", gzip.GzipFile(fileobj=self._raw)) if self.compressed else self._raw
+        self._plain = io.BufferedReader(cast("io.RawIOBase", plain), BUFFER) if self.compressed else self._raw
+        self.charset, self.mark = self._charset(charset)
+        self.text: TextIO = io.TextIOWrapper(
+            self._plain, encoding=self.charset, errors="surrogateescape", newline="", write_through=False
+        )
+
+    def consumed(self) -> int:
+        """Bytes of the file that were taken so far (compressed ones, where it is)."""
+        try:
+            return self._raw.raw.tell()
+        except (OSError, ValueError):
+            return 0
+
+    def peek(self) -> str:
+        """Look at the beginning of the text without taking it."""
+        return self._plain.peek(256)[:256].decode(self.charset, "replace")
+
+    def lines(self) -> Iterator[str]:
+        """Give the lines with their ends. Raises `UnreadableFile` where the file ends too early or is no text."""
+        try:
+            yield from self.text
+        except (EOFError, OSError) as error:
+            raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
+        except UnicodeError:
+            raise UnreadableFile(
+                f"{self.path}: the file is not {self.charset}; name its charset with --charset"
+            ) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self.text.close()
+
+    def _charset(self, given: str) -> tuple[str, bytes]:
+        try:
+            codecs.lookup(given)
+        except LookupError:
+            raise UnreadableFile(f"no charset is called {given!r}") from None
+        try:
+            head = self._plain.peek(4)[:4]
+        except (EOFError, OSError) as error:
+            raise UnreadableFile(f"{self.path}: not readable as gzip ({type(error).__name__})") from None
+        for mark, charset in BYTE_ORDER_MARKS:
+            if head.startswith(mark):
+                self._plain.read(len(mark))
+                return charset, mark
+        return given, b""
+
+
+def _open(path: Path) -> io.BufferedReader:
+    try:
+        if path == STANDARD_INPUT:
+            return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False), BUFFER)
+        return cast("io.BufferedReader", path.open("rb", buffering=BUFFER))
+    except OSError as error:
+        raise UnreadableFile(f"{path}: {error.strerror}") from None
+
+
+def _size(file: BinaryIO) -> int | None:
+    try:
+        size = os.fstat(file.fileno()).st_size
+    except (OSError, io.UnsupportedOperation):
+        return None
+    return size or None
+
+
+def is_clean(text: str) -> bool:
+    """Tell whether PostgreSQL can keep it as text: no NUL, and nothing outside the charset of its file."""
+    if text.isascii():
+        return "\0" not in text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def fault_of(text: str, charset: str) -> str:
+    """Say what is wrong with a text that is not clean."""
+    return "a NUL character" if "\0" in text else f"bytes that are not {charset}"
