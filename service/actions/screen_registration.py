@@ -66,6 +66,11 @@ class RegistrationScreener:
         self._record(request, screening)
         return screening
 
+    def close(self) -> None:
+        """End what a policy in code runs on."""
+        if isinstance(self.policy, CodePolicy):
+            self.policy.close()
+
     async def _judge(self, request: ScreeningRequest) -> Judgement:
         if self.policy is None:
             return Judgement(Allow())

@@ -82,7 +82,7 @@ def _profile(path: Path) -> "LegacyProfile":
 async def _screen(
     request: "ScreeningRequest", policy: str | None, known: "Sequence[LegacyProfile] | None"
 ) -> "Screening":
-    from service.actions.code_policy import PolicyFailed
+    from service.actions.code_policy import CodePolicy, PolicyFailed
     from service.actions.screen_registration import RegistrationScreener
     from service.settings import load_settings
     from service.telemetry import Telemetry, configure_logging
@@ -91,13 +91,15 @@ async def _screen(
     configure_logging("error")
     loaded = _load_policy(policy or settings.registration_policy)
     screener = RegistrationScreener(loaded, _finder(settings, known), Telemetry())
+    # A database may have to be started first; code must answer as fast as in the service.
+    within = settings.answer_within if isinstance(loaded, CodePolicy) else None
     try:
-        async with asyncio.timeout(settings.answer_within):
+        async with asyncio.timeout(within):
             return await screener.screen(request)
     except PolicyFailed:
         raise CommandFailed("the policy failed: the service would answer 503") from None
     except TimeoutError:
-        raise CommandFailed(f"no decision within {settings.answer_within} s: the service would answer 503") from None
+        raise CommandFailed(f"no decision within {within} s: the service would answer 503") from None
 
 
 def _load_policy(named: str | None) -> "Policy | CodePolicy":

@@ -15,7 +15,9 @@ ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "tests" / "okta" / "samples" / "registration"
 EXAMPLES = ROOT / "examples" / "registration"
 
-JO = {"login": "jo@example.com", "email": "jo@example.com", "firstName": "Jo", "lastName": "Doe"}
+NOTHING: dict[str, Any] = {}
+EMAIL = "jo@example.com"
+JO: dict[str, object] = {"login": EMAIL, "email": EMAIL, "firstName": "Jo", "lastName": "Doe"}
 
 
 def sample(name: str) -> bytes:
@@ -48,17 +50,15 @@ def update(changed: object, user: object = None) -> bytes:
     return call("progressive.profile", userProfileUpdate=changed, context=context)
 
 
-def answer(policy: Policy | str, body: bytes, legacy: Mapping[str, object] | None = None) -> Any:
-    """What Okta gets: the parsed answer, or None for 204."""
+def answer(policy: Policy | str, body: bytes, legacy: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """What Okta gets, parsed; `NOTHING` for 204."""
     request: ScreeningRequest = parse_request(body)
     policy = read_policy(policy) if isinstance(policy, str) else policy
     written = write_answer(request.kind, judge(policy, request, legacy).decision)
-    return None if written is None else json.loads(written)
+    return NOTHING if written is None else dict(json.loads(written))
 
 
-def is_denied(answered: Any) -> bool:
+def is_denied(answered: Mapping[str, Any]) -> bool:
     """Whether Okta would turn the person away."""
-    if answered is None:
-        return False
     denying = {"type": "com.okta.action.update", "value": {"registration": "DENY"}}
     return "error" in answered or denying in answered.get("commands", ())

@@ -18,7 +18,7 @@ def faults(text: str) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "part"),
+    "text, line, part",
     [
         # the file
         ("", 1, "empty"),
@@ -137,7 +137,7 @@ def test_one_fault_is_named_once() -> None:
 
 def test_every_fault_is_named_at_once_in_the_order_of_the_file() -> None:
     text = HEAD + "when.a.length = -1\nwhen.b.pattern = '('\n" + DENY + "[[rule]]\nnme = 'x'\n"
-    assert [4, 5, 7, 7, 7, 8] == [line for line, _ in faults(text)]
+    assert [line for line, _ in faults(text)] == [4, 5, 7, 7, 7, 8]
 
 
 def test_message_names_the_file() -> None:

@@ -4,33 +4,33 @@ import pytest
 
 from service.okta.registration import Kind
 from service.policies.registration.read_policy import read_policy
-from tests.registration.asking import JO, answer, is_denied, registration, update
+from tests.registration.asking import JO, NOTHING, answer, is_denied, registration, update
 
 LEGACY = {"login": "jo@example.com", "email": "old@example.com", "password": "x", "phone": "1", "team": "A", "fax": ""}
 
 
-def updated(text: str, profile: dict[str, object]) -> object:
+def updated(text: str, profile: dict[str, object]) -> list[object]:
     answered = answer(text, registration(profile), LEGACY)
-    return answered and [command["value"] for command in answered["commands"]]
+    return [command["value"] for command in answered["commands"]]
 
 
 def test_nobody_is_denied_for_being_known_unless_the_policy_says_so() -> None:
-    assert answer('unknown_request_types = "deny"\n', registration(JO), LEGACY) is None
+    assert answer('unknown_request_types = "deny"\n', registration(JO), LEGACY) == NOTHING
 
 
 def test_one_line_denies_people_we_know() -> None:
     denied = answer('known_accounts = "deny"\n', registration(JO), LEGACY)
     assert is_denied(denied)
     assert "Sign in with the password" in denied["error"]["errorCauses"][0]["errorSummary"]
-    assert answer('known_accounts = "deny"\n', registration(JO), None) is None
+    assert answer('known_accounts = "deny"\n', registration(JO), None) == NOTHING
 
 
 def test_updates_of_people_we_know_are_not_denied() -> None:
-    assert answer('known_accounts = "deny"\n', update({"phone": "2"}), LEGACY) is None
+    assert answer('known_accounts = "deny"\n', update({"phone": "2"}), LEGACY) == NOTHING
 
 
 @pytest.mark.parametrize(
-    ("written", "expected"),
+    "written, expected",
     [
         ("deny = true", ("You already have an account.", "ACCOUNT_EXISTS", "email")),
         ("deny = { location = 'login' }", ("You already have an account.", "ACCOUNT_EXISTS", "login")),
@@ -64,22 +64,26 @@ def test_only_listed_attributes_are_completed_where_a_list_is_given() -> None:
 
 
 def test_sensitive_attributes_and_those_that_a_rule_has_set_are_not_completed() -> None:
-    text = 'known_accounts = "complete"\nsensitive = ["phone"]\n[[rule]]\nname = "it"\nfor = "registration"\nset.team = "C"\n'
+    rule = '[[rule]]\nname = "it"\nfor = "registration"\nset.team = "C"\n'
+    text = f'known_accounts = "complete"\nsensitive = ["phone"]\n{rule}'
     assert updated(text, JO) == [{"team": "C"}]
 
 
 def test_rule_can_ask_whether_the_person_is_known() -> None:
     text = '[[rule]]\nname = "it"\nfor = "both"\nwhen.known_account = true\nset.number = { copy = "legacy.phone" }\n'
     assert updated(text, JO) == [{"number": "1"}]
-    assert answer(text, registration(JO), None) is None
+    assert answer(text, registration(JO), None) == NOTHING
 
 
 @pytest.mark.parametrize(
-    ("text", "kinds"),
+    "text, kinds",
     [
         ('known_accounts = "deny"\n', {Kind.REGISTRATION}),
         ('[[rule]]\nname = "it"\nfor = "both"\nwhen.email.sent = true\ndeny = true\n', set()),
-        ('[[rule]]\nname = "it"\nfor = "update"\nunless.any = [{ known_account = true }]\ndeny = true\n', {Kind.UPDATE}),
+        (
+            '[[rule]]\nname = "it"\nfor = "update"\nunless.any = [{ known_account = true }]\ndeny = true\n',
+            {Kind.UPDATE},
+        ),
         ('[[rule]]\nname = "it"\nfor = "update"\nwhen."legacy.a".sent = true\nallow = true\n', {Kind.UPDATE}),
         ('[[rule]]\nname = "it"\nfor = "both"\nset.a = { copy = "legacy.a" }\n', {Kind.REGISTRATION, Kind.UPDATE}),
     ],

@@ -44,9 +44,7 @@ def paths(value: object, path: Path = ()) -> Iterator[Path]:
         yield from paths(inner, (*path, step))
 
 
-@pytest.mark.parametrize(
-    "document", [TRICKY] + [path.read_text() for path in sorted(EXAMPLES.glob("*.toml"))]
-)
+@pytest.mark.parametrize("document", [TRICKY] + [path.read_text() for path in sorted(EXAMPLES.glob("*.toml"))])
 def test_every_value_has_a_line_on_which_its_key_stands(document: str) -> None:
     lines, written = lines_of(document), document.split("\n")
     for path in paths(tomllib.loads(document)):
@@ -57,16 +55,15 @@ def test_every_value_has_a_line_on_which_its_key_stands(document: str) -> None:
 
 def test_lines_of_the_tricky_document_are_those_that_an_editor_shows() -> None:
     lines = lines_of(TRICKY)
-    assert (3, 4, 8, 9, 9) == tuple(
-        lines[path]
-        for path in [("quoted.key",), ("lit", "deep"), ("list", 0), ("list", 2), ("list", 3, "y", "z")]
-    )
-    assert (15, 16, 18, 19, 23) == tuple(
+    assert tuple(
+        lines[path] for path in [("quoted.key",), ("lit", "deep"), ("list", 0), ("list", 2), ("list", 3, "y", "z")]
+    ) == (3, 4, 8, 9, 9)
+    assert tuple(
         lines[("a", "list", *path)] for path in [(0,), (0, "one"), (0, "sub", "two"), (1,), (1, "inner", 0, "four")]
-    )
+    ) == (15, 16, 18, 19, 23)
 
 
-@given(st.text(alphabet='[]{}=,."\'#\\ \n\rab1-', max_size=60))
+@given(st.text(alphabet="[]{}=,.\"'#\\ \n\rab1-", max_size=60))
 def test_whatever_tomllib_accepts_is_understood(document: str) -> None:
     try:
         value = tomllib.loads(document)

@@ -17,14 +17,14 @@ EVERYTHING = example("everything.toml")
 
 def test_request_without_a_type_is_the_classic_engines() -> None:
     request = parse_request(sample("classic.request.json"))
-    assert (Kind.REGISTRATION, Engine.CLASSIC) == (request.kind, request.engine)
+    assert (request.kind, request.engine) == (Kind.REGISTRATION, Engine.CLASSIC)
     assert Engine.CLASSIC is parse_request(call(None, userProfile=JO)).engine
 
 
 def test_update_holds_what_changes_beside_the_profile_that_okta_has() -> None:
     request = parse_request(sample("progressive.request.json"))
     assert request.kind is Kind.UPDATE
-    assert {"employeeNumber": "1234"} == request.profile
+    assert request.profile == {"employeeNumber": "1234"}
     assert request.user["login"] == "rosario.jones@example.com"
     assert request.user_id == "00u48gwcu01WxvNo"
 
@@ -36,7 +36,7 @@ def test_versions_may_be_numbers(name: str) -> None:
 
 def test_type_that_nobody_knows_is_said_to_be_unknown() -> None:
     request = parse_request(call("self.service.party", userProfile=JO))
-    assert (Kind.UNKNOWN, "self.service.party", {}) == (request.kind, request.request_type, request.profile)
+    assert (request.kind, request.request_type, request.profile) == (Kind.UNKNOWN, "self.service.party", {})
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,7 @@ PROFILES = st.dictionaries(NAMES | st.text(max_size=5), JSON, max_size=6)
 TYPES = st.sampled_from(["self.service.registration", "progressive.profile", None, "other"]) | JSON
 CALLS = st.builds(
     lambda kind, profile, context, rest: json.dumps(
-        {"requestType": kind, "data": {"userProfile": profile, "userProfileUpdate": profile, "context": context}}
-        | rest
+        {"requestType": kind, "data": {"userProfile": profile, "userProfileUpdate": profile, "context": context}} | rest
     ).encode(),
     TYPES,
     PROFILES | JSON,
@@ -120,8 +119,9 @@ def test_nothing_to_say_is_no_answer() -> None:
 def test_update_of_a_profile_has_its_own_command() -> None:
     written = write_answer(Kind.UPDATE, Allow(({"a": 1},), explicitly=True))
     assert written is not None
-    assert ["com.okta.user.progressive.profile.update", "com.okta.action.update"] == [
-        command["type"] for command in json.loads(written)["commands"]
+    assert [command["type"] for command in json.loads(written)["commands"]] == [
+        "com.okta.user.progressive.profile.update",
+        "com.okta.action.update",
     ]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from service.policies.registration.lines import Path, lines_of
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is wrong, and where."""
 
@@ -25,7 +25,7 @@ class FaultyPolicy(Exception):
 
     def __init__(self, place: str, faults: Collection[Fault] | str) -> None:
         self.place = place
-        self.faults = () if isinstance(faults, str) else tuple(sorted(faults))
+        self.faults = () if isinstance(faults, str) else tuple(sorted(faults, key=lambda fault: fault.line))
         listed = [faults] if isinstance(faults, str) else list(map(str, self.faults))
         super().__init__("\n".join(f"{place}: {fault}" for fault in listed))
 

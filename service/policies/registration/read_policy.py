@@ -71,7 +71,7 @@ def _rules(node: Node, sensitive: frozenset[str]) -> Iterator[Rule]:
     closed: dict[Kind, Rule] = {}
     for item in node.items():
         rule = _rule(item, sensitive)
-        if rule.name in seen:
+        if rule.name and rule.name in seen:
             item.fault(f"two rules have the name {rule.name!r}: the other begins on line {seen[rule.name]}")
         seen[rule.name] = rule.line
         if rule.kinds and rule.kinds <= closed.keys():

@@ -1,0 +1,76 @@
+"""Policies in Python, good and bad, for the tests to load."""
+
+import asyncio
+import sys
+import threading
+
+from service.policies.registration import Allow, Cause, Decision, Deny, Kind, ScreeningRequest
+
+MARK = "marked-and-secret"
+released = threading.Event()
+
+
+async def good(request: ScreeningRequest) -> Decision:
+    if request.kind is Kind.UNKNOWN:
+        return Deny()
+    if request.profile.get("country") == "XX":
+        return Deny("Not there.", (Cause("Choose another country.", "BAD_COUNTRY", "country"),))
+    return Allow(({"userType": "external"},), explicitly=True)
+
+
+async def raises(request: ScreeningRequest) -> Decision:
+    raise RuntimeError(f"{MARK} {request.profile}")
+
+
+async def exits(request: ScreeningRequest) -> Decision:
+    sys.exit(f"{MARK}")
+
+
+async def hangs(request: ScreeningRequest) -> Decision:
+    await asyncio.Event().wait()
+    return Allow()
+
+
+async def blocks(request: ScreeningRequest) -> Decision:
+    released.wait(30)
+    return Allow()
+
+
+async def times_out(request: ScreeningRequest) -> Decision:
+    raise TimeoutError
+
+
+async def says_yes(request: ScreeningRequest) -> bool:
+    return True
+
+
+async def says_nothing(request: ScreeningRequest) -> None:
+    return None
+
+
+async def sets_password(request: ScreeningRequest) -> Decision:
+    return Allow(({"password": "x"},))
+
+
+async def sets_no_json(request: ScreeningRequest) -> Decision:
+    return Allow(({"a": {1, 2}},))
+
+
+async def sets_nan(request: ScreeningRequest) -> Decision:
+    return Allow(({"a": float("nan")},))
+
+
+async def sets_too_much(request: ScreeningRequest) -> Decision:
+    return Allow(({"a": "x" * 300_000},))
+
+
+async def denies_in_no_words(request: ScreeningRequest) -> Decision:
+    return Deny(None, (Cause("x", "y", "z"),))
+
+
+def synchronous(request: ScreeningRequest) -> Decision:
+    return Allow()
+
+
+async def no_argument() -> Decision:
+    return Allow()

@@ -1,0 +1,48 @@
+"""Whom the store knows of those who register: by login, else by another identifier, never by a local part."""
+
+import json
+from typing import cast
+
+import asyncpg
+import pytest
+
+from service.accounts.legacy_profiles import LegacyProfile, find_legacy_profiles
+from tests.service.people import Person, add_person
+
+
+async def put(pool: asyncpg.Pool, login: str, *identifiers: str, **profile: object) -> Person:
+    person = await add_person(pool, login, identifiers=identifiers)
+    await pool.execute("UPDATE accounts SET profile = $2 WHERE id = $1", person.id, json.dumps(profile))
+    return person
+
+
+async def found(pool: asyncpg.Pool, *names: str) -> list[LegacyProfile]:
+    async with pool.acquire() as connection:
+        return await find_legacy_profiles(cast("asyncpg.Connection", connection), names)
+
+
+@pytest.mark.parametrize("name", ["jose@example.com", "JOSÉ@Example.COM", "jose@work.test"])
+async def test_account_is_found_by_each_of_its_names(pool: asyncpg.Pool, name: str) -> None:
+    await put(pool, "José@example.com", "jose@work.test", phone="1")
+    assert [LegacyProfile("José@example.com", {"phone": "1"})] == await found(pool, "nobody", name)
+
+
+@pytest.mark.parametrize("name", ["jose", "jose@", "@example.com", "example.com", ""])
+async def test_piece_of_a_login_finds_nobody(pool: asyncpg.Pool, name: str) -> None:
+    await put(pool, "jose@example.com")
+    assert await found(pool, name) == []
+
+
+async def test_login_hides_another_account_s_identifier(pool: asyncpg.Pool) -> None:
+    await put(pool, "jo@example.com", phone="right")
+    await put(pool, "other@example.com", "jo@example.com", "jo@work.test", phone="wrong")
+    assert [profile.profile["phone"] for profile in await found(pool, "jo@example.com", "jo@work.test")] == ["right"]
+
+
+async def test_two_accounts_with_the_names_are_both_found(pool: asyncpg.Pool) -> None:
+    await put(pool, "one@example.com")
+    await put(pool, "two@example.com")
+    assert [profile.login for profile in await found(pool, "two@example.com", "one@example.com")] == [
+        "one@example.com",
+        "two@example.com",
+    ]
