@@ -57,7 +57,7 @@ class Enclosed:
         return found
 
 
-FORMATS = (
+FORMATS: tuple[Format, ...] = (
     Product(
         "xenforo1",
         "sha256(sha256($pass).$salt) | sha1(sha1($pass).$salt)",
