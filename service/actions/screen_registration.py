@@ -26,7 +26,7 @@ class FindLegacy(Protocol):
         ...
 
 
-class Verdict(StrEnum):
+class Decided(StrEnum):
     """What a screening came to; the value is the metric's label."""
 
     ALLOWED = "allowed"
@@ -43,12 +43,12 @@ class Screening:
     answer: bytes | None
 
     @property
-    def verdict(self) -> Verdict:
+    def decided(self) -> Decided:
         """Say in a word what was decided."""
         decision = self.judgement.decision
         if isinstance(decision, Deny):
-            return Verdict.DENIED
-        return Verdict.CHANGED if decision.updates else Verdict.ALLOWED
+            return Decided.DENIED
+        return Decided.CHANGED if decision.updates else Decided.ALLOWED
 
 
 class RegistrationScreener:
@@ -91,7 +91,7 @@ class RegistrationScreener:
 
     def _record(self, request: ScreeningRequest, screening: Screening) -> None:
         deciding = screening.judgement.decided_by
-        self._telemetry.registrations.labels(request.kind, screening.verdict).inc()
+        self._telemetry.registrations.labels(request.kind, screening.decided).inc()
         for step in deciding:
             self._telemetry.registration_rules.labels(step.rule, step.outcome).inc()
         if request.kind is Kind.UNKNOWN:
@@ -99,7 +99,7 @@ class RegistrationScreener:
         log.info(
             "registration",
             kind=request.kind,
-            decision=screening.verdict,
+            decision=screening.decided,
             rule=[step.rule for step in deciding],
             event_id=request.event_id,
             request_id=request.request_id,

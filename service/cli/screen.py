@@ -132,7 +132,7 @@ def _finder(settings: "Settings", known: "Sequence[LegacyProfile] | None") -> "F
 def _summary(request: "ScreeningRequest", screening: "Screening") -> dict[str, Any]:
     return {
         "kind": request.kind,
-        "decision": screening.verdict,
+        "decision": screening.decided,
         "rules": [
             {"rule": step.rule, "outcome": step.outcome, "reasons": step.reasons} for step in screening.judgement.steps
         ],
@@ -147,7 +147,7 @@ def _story(request: "ScreeningRequest", screening: "Screening") -> Iterator[str]
     for step in screening.judgement.steps:
         yield f"  {step.outcome.replace('_', ' '):12}  {step.rule}"
         yield from (f"  {'':12}    {reason}" for reason in step.reasons)
-    yield f"The decision: {screening.verdict}."
+    yield f"The decision: {screening.decided}."
     if screening.answer is None:
         yield "The answer: 204, nothing to say."
     else:

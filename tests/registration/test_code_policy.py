@@ -10,7 +10,7 @@ import structlog
 from service.accounts.legacy_profiles import LegacyProfile
 from service.actions.code_policy import CodePolicy, PolicyFailed
 from service.actions.load_policy import load_policy
-from service.actions.screen_registration import RegistrationScreener, Verdict
+from service.actions.screen_registration import RegistrationScreener, Decided
 from service.okta.registration import parse_request
 from service.policies.registration.document import FaultyPolicy
 from service.telemetry import Telemetry
@@ -43,14 +43,14 @@ def screener(request: pytest.FixtureRequest, loaded: list[CodePolicy]) -> Regist
 async def test_code_decides(screener: RegistrationScreener) -> None:
     allowed = await screener.screen(parse_request(registration(JO)))
     denied = await screener.screen(parse_request(registration(JO | {"country": "XX"})))
-    assert (allowed.verdict, denied.verdict) == (Verdict.CHANGED, Verdict.DENIED)
+    assert (allowed.decided, denied.decided) == (Decided.CHANGED, Decided.DENIED)
     assert denied.answer is not None
     assert json.loads(denied.answer)["error"]["errorCauses"][0]["location"] == "data.userProfile.country"
 
 
 async def test_code_is_asked_about_unknown_types_too(screener: RegistrationScreener) -> None:
     screening = await screener.screen(parse_request(call("self.service.party")))
-    assert screening.verdict is Verdict.DENIED
+    assert screening.decided is Decided.DENIED
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ async def test_code_that_blocks_leaves_the_service_s_loop_alone(screener: Regist
     await asyncio.sleep(0.05)  # comes back only if the loop is free
     assert not blocked.done()
     code_policies.released.set()
-    assert (await blocked).verdict is Verdict.ALLOWED
+    assert (await blocked).decided is Decided.ALLOWED
 
 
 @pytest.mark.parametrize(

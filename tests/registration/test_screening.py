@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from service.accounts.legacy_profiles import LegacyProfile
-from service.actions.screen_registration import RegistrationScreener, Verdict
+from service.actions.screen_registration import RegistrationScreener, Decided
 from service.okta.registration import parse_request
 from service.policies.registration.read_policy import read_policy
 from service.telemetry import Telemetry
@@ -35,7 +35,7 @@ def screener(text: str | None, store: Store) -> RegistrationScreener:
 async def test_without_a_policy_there_is_nothing_to_say() -> None:
     store = Store()
     screening = await screener(None, store).screen(parse_request(registration(JO)))
-    assert (screening.answer, screening.verdict, store.asked) == (None, Verdict.ALLOWED, [])
+    assert (screening.answer, screening.decided, store.asked) == (None, Decided.ALLOWED, [])
 
 
 async def test_store_is_asked_for_login_and_email_of_the_form() -> None:
@@ -64,7 +64,7 @@ async def test_nothing_is_copied_where_two_accounts_fit() -> None:
     screening = await screener(COMPLETE, store).screen(parse_request(registration(JO)))
     assert screening.answer is None
     denying = await screener('known_accounts = "deny"\n', store).screen(parse_request(registration(JO)))
-    assert denying.verdict is Verdict.DENIED
+    assert denying.decided is Decided.DENIED
 
 
 async def test_login_of_the_legacy_account_can_be_copied() -> None:
