@@ -56,14 +56,15 @@ def read_membership(name: str | None, stored: StoredHash, match: re.Match[str]) 
 
 
 IN_ONE = r"(?:\$episerver\$\*(?P<version>[01])\*(?P<salt>[A-Za-z0-9+/]+={0,2})\*)"
-V2 = re.compile(r"(?P<header>A)(?P<digest>[A-P][A-Za-z0-9+/]{64}==?)")
+V2 = re.compile(r"(?P<header>A[A-P])(?P<digest>[A-Za-z0-9+/]{64}={0,2})")
 V3 = re.compile(r"(?P<header>AQAAAA[A-Za-z0-9+/]{12})(?P<digest>[A-Za-z0-9+/]{14,}={0,2})")
 MEMBERSHIP = re.compile(IN_ONE + r"?(?P<digest>[A-Za-z0-9+/]{27,128}={0,2})")
 EPISERVER = re.compile(IN_ONE + r"(?P<digest>[A-Za-z0-9+/]{27,43}={0,2})")
 
+IDENTITY = (Shape("aspnet_identity_v2", V2, read_v2), Shape("aspnet_identity_v3", V3, read_v3))
+
 FORMATS = (
-    Shape("aspnet_identity_v2", V2, read_v2),
-    Shape("aspnet_identity_v3", V3, read_v3),
+    *IDENTITY,
     Shape(
         "aspnet_membership_sha1",
         MEMBERSHIP,

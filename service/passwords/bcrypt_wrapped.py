@@ -63,6 +63,7 @@ PASSLIB = re.compile(
     r"\$bcrypt-sha256\$(?:(?P<version>v=2),t=2[aby],r=|2[aby],)(?P<cost>[0-9]{1,2})"
     r"\$(?P<salt>[./A-Za-z0-9]{22})\$(?P<digest>[./A-Za-z0-9]{31})"
 )
+HEX_SHA256 = _of_hex("sha256", "bcrypt_of_sha256", "meteor")
 
 FORMATS = (
     Shape("devise", re.compile(ANY), read_plain, ("devise_bcrypt", "devise_bcrypt_pepper"), names_itself=False),
@@ -73,12 +74,12 @@ FORMATS = (
         partial(read_bcrypt, partial(hex_digest, "sha256")),
     ),
     Shape("passlib_bcrypt_sha256", PASSLIB, read_passlib),
-    Shape("wordpress_bcrypt", re.compile(r"\$wp" + ANY), partial(read_bcrypt, wordpress), ("wordpress", "wp_bcrypt")),
+    Shape("wordpress_bcrypt", re.compile(r"\$wp" + ANY), partial(read_bcrypt, wordpress), ("wp_bcrypt",)),
     _of_hex("md5", "bcrypt_md5", "bcrypt_of_md5", "vbulletin5"),
     _of_hex("sha1", "bcrypt_sha1", "bcrypt_of_sha1"),
-    _of_hex("sha256", "bcrypt_of_sha256", "meteor"),
+    HEX_SHA256,
     _of_hex("sha512", "bcrypt_sha512", "bcrypt_of_sha512"),
-    Shape("woltlab_bcrypt", re.compile(ANY), read_double, ("woltlab", "woltlab4", "wbb4"), names_itself=False),
+    Shape("woltlab_bcrypt", re.compile(ANY), read_double, ("woltlab",), names_itself=False),
     Shape("woltlab_double_bcrypt", re.compile(r"DoubleBcrypt:" + ANY), read_double),
     Wrapped("woltlab_single_bcrypt", re.compile(r"Bcrypt:"), (BCRYPT,)),
 )

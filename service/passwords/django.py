@@ -7,7 +7,7 @@ which compute HMAC(salt, password); the text does not say which, so both are tri
 import re
 from functools import partial
 
-from service.passwords import limits
+from service.passwords import crypt3, limits
 from service.passwords.argon2 import ARGON2
 from service.passwords.comparison import Comparison, Either
 from service.passwords.digests import digest, keyed_digest
@@ -58,6 +58,7 @@ FORMATS = (
         re.compile(rf"scrypt\$(?P<n>[0-9]+)\${SALT}\$(?P<r>[0-9]+)\$(?P<p>[0-9]+)\${BASE64}"),
         read_scrypt,
     ),
+    Wrapped("django_des_crypt", re.compile(r"crypt\$[^$]*\$"), crypt3.FORMATS, ("django_crypt",)),
     Wrapped("django_argon2", re.compile(r"argon2(?=\$argon2)"), (ARGON2,)),
     Shape(
         "django_salted_md5",

@@ -1,8 +1,9 @@
 """Names for several formats at once, as people call them: a product or a function. Knows which formats belong together.
 
-The text decides which member reads it; where none describes itself, the last, which needs columns, is left.
+The text decides which member reads it; where it does not describe itself, the last member does, by its columns.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from service.passwords import (
@@ -14,12 +15,16 @@ from service.passwords import (
     kratos,
     ldap,
     ldap_pbkdf2,
+    magento_argon2,
     pbkdf2,
     pbkdf2_layouts,
+    phpass,
+    products,
     scrypt,
     scrypt_layouts,
     spring,
     werkzeug,
+    yescrypt,
 )
 from service.passwords.argon2 import ARGON2
 from service.passwords.bcrypt import BCRYPT
@@ -28,7 +33,7 @@ from service.passwords.format import Check, Format, StoredHash
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A name for the first of its members that can read a text. Recognises nothing: its members do."""
+    """A name for whichever of its members has the shape of a text. Recognises nothing itself."""
 
     name: str
     members: tuple[Format, ...]
@@ -39,7 +44,7 @@ class Family:
         return False
 
     def parse(self, stored: StoredHash) -> Check:
-        """Read with the first member that can."""
+        """Read with the member whose shape it is."""
         return self._reader(stored).parse(stored)
 
     def stand_in(self, stored: StoredHash) -> StoredHash:
@@ -50,19 +55,40 @@ class Family:
         return next((each for each in self.members if each.recognises(stored.hash)), self.members[-1])
 
 
-PBKDF2 = (pbkdf2.PBKDF2, *django.FORMATS, *werkzeug.FORMATS, *pbkdf2_layouts.FORMATS, *ldap_pbkdf2.FORMATS)
-SCRYPT = (*scrypt.FORMATS[:-1], *django.FORMATS, *werkzeug.FORMATS, *scrypt_layouts.FORMATS)
-KRATOS = (*kratos.FORMATS, *scrypt.FORMATS, *pbkdf2.FORMATS, *firebase.FORMATS)
+def _product(*names: str) -> Iterable[Format]:
+    return (each for each in products.FORMATS if each.name in names)
 
-FORMATS = (
+
+CRYPT: tuple[Format, ...] = (BCRYPT, *crypt3.FORMATS, *yescrypt.FORMATS)
+PBKDF2: tuple[Format, ...] = (
+    pbkdf2.PBKDF2,
+    *django.FORMATS,
+    *werkzeug.FORMATS,
+    *pbkdf2_layouts.FORMATS,
+    *ldap_pbkdf2.FORMATS,
+)
+SCRYPT: tuple[Format, ...] = (*scrypt.FORMATS, *django.FORMATS, *werkzeug.FORMATS, *scrypt_layouts.FORMATS)
+ORY: tuple[Format, ...] = (*kratos.FORMATS, *scrypt.FORMATS, *pbkdf2.FORMATS, *firebase.FORMATS)
+ZITADEL: tuple[Format, ...] = (*kratos.FORMATS, *scrypt.FORMATS, *pbkdf2.FORMATS, *phpass.FORMATS, *CRYPT)
+
+FORMATS: tuple[Format, ...] = (
     *(Family(f"pbkdf2_{prf}", (*PBKDF2, columns), (f"pbkdf2_hmac_{prf}",)) for prf, columns in pbkdf2.COLUMNS.items()),
     Family("scrypt", (*SCRYPT, scrypt.COLUMNS)),
-    Family("bcrypt_sha256", bcrypt_wrapped.FORMATS),
-    Family("django", (*django.FORMATS, *bcrypt_wrapped.FORMATS)),
+    Family("bcrypt_sha256", (*bcrypt_wrapped.FORMATS, bcrypt_wrapped.HEX_SHA256)),
+    Family("crypt", CRYPT, ("crypt3", "shadow")),
+    Family("django", (*django.FORMATS, *bcrypt_wrapped.FORMATS, *_product("md5"))),
     Family("werkzeug", (*werkzeug.FORMATS, *django.FORMATS), ("flask",)),
-    Family("ldap", (*ldap.FORMATS, *ldap_pbkdf2.FORMATS, *crypt3.FORMATS), ("openldap", "userpassword")),
+    Family("ldap", (*ldap.FORMATS, *ldap_pbkdf2.FORMATS, *CRYPT), ("openldap", "userpassword")),
     Family("spring", (*spring.FORMATS, BCRYPT), ("spring_security",)),
-    Family("aspnet_identity", aspnet.FORMATS[:2], ("aspnetcore_identity",)),
+    Family("aspnet_identity", aspnet.IDENTITY, ("aspnetcore_identity",)),
+    Family("wordpress", (*bcrypt_wrapped.FORMATS, *phpass.FORMATS, BCRYPT, *_product("md5"))),
+    Family("joomla", (*phpass.FORMATS, BCRYPT, *_product("joomla"))),
+    Family(
+        "magento", (*magento_argon2.FORMATS, *_product("magento2_v0", "magento2_v1", "magento2_upgraded", "magento1"))
+    ),
+    Family("mediawiki", (*pbkdf2_layouts.FORMATS, *_product("mediawiki_a", "mediawiki_b"))),
     Family("supabase", (BCRYPT, ARGON2, *firebase.FORMATS)),
-    Family("kratos", (BCRYPT, ARGON2, *KRATOS), ("ory",)),
+    Family("supertokens", (BCRYPT, ARGON2, *firebase.FORMATS)),
+    Family("kratos", (*CRYPT, ARGON2, *ORY), ("ory",)),
+    Family("zitadel", (ARGON2, *ZITADEL), ("passwap",)),
 )

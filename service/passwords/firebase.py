@@ -87,5 +87,5 @@ FORMATS = (
     Shape("firebase_scrypt", re.compile(LONG), read_columns, aliases=("firebase",), names_itself=False),
     Shape("kratos_firescrypt", re.compile(KRATOS), read_in_one, aliases=("firescrypt",)),
     Shape("supabase_fbscrypt", re.compile(SUPABASE), read_in_one, aliases=("fbscrypt",)),
-    Shape("supertokens_f_scrypt", re.compile(SUPERTOKENS), read_in_one, aliases=("f_scrypt", "supertokens")),
+    Shape("supertokens_f_scrypt", re.compile(SUPERTOKENS), read_in_one, aliases=("f_scrypt",)),
 )

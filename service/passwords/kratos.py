@@ -1,18 +1,19 @@
-"""What Ory Kratos and passwap (Zitadel) write around plain digests. Knows none of their slow functions.
+"""What Ory Kratos and passwap (Zitadel) write around plain digests. Knows none of their slow ones.
 
 Source: ory/kratos hash/hash_comparator.go, zitadel/passwap. `$sha256$pf=template$salt$digest`: the template, in base64,
 holds `{SALT}` and `{PASSWORD}`. `$md5$digest` has no salt. `$hmac-sha256$digest$key`: base64 of the digest's hex.
-`$md5salted-suffix$salt$digest` uses the salt as the text it is.
+`$md5salted-suffix$salt$digest` uses the salt as the text it is. `$sha256-crypt$` is crypt(3)'s `$5$`.
 """
 
 import re
 from functools import partial
 
+from service.passwords import crypt3
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest, keyed_digest
 from service.passwords.encodings import to_bytes, unbase64, undigest
 from service.passwords.format import Check, MalformedHash, StoredHash
-from service.passwords.shape import Shape
+from service.passwords.shape import Shape, Wrapped
 
 MARKS = re.compile(rb"(\{SALT\}|\{PASSWORD\})")
 B64 = r"[A-Za-z0-9+/]*={0,2}"
@@ -69,6 +70,8 @@ TEMPLATE = rf"\$(?P<name>md5|sha1|sha256|sha512)\$pf=(?P<template>{B64})\$(?P<sa
 HMAC = rf"\$hmac-(?P<name>md4|md5|sha1|sha224|sha256|sha384|sha512)\$(?P<digest>{B64})\$(?P<salt>{B64})"
 
 FORMATS = (
+    Wrapped("kratos_sha256_crypt", re.compile(r"\$sha256-crypt(?=\$)"), crypt3.FORMATS, usual="$5"),
+    Wrapped("kratos_sha512_crypt", re.compile(r"\$sha512-crypt(?=\$)"), crypt3.FORMATS, usual="$6"),
     Shape("kratos_template", re.compile(TEMPLATE), read_template, aliases=("kratos_pf", "kratos_pf_template")),
     Shape("kratos_md5", re.compile(r"\$md5\$(?P<digest>[A-Za-z0-9+/]{22}==)"), read_md5),
     Shape("kratos_hmac", re.compile(HMAC), read_hmac),

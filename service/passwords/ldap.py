@@ -61,10 +61,12 @@ SALTED_ALIASES = (
     *("smd5", "ssha", "ssha256", "ssha384", "ssha512"),
 )
 
+CRYPTS = (bcrypt.BCRYPT, *crypt3.FORMATS, *yescrypt.FORMATS)
+
 FORMATS = (
     Shape("ldap_digest", PLAIN, read_digest, aliases=(*ALIASES, "ldap_sha")),
     Shape("ldap_salted_digest", SALTED, read_salted, aliases=SALTED_ALIASES),
-    Wrapped("ldap_crypt", CRYPT, (bcrypt.BCRYPT, *crypt3.FORMATS, *yescrypt.FORMATS), aliases=("crypt",)),
+    Wrapped("ldap_crypt", CRYPT, CRYPTS),
     Wrapped("ldap_argon2", re.compile(r"(?i)\{ARGON2(?:ID|I|D)?\}"), (ARGON2,)),
     Wrapped("ldap_bcrypt", re.compile(r"(?i)\{BCRYPT\}"), (bcrypt.BCRYPT,)),
 )

@@ -60,6 +60,8 @@ class Wrapped:
     inner: tuple[Format, ...]
     """Asked in this order; the first that recognises what follows the mark reads it."""
     aliases: tuple[str, ...] = ()
+    usual: str = ""
+    """What the other format writes where this one has its mark."""
 
     def recognises(self, text: str) -> bool:
         """Tell whether a known hash follows the mark."""
@@ -74,13 +76,13 @@ class Wrapped:
         """Put the mark before the other format's stand-in."""
         mark, inner, text = self._require(stored)
         made = inner.stand_in(replace(stored, hash=text))
-        return replace(made, hash=mark + made.hash)
+        return replace(made, hash=mark + made.hash[len(self.usual) :])
 
     def _split(self, text: str) -> tuple[str, Format, str] | None:
         match = self.mark.match(text.strip(BLANK)) if len(text) <= LONGEST else None
         if match is None:
             return None
-        rest = match.string[match.end() :]
+        rest = self.usual + match.string[match.end() :]
         return next(((match[0], each, rest) for each in self.inner if each.recognises(rest)), None)
 
     def _require(self, stored: StoredHash) -> tuple[str, Format, str]:

@@ -14,6 +14,7 @@ VECTORS = [json.loads(line) for line in Path(__file__).with_name("vectors.jsonl"
 """`format`, `hash`, `password` and `source` of each, and what stands in columns beside it."""
 
 NAMES = {
+    "hex_md4": "md4",
     "md4_hex": "md4",
     "lmhash": "lm",
     "msdcc2": "msdcc2",
