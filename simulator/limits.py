@@ -45,7 +45,8 @@ class Limits:
     def headers(self, bucket: str) -> dict[str, str]:
         """Say how much is left; the reset is in epoch seconds (UTC)."""
         window = self._current(bucket)
-        return rate_headers(self.ceiling(bucket), self.ceiling(bucket) - window.used, window.ends)
+        left = max(0, self.ceiling(bucket) - window.used)
+        return rate_headers(self.ceiling(bucket), left, window.ends)
 
     def concurrency_headers(self) -> dict[str, str]:
         """Say that too many calls run at once: limit 0, and a reset that is only a suggestion."""

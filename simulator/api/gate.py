@@ -47,10 +47,12 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def authenticate(org: Org, request: web.Request) -> None:
     """Check `SSWS <API token>` or `Bearer <access token>` with its scopes. Raises `ApiError`."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme == "SSWS" and hmac.compare_digest(token.encode(), org.api_token.encode()):
+    sent = request.headers.get("Authorization", "")
+    # Okta's own SDK (3.4.6) leaves the space after SSWS out, and works: so Okta must take both.
+    token = sent.removeprefix("SSWS").strip()
+    if sent.startswith("SSWS") and hmac.compare_digest(token.encode(), org.api_token.encode()):
         return
-    granted = org.access_tokens.get(token) if scheme == "Bearer" else None
+    granted = org.access_tokens.get(sent.removeprefix("Bearer ")) if sent.startswith("Bearer ") else None
     if granted is None:
         raise ApiError("E0000011")
     needed = SCOPES.get(request.path.removeprefix("/api/v1/").partition("/")[0], "okta.unknown")
