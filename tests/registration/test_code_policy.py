@@ -10,7 +10,7 @@ import structlog
 from service.accounts.legacy_profiles import LegacyProfile
 from service.actions.code_policy import CodePolicy, PolicyFailed
 from service.actions.load_policy import load_policy
-from service.actions.screen_registration import RegistrationScreener, Decided
+from service.actions.screen_registration import Decided, RegistrationScreener
 from service.okta.registration import parse_request
 from service.policies.registration.document import FaultyPolicy
 from service.telemetry import Telemetry

@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from service.accounts.legacy_profiles import LegacyProfile
-from service.actions.screen_registration import RegistrationScreener, Decided
+from service.actions.screen_registration import Decided, RegistrationScreener
 from service.okta.registration import parse_request
 from service.policies.registration.read_policy import read_policy
 from service.telemetry import Telemetry
