@@ -102,6 +102,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
         finally:
             refreshing.cancel()
             deliveries.close()
+            screener.close()
 
 
 def make_screener(settings: Settings, database: Database, telemetry: Telemetry) -> RegistrationScreener:
@@ -159,20 +160,22 @@ async def serve(settings: Settings) -> None:
             ("service", make_app(parts), settings.host, settings.port),
             ("admin", make_admin_app(parts), settings.admin_host, settings.admin_port),
         ):
-            await stack.enter_async_context(_listening(name, app, host, port))
+            await stack.enter_async_context(listening(name, app, host, port))
         await stop.wait()
         log.info("stopping")
 
 
 @asynccontextmanager
-async def _listening(name: str, app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+async def listening(name: str, app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+    """Serve an application on a port (0: any free one) and give its URL; afterwards, finish what was accepted."""
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_WITHIN, handler_cancellation=True, **CONNECTIONS)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, reuse_address=True).start()
-        for bound_host, bound_port, *_ in runner.addresses:
-            log.info("listening", name=name, url=f"http://{bound_host}:{bound_port}", port=bound_port)
-        yield
+        bound_host, bound_port, *_ = runner.addresses[0]
+        url = f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
+        log.info("listening", name=name, url=url)
+        yield url
     finally:
         await runner.cleanup()
 

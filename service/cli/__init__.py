@@ -12,6 +12,7 @@ from service.cli.load import load
 from service.cli.migrate import migrate
 from service.cli.screen import screen
 from service.cli.serve import serve
+from service.cli.simulate import simulate
 from service.cli.status import status
 
 app = typer.Typer(
@@ -22,7 +23,7 @@ app = typer.Typer(
     help="Lets people keep their password while their accounts move to Okta.",
     epilog="Settings come from the environment and from .env; docs/settings.md lists them.",
 )
-for command in (serve, migrate, load, status, screen):
+for command in (serve, migrate, load, status, screen, simulate):
     app.command()(command)
 
 
