@@ -5,6 +5,8 @@ import signal
 import sys
 
 from simulator.arguments import make_org, make_parser
+from simulator.clients import AUDIENCE
+from simulator.hook_oauth import HOOK_SCOPE, use_oauth
 from simulator.org import Org
 from simulator.serving import serve
 
@@ -26,19 +28,21 @@ def main() -> int:
     if not port.isdecimal():
         parser.error(f"--listen is not HOST:PORT: {options.listen}")
     try:
-        asyncio.run(run(org, host.strip("[]") or "127.0.0.1", int(port)))
+        asyncio.run(run(org, host.strip("[]") or "127.0.0.1", int(port), oauth=options.hook_oauth))
     except OSError as fault:
         parser.error(str(fault))
     return 0
 
 
-async def run(org: Org, host: str, port: int) -> None:
+async def run(org: Org, host: str, port: int, *, oauth: bool) -> None:
     """Serve until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with serve(org, host, port) as url:
         announce(org, url)
+        if oauth:
+            announce_oauth(org)
         verifying = asyncio.create_task(verify_hooks(org))
         await stop.wait()
         verifying.cancel()
@@ -61,7 +65,15 @@ def announce(org: Org, url: str) -> None:
     """Say where everything is."""
     lines = [f"sign-in page     {url}/", f"registration     {url}/register", f"users, log, faults {url}/org"]
     lines += [f"{hook.type}: {hook.channel.uri}" for hook in org.inline_hooks.values()]
+    lines.append(f"management API   {url}/api/v1/ with the token: {org.api_token}")
     print("\n".join([*lines, "stop with Ctrl-C"]), flush=True)  # noqa: T201
+
+
+def announce_oauth(org: Org) -> None:
+    """Put the inline hooks on OAuth, and say what the service must be set to."""
+    client = use_oauth(org)
+    settings = {"ISSUER": org.issuer, "AUDIENCE": AUDIENCE, "CLIENT_ID": client.id, "SCOPE": HOOK_SCOPE}
+    print("\n".join(f"OAUTH_{name}={value}" for name, value in settings.items()), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--user", action="append", metavar="LOGIN", help="has the hook; default: the guide's three people"
     )
     parser.add_argument("--api-token-file", type=Path, metavar="FILE", help="SSWS token; by default one is made")
+    parser.add_argument("--hook-oauth", action="store_true", help="bearer tokens of the org on the inline hooks")
+    parser.add_argument("--rate-window", type=float, default=60.0, metavar="SECONDS", help="default: %(default)s")
     parser.add_argument("--ca-file", type=Path, metavar="FILE", help="certificate authority of the service")
     parser.add_argument("--hook-timeout", type=float, default=3.0, metavar="SECONDS", help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="makes ids and faults repeatable; default: %(default)s")
@@ -49,6 +51,9 @@ def make_org(options: argparse.Namespace) -> Org:
     trust = ssl.create_default_context(cafile=options.ca_file) if options.ca_file else True
     org = Org(seed=options.seed, hook_timeout=options.hook_timeout, trust=trust)
     org.switch(**{switch.name: getattr(options, switch.name) for switch in fields(Switches)})
+    org.limits.window = options.rate_window
+    if options.api_token_file:
+        org.api_token = options.api_token_file.read_text("utf-8").strip()
     secret = read_secret(options)
     for name, path in PATHS.items():
         if options.service and not getattr(options, name):

@@ -5,7 +5,7 @@ import ssl
 
 from simulator.caller import Caller
 from simulator.channel import JsonObject
-from simulator.clients import AuthorizationServer, Client, Key
+from simulator.clients import AuthorizationServer, Client, Key, make_key
 from simulator.hooks import EventHook, HookType, InlineHook
 from simulator.ids import Clock, Ids
 from simulator.limits import Limits
@@ -52,6 +52,12 @@ class OrgState:
         self.registration_policy_id = self.ids.okta("reg")
         self.attributes = set(BASE_ATTRIBUTES)
         self.sensitive_attributes: set[str] = set()
+
+    def hook_key(self) -> str:
+        """Make a key for `private_key_jwt` on hooks; give its id."""
+        own = self.ids.okta("HKY")
+        self.hook_keys[own] = make_key(self.ids)
+        return own
 
     @property
     def issuer(self) -> str:

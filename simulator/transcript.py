@@ -9,6 +9,8 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode
 
 MASK = "****"
+LONGEST_BODY = 32_768
+"""Characters of a body that are kept."""
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization"})
 SECRET_MEMBERS = frozenset(
     {"password", "hash", "clientSecret", "client_secret", "client_assertion", "access_token", "sessionToken"}
@@ -83,6 +85,10 @@ class Transcript:
         text = body.decode("utf-8", "replace")
         if self._reveal or not text:
             return text
+        return _cut(self._masked(text))
+
+    @staticmethod
+    def _masked(text: str) -> str:
         try:
             return json.dumps(_mask(json.loads(text)), ensure_ascii=False)
         except ValueError:
@@ -101,6 +107,10 @@ def _mask(value: object, within: str = "") -> object:
     return {
         name: MASK if name in hidden and isinstance(inner, str) else _mask(inner, name) for name, inner in value.items()
     }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]} … {len(text) - LONGEST_BODY} more characters"
 
 
 def _mask_form(text: str) -> str:

@@ -5,7 +5,7 @@ from aiohttp import web
 from simulator.api.authn import read_json
 from simulator.api.errors import ApiError
 from simulator.channel import JsonObject
-from simulator.clients import Key, make_key
+from simulator.clients import Key
 from simulator.ids import okta_time
 from simulator.keys import ORG
 
@@ -13,9 +13,8 @@ from simulator.keys import ORG
 async def create(request: web.Request) -> web.Response:
     """Make a key; the public half is shown, the private one never."""
     org, members = request.app[ORG], await read_json(request)
-    key = make_key(org.ids)
-    own = org.ids.okta("HKY")
-    org.hook_keys[own] = key
+    own = org.hook_key()
+    key = org.hook_keys[own]
     now = okta_time(org.clock.now())
     shown: JsonObject = {"id": own, "keyId": key.kid, "name": str(members.get("name") or ""), "isUsed": "false"}
     return web.json_response(shown | {"created": now, "lastUpdated": now, "_embedded": key.public_jwk()})

@@ -7,6 +7,7 @@ import pytest
 
 from simulator import OAuthClient, Org, Outcome
 from simulator.clients import ASSERTION_TYPE, Client, Key, make_key, sign_assertion
+from simulator.hook_oauth import use_oauth
 from tests.simulator.answering import Api, Service
 
 LOGIN = "jessie.smith@example.com"
@@ -143,3 +144,14 @@ async def test_no_token_or_secret_is_kept_in_the_transcript(api: Api, app: Clien
     assert members["access_token"] not in told
     assert "s3cret" not in told
     assert "0oaclient" in told
+
+
+@pytest.mark.parametrize("auth_type", ["client_secret_post", "private_key_jwt"])
+async def test_all_inline_hooks_can_be_put_on_oauth_at_once(api: Api, service: Service, auth_type: str) -> None:
+    api.org.set_password_hook(f"{service.url}/password")
+    client = use_oauth(api.org, auth_type)
+    api.org.add_user(LOGIN)
+    assert (await api.org.sign_in(LOGIN, "password1")).imported
+    (call,) = service.posts("/password")
+    claims = await verified(api, call.headers["Authorization"].removeprefix("Bearer "))
+    assert (claims["cid"], claims["scp"]) == (client.id, ["hooks"])
