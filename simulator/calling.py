@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 
-from simulator.caller import Answer, Call, Fault
+from simulator.answers import Answer, Call, Fault
 from simulator.channel import JsonObject
 from simulator.hook_tokens import hook_token
 from simulator.hooks import EventHook, InlineHook

@@ -4,9 +4,9 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from simulator import payloads
+from simulator.batches import batches, without_nulls
 from simulator.calling import deliver
 from simulator.hooks import EventHook
 from simulator.log import Record
@@ -16,7 +16,6 @@ NOT_ELIGIBLE = ("event_hook.delivery",)
 """Okta tells no event hook that an event hook failed."""
 DAILY_EVENTS = 400_000
 """Applicable events per org in 24 hours; beyond it none are delivered. Retries don't count."""
-LARGEST_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -135,32 +134,17 @@ class Deliveries:
         # A copy of an event comes in another delivery than the event itself.
         for copy in sorted({pending.copy for pending in ready}):
             records = [pending.record for pending in ready if pending.copy == copy]
-            for batch in self._batches(records):
+            reordered = self._org.drawn(self._org.switches.reorder)
+            for batch in batches(records, newest_first=reordered):
                 await self._deliver(hook, batch)
-
-    def _batches(self, records: list[Record]) -> list[list[Record]]:
-        batches = [records[start : start + LARGEST_BATCH] for start in range(0, len(records), LARGEST_BATCH)]
-        if not self._org.drawn(self._org.switches.reorder):
-            return batches
-        newest_first = list(reversed(records))
-        middle = len(newest_first) // 2
-        return [part for part in (newest_first[:middle], newest_first[middle:]) if part]
 
     async def _deliver(self, hook: EventHook, batch: list[Record]) -> None:
         org = self._org
         events = [record.delivered() for record in batch]
         if org.drawn(org.switches.omit_nulls):
-            events = [_without_nulls(event) for event in events]
+            events = [without_nulls(event) for event in events]
         url = f"{org.url}/api/v1/eventHooks/{hook.id}"
         payload = payloads.delivery(url, org.ids.uuid(), org.clock.now(), events)
         await deliver(org, hook, payload)
         if org.drawn(org.switches.duplicate):
             await deliver(org, hook, payload)
-
-
-def _without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON in, the same kind of JSON out
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}

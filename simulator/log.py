@@ -8,7 +8,7 @@ from typing import Any
 from simulator.channel import JsonObject
 from simulator.ids import Clock, Ids, okta_time
 from simulator.payloads import Caused
-from simulator.users import User
+from simulator.user import User
 
 PLACE = {
     "city": "Toronto",

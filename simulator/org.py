@@ -18,7 +18,8 @@ from simulator.passwords import OwnPassword
 from simulator.registration import Registration
 from simulator.sign_in import SignIn
 from simulator.state import OrgState
-from simulator.users import LoginTaken, Status, User
+from simulator.user import Status, User
+from simulator.users import LoginTaken
 
 PERSONS_ADDRESS = "203.0.113.7"
 """Where a person's browser is, unless told otherwise (an address of RFC 5737, nobody's)."""

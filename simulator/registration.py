@@ -4,16 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from simulator import payloads
-from simulator.caller import Answer
+from simulator.answers import Answer
 from simulator.calling import call_inline
 from simulator.channel import JsonObject
 from simulator.display import Form, Shown, default_failure, shown_for_denial, shown_for_error
 from simulator.hooks import HookType
 from simulator.ids import okta_time
 from simulator.payloads import Caused
-from simulator.sign_in import UPDATE_ACTION
 from simulator.state import OrgState
-from simulator.users import User
+from simulator.user import User
+from simulator.verdicts import UPDATE_ACTION
 
 PROFILE_UPDATE = {
     Form.SELF_SERVICE: "com.okta.user.profile.update",

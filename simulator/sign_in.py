@@ -4,18 +4,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from simulator import payloads
-from simulator.caller import Answer
+from simulator.answers import Answer
 from simulator.calling import call_inline
 from simulator.channel import JsonObject
-from simulator.hooks import IMPORT_EVENT, HookType, InlineHook
-from simulator.ids import okta_time
-from simulator.log import user_block
+from simulator.hooks import HookType, InlineHook
 from simulator.passwords import ImportedHash, OwnPassword
 from simulator.payloads import Caused
+from simulator.sign_in_events import log_import, log_session
 from simulator.state import OrgState
-from simulator.users import Status, User
-
-UPDATE_ACTION = "com.okta.action.update"
+from simulator.user import Status, User
+from simulator.verdicts import verdict_of
 
 
 class Outcome(StrEnum):
@@ -63,20 +61,10 @@ async def sign_in(org: OrgState, username: str, password: str, *, ip: str, path:
         result = await _ask(org, user, caused, username, password)
     else:
         result = _check(org, user, caused, password)
-    _log_session(org, result, caused, username)
+    if result.signed_in and result.user:
+        result.user.last_login = org.clock.now()
+    log_session(org, result.user, caused, username, signed_in=result.signed_in)
     return result
-
-
-def verdict_of(answer: Answer) -> str | None:
-    """Read `VERIFIED` or `UNVERIFIED` from an answer; no command means the default, None that it can't be read."""
-    members = answer.object() if answer.ok else None
-    if members is None:
-        return None
-    verdict = "UNVERIFIED"
-    for command in members.get("commands") or []:
-        if isinstance(command, dict) and command.get("type") == UPDATE_ACTION:
-            verdict = str((command.get("value") or {}).get("credential", verdict))
-    return verdict
 
 
 async def _ask(org: OrgState, user: User, caused: Caused, username: str, password: str) -> SignIn:
@@ -91,7 +79,7 @@ async def _ask(org: OrgState, user: User, caused: Caused, username: str, passwor
     elif verdict != "VERIFIED":
         outcome = Outcome.WRONG_PASSWORD
         if org.switches.report_unverified:
-            _log_import(org, user, caused, "FAILURE", "UNVERIFIED")
+            log_import(org, user, caused, "UNVERIFIED")
     else:
         return _let_in(org, user, caused, password, answer)
     return SignIn(outcome, user, answer, verdict, request_id=caused.request_id)
@@ -107,9 +95,9 @@ def _let_in(org: OrgState, user: User, caused: Caused, password: str, answer: An
     imported = user.provider == "IMPORT" and not org.switches.read_only
     if imported:
         _store(org, user, password)
-        _log_import(org, user, caused, "SUCCESS", None)
+        log_import(org, user, caused)
     elif user.provider == "IMPORT":
-        _log_import(org, user, caused, "FAILURE", "The org is in read-only mode")
+        log_import(org, user, caused, "The org is in read-only mode")
     verdict = "VERIFIED" if answer else None
     return SignIn(Outcome.SIGNED_IN, user, answer, verdict, imported, caused.request_id)
 
@@ -125,61 +113,3 @@ def _check(org: OrgState, user: User, caused: Caused, password: str) -> SignIn:
     if isinstance(user.password, ImportedHash):
         return _let_in(org, user, caused, password, None)
     return SignIn(Outcome.SIGNED_IN, user, request_id=caused.request_id)
-
-
-def _log_import(org: OrgState, user: User, caused: Caused, result: str, reason: str | None) -> None:
-    own = user_block(user) | {"detailEntry": {"import_type": "Incremental"}}
-    other = {
-        "id": org.ids.okta("lae"),
-        "type": "AuthenticatorEnrollment",
-        "alternateId": "unknown",
-        "displayName": "Password",
-    }
-    # "Target types aren't always in the same array location" (Okta's LogEvent schema).
-    targets = org.chance.choice(([own], [other, own], [own, other]))
-    org.log.add(
-        IMPORT_EVENT,
-        "Imported user password",
-        caused,
-        actor=user_block(user),
-        targets=targets,
-        result=result,
-        reason=reason,
-        delay=org.switches.log_delay,
-    )
-
-
-def _log_session(org: OrgState, result: SignIn, caused: Caused, username: str) -> None:
-    unknown = {"id": "unknown", "type": "User", "alternateId": username, "displayName": "unknown"}
-    actor = user_block(result.user) if result.user else unknown
-    target = {
-        "id": "0oa0dashboard0000000",
-        "type": "AppInstance",
-        "alternateId": "Okta Dashboard",
-        "displayName": "Okta Dashboard",
-    }
-    if result.signed_in and result.user:
-        result.user.last_login = org.clock.now()
-        org.log.add("user.session.start", "User login to Okta", caused, actor=actor, targets=[target])
-    else:
-        reason = "INVALID_CREDENTIALS" if result.user else "VERIFICATION_ERROR"
-        org.log.add(
-            "user.session.start",
-            "User login to Okta",
-            caused,
-            actor=actor,
-            targets=[],
-            result="FAILURE",
-            reason=reason,
-        )
-
-
-def user_summary(user: User) -> JsonObject:
-    """Write a user as `/api/v1/authn` embeds it."""
-    changed = okta_time(user.password_changed) if user.password_changed else None
-    names = {name: user.profile.get(name) for name in ("login", "firstName", "lastName")}
-    return {
-        "id": user.id,
-        "passwordChanged": changed,
-        "profile": names | {"locale": "en_US", "timeZone": "UTC"},
-    }

@@ -13,7 +13,8 @@ from simulator.log import SystemLog
 from simulator.payloads import Caused
 from simulator.switches import Switches
 from simulator.transcript import Transcript
-from simulator.users import BASE_ATTRIBUTES, Users
+from simulator.user import BASE_ATTRIBUTES
+from simulator.users import Users
 
 
 class OrgState:

@@ -2,103 +2,12 @@
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
 
-from simulator.channel import JsonObject
-from simulator.passwords import ImportedHash, OwnPassword
-
-BASE_ATTRIBUTES = frozenset(
-    [
-        "login",
-        "email",
-        "secondEmail",
-        "firstName",
-        "lastName",
-        "middleName",
-        "honorificPrefix",
-        "honorificSuffix",
-        "title",
-        "displayName",
-        "nickName",
-        "profileUrl",
-        "primaryPhone",
-        "mobilePhone",
-        "streetAddress",
-        "city",
-        "state",
-        "zipCode",
-        "countryCode",
-        "postalAddress",
-        "preferredLanguage",
-        "locale",
-        "timezone",
-        "timeZone",
-        "userType",
-        "employeeNumber",
-        "costCenter",
-        "organization",
-        "division",
-        "department",
-        "managerId",
-        "manager",
-    ]
-)
-"""The attributes that Okta's user schema has by itself; an org adds its own."""
-
-
-class Status(StrEnum):
-    """The life of a user, in Okta's words."""
-
-    STAGED = "STAGED"
-    PROVISIONED = "PROVISIONED"
-    ACTIVE = "ACTIVE"
-    RECOVERY = "RECOVERY"
-    PASSWORD_EXPIRED = "PASSWORD_EXPIRED"  # noqa: S105 - Okta's name of a state
-    LOCKED_OUT = "LOCKED_OUT"
-    SUSPENDED = "SUSPENDED"
-    DEPROVISIONED = "DEPROVISIONED"
+from simulator.user import User
 
 
 class LoginTaken(Exception):
     """login: An object with this field already exists in the current organization"""  # noqa: D400, D415 - Okta's text
-
-
-@dataclass
-class User:
-    """A user of the org. With `password_hook`, the first sign-in asks the password import hook."""
-
-    id: str
-    profile: JsonObject
-    created: datetime
-    updated: datetime
-    status: Status = Status.ACTIVE
-    password_hook: bool = False
-    password: OwnPassword | ImportedHash | None = field(default=None, repr=False)
-    identifiers: tuple[str, ...] = ()
-    groups: set[str] = field(default_factory=set)
-    rearmed: int = 0
-    """How often a hook was set on the user after the creation: nobody should."""
-    activated: datetime | None = None
-    status_changed: datetime | None = None
-    last_login: datetime | None = None
-    password_changed: datetime | None = None
-
-    @property
-    def login(self) -> str:
-        """The name that the org knows the user by."""
-        return str(self.profile["login"])
-
-    @property
-    def display_name(self) -> str:
-        """First and last name, as the System Log shows them."""
-        return f"{self.profile.get('firstName') or ''} {self.profile.get('lastName') or ''}".strip() or self.login
-
-    @property
-    def provider(self) -> str:
-        """`credentials.provider.type`: IMPORT until an imported password is stored, then OKTA."""
-        return "IMPORT" if self.password_hook or isinstance(self.password, ImportedHash) else "OKTA"
 
 
 class Users:

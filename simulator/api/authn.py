@@ -4,12 +4,14 @@ import json
 
 from aiohttp import web
 
+from simulator.answers import Fault
 from simulator.api.errors import ApiError
-from simulator.caller import Fault
 from simulator.channel import JsonObject
+from simulator.ids import okta_time
 from simulator.keys import ORG
 from simulator.org import PERSONS_ADDRESS
-from simulator.sign_in import Outcome, SignIn, user_summary
+from simulator.sign_in import Outcome, SignIn
+from simulator.user import User
 
 
 async def authenticate(request: web.Request) -> web.Response:
@@ -22,7 +24,7 @@ async def authenticate(request: web.Request) -> web.Response:
     if not result.signed_in or result.user is None:
         raise _refusal(result)
     token = {"status": "SUCCESS", "sessionToken": org.ids.token(28)}
-    return web.json_response(token | {"_embedded": {"user": user_summary(result.user)}})
+    return web.json_response(token | {"_embedded": {"user": _summary(result.user)}})
 
 
 async def sign_in(request: web.Request) -> web.Response:
@@ -69,3 +71,13 @@ def _refusal(result: SignIn) -> ApiError:
     if result.outcome is Outcome.HOOK_FAILED and result.answer:
         return ApiError("E0000137" if result.answer.fault is Fault.TIMEOUT else "E0000134")
     return ApiError("E0000004")
+
+
+def _summary(user: User) -> JsonObject:
+    changed = okta_time(user.password_changed) if user.password_changed else None
+    names = {name: user.profile.get(name) for name in ("login", "firstName", "lastName")}
+    return {
+        "id": user.id,
+        "passwordChanged": changed,
+        "profile": names | {"locale": "en_US", "timeZone": "UTC"},
+    }

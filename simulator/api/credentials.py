@@ -4,7 +4,7 @@ from simulator.api.errors import ApiError
 from simulator.channel import JsonObject
 from simulator.org import Org
 from simulator.passwords import ImportedHash, OwnPassword, hash_fault
-from simulator.users import Status, User
+from simulator.user import Status, User
 
 LONGEST_PASSWORD = 72
 

@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
+from simulator.answers import Fault
 from simulator.api.authn import read_json
 from simulator.api.channels import read_endpoint
 from simulator.api.errors import ApiError
-from simulator.caller import Fault
 from simulator.calling import call_inline
 from simulator.hooks import HookType, InlineHook
 from simulator.keys import ORG

@@ -9,7 +9,7 @@ from simulator.api.user_json import user_json
 from simulator.api.users import activate, found
 from simulator.keys import ORG
 from simulator.org import Org
-from simulator.users import Status, User
+from simulator.user import Status, User
 
 STEPS: dict[str, tuple[frozenset[Status], Status, str]] = {
     "deactivate": (frozenset(Status) - {Status.DEPROVISIONED}, Status.DEPROVISIONED, "user.lifecycle.deactivate"),

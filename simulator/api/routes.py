@@ -2,13 +2,13 @@
 
 from aiohttp import web
 
-from simulator.api import authn, event_hooks, groups, hook_keys, inline_hooks, lifecycle, logs, oauth, users
+from simulator.api import authn, event_hooks, groups, hook_keys, inline_hooks, lifecycle, logs, oauth, user_list, users
 
 ROUTES = [
     web.post("/api/v1/authn", authn.authenticate),
     web.post("/simulator/sign-in", authn.sign_in),
     web.post("/api/v1/users", users.create),
-    web.get("/api/v1/users", users.list_users),
+    web.get("/api/v1/users", user_list.list_users),
     web.get("/api/v1/users/{user}", users.get),
     web.post("/api/v1/users/{user}", users.update),
     web.put("/api/v1/users/{user}", users.update),

@@ -2,7 +2,7 @@
 
 from simulator.channel import JsonObject
 from simulator.ids import okta_time
-from simulator.users import Status, User
+from simulator.user import Status, User
 
 LINKS = {
     Status.STAGED: ("activate",),

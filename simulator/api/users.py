@@ -1,25 +1,18 @@
 """`/api/v1/users`: create, get, list, update, delete."""
 
-from collections.abc import Callable, Iterable
-from datetime import timedelta
-
 from aiohttp import web
 
 from simulator.api.authn import read_json
 from simulator.api.credentials import apply_credentials
 from simulator.api.errors import ApiError
-from simulator.api.filtering import Filter
-from simulator.api.paging import limit_of, listed
 from simulator.api.profiles import check_profile
 from simulator.api.user_json import user_json
 from simulator.keys import ORG
 from simulator.org import Org
-from simulator.users import LoginTaken, Status, User
+from simulator.user import Status, User
+from simulator.users import LoginTaken
 
 MOST_GROUPS = 20
-FILTERABLE = frozenset({"id", "status", "lastUpdated", "created", "activated", "statusChanged"}) | {
-    f"profile.{name}" for name in ("login", "email", "firstName", "lastName")
-}
 
 
 async def create(request: web.Request) -> web.Response:
@@ -43,32 +36,16 @@ async def get(request: web.Request) -> web.Response:
     return web.json_response(user_json(found(request), request.app[ORG].url))
 
 
-async def list_users(request: web.Request) -> web.Response:
-    """List users in the order of their ids; without a condition the deprovisioned are left out."""
-    org = request.app[ORG]
-    limit = limit_of(request, default=200, most=200)
-    after = request.query.get("after", "")
-    page: list[User] = []
-    for user in sorted(_matching(org, request), key=lambda user: user.id):
-        if user.id > after:
-            page.append(user)
-        if len(page) > limit:
-            break
-    cursor = page[limit - 1].id if len(page) > limit else None
-    return listed(request, [user_json(user, org.url) for user in page[:limit]], cursor)
-
-
 async def update(request: web.Request) -> web.Response:
     """Change what is given (POST), or replace the whole profile (PUT)."""
     org, user, members = request.app[ORG], found(request), await read_json(request)
     given = dict(members.get("profile") or {})
     profile = given if request.method == "PUT" and given else user.profile | given
     check_profile(org, profile)
+    if org.users.get(str(profile["login"])) not in (None, user):
+        raise _duplicate()
     apply_credentials(org, user, members.get("credentials"), creating=False)
-    try:
-        org.users.rename(user, str(profile["login"]))
-    except LoginTaken as taken:
-        raise _duplicate(taken) from None
+    org.users.rename(user, str(profile["login"]))
     if given:
         user.profile = profile
         org.log_about(user, "user.account.update_profile", "Update user profile for Okta")
@@ -107,12 +84,12 @@ def found(request: web.Request) -> User:
 def _add(org: Org, user: User) -> None:
     try:
         org.users.add(user)
-    except LoginTaken as taken:
-        raise _duplicate(taken) from None
+    except LoginTaken:
+        raise _duplicate() from None
 
 
-def _duplicate(taken: LoginTaken) -> ApiError:
-    return ApiError("E0000001", str(taken.__doc__))
+def _duplicate() -> ApiError:
+    return ApiError("E0000001", str(LoginTaken.__doc__))
 
 
 def _groups(org: Org, wanted: list[str]) -> set[str]:
@@ -121,34 +98,3 @@ def _groups(org: Org, wanted: list[str]) -> set[str]:
     if unknown := [group for group in wanted if group not in org.groups]:
         raise ApiError("E0000007", summary=f"Not found: Resource not found: {unknown[0]} (Group)")
     return set(wanted)
-
-
-def _matching(org: Org, request: web.Request) -> Iterable[User]:
-    if text := request.query.get("filter"):
-        return _asked(org, org.users, text, FILTERABLE.__contains__)
-    if text := request.query.get("search"):
-        # `search` is eventually consistent: what changed just now isn't found yet.
-        since = org.clock.now() - timedelta(seconds=org.switches.search_lag)
-        settled = (user for user in org.users if user.updated <= since)
-        return _asked(org, settled, text, _searchable(org))
-    if text := request.query.get("q", "").casefold():
-        return [user for user in org.users if any(value.startswith(text) for value in _names(user))]
-    return [user for user in org.users if user.status is not Status.DEPROVISIONED]
-
-
-def _asked(org: Org, users: Iterable[User], text: str, known: Callable[[str], bool]) -> list[User]:
-    predicate = Filter(known).parse(text)
-    if 'profile.login eq "' in text and " or " not in text:
-        # The look-up of one login is frequent; it needn't read every user.
-        found = org.users.get(text.partition('profile.login eq "')[2].partition('"')[0])
-        users = [user for user in users if user is found] if found else []
-    return [user for user in users if predicate(user_json(user, org.url))]
-
-
-def _searchable(org: Org) -> Callable[[str], bool]:
-    # Top-level members and the profile; credentials can't be searched for.
-    return lambda name: name in FILTERABLE or name.removeprefix("profile.") in org.attributes
-
-
-def _names(user: User) -> list[str]:
-    return [str(user.profile.get(name) or "").casefold() for name in ("firstName", "lastName", "email")]

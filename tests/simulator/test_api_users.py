@@ -260,3 +260,11 @@ async def test_a_wrong_password_at_authn_is_401_e0000004(api: Api) -> None:
 
 def next_link(links: list[str]) -> str | None:
     return next((link[1 : link.index(">")] for link in links if 'rel="next"' in link), None)
+
+
+async def test_a_refused_update_changes_nothing(api: Api) -> None:
+    api.org.add_user("kim.sato@example.com")
+    user = api.org.add_user(LOGIN, password="password1")
+    body = {"profile": {"login": "kim.sato@example.com"}, "credentials": {"password": {"hook": {"type": "default"}}}}
+    assert (await api("POST", f"users/{user.id}", body))[0] == 400
+    assert (user.login, user.rearmed) == (LOGIN, 0)

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from simulator import Form, Org, Registration
-from simulator.caller import Answer, Fault
+from simulator.answers import Answer, Fault
 from simulator.registration import judge
-from simulator.users import BASE_ATTRIBUTES
+from simulator.user import BASE_ATTRIBUTES
 from tests.simulator.answering import SECRET, Service
 
 SAMPLES = Path(__file__).parent.parent / "okta" / "samples" / "registration"
