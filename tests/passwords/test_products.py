@@ -134,7 +134,7 @@ def sha256(text: str) -> str:
 
 
 SHA256, SHA1 = sha256(sha256("pw") + "salt"), sha1(sha1("pw") + "salt")
-PORTABLE = phpass.using(rounds=7).hash("pw")
+PORTABLE = phpass.using(rounds=7, salt="saltsalt").hash("pw")
 
 
 @pytest.mark.parametrize(
