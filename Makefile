@@ -51,8 +51,8 @@ types: setup ## mypy, strict
 architecture: setup ## import-linter: imports go one way
 	$(BIN)/lint-imports --no-logo
 
-unit: setup ## pytest; pass options with ARGS='-k name'
-	$(BIN)/pytest $(ARGS)
+unit: setup ## pytest; pass options with ARGS='-k name', or ARGS='-n0 --pdb'
+	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 fmt: setup ## format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
