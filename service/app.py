@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,15 +21,16 @@ from service.actions.code_policy import CodePolicy
 from service.actions.load_policy import load_policy
 from service.actions.open_hashes import HashOpener
 from service.actions.screen_registration import RegistrationScreener
-from service.actions.stand_ins import StandIns, load_stand_ins
+from service.actions.throttle_guesses import prune
 from service.actions.verify_password import PasswordVerifier
 from service.okta.authentication import Authenticator
+from service.passwords.fast_bcrypt import hash_bcrypt
 from service.passwords.pool import HashingPool, Joins
 from service.policies.registration.document import FaultyPolicy
 from service.policies.registration.policy import Policy
 from service.postgres import embedded
 from service.settings import BadSettings, Settings, require_authentication
-from service.telemetry import Telemetry
+from service.telemetry import Telemetry, describe
 from service.web.bodies import DeliveryReader
 from service.web.events import get_events, post_events
 from service.web.keys import PARTS, Parts
@@ -47,6 +49,8 @@ CONNECTIONS: Mapping[str, Any] = {
     "auto_decompress": False,
 }
 """How aiohttp treats connections, in the service and in its tests."""
+WARMED = 20
+"""Costs measured before traffic, the most common kinds first; a store with random rounds has thousands."""
 SHUTDOWN_WITHIN = 10.0
 """Seconds that calls in hand get to end: more than Okta waits, less than orchestrators' grace."""
 
@@ -81,10 +85,12 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     require_authentication(settings)
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ), DeliveryReader()
     screener = make_screener(settings, database, telemetry)
+    await asyncio.to_thread(hash_bcrypt.choose)
     async with HashingPool(queue_within=settings.queue_within) as pool:
-        stand_ins = await _stand_ins(database, opener)
-        verifier = PasswordVerifier(database, pool, Joins(), opener, stand_ins, telemetry)
-        refreshing = asyncio.create_task(_keep_stand_ins_fresh(verifier))
+        verifier = PasswordVerifier(database, pool, Joins(), opener, telemetry)
+        with contextlib.suppress(*AWAY, TimeoutError):  # without a database: at the first call, or the next refresh
+            await _prepare(verifier)
+        refreshing = asyncio.create_task(_keep_prepared(verifier))
         try:
             yield Parts(
                 settings=settings,
@@ -197,17 +203,20 @@ def _event_authenticator(settings: Settings) -> Authenticator:
     )
 
 
-async def _stand_ins(database: Database, opener: HashOpener) -> StandIns:
-    try:
-        return await load_stand_ins(database, opener)
-    except (*AWAY, TimeoutError):
-        # Without the database there is no verdict to give either; the next refresh brings them.
-        return StandIns.of_empty_store()
-
-
-async def _keep_stand_ins_fresh(verifier: PasswordVerifier) -> None:
+async def _keep_prepared(verifier: PasswordVerifier) -> None:
+    """Follow what is loaded while the service runs, and keep the table of failures small."""
     while True:
-        unknown = [check for check in verifier.stand_ins.checks if verifier.pool.estimate(check.cost) is None]
-        await verifier.pool.warm(unknown)
         await asyncio.sleep(REFRESH_EVERY)
-        verifier.stand_ins = await _stand_ins(verifier.database, verifier.opener)
+        try:
+            await _prepare(verifier)
+            async with verifier.database.connection() as connection:
+                await prune(connection)
+        except (*AWAY, TimeoutError) as error:
+            log.warning("refresh_failed", **describe(error))
+
+
+async def _prepare(verifier: PasswordVerifier) -> None:
+    """Read the recipes, and measure the costs that were never measured here."""
+    await verifier.prepare()
+    checks = verifier.stand_ins.checks if verifier.stand_ins else ()
+    await verifier.pool.warm([check for check in checks if verifier.pool.estimate(check.cost) is None][:WARMED])

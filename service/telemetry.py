@@ -22,6 +22,8 @@ LOG_FIELDS = frozenset(
 )  # fmt: skip
 """The only fields that a log line may have besides its event, level and time."""
 
+COSTS_SHOWN = 100
+"""Costs come with the hashes that were loaded: a store with random rounds has thousands."""
 ANSWER_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 
 
@@ -60,10 +62,23 @@ class Telemetry:
             "registration_rules", "Rules of the registration policy that had a part in a decision.", "rule", "outcome"
         )
         self.unreadable_events = self._counter("unreadable_events", "Delivered events kept raw.", "fault")
+        self.pool = Gauge(
+            "password_import_pool", "The hashing pool: calls queued, running, …", ("state",), registry=self.registry
+        )
+        self.check_seconds = Gauge(
+            "password_import_check_seconds", "Measured seconds of a check, by cost.", ("cost",), registry=self.registry
+        )
         self.ready = Gauge("password_import_ready", "1 where the last /readyz said ready.", registry=self.registry)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(f"password_import_{name}", meaning, labels, registry=self.registry)
+
+    def show_pool(self, states: Mapping[str, int], seconds: Mapping[str, float]) -> None:
+        """Take the pool's figures over, as they are when the metrics are asked for."""
+        for state, number in states.items():
+            self.pool.labels(state).set(number)
+        for cost, measured in list(seconds.items())[:COSTS_SHOWN]:
+            self.check_seconds.labels(cost).set(measured)
 
     def exposition(self) -> bytes:
         """Write all metrics in Prometheus's text format."""

@@ -9,10 +9,8 @@ import hashlib
 import hmac
 import itertools
 from collections.abc import Sequence
-from typing import Self
 
 from service.accounts import recipes
-from service.accounts.database import Database
 from service.actions.open_hashes import HashOpener, MissingPepper
 from service.passwords.format import Check, Recipe, StoredHash, UnusableHash
 from service.passwords.registry import check
@@ -29,11 +27,6 @@ class StandIns:
         self._checks = checks
         self._bounds = list(itertools.accumulate(weights))
 
-    @classmethod
-    def of_empty_store(cls) -> Self:
-        """Stand in where no recipe is known."""
-        return cls(b"", [check(StoredHash(EMPTY_STORE, Recipe("bcrypt")))], [1])
-
     def choose(self, login_key: str) -> Check:
         """Give the stand-in of a login; the same one each time, on every replica."""
         digest = hmac.digest(self._key, login_key.encode("utf-8", "surrogatepass"), hashlib.sha256)
@@ -46,15 +39,12 @@ class StandIns:
         return self._checks
 
 
-async def load_stand_ins(database: Database, opener: HashOpener) -> StandIns:
-    """Read the recipes that hashes were loaded with; one that can't be opened here stands for nobody."""
-    async with database.connection() as connection:
-        kept = await recipes.list_recipes(connection)
-        key = await recipes.login_digest_key(connection)
-    usable = [(found, recipe.hashes_loaded) for recipe in kept if (found := _open(opener, recipe)) is not None]
-    weighted = [(found, weight) for found, weight in usable if weight > 0]
+def load_stand_ins(key: bytes, kept: Sequence[recipes.KeptRecipe], opener: HashOpener) -> StandIns:
+    """Make the stand-ins of the recipes that hashes were loaded with; one that can't be opened stands for nobody."""
+    opened = [(_open(opener, recipe), recipe.hashes_loaded) for recipe in kept]
+    weighted = [(found, weight) for found, weight in opened if found is not None and weight > 0]
     if not weighted:
-        return StandIns.of_empty_store()
+        return StandIns(key, [check(StoredHash(EMPTY_STORE, Recipe("bcrypt")))], [1])
     return StandIns(key, [found for found, _ in weighted], [weight for _, weight in weighted])
 
 

@@ -6,19 +6,23 @@ password must not be called wrong because we failed.
 
 import asyncio
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
+import asyncpg
 import structlog
 
 from service.accounts import recipes
-from service.accounts.account import Account, KeptHash
+from service.accounts.account import Account, KeptHash, State
 from service.accounts.database import AWAY, Database
-from service.accounts.find import Ambiguous, find
+from service.accounts.failures import Failures, Guesser
+from service.accounts.find import Ambiguous, Found, find_and_failures
 from service.accounts.names import login_key
 from service.accounts.verified import record_verified
 from service.actions.open_hashes import HashOpener, MissingPepper
-from service.actions.stand_ins import StandIns
+from service.actions.stand_ins import StandIns, load_stand_ins
+from service.actions.throttle_guesses import Guesses, count_wrong_password, refuse
+from service.actions.unknown_logins import UnknownLogins
 from service.okta.password_import import PasswordImportCall, Verdict
 from service.passwords.format import Check, UnusableHash
 from service.passwords.pool import HashingPool, Joins
@@ -27,7 +31,7 @@ from service.telemetry import Telemetry, describe
 log = structlog.get_logger()
 
 LAST_WRITE = 0.2
-"""Seconds before the deadline at which an unfinished record of VERIFIED is given up, and the answer leaves."""
+"""Seconds before the deadline at which an unfinished record is given up, and the answer leaves."""
 
 
 class SignIn(enum.StrEnum):
@@ -54,6 +58,16 @@ class UnusableStoredHash(Exception):
     """A hash in the store cannot be checked, and no other hash of the account matched."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One call, with who asks and until when."""
+
+    call: PasswordImportCall
+    key: str
+    who: Guesser
+    deadline: float
+
+
 @dataclass(slots=True)
 class PasswordVerifier:
     """What answering takes; made once, at start."""
@@ -62,14 +76,24 @@ class PasswordVerifier:
     pool: HashingPool
     joins: Joins
     opener: HashOpener
-    stand_ins: StandIns
     telemetry: Telemetry
-    accounts_seen: bool = False
+    unknown_logins: UnknownLogins = field(default_factory=UnknownLogins)
+    stand_ins: StandIns | None = None
+    _guesses: Guesses | None = None
+    _accounts_seen: bool = False
+
+    async def prepare(self) -> None:
+        """Read what the store says about checking: recipes and keys. To be repeated, as they change with loads."""
+        async with self.database.connection() as connection:
+            key = await recipes.login_digest_key(connection)
+            self.stand_ins = load_stand_ins(key, await recipes.list_recipes(connection), self.opener)
+        self._guesses = self._guesses or Guesses(key)
 
     async def verify(self, call: PasswordImportCall, *, deadline: float) -> SignIn:
         """Answer a call before `deadline` (of the loop's clock).
 
-        Raises `Overloaded` where the check could not end in time, and any other exception where we are at fault.
+        Raises `Overloaded` where the check could not end in time, `TooManyFailures` where the login is guessed at, and
+        any other exception where we are at fault.
         """
         key = login_key(call.username)
         sign_in = await self.joins.run((key, call.password), lambda: self._verify(call, key, deadline))
@@ -77,37 +101,58 @@ class PasswordVerifier:
         return sign_in
 
     async def _verify(self, call: PasswordImportCall, key: str, deadline: float) -> SignIn:
+        if self.stand_ins is None or self._guesses is None:
+            await self.prepare()
+        guesses, stand_ins = self._guesses, self.stand_ins
+        assert guesses is not None  # noqa: S101 (for the type checker: prepared just now)
+        assert stand_ins is not None  # noqa: S101 (likewise)
+        asked = _Asked(call, key, guesses.guesser(key, call.client_address), deadline)
+        found, failures = await self._look_up(asked, guesses)
+        with guesses.checking(asked.who):
+            if isinstance(found, Account) and found.state in (State.WAITING, State.VERIFIED):
+                sign_in = await self._check(found, asked)
+            else:
+                sign_in = await self._stand_in(found, asked, stand_ins)
+        await self._remember(sign_in, found, failures, asked)
+        return sign_in
+
+    async def _look_up(self, asked: _Asked, guesses: Guesses) -> tuple[Found, Failures]:
         async with self.database.connection() as connection:
-            found = await find(connection, call.username)
-            if found is None and not self.accounts_seen:
-                self.accounts_seen = await recipes.has_accounts(connection)
-        if found is None and not self.accounts_seen:
-            raise NoAccounts
-        refusal = _refusal(found)
-        if refusal is not None:
-            return await self._stand_in(refusal, found, call, key, deadline)
-        assert isinstance(found, Account)  # noqa: S101 (for the type checker: whatever else was found is refused)
-        return await self._check(found, call, deadline)
+            found, failures = await find_and_failures(connection, asked.key, asked.who)
+            throttled = guesses.judge(asked.who, failures)
+            if throttled is not None:
+                await refuse(connection, asked.who, throttled)
+            if found is None and not self._accounts_seen:
+                self._accounts_seen = await recipes.has_accounts(connection)
+                if not self._accounts_seen:
+                    raise NoAccounts
+        return found, failures
 
-    async def _stand_in(
-        self, refusal: SignIn, found: Account | Ambiguous | None, call: PasswordImportCall, key: str, deadline: float
-    ) -> SignIn:
-        await self.pool.verify([self.stand_ins.choose(key)], call.password, account=key, deadline=deadline)
-        if refusal is SignIn.TOMBSTONE and isinstance(found, Account):
-            self.telemetry.asked_after_success.inc()
-            log.warning("asked_after_success", account_id=found.id, state=found.state.value, event_id=call.event_id)
-        return refusal
+    async def _stand_in(self, found: Found, asked: _Asked, stand_ins: StandIns) -> SignIn:
+        check = stand_ins.choose(asked.key)
+        await self.pool.verify([check], asked.call.password, account=asked.key, deadline=asked.deadline)
+        if found is None:
+            self.unknown_logins.note(asked.key)
+            return SignIn.UNKNOWN
+        if isinstance(found, Ambiguous):
+            return SignIn.AMBIGUOUS
+        if found.state is State.UNARMED:
+            return SignIn.UNARMED
+        self.telemetry.asked_after_success.inc()
+        log.warning("asked_after_success", account_id=found.id, state=found.state.value, event_id=asked.call.event_id)
+        return SignIn.TOMBSTONE
 
-    async def _check(self, account: Account, call: PasswordImportCall, deadline: float) -> SignIn:
+    async def _check(self, account: Account, asked: _Asked) -> SignIn:
         checks = self._open(account)
-        if checks and await self.pool.verify(checks, call.password, account=account.login_key, deadline=deadline):
-            await self._record(account, deadline)
+        if checks and await self.pool.verify(
+            checks, asked.call.password, account=account.login_key, deadline=asked.deadline
+        ):
             return SignIn.VERIFIED
         if len(checks) < len(account.hashes) or not checks:
             raise UnusableStoredHash
         return SignIn.WRONG_PASSWORD
 
-    def _open(self, account: Account) -> Sequence[Check]:
+    def _open(self, account: Account) -> list[Check]:
         checks = []
         for kept in account.hashes:
             try:
@@ -122,23 +167,29 @@ class PasswordVerifier:
             "unusable_hash", account_id=account.id, source=kept.source, format=kept.format, fault=type(error).__name__
         )
 
-    async def _record(self, account: Account, deadline: float) -> None:
-        """Record VERIFIED; if only that fails the person gets in all the same, and Okta's event tells us the rest."""
-        if account.state != "waiting":
+    async def _remember(self, sign_in: SignIn, found: Found, failures: Failures, asked: _Asked) -> None:
+        """Write down what became of the call, in at most one statement; a failed write changes no verdict."""
+        if sign_in is not SignIn.VERIFIED:
+            who, event_id = asked.who, asked.call.event_id
+            if not await self._write(asked, lambda connection: count_wrong_password(connection, who, event_id)):
+                self.telemetry.faults.labels("failure_uncounted").inc()
             return
-        try:
-            async with asyncio.timeout_at(deadline - LAST_WRITE), self.database.connection() as connection:
-                await record_verified(connection, account.id)
-        except (*AWAY, TimeoutError) as error:
+        assert isinstance(found, Account)  # noqa: S101 (for the type checker: nobody else is verified)
+        clear = asked.who if failures.pair or failures.login else None
+        if found.state is State.VERIFIED and clear is None:
+            return
+        if not await self._write(
+            asked, lambda connection: record_verified(connection, found.id, clear_failures_of=clear)
+        ):
+            # The person gets in all the same, and Okta's event tells us the rest.
             self.telemetry.verified_unrecorded.inc()
-            log.warning("verified_unrecorded", account_id=account.id, **describe(error))
+            log.warning("verified_unrecorded", account_id=found.id, event_id=asked.call.event_id)
 
-
-def _refusal(found: Account | Ambiguous | None) -> SignIn | None:
-    if found is None:
-        return SignIn.UNKNOWN
-    if isinstance(found, Ambiguous):
-        return SignIn.AMBIGUOUS
-    if found.state.is_tombstone:
-        return SignIn.TOMBSTONE
-    return SignIn.UNARMED if found.state == "unarmed" else None
+    async def _write(self, asked: _Asked, statement: Callable[[asyncpg.Connection], Awaitable[None]]) -> bool:
+        try:
+            async with asyncio.timeout_at(asked.deadline - LAST_WRITE), self.database.connection() as connection:
+                await statement(connection)
+        except (*AWAY, TimeoutError) as error:
+            log.warning("write_failed", **describe(error))
+            return False
+        return True

@@ -35,14 +35,20 @@ async def get_readyz(request: web.Request) -> web.Response:
 
 async def get_metrics(request: web.Request) -> web.Response:
     """Give the metrics in Prometheus's text format, version 0.0.4."""
+    parts = request.app[PARTS]
+    pool = parts.verifier.pool.snapshot()
+    states = {name: getattr(pool, name) for name in ("workers", "queued", "running", "refused", "dropped", "failed")}
+    parts.telemetry.show_pool(states | {"joined": parts.verifier.joins.joined}, pool.estimates)
     headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-    return web.Response(body=request.app[PARTS].telemetry.exposition(), headers=headers)
+    return web.Response(body=parts.telemetry.exposition(), headers=headers)
 
 
 async def get_status(request: web.Request) -> web.Response:
     """Give the migration's state."""
-    async with asyncio.timeout(READY_WITHIN * 5), request.app[PARTS].database.connection() as connection:
-        return _json(await migration_status(connection))
+    parts = request.app[PARTS]
+    async with asyncio.timeout(READY_WITHIN * 5), parts.database.connection() as connection:
+        status = await migration_status(connection)
+    return _json(status | {"unknown_logins": parts.verifier.unknown_logins.listed()})
 
 
 def _json(value: object, status: int = 200) -> web.Response:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from service.accounts.database import AWAY
 from service.actions.code_policy import PolicyFailed
+from service.actions.throttle_guesses import TooManyFailures
 from service.actions.verify_password import NoAccounts, UnusableStoredHash
 from service.okta.body import MalformedCall
 from service.passwords.pool import CheckFailed, Overloaded
@@ -32,9 +33,9 @@ def refusal_for(error: Exception) -> web.Response:
     """Turn what an action raised into the answer that Okta should get."""
     if isinstance(error, MalformedCall):
         return refusal(400, error.code, error.message)
-    if isinstance(error, Overloaded):
+    if isinstance(error, Overloaded | TooManyFailures):
         seconds = str(max(1, math.ceil(error.retry_after)))
-        return refusal(429, "overloaded", "the check could not end in time", {"Retry-After": seconds})
+        return refusal(429, *_LATER[type(error)], {"Retry-After": seconds})
     return refusal(503, fault_code(error), "the call could not be answered; this says nothing about the password")
 
 
@@ -45,6 +46,11 @@ def fault_code(error: BaseException) -> str:
             return code
     return "fault"
 
+
+_LATER = {
+    Overloaded: ("overloaded", "the check could not end in time"),
+    TooManyFailures: ("throttled", "this login failed too often lately"),
+}
 
 # The order matters: TimeoutError is an OSError, and the database's absence is the widest of all.
 _FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (

@@ -88,7 +88,9 @@ async def test_an_unknown_login_and_an_unarmed_account_are_unverified_after_a_re
     await add("unarmed@example.com")
     assert await ask(client, "nobody@example.com", "password2") == UNVERIFIED
     assert await ask(client, "unarmed@example.com", "password2") == UNVERIFIED
+    assert parts.verifier.stand_ins is not None
     assert parts.verifier.pool.estimate(parts.verifier.stand_ins.checks[0].cost) is not None
+    assert [seen["login"] for seen in parts.verifier.unknown_logins.listed()] == ["nobody@example.com"]
 
 
 async def test_an_empty_store_gives_no_verdict(client: Client) -> None:
@@ -240,3 +242,40 @@ async def test_the_same_call_twice_at_once_is_checked_once_and_answered_twice(
     assert answers == [VERIFIED] * 5
     value = parts.telemetry.registry.get_sample_value("password_import_sign_ins_total", {"outcome": "verified"})
     assert value == 5
+
+
+async def test_after_many_wrong_passwords_a_login_has_to_wait_and_the_right_one_is_not_called_wrong(
+    client: Client, add: Add
+) -> None:
+    await add("kim@example.com", "password2")
+    await add("rajiv@example.com", "password3")
+    for number in range(5):
+        assert await ask(client, "kim@example.com", f"guess {number}", eventId=f"guess-{number}") == UNVERIFIED
+    answer = await client.post("/okta/password-import", data=sign_in("kim@example.com", "password2"), headers=JSON)
+    assert (answer.status, (await answer.json())["error"]["code"]) == (429, "throttled")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert await ask(client, "rajiv@example.com", "password3") == VERIFIED
+
+
+async def test_an_unknown_login_is_throttled_like_a_known_one(client: Client, add: Add) -> None:
+    await add("kim@example.com", "password2")
+    for number in range(5):
+        assert await ask(client, "nobody@example.com", f"guess {number}", eventId=f"guess-{number}") == UNVERIFIED
+    answer = await client.post("/okta/password-import", data=sign_in("nobody@example.com", "x"), headers=JSON)
+    assert answer.status == 429
+
+
+async def test_the_retry_of_a_call_is_no_second_failure(client: Client, add: Add, pool: asyncpg.Pool) -> None:
+    await add("kim@example.com", "password2")
+    for _ in range(3):
+        await ask(client, "kim@example.com", "wrong", eventId="the same")
+    assert await pool.fetchval("SELECT max(failures) FROM failures") == 1
+
+
+async def test_whoever_knows_the_password_after_all_is_no_longer_counted(
+    client: Client, add: Add, pool: asyncpg.Pool
+) -> None:
+    await add("kim@example.com", "password2")
+    await ask(client, "kim@example.com", "wrong")
+    assert await ask(client, "kim@example.com", "password2") == VERIFIED
+    assert await pool.fetchval("SELECT count(*) FROM failures") == 0
