@@ -76,6 +76,12 @@ def to_bytes(text: str, charset: str) -> bytes:
     return encoded
 
 
+def require_charset(charset: str) -> None:
+    """Refuse a charset that Python does not know, which would make every password wrong."""
+    if encode("a", charset) is None:
+        raise MalformedHash(f"no charset is called {charset!r}")
+
+
 def encode(text: str, charset: str) -> bytes | None:
     """Encode a password, or return None where the charset lacks a character of it: then it cannot be right."""
     try:

@@ -8,7 +8,7 @@ from service.passwords.formula import bind, fits, formula_stand_in, parse_formul
 from service.passwords.formula.columns import separated
 from service.passwords.formula.cost import bound
 from service.passwords.formula.formula import Formula
-from service.passwords.shape import BLANK, LONGEST
+from service.passwords.shape import BLANK, is_text
 from service.passwords.stand_in import scramble_columns, scramble_match
 
 
@@ -30,7 +30,7 @@ class Product:
 
     def recognises(self, text: str) -> bool:
         """Tell whether `text` has the layout, or is a digest of the right length."""
-        if not self.names_itself or len(text) > LONGEST:
+        if not self.names_itself or not is_text(text):
             return False
         if self.pattern is not None:
             return self._match(text) is not None
@@ -82,4 +82,4 @@ class Product:
         )
 
     def _match(self, text: str) -> re.Match[str] | None:
-        return self.pattern.fullmatch(text.strip(BLANK)) if self.pattern and len(text) <= LONGEST else None
+        return self.pattern.fullmatch(text.strip(BLANK)) if self.pattern and is_text(text) else None

@@ -40,6 +40,7 @@ from service.passwords import (
     xenforo,
     yescrypt,
 )
+from service.passwords.encodings import require_charset
 from service.passwords.format import Check, Format, StoredHash, UnusableHash
 from service.passwords.formula import formula_check, formula_stand_in
 
@@ -106,6 +107,7 @@ def is_formula(text: str) -> bool:
 
 def check(stored: StoredHash) -> Check:
     """Parse a stored hash by the name or formula of its recipe. Raises `UnusableHash`."""
+    require_charset(stored.recipe.charset)
     if is_formula(stored.recipe.format):
         return formula_check(stored)
     return by_name(stored.recipe.format).parse(stored)

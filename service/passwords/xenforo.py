@@ -10,7 +10,7 @@ from service.passwords import phpass
 from service.passwords.bcrypt import BCRYPT
 from service.passwords.format import Check, Format, MalformedHash, StoredHash
 from service.passwords.product import Product
-from service.passwords.shape import LONGEST
+from service.passwords.shape import BLANK, is_text
 
 _IS = r"(?:;s:[0-9]{1,3}:|\s*:\s*)"
 _THEN = r"(?:;s:[0-9]{1,3}:|\s*,\s*)"
@@ -45,7 +45,7 @@ class Enclosed:
         return replace(made, hash=match.string[:start] + made.hash + match.string[end:])
 
     def _find(self, text: str) -> tuple[Format, re.Match[str]] | None:
-        match = self.pattern.fullmatch(text.strip()) if len(text) <= LONGEST else None
+        match = self.pattern.fullmatch(text.strip(BLANK)) if is_text(text) else None
         if match is None:
             return None
         return next(((each, match) for each in self.inner if each.recognises(match["inner"])), None)

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from passlib.hash import django_pbkdf2_sha256, phpass, sha512_crypt
 
+from service.passwords import registry
 from service.passwords.format import Lane, MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
 from service.passwords.formula import MalformedFormula, formula_check, formula_stand_in, parse_formula
 
@@ -337,3 +338,17 @@ def test_a_stand_in_has_the_shape_and_cost_and_is_nobodys() -> None:
         assert made.hash != row.hash
         assert formula_check(made).cost == formula_check(row).cost
         assert not formula_check(made).verify("pw")
+
+
+def test_a_salt_that_the_charset_cannot_write_is_malformed_and_no_verdict() -> None:
+    for row in (
+        stored("md5($pass.$salt)", md5(b""), "\u2603", charset="latin-1"),
+        stored("md5($pass)", md5(b"") + ":\ud800"),
+    ):
+        with pytest.raises(MalformedHash):
+            formula_check(row)
+
+
+def test_a_charset_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(MalformedHash, match="charset"):
+        registry.check(stored("md5($pass)", md5(b""), charset="klingon"))
