@@ -23,14 +23,23 @@ ANY = r"\$2(?P<variant>[abxy]?)\$" + TAIL
 Prepare = Callable[[bytes], bytes]
 
 
-def hash_bcrypt(secret: bytes, salt: bytes) -> bytes:
-    """Hash the first 72 bytes of `secret` under `salt`: `$2b$`, cost and 22 characters. All bcrypt passes here."""
-    return fast_bcrypt.hash_bcrypt(secret[:KEY], salt)
-
-
 def plain(secret: bytes) -> bytes:
     """The key as `$2a$`, `$2b$` and `$2y$` take it."""
     return secret
+
+
+def hash_bcrypt(secret: bytes, salt: bytes, variant: Prepare = plain) -> bytes:
+    """Hash the first 72 bytes of `secret` under `salt`: `$2b$`, cost and 22 characters. All bcrypt passes here.
+
+    A secret that only a NUL makes look like another has no hash, and gives nothing.
+    """
+    return b"" if _is_disguised(secret) else fast_bcrypt.hash_bcrypt(variant(secret)[:KEY], salt)
+
+
+def _is_disguised(secret: bytes) -> bool:
+    """The key is repeated with a NUL between, so `a` NUL `a` would be the same as `a`."""
+    head, nul, _ = secret.partition(b"\0")
+    return bool(nul) and unterminated(head + b"\0") == unterminated(secret + b"\0")
 
 
 def sign_extended(secret: bytes) -> bytes:
@@ -58,17 +67,8 @@ def with_pepper(pepper: bytes, secret: bytes) -> bytes:
 
 
 def derive(prepare: Prepare, variant: Prepare, salt: bytes, secret: bytes) -> bytes:
-    """The 31 characters of digest; none for a password that only a NUL makes look like another."""
-    prepared = prepare(secret)
-    if _is_disguised(prepared):
-        return b""
-    return hash_bcrypt(variant(prepared), salt)[-31:]
-
-
-def _is_disguised(secret: bytes) -> bool:
-    """The key is repeated with a NUL between, so `a` NUL `a` would be the same as `a`."""
-    head, nul, _ = secret.partition(b"\0")
-    return bool(nul) and unterminated(head + b"\0") == unterminated(secret + b"\0")
+    """The 31 characters of digest."""
+    return hash_bcrypt(prepare(secret), salt, variant)[-31:]
 
 
 def read_bcrypt(prepare: Prepare, stored: StoredHash, match: re.Match[str], *, times: int = 1) -> Check:

@@ -18,9 +18,13 @@ class Comparison:
     cost: str
     lane: Lane = Lane.INLINE
     charset: str = "utf-8"
+    padded: bool = False
+    """True where NULs behind the password change nothing, as in the key of an HMAC: then it may not end in one."""
 
     def verify(self, password: str) -> bool:
         """Refuse also what the charset of the source cannot write."""
+        if self.padded and password.endswith("\0"):
+            return False
         secret = encode(password, self.charset)
         return secret is not None and hmac.compare_digest(self.derive(secret), self.key)
 

@@ -44,6 +44,7 @@ def firebase_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, 
         cost=f"scrypt N={n} r={r} p={p}",
         lane=Lane.THREAD,
         charset=stored.recipe.charset,
+        padded=True,
     )
 
 

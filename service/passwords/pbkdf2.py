@@ -44,6 +44,7 @@ def pbkdf2_check(stored: StoredHash, prf: str, iterations: int, salt: bytes, key
         cost=f"pbkdf2-{prf.replace('_', '-')} {iterations}" + (f" x{blocks}" if blocks > 1 else ""),
         lane=Lane.INLINE if iterations * blocks <= CHEAP else Lane.THREAD,
         charset=stored.recipe.charset,
+        padded=True,
     )
 
 

@@ -89,27 +89,26 @@ def read_postgres(_stored: StoredHash, match: re.Match[str]) -> Check:
     if len(key) != KEY:
         raise MalformedHash("the stored key has the wrong length")
     derive = partial(stored_key, unbase64(match["salt"]), iterations)
-    return Prepared(Comparison(derive, key, f"pbkdf2-sha256 {iterations}", Lane.THREAD))
+    return Prepared(Comparison(derive, key, f"pbkdf2-sha256 {iterations}", Lane.THREAD, padded=True))
 
 
 def read_passlib(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Salted passwords under several digests; the longest known decides."""
-    keys = dict(part.split("=", 1) for part in match["digests"].split(","))
-    names = [name for name in ("sha-512", "sha-256", "sha-1") if name in keys]
-    if not names:
+    """Salted passwords under several digests; the strongest that is known decides."""
+    keys = {match[f"name{i}"]: match[f"digest{i}"] for i in range(1, MAX_KEYS + 1)}
+    found = next((name for name in ("sha-512", "sha-256", "sha-1") if name in keys), None)
+    if found is None:
         raise MalformedHash("none of the digests is known")
-    name, key = names[0].replace("-", ""), unbase64(keys[names[0]])
+    name, key = found.replace("-", ""), unbase64(keys[found])
     if len(key) != SIZES[name]:
         raise MalformedHash("the digest has the wrong length")
     return Prepared(pbkdf2_check(stored, name, limits.number(match["iterations"]), unbase64(match["salt"]), key))
 
 
+MAX_KEYS = 6
 B64 = r"[A-Za-z0-9+/]+={0,2}"
 POSTGRES = rf"SCRAM-SHA-256\$(?P<iterations>[0-9]+):(?P<salt>{B64})=*\$(?P<digest>{B64}):(?P<digest_of_server>{B64})"
-PASSLIB = (
-    r"\$scram\$(?P<iterations>[0-9]+)\$(?P<salt>[A-Za-z0-9./]*)"
-    r"\$(?P<digests>[a-z0-9-]+=[A-Za-z0-9./]+(?:,[a-z0-9-]+=[A-Za-z0-9./]+)*)"
-)
+KEYS = "(?:,".join(rf"(?P<name{i}>[a-z0-9-]+)=(?P<digest{i}>[A-Za-z0-9./]+)" for i in range(1, MAX_KEYS + 1))
+PASSLIB = r"\$scram\$(?P<iterations>[0-9]+)\$(?P<salt>[A-Za-z0-9./]*)\$" + KEYS + ")?" * (MAX_KEYS - 1)
 
 FORMATS = (
     Shape("postgres_scram_sha256", re.compile(POSTGRES), read_postgres, ("scram_sha_256", "postgres_scram")),

@@ -39,6 +39,7 @@ def scrypt_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, ke
         cost=f"scrypt N={n} r={r} p={p}",
         lane=Lane.THREAD,
         charset=stored.recipe.charset,
+        padded=True,
     )
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from service.passwords.encodings import encode
 from service.passwords.format import Check, Format, MalformedHash, StoredHash
 from service.passwords.stand_in import scramble_columns, scramble_match
 
@@ -14,6 +15,11 @@ LONGEST = 4096
 """Characters of a stored hash: the longest real ones, such as Keycloak's JSON, stay below 1,000."""
 BLANK = " \t\r\n"
 """What fixed-width columns and careless exports put around a hash."""
+
+
+def is_text(text: str) -> bool:
+    """Tell whether it is short enough to be a hash, and no half of a surrogate pair is in it."""
+    return len(text) <= LONGEST and encode(text, "utf-8") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Shape:
         return scramble_columns(stored, scramble_match(self._require(stored.hash)))
 
     def _match(self, text: str) -> re.Match[str] | None:
-        return self.pattern.fullmatch(text.strip(BLANK)) if len(text) <= LONGEST else None
+        return self.pattern.fullmatch(text.strip(BLANK)) if is_text(text) else None
 
     def _require(self, text: str) -> re.Match[str]:
         match = self._match(text)
@@ -79,7 +85,7 @@ class Wrapped:
         return replace(made, hash=mark + made.hash[len(self.usual) :])
 
     def _split(self, text: str) -> tuple[str, Format, str] | None:
-        match = self.mark.match(text.strip(BLANK)) if len(text) <= LONGEST else None
+        match = self.mark.match(text.strip(BLANK)) if is_text(text) else None
         if match is None:
             return None
         rest = self.usual + match.string[match.end() :]
