@@ -28,18 +28,18 @@ def main() -> int:
     if not port.isdecimal():
         parser.error(f"--listen is not HOST:PORT: {options.listen}")
     try:
-        asyncio.run(run(org, host.strip("[]") or "127.0.0.1", int(port), oauth=options.hook_oauth))
+        asyncio.run(run(org, host.strip("[]") or "127.0.0.1", int(port), options.url, oauth=options.hook_oauth))
     except OSError as fault:
         parser.error(str(fault))
     return 0
 
 
-async def run(org: Org, host: str, port: int, *, oauth: bool) -> None:
+async def run(org: Org, host: str, port: int, own_url: str | None, *, oauth: bool) -> None:
     """Serve until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serve(org, host, port) as url:
+    async with serve(org, host, port, own_url) as url:
         announce(org, url)
         if oauth:
             announce_oauth(org)

@@ -25,6 +25,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__, allow_abbrev=False)
     parser.description = "An Okta org in memory: users with a password hook, sign-in, events, System Log, faults."
     parser.add_argument("--listen", default="127.0.0.1:8090", metavar="HOST:PORT", help="default: %(default)s")
+    parser.add_argument("--url", metavar="URL", help="the org's own URL, where others reach it by another name")
     parser.add_argument("--service", metavar="URL", help="base URL of the service; sets the three URLs below")
     parser.add_argument("--password-import-url", metavar="URL", help="where the password import hook is called")
     parser.add_argument("--events-url", metavar="URL", help="where events are delivered")

@@ -29,34 +29,46 @@ def make_simulator_app(org: Org) -> web.Application:
     app.router.add_get("/org", overview.show)
     app.router.add_post("/org", overview.switch)
     app.router.add_post("/org/verify", overview.verify)
+    app.router.add_post("/org/rotate", overview.rotate)
     app.router.add_get("/wire", overview.wire)
     return app
 
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer refusals in Okta's form."""
+    """Answer refusals in Okta's form, and every management call with its request id."""
+    org = request.app[ORG]
     try:
-        return await handler(request)
+        response = await handler(request)
     except ApiError as error:
-        return error.response(request.app[ORG].ids.token(20))
+        response = error.response(org.ids.token(20))
     except web.HTTPException as refused:
         if not request.path.startswith("/api/v1/") or refused.status not in UNROUTED:
             raise
-        return ApiError(UNROUTED[refused.status]).response(request.app[ORG].ids.token(20))
+        response = ApiError(UNROUTED[refused.status]).response(org.ids.token(20))
+    if request.path.startswith("/api/"):
+        response.headers["X-Okta-Request-Id"] = org.ids.request()
+    return response
 
 
 @asynccontextmanager
-async def serve(org: Org, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve an org on a socket (any free port by default) and give its URL, which becomes the org's own."""
+async def serve(org: Org, host: str = "127.0.0.1", port: int = 0, url: str | None = None) -> AsyncIterator[str]:
+    """Serve an org on a socket (any free port by default) and give its URL, which becomes the org's own.
+
+    `url` is for an org that others reach by another name than the address it listens on. Raises `OSError`.
+    """
     runner = web.AppRunner(make_simulator_app(org), access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
         await site.start()
-        bound = runner.addresses[0]
-        org.url = f"http://{bound[0]}:{bound[1]}"
+        org.url = url or _reachable(*runner.addresses[0][:2])
         yield org.url
     finally:
         await runner.cleanup()
         await org.close()
+
+
+def _reachable(host: str, port: int) -> str:
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read here, not bound
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"

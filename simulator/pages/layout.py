@@ -13,7 +13,7 @@ STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 70rem; margin: 0 auto; padding: 0 1rem 3rem; }
 nav ul { display: flex; gap: 1.5rem; list-style: none; padding: 0; }
 nav [aria-current] { font-weight: bold; text-decoration: none; }
-form.fields { display: grid; gap: .75rem; max-width: 24rem; }
+form { margin: 1rem 0; } form.fields { display: grid; gap: .75rem; max-width: 24rem; }
 label { display: block; }
 input:not([type=checkbox]), select, button { font: inherit; padding: .5rem; min-height: 2.75rem; width: 100%;
   box-sizing: border-box; border: 1px solid var(--line); border-radius: .25rem; }

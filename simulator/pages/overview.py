@@ -44,6 +44,12 @@ async def verify(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/org")
 
 
+async def rotate(request: web.Request) -> web.Response:
+    """Sign tokens with a new key from now on; the old ones stay published."""
+    request.app[ORG].authorization_server.rotate()
+    raise web.HTTPSeeOther("/org")
+
+
 async def wire(request: web.Request) -> web.Response:
     """Show the last exchanges, the newest first."""
     exchanges = list(request.app[ORG].transcript)[-SHOWN:]
@@ -65,7 +71,10 @@ def _hooks(org: Org) -> str:
         (hook.name, hook.channel.uri, _state(active=hook.active) + (", VERIFIED" if hook.verified else ", UNVERIFIED"))
         for hook in org.event_hooks.values()
     ]
-    form = '<form method="post" action="/org/verify"><button type="submit">Verify event hooks</button></form>'
+    form = (
+        '<form method="post" action="/org/verify"><button type="submit">Verify event hooks</button></form>'
+        '<form method="post" action="/org/rotate"><button type="submit">Rotate the OAuth keys</button></form>'
+    )
     return "<h2>Hooks</h2>" + table("Hooks", ("Name", "URL", "State"), inline + events) + form
 
 

@@ -67,6 +67,23 @@ async def test_the_switches_of_the_form_are_the_org_s(hooked: Org, browser: aioh
     assert (hooked.switches.read_only, hooked.switches.drop, hooked.switches.late_by) == (True, 0.5, 0.0)
 
 
+async def test_the_page_verifies_hooks_and_rotates_keys(hooked: Org, browser: aiohttp.ClientSession) -> None:
+    for hook in hooked.event_hooks.values():
+        hook.verified = False
+    before = hooked.authorization_server.key.kid
+    for path in ("/org/verify", "/org/rotate"):
+        await text_of(await browser.post(path))
+    assert [hook.verified for hook in hooked.event_hooks.values()] == [True]
+    assert hooked.authorization_server.key.kid != before
+
+
+async def test_an_org_can_have_another_name_than_the_address_it_listens_on() -> None:
+    async with serve(Org(), "0.0.0.0") as url:  # noqa: S104 - what a container does
+        assert url.startswith("http://127.0.0.1:")
+    async with serve(Org(), url="http://simulator:8090") as url:
+        assert url == "http://simulator:8090"
+
+
 class Labels(HTMLParser):
     """Collects what every form control needs: a label."""
 
