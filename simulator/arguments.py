@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import secrets
 import ssl
 from dataclasses import fields
 from pathlib import Path
@@ -53,8 +54,9 @@ def make_org(options: argparse.Namespace) -> Org:
     org = Org(seed=options.seed, hook_timeout=options.hook_timeout, trust=trust)
     org.switch(**{switch.name: getattr(options, switch.name) for switch in fields(Switches)})
     org.limits.window = options.rate_window
-    if options.api_token_file:
-        org.api_token = options.api_token_file.read_text("utf-8").strip()
+    # In the program, unlike in a test, nothing that opens a door may follow from the seed.
+    given = options.api_token_file
+    org.api_token = given.read_text("utf-8").strip() if given else secrets.token_urlsafe(32)
     secret = read_secret(options)
     for name, path in PATHS.items():
         if options.service and not getattr(options, name):

@@ -1,5 +1,6 @@
 """Puts the org's inline hooks on OAuth: a client of the org's own authorization server, and a scope for hooks."""
 
+import secrets
 from dataclasses import replace
 
 from simulator.channel import OAuthClient
@@ -19,7 +20,7 @@ def use_oauth(org: OrgState, auth_type: str = "client_secret_post") -> Client:
     client = Client(
         id=org.ids.okta("0oa"),
         scopes=frozenset({HOOK_SCOPE}),
-        secret=None if key else org.ids.token(64),
+        secret=None if key else secrets.token_urlsafe(48),
         public_key=org.hook_keys[key].private.public_key() if key else None,
     )
     org.clients[client.id] = client
