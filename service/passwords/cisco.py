@@ -48,7 +48,7 @@ def _repeated(username: bytes) -> bytes:
 def _firewall(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
     username = to_bytes(match["user"] or stored.username or stored.salt or "", "utf-8")
     derive = partial({"cisco_pix": pix, "cisco_asa": asa}[name], username)
-    return Comparison(derive, match["digest"].encode("ascii"), name, charset=stored.recipe.charset)
+    return Comparison(derive, match["digest"].encode("ascii"), name, charset=stored.recipe.charset, padded=True)
 
 
 def _type4(stored: StoredHash, match: re.Match[str]) -> Check:

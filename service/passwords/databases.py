@@ -80,7 +80,7 @@ def _oracle10(stored: StoredHash, match: re.Match[str]) -> Check:
     username = match["user"] or stored.username or stored.salt
     if username is None:
         raise MalformedHash("the format needs a username")
-    return TextComparison(partial(oracle10, username), unhex(match["digest"]), "oracle10")
+    return TextComparison(partial(oracle10, username), unhex(match["digest"]), "oracle10", padded=True)
 
 
 _MYSQL_SHA2 = re.compile(

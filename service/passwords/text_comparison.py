@@ -16,9 +16,13 @@ class TextComparison:
     key: bytes = field(repr=False)
     cost: str
     lane: Lane = Lane.INLINE
+    padded: bool = False
+    """True where the format pads with NUL: then no password that holds one is right, as none was ever taken."""
 
     def verify(self, password: str) -> bool:
         """Refuse also what the charset cannot write."""
+        if self.padded and "\0" in password:
+            return False
         try:
             return hmac.compare_digest(self.derive(password), self.key)
         except UnicodeError:

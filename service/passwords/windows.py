@@ -52,7 +52,8 @@ def dcc2(username: str, rounds: int, password: str) -> bytes:
 def _lm(stored: StoredHash, match: re.Match[str]) -> Check:
     charset = LM_CHARSET if stored.recipe.charset == "utf-8" else stored.recipe.charset
     key = unhex(match["digest"])
-    return TextComparison(partial(lm, charset), key if len(key) > DES.block_size else key + LM_EMPTY, "lm")
+    key = key if len(key) > DES.block_size else key + LM_EMPTY
+    return TextComparison(partial(lm, charset), key, "lm", padded=True)
 
 
 def _dcc2(stored: StoredHash, match: re.Match[str]) -> Check:

@@ -66,7 +66,10 @@ COMPOSED: dict[str, Compose] = {
 
 @pytest.mark.parametrize("formula", COMPOSED)
 @settings(deadline=None)  # a busy machine is no fault
-@given(password=st.text(st.characters(codec="utf-8"), max_size=80), salt=st.text("abcXYZ019:$./é", max_size=12))
+@given(
+    password=st.text(st.characters(codec="utf-8"), max_size=80).map(lambda text: text.rstrip("\0")),
+    salt=st.text("abcXYZ019:$./é", max_size=12),
+)
 @example(password="", salt="")
 @example(password="p" * 4096, salt="s")
 @example(password="nul\0inside", salt=":")
@@ -102,6 +105,13 @@ def test_a_salt_column_may_be_hex_or_base64_of_bytes() -> None:
     digest = sha1(b"\x00\xffpassword")
     assert verifies("sha1($salt.$pass)", digest, "password", "00ff", salt_encoding="hex")
     assert verifies("sha1($salt.$pass)", digest, "password", "AP8=", salt_encoding="base64")
+
+
+def test_a_nul_behind_the_password_is_not_lost_in_the_padding_of_a_key() -> None:
+    assert verifies("hmac_sha1($pass, $salt)", hmac.new(b"pw", b"salt", "sha1").hexdigest(), "pw", "salt")
+    assert not verifies("hmac_sha1($pass, $salt)", hmac.new(b"pw", b"salt", "sha1").hexdigest(), "pw\0", "salt")
+    derived = hashlib.pbkdf2_hmac("sha1", b"pw", b"salt", 2).hex()
+    assert not verifies("pbkdf2_sha1($pass, $salt, 2)", derived, "pw\0", "salt")
 
 
 def test_two_salts_stand_behind_two_colons() -> None:

@@ -68,7 +68,10 @@ def test_a_hash_of_libpass_verifies_its_password_and_no_other(name: str, passwor
 
 
 @pytest.mark.parametrize("name", ORACLES)
-@pytest.mark.parametrize("password", ["", "\0", "\ud800", "\u2603", "é" * 4096, "x" * 512, "right\0junk"])
+@pytest.mark.parametrize(
+    "password",
+    ["", "\0", "\ud800", "\u2603", "é" * 4096, "x" * 512, "right\0junk", "right\0", "right" + "\0" * 9 + "x"],
+)
 def test_no_password_is_a_fault(name: str, password: str) -> None:
     assert not check(name, ORACLES[name]("right")).verify(password)
 

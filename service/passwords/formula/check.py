@@ -10,7 +10,7 @@ from service.passwords.encodings import BCRYPT64, HEX, to_base64_alphabet, to_by
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
 from service.passwords.formula.columns import joined_again, pepper_value, salt_value, separated
 from service.passwords.formula.cost import bound, lane_of, name_of, work
-from service.passwords.formula.formula import Formula, digest_size, parse_formula, raw
+from service.passwords.formula.formula import Formula, digest_size, pads_password, parse_formula, raw
 from service.passwords.formula.operations import Applied, Bcrypt, Checked, Operation
 from service.passwords.formula.sizes import length_of
 from service.passwords.formula.values import Given
@@ -31,9 +31,13 @@ class FormulaCheck:
     given: Given = field(repr=False)
     lane: Lane
     cost: str
+    padded: bool = False
+    """True where NULs behind the password change nothing: then it may not end in one."""
 
     def verify(self, password: str) -> bool:
         """Tell whether any reading gives the stored value."""
+        if self.padded and password.endswith("\0"):
+            return False
         given = replace(self.given, password=password)
         matches = [self._matches(given, root, expected) for root, expected in self.readings]
         return any(matches)
@@ -87,7 +91,7 @@ def bind(formula: Formula, stored: StoredHash) -> Check:
     if not found:
         raise MalformedHash("the digest does not have the length that the formula gives")
     roots = tuple(reading for reading, _ in found)
-    return FormulaCheck(found, given, lane_of(roots), name_of(work(roots)))
+    return FormulaCheck(found, given, lane_of(roots), name_of(work(roots)), pads_password(roots))
 
 
 def fits(formula: Formula, digest: str) -> bool:
@@ -160,7 +164,13 @@ def _bcrypt(formula: Formula, parts: StoredHash, given: Given) -> FormulaCheck:
     expected = to_base64_alphabet(unbase64_alphabet(match["digest"], BCRYPT64), BCRYPT64).encode()
     prefix = f"bcrypt {int(match['cost'])}" + (f" x{times}" if times > 1 else "")
     readings = tuple((Applied("right", reading, (len(expected),)), expected) for reading in formula.readings)
-    return FormulaCheck(readings, replace(given, setting=setting), lane_of(formula.readings), name_of(counted, prefix))
+    return FormulaCheck(
+        readings,
+        replace(given, setting=setting),
+        lane_of(formula.readings),
+        name_of(counted, prefix),
+        pads_password(formula.readings),
+    )
 
 
 def _named(root: Checked, parts: StoredHash, given: Given) -> NamedCheck:

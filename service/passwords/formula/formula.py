@@ -1,6 +1,7 @@
 """A parsed formula: its readings and what it needs. Knows no stored hash."""
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from service.passwords.digests import SIZES
@@ -66,7 +67,7 @@ def _bare(root: Operation) -> Operation:
 def _require_sense(text: str, root: Operation) -> None:
     """Refuse what parses and cannot mean a stored hash."""
     inside = list(walk(root))
-    if not any(isinstance(each, Variable) and each.name == "pass" for each in inside):
+    if not uses_password(root):
         raise MalformedFormula("The formula does not use $pass", text, 0)
     if not any(isinstance(each, Hashed | Keyed | Pbkdf2 | Scrypt | Bcrypt | Checked) for each in inside):
         raise MalformedFormula("The formula hashes nothing: it would be a store of plain passwords", text, 0)
@@ -105,3 +106,25 @@ def digest_size(root: Operation) -> int | None:
 def raw(root: Operation) -> Operation:
     """The outermost digest as bytes."""
     return replace(root, form=Form.RAW) if isinstance(root, Hashed | Keyed | Pbkdf2 | Scrypt) else root
+
+
+def pads_password(readings: Iterable[Operation]) -> bool:
+    """Whether the password ends a key of HMAC, which is padded with NUL (so is that of PBKDF2 and scrypt)."""
+    operations = (each for root in readings for each in walk(root))
+    keys = (_key(each) for each in operations)
+    return any(key is not None and uses_password(key) for key in keys)
+
+
+def _key(operation: Operation) -> Operation | None:
+    match operation:
+        case Keyed():
+            return operation.key
+        case Pbkdf2() | Scrypt():
+            return operation.password
+        case _:
+            return None
+
+
+def uses_password(operation: Operation) -> bool:
+    """Whether the password is in the value."""
+    return any(isinstance(each, Variable) and each.name == "pass" for each in walk(operation))
