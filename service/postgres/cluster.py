@@ -38,12 +38,12 @@ def find_binaries_for(home: Home) -> Binaries:
     return find_binaries(int(version.read_text()) if version.exists() else None)
 
 
-def make_cluster(home: Home, binaries: Binaries, start_lock: int) -> None:
-    """Make the cluster, its role and its database `app`. Raises `PostgresDidNotStart`."""
+def make_cluster(home: Home, binaries: Binaries, start_lock: int, *, durable: bool) -> None:
+    """Make the cluster and its role and database `app`, synced to disk where durable. Raises `PostgresDidNotStart`."""
     new = home.path / "data.new"
     shutil.rmtree(new, ignore_errors=True)
     options = ["--username=postgres", f"--pwfile={home.make_password()}", "--auth=scram-sha-256"]
-    options += ["--encoding=UTF8", "--locale=C", "--data-checksums"]
+    options += ["--encoding=UTF8", "--locale=C", "--data-checksums", *([] if durable else ["--no-sync"])]
     _run(home, [str(binaries.folder / "initdb"), f"--pgdata={new}", *options], "", start_lock)
     single = ["--single", "-D", str(new), "-c", "log_timezone=UTC", "postgres"]
     _run(home, [str(binaries.folder / "postgres"), *single], ROLES, start_lock)

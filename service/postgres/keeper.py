@@ -44,74 +44,88 @@ def _take_over(pid_file: Path) -> None:
 
 
 class Keeper:
-    """The server as the keeper's child."""
+    """The server as the keeper's child.
 
-    def __init__(self, home: Path, command: list[str]) -> None:
-        self.home, self.data, self.command = home, home / "data", command
-        self.leaving = threading.Event()
+    `server.lock` is inherited by every process of the server: while any of them lives, even one that has made no
+    postmaster.pid yet, or whose postmaster was killed, no other server is started.
+    """
+
+    def __init__(self, home: Path, sockets: Path, command: list[str]) -> None:
+        self.home, self.data, self.sockets, self.command = home, home / "data", sockets, command
+        self.starting, self.leaving = threading.Lock(), False
         self.server: subprocess.Popen[bytes] | None = None
 
-    def serve(self, start_lock: int) -> None:
-        """Run the server, again where it was killed, until it ends. `start.lock` is held while it starts."""
-        while self._start(start_lock):
-            if self.server and self.server.wait() >= 0 and not self.leaving.is_set():
+    def serve(self) -> None:
+        """Run the server, again where it was killed, until it ends or all have left."""
+        while self._start():
+            if self.server and self.server.wait() >= 0 and not self.leaving:
                 os._exit(0)
-            start_lock = os.open(self.home / "start.lock", os.O_RDWR)
-            fcntl.flock(start_lock, fcntl.LOCK_EX)
 
-    def _start(self, start_lock: int) -> bool:
-        """Start the server and wait until it is ready; False where that is not to be done any more."""
-        try:
-            if self.leaving.is_set() or postmaster(self.data):
-                return False
-            deadline = time.monotonic() + LINGER_WITHIN
-            while not self._try():
-                if time.monotonic() > deadline or not self._lingers():
-                    os._exit(1)
-                time.sleep(0.1)
-            return True
-        finally:
-            os.close(start_lock)
-            os.dup2(0, 1)  # whoever waits for the start reads the end of this pipe
-
-    def _try(self) -> bool:
-        _take_over(self.data / "postmaster.pid")
-        self.server = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=2, stderr=2)
-        while self.server.poll() is None:
-            server = postmaster(self.data)
-            if server and server.ready:
+    def _start(self) -> bool:
+        """Start the server and wait until it is ready; False where another has started it, or all have left."""
+        deadline = time.monotonic() + LINGER_WITHIN
+        while not (self.leaving or postmaster(self.data)):
+            if self._try():
+                _tell()
                 return True
-            time.sleep(0.005)
+            if time.monotonic() > deadline:
+                sys.stderr.write("processes of the server that was killed still live\n")
+                os._exit(1)
+            time.sleep(0.02)
+        _tell()
         return False
 
-    def _lingers(self) -> bool:
-        """Whether the start failed because processes of a killed server still live."""
-        return "pre-existing shared memory block" in (self.home / "server.log").read_text(errors="replace")[-1000:]
+    def _try(self) -> bool:
+        """Start the server unless processes of the last one still live. Ends the keeper where the server ends first."""
+        lock = os.open(self.home / "server.lock", os.O_RDWR)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with self.starting:
+                if self.leaving:
+                    return False
+                _take_over(self.data / "postmaster.pid")
+                (self.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)  # holds a pid too, and no more
+                self.server = subprocess.Popen(self.command, stdin=0, stdout=2, stderr=2, pass_fds=(lock,))
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(lock)
+        while not ((server := postmaster(self.data)) and server.ready):
+            if self.server.poll() is not None:
+                os._exit(1)
+            time.sleep(0.005)
+        return True
 
     def leave(self) -> None:
-        """Stop the server, even one whose data folder was removed under it."""
-        self.leaving.set()
+        """Stop the server: also one that is only just starting, or whose data folder was removed under it."""
+        with self.starting:
+            self.leaving = True
         stop(self.data)
         if self.server and self.server.poll() is None:
             self.server.send_signal(signal.SIGQUIT)
+            self.server.wait()
 
 
-def main(home: Path, start_lock: int, command: list[str]) -> None:
+def _tell() -> None:
+    """Close the pipe: its end is what the process that asked for the start waits for."""
+    os.dup2(0, 1)
+
+
+def main(home: Path, sockets: Path, command: list[str]) -> None:
     """Keep the server of `home`, which is started by `command` unless that is empty."""
     if os.fork():
         os._exit(0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    keeper = Keeper(home, command)
+    keeper = Keeper(home, sockets, command)
     users = os.open(home / "users.lock", os.O_RDWR)
     if command:
-        threading.Thread(target=keeper.serve, args=(start_lock,), daemon=True).start()
+        threading.Thread(target=keeper.serve, daemon=True).start()
     else:
-        os.close(start_lock)
-        os.dup2(0, 1)
+        _tell()
     fcntl.flock(users, fcntl.LOCK_EX)
     keeper.leave()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

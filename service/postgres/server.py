@@ -2,7 +2,7 @@
 
 Every process that uses the database holds `users.lock` shared. Whoever gets it alone is the last one out and stops
 the server: the last user itself as it leaves, or the keeper where the last user was killed. `start.lock` lets one
-process at a time start the server; the programs that a start runs inherit it, so it outlives a starter that is killed.
+process at a time make the cluster and start the server; initdb inherits it, so it outlives a starter that is killed.
 """
 
 import contextlib
@@ -73,22 +73,28 @@ def _leave(home: Home, users: int) -> None:
 
 def _start(home: Home, settings: Mapping[str, str]) -> Postmaster:
     with home.locked("start.lock", fcntl.LOCK_EX) as start_lock:
+        # A second time only where what another had begun to start came to nothing, or came up without a keeper.
+        for _ in range(2):
+            server = _settled(home)
+            if server and _is_kept(home):
+                return server
+            _keep(home, *((server.socket_folder, []) if server else _command(home, settings, start_lock)))
         server = _settled(home)
         if server is None:
-            remove_left_folder(home.data)
-            binaries = find_binaries_for(home)
-            if not home.data.exists():
-                make_cluster(home, binaries, start_lock)
-            program = str(binaries.folder / "postgres")
-            options = SETTINGS | {"unix_socket_directories": str(_socket_folder(home))} | dict(settings)
-            flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-            _keep(home, [*as_owner(home, program), program, "-D", str(home.data), *flags], start_lock)
-        elif not _is_kept(home):
-            _keep(home, [], start_lock)
-        server = postmaster(home.data)
-        if server is None or not server.ready:
             raise PostgresDidNotStart(f"the server ended as it started{_tail(home)}")
         return server
+
+
+def _command(home: Home, settings: Mapping[str, str], start_lock: int) -> tuple[Path, list[str]]:
+    """Return the folder of the server's socket and the command that starts it; make the cluster where there is none."""
+    binaries = find_binaries_for(home)
+    if not home.data.exists():
+        make_cluster(home, binaries, start_lock, durable=settings.get("fsync") != "off")
+    remove_left_folder(home.data)
+    sockets, program = _socket_folder(home), str(binaries.folder / "postgres")
+    options = SETTINGS | {"unix_socket_directories": str(sockets)} | dict(settings)
+    flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    return sockets, [*as_owner(home, program), program, "-D", str(home.data), *flags]
 
 
 def _settled(home: Home) -> Postmaster | None:
@@ -101,16 +107,17 @@ def _settled(home: Home) -> Postmaster | None:
     return server
 
 
-def _keep(home: Home, command: list[str], start_lock: int) -> None:
-    """Start the keeper, with the server's command unless that already runs, and wait until the server is started."""
+def _keep(home: Home, sockets: Path, command: list[str]) -> None:
+    """Start the keeper, with the server's command unless that already runs, and wait until it has done its part."""
     with (
+        home.opened("server.lock"),
         home.locked("keeper.lock", fcntl.LOCK_SH) as lock,
         home.opened("server.log", os.O_WRONLY | os.O_APPEND | (os.O_TRUNC if command else 0)) as log,
         subprocess.Popen(
-            [*KEEPER, str(home.path), str(start_lock), *command],
+            [*KEEPER, str(home.path), str(sockets), *command],
             cwd=home.path,
             env=ENVIRONMENT,
-            pass_fds=(lock, start_lock),
+            pass_fds=(lock,),
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

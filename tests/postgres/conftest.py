@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.postgres import embedded_sync
-from tests.postgres.using import kill_all, processes
+from tests.postgres.using import QUICK, kill_all, processes
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a cluster, stopped."""
     path = tmp_path_factory.mktemp("made") / "data dir"
-    with embedded_sync(path):
+    with embedded_sync(path, server_settings=QUICK):
         pass
     return path
 

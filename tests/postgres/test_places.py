@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from service.postgres import NoPostgres, PostgresDidNotStart, binaries, embedded, embedded_sync
-from tests.postgres.using import all_gone, answers, kill_all, processes, server_pid, using
+from tests.postgres.using import QUICK, all_gone, answers, kill_all, processes, server_pid, using
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run programs as another user")
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("1[5-7]/bin/initdb"))
@@ -98,7 +98,7 @@ async def test_the_override_is_used_and_later_the_cluster_s_own_version_whatever
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EMBEDDED_PG_BIN", str(DEBIAN[0].parent))
-    with embedded_sync(data_dir):
+    with embedded_sync(data_dir, server_settings=QUICK):
         major = (data_dir / "postgres/data/PG_VERSION").read_text().strip()
     assert major == DEBIAN[0].parts[-3]
     monkeypatch.delenv("EMBEDDED_PG_BIN")
@@ -154,11 +154,19 @@ async def test_neither_the_log_nor_the_environment_of_the_server_holds_a_secret(
 def test_root_runs_the_server_as_another_user(folder: str, request: pytest.FixtureRequest) -> None:
     path: Path = request.getfixturevalue(folder)
     above = modes(path.parent)
-    with embedded_sync(path):
+    with embedded_sync(path, server_settings=QUICK):
         server = psutil.Process(server_pid(path))
         assert set(server.uids()) == {(path / "postgres").stat().st_uid}
         assert server.username() in ("postgres", "nobody")
     assert modes(path.parent) == above
+
+
+@AS_ROOT
+def test_root_in_a_user_s_folder_runs_the_server_as_that_user(open_data_dir: Path) -> None:
+    open_data_dir.mkdir()
+    os.chown(open_data_dir, pwd.getpwnam("nobody").pw_uid, -1)
+    with embedded_sync(open_data_dir, server_settings=QUICK):
+        assert psutil.Process(server_pid(open_data_dir)).username() == "nobody"
 
 
 @AS_ROOT
