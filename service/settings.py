@@ -79,6 +79,15 @@ class Settings(BaseSettings):
     answer_within: Annotated[float, Field(gt=0, lt=3)] = 2.5
     queue_within: Annotated[float, Field(gt=0, lt=3)] = 1.0
     forget_when: ForgetWhen = ForgetWhen.SUCCESS
+    okta_client_orgurl: Annotated[str | None, Unset] = None
+    okta_client_authorizationmode: Annotated[str | None, Unset] = None
+    okta_client_token: Annotated[SecretStr | None, Unset] = None
+    okta_client_clientid: Annotated[str | None, Unset] = None
+    okta_client_privatekey: Annotated[SecretStr | None, Unset] = None
+    okta_client_kid: Annotated[str | None, Unset] = None
+    okta_client_scopes: Annotated[str | None, Unset] = None
+    okta_client_requesttimeout: Annotated[float, Field(ge=0)] = 60.0
+
     sources: Annotated[Path | None, Unset] = None
     registration_policy: Annotated[str | None, Unset] = None
 

@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 
 LOG_FIELDS = frozenset(
     {
-        "account_id", "address", "answer", "channel", "code", "cost", "count", "database", "decision", "effects",
-        "event_id", "exception", "fault", "foreign", "format", "kind", "name", "okta_code", "path", "port", "position",
-        "reason", "request_id", "route", "rule", "seconds", "source", "state", "status", "trace", "unreadable", "url",
+        "account_id", "address", "answer", "bound", "channel", "code", "cost", "count", "database", "decision", "effects",
+        "event_id", "exception", "fault", "foreign", "format", "kind", "name", "okta_code", "org", "path", "port", "position",
+        "reason", "request_id", "retired", "route", "rule", "seconds", "source", "state", "status", "trace", "unreadable", "url",
         "version",
     }
 )  # fmt: skip

@@ -184,3 +184,39 @@ deleted_logins = Table(
     _now("deleted_at"),
     comment="HMAC-SHA256 of the login key of each deleted account",
 )
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("token", BigInteger, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    comment="who may do what must be done once at a time; a token is higher than every earlier one",
+)
+
+log_cursors = Table(
+    "log_cursors",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("next_link", Text, nullable=False),
+    Column("saved_at", DateTime(timezone=True), nullable=False),
+    Column("rescanned_until", DateTime(timezone=True)),
+    Column("users_compared_at", DateTime(timezone=True)),
+    comment="how far each org's System Log is read: the link as Okta gave it",
+)
+
+provisionings = Table(
+    "provisionings",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("method", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    _now("begun_at"),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("reason", Text),
+    CheckConstraint("method IN ('hook', 'direct')", name="method_known"),
+    CheckConstraint("outcome IN ('intended', 'created', 'found', 'refused')", name="outcome_known"),
+    Index("provisionings_open_idx", "account_id", postgresql_where="outcome IN ('intended', 'refused')"),
+    comment="intended is written before Okta is asked: whoever died in between looks first",
+)

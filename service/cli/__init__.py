@@ -10,6 +10,7 @@ import typer
 from service.cli.failures import reported
 from service.cli.load import load
 from service.cli.migrate import migrate
+from service.cli.reconcile import reconcile
 from service.cli.screen import screen
 from service.cli.serve import serve
 from service.cli.simulate import simulate
@@ -23,7 +24,7 @@ app = typer.Typer(
     help="Lets people keep their password while their accounts move to Okta.",
     epilog="Settings come from the environment and from .env; docs/settings.md lists them.",
 )
-for command in (serve, migrate, load, status, screen, simulate):
+for command in (serve, migrate, load, reconcile, status, screen, simulate):
     app.command()(command)
 
 

@@ -1,0 +1,86 @@
+"""Armed accounts as they are compared with Okta's users, and forgetting hashes without a SUCCESS. Judges nobody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from service.accounts.account import State
+
+ARMED = """
+SELECT id, login_key, okta_id, state FROM accounts
+WHERE armed AND (okta_id = ANY($1::text[]) OR okta_id IS NULL AND login_key = ANY($2::text[]))
+"""
+
+ARMED_AFTER = """
+SELECT id, login_key, okta_id, state FROM accounts
+WHERE armed AND okta_id IS NOT NULL AND id > $1 ORDER BY id LIMIT $2
+"""
+
+COUNT_BOUND = "SELECT count(*) FROM accounts WHERE armed AND okta_id IS NOT NULL"
+
+# In the order of id, as everybody who locks accounts does. The Okta id is the one that was judged, or nothing is done.
+LOCK = """
+SELECT account.id FROM accounts AS account
+JOIN unnest($1::bigint[], $2::text[]) AS judged (id, okta_id) USING (id)
+WHERE account.armed AND account.okta_id IS NOT DISTINCT FROM judged.okta_id
+ORDER BY account.id FOR UPDATE OF account
+"""
+
+DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
+
+RETIRE = """
+UPDATE accounts AS account SET state = 'retired', forgotten_at = now(), proof = judged.proof
+FROM unnest($1::bigint[], $2::text[]) AS judged (id, proof)
+WHERE account.id = judged.id AND account.id = ANY($3::bigint[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmedAccount:
+    """An account that has a hash."""
+
+    id: int
+    login_key: str
+    okta_id: str | None
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """An account whose hash is to be forgotten, the Okta id it was judged by, and the proof."""
+
+    id: int
+    okta_id: str | None
+    proof: str
+
+
+async def armed_accounts(
+    connection: asyncpg.Connection, okta_ids: Sequence[str], login_keys: Sequence[str]
+) -> list[ArmedAccount]:
+    """List the armed accounts with one of these Okta ids, or with none and exactly one of these logins."""
+    return _accounts(await connection.fetch(ARMED, okta_ids, login_keys))
+
+
+async def armed_after(connection: asyncpg.Connection, account_id: int, number: int) -> list[ArmedAccount]:
+    """List the next armed accounts that have an Okta id, in the order of id."""
+    return _accounts(await connection.fetch(ARMED_AFTER, account_id, number))
+
+
+async def count_bound(connection: asyncpg.Connection) -> int:
+    """Count the armed accounts that have an Okta id."""
+    number: int = await connection.fetchval(COUNT_BOUND)
+    return number
+
+
+async def retire(connection: asyncpg.Connection, accounts: Sequence[Retired]) -> list[int]:
+    """Forget hashes in the caller's transaction; give the ids of those who still had one, and the same Okta id."""
+    ids, okta_ids = [each.id for each in accounts], [each.okta_id for each in accounts]
+    held = [row["id"] for row in await connection.fetch(LOCK, ids, okta_ids)]
+    await connection.execute(DELETE_HASHES, held)
+    await connection.execute(RETIRE, ids, [each.proof for each in accounts], held)
+    return held
+
+
+def _accounts(rows: list[asyncpg.Record]) -> list[ArmedAccount]:
+    return [ArmedAccount(row["id"], row["login_key"], row["okta_id"], State(row["state"])) for row in rows]

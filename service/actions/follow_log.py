@@ -1,0 +1,103 @@
+"""Reconcile for as long as the service runs: the log every few seconds, a second look and the users now and then.
+
+One replica does it at a time, under a lease; the others wait to take it over. Faults of Okta or of the database end
+nothing. Knows no HTTP.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from service.accounts.database import AWAY, Database
+from service.accounts.leases import LeaseLost
+from service.actions.hold_lease import LIFE, RECONCILE, Held, hold_lease
+from service.actions.reconcile import Org, Reconciliation
+from service.actions.reconcile_users import TooManyMissing
+from service.okta.faults import OktaFault
+from service.settings import ForgetWhen
+
+AFTER_A_FAULT = 30.0
+"""Seconds; Okta's limits are shared with others."""
+Told = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often what is done, in seconds."""
+
+    log: float = 10.0
+    again: float = 3600.0
+    users: float = 86400.0
+    life: timedelta = LIFE
+
+
+async def follow(
+    database: Database,
+    org: Org,
+    forget_when: ForgetWhen,
+    *,
+    stop: asyncio.Event,
+    told: Told,
+    rhythm: Rhythm | None = None,
+) -> None:
+    """Reconcile until `stop` is set. Every fault is told, and tried again."""
+    rhythm = rhythm or Rhythm()
+    waiting = False
+    while not stop.is_set():
+        try:
+            async with hold_lease(database, RECONCILE, life=rhythm.life) as fenced:
+                told("reconciling", {"org": org.host})
+                waiting = False
+                await _follow(Reconciliation(fenced, org, forget_when), rhythm, stop, told)
+        except Held as held:
+            if not waiting:
+                told("another_reconciles", {"reason": str(held)})
+            waiting = True
+            await _pause(stop, rhythm.life.total_seconds() / 3)
+        except LeaseLost:
+            told("lease_lost", {})
+        except (OktaFault, *AWAY, TimeoutError) as error:
+            told("reconcile_failed", {"fault": _fault(error)})
+            await _pause(stop, min(AFTER_A_FAULT, rhythm.log * 3))
+
+
+async def _follow(work: Reconciliation, rhythm: Rhythm, stop: asyncio.Event, told: Told) -> None:
+    clock = asyncio.get_running_loop().time
+    again_at = users_at = clock()
+    while not stop.is_set():
+        report = await work.read_log()
+        if clock() >= again_at:
+            report.add(await work.look_again())
+            again_at = clock() + rhythm.again
+        if clock() >= users_at or report.incomplete:
+            await _compare(work, told)
+            users_at = clock() + rhythm.users
+        for warning in report.warnings:
+            told("log_warning", {"reason": warning})
+        if report.effects:
+            told("reconciled", {"effects": {effect.value: number for effect, number in report.effects.items()}})
+        await _pause(stop, rhythm.log)
+
+
+async def _compare(work: Reconciliation, told: Told) -> None:
+    try:
+        found = await work.compare_users()
+    except TooManyMissing:
+        told("too_many_missing", {"reason": "so many users are missing that this is probably another org"})
+        return
+    retired = {proof.value: number for proof, number in found.retired.items()}
+    told("users_compared", {"count": found.compared, "bound": found.bound, "retired": retired})
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+
+
+def _fault(error: BaseException) -> str:
+    # Okta's texts are meant for people; a message of the database may quote a row.
+    return str(error) if isinstance(error, OktaFault) else type(error).__name__

@@ -1,0 +1,176 @@
+"""Catch up with the System Log: every import event that Okta has, applied as if the event hook had brought it.
+
+Event hooks are best effort; the log is what makes "no SUCCESS lost" true. Reading goes on where it stopped, by the link
+that Okta gave; the link is saved after the events before it are committed, so whoever dies in between reads them again,
+which changes nothing. Knows no HTTP.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from service.accounts import cursors
+from service.accounts.cursors import LogCursor
+from service.accounts.database import Database
+from service.actions.record_events import Channel, record_delivery
+from service.okta.events import read_events
+from service.okta.faults import MalformedAnswer, Refused
+from service.okta.log_queries import RETENTION, bounded, polling
+from service.policies.forgetting import Effect
+from service.settings import ForgetWhen
+
+OVERLAP = timedelta(hours=24)
+"""How far a second look reaches back before the last one; Okta promises no most for the delay of an event."""
+WARN_BEFORE = timedelta(days=14)
+"""How long before the log forgets what was not read yet a warning is given."""
+MARGIN = timedelta(hours=1)
+"""For clocks, and for events that were under way when a link was saved."""
+
+Page = tuple[list[object], str | None]
+
+
+class Log(Protocol):
+    """The System Log of an org."""
+
+    @property
+    def host(self) -> str:
+        """The org's name."""
+        ...
+
+    async def log_page(self, query: Mapping[str, str]) -> Page:
+        """Get the first page of a question, and the link to the next."""
+        ...
+
+    async def next_log_page(self, link: str) -> Page:
+        """Get the page that a link leads to."""
+        ...
+
+
+@dataclass
+class LogReport:
+    """What was read and what it did."""
+
+    since: datetime | None = None
+    """From when on the log was read; None where reading went on at a saved link."""
+    pages: int = 0
+    events: int = 0
+    unreadable: int = 0
+    effects: Counter[Effect] = field(default_factory=Counter)
+    cursor_lost: bool = False
+    warnings: list[str] = field(default_factory=list)
+    """What the operator must know."""
+    incomplete: bool = False
+    """Events may be gone for good: the accounts have to be compared with the org's users."""
+
+    def add(self, other: "LogReport") -> None:
+        """Add what was read later."""
+        self.pages += other.pages
+        self.events += other.events
+        self.unreadable += other.unreadable
+        self.effects += other.effects
+
+
+class LogReader:
+    """Reads one org's log into the store."""
+
+    def __init__(
+        self,
+        database: Database,
+        log: Log,
+        forget_when: ForgetWhen,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        told: Callable[[LogReport], None] = lambda _report: None,
+    ) -> None:
+        self.database = database
+        self.log = log
+        self.forget_when = forget_when
+        self.clock = clock
+        self.told = told
+
+    async def catch_up(self, since: datetime | None = None) -> LogReport:
+        """Read all that is new, or all since a moment. Raises `OktaFault`, or what the database raises."""
+        async with self.database.connection() as connection:
+            cursor = await cursors.find_cursor(connection, self.log.host)
+            oldest = await cursors.oldest_account(connection)
+        report = LogReport()
+        asked = self.clock()
+        page = await self._first_page(report, cursor, since, oldest)
+        while True:
+            items, link = page
+            await self._apply(report, items)
+            if link is not None:
+                async with self.database.transaction() as connection:
+                    await cursors.save_cursor(connection, self.log.host, link, asked)
+            if not items or link is None:
+                return report
+            asked = self.clock()
+            page = await self.log.next_log_page(link)
+
+    async def look_again(self, since: datetime | None = None) -> LogReport:
+        """Read a bounded span once more, overlapping the last one, for events that were persisted late."""
+        async with self.database.connection() as connection:
+            cursor = await cursors.find_cursor(connection, self.log.host)
+        until = self.clock()
+        begin = since or ((cursor and cursor.rescanned_until) or until) - OVERLAP
+        report = LogReport(since=max(begin, until - RETENTION))
+        items, link = await self.log.log_page(bounded(max(begin, until - RETENTION), until))
+        await self._apply(report, items)
+        while link is not None:
+            items, link = await self.log.next_log_page(link)
+            await self._apply(report, items)
+        async with self.database.transaction() as connection:
+            await cursors.save_rescanned(connection, self.log.host, until)
+        return report
+
+    async def _first_page(
+        self, report: LogReport, cursor: LogCursor | None, since: datetime | None, oldest: datetime | None
+    ) -> Page:
+        if since is None and cursor is not None:
+            _warn_of_age(report, cursor.saved_at, self.clock())
+            try:
+                return await self.log.next_log_page(cursor.next_link)
+            except (Refused, MalformedAnswer) as error:
+                if isinstance(error, Refused) and error.is_about_us:
+                    raise
+                report.cursor_lost = report.incomplete = True
+                report.warnings.append("the link where reading stopped is no longer good; the log is read again")
+                since = cursor.saved_at - MARGIN
+        return await self._page_since(report, since, oldest)
+
+    async def _page_since(self, report: LogReport, since: datetime | None, oldest: datetime | None) -> Page:
+        earliest = self.clock() - RETENTION
+        wanted = since or oldest
+        if wanted is not None and wanted < earliest:
+            report.incomplete = True
+            report.warnings.append(
+                f"Okta keeps its log for {RETENTION.days} days: what happened before {earliest:%Y-%m-%d} can't be read;"
+                " the accounts are compared with the org's users instead"
+            )
+        report.since = max(since or earliest, earliest)
+        return await self.log.log_page(polling(report.since))
+
+    async def _apply(self, report: LogReport, items: list[object]) -> None:
+        delivery = read_events(items)
+        effects = await record_delivery(self.database, delivery, channel=Channel.LOG, forget_when=self.forget_when)
+        report.pages += 1
+        report.events += len(delivery.events)
+        report.unreadable += len(delivery.unreadable)
+        report.effects += effects
+        self.told(report)
+
+
+def _warn_of_age(report: LogReport, saved_at: datetime, now: datetime) -> None:
+    left = RETENTION - (now - saved_at)
+    if left <= timedelta():
+        report.incomplete = True
+        report.warnings.append(
+            f"the log was last read {(now - saved_at).days} days ago; Okta keeps it for {RETENTION.days}, so events are"
+            " lost; the accounts are compared with the org's users instead"
+        )
+    elif left < WARN_BEFORE:
+        report.warnings.append(
+            f"the log was last read {(now - saved_at).days} days ago; Okta keeps it for {RETENTION.days} days"
+        )

@@ -1,0 +1,58 @@
+"""What the commands that talk to Okta share: how its faults are said, and how shares and times are read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import typer
+
+from service.cli.failures import CommandFailed
+
+
+@contextmanager
+def faults_said() -> Iterator[None]:
+    """Say what Okta or a lease holds against the work, in one line."""
+    from service.accounts.leases import LeaseLost
+    from service.actions.hold_lease import Held
+    from service.okta.faults import NoAnswer, OktaFault, ReadOnly, Refused
+
+    try:
+        yield
+    except ReadOnly:
+        raise CommandFailed("Okta is in read-only mode; try again when it has ended") from None
+    except Refused as refused:
+        hint = "; the token is wrong, or lacks a permission or scope (docs/okta-api.md)" if refused.is_about_us else ""
+        raise CommandFailed(f"{refused}{hint}") from None
+    except NoAnswer as error:
+        raise CommandFailed(f"{error}; what was done is kept, run the command again") from None
+    except OktaFault as error:
+        raise CommandFailed(str(error)) from None
+    except Held as held:
+        raise CommandFailed(f"{held}; stop it first, or wait until it has ended") from None
+    except LeaseLost:
+        raise CommandFailed("another process took the work over; run the command again") from None
+
+
+def read_share(text: str) -> float:
+    """Read `50%`."""
+    try:
+        share = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise typer.BadParameter("write a percentage from 1% to 100%", param_hint="--share")
+    return share
+
+
+def read_moment(text: str | None) -> datetime | None:
+    """Read a moment (ISO 8601, UTC unless it says otherwise), or a span back from now: `36h`, `7d`."""
+    if text is None:
+        return None
+    unit = {"h": "hours", "d": "days"}.get(text[-1:])
+    try:
+        if unit:
+            return datetime.now(UTC) - timedelta(**{unit: float(text[:-1])})
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter("write 2026-11-22T10:00, 36h or 7d", param_hint="--since") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

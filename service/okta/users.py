@@ -1,0 +1,84 @@
+"""Users in the words of Okta's API: what is sent to create one, and what is read of one. Knows no account.
+
+https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from service.okta.body import is_storable, member, text_member
+from service.okta.faults import MalformedAnswer
+
+HOOK: Mapping[str, Any] = {"hook": {"type": "default"}}
+"""`credentials.password` of a user whose first sign-in asks the password import hook."""
+IMPORT = "IMPORT"
+"""`credentials.provider.type` until an imported password is stored."""
+OWN = "OKTA"
+"""The same once Okta has a password of its own: imported, reset or changed."""
+MAX_GROUPS = 20
+
+
+class Status(enum.StrEnum):
+    """The statuses of a user that matter here; Okta has more."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    LOCKED_OUT = "LOCKED_OUT"
+    DEPROVISIONED = "DEPROVISIONED"
+
+
+@dataclass(frozen=True, slots=True)
+class OktaUser:
+    """A user as Okta's API answers one."""
+
+    id: str
+    login: str
+    status: str
+    provider: str | None
+    created: datetime | None
+    status_changed: datetime | None
+    password_changed: datetime | None
+    profile: Mapping[str, Any] = field(repr=False)
+
+
+def new_user(profile: Mapping[str, Any], password: Mapping[str, Any], groups: Sequence[str] = ()) -> dict[str, Any]:
+    """Write the request that creates a user. `password` is `HOOK`, or `{"hash": …}` for a direct import."""
+    body: dict[str, Any] = {"profile": dict(profile), "credentials": {"password": dict(password)}}
+    return body | ({"groupIds": list(groups)} if groups else {})
+
+
+def read_user(value: object) -> OktaUser:
+    """Read a user. Raises `MalformedAnswer` where it has no id or no login."""
+    own, login = text_member(value, "id"), text_member(value, "profile", "login")
+    profile = member(value, "profile")
+    if not own or not login or not is_storable(own + login) or not isinstance(profile, dict):
+        raise MalformedAnswer("Okta answered a user without id or login")
+    return OktaUser(
+        id=own,
+        login=login,
+        status=text_member(value, "status") or "",
+        provider=text_member(value, "credentials", "provider", "type"),
+        created=read_time(text_member(value, "created")),
+        status_changed=read_time(text_member(value, "statusChanged")),
+        password_changed=read_time(text_member(value, "passwordChanged")),
+        profile=profile,
+    )
+
+
+def read_users(value: object) -> list[OktaUser]:
+    """Read a page of users. Raises `MalformedAnswer`."""
+    if not isinstance(value, list):
+        raise MalformedAnswer("Okta answered something else than a list of users")
+    return [read_user(item) for item in value]
+
+
+def read_time(text: str | None) -> datetime | None:
+    """Read one of Okta's times (ISO 8601 with a zone); None where there is none."""
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return None if moment is None or moment.tzinfo is None else moment.astimezone(UTC)

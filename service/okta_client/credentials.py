@@ -1,0 +1,152 @@
+"""How we prove ourselves to Okta: an API token, or access tokens that a private key brings. Shows neither, ever.
+
+OAuth for Okta's own API takes only `private_key_jwt` (RFC 7523):
+https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/
+"""
+
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import aiohttp
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from service.okta.body import member, text_member
+from service.okta.faults import NoAnswer, Refused, refusal
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ASSERTION_LIFE = 300
+"""Seconds; Okta takes up to an hour."""
+RENEW_BEFORE = 120
+"""Seconds before its end at which a token is not used any more."""
+SCOPES = (
+    "okta.users.manage",
+    "okta.groups.manage",
+    "okta.inlineHooks.manage",
+    "okta.eventHooks.manage",
+    "okta.logs.read",
+)
+"""All that any command needs; OKTA_CLIENT_SCOPES names fewer where a command needs fewer (docs/okta-api.md)."""
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+class Credentials(Protocol):
+    """Gives the Authorization header of the next call."""
+
+    async def header(self, session: aiohttp.ClientSession) -> str:
+        """Give the header's value. Raises `Refused` or `NoAnswer` where a token can't be had."""
+        ...
+
+    def renew(self) -> bool:
+        """Forget a token that was refused; tell whether another one can be had."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """An API token, `SSWS`."""
+
+    value: str = field(repr=False)
+
+    async def header(self, _session: aiohttp.ClientSession) -> str:
+        """Give the header's value."""
+        return f"SSWS {self.value}"
+
+    def renew(self) -> bool:
+        """There is only one."""
+        return False
+
+
+@dataclass(slots=True)
+class PrivateKeyJwt:
+    """A service app with a private key; fetches a token when there is none, or when it is about to end."""
+
+    token_url: str
+    client_id: str
+    key: PrivateKey = field(repr=False)
+    kid: str | None
+    scopes: tuple[str, ...]
+    _token: str | None = field(default=None, repr=False)
+    _ends: float = 0.0
+
+    async def header(self, session: aiohttp.ClientSession) -> str:
+        """Give the header's value."""
+        if self._token is None or time.monotonic() > self._ends - RENEW_BEFORE:
+            await self._fetch(session)
+        return f"Bearer {self._token}"
+
+    def renew(self) -> bool:
+        """Forget the token."""
+        had, self._token = self._token is not None, None
+        return had
+
+    async def _fetch(self, session: aiohttp.ClientSession) -> None:
+        form = {
+            "grant_type": "client_credentials",
+            "scope": " ".join(self.scopes),
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": self._assertion(),
+        }
+        headers = {"Accept": "application/json"}
+        try:
+            async with session.post(self.token_url, data=form, headers=headers, allow_redirects=False) as response:
+                answer = json.loads(await response.read())
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            raise NoAnswer(f"no token could be had from {self.token_url}") from None
+        token, life = text_member(answer, "access_token"), member(answer, "expires_in")
+        if token is None:
+            raise _token_refused(status, answer)
+        self._token, self._ends = token, time.monotonic() + (life if isinstance(life, int) else ASSERTION_LIFE)
+
+    def _assertion(self) -> str:
+        now = int(time.time())
+        claims = {
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "aud": self.token_url,
+            "iat": now,
+            "exp": now + ASSERTION_LIFE,
+            "jti": str(uuid.uuid4()),
+        }
+        algorithm = "RS256" if isinstance(self.key, rsa.RSAPrivateKey) else "ES256"
+        return jwt.encode(claims, self.key, algorithm=algorithm, headers={"kid": self.kid} if self.kid else None)
+
+
+class BadKey(Exception):
+    """OKTA_CLIENT_PRIVATEKEY is neither a private key as PEM or JWK, nor the path of a file with one."""
+
+
+def read_key(given: str) -> tuple[PrivateKey, str | None]:
+    """Read a private key and, from a JWK, its id: PEM, JWK or a path, as Okta's SDK takes them. Raises `BadKey`."""
+    text = given.strip()
+    if not text.startswith(("{", "-----")):
+        try:
+            text = Path(text).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            raise BadKey from None
+    try:
+        if text.startswith("{"):
+            jwk = jwt.PyJWK.from_json(text)
+            return _private(jwk.key), jwk.key_id
+        # In a variable, the ends of lines are often written as \n.
+        algorithm = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256)
+        return _private(algorithm.prepare_key(text.replace("\\n", "\n"))), None
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise BadKey from None
+
+
+def _private(key: object) -> PrivateKey:
+    if not isinstance(key, PrivateKey):
+        raise BadKey
+    return key
+
+
+def _token_refused(status: int, answer: object) -> Refused:
+    refused = refusal(status, answer)
+    return Refused(status, refused.code, ("no access token", *refused.texts))

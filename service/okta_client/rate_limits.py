@@ -1,0 +1,174 @@
+"""When the next call may leave: what Okta's headers say is left, less the share that others keep. Sends nothing.
+
+Each kind of endpoint has a window that begins with a call in it; `X-Rate-Limit-Reset` is in epoch seconds by Okta's
+clock; a limit of 0 means too many calls at once. https://developer.okta.com/docs/reference/rl2-monitor/
+"""
+
+import asyncio
+import math
+import random
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+CLOCKS_APART = 2.0
+"""Seconds: a smaller difference is the rounding of the Date header."""
+RECOVER_AFTER = 50
+"""Answers after which one more call may run at once, where Okta had said that there were too many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What an answer said of its window."""
+
+    limit: int
+    remaining: int
+    resets: float
+    """By our clock, in epoch seconds."""
+
+    @property
+    def is_about_concurrency(self) -> bool:
+        """Tell whether it says that too many calls ran at once; its reset is only a suggestion then."""
+        return self.limit == 0
+
+
+def read_headers(headers: Mapping[str, str], now: float) -> Reported | None:
+    """Read the three headers; None where they are missing or no numbers."""
+    try:
+        limit, remaining = int(headers["X-Rate-Limit-Limit"]), int(headers["X-Rate-Limit-Remaining"])
+        resets = float(headers["X-Rate-Limit-Reset"])
+    except (KeyError, ValueError):
+        return None
+    return Reported(limit, remaining, resets - _ahead(headers, now))
+
+
+def _ahead(headers: Mapping[str, str], now: float) -> float:
+    """How many seconds Okta's clock is ahead of ours; 0 for what rounding explains."""
+    try:
+        apart = parsedate_to_datetime(headers["Date"]).timestamp() - now
+    except (KeyError, ValueError, TypeError):
+        return 0.0
+    return apart if abs(apart) > CLOCKS_APART else 0.0
+
+
+def bucket_of(method: str, path: str) -> str:
+    """Name the limit that a call counts in; those of Okta that it is not sure of are kept apart."""
+    parts = path.strip("/").split("/")[2:]
+    if len(parts) < 2:  # noqa: PLR2004 (a collection, without an id)
+        return parts[0] if parts else "other"
+    return f"{parts[0]}/{'read' if method == 'GET' else 'write'}"
+
+
+class _Window:
+    def __init__(self) -> None:
+        self.reported: Reported | None = None
+        self.running = 0
+
+    def take_in(self, reported: Reported, now: float) -> None:
+        known = self.reported
+        if known is not None and now < known.resets and abs(known.resets - reported.resets) < 1:
+            # Answers overtake each other: within a window only the lowest number is true.
+            remaining = min(known.remaining, reported.remaining)
+            reported = Reported(reported.limit, remaining, max(known.resets, reported.resets))
+        self.reported = reported
+
+    def spend(self, calls: int) -> None:
+        known = self.reported
+        if known is not None:
+            self.reported = Reported(known.limit, max(0, known.remaining - calls), known.resets)
+
+    def wait(self, share: float, now: float) -> float | None:
+        """Seconds until a call may leave: 0 for now, None for when another one has ended."""
+        known = self.reported
+        if known is None or now >= known.resets:
+            # A new window is unknown until its first answer: one call finds out.
+            return 0.0 if self.running == 0 else None
+        kept_free = min(math.ceil(known.limit * (1 - share)), known.limit - 1)
+        if known.remaining - self.running > kept_free:
+            return 0.0
+        # What runs may be counted in `remaining` already; when it has ended, there may be room after all.
+        return None if self.running and known.remaining > kept_free else known.resets - now
+
+
+class RateLimits:
+    """Lets calls leave: at most `share` of what each window allows us, at most `concurrent` at once."""
+
+    def __init__(self, *, share: float = 0.5, concurrent: int = 8) -> None:
+        self.share = share
+        self.most = self.concurrent = concurrent
+        self.waited = 0.0
+        """Seconds that calls have waited for their turn, all added up."""
+        self._running = 0
+        self._answers = 0
+        self._pause_until = 0.0
+        self._windows: dict[str, _Window] = defaultdict(_Window)
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def turn(self, bucket: str) -> AsyncIterator[None]:
+        """Wait until a call of this bucket may leave, and count it while it runs."""
+        window = self._windows[bucket]
+        await self._wait(window)
+        try:
+            yield
+        finally:
+            async with self._changed:
+                window.running -= 1
+                self._running -= 1
+                self._changed.notify_all()
+
+    def take_in(self, bucket: str, headers: Mapping[str, str], *, refused: bool) -> None:
+        """Learn from an answer; `refused` for a 429."""
+        reported = read_headers(headers, time.time())
+        if reported is None:
+            if refused:
+                self._pause(1.0)
+            return
+        if reported.is_about_concurrency:
+            self._too_many()
+        else:
+            self._windows[bucket].take_in(reported, time.time())
+            if refused:
+                self._windows[bucket].spend(reported.remaining)
+        self._recover()
+
+    def lost(self, bucket: str) -> None:
+        """Count a call whose answer never came: Okta has counted it."""
+        self._windows[bucket].spend(1)
+
+    async def _wait(self, window: _Window) -> None:
+        begun = time.monotonic()
+        async with self._changed:
+            while (seconds := self._seconds(window)) != 0:
+                try:
+                    async with asyncio.timeout(seconds):
+                        await self._changed.wait()
+                except TimeoutError:
+                    pass
+            window.running += 1
+            self._running += 1
+        self.waited += time.monotonic() - begun
+
+    def _seconds(self, window: _Window) -> float | None:
+        now = time.time()
+        if now < self._pause_until:
+            return self._pause_until - now
+        if self._running >= self.concurrent:
+            return None
+        return window.wait(self.share, now)
+
+    def _too_many(self) -> None:
+        self.concurrent = max(1, self.concurrent // 2)
+        self._pause(1.0)
+
+    def _pause(self, seconds: float) -> None:
+        # Spread, because others were refused at the same moment.
+        self._pause_until = time.time() + seconds * random.uniform(0.5, 1.5)  # noqa: S311 (guards nothing)
+
+    def _recover(self) -> None:
+        self._answers += 1
+        if self._answers % RECOVER_AFTER == 0:
+            self.concurrent = min(self.most, self.concurrent + 1)

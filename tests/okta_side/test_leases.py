@@ -1,0 +1,139 @@
+"""Leases: one at a time, taken over when they expire, and useless to whoever lost them."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from service.accounts import leases
+from service.accounts.database import Database
+from service.accounts.leases import FencedDatabase, LeaseLost
+from service.actions.follow_log import Rhythm, follow
+from service.actions.hold_lease import Held, hold_lease
+from service.okta_client.org import OktaOrg
+from service.settings import ForgetWhen
+from simulator import Org
+from tests.service.conftest import Add
+from tests.service.people import Person, state_of
+
+LIFE = timedelta(seconds=30)
+JESSIE = "jessie.smith@example.com"
+
+
+async def take(database: Database, holder: str, life: timedelta = LIFE) -> leases.Lease | None:
+    async with database.transaction() as connection:
+        return await leases.acquire(connection, "work", holder, life)
+
+
+async def test_a_lease_that_is_held_is_given_to_nobody_else(database: Database) -> None:
+    assert await take(database, "one")
+    assert await take(database, "two") is None
+
+
+async def test_an_expired_lease_goes_to_the_next_with_a_higher_token(database: Database) -> None:
+    first = await take(database, "one", timedelta(0))
+    second = await take(database, "two")
+    assert first
+    assert second
+    assert second.token > first.token
+
+
+async def test_of_many_who_ask_at_once_one_gets_it(database: Database) -> None:
+    taken = await asyncio.gather(*(take(database, str(number)) for number in range(8)))
+    assert sum(lease is not None for lease in taken) == 1
+
+
+async def test_who_lost_a_lease_writes_nothing(database: Database, pool: asyncpg.Pool) -> None:
+    stale = await take(database, "one", timedelta(0))
+    assert stale
+    await take(database, "two")
+    with pytest.raises(LeaseLost):
+        async with FencedDatabase(database, stale).transaction() as connection:
+            await connection.execute("INSERT INTO sources (name) VALUES ('written')")
+    assert await pool.fetchval("SELECT count(*) FROM sources") == 0
+
+
+async def test_nobody_takes_a_lease_over_between_the_check_and_the_commit(database: Database) -> None:
+    held = await take(database, "one", timedelta(0))
+    assert held
+    async with FencedDatabase(database, held).transaction():
+        taking = asyncio.create_task(take(database, "two"))
+        await asyncio.sleep(0.1)
+        assert not taking.done()
+    assert await taking
+
+
+async def test_held_says_who_holds_it_and_release_frees_it(database: Database) -> None:
+    async with hold_lease(database, "work"):
+        with pytest.raises(Held, match=r"work is being done by .* \(process \d+\)"):
+            async with hold_lease(database, "work"):
+                pass
+    async with hold_lease(database, "work"):
+        pass
+
+
+async def test_followers_apply_events_one_at_a_time_and_take_over(
+    hooked: Org, okta: OktaOrg, database: Database, add: Add, pool: asyncpg.Pool
+) -> None:
+    person = await add(JESSIE)
+    hooked.add_user(JESSIE)
+    hooked.switch(drop=1.0)
+    rhythm = Rhythm(log=0.05, life=timedelta(seconds=0.6))
+    told: list[tuple[int, str]] = []
+    stops = [asyncio.Event(), asyncio.Event()]
+    followers = [
+        asyncio.create_task(
+            follow(
+                database,
+                okta,
+                ForgetWhen.SUCCESS,
+                stop=stop,
+                rhythm=rhythm,
+                told=lambda what, _, n=n: told.append((n, what)),
+            )
+        )
+        for n, stop in enumerate(stops)
+    ]
+    await until(lambda: any(what == "reconciling" for _, what in told))
+    (first,) = {number for number, what in told if what == "reconciling"}
+    await hooked.sign_in(JESSIE, "password1")
+    await until_migrated(pool, person)
+    stops[first].set()
+    await until(lambda: (1 - first, "reconciling") in told)
+    stops[1 - first].set()
+    await asyncio.gather(*followers)
+
+
+async def test_a_follower_outlives_an_org_that_answers_nothing(
+    hooked: Org, okta: OktaOrg, database: Database, add: Add, pool: asyncpg.Pool
+) -> None:
+    person = await add(JESSIE)
+    hooked.add_user(JESSIE)
+    hooked.api_token, token = "another", hooked.api_token
+    told: list[str] = []
+    stop = asyncio.Event()
+    rhythm = Rhythm(log=0.05)
+    following = asyncio.create_task(
+        follow(database, okta, ForgetWhen.SUCCESS, stop=stop, rhythm=rhythm, told=lambda what, _: told.append(what))
+    )
+    await until(lambda: "reconcile_failed" in told)
+    hooked.api_token = token
+    hooked.switch(drop=1.0)
+    await hooked.sign_in(JESSIE, "password1")
+    await until_migrated(pool, person)
+    stop.set()
+    await following
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not true():  # noqa: ASYNC110 (what it waits for has no event)
+            await asyncio.sleep(0.02)
+
+
+async def until_migrated(pool: asyncpg.Pool, person: Person) -> None:
+    async with asyncio.timeout(30):
+        while await state_of(pool, person) != "migrated":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
