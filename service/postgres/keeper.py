@@ -2,7 +2,7 @@
 
 It waits for the exclusive lock on `users.lock`, which the kernel grants once no process uses the database any more,
 however they ended. A server that was killed meanwhile is started again. Nothing but the standard library and
-`postmaster` is imported, so that it stays small (13 MB).
+`postmaster` is imported, so that it stays small (11 MB).
 """
 
 import contextlib
