@@ -3,15 +3,16 @@
 Identity: base64 of a marker byte and what it announces (dotnet/aspnetcore PasswordHasher.cs). 0x00: PBKDF2-SHA1, 1,000
 iterations, 16 bytes of salt, 32 of digest. 0x01: PRF, iterations and salt length as big-endian words, salt, digest.
 Membership (SqlMembershipProvider, DNN, Sitecore, EPiServer): base64 of a digest of the salt and the password in UTF-16,
-the salt in base64 in a column of its own. Crackers' dumps hold both in one text, `$episerver$*0*salt*digest`.
+or of an HMAC, the salt in base64 in a column of its own. Crackers' dumps write `$episerver$*0*salt*digest`.
 """
 
 import re
 from functools import partial
 
-from service.passwords.comparison import Comparison
-from service.passwords.digests import SIZES, digest
-from service.passwords.encodings import unbase64, undigest
+from service.passwords.columns import salt_text, separated
+from service.passwords.comparison import Comparison, Either
+from service.passwords.digests import SIZES, digest, keyed_digest
+from service.passwords.encodings import unbase64
 from service.passwords.format import Check, MalformedHash, StoredHash
 from service.passwords.pbkdf2 import pbkdf2_check
 from service.passwords.shape import Shape
@@ -45,34 +46,42 @@ def membership(name: str, salt: bytes, secret: bytes) -> bytes:
     return digest(name, salt + secret)
 
 
-def read_membership(name: str | None, stored: StoredHash, match: re.Match[str]) -> Check:
-    """The salt from the text, else from its column, in base64 whatever the source says."""
-    encoded = match["salt"] or stored.salt
-    if encoded is None:
-        raise MalformedHash("the format needs a salt column")
-    name = name or ("sha1", "sha256")[int(match["version"])]
-    key = undigest(match["digest"], SIZES[name])
-    return Comparison(partial(membership, name, unbase64(encoded)), key, f"{name}(salt.utf16le)", charset=UTF16)
+def keyed_membership(salt: bytes, secret: bytes) -> bytes:
+    """HMAC-SHA256, the default of .NET 4; .NET fills the key of 64 bytes with the salt over and over."""
+    return keyed_digest("sha256", (salt * KEYED)[:KEYED], secret)
 
 
-IN_ONE = r"(?:\$episerver\$\*(?P<version>[01])\*(?P<salt>[A-Za-z0-9+/]+={0,2})\*)"
+def read_membership(stored: StoredHash, match: re.Match[str]) -> Check:
+    """The length of the digest names it; the salt is base64, whatever the source says."""
+    salt = unbase64(match["salt_before"] or salt_text(separated(stored, match)))
+    key = unbase64(match["digest"])
+    name = BY_LENGTH.get(len(key))
+    if name is None or not salt:
+        raise MalformedHash("the digest has the length of none of Membership's, or there is no salt")
+    plain = Comparison(partial(membership, name, salt), key, f"{name}(salt.utf16le)", charset=UTF16)
+    if name != "sha256":
+        return plain
+    return Either(plain, Comparison(partial(keyed_membership, salt), key, "hmac-sha256", charset=UTF16))
+
+
+BY_LENGTH = {SIZES[name]: name for name in ("sha1", "sha256", "sha512")}
+KEYED = 64
+"""Bytes."""
+BEFORE = r"\$episerver\$\*[01]\*(?P<salt_before>[A-Za-z0-9+/]+={0,2})\*"
+BEHIND = r"(?P<digest>[A-Za-z0-9+/]{27,86}={0,2})(?::(?P<salt>[A-Za-z0-9+/]+={0,2}))?"
 V2 = re.compile(r"(?P<header>A[A-P])(?P<digest>[A-Za-z0-9+/]{64}={0,2})")
 V3 = re.compile(r"(?P<header>AQAAAA[A-Za-z0-9+/]{12})(?P<digest>[A-Za-z0-9+/]{14,}={0,2})")
-MEMBERSHIP = re.compile(IN_ONE + r"?(?P<digest>[A-Za-z0-9+/]{27,128}={0,2})")
-EPISERVER = re.compile(IN_ONE + r"(?P<digest>[A-Za-z0-9+/]{27,43}={0,2})")
 
 IDENTITY = (Shape("aspnet_identity_v2", V2, read_v2), Shape("aspnet_identity_v3", V3, read_v3))
 
 FORMATS = (
     *IDENTITY,
     Shape(
-        "aspnet_membership_sha1",
-        MEMBERSHIP,
-        partial(read_membership, "sha1"),
-        aliases=("aspnet_membership", "sqlmembership"),
+        "aspnet_membership",
+        re.compile(rf"(?:{BEFORE})?{BEHIND}"),
+        read_membership,
+        aliases=(*(f"aspnet_membership_{name}" for name in BY_LENGTH.values()), "sqlmembership"),
         names_itself=False,
     ),
-    Shape("aspnet_membership_sha256", MEMBERSHIP, partial(read_membership, "sha256"), names_itself=False),
-    Shape("aspnet_membership_sha512", MEMBERSHIP, partial(read_membership, "sha512"), names_itself=False),
-    Shape("episerver", EPISERVER, partial(read_membership, None)),
+    Shape("episerver", re.compile(BEFORE + BEHIND), read_membership),
 )

@@ -1,21 +1,38 @@
 """Reads what stands beside a hash: salt column, iterations, options of the source. Knows no format."""
 
+import re
+from dataclasses import replace
+
 from service.passwords.encodings import to_bytes, unbase64, unhex
 from service.passwords.format import MalformedHash, StoredHash
 from service.passwords.limits import number
 
+DIGEST = r"(?P<digest>[A-Za-z0-9+/_-]{16,}={0,2})(?::(?P<salt>.+))?"
+"""A digest in hex or base64, with the salt behind a colon where it has no column of its own."""
+
+
+def separated(stored: StoredHash, match: re.Match[str]) -> StoredHash:
+    """The row with the salt that a match of `DIGEST` holds, unless it has a salt column."""
+    return stored if stored.salt is not None else replace(stored, salt=match["salt"])
+
+
+def salt_text(stored: StoredHash) -> str:
+    """The salt column as it stands."""
+    if stored.salt is None:
+        raise MalformedHash("the format needs a salt column")
+    return stored.salt
+
 
 def salt_of(stored: StoredHash) -> bytes:
     """The salt column as bytes, by the source's salt encoding."""
-    if stored.salt is None:
-        raise MalformedHash("the format needs a salt column")
+    salt = salt_text(stored)
     match stored.recipe.salt_encoding:
         case "text":
-            return to_bytes(stored.salt, stored.recipe.charset)
+            return to_bytes(salt, stored.recipe.charset)
         case "hex":
-            return unhex(stored.salt)
+            return unhex(salt)
         case "base64":
-            return unbase64(stored.salt)
+            return unbase64(salt)
     raise MalformedHash("the salt encoding is none of text, hex and base64")
 
 

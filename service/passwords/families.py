@@ -82,7 +82,7 @@ FORMATS: tuple[Format, ...] = (
     Family("spring", (*spring.FORMATS, BCRYPT), ("spring_security",)),
     Family("aspnet_identity", aspnet.IDENTITY, ("aspnetcore_identity",)),
     Family("wordpress", (*bcrypt_wrapped.FORMATS, *phpass.FORMATS, BCRYPT, *_product("md5"))),
-    Family("joomla", (*phpass.FORMATS, BCRYPT, *_product("joomla"))),
+    Family("joomla", (*phpass.FORMATS, BCRYPT, *_product("joomla15"))),
     Family(
         "magento", (*magento_argon2.FORMATS, *_product("magento2_v0", "magento2_v1", "magento2_upgraded", "magento1"))
     ),

@@ -13,7 +13,7 @@ from functools import partial
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from service.passwords import limits
-from service.passwords.columns import number_option, option
+from service.passwords.columns import DIGEST, number_option, option, salt_text, separated
 from service.passwords.comparison import Comparison
 from service.passwords.encodings import MIN_DIGEST, unbase64
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
@@ -50,11 +50,9 @@ def firebase_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, 
 
 def read_columns(stored: StoredHash, match: re.Match[str]) -> Check:
     """A hash beside a salt column; `mem_cost` and `rounds` are usually 14 and 8."""
-    if stored.salt is None:
-        raise MalformedHash("the format needs a salt column")
     separator = option(stored, "salt_separator", option(stored, "base64_salt_separator", ""))
     cost = (number_option(stored, "mem_cost", 14), number_option(stored, "rounds", 8), 1)
-    salt = unbase64(stored.salt) + unbase64(separator)
+    salt = unbase64(salt_text(separated(stored, match))) + unbase64(separator)
     return firebase_check(stored, cost, salt, _signer_key(stored), unbase64(match["digest"]))
 
 
@@ -82,10 +80,13 @@ SUPABASE = (
     rf"\$fbscrypt\$v=1,n=(?P<n>[0-9]+),r=(?P<r>[0-9]+),p=(?P<p>[0-9]+)(?:,ss=(?P<separator>{B64}))?"
     rf"(?:,sk=(?P<signer>{B64}))?\$(?P<salt>{B64})\${LONG}"
 )
-SUPERTOKENS = rf"\$f_scrypt\${LONG}\$(?P<salt>{B64})\$m=(?P<n>[0-9]+)\$r=(?P<r>[0-9]+)\$s=(?P<separator>{B64})"
+SUPERTOKENS = (
+    rf"(?=.*\$m=(?P<n>[0-9]+)(?:\$|\Z))(?=.*\$r=(?P<r>[0-9]+)(?:\$|\Z))(?=.*\$s=(?P<separator>{B64})(?:\$|\Z))"
+    rf"\$f_scrypt\${LONG}\$(?P<salt>{B64})(?:\$[mrs]=[^$]*){{3}}"
+)
 
 FORMATS = (
-    Shape("firebase_scrypt", re.compile(LONG), read_columns, aliases=("firebase",), names_itself=False),
+    Shape("firebase_scrypt", re.compile(DIGEST), read_columns, aliases=("firebase",), names_itself=False),
     Shape("kratos_firescrypt", re.compile(KRATOS), read_in_one, aliases=("firescrypt",)),
     Shape("supabase_fbscrypt", re.compile(SUPABASE), read_in_one, aliases=("fbscrypt",)),
     Shape("supertokens_f_scrypt", re.compile(SUPERTOKENS), read_in_one, aliases=("f_scrypt",)),

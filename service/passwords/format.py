@@ -1,7 +1,7 @@
 """What a password format is: the small protocol that every format fulfils. Knows no format, no database and no thread.
 
-A format recognises a stored hash by its whole shape, parses it once, with its cost bounded, into a `Check`, and a `Check` tries passwords.
-The protocol's split into recognise, parse and verify follows zitadel/passwap (Go).
+A format recognises a stored hash by its whole shape, parses it once, with its cost bounded, into a `Check`, and a
+`Check` tries passwords. The protocol's split into recognise, parse and verify follows zitadel/passwap (Go).
 """
 
 import enum
@@ -66,7 +66,9 @@ class Check(Protocol):
     """A parsed hash: all that is needed to try a password. Picklable, immutable, and its `repr` shows no secret."""
 
     @property
-    def lane(self) -> Lane: ...
+    def lane(self) -> Lane:
+        """Where it may run."""
+        ...
 
     @property
     def cost(self) -> str:
@@ -82,7 +84,9 @@ class Format(Protocol):
     """One format of password hashes."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What rows and sources call it."""
+        ...
 
     @property
     def aliases(self) -> tuple[str, ...]:

@@ -13,11 +13,8 @@ from service.passwords.argon2 import ARGON2
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest
 from service.passwords.encodings import unbase64, undigest, unhex
-from service.passwords.format import Check, MalformedHash, StoredHash
+from service.passwords.format import Check, Format, MalformedHash, StoredHash
 from service.passwords.shape import Shape, Wrapped
-
-NAMES = "md5|sha1|sha-1|sha224|sha-224|sha256|sha-256|sha384|sha-384|sha512|sha-512|sha"
-HEX = re.compile(r"[0-9A-Fa-f]+")
 
 
 def salted(name: str, salt: bytes, secret: bytes) -> bytes:
@@ -25,16 +22,14 @@ def salted(name: str, salt: bytes, secret: bytes) -> bytes:
     return digest(name, secret + salt)
 
 
-def read_digest(stored: StoredHash, match: re.Match[str]) -> Check:
+def read_digest(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
     """A digest without salt, base64 or hex."""
-    name = _name(match["name"])
     key = undigest(match["digest"], SIZES[name])
     return Comparison(partial(digest, name), key, name, charset=stored.recipe.charset)
 
 
-def read_salted(stored: StoredHash, match: re.Match[str]) -> Check:
+def read_salted(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
     """A digest with the salt behind it, of any length."""
-    name = _name(match["name"])
     raw = unhex(match["digest"]) if match["hex"] else unbase64(match["digest"])
     key, salt = raw[: SIZES[name]], raw[SIZES[name] :]
     if len(key) < SIZES[name]:
@@ -42,31 +37,37 @@ def read_salted(stored: StoredHash, match: re.Match[str]) -> Check:
     return Comparison(partial(salted, name, salt), key, f"{name}(password.salt)", charset=stored.recipe.charset)
 
 
-def _name(scheme: str) -> str:
-    name = scheme.lower().replace("-", "")
-    return "sha1" if name == "sha" else name
+def _digest(scheme: str) -> Shape:
+    name = "sha1" if scheme == "SHA" else scheme.lower()
+    letters = -(-4 * SIZES[name] // 3)
+    text = rf"(?P<digest>[0-9a-f]{{{2 * SIZES[name]}}}|[A-Za-z0-9+/_-]{{{letters}}}={{0,2}})"
+    pattern = rf"(?i)\{{(?:ldap-|plain-)?{_spelled(scheme)}(?:\.(?:b64|base64|hex))?\}}{text}"
+    aliases = ("ldap_sha",) if scheme == "SHA" else ()
+    return Shape(f"ldap_{name}", re.compile(pattern), partial(read_digest, name), aliases)
 
 
+def _salted(scheme: str) -> Shape:
+    name = "sha1" if scheme == "SHA" else scheme.lower()
+    text = rf"(?P<digest>[A-Za-z0-9+/_-]{{{-(-4 * SIZES[name] // 3)},}}={{0,2}})"
+    pattern = rf"(?i)\{{S{_spelled(scheme)}(?:\.(?:b64|base64|(?P<hex>hex)))?\}}{text}"
+    aliases = (f"ldap_salted_{name}", f"s{scheme.lower()}")
+    return Shape(f"ldap_s{scheme.lower()}", re.compile(pattern), partial(read_salted, name), aliases)
+
+
+def _spelled(scheme: str) -> str:
+    return "SHA-?1?" if scheme == "SHA" else scheme.replace("SHA", "SHA-?")
+
+
+SCHEMES = ("MD5", "SHA", "SHA224", "SHA256", "SHA384", "SHA512")
 CRYPT = re.compile(r"(?i)\{(?:CRYPT|(?:MD5|SHA256|SHA512|DES|BLF)-CRYPT)\}")
-PLAIN = re.compile(
-    rf"(?i)\{{(?:(?:ldap|plain)-)?(?P<name>{NAMES})(?:\.(?:b64|base64|hex))?\}}(?P<digest>[A-Za-z0-9+/_-]{{20,}}={{0,2}})"
-)
-SALTED = re.compile(
-    rf"(?i)\{{s(?P<name>{NAMES})(?:\.(?:b64|base64|(?P<hex>hex)))?\}}(?P<digest>[A-Za-z0-9+/_-]{{22,}}={{0,2}})"
-)
-ALIASES = tuple(f"ldap_{name}" for name in ("md5", "sha1", "sha256", "sha384", "sha512"))
-SALTED_ALIASES = (
-    *(f"ldap_{name}" for name in ("smd5", "ssha", "ssha256", "ssha384", "ssha512")),
-    *(f"ldap_salted_{name}" for name in ("md5", "sha1", "sha256", "sha384", "sha512")),
-    *("smd5", "ssha", "ssha256", "ssha384", "ssha512"),
-)
-
 CRYPTS = (bcrypt.BCRYPT, *crypt3.FORMATS, *yescrypt.FORMATS)
+NOT_SPRING = r"(?!\{(?:bcrypt|argon2)\})"
+"""Spring writes these two in lower case."""
 
-FORMATS = (
-    Shape("ldap_digest", PLAIN, read_digest, aliases=(*ALIASES, "ldap_sha")),
-    Shape("ldap_salted_digest", SALTED, read_salted, aliases=SALTED_ALIASES),
+FORMATS: tuple[Format, ...] = (
+    *(_digest(scheme) for scheme in SCHEMES),
+    *(_salted(scheme) for scheme in SCHEMES),
     Wrapped("ldap_crypt", CRYPT, CRYPTS),
-    Wrapped("ldap_argon2", re.compile(r"(?i)\{ARGON2(?:ID|I|D)?\}"), (ARGON2,)),
-    Wrapped("ldap_bcrypt", re.compile(r"(?i)\{BCRYPT\}"), (bcrypt.BCRYPT,)),
+    Wrapped("ldap_argon2", re.compile(NOT_SPRING + r"(?i:\{ARGON2(?:ID|I|D)?\})"), (ARGON2,)),
+    Wrapped("ldap_bcrypt", re.compile(NOT_SPRING + r"(?i:\{BCRYPT\})"), (bcrypt.BCRYPT,)),
 )

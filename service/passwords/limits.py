@@ -52,7 +52,7 @@ def check_pbkdf2(iterations: int, length: int, digest_size: int) -> None:
 
 def check_scrypt(n: int, r: int, p: int) -> None:
     """RFC 7914 section 2: N is a power of two above 1; r and p are positive."""
-    if n < 2 or n & (n - 1) or r < 1 or p < 1:
+    if n <= 1 or n & (n - 1) or r < 1 or p < 1:
         raise MalformedHash("scrypt needs N a power of two, r and p at least 1")
     if 128 * n * r > MAX_MEMORY:
         raise TooCostly(f"scrypt with N={n} r={r} asks for more than {MAX_MEMORY >> 20} MiB")

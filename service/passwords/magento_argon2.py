@@ -48,7 +48,7 @@ def read_magento(stored: StoredHash, match: re.Match[str]) -> Check:
 
 PATTERN = (
     r"(?P<digest>[0-9a-f]{64}):(?P<salt>[^:]+):(?P<older>(?:[01]:)*)"
-    r"(?:2|3_[0-9]+_(?P<passes>[0-9]+)_(?P<memory>[0-9]+))"
+    r"(?:[23]|3_[0-9]+_(?P<passes>[0-9]+)_(?P<memory>[0-9]+))"
 )
 
 FORMATS = (

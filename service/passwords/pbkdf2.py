@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from service.passwords import limits
-from service.passwords.columns import iterations_of, salt_of
+from service.passwords.columns import DIGEST, iterations_of, salt_of, separated
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES
 from service.passwords.encodings import unbase64, undigest_column
@@ -61,7 +61,7 @@ def read_mcf(stored: StoredHash, match: re.Match[str]) -> Check:
 def read_columns(prf: str, stored: StoredHash, match: re.Match[str]) -> Check:
     """Read a bare digest beside a salt column."""
     key = undigest_column(match["digest"])
-    return pbkdf2_check(stored, prf, iterations_of(stored), salt_of(stored), key)
+    return pbkdf2_check(stored, prf, iterations_of(stored), salt_of(separated(stored, match)), key)
 
 
 BASE64 = r"[A-Za-z0-9+/._-]*={0,2}"
@@ -69,7 +69,7 @@ MCF = (
     r"\$pbkdf2(?:-(?P<prf>md5|sha1|sha224|sha256|sha384|sha512))?\$(?:i=)?(?P<iterations>[0-9]+)(?:,l=(?P<length>[0-9]+))?"
     rf"\$(?P<salt>{BASE64})\$(?P<digest>[A-Za-z0-9+/._-]{{16,}}={{0,2}})"
 )
-COLUMN = re.compile(r"(?P<digest>[A-Za-z0-9+/_-]{16,}={0,2})")
+COLUMN = re.compile(DIGEST)
 COLUMNS = {
     prf: Shape(f"pbkdf2_{prf}_columns", COLUMN, partial(read_columns, prf), names_itself=False)
     for prf in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")

@@ -65,7 +65,7 @@ def _restful(site_key: str, salt: str, rounds: int) -> str:
 
 
 _FORUMS = (
-    Product("joomla", "md5($pass.$salt)", ("joomla15", "joomla15_md5", "joomla_md5")),
+    Product("joomla15", "md5($pass.$salt)", ("joomla15_md5", "joomla_md5")),
     Product("oscommerce", "md5($salt.$pass)", ("oscommerce_md5", "xtcommerce", "zencart", "prestashop")),
     Product("prestashop_cookie_key", "md5($pepper.$pass)", names_itself=False),
     Product("moodle", "md5($pass.$pepper)", names_itself=False, unpeppered="md5($pass)"),
@@ -183,6 +183,39 @@ _FRAMEWORKS = (
     ),
     Product("half_md5", "left(md5($pass), 16)", pattern=re.compile(rf"(?P<digest>{_HEX}{{16}})"), names_itself=False),
 )
+_SSPR = (("0", "md5", 32), ("1", "sha1", 40), ("2", "sha1", 40), ("3", "sha256", 64), ("4", "sha512", 128))
+_ENTERPRISE = (
+    *(
+        Product(
+            f"sspr_{number}",
+            f"{name}_bin^$iterations({'$salt.' if number > '1' else ''}$pass)",
+            ("adobe_aem_sha256",) if number == "3" else (),
+            re.compile(rf"\$sspr\${number}\$(?P<rounds>[0-9]{{1,9}})\$(?P<salt>[^$]*)\$(?P<digest>{_HEX}{{{digits}}})"),
+            iterations=100_000,
+        )
+        for number, name, digits in _SSPR
+    ),
+    Product(
+        "oracle_transportation_management",
+        "sha256_bin^$iterations($salt.$pass)",
+        ("otm_sha256",),
+        re.compile(r"otm_sha256:(?P<rounds>[0-9]{1,9}):(?P<salt>[^:]*):(?P<digest>[A-Za-z0-9+/]{43}=)"),
+        iterations=1000,
+    ),
+    Product(
+        "netwitness",
+        "sha256(sha256_hexupper($pass).unbase64($salt))",
+        ("rsa_security_analytics",),
+        re.compile(rf"(?P<digest>{_HEX}{{64}}):(?P<salt>[A-Za-z0-9+/]+=*)"),
+        names_itself=False,
+    ),
+    Product(
+        "arubaos",
+        "sha1(unhex($salt).$pass)",
+        pattern=re.compile(rf"(?P<salt>{_HEX}{{10}})(?P<digest>{_HEX}{{40}})"),
+        names_itself=False,
+    ),
+)
 _DATABASES = (
     Product(
         "mysql41",
@@ -235,4 +268,4 @@ _WINDOWS = (
         names_itself=False,
     ),
 )
-FORMATS = (*_RAW, *_SALTED, *_KEYED, *_FORUMS, *_FRAMEWORKS, *_DATABASES, *_WINDOWS)
+FORMATS = (*_RAW, *_SALTED, *_KEYED, *_FORUMS, *_FRAMEWORKS, *_ENTERPRISE, *_DATABASES, *_WINDOWS)

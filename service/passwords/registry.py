@@ -17,6 +17,7 @@ from service.passwords import (
     crypt3,
     databases,
     django,
+    enterprise,
     families,
     firebase,
     fshp,
@@ -75,11 +76,16 @@ MODULES = (
     xenforo,
     products,
     databases,
+    enterprise,
     windows,
     cisco,
 )
 
 FORMATS: tuple[Format, ...] = tuple(each for module in MODULES for each in module.FORMATS)
+
+
+OVERRULING = frozenset({"magento2_v0", "magento2_v1", "magento2_upgraded", "magento_argon2"})
+"""Their version behind digest and salt is a mark that other pairs of digest and salt lack."""
 
 
 class UnknownFormat(UnusableHash):
@@ -88,7 +94,8 @@ class UnknownFormat(UnusableHash):
 
 def candidates(text: str) -> tuple[Format, ...]:
     """Every format whose whole shape `text` has, the likeliest first. More than one: its `format` must be named."""
-    return tuple(each for each in FORMATS if each.recognises(text))
+    found = tuple(each for each in FORMATS if each.recognises(text))
+    return tuple(each for each in found if each.name in OVERRULING) or found
 
 
 def by_name(name: str) -> Format:

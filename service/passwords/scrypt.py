@@ -9,7 +9,7 @@ import re
 from functools import partial
 
 from service.passwords import limits
-from service.passwords.columns import number_option, salt_of
+from service.passwords.columns import DIGEST, number_option, salt_of, separated
 from service.passwords.comparison import Comparison
 from service.passwords.encodings import MIN_DIGEST, unbase64, undigest_column
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
@@ -70,7 +70,7 @@ def read_colons(stored: StoredHash, match: re.Match[str]) -> Check:
 
 def read_columns(stored: StoredHash, match: re.Match[str]) -> Check:
     """A bare digest beside a salt column."""
-    return scrypt_check(stored, cost_of(stored), salt_of(stored), undigest_column(match["digest"]))
+    return scrypt_check(stored, cost_of(stored), salt_of(separated(stored, match)), undigest_column(match["digest"]))
 
 
 def cost_of(stored: StoredHash) -> tuple[int, int, int]:
@@ -86,7 +86,7 @@ SPRING = re.compile(r"\$(?P<packed>[0-9a-f]{5,6})" + ENDING)
 COLONS = re.compile(
     rf"SCRYPT:(?P<n>[0-9]+):(?P<r>[0-9]+):(?P<p>[0-9]+):(?P<salt>{BASE64}):(?P<digest>[A-Za-z0-9+/]{{16,}}={{0,2}})"
 )
-COLUMN = re.compile(r"(?P<digest>[A-Za-z0-9+/_-]{16,}={0,2})")
+COLUMN = re.compile(DIGEST)
 
 SPRING_SCRYPT = Shape("spring_scrypt", SPRING, read_packed)
 COLUMNS = Shape("scrypt_columns", COLUMN, read_columns, aliases=("scrypt_raw",), names_itself=False)

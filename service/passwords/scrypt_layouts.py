@@ -6,15 +6,22 @@ the options `n`, `r`, `p`. better-auth: hex of the salt, used as that text, and 
 """
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from service.passwords.columns import number_option
+from service.passwords.columns import DIGEST, number_option, salt_text, separated
+from service.passwords.digests import digest
 from service.passwords.encodings import CRYPT64, to_bytes, unbase64_alphabet, undigest_column, unhex
-from service.passwords.format import Check, MalformedHash, StoredHash
+from service.passwords.format import Check, StoredHash
 from service.passwords.scrypt import scrypt_check
 from service.passwords.shape import Shape
 
 CISCO = (16384, 1, 1)
+FIRST_RUBY_KEY = 256
+"""Bytes."""
 BETTER_AUTH = (16384, 16, 1)
+Derive = Callable[[bytes], bytes]
 TO_URL = str.maketrans("+/", "-_")
 
 
@@ -25,17 +32,27 @@ def read_cisco(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_ruby(stored: StoredHash, match: re.Match[str]) -> Check:
-    """All numbers in hex."""
+    """All numbers in hex; the gem drops the zeros that a salt begins with."""
     n, r, p = (int(match[name], 16) for name in ("n", "r", "p"))
-    return scrypt_check(stored, (n, r, p), unhex(match["salt"]), unhex(match["digest"]))
+    return scrypt_check(stored, (n, r, p), unhex(match["salt"]).lstrip(b"\0"), unhex(match["digest"]))
+
+
+def first_ruby(derive: Derive, secret: bytes) -> bytes:
+    """The gem's first releases kept only SHA-1 of a long key."""
+    return digest("sha1", derive(secret))
+
+
+def read_first_ruby(stored: StoredHash, match: re.Match[str]) -> Check:
+    """The text before the digest is the salt."""
+    n, r, p = (int(match[name], 16) for name in ("n", "r", "p"))
+    long = scrypt_check(stored, (n, r, p), to_bytes(match["setting"], "ascii"), bytes(FIRST_RUBY_KEY))
+    return replace(long, derive=partial(first_ruby, long.derive), key=unhex(match["digest"]))
 
 
 def read_stytch(stored: StoredHash, match: re.Match[str]) -> Check:
     """The salt's text in the URL alphabet, whichever its column has; defaults are those of Stytch's documentation."""
-    if stored.salt is None:
-        raise MalformedHash("the format needs a salt column")
     cost = (number_option(stored, "n", 32768), number_option(stored, "r", 8), number_option(stored, "p", 1))
-    salt = to_bytes(stored.salt.translate(TO_URL), "utf-8")
+    salt = to_bytes(salt_text(separated(stored, match)).translate(TO_URL), "utf-8")
     return scrypt_check(stored, cost, salt, undigest_column(match["digest"]))
 
 
@@ -44,10 +61,9 @@ def read_better_auth(stored: StoredHash, match: re.Match[str]) -> Check:
     return scrypt_check(stored, BETTER_AUTH, to_bytes(match["salt"], "ascii"), unhex(match["digest"]))
 
 
-RUBY = (
-    r"(?P<n>[0-9a-f]{1,8})\$(?P<r>[0-9a-f]{1,4})\$(?P<p>[0-9a-f]{1,4})"
-    r"\$(?P<salt>(?:[0-9a-f]{2})+)\$(?P<digest>(?:[0-9a-f]{2}){16,})"
-)
+RUBY_COST = r"(?P<n>[0-9a-f]{1,8})\$(?P<r>[0-9a-f]{1,4})\$(?P<p>[0-9a-f]{1,4})\$"
+RUBY = RUBY_COST + r"(?![0-9a-f]{40}\$)(?P<salt>(?:[0-9a-f]{2})+)\$(?P<digest>(?:[0-9a-f]{2}){16,})"
+FIRST_RUBY = rf"(?P<setting>{RUBY_COST}(?P<salt>[0-9a-f]{{40}}))\$(?P<digest>[0-9a-f]{{40}})"
 
 FORMATS = (
     Shape(
@@ -57,9 +73,10 @@ FORMATS = (
         aliases=("cisco_9", "cisco9"),
     ),
     Shape("ruby_scrypt", re.compile(RUBY), read_ruby, aliases=("authlogic_scrypt",)),
+    Shape("ruby_first_scrypt", re.compile(FIRST_RUBY), read_first_ruby),
     Shape(
         "stytch_scrypt",
-        re.compile(r"(?P<digest>[A-Za-z0-9+/_-]{16,}={0,2})"),
+        re.compile(DIGEST),
         read_stytch,
         aliases=("stytch",),
         names_itself=False,

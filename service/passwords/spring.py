@@ -10,6 +10,7 @@ from functools import partial
 from service.passwords import ldap
 from service.passwords.argon2 import ARGON2
 from service.passwords.bcrypt import BCRYPT
+from service.passwords.columns import iterations_of
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest
 from service.passwords.encodings import to_bytes, unhex
@@ -48,10 +49,10 @@ def read_message_digest(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_pbkdf2(generation: tuple[str, int, int], stored: StoredHash, match: re.Match[str]) -> Check:
-    """Hex of salt and digest; the pepper stands behind the salt."""
+    """Hex of salt and digest; the pepper stands behind the salt. The source may say other iterations."""
     prf, iterations, size = generation
     raw = unhex(match["digest"])
-    return pbkdf2_check(stored, prf, iterations, raw[:size] + (stored.pepper or b""), raw[size:])
+    return pbkdf2_check(stored, prf, iterations_of(stored, iterations), raw[:size] + (stored.pepper or b""), raw[size:])
 
 
 def read_standard(stored: StoredHash, match: re.Match[str]) -> Check:
@@ -74,7 +75,8 @@ def read_plain(stored: StoredHash, match: re.Match[str]) -> Check:
 
 def _message_digest(name: str) -> Shape:
     digits = 2 * SIZES[DIGESTS[name]]
-    pattern = rf"(?i)\{{(?P<id>{name})\}}(?P<braced>\{{(?P<salt>[^}}]*)\}})?(?P<digest>[0-9a-f]{{{digits}}})"
+    optional = "?" if name == "MD4" else ""  # without salt the others are read as directories' schemes
+    pattern = rf"(?i)\{{(?P<id>{name})\}}(?P<braced>\{{(?P<salt>[^}}]*)\}}){optional}(?P<digest>[0-9a-f]{{{digits}}})"
     return Shape(f"spring_{name}", re.compile(pattern), read_message_digest)
 
 

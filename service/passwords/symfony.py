@@ -9,7 +9,7 @@ import re
 from functools import partial
 
 from service.passwords import limits
-from service.passwords.columns import iterations_of, option, salt_of
+from service.passwords.columns import DIGEST, iterations_of, option, salt_of, separated
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest
 from service.passwords.encodings import undigest, undigest_column
@@ -36,7 +36,8 @@ def read_message_digest(stored: StoredHash, match: re.Match[str]) -> Check:
     if name not in SIZES:
         raise MalformedHash("the option algorithm names no digest that is known")
     limits.check_rounds(rounds)
-    salt = salt_of(stored) if stored.salt else b""
+    row = separated(stored, match)
+    salt = salt_of(row) if row.salt else b""
     return Comparison(
         derive=partial(message_digest, name, salt, rounds),
         key=undigest(match["digest"], SIZES[name]),
@@ -52,18 +53,16 @@ def read_pbkdf2(stored: StoredHash, match: re.Match[str]) -> Check:
     if name not in SIZES:
         raise MalformedHash("the option algorithm names no digest that is known")
     key = undigest_column(match["digest"])
-    return pbkdf2_check(stored, name, iterations_of(stored, PBKDF2_ITERATIONS), salt_of(stored), key)
+    return pbkdf2_check(stored, name, iterations_of(stored, PBKDF2_ITERATIONS), salt_of(separated(stored, match)), key)
 
-
-DIGEST = re.compile(r"(?P<digest>[A-Za-z0-9+/]{22,128}={0,2})")
 
 FORMATS = (
     Shape(
         "symfony_message_digest",
-        DIGEST,
+        re.compile(DIGEST),
         read_message_digest,
         aliases=("symfony", "symfony_sha512", "fosuserbundle"),
         names_itself=False,
     ),
-    Shape("symfony_pbkdf2", DIGEST, read_pbkdf2, names_itself=False),
+    Shape("symfony_pbkdf2", re.compile(DIGEST), read_pbkdf2, names_itself=False),
 )

@@ -1,0 +1,88 @@
+"""The list of formats is whole, its names are clear, and docs/formats.md tells the same."""
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import service.passwords
+from service.passwords import registry
+from service.passwords.format import MalformedHash, Recipe, StoredHash
+from service.passwords.registry import UnknownFormat, by_name, candidates, check
+
+DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
+
+
+def documented() -> dict[str, set[str]]:
+    """The names in the first column of the tables, by the module in the heading above them."""
+    sections = re.split(r"^### `(\w+)`.*$", DOCS.read_text("utf-8"), flags=re.MULTILINE)[1:]
+    return {
+        module: {
+            name for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for name in re.findall("`(.*?)`", row)
+        }
+        for module, text in zip(sections[::2], sections[1::2], strict=True)
+    }
+
+
+def test_every_module_that_holds_formats_is_listed() -> None:
+    found = {module.name for module in pkgutil.iter_modules(service.passwords.__path__)}
+    modules = {importlib.import_module(f"service.passwords.{name}") for name in found - {"registry"}}
+    assert {module for module in modules if hasattr(module, "FORMATS")} == set(registry.MODULES)
+
+
+def test_the_docs_name_every_format_of_every_module_and_no_other() -> None:
+    expected = {
+        module.__name__.rpartition(".")[2]: {each.name for each in module.FORMATS} for module in registry.MODULES
+    }
+    assert documented() == expected
+
+
+def test_no_name_is_used_twice() -> None:
+    names = [each.name for each in registry.FORMATS]
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_no_two_formats_share_an_alias_that_is_nobodys_name() -> None:
+    aliases = [alias for each in registry.FORMATS for alias in each.aliases if by_name(alias).name != alias]
+    assert sorted({alias for alias in aliases if aliases.count(alias) > 1}) == []
+
+
+@pytest.mark.parametrize("name", ["django_pbkdf2", "Django-PBKDF2", " django pbkdf2 ", "django_pbkdf2_sha256"])
+def test_a_format_is_found_by_its_names_however_written(name: str) -> None:
+    assert by_name(name).name == "django_pbkdf2"
+
+
+def test_an_unknown_name_is_answered_with_close_ones() -> None:
+    with pytest.raises(UnknownFormat, match="django_pbkdf2"):
+        by_name("djngo_pbkdf2")
+
+
+def test_a_hash_nobody_knows_has_no_candidate() -> None:
+    assert candidates("$unknown$12$o6hx.Wog/wvFSkT/Bp/6DOxCtLRTDj7lm9on9suF/WaCGNVHbkfL6") == ()
+
+
+@pytest.mark.parametrize("text", ["$2a$", "$2", "$argon2id$", "{SSHA}", "$pbkdf2-sha256$", "pbkdf2_sha256$1$a$", ""])
+def test_a_prefix_alone_is_not_a_hash(text: str) -> None:
+    assert candidates(text) == ()
+
+
+def test_an_ambiguous_hash_has_several_candidates() -> None:
+    assert {"md5", "nt"} <= {each.name for each in candidates("b4b9b02e6f09a9bd760f388b67351e2b")}
+
+
+def test_a_formula_is_told_from_a_name() -> None:
+    stored = StoredHash("a936af92b0ae20b1ff6c3347a72e5fbe", Recipe("md5(md5($pass))"))
+    assert check(stored).verify("hashcat")
+
+
+def test_a_fault_does_not_quote_the_hash() -> None:
+    with pytest.raises(MalformedHash) as fault:
+        check(StoredHash("$2a$05$notahashnotahash", Recipe("bcrypt")))
+    assert "notahash" not in str(fault.value)
+
+
+def test_blanks_around_a_hash_are_those_of_its_column() -> None:
+    stored = StoredHash("  b89eaac7e61417341b710b727768294d0e6a277b   \n", Recipe("sha1"))
+    assert check(stored).verify("hashcat")
