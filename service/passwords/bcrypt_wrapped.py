@@ -79,7 +79,7 @@ FORMATS = (
     _of_hex("sha1", "bcrypt_sha1", "bcrypt_of_sha1"),
     HEX_SHA256,
     _of_hex("sha512", "bcrypt_sha512", "bcrypt_of_sha512"),
-    Shape("woltlab_bcrypt", re.compile(ANY), read_double, ("woltlab",), names_itself=False),
+    Shape("woltlab_bcrypt", re.compile(ANY), read_double, ("woltlab", "woltlab4", "wbb4"), names_itself=False),
     Shape("woltlab_double_bcrypt", re.compile(r"DoubleBcrypt:" + ANY), read_double),
     Wrapped("woltlab_single_bcrypt", re.compile(r"Bcrypt:"), (BCRYPT,)),
 )

@@ -8,6 +8,7 @@ from service.passwords.formula import bind, fits, formula_stand_in, parse_formul
 from service.passwords.formula.columns import separated
 from service.passwords.formula.cost import bound
 from service.passwords.formula.formula import Formula
+from service.passwords.limits import number
 from service.passwords.shape import BLANK, is_text
 from service.passwords.stand_in import scramble_columns, scramble_match
 
@@ -20,7 +21,7 @@ class Product:
     formula: str
     aliases: tuple[str, ...] = ()
     pattern: re.Pattern[str] | None = None
-    """A layout by which it is recognised, with groups `digest`, and where the text holds them `salt` and `user`."""
+    """A layout by which it is recognised, with groups `digest`, and `salt`, `user` and `rounds` where it holds them."""
     names_itself: bool = True
     """False where many other formats look the same: then it must be named."""
     unpeppered: str | None = None
@@ -55,6 +56,9 @@ class Product:
 
     def _formula(self, stored: StoredHash) -> Formula:
         text = self.formula if stored.pepper is not None or self.unpeppered is None else self.unpeppered
+        match = self._match(stored.hash)
+        if match is not None and match.groupdict().get("rounds"):
+            return parse_formula(text, number(match["rounds"]))
         return parse_formula(text, stored.recipe.iterations or self.iterations)
 
     def _variables(self) -> frozenset[str]:

@@ -88,13 +88,6 @@ _FORUMS = (
     Product("fluxbb", "sha1($pass)", names_itself=False),
     Product("opencart", "sha1($salt.sha1($salt.sha1($pass)))"),
     Product("woltlab3", "sha1($salt.sha1($salt.sha1($pass)))", ("wbb3",)),
-    Product(
-        "woltlab4",
-        "bcrypt(bcrypt($pass))",
-        ("wbb4", "wcf4"),
-        re.compile(r"(?P<digest>\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{53})"),
-        names_itself=False,
-    ),
     Product("magento1", "md5($salt.$pass) | sha256($salt.$pass)", ("magento",)),
     Product(
         "magento2_v0",
