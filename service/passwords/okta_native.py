@@ -14,7 +14,7 @@ from service.passwords.comparison import Comparison, Either
 from service.passwords.digests import digest
 from service.passwords.format import Check
 from service.passwords.formula import FormulaCheck
-from service.passwords.formula.formula import uses_password
+from service.passwords.formula.cost import uses_password
 from service.passwords.formula.operations import Hashed, Joined, Operation, Variable
 from service.passwords.formula.values import Given
 from service.passwords.pbkdf2 import pbkdf2

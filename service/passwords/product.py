@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from service.passwords.format import Check, StoredHash
 from service.passwords.formula import bind, fits, formula_stand_in, parse_formula
 from service.passwords.formula.columns import separated
-from service.passwords.formula.cost import bound
 from service.passwords.formula.formula import Formula
 from service.passwords.limits import number
 from service.passwords.shape import BLANK, is_text
@@ -36,14 +35,12 @@ class Product:
         if self.pattern is not None:
             return self._match(text) is not None
         bare = text.strip(BLANK)
-        needs_more = bool({"salt", "user"} & self._variables())
+        needs_more = bool({"salt", "user"} & self._any().variables)
         return needs_more == (":" in bare) and self._has_length(bare.partition(":")[0])
 
     def parse(self, stored: StoredHash) -> Check:
         """Bind the formula to the parts of the text."""
-        formula = self._formula(stored)
-        bound(formula.readings)
-        return bind(formula, self._parts(stored))
+        return bind(self._formula(stored), self._parts(stored))
 
     def stand_in(self, stored: StoredHash) -> StoredHash:
         """Scramble digest and salt where they stand."""
@@ -61,9 +58,6 @@ class Product:
             return parse_formula(text, number(match["rounds"]))
         return parse_formula(text, stored.recipe.iterations or self.iterations)
 
-    def _variables(self) -> frozenset[str]:
-        return self._any().variables()
-
     def _has_length(self, digest: str) -> bool:
         """Whether the digest is one of this formula's, by its length."""
         return fits(self._any(), digest)
@@ -74,7 +68,7 @@ class Product:
     def _parts(self, stored: StoredHash) -> StoredHash:
         match = self._match(stored.hash)
         if match is None:
-            return separated(stored, self._formula(stored).variables())
+            return separated(stored, self._formula(stored).variables)
         groups = match.groupdict()
         recipe = stored.recipe if groups.get("salt") is None else replace(stored.recipe, salt_encoding="text")
         return replace(

@@ -9,8 +9,8 @@ from service.passwords.bcrypt import TAIL, salt_of
 from service.passwords.encodings import BCRYPT64, HEX, to_base64_alphabet, to_bytes, unbase64, unbase64_alphabet, unhex
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
 from service.passwords.formula.columns import joined_again, pepper_value, salt_value, separated
-from service.passwords.formula.cost import bound, lane_of, name_of, work
-from service.passwords.formula.formula import Formula, digest_size, pads_password, parse_formula, raw
+from service.passwords.formula.cost import lane_of, name_of, plan, work
+from service.passwords.formula.formula import Formula, digest_size, parse_formula, raw
 from service.passwords.formula.operations import Applied, Bcrypt, Checked, Operation
 from service.passwords.formula.sizes import length_of
 from service.passwords.formula.values import Given
@@ -72,17 +72,16 @@ class NamedCheck:
 def formula_check(stored: StoredHash) -> Check:
     """Bind the formula in the recipe to the row. Raises `MalformedHash` (`MalformedFormula` is one) and `TooCostly`."""
     formula = parse_formula(stored.recipe.format, stored.recipe.iterations)
-    bound(formula.readings)
     return bind(formula, stored)
 
 
 def bind(formula: Formula, stored: StoredHash) -> Check:
     """Bind a parsed formula to the row."""
-    uses = formula.variables()
+    uses = formula.variables
     parts = separated(stored, uses)
     given = _given(parts, uses)
-    (root, *others) = formula.readings
-    if isinstance(root, Checked) and not others:
+    root = formula.readings[0]
+    if isinstance(root, Checked):
         return _named(root, parts, given)
     if isinstance(root, Bcrypt):
         return _bcrypt(formula, parts, given)
@@ -90,8 +89,9 @@ def bind(formula: Formula, stored: StoredHash) -> Check:
     found = tuple((reading, expected) for reading, expected in readings if expected is not None)
     if not found:
         raise MalformedHash("the digest does not have the length that the formula gives")
-    roots = tuple(reading for reading, _ in found)
-    return FormulaCheck(found, given, lane_of(roots), name_of(work(roots)), pads_password(roots))
+    whole = len(found) == len(formula.readings)
+    how = formula.plan if whole else plan(tuple(reading for reading, _ in found))
+    return FormulaCheck(found, given, how.lane, how.cost, how.padded)
 
 
 def fits(formula: Formula, digest: str) -> bool:
@@ -102,7 +102,7 @@ def fits(formula: Formula, digest: str) -> bool:
 def formula_stand_in(stored: StoredHash) -> StoredHash:
     """A row of nobody's that takes as long: the digest and what stands beside it scrambled."""
     formula = parse_formula(stored.recipe.format, stored.recipe.iterations)
-    parts = separated(stored, formula.variables())
+    parts = separated(stored, formula.variables)
     salt = None if parts.salt is None else scramble(parts.salt)
     username = None if parts.username is None else scramble(parts.username)
     made = replace(parts, hash=_scrambled(formula.readings[0], parts), salt=salt, username=username)
@@ -167,9 +167,9 @@ def _bcrypt(formula: Formula, parts: StoredHash, given: Given) -> FormulaCheck:
     return FormulaCheck(
         readings,
         replace(given, setting=setting),
-        lane_of(formula.readings),
+        formula.plan.lane,
         name_of(counted, prefix),
-        pads_password(formula.readings),
+        formula.plan.padded,
     )
 
 

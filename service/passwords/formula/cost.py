@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from service.passwords import limits
 from service.passwords.digests import SIZES
 from service.passwords.format import Lane, TooCostly
-from service.passwords.formula.operations import Bcrypt, Hashed, Keyed, Operation, Pbkdf2, Scrypt, walk
+from service.passwords.formula.operations import Bcrypt, Hashed, Keyed, Operation, Pbkdf2, Scrypt, Variable, walk
 
 MAX_ROUNDS = 1_000_000
 """Digests of one check, all readings together: a round of a Python loop takes about 0.7 µs, so 0.7 s; Okta waits 3."""
@@ -30,6 +31,21 @@ def work(alternatives: Iterable[Operation]) -> Counter[str]:
             case Bcrypt():
                 counted["bcrypt"] += 1
     return counted
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How readings are run together."""
+
+    lane: Lane
+    cost: str
+    padded: bool
+    """See `pads_password`."""
+
+
+def plan(readings: tuple[Operation, ...]) -> Plan:
+    """Work out how `readings` are run together."""
+    return Plan(lane_of(readings), name_of(work(readings)), pads_password(readings))
 
 
 def name_of(counted: Counter[str], prefix: str = "") -> str:
@@ -61,3 +77,25 @@ def bound(alternatives: tuple[Operation, ...]) -> None:
 def _rounds(alternatives: tuple[Operation, ...]) -> int:
     every = (each for root in alternatives for each in walk(root))
     return sum(each.rounds if isinstance(each, Hashed) else isinstance(each, Keyed) for each in every)
+
+
+def pads_password(readings: Iterable[Operation]) -> bool:
+    """Whether the password ends a key of HMAC, which is padded with NUL (so is that of PBKDF2 and scrypt)."""
+    operations = (each for root in readings for each in walk(root))
+    keys = (_key(each) for each in operations)
+    return any(key is not None and uses_password(key) for key in keys)
+
+
+def _key(operation: Operation) -> Operation | None:
+    match operation:
+        case Keyed():
+            return operation.key
+        case Pbkdf2() | Scrypt():
+            return operation.password
+        case _:
+            return None
+
+
+def uses_password(operation: Operation) -> bool:
+    """Whether the password is in the value."""
+    return any(isinstance(each, Variable) and each.name == "pass" for each in walk(operation))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from service.passwords.digests import SIZES
+from service.passwords.formula.cost import Plan, bound, plan, uses_password
 from service.passwords.formula.faults import MalformedFormula
 from service.passwords.formula.operations import (
     Applied,
@@ -33,11 +34,10 @@ class Formula:
     text: str
     readings: tuple[Operation, ...]
     """Usually one; more where there are alternatives, or the rounds leave open what they feed on. Any may match."""
-
-    def variables(self) -> frozenset[str]:
-        """Which of `pass`, `salt`, `salt2`, `user` and `pepper` it uses; with `salt2` also `salt`."""
-        names = {each.name for root in self.readings for each in walk(root) if isinstance(each, Variable)}
-        return frozenset(names | ({"salt"} if names & {"salt1", "salt2"} else set()))
+    variables: frozenset[str]
+    """Which of `pass`, `salt`, `salt2`, `user` and `pepper` it uses; with `salt2` also `salt`."""
+    plan: Plan
+    """How all the readings together are run."""
 
 
 @functools.lru_cache(maxsize=512)
@@ -45,14 +45,23 @@ def parse_formula(text: str, iterations: int | None = None) -> Formula:
     """Read a formula such as ``md5(md5($pass).$salt)``; the notation is in docs/formulas.md.
 
     `iterations` are those of the row or source: the value of `$iterations`, and where the formula does not say
-    `$iterations` the rounds of its outermost digest. Raises `MalformedFormula`, which names the place.
+    `$iterations` the rounds of its outermost digest. Raises `MalformedFormula`, which names the place, and `TooCostly`.
     """
     roots = tuple(_bare(root) for root in parse(text, iterations))
     for root in roots:
         _require_sense(text, root)
     if iterations is not None and "$iterations" not in text.lower():
         roots = tuple(_repeated(text, root, iterations) for root in roots)
-    return Formula(text, tuple(reading for root in roots for reading in _readings(root)))
+    if len(roots) > 1 and any(isinstance(root, Bcrypt | Checked) for root in roots):
+        raise MalformedFormula("bcrypt and named formats have no alternative", text, 0)
+    readings = tuple(reading for root in roots for reading in _readings(root))
+    bound(readings)
+    return Formula(text, readings, _variables(readings), plan(readings))
+
+
+def _variables(readings: Iterable[Operation]) -> frozenset[str]:
+    names = {each.name for root in readings for each in walk(root) if isinstance(each, Variable)}
+    return frozenset(names | ({"salt"} if names & {"salt1", "salt2"} else set()))
 
 
 def _bare(root: Operation) -> Operation:
@@ -106,25 +115,3 @@ def digest_size(root: Operation) -> int | None:
 def raw(root: Operation) -> Operation:
     """The outermost digest as bytes."""
     return replace(root, form=Form.RAW) if isinstance(root, Hashed | Keyed | Pbkdf2 | Scrypt) else root
-
-
-def pads_password(readings: Iterable[Operation]) -> bool:
-    """Whether the password ends a key of HMAC, which is padded with NUL (so is that of PBKDF2 and scrypt)."""
-    operations = (each for root in readings for each in walk(root))
-    keys = (_key(each) for each in operations)
-    return any(key is not None and uses_password(key) for key in keys)
-
-
-def _key(operation: Operation) -> Operation | None:
-    match operation:
-        case Keyed():
-            return operation.key
-        case Pbkdf2() | Scrypt():
-            return operation.password
-        case _:
-            return None
-
-
-def uses_password(operation: Operation) -> bool:
-    """Whether the password is in the value."""
-    return any(isinstance(each, Variable) and each.name == "pass" for each in walk(operation))
