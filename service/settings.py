@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -47,6 +48,9 @@ def _parse_secrets(value: str) -> tuple[SecretStr, ...]:
 
 Unset = BeforeValidator(_blank_is_unset)
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_list)]
+_SAFE_ISSUER = re.compile(
+    r"https://[^\s/?#@]+(/[^\s?#]*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/[^\s?#]*)?"
+)
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -76,6 +80,11 @@ class Settings(BaseSettings):
     event_hook_secrets_file: Annotated[Path | None, Unset] = None
     hook_secret_header: str = "Authorization"
 
+    oauth_issuer: Annotated[str | None, Unset] = None
+    oauth_audience: Annotated[str | None, Unset] = None
+    oauth_client_id: Annotated[str | None, Unset] = None
+    oauth_scope: Annotated[str | None, Unset] = None
+
     answer_within: Annotated[float, Field(gt=0, lt=3)] = 2.5
     queue_within: Annotated[float, Field(gt=0, lt=3)] = 1.0
     forget_when: ForgetWhen = ForgetWhen.SUCCESS
@@ -101,6 +110,24 @@ class Settings(BaseSettings):
             raise ValueError("must be the name of an HTTP header")
         return name
 
+    @field_validator("oauth_issuer")
+    @classmethod
+    def _issuer_is_safe(cls, url: str | None) -> str | None:
+        # Whoever stands between us and the issuer could hand us keys of their own.
+        if url is not None and not _SAFE_ISSUER.fullmatch(url):
+            raise ValueError("must be an https URL without query or fragment (http only on this machine)")
+        return url
+
+    @model_validator(mode="after")
+    def _oauth_is_whole(self) -> Self:
+        if (self.oauth_issuer is None) != (self.oauth_audience is None):
+            raise ValueError("OAUTH_ISSUER and OAUTH_AUDIENCE go together: one of them is not set")
+        if self.oauth_issuer is not None and not self.oauth_clients() and self.oauth_scope is None:
+            raise ValueError(
+                "OAUTH_ISSUER needs OAUTH_CLIENT_ID or OAUTH_SCOPE: the issuer has other clients too"
+            )
+        return self
+
     @model_validator(mode="after")
     def _basic_is_a_pair(self) -> Self:
         if (self.basic_auth_user is None) != (self.basic_auth_password is None):
@@ -112,6 +139,10 @@ class Settings(BaseSettings):
     def inline_hook_secrets(self) -> tuple[bytes, ...]:
         """Give the header values that the inline hooks accept as they are. Raises `BadSettings`."""
         return _read_secrets("HOOK_SECRETS", self.hook_secrets, self.hook_secrets_file)
+
+    def oauth_clients(self) -> tuple[str, ...]:
+        """Give the client ids that are accepted in tokens; several are separated by spaces or commas."""
+        return tuple((self.oauth_client_id or "").replace(",", " ").split())
 
     def has_event_secrets(self) -> bool:
         """Tell whether the event hook has secrets of its own, which then are the only ones that open it."""
@@ -145,10 +176,15 @@ def require_authentication(settings: Settings) -> None:
     if basic is not None:
         faults += _secret_faults("BASIC_AUTH_PASSWORD", [basic.partition(b":")[2]])
         faults += _secret_faults("BASIC_AUTH_USER", [basic.partition(b":")[0]])
-    if basic is None and not settings.inline_hook_secrets():
+    if basic is None and not settings.inline_hook_secrets() and settings.oauth_issuer is None:
         faults.append(
             "nothing authenticates Okta: "
             "set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS, or HOOK_SECRETS_FILE"
+        )
+    elif basic is None and not settings.event_secrets():
+        faults.append(
+            "nothing authenticates the event hook, for which Okta has no OAuth: "
+            "set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE"
         )
     if faults:
         raise BadSettings("\n".join(faults))

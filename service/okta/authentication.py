@@ -1,6 +1,6 @@
-"""Is this call Okta's? Header bytes in, a reason out. Knows the accepted secrets; reads no body and no token.
+"""Is this call Okta's? Header bytes in, a reason out. Knows the accepted secrets; reads no body.
 
-Okta sends a configured header verbatim; Basic is only one way to fill it.
+Okta sends a configured header verbatim; Basic is only one way to fill it. A bearer token is judged by `bearer`.
 https://developer.okta.com/docs/concepts/inline-hooks/
 """
 
@@ -10,8 +10,10 @@ import enum
 import hashlib
 import hmac
 import secrets as random_source
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+from service.okta.bearer import Expected, Keys, TokenFault, judge
 
 AUTHORIZATION = b"authorization"
 
@@ -25,6 +27,10 @@ class Refusal(enum.StrEnum):
     WRONG = "credentials_wrong"
 
 
+Refused = Refusal | TokenFault
+"""Why a call is not taken for Okta's, whatever it brought."""
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """Which credential the call used: its kind and its position in the settings, never its value."""
@@ -36,30 +42,39 @@ class Accepted:
 class Authenticator:
     """Compares the credentials of a call with the accepted ones, in constant time, on digests of bytes."""
 
-    def __init__(self, *, header: str, secrets: Sequence[bytes], basic: bytes | None) -> None:
+    def __init__(
+        self, *, header: str, secrets: Sequence[bytes], basic: bytes | None, tokens: "AcceptedTokens | None" = None
+    ) -> None:
         # Digests under a key of this process: equal lengths for compare_digest, and no secret kept to be dumped.
         self._key = random_source.token_bytes(32)
         self._header = header.lower().encode("ascii")
         self._secrets = tuple(map(self._digest, secrets))
         self._basic = None if basic is None else self._digest(basic)
+        self._tokens = tokens
 
-    def __call__(self, headers: Sequence[tuple[bytes, bytes]]) -> Accepted | Refusal:
+    def __call__(self, headers: Sequence[tuple[bytes, bytes]]) -> Accepted | Refused:
         """Judge the raw headers of a call."""
         seen = _Seen(headers, self._header)
         if seen.repeated:
             return Refusal.REPEATED
         if seen.secret is not None and (position := self._position(seen.secret)):
             return Accepted("secret", position)
-        if self._basic is not None and seen.authorization is not None:
-            pair = basic_pair(seen.authorization)
-            if pair is not None:
-                matches = hmac.compare_digest(self._digest(pair), self._basic)
-                return Accepted("basic", 1) if matches else Refusal.WRONG
+        judged = None if seen.authorization is None else self._judge_authorization(seen.authorization)
+        return self._fault(seen) if judged is None else judged
+
+    def _judge_authorization(self, authorization: bytes) -> Accepted | Refused | None:
+        """Judge Basic and Bearer, where they are accepted; None where it is neither."""
+        if self._basic is not None and (pair := basic_pair(authorization)) is not None:
+            is_right = hmac.compare_digest(self._digest(pair), self._basic)
+            return Accepted("basic", 1) if is_right else Refusal.WRONG
+        if self._tokens is not None and (token := bearer_token(authorization)) is not None:
+            return self._tokens.judge(token)
+        return None
+
+    def _fault(self, seen: "_Seen") -> Refusal:
         if seen.secret is None and seen.authorization is None:
             return Refusal.MISSING
-        if seen.secret is None or not self._secrets:
-            return Refusal.MALFORMED
-        return Refusal.WRONG
+        return Refusal.MALFORMED if seen.secret is None or not self._secrets else Refusal.WRONG
 
     def _position(self, value: bytes) -> int:
         # Every secret is compared, so that the time does not tell which one was nearly right.
@@ -71,6 +86,19 @@ class Authenticator:
 
     def _digest(self, value: bytes) -> bytes:
         return hmac.digest(self._key, value, hashlib.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedTokens:
+    """Bearer tokens are accepted that say what is expected and are signed by one of the keys of that moment."""
+
+    expected: Expected
+    keys: Callable[[], Keys]
+
+    def judge(self, token: bytes) -> Accepted | TokenFault:
+        """Judge a token; the position of an accepted one is its client's."""
+        judged = judge(token, self.keys(), self.expected)
+        return judged if isinstance(judged, TokenFault) else Accepted("bearer", judged)
 
 
 @dataclass(slots=True)
@@ -103,3 +131,9 @@ def basic_pair(authorization: bytes) -> bytes | None:
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return None
     return pair if b":" in pair else None
+
+
+def bearer_token(authorization: bytes) -> bytes | None:
+    """Read the token out of a Bearer header (RFC 6750): any case of the scheme, one space."""
+    scheme, space, token = authorization.partition(b" ")
+    return token if scheme.lower() == b"bearer" and space else None

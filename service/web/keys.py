@@ -8,6 +8,7 @@ from service.accounts.database import Database
 from service.actions.open_hashes import HashOpener
 from service.actions.screen_registration import RegistrationScreener
 from service.actions.verify_password import PasswordVerifier
+from service.issuer_keys import IssuerKeys
 from service.okta.authentication import Authenticator
 from service.settings import ForgetWhen, Settings
 from service.telemetry import Telemetry
@@ -25,6 +26,7 @@ class Parts:
     verifier: PasswordVerifier
     screener: RegistrationScreener
     deliveries: DeliveryReader
+    issuer_keys: IssuerKeys | None
     inline_authenticator: Authenticator
     event_authenticator: Authenticator
     forget_when: ForgetWhen

@@ -6,7 +6,8 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from service.okta.authentication import Authenticator, Refusal
+from service.okta.authentication import Accepted, Authenticator, Refusal, Refused
+from service.okta.bearer import TokenFault
 from service.telemetry import describe
 from service.web.keys import PARTS
 from service.web.refusals import REFUSAL_CODE, fault_code, refusal, refusal_for, refusal_for_http
@@ -15,11 +16,21 @@ log = structlog.get_logger()
 
 OKTA_PREFIX = "/okta/"
 EVENTS_PATH = "/okta/events"
-_MESSAGES = {
+_MESSAGES: dict[Refused, str] = {
     Refusal.MISSING: "the call carries no credentials",
     Refusal.REPEATED: "a header with credentials came twice",
     Refusal.MALFORMED: "the credentials are of no kind that is accepted here",
     Refusal.WRONG: "the credentials are wrong",
+    TokenFault.MALFORMED: "the bearer token is no signed JWT",
+    TokenFault.ALGORITHM: "the bearer token is not signed with RS256",
+    TokenFault.UNKNOWN_KEY: "the bearer token names no key of the issuer's",
+    TokenFault.SIGNATURE: "the bearer token's signature is wrong",
+    TokenFault.EXPIRED: "the bearer token has expired",
+    TokenFault.NOT_YET: "the bearer token is not valid yet",
+    TokenFault.ISSUER: "the bearer token is another issuer's",
+    TokenFault.AUDIENCE: "the bearer token is for another audience",
+    TokenFault.CLIENT: "the bearer token was given to another client",
+    TokenFault.SCOPE: "the bearer token lacks the scope",
 }
 
 
@@ -62,11 +73,29 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     """Let nobody but Okta past, before the body is read as anything."""
     if not request.path.startswith(OKTA_PREFIX):
         return await handler(request)
+    parts = request.app[PARTS]
+    judged = await _judge(request)
+    if isinstance(judged, Accepted):
+        parts.telemetry.credentials.labels(route_of(request), judged.kind, judged.position).inc()
+        return await handler(request)
+    return refusal(401, judged.value, _MESSAGES[judged], {hdrs.WWW_AUTHENTICATE: _challenge(judged)})
+
+
+async def _judge(request: web.Request) -> Accepted | Refused:
+    """Judge the call; where a token names a key we don't have, once more with newer keys. Raises `KeysAway`."""
     judged = _authenticator(request)(request.raw_headers)
-    if isinstance(judged, Refusal):
-        return refusal(401, judged.value, _MESSAGES[judged], {hdrs.WWW_AUTHENTICATE: 'Basic realm="password-import"'})
-    request.app[PARTS].telemetry.credentials.labels(route_of(request), judged.kind, judged.position).inc()
-    return await handler(request)
+    keys = request.app[PARTS].issuer_keys
+    if judged is TokenFault.UNKNOWN_KEY and keys is not None:
+        await keys.renew()
+        judged = _authenticator(request)(request.raw_headers)
+    return judged
+
+
+def _challenge(judged: Refused) -> str:
+    """Name the scheme to use (RFC 9110, 11.6.1; RFC 6750, section 3, for tokens)."""
+    if isinstance(judged, TokenFault):
+        return 'Bearer realm="password-import", error="invalid_token"'
+    return 'Basic realm="password-import"'
 
 
 def _authenticator(request: web.Request) -> Authenticator:

@@ -24,12 +24,14 @@ async def get_readyz(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     try:
         async with asyncio.timeout(READY_WITHIN):
-            missing = await what_is_missing(parts.database, parts.revisions, parts.opener)
+            missing = list(await what_is_missing(parts.database, parts.revisions, parts.opener))
     except TimeoutError:
         missing = ["the database does not answer"]
+    if parts.issuer_keys is not None and not parts.issuer_keys.are_known:
+        missing.append("the keys of OAUTH_ISSUER can't be had")
     parts.telemetry.ready.set(not missing)
     if missing:
-        return _json({"status": "not ready", "missing": list(missing)}, status=503)
+        return _json({"status": "not ready", "missing": missing}, status=503)
     return _json({"status": "ready"})
 
 

@@ -14,6 +14,7 @@ from service.accounts.database import AWAY
 from service.actions.code_policy import PolicyFailed
 from service.actions.throttle_guesses import TooManyFailures
 from service.actions.verify_password import NoAccounts, UnusableStoredHash
+from service.issuer_keys import KeysAway
 from service.okta.body import MalformedCall
 from service.passwords.pool import CheckFailed, Overloaded
 
@@ -59,6 +60,7 @@ _FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str]
     (UnusableStoredHash, "unusable_hash"),
     (CheckFailed, "check_failed"),
     (PolicyFailed, "policy_failed"),
+    (KeysAway, "issuer_keys_away"),
     (AWAY, "database_away"),
 )
 
