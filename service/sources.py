@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+SALT_ENCODINGS = ("text", "hex", "base64")
+"""What a salt column may hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -24,7 +24,6 @@ class Batch:
     by_line: dict[int, Row] = field(default_factory=dict)
     """The rows of the accounts, for the rejects file, should the store refuse them."""
     recipes: list[NewRecipe] = field(default_factory=list)
-    has_okta_ids: bool = False
 
 
 class BatchReader:
@@ -48,7 +47,6 @@ class BatchReader:
                 self._add(batch, row, logins, okta_ids)
             except Refusal as refusal:
                 batch.refusals.append((row, refusal))
-        batch.has_okta_ids = bool(okta_ids)
         batch.recipes, self._resolver.new = self._resolver.new, []
         return batch
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from service.accounts.loading.seal import seal
 from service.accounts.loading.staged import StagedAccount
 from service.accounts.names import MAX_NAME, login_key
+from service.actions.read_profile import read_profile
+from service.actions.read_recipe import text_of
 from service.actions.refusal import Reason, Refusal
-from service.actions.resolve_hash import HASH_COLUMNS, HashResolver, text_of
+from service.actions.resolve_hash import HASH_COLUMNS, HashResolver
 from service.legacy.rows import Row
 
 ALIASES = {"hash": "password_hash", "formula": "format"}
@@ -40,6 +42,7 @@ class AccountReader:
             resolved = self._resolver.resolve(fields, text)
             recipe, salt, username = resolved.recipe, resolved.salt, resolved.username
             hash_bytes, key_id = seal(key, resolved.text)
+        profile, cleared = read_profile(fields, OWN_COLUMNS)
         return StagedAccount(
             row.line,
             login,
@@ -50,7 +53,8 @@ class AccountReader:
             salt,
             username,
             key_id,
-            _profile(fields),
+            profile,
+            cleared,
             _identifiers(fields, key),
         )
 
@@ -75,22 +79,6 @@ def _hash_text(fields: Mapping[str, object]) -> str | None:
         return json.dumps(value)
     text = text_of(fields, "password_hash")
     return None if text is None or text.strip() in NO_HASH else text
-
-
-def _profile(fields: Mapping[str, object]) -> str:
-    """Give the profile as JSON; an attribute that the row has and that is empty is null: it is to be taken away."""
-    profile = {name: value if value != "" else None for name, value in fields.items() if name not in OWN_COLUMNS}
-    nested = fields.get("profile")
-    if nested:
-        if isinstance(nested, str):
-            try:
-                nested = json.loads(nested)
-            except (ValueError, RecursionError):
-                nested = None
-        if not isinstance(nested, dict):
-            raise Refusal(Reason.BAD_COLUMN, "profile is no JSON object")
-        profile.update(nested)
-    return json.dumps(profile, ensure_ascii=False)
 
 
 def _identifiers(fields: Mapping[str, object], key: str) -> list[str] | None:

@@ -37,7 +37,10 @@ class Fate(enum.StrEnum):
 
 REFUSALS = frozenset({Fate.SAME_LOGIN, Fate.OTHER_SPELLING, Fate.OTHER_OKTA_ID, Fate.OKTA_ID_TAKEN})
 
-MATCH = """
+PROFILE = "(account.profile - coalesce(staged.cleared, '{}')) || staged.profile"
+"""What the export says of an attribute counts; of what it does not speak stays as it was."""
+
+MATCH = f"""
 UPDATE staged SET account_id = found.account_id, fate = found.fate, rehash = found.rehash, respelled = found.respelled
 FROM (
     SELECT staged.line, account.id AS account_id, compared.rehash, account.login <> staged.login AS respelled,
@@ -45,7 +48,7 @@ FROM (
                 WHEN account.state IN ('migrated', 'retired') THEN 'tombstone'
                 WHEN staged.okta_id <> account.okta_id THEN 'other_okta_id'
                 WHEN compared.rehash OR compared.renamed OR (staged.okta_id IS NOT NULL AND account.okta_id IS NULL)
-                     OR jsonb_strip_nulls(account.profile || staged.profile) <> account.profile THEN 'changed'
+                     OR {PROFILE} <> account.profile THEN 'changed'
                 ELSE 'unchanged' END AS fate
     FROM staged
     JOIN accounts AS account ON account.login_key = staged.login_key
@@ -65,7 +68,7 @@ FROM (
     ) AS compared
 ) AS found
 WHERE found.line = staged.line
-"""
+"""  # noqa: S608 (a constant)
 
 OKTA_IDS_TAKEN = """
 UPDATE staged SET fate = 'okta_id_taken'
@@ -74,19 +77,14 @@ WHERE account.okta_id = staged.okta_id AND account.id IS DISTINCT FROM staged.ac
   AND staged.fate IN ('new', 'changed', 'unchanged')
 """
 
-DELETED = """
-UPDATE staged SET fate = 'deleted'
-FROM deleted_logins AS deleted
-WHERE staged.fate = 'new'
-  AND deleted.digest = sha256($1::bytea || sha256($2::bytea || convert_to(staged.login_key, 'UTF8')))
-"""
-
 RESPELLED = """
 SELECT staged.line, staged.login, account.login AS kept_login,
        EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id = $1) AS same_source
 FROM staged JOIN accounts AS account ON account.id = staged.account_id
 WHERE staged.respelled AND staged.fate IN ('changed', 'unchanged')
 """
+
+CHANGED = "SELECT count(*) FROM staged WHERE fate = 'changed'"
 
 REFUSE = "UPDATE staged SET fate = $2 WHERE line = ANY($1::bigint[])"
 
@@ -123,27 +121,20 @@ class RefusedRow:
     """The login of the account that it collides with, where there is one."""
 
 
-async def match(
-    connection: asyncpg.Connection, source_id: int, own: Sequence[asyncpg.Range[int]], *, okta_ids: bool
-) -> None:
-    """Find the fate of every staged account; `own` are the ids of the accounts that this load has added."""
+async def match(connection: asyncpg.Connection, source_id: int, own: Sequence[asyncpg.Range[int]]) -> int:
+    """Find the fate of every staged account, and tell how many changed; `own` are the ids that this load has added."""
     await connection.execute(MATCH, source_id, own)
     respelled = await connection.fetch(RESPELLED, source_id)
     refused = [row["line"] for row in respelled if row["same_source"] or not _is_same(row["login"], row["kept_login"])]
     if refused:
         await connection.execute(REFUSE, refused, Fate.OTHER_SPELLING)
-    if okta_ids:
-        await connection.execute(OKTA_IDS_TAKEN)
+    await connection.execute(OKTA_IDS_TAKEN)
+    return int(await connection.fetchval(CHANGED))
 
 
 def _is_same(login: str, other: str) -> bool:
     """Tell whether two logins of different sources differ in case alone; an accent more is another person."""
     return login.casefold() == other.casefold()
-
-
-async def find_deleted(connection: asyncpg.Connection, pads: tuple[bytes, bytes]) -> None:
-    """Leave deleted those that an operator deleted; `pads` are the outer and inner pad of the logins' HMAC."""
-    await connection.execute(DELETED, *pads)
 
 
 async def touch(connection: asyncpg.Connection) -> None:

@@ -1,27 +1,14 @@
-"""Writing staged accounts into the store, by their fate: whole sets, in the caller's transaction.
+"""Writing what changed of staged accounts into the store: whole sets, in the caller's transaction.
 
 The caller holds the binding gate closed, so nobody else adds accounts or binds Okta ids meanwhile; states may change.
 """
 
+from collections import Counter
+from collections.abc import Mapping
+
 import asyncpg
 
-ADD = """
-WITH added AS (
-    INSERT INTO accounts (login, login_key, okta_id, state, profile)
-    SELECT login, login_key, okta_id, CASE WHEN hash IS NULL THEN 'unarmed' ELSE 'waiting' END,
-           jsonb_strip_nulls(profile)
-    FROM staged WHERE fate = 'new' ORDER BY line
-    RETURNING id, login_key
-), armed AS (
-    INSERT INTO hashes (account_id, source_id, recipe_id, hash, salt, username, key_id)
-    SELECT added.id, $1, recipe_id, hash, salt, username, key_id
-    FROM added JOIN staged USING (login_key) JOIN numbered USING (recipe) WHERE hash IS NOT NULL
-), named AS (
-    INSERT INTO identifiers (account_id, identifier_key)
-    SELECT added.id, unnest(identifiers) FROM added JOIN staged USING (login_key) WHERE identifiers IS NOT NULL
-)
-SELECT id FROM added
-"""
+from service.accounts.loading.match import PROFILE
 
 # In the order of id, as everybody who locks accounts does.
 LOCK_CHANGED = """
@@ -36,15 +23,15 @@ SELECT account.id FROM staged JOIN accounts AS account ON account.id = staged.ac
 WHERE staged.fate = 'changed' AND staged.okta_id IS NOT NULL AND account.okta_id IS NULL
 """
 
-CHANGE = """
+CHANGE = f"""
 UPDATE accounts AS account
 SET state = CASE WHEN staged.rehash THEN 'waiting' ELSE account.state END,
     verified_at = CASE WHEN staged.rehash THEN NULL ELSE account.verified_at END,
     okta_id = coalesce(account.okta_id, staged.okta_id),
-    profile = jsonb_strip_nulls(account.profile || staged.profile),
+    profile = {PROFILE},
     loaded_at = now()
 FROM staged WHERE staged.fate = 'changed' AND account.id = staged.account_id
-"""
+"""  # noqa: S608 (a constant)
 
 REHASH = """
 INSERT INTO hashes AS kept (account_id, source_id, recipe_id, hash, salt, username, key_id)
@@ -66,23 +53,20 @@ INSERT INTO identifiers (account_id, identifier_key)
 SELECT account_id, unnest(identifiers) FROM staged WHERE fate = 'changed' ON CONFLICT DO NOTHING
 """
 
+REHASHED = """
+SELECT numbered.recipe_id, count(*) AS number FROM staged JOIN numbered USING (recipe)
+WHERE staged.fate = 'changed' AND staged.rehash GROUP BY numbered.recipe_id
+"""
+
 COUNT_LOADED = """
 UPDATE recipes SET hashes_loaded = hashes_loaded + loaded.number
-FROM (
-    SELECT recipe_id, count(*) AS number FROM staged JOIN numbered USING (recipe)
-    WHERE hash IS NOT NULL AND (fate = 'new' OR fate = 'changed' AND rehash) GROUP BY recipe_id
-) AS loaded
-WHERE recipes.id = loaded.recipe_id
+FROM unnest($1::int[], $2::bigint[]) AS loaded (id, number)
+WHERE recipes.id = loaded.id
 """
 
 
 class AccountsChanged(Exception):
     """Accounts vanished between the look and the lock; the batch begins again."""
-
-
-async def add(connection: asyncpg.Connection, source_id: int) -> list[int]:
-    """Add the new accounts with their hashes and identifiers; give their ids."""
-    return [row["id"] for row in await connection.fetch(ADD, source_id)]
 
 
 async def change(connection: asyncpg.Connection, source_id: int, expected: int) -> list[int]:
@@ -101,6 +85,12 @@ async def change(connection: asyncpg.Connection, source_id: int, expected: int) 
     return bound
 
 
-async def count_loaded(connection: asyncpg.Connection) -> None:
+async def rehashed(connection: asyncpg.Connection) -> Counter[int]:
+    """Count the hashes that `change` writes, by recipe."""
+    return Counter({row["recipe_id"]: row["number"] for row in await connection.fetch(REHASHED)})
+
+
+async def count_loaded(connection: asyncpg.Connection, hashes: Mapping[int, int]) -> None:
     """Add to the number of hashes that were ever loaded with each recipe."""
-    await connection.execute(COUNT_LOADED)
+    ids = sorted(hashes)
+    await connection.execute(COUNT_LOADED, ids, [hashes[recipe_id] for recipe_id in ids])

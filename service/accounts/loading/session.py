@@ -14,8 +14,7 @@ CONNECT_WITHIN = 10.0
 @asynccontextmanager
 async def loading_session(dsn: str) -> AsyncIterator[asyncpg.Connection]:
     """Connect, and make the temporary tables; they go with the session."""
-    # Compiling the plans of statements that run for some milliseconds would take longer than they do.
-    connection = await asyncpg.connect(dsn, timeout=CONNECT_WITHIN, server_settings={"jit": "off"})
+    connection = await asyncpg.connect(dsn, timeout=CONNECT_WITHIN)
     try:
         await prepare_session(connection)
         yield connection

@@ -20,6 +20,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged (
     username text,
     key_id text,
     profile jsonb NOT NULL,
+    cleared text[],
     identifiers text[],
     account_id bigint,
     fate text NOT NULL DEFAULT 'new',
@@ -40,6 +41,15 @@ CREATE TEMPORARY TABLE IF NOT EXISTS foreseen (login_key text PRIMARY KEY, okta_
 """
 """The accounts that a dry run would have added."""
 
+PLANNING = (
+    # Compiling the plans of statements that run for some milliseconds would take longer than they do.
+    "SET jit = off",
+    # A batch looks up some thousand of many rows. While a table grows the planner takes it for smaller than it is, and
+    # would read all of it for each batch.
+    "SET enable_seqscan = off",
+    "SET random_page_cost = 1.1",
+)
+
 COLUMNS = (
     "line",
     "login",
@@ -51,6 +61,7 @@ COLUMNS = (
     "username",
     "key_id",
     "profile",
+    "cleared",
     "identifiers",
 )
 
@@ -69,14 +80,16 @@ class StagedAccount(NamedTuple):
     username: str | None
     key_id: str | None
     profile: str
-    """JSON; an attribute that the row says is empty is null."""
+    """JSON."""
+    cleared: list[str] | None
+    """Attributes that the row says are empty; those that it does not name stay as they are."""
     identifiers: list[str] | None
     """Their keys; None where the export does not say."""
 
 
 async def prepare_session(connection: asyncpg.Connection) -> None:
-    """Make the temporary tables of a load."""
-    for statement in (MAKE_STAGED, MAKE_NUMBERED, MAKE_TOUCHED, MAKE_FORESEEN):
+    """Make the temporary tables of a load, and set how its statements are planned."""
+    for statement in (*PLANNING, MAKE_STAGED, MAKE_NUMBERED, MAKE_TOUCHED, MAKE_FORESEEN):
         await connection.execute(statement)
 
 

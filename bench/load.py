@@ -1,0 +1,130 @@
+r"""How fast `load` is, as a ratio to psql's `\copy` of the same contents, and how much memory it takes.
+
+    python -m bench.load [--rows 1000000] [--rounds 3] [--memory 100000,1000000]
+
+Each round loads a CSV of bcrypt hashes into an empty store through the command line, and then lets psql put what is in
+its tables into empty copies of them, with the same indexes and checks. Both are seconds of the whole process.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import asyncpg
+
+from service.accounts.migrations import upgrade
+from service.postgres import embedded_sync
+from service.postgres.binaries import find_binaries
+
+BCRYPT64 = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+COLUMNS = {
+    "accounts": "login, login_key, okta_id, state, profile, loaded_at, verified_at, forgotten_at, proof",
+    "hashes": "account_id, source_id, recipe_id, armed, hash, salt, username, key_id",
+    "identifiers": "account_id, identifier_key",
+}
+"""What is copied: the columns that are not generated."""
+
+
+def write_export(path: Path, rows: int) -> None:
+    """Write an export as a legacy system would: login, hash, three attributes."""
+    rng = random.Random(7)
+    with path.open("w") as file:
+        file.write("login,password_hash,firstName,lastName,email\n")
+        for i in range(rows):
+            tail = "".join(rng.choices(BCRYPT64, k=51))
+            name = f"user{rng.getrandbits(40):x}.{i}@example.com"
+            file.write(f"{name},$2b$10${tail[:21]}u{tail[21:]}u,First{i % 997},Last{i % 4999},{name}\n")
+
+
+def load(dsn: str, export: Path) -> tuple[float, int]:
+    """Load it in a process of its own; give seconds and peak KiB of it and its children."""
+    command = [sys.executable, "-m", "service", "load", str(export), "--source", "bench"]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": dsn}, stdout=subprocess.PIPE)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    assert os.waitstatus_to_exitcode(status) == 0, process.stdout and process.stdout.read()
+    return seconds, usage.ru_maxrss
+
+
+def copy(dsn: str, folder: Path) -> float:
+    """Let psql copy the contents of the tables into empty copies; give the seconds of putting them in."""
+    for table, columns in COLUMNS.items():
+        _psql(dsn, f"CREATE TABLE copied_{table} (LIKE {table} INCLUDING ALL)")
+        _psql(dsn, f"\\copy (SELECT {columns} FROM {table}) TO '{folder / table}'")  # noqa: S608 (constants)
+    started = time.perf_counter()
+    for table, columns in COLUMNS.items():
+        _psql(dsn, f"\\copy copied_{table} ({columns}) FROM '{folder / table}'")
+    return time.perf_counter() - started
+
+
+def _psql(dsn: str, command: str) -> None:
+    psql = find_binaries().folder / "psql"
+    subprocess.run([str(psql), "-q", "-v", "ON_ERROR_STOP=1", "-d", dsn, "-c", command], check=True)
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def fresh(administrator: str, name: str) -> str:
+    """Make an empty, migrated store."""
+    asyncio.run(_execute(administrator, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    asyncio.run(_execute(administrator, f"CREATE DATABASE {name}"))
+    dsn = administrator.replace("@/app?", f"@/{name}?")
+    upgrade(dsn)
+    return dsn
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory", default="", help="row counts whose peak memory is measured, with commas between")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, embedded_sync(Path(name) / "pg") as administrator:
+        speed(administrator, Path(name), given.rows, given.rounds)
+        for rows in (int(number) for number in given.memory.split(",") if number):
+            memory(administrator, Path(name), rows)
+
+
+def speed(administrator: str, folder: Path, rows: int, rounds: int) -> None:
+    export = folder / "export.csv"
+    write_export(export, rows)
+    ratios = []
+    for number in range(rounds):
+        dsn = fresh(administrator, "bench")
+        loaded, peak = load(dsn, export)
+        again, _ = load(dsn, export)
+        copied = copy(dsn, folder)
+        ratios.append(copied / loaded)
+        print(
+            f"round {number + 1}: {rows:,} rows: load {loaded:.1f} s, again {again:.1f} s, \\copy {copied:.1f} s, "
+            f"ratio {ratios[-1]:.2f}, peak {peak / 1024:.0f} MiB",
+            flush=True,
+        )
+    print(f"load / \\copy: {median(ratios):.2f} of its speed (wanted: 0.5)")
+
+
+def memory(administrator: str, folder: Path, rows: int) -> None:
+    export = folder / "memory.csv"
+    write_export(export, rows)
+    seconds, peak = load(fresh(administrator, "bench"), export)
+    print(f"{rows:>12,} rows: peak {peak / 1024:.1f} MiB, {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    main()

@@ -1,0 +1,138 @@
+"""Merge one batch into the store, in one transaction, or tell what that would do. Knows no file and no SQL.
+
+The transaction holds the binding gate, so that a SUCCESS for one of its accounts is either applied here or finds the
+account. Unknown accounts go straight into the tables; known ones are staged and compared.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from service.accounts.deleted import deleted_logins
+from service.accounts.loading import match, merge
+from service.accounts.loading.add import add_accounts, known_logins, known_okta_ids
+from service.accounts.loading.match import Fate, RefusedRow
+from service.accounts.loading.staged import StagedAccount, stage
+from service.accounts.tombstones import Gate, pass_gate
+from service.actions.record_events import apply_set_aside
+from service.actions.refusal import Reason, Refusal
+from service.policies.forgetting import Effect
+from service.settings import ForgetWhen
+
+REASONS = {
+    Fate.SAME_LOGIN: Reason.SAME_LOGIN,
+    Fate.OTHER_SPELLING: Reason.OTHER_SPELLING,
+    Fate.OTHER_OKTA_ID: Reason.OTHER_OKTA_ID,
+    Fate.OKTA_ID_TAKEN: Reason.OKTA_ID_TAKEN,
+}
+
+
+@dataclass(slots=True)
+class Merged:
+    """What became of a batch."""
+
+    fates: Counter[Fate] = field(default_factory=Counter)
+    refused: list[tuple[int, Refusal]] = field(default_factory=list)
+    """By line."""
+    effects: Counter[Effect] = field(default_factory=Counter)
+    """What import events did that had come before their accounts."""
+    added: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class BatchMerger:
+    """Merges the batches of one load."""
+
+    connection: asyncpg.Connection
+    source_id: int
+    deleted_key: bytes = field(repr=False)
+    forget_when: ForgetWhen
+    recipe_ids: dict[int, int] = field(default_factory=dict)
+    """By the numbers that this load gives them."""
+    _own: list[asyncpg.Range[int]] = field(default_factory=list)
+    """The ids of the accounts that this load added: nobody else adds any while the gate is held."""
+
+    async def merge(self, accounts: Sequence[StagedAccount]) -> Merged:
+        """Write a batch. Raises what PostgreSQL raises; then nothing is written."""
+        merged = Merged()
+        async with self.connection.transaction():
+            await pass_gate(self.connection, Gate.CLOSED)
+            unknown, known = await self._separate(accounts, merged)
+            loaded: Counter[int] = Counter()
+            bound: Sequence[int] = ()
+            if unknown:
+                merged.added = await add_accounts(self.connection, unknown, self.source_id, self.recipe_ids)
+                merged.fates[Fate.NEW] += len(unknown)
+                loaded.update(self.recipe_ids[each.recipe] for each in unknown if each.recipe is not None)
+            if known:
+                bound = await self._update(known, merged, loaded)
+            if loaded:
+                await merge.count_loaded(self.connection, loaded)
+            merged.effects = await apply_set_aside(self.connection, [*merged.added, *bound], self.forget_when)
+        self._remember(merged.added)
+        return merged
+
+    async def foresee(self, accounts: Sequence[StagedAccount]) -> Merged:
+        """Tell what `merge` would do; writes nothing but temporary tables."""
+        merged = Merged()
+        async with self.connection.transaction():
+            _, known = await self._separate(accounts, merged, keep_unknown=True)
+            await stage(self.connection, known)
+            await match.match(self.connection, self.source_id, self._own)
+            await match.foresee(self.connection)
+            await self._conclude(merged)
+        return merged
+
+    async def _separate(
+        self, accounts: Sequence[StagedAccount], merged: Merged, *, keep_unknown: bool = False
+    ) -> tuple[list[StagedAccount], list[StagedAccount]]:
+        """Tell the accounts that are to be added from those to be compared; leave the deleted ones out."""
+        logins = await known_logins(self.connection, [each.login_key for each in accounts])
+        unknown = [each for each in accounts if each.login_key not in logins]
+        deleted = await deleted_logins(self.connection, [each.login_key for each in unknown], self.deleted_key)
+        if deleted:
+            merged.fates[Fate.DELETED] += len(deleted)
+            accounts = [each for each in accounts if each.login_key not in deleted]
+            unknown = [each for each in unknown if each.login_key not in deleted]
+        if keep_unknown:
+            return [], list(accounts)
+        okta_ids = [each.okta_id for each in unknown if each.okta_id is not None]
+        taken = await known_okta_ids(self.connection, okta_ids) if okta_ids else frozenset()
+        merged.refused += [(each.line, Refusal(Reason.OKTA_ID_TAKEN)) for each in unknown if each.okta_id in taken]
+        return (
+            [each for each in unknown if each.okta_id not in taken],
+            [each for each in accounts if each.login_key in logins],
+        )
+
+    async def _update(self, known: Sequence[StagedAccount], merged: Merged, loaded: Counter[int]) -> Sequence[int]:
+        """Bring known accounts up to date; give those whose Okta id is new."""
+        await stage(self.connection, known)
+        changed = await match.match(self.connection, self.source_id, self._own)
+        bound: Sequence[int] = ()
+        if changed:
+            bound = await merge.change(self.connection, self.source_id, changed)
+            loaded += await merge.rehashed(self.connection)
+        await self._conclude(merged)
+        return bound
+
+    async def _conclude(self, merged: Merged) -> None:
+        await match.touch(self.connection)
+        found = await match.fates(self.connection)
+        merged.fates.update({fate: number for fate, number in found.items() if not fate.is_refusal})
+        if any(fate.is_refusal for fate in found):
+            merged.refused += [(each.line, _refusal(each)) for each in await match.refused(self.connection)]
+
+    def _remember(self, added: Sequence[int]) -> None:
+        if not added:
+            return
+        first, end = min(added), max(added) + 1
+        if self._own and self._own[-1].upper == first:
+            self._own[-1] = asyncpg.Range(self._own[-1].lower, end)
+        else:
+            self._own.append(asyncpg.Range(first, end))
+
+
+def _refusal(refused: RefusedRow) -> Refusal:
+    return Refusal(REASONS[refused.fate], f"{refused.kept_login!r} is in the store" if refused.kept_login else "")
