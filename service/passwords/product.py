@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 
 from service.passwords.format import Check, StoredHash
-from service.passwords.formula import bind, fits, formula_stand_in, parse_formula
+from service.passwords.formula import check_row, fits, formula_stand_in, parse_formula
 from service.passwords.formula.columns import separated
 from service.passwords.formula.formula import Formula
 from service.passwords.limits import number
@@ -39,8 +39,8 @@ class Product:
         return needs_more == (":" in bare) and self._has_length(bare.partition(":")[0])
 
     def parse(self, stored: StoredHash) -> Check:
-        """Bind the formula to the parts of the text."""
-        return bind(self._formula(stored), self._parts(stored))
+        """Apply the formula to the parts of the text."""
+        return check_row(self._formula(stored), self._parts(stored))
 
     def stand_in(self, stored: StoredHash) -> StoredHash:
         """Scramble digest and salt where they stand."""

@@ -1,9 +1,9 @@
 """The formula language for home-made hashes. Knows formulas and stored rows; knows no account.
 
-A formula is parsed once into a closed set of operations and then bound to rows. The notation: docs/formulas.md.
+A formula is parsed once into a closed set of operations and then applied to rows. The notation: docs/formulas.md.
 """
 
-from service.passwords.formula.check import FormulaCheck, bind, fits, formula_check, formula_stand_in
+from service.passwords.formula.check import FormulaCheck, check_row, fits, formula_check, formula_stand_in
 from service.passwords.formula.faults import MalformedFormula
 from service.passwords.formula.formula import Formula, parse_formula
 
@@ -11,7 +11,7 @@ __all__ = [
     "Formula",
     "FormulaCheck",
     "MalformedFormula",
-    "bind",
+    "check_row",
     "fits",
     "formula_check",
     "formula_stand_in",

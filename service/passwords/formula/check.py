@@ -1,4 +1,4 @@
-"""Binds a formula to a stored hash. Knows formulas and rows; the notation is the parser's."""
+"""Applies a formula to a stored hash. Knows formulas and rows; the notation is the parser's."""
 
 import hmac
 import re
@@ -24,7 +24,7 @@ _PREFIXES = ("0x", "0X", "\\x", "$BLAKE2$")
 
 @dataclass(frozen=True, slots=True)
 class FormulaCheck:
-    """A formula bound to one row: every reading is computed, and any that gives the stored value verifies."""
+    """A formula with the values of one row: every reading is computed, and any that gives the stored value verifies."""
 
     readings: tuple[tuple[Operation, bytes], ...] = field(repr=False)
     """Each reading with the value that the right password gives."""
@@ -70,13 +70,13 @@ class NamedCheck:
 
 
 def formula_check(stored: StoredHash) -> Check:
-    """Bind the formula in the recipe to the row. Raises `MalformedHash` (`MalformedFormula` is one) and `TooCostly`."""
+    """Apply the formula of the recipe to the row. Raises `MalformedHash` (so `MalformedFormula`) and `TooCostly`."""
     formula = parse_formula(stored.recipe.format, stored.recipe.iterations)
-    return bind(formula, stored)
+    return check_row(formula, stored)
 
 
-def bind(formula: Formula, stored: StoredHash) -> Check:
-    """Bind a parsed formula to the row."""
+def check_row(formula: Formula, stored: StoredHash) -> Check:
+    """Apply a parsed formula to the row."""
     uses = formula.variables
     parts = separated(stored, uses)
     given = _given(parts, uses)

@@ -63,7 +63,7 @@ def lane_of(alternatives: tuple[Operation, ...]) -> Lane:
     return Lane.THREAD if slow else Lane.INLINE
 
 
-def bound(alternatives: tuple[Operation, ...]) -> None:
+def check_cost(alternatives: tuple[Operation, ...]) -> None:
     """Raise `TooCostly` where the formula could not be computed within the time of a sign-in."""
     if _rounds(alternatives) > MAX_ROUNDS:
         raise TooCostly(f"the formula asks for more than {MAX_ROUNDS} digests")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from service.passwords.digests import SIZES
-from service.passwords.formula.cost import Plan, bound, plan, uses_password
+from service.passwords.formula.cost import Plan, check_cost, plan, uses_password
 from service.passwords.formula.faults import MalformedFormula
 from service.passwords.formula.operations import (
     Applied,
@@ -29,7 +29,7 @@ LETTERS = frozenset({"lower", "upper", "strtolower", "strtoupper"})
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A formula that can be bound to stored hashes. Immutable and picklable; shared by all rows of a source."""
+    """A formula that can be applied to stored hashes. Immutable and picklable; shared by all rows of a source."""
 
     text: str
     readings: tuple[Operation, ...]
@@ -55,7 +55,7 @@ def parse_formula(text: str, iterations: int | None = None) -> Formula:
     if len(roots) > 1 and any(isinstance(root, Bcrypt | Checked) for root in roots):
         raise MalformedFormula("bcrypt and named formats have no alternative", text, 0)
     readings = tuple(reading for root in roots for reading in _readings(root))
-    bound(readings)
+    check_cost(readings)
     return Formula(text, readings, _variables(readings), plan(readings))
 
 
