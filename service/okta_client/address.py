@@ -39,6 +39,7 @@ def is_of(org: URL, link: str) -> bool:
     """Tell whether a link leads to the org's own API, and may be sent its credentials."""
     try:
         url = URL(link, encoded=True)
-        return url.origin() == org.origin() and url.path.startswith("/api/v1/") and not url.user
+        own = (url.scheme, url.host, url.port) == (org.scheme, org.host, org.port)
+        return own and url.user is None and url.password is None and url.path.startswith("/api/v1/")
     except ValueError:
         return False

@@ -15,7 +15,7 @@ from service.okta_client.opening import OrgSettings, open_org
 from service.okta_client.org import OktaOrg
 from service.settings import Settings
 from simulator import HeaderSecret, Org, serve
-from simulator.users import User
+from simulator.user import User
 from tests.service.conftest import Add
 from tests.service.people import Person, add_person
 

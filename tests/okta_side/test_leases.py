@@ -83,19 +83,14 @@ async def test_followers_apply_events_one_at_a_time_and_take_over(
     rhythm = Rhythm(log=0.05, life=timedelta(seconds=0.6))
     told: list[tuple[int, str]] = []
     stops = [asyncio.Event(), asyncio.Event()]
-    followers = [
-        asyncio.create_task(
-            follow(
-                database,
-                okta,
-                ForgetWhen.SUCCESS,
-                stop=stop,
-                rhythm=rhythm,
-                told=lambda what, _, n=n: told.append((n, what)),
-            )
-        )
-        for n, stop in enumerate(stops)
-    ]
+
+    async def run(number: int) -> None:
+        def tell(what: str, _fields: object) -> None:
+            told.append((number, what))
+
+        await follow(database, okta, ForgetWhen.SUCCESS, stop=stops[number], rhythm=rhythm, told=tell)
+
+    followers = [asyncio.create_task(run(number)) for number in range(2)]
     await until(lambda: any(what == "reconciling" for _, what in told))
     (first,) = {number for number, what in told if what == "reconciling"}
     await hooked.sign_in(JESSIE, "password1")

@@ -1,5 +1,6 @@
 """Catching up with the System Log: what events do, where reading goes on, and what happens when it can't."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -200,7 +201,7 @@ class _Small:
     def host(self) -> str:
         return self.log.host
 
-    async def log_page(self, query: dict[str, str]) -> reconcile_log.Page:
+    async def log_page(self, query: Mapping[str, str]) -> reconcile_log.Page:
         return await self.log.log_page({**query, "limit": str(self.page)})
 
     async def next_log_page(self, link: str) -> reconcile_log.Page:

@@ -1,0 +1,159 @@
+"""Which accounts are still to be created in Okta, and what became of those that were tried. Asks Okta nothing."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from service.accounts.account import KeptHash
+
+# Refused ones wait for a correction, or for being asked for.
+CHOSEN = """
+FROM accounts AS account LEFT JOIN provisionings AS provisioning ON provisioning.account_id = account.id
+WHERE account.armed AND account.okta_id IS NULL AND account.id > $1 AND account.state = ANY($2::text[])
+  AND ($3::text[] IS NULL OR EXISTS (
+      SELECT FROM hashes JOIN sources ON sources.id = hashes.source_id
+      WHERE hashes.account_id = account.id AND sources.name = ANY($3)))
+  AND ($4::text[] IS NULL OR EXISTS (
+      SELECT FROM hashes JOIN recipes ON recipes.id = hashes.recipe_id
+      WHERE hashes.account_id = account.id AND recipes.format = ANY($4)))
+  AND (provisioning.outcome IS DISTINCT FROM 'refused' OR $5 OR account.loaded_at > provisioning.ended_at)
+"""
+
+CANDIDATES = f"""
+SELECT account.id, account.login, account.login_key, account.profile,
+       provisioning.outcome = 'intended' AS tried, provisioning.begun_at
+{CHOSEN} ORDER BY account.id LIMIT $6
+"""
+
+COUNT = f"SELECT count(*) {CHOSEN}"
+
+KEPT = """
+SELECT kept.account_id, source.name AS source, recipe.format, recipe.parameters,
+       kept.hash, kept.salt, kept.username, kept.key_id
+FROM hashes AS kept
+JOIN sources AS source ON source.id = kept.source_id JOIN recipes AS recipe ON recipe.id = kept.recipe_id
+WHERE kept.account_id = ANY($1::bigint[])
+"""
+
+# Who was tried before keeps the time of the first try: a user that Okta made since then is ours.
+INTEND = """
+INSERT INTO provisionings AS known (account_id, method, outcome)
+SELECT account_id, method, 'intended' FROM unnest($1::bigint[], $2::text[]) AS given (account_id, method)
+ON CONFLICT (account_id) DO UPDATE
+SET outcome = 'intended', reason = NULL, ended_at = NULL,
+    method = CASE WHEN known.outcome = 'intended' THEN known.method ELSE excluded.method END,
+    begun_at = CASE WHEN known.outcome = 'intended' THEN known.begun_at ELSE now() END
+RETURNING account_id, begun_at
+"""
+
+END = """
+UPDATE provisionings AS known SET outcome = given.outcome, reason = given.reason, ended_at = now()
+FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (account_id, outcome, reason)
+WHERE known.account_id = given.account_id
+"""
+
+REFUSED = """
+SELECT account.id, account.login, account.profile, provisioning.reason
+FROM provisionings AS provisioning JOIN accounts AS account ON account.id = provisioning.account_id
+WHERE provisioning.outcome = 'refused' AND account.okta_id IS NULL AND account.id > $1
+ORDER BY account.id LIMIT $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of the accounts that are not in Okta yet are meant."""
+
+    states: Sequence[str] = ("waiting", "verified")
+    sources: Sequence[str] | None = None
+    formats: Sequence[str] | None = None
+    refused_too: bool = False
+    """Also those that Okta refused and that nobody has corrected since."""
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """Give what the queries take after the account to begin after."""
+        return list(self.states), _listed(self.sources), _listed(self.formats), self.refused_too
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An account that is to be created in Okta."""
+
+    id: int
+    login: str
+    login_key: str
+    profile: dict[str, Any] = field(repr=False)
+    tried: bool
+    """Okta may have been asked already: look before asking again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedAccount:
+    """An account that Okta refused, and why."""
+
+    id: int
+    login: str
+    profile: dict[str, Any] = field(repr=False)
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of one."""
+
+    account_id: int
+    outcome: str
+    reason: str | None
+
+
+async def count_candidates(connection: asyncpg.Connection, choice: Choice) -> int:
+    """Count those that are to be created."""
+    number: int = await connection.fetchval(COUNT, 0, *choice.arguments)
+    return number
+
+
+async def list_candidates(connection: asyncpg.Connection, choice: Choice, after: int, number: int) -> list[Candidate]:
+    """List the next of them, in the order of id."""
+    rows = await connection.fetch(CANDIDATES, after, *choice.arguments, number)
+    return [
+        Candidate(row["id"], row["login"], row["login_key"], json.loads(row["profile"]), bool(row["tried"]))
+        for row in rows
+    ]
+
+
+async def kept_hashes(connection: asyncpg.Connection, account_ids: Sequence[int]) -> dict[int, list[KeptHash]]:
+    """Give the hashes of accounts, as they are kept."""
+    found: dict[int, list[KeptHash]] = {}
+    for row in await connection.fetch(KEPT, account_ids):
+        account_id, source, format_name, parameters, *kept = row
+        found.setdefault(account_id, []).append(KeptHash(source, format_name, json.loads(parameters), *kept))
+    return found
+
+
+async def intend(connection: asyncpg.Connection, methods: Sequence[tuple[int, str]]) -> dict[int, datetime]:
+    """Write down that Okta is about to be asked to create these; give since when each was intended."""
+    rows = await connection.fetch(INTEND, [own for own, _ in methods], [method for _, method in methods])
+    return {row["account_id"]: row["begun_at"] for row in rows}
+
+
+async def end(connection: asyncpg.Connection, ended: Sequence[Ended]) -> None:
+    """Write down what became of them."""
+    columns = zip(*((each.account_id, each.outcome, each.reason) for each in ended), strict=True)
+    await connection.execute(END, *map(list, columns))
+
+
+async def list_refused(connection: asyncpg.Connection, after: int, number: int) -> list[RefusedAccount]:
+    """List the next of those that Okta refused, in the order of id."""
+    return [
+        RefusedAccount(row["id"], row["login"], json.loads(row["profile"]), row["reason"] or "")
+        for row in await connection.fetch(REFUSED, after, number)
+    ]
+
+
+def _listed(names: Sequence[str] | None) -> list[str] | None:
+    return list(names) if names else None

@@ -1,0 +1,96 @@
+"""The report of the accounts that Okta refused, as CSV, and taking it back corrected. Knows no Okta."""
+
+import csv
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from service.accounts import correcting, provisioning
+from service.accounts.correcting import Corrected, Correction
+from service.accounts.database import Database
+from service.accounts.names import MAX_NAME, login_key
+from service.accounts.provisioning import RefusedAccount
+from service.accounts.tombstones import Gate, pass_gate
+from service.okta.body import is_storable
+
+PAGE = 1000
+OWN = ("account_id", "reason", "login")
+FIRST = ("email", "firstName", "lastName")
+
+
+class BadReport(Exception):
+    """The corrected report can't be read; the message names the line and the fault."""
+
+
+@dataclass
+class Corrections:
+    """What became of a corrected report."""
+
+    corrected: int = 0
+    refused: list[str] = field(default_factory=list)
+    """Each with its line."""
+
+
+async def refused_accounts(database: Database) -> AsyncIterator[RefusedAccount]:
+    """Give all that Okta refused, in the order of id."""
+    last = 0
+    while True:
+        async with database.connection() as connection:
+            page = await provisioning.list_refused(connection, last, PAGE)
+        if not page:
+            return
+        last = page[-1].id
+        for account in page:
+            yield account
+
+
+async def write_report(database: Database, file: TextIO) -> int:
+    """Write the report; give its number of rows. It holds no hash."""
+    names: dict[str, None] = dict.fromkeys(FIRST)
+    async for account in refused_accounts(database):
+        names.update(dict.fromkeys(name for name, value in account.profile.items() if isinstance(value, str)))
+    attributes = [name for name in names if name not in OWN]
+    writer = csv.writer(file)
+    writer.writerow([*OWN, *attributes])
+    number = 0
+    async for account in refused_accounts(database):
+        values = [account.profile.get(name) or "" for name in attributes]
+        writer.writerow([account.id, account.reason, account.login, *values])
+        number += 1
+    return number
+
+
+def read_report(file: Iterable[str]) -> list[tuple[int, Correction]]:
+    """Read a corrected report: each row with its line. Raises `BadReport`."""
+    reader = csv.DictReader(file)
+    missing = {"account_id", "login"} - set(reader.fieldnames or ())
+    if missing:
+        raise BadReport(f"line 1: the column {min(missing)} is missing")
+    return [(reader.line_num, _correction(reader.line_num, row)) for row in reader]
+
+
+async def correct_accounts(database: Database, rows: Iterable[tuple[int, Correction]]) -> Corrections:
+    """Take corrections of accounts that Okta refused; the old login stays a name by which the person may sign in."""
+    done = Corrections()
+    for line, correction in rows:
+        async with database.transaction() as connection:
+            # A changed login may be the one that an event was set aside for.
+            await pass_gate(connection, Gate.CLOSED)
+            result = await correcting.correct(connection, correction)
+        if result is Corrected.DONE:
+            done.corrected += 1
+        else:
+            done.refused.append(f"line {line}: {result.value}")
+    return done
+
+
+def _correction(line: int, row: Mapping[str | None, Any]) -> Correction:
+    number, login = str(row["account_id"] or "").strip(), str(row["login"] or "").strip()
+    if not number.isascii() or not number.isdecimal():
+        raise BadReport(f"line {line}: account_id is no number")
+    if None in row:
+        raise BadReport(f"line {line}: there are more cells than columns")
+    if not login or len(login) > MAX_NAME or not all(is_storable(str(value or "")) for value in row.values()):
+        raise BadReport(f"line {line}: the login is missing or too long, or a cell holds a NUL")
+    profile = {str(name): str(value or "").strip() for name, value in row.items() if name not in OWN}
+    return Correction(int(number), login, login_key(login), profile)
