@@ -67,7 +67,7 @@ NOT_SPRING = r"(?!\{(?:bcrypt|argon2)\})"
 FORMATS: tuple[Format, ...] = (
     *(_digest(scheme) for scheme in SCHEMES),
     *(_salted(scheme) for scheme in SCHEMES),
-    Wrapped("ldap_crypt", CRYPT, CRYPTS),
+    Wrapped("ldap_crypt", CRYPT, CRYPTS, tuple(f"ldap_{each.name}" for each in CRYPTS if each.name != "bcrypt")),
     Wrapped("ldap_argon2", re.compile(NOT_SPRING + r"(?i:\{ARGON2(?:ID|I|D)?\})"), (ARGON2,)),
     Wrapped("ldap_bcrypt", re.compile(NOT_SPRING + r"(?i:\{BCRYPT\})"), (bcrypt.BCRYPT,)),
 )
