@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 
+from service.passwords.digests import for_rounds
 from service.passwords.encodings import CRYPT64
 
 MD5_ROUNDS = 1000
@@ -32,25 +33,23 @@ def encode_little(digest: bytes) -> str:
 
 def md5_crypt(secret: bytes, salt: bytes, magic: bytes) -> str:
     """The 22 characters of digest; `magic` is ``$1$`` or ``$apr1$``."""
-    inner = hashlib.md5(secret + salt + secret, usedforsecurity=False).digest()
+    hashed = for_rounds("md5")
+    inner = hashed(secret + salt + secret)
     start = secret + magic + salt + _repeated(inner, len(secret))
     length = len(secret)
     while length:
         start += b"\0" if length & 1 else secret[:1]
         length >>= 1
-    digest = hashlib.md5(start, usedforsecurity=False).digest()
+    digest = hashed(start)
     for i in range(MD5_ROUNDS):
         data = (secret if i & 1 else digest) + (salt if i % 3 else b"") + (secret if i % 7 else b"")
-        digest = hashlib.md5(data + (digest if i & 1 else secret), usedforsecurity=False).digest()
+        digest = hashed(data + (digest if i & 1 else secret))
     return encode(bytes(digest[i] for i in _MD5_ORDER))
 
 
 def sha2_crypt(algorithm: str, secret: bytes, salt: bytes, rounds: int) -> str:
     """The 43 or 86 characters of digest; `algorithm` is ``sha256`` or ``sha512``."""
-
-    def hashed(data: bytes) -> bytes:
-        return hashlib.new(algorithm, data, usedforsecurity=False).digest()
-
+    hashed = for_rounds(algorithm)
     inner = hashed(secret + salt + secret)
     start = secret + salt + _repeated(inner, len(secret))
     length = len(secret)

@@ -6,6 +6,8 @@ before its padding was changed), so these come from pycryptodome.
 
 import hashlib
 import hmac
+from collections.abc import Callable
+from functools import partial
 
 from Crypto.Hash import MD4, RIPEMD160, keccak
 
@@ -46,6 +48,14 @@ def digest(name: str, data: bytes) -> bytes:
     if name == "ripemd160":
         return RIPEMD160.new(data).digest()
     return keccak.new(digest_bytes=SIZES[name], data=data).digest()
+
+
+def for_rounds(name: str) -> Callable[[bytes], bytes]:
+    """The same as a function of the data alone, which a loop calls without looking the name up each time."""
+    constructor = _CONSTRUCTORS.get(name)
+    if constructor is None:
+        return partial(digest, name)
+    return lambda data: constructor(data, usedforsecurity=False).digest()
 
 
 def keyed_digest(name: str, key: bytes, data: bytes) -> bytes:

@@ -11,7 +11,7 @@ from functools import partial
 
 from service.passwords import crypt_loops, limits
 from service.passwords.comparison import Comparison
-from service.passwords.digests import SIZES, digest
+from service.passwords.digests import SIZES, digest, for_rounds
 from service.passwords.encodings import unbase64, unhex
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
 from service.passwords.shape import Shape
@@ -38,9 +38,9 @@ def aix_smd5(salt: bytes, secret: bytes) -> bytes:
 
 def sap_h(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
     """Each round hashes the password and the last digest, the first one password and salt."""
-    value = salt
+    hashed, value = for_rounds(name), salt
     for _ in range(rounds):
-        value = digest(name, secret + value)
+        value = hashed(secret + value)
     return value
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.passwords.bcrypt import hash_bcrypt
-from service.passwords.digests import digest, keyed_digest
+from service.passwords.digests import digest, for_rounds, keyed_digest
 from service.passwords.formula.functions import FUNCTIONS
 from service.passwords.formula.values import Form, Given, Value
 
@@ -113,18 +113,21 @@ class Hashed:
         """The digest in its form."""
         data = given.encode(self.operand.evaluate(given))
         value = digest(self.algorithm, data)
-        for _ in range(self.rounds - 1):
-            value = digest(self.algorithm, self._next(value, data))
-        return written(value, self.form)
+        return written(self._repeat(value, data) if self.rounds > 1 else value, self.form)
 
-    def _next(self, value: bytes, data: bytes) -> bytes:
+    def _repeat(self, value: bytes, data: bytes) -> bytes:
+        hashed, more = for_rounds(self.algorithm), range(self.rounds - 1)
         match self.feed:
             case Feed.RAW:
-                return value
+                for _ in more:
+                    value = hashed(value)
             case Feed.CHAIN:
-                return value + data
+                for _ in more:
+                    value = hashed(value + data)
             case _:
-                return value.hex().encode("ascii")
+                for _ in more:
+                    value = hashed(value.hex().encode("ascii"))
+        return value
 
     def parts(self) -> tuple[Operation, ...]:
         """What is hashed."""
