@@ -11,8 +11,8 @@ from service.passwords.format import MalformedHash
 
 HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 BASE64 = re.compile(r"[A-Za-z0-9+/\-_.]*={0,2}")
-HEX_DIGEST = re.compile(r"(?:[0-9A-Fa-f]{8}){4,}")
-"""Whole words of four bytes, so that base64 made of hex digits alone is next to impossible."""
+HEX_DIGEST = re.compile(r"(?:[0-9A-Fa-f]{2}){16,}")
+"""Of 32 digits or more: base64 of that length made of hex digits alone is next to impossible."""
 MIN_DIGEST = 12
 """Bytes: a shorter digest, which only a truncated hash has, would be matched too easily."""
 CRYPT64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -4,7 +4,7 @@ grub: iterations, salt and digest in hex, SHA-512. macOS (10.8 and later, as cra
 Cisco 8: SHA-256, 20,000 iterations, the salt as text, crypt(3)'s alphabet. MediaWiki: `:pbkdf2:sha512:iterations:` and
 length, and base64. hashcat: `sha256:iterations:` and base64 (many home-made stores too). `$p5k2$`: SHA-1, iterations in
 hex; Cryptacular (cta) decodes the salt, Dwayne Litzenberger (dlitz) takes the whole setting as salt. Mosquitto's auth
-plug: `PBKDF2$sha256$iterations$`, the salt as text.
+plug: `PBKDF2$sha256$iterations$`, the salt as text. Liferay: base64 of all, SHA-1, 160 bits.
 """
 
 import re
@@ -55,6 +55,12 @@ def read_dlitz(stored: StoredHash, match: re.Match[str]) -> Check:
     return pbkdf2_check(stored, "sha1", iterations, as_text(match["setting"]), unbase64(match["digest"]))
 
 
+def read_liferay(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Bits of key and iterations as big-endian words, 8 bytes of salt, the digest."""
+    raw = unbase64(match["header"] + match["digest"])
+    return pbkdf2_check(stored, "sha1", int.from_bytes(raw[4:8], "big"), raw[8:16], raw[16:])
+
+
 PRF = r"(?P<prf>md5|sha1|sha224|sha256|sha384|sha512)"
 B64 = r"[A-Za-z0-9+/._-]*={0,2}"
 LONG64 = r"(?P<digest>[A-Za-z0-9+/._-]{16,}={0,2})"
@@ -86,6 +92,7 @@ FORMATS = (
         re.compile(rf":pbkdf2:{PRF}:{NUMBER}:[0-9]+:(?P<salt>{B64}):{LONG64}"),
         _reader(unbase64, unbase64),
     ),
+    Shape("liferay", re.compile(r"(?P<header>AAAAo[A-D][A-Za-z0-9+/]{5})(?P<digest>[A-Za-z0-9+/]{37})"), read_liferay),
     Shape(
         "pbkdf2_colons",
         re.compile(rf"(?i){PRF}:{NUMBER}:(?P<salt>{B64}):{LONG64}"),

@@ -99,11 +99,14 @@ def candidates(text: str) -> tuple[Format, ...]:
 
 
 def by_name(name: str) -> Format:
-    """The format called `name`, in any case, with any separators. `UnknownFormat` lists names that are close."""
+    """The format called `name`, in any case, with any separators.
+
+    `UnknownFormat` lists names that are close, and repeats `name` only where there are any: it may be a misplaced hash.
+    """
     found = _BY_NAME.get(_plain(name))
     if found is None:
         close = difflib.get_close_matches(_plain(name), _BY_NAME, n=3)
-        raise UnknownFormat(f"no format is called {name!r}" + (f"; close: {', '.join(close)}" if close else ""))
+        raise UnknownFormat(f"no format is called {name!r}; close: {', '.join(close)}" if close else "no such format")
     return found
 
 

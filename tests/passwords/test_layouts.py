@@ -66,6 +66,19 @@ def test_opendj_keeps_the_digest_before_the_salt() -> None:
     assert is_right(opened("{PBKDF2}1000:" + b64(key + SALT[:8])))
 
 
+def test_liferay_keeps_all_in_one() -> None:
+    """Layout of Liferay's PBKDF2PasswordEncryptor: bits, rounds, salt, key."""
+    key = hashlib.pbkdf2_hmac("sha1", PASSWORD.encode(), SALT[:8], 1000, 20)
+    assert is_right(opened(b64((160).to_bytes(4, "big") + (1000).to_bytes(4, "big") + SALT[:8] + key)))
+
+
+@pytest.mark.parametrize("length", [16, 20, 32, 50, 64])
+def test_a_digest_column_of_any_length_may_be_hex(length: int) -> None:
+    """Gitea and Grafana keep 50 bytes."""
+    key = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), SALT, 100, length)
+    assert is_right(opened(key.hex(), "pbkdf2_sha256", SALT.decode(), iterations=100))
+
+
 def test_dovecot_uses_the_salt_as_text() -> None:
     key = hashlib.pbkdf2_hmac("sha1", PASSWORD.encode(), b"f0rl0rn", 1000)
     assert is_right(opened(f"{{PBKDF2}}$1$f0rl0rn$1000${key.hex()}"))
