@@ -30,7 +30,7 @@ def parse_json(body: bytes) -> object:
     """Read JSON strictly: valid UTF-8, no NaN, no numbers or nesting beyond reason. Raises `MalformedCall`."""
     try:
         text = body.decode("utf-8")
-        value: object = json.loads(text, parse_constant=_refuse_constant, parse_int=_parse_int)
+        value: object = json.loads(text, parse_constant=refuse_constant, parse_int=parse_int)
     except UnicodeDecodeError:
         raise MalformedCall("not_utf8", "the body is not UTF-8") from None
     except (ValueError, RecursionError):
@@ -60,11 +60,13 @@ def is_storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python's decoder takes and JSON doesn't have."""
     raise ValueError(name)
 
 
-def _parse_int(digits: str) -> int | float:
+def parse_int(digits: str) -> int | float:
+    """Read a whole number, however long."""
     return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 

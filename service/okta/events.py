@@ -8,10 +8,12 @@ own samples break with nulls; only the members read here have to be what they sa
 import enum
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from service.okta.body import MalformedCall, is_storable, member, parse_json, text_member
+from service.okta.body import is_storable, member, text_member
+from service.okta.cursor import Cursor
 from service.okta.password_import import trace
 
 IMPORT_EVENT = "user.import.password"
@@ -75,39 +77,80 @@ class Delivery:
     unreadable: tuple[Unreadable, ...]
 
 
-def parse_delivery(body: bytes) -> Delivery:
+def parse_delivery(body: bytes | bytearray) -> Delivery:
     """Read the body of an event delivery. Never raises: what can't be read comes back as bytes."""
+    reading = Reading()
     try:
-        payload = parse_json(body)
-    except MalformedCall:
-        return Delivery(None, (), 0, (Unreadable(Fault.NOT_JSON, body),))
-    delivery_id = trace(text_member(payload, "eventId"))
-    items = member(payload, "data", "events")
-    if not isinstance(items, list):
-        return Delivery(delivery_id, (), 0, (Unreadable(Fault.NO_EVENTS, body),))
-    delivery = read_events(items, delivery_id)
+        _walk(Cursor(body.decode("utf-8")), reading)
+    except (ValueError, RecursionError):
+        # Half a delivery is none: what was read of it is not taken for Okta's word.
+        return Delivery(None, (), 0, (Unreadable(Fault.NOT_JSON, bytes(body)),))
+    if not reading.has_events:
+        return Delivery(reading.delivery_id, (), 0, (Unreadable(Fault.NO_EVENTS, bytes(body)),))
+    delivery = reading.delivery()
     if len(delivery.unreadable) > MAX_UNREADABLE:
-        whole = Unreadable(Fault.TOO_MANY_FAULTS, body)
-        return Delivery(delivery_id, delivery.events, delivery.foreign, (whole,))
+        return replace(delivery, unreadable=(Unreadable(Fault.TOO_MANY_FAULTS, bytes(body)),))
     return delivery
 
 
-def read_events(items: list[object], delivery_id: str | None = None) -> Delivery:
-    """Read log events one by one; each is an import event, of another type, or unreadable."""
-    events: dict[str, ImportEvent] = {}
-    unreadable: list[Unreadable] = []
-    foreign = 0
-    for item in items:
+def _walk(cursor: Cursor, reading: "Reading") -> None:
+    if cursor.peek() != "{":
+        cursor.value()
+    else:
+        for name in cursor.members():
+            if name == "data" and cursor.peek() == "{":
+                _walk_data(cursor, reading)
+            else:
+                value = cursor.value()
+                if name == "eventId" and isinstance(value, str):
+                    reading.delivery_id = trace(value)
+    cursor.end()
+
+
+def _walk_data(cursor: Cursor, reading: "Reading") -> None:
+    for name in cursor.members():
+        if name == "events" and cursor.peek() == "[":
+            reading.has_events = True
+            for item in cursor.items():
+                reading.take(item)
+        else:
+            cursor.value()
+
+
+class Reading:
+    """Log events as they are read, one by one: each is an import event, of another type, or unreadable."""
+
+    def __init__(self) -> None:
+        self.delivery_id: str | None = None
+        self.has_events = False
+        self._events: dict[str, ImportEvent] = {}
+        self._unreadable: list[Unreadable] = []
+        self._foreign = 0
+
+    def take(self, item: object) -> None:
+        """Take one item of `data.events`, or of a page of the System Log."""
         if (kind := text_member(item, "eventType")) and kind != IMPORT_EVENT:
-            foreign += 1
-            continue
+            self._foreign += 1
+            return
         event = read_event(item)
         if isinstance(event, ImportEvent):
-            events.setdefault(event.uuid, event)
-        elif len(unreadable) <= MAX_UNREADABLE:
-            unreadable.append(Unreadable(event, _as_bytes(item)))
-    ordered = sorted(events.values(), key=lambda event: (event.published or _EPOCH, event.uuid))
-    return Delivery(delivery_id, tuple(ordered), foreign, tuple(unreadable))
+            self._events.setdefault(event.uuid, event)
+        elif len(self._unreadable) <= MAX_UNREADABLE:
+            self._unreadable.append(Unreadable(event, _as_bytes(item)))
+
+    def delivery(self) -> Delivery:
+        """Give all that was taken, in the order of `published`."""
+        ordered = sorted(self._events.values(), key=lambda event: (event.published or _EPOCH, event.uuid))
+        return Delivery(self.delivery_id, tuple(ordered), self._foreign, tuple(self._unreadable))
+
+
+def read_events(items: Iterable[object], delivery_id: str | None = None) -> Delivery:
+    """Read log events that are decoded already."""
+    reading = Reading()
+    reading.delivery_id = delivery_id
+    for item in items:
+        reading.take(item)
+    return reading.delivery()
 
 
 def read_event(item: object) -> ImportEvent | Fault:

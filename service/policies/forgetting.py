@@ -47,7 +47,10 @@ class Decision:
 
 
 def decide(
-    events: Iterable[ImportEvent], matches: Iterable[Match], forget_when: ForgetWhen, now: datetime | None = None
+    events: Iterable[ImportEvent],
+    matches: Iterable[Match],
+    forget_when: ForgetWhen,
+    now: datetime | None = None,
 ) -> list[Decision]:
     """Decide each event in turn, in the order given; an earlier one may bind or bury the account of a later one."""
     people = _People(matches)

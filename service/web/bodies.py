@@ -6,8 +6,11 @@ process of their own, a few at a time; the others wait in their sockets, where t
 
 import asyncio
 import multiprocessing
+from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -21,6 +24,8 @@ LARGE = 256 * 1024
 """Bytes from which a delivery is parsed elsewhere: about 3 ms of the decoder's time."""
 LARGE_AT_ONCE = 2
 """Large deliveries held in memory at a time: with the parser's own, some 0.5 GB at the size of 32 MiB."""
+BODY_WITHIN = 30.0
+"""Seconds for a whole body, so that a slow sender does not hold a place for ever; an inline call ends earlier."""
 JSON_TYPE = "application/json"
 
 
@@ -28,10 +33,10 @@ async def read_call(request: web.Request) -> bytes:
     """Read the body of an inline hook's call. Raises aiohttp's 413 and 415."""
     if request.content_type != JSON_TYPE or request.headers.get("Content-Encoding", "identity") != "identity":
         raise web.HTTPUnsupportedMediaType
-    return await _read(request, MAX_INLINE_CALL)
+    return bytes(await _read(request, MAX_INLINE_CALL))
 
 
-async def _read(request: web.Request, most: int) -> bytes:
+async def _read(request: web.Request, most: int) -> bytearray:
     if (request.content_length or 0) > most:
         raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=request.content_length or 0)
     body = bytearray()
@@ -39,7 +44,7 @@ async def _read(request: web.Request, most: int) -> bytes:
         body += chunk
         if len(body) > most:
             raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=len(body))
-    return bytes(body)
+    return body
 
 
 class DeliveryReader:
@@ -48,29 +53,42 @@ class DeliveryReader:
     def __init__(self) -> None:
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._parser: ProcessPoolExecutor | None = None
+        self._recording: set[asyncio.Task[None]] = set()
 
-    async def read(self, request: web.Request) -> Delivery:
-        """Read a delivery of whatever media type. Raises aiohttp's 413."""
+    @asynccontextmanager
+    async def read(self, request: web.Request) -> AsyncIterator[Delivery]:
+        """Read a delivery of whatever media type, and count it as held while it is used. Raises aiohttp's 413."""
         length = request.content_length
         if length is not None and length <= LARGE:
-            return parse_delivery(await _read(request, LARGE))
+            yield parse_delivery(await _read(request, LARGE))
+            return
         async with self._large:
             body = await _read(request, MAX_DELIVERY)
             if len(body) <= LARGE:
-                return parse_delivery(body)
-            return await self._parse_elsewhere(body)
+                yield parse_delivery(body)
+            else:
+                yield await self._parse_elsewhere(body)
 
-    async def _parse_elsewhere(self, body: bytes) -> Delivery:
+    async def finish(self, recording: Coroutine[Any, Any, None]) -> None:
+        """Run to its end what records a delivery, also where Okta stops waiting for the answer."""
+        task = asyncio.create_task(recording)
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+        await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Finish what was begun, and end the parser's process."""
+        await asyncio.gather(*self._recording, return_exceptions=True)
+        if self._parser is not None:
+            self._parser.shutdown(cancel_futures=True)
+
+    async def _parse_elsewhere(self, body: bytearray) -> Delivery:
         if self._parser is None:
             self._parser = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._parser, parse_delivery, body)
+            # Submitting may start the process, which takes longer than the loop may stand still.
+            return await asyncio.wrap_future(await asyncio.to_thread(self._parser.submit, parse_delivery, body))
         except BrokenProcessPool:
             # Killed from outside, perhaps for its memory: the next delivery gets a new one, this one is sent again.
             self._parser = None
             raise
-
-    def close(self) -> None:
-        """End the parser's process."""
-        if self._parser is not None:
-            self._parser.shutdown(cancel_futures=True)

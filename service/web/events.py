@@ -8,7 +8,7 @@ from service.okta.events import Delivery
 from service.okta.verification import CHALLENGE_HEADER, answer_challenge
 from service.telemetry import Telemetry
 from service.web.bodies import JSON_TYPE
-from service.web.keys import PARTS
+from service.web.keys import PARTS, Parts
 
 log = structlog.get_logger()
 
@@ -21,7 +21,12 @@ async def get_events(request: web.Request) -> web.Response:
 async def post_events(request: web.Request) -> web.Response:
     """Answer 204 after all that the delivery causes is committed."""
     parts = request.app[PARTS]
-    delivery = await parts.deliveries.read(request)
+    async with parts.deliveries.read(request) as delivery:
+        await parts.deliveries.finish(_record(parts, delivery))
+    return web.Response(status=204)
+
+
+async def _record(parts: Parts, delivery: Delivery) -> None:
     effects = await record_delivery(parts.database, delivery, channel=Channel.HOOK, forget_when=parts.forget_when)
     for effect, count in effects.items():
         parts.telemetry.import_events.labels(Channel.HOOK, effect).inc(count)
@@ -33,7 +38,6 @@ async def post_events(request: web.Request) -> web.Response:
         foreign=delivery.foreign,
         unreadable=len(delivery.unreadable),
     )
-    return web.Response(status=204)
 
 
 def _count(telemetry: Telemetry, delivery: Delivery) -> None:
