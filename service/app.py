@@ -30,15 +30,18 @@ from service.passwords.pool import HashingPool, Joins
 from service.policies.registration.document import FaultyPolicy
 from service.policies.registration.policy import Policy
 from service.postgres import embedded
+from service.reloading import reload
 from service.settings import BadSettings, Settings, require_authentication
 from service.telemetry import Telemetry, describe
 from service.web.bodies import DeliveryReader
 from service.web.events import get_events, post_events
+from service.web.guard import GuardedRunner, GuardedSite
 from service.web.keys import PARTS, Parts
 from service.web.middlewares import authenticate, measure, refuse
 from service.web.operations import get_healthz, get_metrics, get_readyz, get_status
 from service.web.password_import import post_password_import
 from service.web.registration import post_registration
+from service.web.tls import BadCertificate, ServerTls
 
 log = structlog.get_logger()
 
@@ -163,14 +166,15 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    tls = server_tls(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
         parts = await stack.enter_async_context(make_parts(settings, database))
-        for name, app, host, port in (
-            ("service", make_app(parts), settings.host, settings.port),
-            ("admin", make_admin_app(parts), settings.admin_host, settings.admin_port),
-        ):
-            await stack.enter_async_context(listening(name, app, host, port))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload, parts, tls)
+        await stack.enter_async_context(listening("service", make_app(parts), settings.host, settings.port, tls=tls))
+        await stack.enter_async_context(
+            listening("admin", make_admin_app(parts), settings.admin_host, settings.admin_port)
+        )
         spare_garbage_collector()
         await stop.wait()
         log.info("stopping")
@@ -182,15 +186,36 @@ def spare_garbage_collector() -> None:
     gc.freeze()
 
 
+def server_tls(settings: Settings) -> ServerTls | None:
+    """Read the certificate; None where a proxy ends TLS. Raises `BadSettings`."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    try:
+        return ServerTls(settings.tls_cert, settings.tls_key)
+    except BadCertificate as error:
+        raise BadSettings(str(error)) from None
+
+
 @asynccontextmanager
-async def listening(name: str, app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+async def listening(
+    name: str, app: web.Application, host: str, port: int, *, tls: ServerTls | None = None
+) -> AsyncIterator[str]:
     """Serve an application on a port (0: any free one) and give its URL; afterwards, finish what was accepted."""
-    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_WITHIN, handler_cancellation=True, **CONNECTIONS)
+    parts = app[PARTS]
+    runner = GuardedRunner(
+        app,
+        most_connections=parts.settings.max_connections,
+        count=lambda reason: parts.telemetry.connections.labels(reason).inc(),
+        shutdown_timeout=SHUTDOWN_WITHIN,
+        handler_cancellation=True,
+        **CONNECTIONS,
+    )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, reuse_address=True).start()
+        await GuardedSite(runner, host, port, ssl_context=tls.context if tls else None).start()
         bound_host, bound_port, *_ = runner.addresses[0]
-        url = f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
+        place = f"[{bound_host}]:{bound_port}" if ":" in bound_host else f"{bound_host}:{bound_port}"
+        url = f"{'https' if tls else 'http'}://{place}"
         log.info("listening", name=name, url=url)
         yield url
     finally:

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Port = 8082
+    tls_cert: Annotated[Path | None, Unset] = None
+    tls_key: Annotated[Path | None, Unset] = None
+    max_connections: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
     admin_host: str = "127.0.0.1"
     admin_port: Port = 8083
 
@@ -95,6 +98,7 @@ class Settings(BaseSettings):
     okta_client_privatekey: Annotated[SecretStr | None, Unset] = None
     okta_client_kid: Annotated[str | None, Unset] = None
     okta_client_scopes: Annotated[str | None, Unset] = None
+    hook_oauth_client_secret: Annotated[SecretStr | None, Unset] = None
     okta_client_requesttimeout: Annotated[float, Field(ge=0)] = 60.0
 
     sources: Annotated[Path | None, Unset] = None
@@ -119,13 +123,17 @@ class Settings(BaseSettings):
         return url
 
     @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("TLS_CERT and TLS_KEY go together: one of them is not set")
+        return self
+
+    @model_validator(mode="after")
     def _oauth_is_whole(self) -> Self:
         if (self.oauth_issuer is None) != (self.oauth_audience is None):
             raise ValueError("OAUTH_ISSUER and OAUTH_AUDIENCE go together: one of them is not set")
         if self.oauth_issuer is not None and not self.oauth_clients() and self.oauth_scope is None:
-            raise ValueError(
-                "OAUTH_ISSUER needs OAUTH_CLIENT_ID or OAUTH_SCOPE: the issuer has other clients too"
-            )
+            raise ValueError("OAUTH_ISSUER needs OAUTH_CLIENT_ID or OAUTH_SCOPE: the issuer has other clients too")
         return self
 
     @model_validator(mode="after")

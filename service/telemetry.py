@@ -5,6 +5,7 @@ Labels are closed sets (outcomes, routes, positions), never a login, an address 
 
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -47,6 +48,8 @@ class Telemetry:
         self.credentials = self._counter(
             "credentials", "Accepted calls by the credential that they used.", "route", "kind", "position"
         )
+        self.connections = self._counter("connections_closed", "Connections closed by the guard, by reason.", "reason")
+        self.reloads = self._counter("reloads", "Files read again at SIGHUP.", "name", "outcome")
         self.sign_ins = self._counter("sign_ins", "Password import calls by outcome.", "outcome")
         self.faults = self._counter("faults", "Faults of ours that left a call without a verdict.", "fault")
         self.verified_unrecorded = self._counter(
@@ -101,6 +104,15 @@ def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
     )
     handler = _LibraryHandler()
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    # Python would print the message of what ends a thread or a destructor, and that may quote a secret.
+    sys.excepthook = lambda _kind, error, _trace: _crashed(error)
+    threading.excepthook = lambda crash: _crashed(crash.exc_value)
+    sys.unraisablehook = lambda crash: _crashed(crash.exc_value)
+
+
+def _crashed(error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, SystemExit):
+        structlog.get_logger().error("crash", **describe(error))
 
 
 class _LibraryHandler(logging.Handler):

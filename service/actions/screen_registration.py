@@ -66,6 +66,11 @@ class RegistrationScreener:
         self._record(request, screening)
         return screening
 
+    def replace_policy(self, policy: Policy | CodePolicy) -> None:
+        """Screen by another policy from the next request on."""
+        self.close()
+        self.policy = policy
+
     def close(self) -> None:
         """End what a policy in code runs on."""
         if isinstance(self.policy, CodePolicy):

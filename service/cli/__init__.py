@@ -8,13 +8,16 @@ import sys
 import typer
 
 from service.cli.failures import reported
+from service.cli.hooks import app as hooks
 from service.cli.load import load
 from service.cli.migrate import migrate
+from service.cli.provision import provision
 from service.cli.reconcile import reconcile
 from service.cli.screen import screen
 from service.cli.serve import serve
 from service.cli.simulate import simulate
 from service.cli.status import status
+from service.hardening import forbid_core_dumps
 
 app = typer.Typer(
     name="password-import",
@@ -24,10 +27,12 @@ app = typer.Typer(
     help="Lets people keep their password while their accounts move to Okta.",
     epilog="Settings come from the environment and from .env; docs/settings.md lists them.",
 )
-for command in (serve, migrate, load, reconcile, status, screen, simulate):
+for command in (serve, migrate, load, provision, reconcile, status, screen, simulate):
     app.command()(command)
+app.add_typer(hooks, name="hooks")
 
 
 def main() -> None:
     """Run a command; whatever goes wrong is said in a line and is an exit code, never a traceback."""
+    forbid_core_dumps()
     sys.exit(reported(app))

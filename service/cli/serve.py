@@ -1,6 +1,7 @@
 """`serve` runs the service."""
 
 from service.cli.running import prepare, run
+from service.hardening import hide_memory
 
 
 def serve() -> None:
@@ -11,4 +12,5 @@ def serve() -> None:
     """
     from service.app import serve as run_service
 
+    hide_memory()
     run(run_service(prepare()))

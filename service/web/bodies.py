@@ -40,10 +40,11 @@ async def _read(request: web.Request, most: int) -> bytearray:
     if (request.content_length or 0) > most:
         raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=request.content_length or 0)
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > most:
-            raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=len(body))
+    async with asyncio.timeout(BODY_WITHIN):  # out of time is a 503: Okta sends a delivery once more
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > most:
+                raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=len(body))
     return body
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestPayloadError
 
 from service.accounts.database import AWAY
 from service.actions.code_policy import PolicyFailed
@@ -34,6 +35,8 @@ def refusal_for(error: Exception) -> web.Response:
     """Turn what an action raised into the answer that Okta should get."""
     if isinstance(error, MalformedCall):
         return refusal(400, error.code, error.message)
+    if isinstance(error, RequestPayloadError):
+        return refusal(400, "body_broken", "the body does not end as its headers say")
     if isinstance(error, Overloaded | TooManyFailures):
         seconds = str(max(1, math.ceil(error.retry_after)))
         return refusal(429, *_LATER[type(error)], {"Retry-After": seconds})
