@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from service.accounts import cursors
 from service.accounts.cursors import find_cursor, save_cursor
 from service.accounts.database import Database
 from service.actions import reconcile_log
@@ -142,7 +143,7 @@ async def test_a_death_before_the_link_is_saved_reads_the_page_again(
         raise ConnectionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(reconcile_log.cursors, "save_cursor", die)
+        patch.setattr(cursors, "save_cursor", die)
         with pytest.raises(ConnectionError):
             await reader.catch_up()
     assert await state_of(pool, person) == "migrated"

@@ -1,0 +1,181 @@
+"""`hooks register`, `hooks check` and `hooks rotate-secret`."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.cli.failures import DONE, FAILED, CommandFailed
+from service.cli.okta import faults_said
+from service.cli.running import prepare, run
+from service.cli.wanted_hooks import base_url_of, wanted_hooks
+
+if TYPE_CHECKING:
+    from service.actions.rotate_secret import Rotated
+    from service.policies.hook_faults import Finding
+    from service.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True, help="Makes the org's hooks, says what is wrong with them, and changes their secret."
+)
+
+Registration = Annotated[
+    bool, typer.Option("--registration/--no-registration", help="With the registration hook, or without.")
+]
+BaseUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="The service's public address. [default: as it was registered]")
+]
+OAuth = Annotated[bool, typer.Option("--oauth", help="The inline hooks prove themselves by OAuth.")]
+HookKey = Annotated[str | None, typer.Option(metavar="ID", help="With --oauth: the hook key, for private_key_jwt.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+
+
+@app.command()
+def register(
+    base_url: Annotated[str, typer.Argument(metavar="URL", help="The service's public address, https://….")],
+    registration: Registration = True,
+    oauth: OAuth = False,
+    hook_key: HookKey = None,
+) -> int:
+    """Make the password import, registration and event hooks lead to the service, or update those that exist.
+
+    They get the first secret that the service accepts: HOOK_SECRETS, else the pair of BASIC_AUTH_USER and
+    BASIC_AUTH_PASSWORD. The event hook is verified. At the end Okta calls the hooks, with a probe that is nobody's
+    sign-in. The registration hook must then be attached to a policy in the Admin Console (docs/migration-guide.md).
+    """
+    with faults_said():
+        return run(_register(prepare(), base_url, registration, oauth, hook_key))
+
+
+@app.command()
+def check(
+    base_url: BaseUrl = None,
+    registration: Registration = True,
+    oauth: OAuth = False,
+    verify: Annotated[
+        bool, typer.Option(help="Verify the event hook once more, which tells whether its secret is ours.")
+    ] = True,
+    as_json: AsJson = False,
+) -> int:
+    """Find out what is wrong with the hooks, and how to mend it. The exit code is 1 where people could not sign in."""
+    with faults_said():
+        findings = run(_check(prepare(), base_url, registration, oauth, verify))
+    return say(findings, as_json=as_json)
+
+
+@app.command("rotate-secret")
+def rotate_secret(
+    base_url: BaseUrl = None,
+    registration: Registration = True,
+    replica: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="Address of a replica; once for each. [default: base URL]")
+    ] = None,
+    overlap: Annotated[
+        float, typer.Option(min=0, help="Seconds in which the old and the new event hook both deliver.")
+    ] = 300.0,
+) -> int:
+    """Let Okta send the newest secret: the last in HOOK_SECRETS (and EVENT_HOOK_SECRETS).
+
+    Before: add the new secret at the end of the list, keep the old one, and let every replica read it. Every replica is
+    called with it first; if one does not take it, nothing is changed. Afterwards: remove the old secret from the list.
+    """
+    with faults_said():
+        rotated = run(_rotate(prepare(), base_url, registration, replica or [], overlap))
+    for kind in rotated.inline:
+        typer.echo(f"{kind.label}: the new secret is set")
+    if rotated.new_events:
+        typer.echo(f"event hook: {rotated.new_events.id} replaces {', '.join(rotated.removed)}")
+    return say(rotated.findings, as_json=False)
+
+
+async def _register(settings: "Settings", base_url: str, registration: bool, oauth: bool, hook_key: str | None) -> int:
+    from service.accounts.installation import HOOKS_BASE_URL, set_text
+    from service.actions.check_hooks import HookCheck
+    from service.actions.register_hooks import register_hooks
+    from service.app import open_database
+    from service.okta_client import open_org, org_settings
+    from service.okta_client.probing import open_probe
+
+    chosen = org_settings(settings)
+    async with open_database(settings) as database, open_org(chosen) as org, open_probe() as probe:
+        address = await base_url_of(database, base_url)
+        wanted = wanted_hooks(settings, address, registration=registration, oauth=oauth, hook_key=hook_key)
+        for kind, done, hook in await register_hooks(org, wanted):
+            typer.echo(f"{kind.label}: {done.value}, {hook.id}, {hook.uri}")
+        async with database.connection() as connection:
+            await set_text(connection, HOOKS_BASE_URL, address)
+        # Each event hook was verified just now.
+        return say(await HookCheck(org, probe, wanted, verify=False).run(), as_json=False)
+
+
+async def _check(
+    settings: "Settings", base_url: str | None, registration: bool, oauth: bool, verify: bool
+) -> "list[Finding]":
+    from service.actions.check_hooks import HookCheck
+    from service.app import open_database
+    from service.okta_client import open_org, org_settings
+    from service.okta_client.probing import open_probe
+
+    chosen = org_settings(settings)
+    async with open_database(settings) as database, open_org(chosen) as org, open_probe() as probe:
+        address = await base_url_of(database, base_url)
+        wanted = wanted_hooks(
+            settings, address, registration=registration, oauth=oauth, hook_key="any" if oauth else None
+        )
+        return await HookCheck(org, probe, wanted, verify=verify).run()
+
+
+async def _rotate(
+    settings: "Settings", base_url: str | None, registration: bool, replicas: Sequence[str], overlap: float
+) -> "Rotated":
+    from service.actions.hold_lease import RECONCILE, Held, hold_lease
+    from service.actions.reconcile import Reconciliation
+    from service.actions.rotate_secret import NotAccepted
+    from service.actions.rotate_secret import rotate_secret as rotate
+    from service.app import open_database
+    from service.okta_client import open_org, org_settings
+    from service.okta_client.probing import open_probe
+
+    chosen = org_settings(settings)
+    async with open_database(settings) as database, open_org(chosen) as org, open_probe() as probe:
+        address = await base_url_of(database, base_url)
+        wanted = wanted_hooks(settings, address, registration=registration, newest=True)
+        try:
+            rotated = await rotate(org, probe, wanted, replicas=replicas, overlap=overlap, told=_tell)
+        except NotAccepted as error:
+            raise CommandFailed(f"{error}: nothing was changed") from None
+        try:
+            async with hold_lease(database, RECONCILE) as fenced:
+                log = await Reconciliation(fenced, org, settings.forget_when).read_log()
+            _tell(f"the System Log is read: {log.events} import events")
+        except Held as held:
+            _tell(f"{held}: what was delivered to neither hook comes by it")
+        return rotated
+
+
+def say(findings: "Sequence[Finding]", *, as_json: bool) -> int:
+    """Print what is wrong; 1 where people could not sign in."""
+    if as_json:
+        shown = [
+            {
+                "fault": each.fault.value,
+                "hook": each.kind.label if each.kind else None,
+                "detail": each.detail,
+                "mend": each.fault.mend,
+                "warning": each.fault.is_warning,
+            }
+            for each in findings
+        ]
+        typer.echo(json.dumps(shown))
+    else:
+        for each in findings:
+            typer.echo(f"{'warning: ' if each.fault.is_warning else ''}{each}")
+        if not findings:
+            typer.echo("the hooks are as they should be")
+    return FAILED if any(not each.fault.is_warning for each in findings) else DONE
+
+
+def _tell(text: str) -> None:
+    typer.echo(text, file=sys.stderr)

@@ -1,0 +1,82 @@
+"""Calling our own service from here, as Okta would, to see what it answers and by which certificate. Judges nothing."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+WITHIN = 5.0
+"""Seconds; Okta gives three, and we may be farther away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What came of a call."""
+
+    status: int | None = None
+    answer: object = field(default=None, repr=False)
+    location: str | None = None
+    certificate_ends: datetime | None = None
+    fault: str | None = None
+    """Why there was no answer."""
+    bad_certificate: bool = False
+
+
+class ServiceProbe:
+    """Calls a service."""
+
+    def __init__(self, session: aiohttp.ClientSession, trust: ssl.SSLContext) -> None:
+        self._session = session
+        self._trust = trust
+
+    async def call(self, url: str, headers: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> Probed:
+        """Post a payload, or get where there is none."""
+        method = "GET" if payload is None else "POST"
+        try:
+            async with self._session.request(
+                method, URL(url), headers=dict(headers), json=payload, allow_redirects=False
+            ) as response:
+                answer = _json(await response.read())
+            ends = await self._certificate_ends(URL(url))
+            return Probed(response.status, answer, response.headers.get("Location"), ends)
+        except aiohttp.ClientConnectorCertificateError as error:
+            return Probed(fault=str(error.certificate_error), bad_certificate=True)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return Probed(fault=type(error).__name__, bad_certificate=isinstance(error, aiohttp.ClientSSLError))
+
+    async def _certificate_ends(self, url: URL) -> datetime | None:
+        if url.scheme != "https":
+            return None
+        # aiohttp gives a connection back with the last byte, and its certificate with it: so one more connection.
+        async with asyncio.timeout(WITHIN):
+            _, writer = await asyncio.open_connection(url.host, url.port, ssl=self._trust, server_hostname=url.host)
+        certificate = writer.get_extra_info("peercert") or {}
+        writer.close()
+        ends = certificate.get("notAfter")
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) if ends else None
+
+
+@asynccontextmanager
+async def open_probe(*, trust: ssl.SSLContext | None = None) -> AsyncIterator[ServiceProbe]:
+    """Give a probe while its connections are open."""
+    timeout = aiohttp.ClientTimeout(total=WITHIN)
+    trust = trust or ssl.create_default_context()
+    connector = aiohttp.TCPConnector(ssl=trust, force_close=True)
+    async with aiohttp.ClientSession(
+        timeout=timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+        yield ServiceProbe(session, trust)
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return body[:0].decode()
