@@ -15,10 +15,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 
 LOG_FIELDS = frozenset(
     {
-        "account_id", "address", "answer", "bound", "channel", "code", "cost", "count", "database", "decision", "effects",
-        "event_id", "exception", "fault", "foreign", "format", "kind", "name", "okta_code", "org", "path", "port", "position",
-        "reason", "request_id", "retired", "route", "rule", "seconds", "source", "state", "status", "trace", "unreadable", "url",
-        "version",
+        "account_id", "address", "answer", "bound", "channel", "code", "cost", "count", "database",
+        "decision", "effects", "event_id", "exception", "fault", "foreign", "format", "kind", "name",
+        "okta_code", "org", "path", "port", "position", "reason", "request_id", "retired", "route", "rule",
+        "seconds", "source", "state", "status", "trace", "unreadable", "url", "version",
     }
 )  # fmt: skip
 """The only fields that a log line may have besides its event, level and time."""

@@ -17,7 +17,7 @@ def encoded(pair: bytes) -> bytes:
     return base64.b64encode(pair)
 
 
-def judge(*headers: Header, header: str = "Authorization", secrets: tuple[bytes, ...] = ()) -> Accepted | Refusal:
+def judge(*headers: Header, header: str = "Authorization", secrets: tuple[bytes, ...] = ()) -> object:
     return Authenticator(header=header, secrets=secrets, basic="admin:geheim:ä".encode())(headers)
 
 
