@@ -3,10 +3,9 @@
 import json
 from collections.abc import Mapping
 
-from service.accounts.loading.seal import seal
 from service.accounts.loading.staged import StagedAccount
 from service.accounts.names import MAX_NAME, login_key
-from service.actions.read_profile import read_profile
+from service.actions.read_profile import ProfileColumns
 from service.actions.read_recipe import text_of
 from service.actions.refusal import Reason, Refusal
 from service.actions.resolve_hash import HASH_COLUMNS, HashResolver
@@ -17,11 +16,12 @@ ALIASES = {"hash": "password_hash", "formula": "format"}
 NOTES = frozenset({"line", "reason", "unreadable"})
 """What a rejects file adds."""
 OWN_COLUMNS = HASH_COLUMNS | NOTES | {"login", "okta_id", "identifiers", "profile"}
-FORBIDDEN = {"pepper": "put the pepper into an environment variable, and name that in pepper_env", "password": ""}
 OKTA_LONGEST = 100
 """Characters of a login that Okta takes."""
 NO_HASH = ("", "\\N", "NULL")
 """What exports write where there is no hash: an empty cell, COPY's and MySQL's mark, SQL Server's."""
+LAYOUTS_KEPT = 1000
+"""Rows of JSON may all differ in their keys."""
 
 
 class AccountReader:
@@ -29,6 +29,7 @@ class AccountReader:
 
     def __init__(self, resolver: HashResolver) -> None:
         self._resolver = resolver
+        self._profiles: dict[tuple[str, ...], ProfileColumns] = {}
         self.long_logins = 0
         """How many logins are longer than Okta takes."""
 
@@ -36,56 +37,51 @@ class AccountReader:
         """Read one row. Raises `Refusal`."""
         fields = row.fields
         login, key = self._login(fields)
-        recipe = hash_bytes = salt = username = key_id = None
+        recipe = hash_bytes = salt = username = None
         text = _hash_text(fields)
         if text is not None:
-            resolved = self._resolver.resolve(fields, text)
-            recipe, salt, username = resolved.recipe, resolved.salt, resolved.username
-            hash_bytes, key_id = seal(key, resolved.text)
-        profile, cleared = read_profile(fields, OWN_COLUMNS)
+            recipe, salt, username = self._resolver.resolve(fields, text)
+            hash_bytes = text.encode("utf-8")
+        okta_id = text_of(fields, "okta_id") if "okta_id" in fields else None
+        identifiers = _identifiers(fields["identifiers"], key) if "identifiers" in fields else None
+        profile, cleared = self._profile_columns(fields).read(fields)
         return StagedAccount(
-            row.line,
-            login,
-            key,
-            text_of(fields, "okta_id"),
-            recipe,
-            hash_bytes,
-            salt,
-            username,
-            key_id,
-            profile,
-            cleared,
-            _identifiers(fields, key),
+            row.line, login, key, okta_id, recipe, hash_bytes, salt, username, None, profile, cleared, identifiers
         )
 
     def _login(self, fields: Mapping[str, object]) -> tuple[str, str]:
-        text = text_of(fields, "login")
-        login = text.strip() if text else ""
+        login = (text_of(fields, "login") or "").strip()
         if not login:
             raise Refusal(Reason.NO_LOGIN)
-        if len(login) > MAX_NAME:
-            raise Refusal(Reason.BAD_LOGIN, f"it is longer than {MAX_NAME} characters")
+        if len(login) > OKTA_LONGEST:
+            if len(login) > MAX_NAME:
+                raise Refusal(Reason.BAD_LOGIN, f"it is longer than {MAX_NAME} characters")
+            self.long_logins += 1
         key = login_key(login)
         if not key:
             raise Refusal(Reason.BAD_LOGIN, "nothing is left of it without diacritics")
-        if len(login) > OKTA_LONGEST:
-            self.long_logins += 1
         return login, key
+
+    def _profile_columns(self, fields: Mapping[str, object]) -> ProfileColumns:
+        layout = tuple(fields)
+        found = self._profiles.get(layout)
+        if found is None:
+            found = ProfileColumns([name for name in layout if name not in OWN_COLUMNS], nested="profile" in fields)
+            if len(self._profiles) < LAYOUTS_KEPT:
+                self._profiles[layout] = found
+        return found
 
 
 def _hash_text(fields: Mapping[str, object]) -> str | None:
     value = fields.get("password_hash")
     if isinstance(value, dict):  # Keycloak's credential, as an object of its own
         return json.dumps(value)
-    text = text_of(fields, "password_hash")
+    text = value if isinstance(value, str) else text_of(fields, "password_hash")
     return None if text is None or text.strip() in NO_HASH else text
 
 
-def _identifiers(fields: Mapping[str, object], key: str) -> list[str] | None:
-    """Give the keys of the other names, in the order of their bytes; None where the export has no such column."""
-    if "identifiers" not in fields:
-        return None
-    given = fields["identifiers"]
+def _identifiers(given: object, key: str) -> list[str]:
+    """Give the keys of the other names, in the order of their bytes."""
     if given is None or given == "":
         return []
     names = given.split(";") if isinstance(given, str) else given

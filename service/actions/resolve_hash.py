@@ -6,7 +6,7 @@ A row's own columns come before the settings of its source, and these before wha
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from service.actions.open_hashes import recipe_parameters, stand_in_fields
 from service.actions.read_recipe import RECIPE_COLUMNS, read_recipe, text_of
@@ -34,15 +34,6 @@ class NewRecipe:
     stand_in: dict[str, Any] = field(repr=False)
 
 
-class ResolvedHash(NamedTuple):
-    """A hash that can be checked, and the number of the recipe that it is checked by."""
-
-    recipe: int
-    text: str
-    salt: str | None
-    username: str | None
-
-
 @dataclass(slots=True)
 class Way:
     """One recipe, with what is looked up once for all rows that have it."""
@@ -60,6 +51,8 @@ class HashResolver:
     def __init__(self, source: Source, environment: Mapping[str, str]) -> None:
         self._source = source
         self._environment = environment
+        self._plain = read_recipe({}, source)
+        self._user_columns = frozenset({source.username} if source.username else {"username", "user"})
         self._recipes: dict[tuple[object, ...], Recipe] = {}
         self._ways: dict[tuple[int, str], Way] = {}
         self._marks: dict[tuple[int, str], Way] = {}
@@ -67,25 +60,22 @@ class HashResolver:
         self.new: list[NewRecipe] = []
         """Recipes that nobody took note of yet."""
 
-    def resolve(self, fields: Mapping[str, object], text: str) -> ResolvedHash:
-        """Resolve the hash `text` of a row. Raises `Refusal`."""
-        recipe = self._recipe(fields)
-        salt = text_of(fields, "salt")
-        username = self._username(fields)
+    def resolve(self, fields: Mapping[str, object], text: str) -> tuple[int, str | None, str | None]:
+        """Give the number of the recipe by which `text` is checked, the salt and the username. Raises `Refusal`."""
+        recipe = self._plain if RECIPE_COLUMNS.isdisjoint(fields) else self._recipe(fields)
+        salt = text_of(fields, "salt") if "salt" in fields else None
+        username = self._username(fields) if self._user_columns & fields.keys() else None
         if recipe.format:
             way = self._way(recipe, recipe.format)
             stored, check = _parse(way, text, salt, username)
         else:
             way, stored, check = self._recognise(recipe, text, salt, username)
         number = way.numbers.get(check.cost) or self._number(way, stored, check)
-        return ResolvedHash(number, text, salt, username)
+        return number, salt, username
 
     def _recipe(self, fields: Mapping[str, object]) -> Recipe:
         """Give the recipe of a row, its format empty where nothing names it; the same object for the same columns."""
-        if RECIPE_COLUMNS.isdisjoint(fields):
-            key: tuple[object, ...] = ()
-        else:
-            key = tuple([(name, str(fields[name])) for name in fields if name in RECIPE_COLUMNS])
+        key = tuple([(name, str(fields[name])) for name in fields if name in RECIPE_COLUMNS])
         found = self._recipes.get(key)
         if found is None:
             found = self._recipes[key] = read_recipe(fields, self._source)

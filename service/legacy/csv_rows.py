@@ -30,10 +30,13 @@ class CsvReader:
         csv.field_size_limit(LONGEST_FIELD)
         self.export = export
         self.size = export.size
-        self._lines = _Lines(export.lines())
+        self._lines = export.lines()
+        self._taken: list[str] = []
+        """The lines of the record at hand."""
         first = next(self._lines, "")
-        self._lines.push_back([first])
         self.delimiter = delimiter or _delimiter(first)
+        self._again = deque([first])
+        """Lines to be read again."""
         try:
             self.header = [name.strip() for name in next(self._records(), [])]
         except csv.Error as error:
@@ -43,42 +46,60 @@ class CsvReader:
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
         """Give each record; empty lines are none."""
-        records, lines, columns = self._records(), self._lines, self.columns
-        width = len(columns)
+        columns, taken = self.columns, self._taken
+        width, line = len(columns), len(taken) + 1
+        taken.clear()
         while True:
-            line = lines.begin()
             try:
-                cells = next(records)
-            except StopIteration:
-                return
+                # A tight loop: it runs once a row, and what is rare is asked last.
+                for cells in self._records():
+                    if len(cells) == width and all(map(is_clean, taken)):
+                        yield Row(line, dict(zip(columns, cells, strict=True)), cells)
+                        line += len(taken)
+                        taken.clear()
+                        continue
+                    if cells and any(cells):
+                        yield self._refuse(line, cells)
+                    line += len(taken)
+                    taken.clear()
             except csv.Error as error:
-                yield from self._refuse(line, str(error))
-                records = self._records()
-                continue
-            if len(cells) == width:
-                if is_clean("".join(cells)):
-                    yield Row(line, dict(zip(columns, cells, strict=True)), cells)
-                else:
-                    yield FaultyRow(line, fault_of("".join(cells), self.export.charset), cells)
-            elif cells and any(cells):
-                if len(lines.taken) > 1:
-                    yield from self._refuse(line, "a quote that is never closed, or a wrong number of columns")
-                    records = self._records()
-                else:
-                    yield FaultyRow(line, f"{len(cells)} columns, and the header has {width}", cells)
+                self._give_back()
+                yield FaultyRow(line, str(error), taken[0])
+                line += 1
+                taken.clear()
+            else:
+                return
 
     def consumed(self) -> int:
         """Bytes read so far."""
         return self.export.consumed()
 
     def _records(self) -> Iterator[list[str]]:
-        return csv.reader(self._lines, delimiter=self.delimiter)
+        return csv.reader(self._noted(), delimiter=self.delimiter)
 
-    def _refuse(self, line: int, fault: str) -> Iterator[FaultyRow]:
-        """Refuse the first line of a record, and give its other lines back."""
-        first, *others = self._lines.taken
-        self._lines.push_back(others)
-        yield FaultyRow(line, fault, first)
+    def _noted(self) -> Iterator[str]:
+        """Give the lines, noting them: also those that are given back while this runs."""
+        while True:
+            line = self._again.popleft() if self._again else next(self._lines, None)
+            if line is None:
+                return
+            self._taken.append(line)
+            yield line
+
+    def _refuse(self, line: int, cells: list[str]) -> FaultyRow:
+        """Refuse a record; of one that spans lines only its first, for a stray quote takes the next ones with it."""
+        if len(cells) == len(self.columns):
+            text = "".join(self._taken)
+            return FaultyRow(line, fault_of(text, self.export.charset), cells)
+        if len(self._taken) > 1:
+            self._give_back()
+            return FaultyRow(line, "a quote that is never closed, or a wrong number of columns", self._taken[0])
+        return FaultyRow(line, f"{len(cells)} columns, and the header has {len(self.columns)}", cells)
+
+    def _give_back(self) -> None:
+        """Let all lines of the record but the first be read again."""
+        self._again.extendleft(reversed(self._taken[1:]))
+        del self._taken[1:]
 
     def _require_header(self) -> None:
         where = self.export.path
@@ -118,35 +139,6 @@ class CsvRejects:
 
     def _own(self, cells: list[str]) -> list[str]:
         return [cell for position, cell in enumerate(cells) if position not in self._skipped]
-
-
-class _Lines:
-    """Lines that can be given back, counted, with those of the current record at hand."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._again: deque[str] = deque()
-        self.taken: list[str] = []
-        self._number = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
-        self._number += 1
-        self.taken.append(line)
-        return line
-
-    def begin(self) -> int:
-        """Begin a record; give the number of its first line."""
-        self.taken = []
-        return self._number + 1
-
-    def push_back(self, lines: list[str]) -> None:
-        """Give lines back, to be read next."""
-        self._again.extendleft(reversed(lines))
-        self._number -= len(lines)
 
 
 def _delimiter(header: str) -> str:

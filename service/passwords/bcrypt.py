@@ -75,7 +75,7 @@ def read_bcrypt(prepare: Prepare, stored: StoredHash, match: re.Match[str], *, t
     """A check of the cost, salt and digest in `match`, on passwords that `prepare` has changed first."""
     cost = limits.number(match["cost"])
     limits.check_bcrypt(cost + times - 1)
-    variant = VARIANTS.get(match.groupdict().get("variant", "b"), plain)
+    variant = VARIANTS.get(match["variant"], plain) if "variant" in match.re.groupindex else plain
     return Comparison(
         derive=partial(derive, prepare, variant, salt_of(match)),
         key=_tidy(match["digest"]),

@@ -22,6 +22,7 @@ SELECT nextval('accounts_id_seq') AS id FROM generate_series(1, $1) ORDER BY id
 ACCOUNT_COLUMNS = ("id", "login", "login_key", "okta_id", "state", "profile")
 HASH_COLUMNS = ("account_id", "source_id", "recipe_id", "hash", "salt", "username", "key_id")
 IDENTIFIER_COLUMNS = ("account_id", "identifier_key")
+UNARMED, WAITING = State.UNARMED.value, State.WAITING.value
 
 
 async def known_logins(connection: asyncpg.Connection, keys: Sequence[str]) -> frozenset[str]:
@@ -43,7 +44,7 @@ async def add_accounts(
     await connection.copy_records_to_table(
         "accounts",
         columns=ACCOUNT_COLUMNS,
-        records=[(i, a.login, a.login_key, a.okta_id, _state(a), a.profile) for i, a in known],
+        records=[(i, a.login, a.login_key, a.okta_id, WAITING if a.hash else UNARMED, a.profile) for i, a in known],
     )
     hashes = [
         (i, source_id, recipe_ids[a.recipe], a.hash, a.salt, a.username, a.key_id)
@@ -56,7 +57,3 @@ async def add_accounts(
     if names:
         await connection.copy_records_to_table("identifiers", columns=IDENTIFIER_COLUMNS, records=names)
     return ids
-
-
-def _state(account: StagedAccount) -> str:
-    return State.UNARMED.value if account.recipe is None else State.WAITING.value
