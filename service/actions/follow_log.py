@@ -70,7 +70,7 @@ async def _follow(work: Reconciliation, rhythm: Rhythm, stop: asyncio.Event, tol
     while not stop.is_set():
         report = await work.read_log()
         if clock() >= again_at:
-            report.add(await work.look_again())
+            report.add_again(await work.look_again())
             again_at = clock() + rhythm.again
         if clock() >= users_at or report.incomplete:
             await _compare(work, told)

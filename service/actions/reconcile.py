@@ -47,7 +47,7 @@ class Reconciliation:
     async def run(self, since: datetime | None = None, *, users: bool = True) -> Report:
         """Do it all once; `users` false compares the users only where events are lost. Raises `OktaFault`."""
         self.report.log = await self.read_log(since)
-        self.report.log.add(await self.look_again(since))
+        self.report.log.add_again(await self.look_again(since))
         if users or self.report.log.incomplete:
             self.report.users = await self.compare_users()
         return self.report

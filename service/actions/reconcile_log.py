@@ -64,12 +64,17 @@ class LogReport:
     incomplete: bool = False
     """Events may be gone for good: the accounts have to be compared with the org's users."""
 
-    def add(self, other: "LogReport") -> None:
-        """Add what was read later."""
-        self.pages += other.pages
-        self.events += other.events
-        self.unreadable += other.unreadable
-        self.effects += other.effects
+    def add(self, later: "LogReport") -> None:
+        """Add what reading on brought."""
+        self.pages += later.pages
+        self.events += later.events
+        self.unreadable += later.unreadable
+        self.effects += later.effects
+
+    def add_again(self, again: "LogReport") -> None:
+        """Add what a second look brought; most of its events were counted before."""
+        self.pages += again.pages
+        self.effects += again.effects
 
 
 class LogReader:

@@ -1,0 +1,138 @@
+"""The commands as they are run: register, check, provision, reconcile, against an org and a service over HTTP."""
+
+import asyncio
+import csv
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from simulator import Org
+from tests.okta_side.conftest import Running, user_of
+from tests.service.conftest import Add
+
+JESSIE, KIM = "jessie.smith@example.com", "kim.sato@example.com"
+Run = Callable[..., Awaitable["Ran"]]
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(org: Org, database_url: str, tmp_path: Path) -> Run:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "DATABASE_URL": database_url,
+        "OKTA_CLIENT_ORGURL": org.url,
+        "OKTA_CLIENT_TOKEN": org.api_token,
+        "BASIC_AUTH_USER": "admin",
+        "BASIC_AUTH_PASSWORD": "supersecret",
+    }
+
+    async def call(*arguments: str, **more: str) -> Ran:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "service",
+            *arguments,
+            env=environment | more,
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        ran = Ran(process.returncode or 0, out.decode(), err.decode())
+        assert org.api_token not in ran.out + ran.err
+        assert "supersecret" not in ran.out + ran.err
+        return ran
+
+    return call
+
+
+async def test_a_migration_from_the_command_line(
+    org: Org, service: Running, add: Add, run: Run, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await add(JESSIE)
+    await add("kim")
+    early = await run("provision")
+    assert (early.code, len(org.users)) == (2, 0)
+    assert "hooks register" in early.err
+
+    registered = await run("hooks", "register", service.url)
+    assert (registered.code, registered.err) == (0, "")
+    assert registered.out.splitlines()[-1] == "the hooks are as they should be"
+
+    foreseen = await run("provision", "--dry-run", "--json")
+    assert json.loads(foreseen.out)["methods"] == {"hook": 1}
+    assert len(org.users) == 0
+
+    provisioned = await run("provision", "--group", "pilot", "--json")
+    assert provisioned.code == 3
+    assert json.loads(provisioned.out)["outcomes"] == {"created": 1, "refused": 1}
+    with (tmp_path / "refused.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["reason"] == "login: must have from 5 to 100 characters; email: is missing"
+    (group,) = org.groups.values()
+    assert user_of(org, JESSIE).groups == {group["id"]}
+
+    corrected = tmp_path / "corrected.csv"
+    corrected.write_text(f"account_id,login,email\n{row['account_id']},{KIM},{KIM}\n")
+    again = await run("provision", "--corrected", str(corrected), "--json")
+    assert (again.code, json.loads(again.out)["outcomes"]) == (0, {"created": 1})
+
+    org.switch(drop=1.0)
+    await org.sign_in(KIM, "password1")
+    org.reset_password(user_of(org, JESSIE))
+    reconciled = await run("reconcile", "--json")
+    assert reconciled.code == 0, reconciled.err
+    told = json.loads(reconciled.out)
+    assert (told["log"]["effects"], told["users"]["retired"]) == ({"migrated": 1}, {"password_in_okta": 1})
+    assert await pool.fetchval("SELECT count(*) FROM hashes") == 0
+
+
+async def test_provision_refuses_while_the_hooks_are_broken(org: Org, service: Running, add: Add, run: Run) -> None:
+    await add(JESSIE)
+    await run("hooks", "register", service.url, "--no-registration")
+    (hook,) = org.event_hooks.values()
+    hook.active = False
+    ran = await run("provision")
+    assert (ran.code, len(org.users)) == (1, 0)
+    assert "event hook: inactive" in ran.err.lower() or "inactive" in ran.err
+    assert "nobody was created" in ran.err
+    checked = await run("hooks", "check", "--no-registration", "--json")
+    assert checked.code == 1
+    assert [each["fault"] for each in json.loads(checked.out)] == ["inactive"]
+
+
+@pytest.mark.parametrize(
+    "arguments, variables, said",
+    [
+        (["reconcile"], {"OKTA_CLIENT_ORGURL": ""}, "OKTA_CLIENT_ORGURL: is not set"),
+        (["reconcile", "--since", "yesterday"], {}, "write 2026-11-22T10:00, 36h or 7d"),
+        (["provision", "--share", "0%"], {}, "write a percentage"),
+        (["provision", "--state", "migrated"], {}, "waiting or verified"),
+        (["hooks", "register", "http://service.example.com"], {}, "Okta calls https:// only"),
+    ],
+)
+async def test_wrong_usage_is_said_with_code_2(
+    run: Run, arguments: list[str], variables: dict[str, str], said: str
+) -> None:
+    ran = await run(*arguments, **variables)
+    assert ran.code == 2
+    assert said in " ".join(ran.err.replace("│", "").split())
+
+
+async def test_a_refused_token_is_said_in_a_line(org: Org, run: Run) -> None:
+    ran = await run("reconcile", OKTA_CLIENT_TOKEN="another")
+    assert ran.code == 1
+    assert ran.err.strip().endswith("the token is wrong, or lacks a permission or scope (docs/okta-api.md)")
