@@ -24,7 +24,7 @@ from service.actions.open_hashes import HashOpener
 from service.actions.screen_registration import RegistrationScreener
 from service.actions.throttle_guesses import prune
 from service.actions.verify_password import PasswordVerifier
-from service.credentials import event_authenticator, inline_authenticator, issuer_keys
+from service.credentials import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.passwords.fast_bcrypt import hash_bcrypt
 from service.passwords.pool import HashingPool, Joins
 from service.policies.registration.document import FaultyPolicy
@@ -87,7 +87,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Parts]:
     """Make the parts of a running service. Raises `BadSettings` where nothing could authenticate Okta."""
     require_authentication(settings)
-    telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ), DeliveryReader()
+    telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ, hash_keys(settings)), DeliveryReader()
     screener, keys = make_screener(settings, database, telemetry), issuer_keys(settings)
     if keys is not None:
         await keys.open()
@@ -163,6 +163,7 @@ def make_admin_app(parts: Parts) -> web.Application:
 
 async def serve(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT; then finish what was accepted, and end."""
+    require_authentication(settings)
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
