@@ -16,6 +16,11 @@ ALIASES = {"hash": "password_hash", "formula": "format"}
 NOTES = frozenset({"line", "reason", "unreadable"})
 """What a rejects file adds."""
 OWN_COLUMNS = HASH_COLUMNS | NOTES | {"login", "okta_id", "identifiers", "profile"}
+NEVER_STORED = {
+    "pepper": "a pepper is never stored: put it into an environment variable, and name that in pepper_env",
+    "password": "a column `password` would be kept as it is; call a column of hashes password_hash (--map)",
+}
+"""Columns that would put a secret into the profile."""
 OKTA_LONGEST = 100
 """Characters of a login that Okta takes."""
 NO_HASH = ("", "\\N", "NULL")
@@ -66,6 +71,9 @@ class AccountReader:
         layout = tuple(fields)
         found = self._profiles.get(layout)
         if found is None:
+            for name, advice in NEVER_STORED.items():
+                if name in fields:
+                    raise Refusal(Reason.BAD_COLUMN, advice)
             found = ProfileColumns([name for name in layout if name not in OWN_COLUMNS], nested="profile" in fields)
             if len(self._profiles) < LAYOUTS_KEPT:
                 self._profiles[layout] = found
@@ -74,7 +82,9 @@ class AccountReader:
 
 def _hash_text(fields: Mapping[str, object]) -> str | None:
     value = fields.get("password_hash")
-    if isinstance(value, dict):  # Keycloak's credential, as an object of its own
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, dict | list):  # Keycloak's credential as an object, or several hashes of a directory
         return json.dumps(value)
     text = value if isinstance(value, str) else text_of(fields, "password_hash")
     return None if text is None or text.strip() in NO_HASH else text

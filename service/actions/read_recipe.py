@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from service.actions.refusal import Reason, Refusal
 from service.passwords.format import Recipe
 from service.passwords.limits import MAX_DIGITS
-from service.sources import SALT_ENCODINGS, Source
+from service.sources import OPTIONS, SALT_ENCODINGS, Source
 
-OPTION_COLUMNS = frozenset(
-    {"signer_key", "salt_separator", "rounds", "mem_cost", "n", "r", "p", "dklen", "keylen", "digest", "site_key"}
-)
-"""Columns named like a parameter of a format: they are options of the row's recipe."""
-RECIPE_COLUMNS = OPTION_COLUMNS | {"format", "iterations", "charset", "pepper_env", "salt_encoding", "options"}
+RECIPE_COLUMNS = OPTIONS | {"format", "iterations", "charset", "pepper_env", "salt_encoding", "options"}
 
 
 def read_recipe(fields: Mapping[str, object], source: Source) -> Recipe:
@@ -67,7 +63,7 @@ def _options(fields: Mapping[str, object]) -> dict[str, str]:
     """Give the options of a row: of the column `options`, a JSON object, and of those named like a parameter."""
     given = fields.get("options")
     options = _object(given) if given else {}
-    for name in OPTION_COLUMNS & fields.keys():
+    for name in OPTIONS & fields.keys():
         value = text_of(fields, name)
         if value is not None:
             options[name] = value

@@ -68,7 +68,9 @@ async def _load(
     from service.actions.resolve_hash import HashResolver
     from service.app import database_dsn
     from service.cli.load_report import progress
+    from service.credentials import hash_keys
 
+    keys = hash_keys(settings)
     async with database_dsn(settings) as dsn, loading_session(dsn) as connection:
         try:
             load = Load(
@@ -78,6 +80,7 @@ async def _load(
                 rejects,
                 forget_when=settings.forget_when,
                 dry_run=dry_run,
+                keys=keys,
             )
             with progress(reader) as told:
                 return await load.run(iter(reader), told)
@@ -85,10 +88,16 @@ async def _load(
             rejects.close()
 
 
-def _source(_settings: Settings, name: str) -> "Source":
-    from service.sources import Source
+def _source(settings: Settings, name: str) -> "Source":
+    from service.sources import BadSources, choose_source
 
-    return Source(name)
+    try:
+        source = choose_source(name, settings.sources)
+    except BadSources as error:
+        raise CommandFailed(f"the configuration is wrong:\n{error}", WRONG_USAGE) from None
+    if source.pepper_env is not None and source.pepper_env not in os.environ:
+        raise CommandFailed(f"the source {name} needs the pepper {source.pepper_env}, which is not set", WRONG_USAGE)
+    return source
 
 
 def _rejects(file: Path, given: Path | None, reader: "Reader") -> tuple[Path, "Rejects"]:

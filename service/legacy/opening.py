@@ -8,6 +8,7 @@ from typing import TextIO
 
 from service.legacy.csv_rows import CsvReader, CsvRejects
 from service.legacy.json_lines import JsonLinesReader, JsonRejects
+from service.legacy.ldif import LdifReader, LdifRejects
 from service.legacy.rows import FaultyRow, Reader, Rejects, Row, UnreadableFile
 from service.legacy.streams import Export
 
@@ -46,7 +47,7 @@ def open_export(
         case Kind.JSONL:
             return JsonLinesReader(export, rename)
         case Kind.LDIF:
-            raise UnreadableFile(f"{path}: LDIF is not read yet")
+            return LdifReader(export, rename)
 
 
 def _kind(name: str | None) -> Kind | None:
@@ -76,9 +77,13 @@ def kind_of_text(head: str) -> Kind:
 
 def open_rejects(path: Path, reader: Reader) -> Rejects:
     """Open a rejects file for a reader's rows; only its owner may read it, for it holds hashes. Raises `OSError`."""
-    charset = reader.export.charset if isinstance(reader, CsvReader) else "utf-8"
-    file = _private(path, charset)
-    return CsvRejects(file, reader) if isinstance(reader, CsvReader) else JsonRejects(file)
+    match reader:
+        case CsvReader():
+            return CsvRejects(_private(path, reader.export.charset), reader)
+        case LdifReader():
+            return LdifRejects(_private(path, reader.export.charset))
+        case _:
+            return JsonRejects(_private(path, "utf-8"))
 
 
 class RejectsAtNeed:

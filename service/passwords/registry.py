@@ -34,6 +34,7 @@ from service.passwords import (
     scram,
     scrypt,
     scrypt_layouts,
+    several,
     spring,
     symfony,
     werkzeug,
@@ -79,6 +80,7 @@ MODULES = (
     enterprise,
     windows,
     cisco,
+    several,
 )
 
 FORMATS: tuple[Format, ...] = tuple(each for module in MODULES for each in module.FORMATS)
