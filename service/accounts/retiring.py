@@ -17,6 +17,8 @@ SELECT id, login_key, okta_id, state FROM accounts
 WHERE armed AND okta_id IS NOT NULL AND id > $1 ORDER BY id LIMIT $2
 """
 
+ARMED_FROM = "SELECT id, login_key, okta_id, state FROM accounts WHERE armed AND id > $1 ORDER BY id LIMIT $2"
+
 COUNT_BOUND = "SELECT count(*) FROM accounts WHERE armed AND okta_id IS NOT NULL"
 
 # In the order of id, as everybody who locks accounts does. The Okta id is the one that was judged, or nothing is done.
@@ -65,6 +67,11 @@ async def armed_accounts(
 async def armed_after(connection: asyncpg.Connection, account_id: int, number: int) -> list[ArmedAccount]:
     """List the next armed accounts that have an Okta id, in the order of id."""
     return _accounts(await connection.fetch(ARMED_AFTER, account_id, number))
+
+
+async def armed_from(connection: asyncpg.Connection, account_id: int, number: int) -> list[ArmedAccount]:
+    """List the next armed accounts, in Okta or not, in the order of id."""
+    return _accounts(await connection.fetch(ARMED_FROM, account_id, number))
 
 
 async def count_bound(connection: asyncpg.Connection) -> int:

@@ -9,6 +9,7 @@ import typer
 
 from service.cli.failures import reported
 from service.cli.hooks import app as hooks
+from service.cli.keys import keys
 from service.cli.load import load
 from service.cli.migrate import migrate
 from service.cli.provision import provision
@@ -17,6 +18,7 @@ from service.cli.screen import screen
 from service.cli.serve import serve
 from service.cli.simulate import simulate
 from service.cli.status import status
+from service.cli.stragglers import stragglers
 from service.hardening import forbid_core_dumps
 
 app = typer.Typer(
@@ -29,9 +31,10 @@ app = typer.Typer(
     epilog="Settings come from the environment and from .env; docs/settings.md lists them. Exit codes: 0 done; 1 it "
     "failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.",
 )
-for command in (serve, migrate, load, provision, reconcile, status, screen, simulate):
+for command in (serve, migrate, load, provision, reconcile, status, stragglers, screen, simulate):
     app.command()(command)
 app.add_typer(hooks, name="hooks")
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

@@ -1,0 +1,93 @@
+"""`stragglers` lists who has not migrated, and ends the programme."""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.cli.failures import CommandFailed
+from service.cli.okta import faults_said
+from service.cli.running import prepare, run
+
+if TYPE_CHECKING:
+    from service.accounts.database import Database
+    from service.actions.list_stragglers import Why
+    from service.policies.retiring import Proof
+    from service.settings import Settings
+
+NEXT = """\
+The programme has ended. What is left to do, in this order:
+  1. Let Okta reset the password of those in the list, so that they get a mail (the user's page, or the API's
+     lifecycle/reset_password).
+  2. Keep the service running until the mails are out; everybody is answered UNVERIFIED now.
+  3. Deactivate and delete the password import hook, then the event hook (Workflow > Hooks), and take the registration
+     hook out of its policies if it is not to stay.
+  4. Stop `reconcile --follow` and the service; delete the backups of the store: old ones hold hashes.
+docs/migration-guide.md says it at length."""
+
+
+def stragglers(
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where the CSV goes. [default: standard output]"),
+    ] = None,
+    retire: Annotated[
+        bool, typer.Option("--retire", help="Forget their hashes, and with that end the programme.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --retire: do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON for a script.")] = False,
+) -> None:
+    """List who has not migrated, as CSV, with the reason: for the mails at the end of the programme.
+
+    With --retire their hashes are forgotten, with the end of the programme as the recorded proof. That can't be undone:
+    from then on nobody can sign in with the legacy password who has not done so.
+    """
+    settings = prepare()
+    if retire and not yes and not typer.confirm("Forget the hashes of all who have not migrated, for good?", err=True):
+        raise CommandFailed("nothing was forgotten")
+    with faults_said():
+        counts, retired = run(_stragglers(settings, output, retire))
+    _say(counts, retired, as_json=as_json, to_stdout=output is not None, ended=retire)
+
+
+async def _stragglers(settings: "Settings", output: Path | None, retire: bool) -> "tuple[Counter[Why], Counter[Proof]]":
+    from service.actions.hold_lease import LIFE, PROVISION, hold_lease
+    from service.actions.list_stragglers import retire_stragglers, write_stragglers
+    from service.app import open_database
+
+    async with open_database(settings) as database:
+        # The list is written first: afterwards nobody knows any more who was left.
+        counts = await write_stragglers(database, sys.stdout) if output is None else await _to_file(database, output)
+        if not retire:
+            return counts, Counter()
+        async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
+            return counts, await retire_stragglers(fenced)
+
+
+async def _to_file(database: "Database", path: Path) -> "Counter[Why]":
+    from service.actions.list_stragglers import write_stragglers
+
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            return await write_stragglers(database, file)
+    except OSError as error:
+        raise CommandFailed(f"--output {path}: {error.strerror}") from None
+
+
+def _say(counts: "Counter[Why]", retired: "Counter[Proof]", *, as_json: bool, to_stdout: bool, ended: bool) -> None:
+    """Say the totals: where the CSV is on standard output, to standard error."""
+    if as_json:
+        told = {
+            "left": {why.value: number for why, number in counts.items()},
+            "retired": {proof.value: number for proof, number in retired.items()},
+        }
+        typer.echo(json.dumps(told), err=not to_stdout)
+        return
+    lines = [f"{counts.total():,} accounts have not migrated"]
+    lines += [f"  {why.value.replace('_', ' ')}: {number:,}" for why, number in counts.most_common()]
+    if ended:
+        lines += [f"{retired.total():,} hashes forgotten", NEXT]
+    typer.echo("\n".join(lines), err=not to_stdout)
