@@ -1,9 +1,18 @@
-"""From the settings to who is let in: the authenticators of both kinds of hooks. Reads secrets; judges no call."""
+"""From the settings to who is let in and what opens the hashes. Reads secrets; judges no call."""
 
+from service.accounts.sealing import HashKeys
 from service.issuer_keys import IssuerKeys
 from service.okta.authentication import AcceptedTokens, Authenticator
 from service.okta.bearer import Expected, Keys
-from service.settings import Settings
+from service.settings import BadSettings, Settings
+
+
+def hash_keys(settings: Settings) -> HashKeys:
+    """Make what seals and opens stored hashes. Raises `BadSettings`."""
+    keys = settings.all_hash_keys()
+    if settings.sealed_hashes_only and not keys:
+        raise BadSettings("SEALED_HASHES_ONLY needs HASH_KEYS or HASH_KEYS_FILE")
+    return HashKeys(keys, sealed_only=settings.sealed_hashes_only)
 
 
 def issuer_keys(settings: Settings) -> IssuerKeys | None:

@@ -48,6 +48,9 @@ def _parse_secrets(value: str) -> tuple[SecretStr, ...]:
 
 Unset = BeforeValidator(_blank_is_unset)
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_list)]
+HASH_KEY = 32
+"""Bytes of a key that hashes are encrypted under."""
+_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE_ISSUER = re.compile(
     r"https://[^\s/?#@]+(/[^\s?#]*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/[^\s?#]*)?"
 )
@@ -90,6 +93,9 @@ class Settings(BaseSettings):
 
     answer_within: Annotated[float, Field(gt=0, lt=3)] = 2.5
     queue_within: Annotated[float, Field(gt=0, lt=3)] = 1.0
+    hash_keys: Annotated[SecretStr | None, Unset] = None
+    hash_keys_file: Annotated[Path | None, Unset] = None
+    sealed_hashes_only: bool = False
     forget_when: ForgetWhen = ForgetWhen.SUCCESS
     okta_client_orgurl: Annotated[str | None, Unset] = None
     okta_client_authorizationmode: Annotated[str | None, Unset] = None
@@ -161,6 +167,13 @@ class Settings(BaseSettings):
         own = _read_secrets("EVENT_HOOK_SECRETS", self.event_hook_secrets, self.event_hook_secrets_file)
         return own or self.inline_hook_secrets()
 
+    def all_hash_keys(self) -> dict[str, bytes]:
+        """Give the keys that hashes are encrypted under, by their ids, the active one first. Raises `BadSettings`."""
+        given = {} if self.hash_keys is None else _parse_hash_keys("HASH_KEYS", self.hash_keys.get_secret_value())
+        if self.hash_keys_file is None:
+            return given
+        return given | _parse_hash_keys("HASH_KEYS_FILE", _read_text("HASH_KEYS_FILE", self.hash_keys_file))
+
     def basic_credentials(self) -> bytes | None:
         """Give `user:password` as it stands, base64-encoded, in an Authorization header; None where unset."""
         if self.basic_auth_user is None or self.basic_auth_password is None:
@@ -212,6 +225,40 @@ def _read_secrets(name: str, given: tuple[SecretStr, ...], file: Path | None) ->
     if faults:
         raise BadSettings("\n".join(faults))
     return tuple(secrets)
+
+
+def _read_text(name: str, file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{name}: cannot be read: {type(error).__name__}") from None
+
+
+def _parse_hash_keys(name: str, text: str) -> dict[str, bytes]:
+    """Read `{"id": "base64 of 32 bytes", …}`, the active key first; the faults quote no key."""
+    shape = BadSettings(f'{name}: must be a JSON object, {{"key id": "32 bytes in base64", …}}, the active key first')
+    try:
+        parsed = json.loads(text, object_pairs_hook=list)
+    except ValueError:
+        raise shape from None
+    if not isinstance(parsed, list) or not all(isinstance(each, tuple) for each in parsed):
+        raise shape
+    keys = {}
+    for position, (key_id, encoded) in enumerate(parsed, 1):
+        if not _KEY_ID.fullmatch(key_id) or key_id in keys:
+            raise BadSettings(f"{name}: the id of key {position} is not unique, or not 1 to 64 of A-Z a-z 0-9 . _ -")
+        keys[key_id] = _hash_key(name, position, encoded)
+    return keys
+
+
+def _hash_key(name: str, position: int, encoded: object) -> bytes:
+    try:
+        key = base64.b64decode(encoded, validate=True) if isinstance(encoded, str) else b""
+    except ValueError:
+        key = b""
+    if len(key) != HASH_KEY:
+        raise BadSettings(f"{name}: key {position} is not {HASH_KEY} bytes in base64")
+    return key
 
 
 def _secret_faults(name: str, secrets: list[bytes]) -> list[str]:

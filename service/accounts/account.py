@@ -45,6 +45,9 @@ class KeptHash:
     salt: str | None = field(repr=False)
     username: str | None = field(repr=False)
     key_id: str | None
+    """The key that it is sealed under; None where it is kept as it is."""
+    login_key: str
+    """Whose it is: a sealed hash opens for no other."""
 
 
 @dataclass(frozen=True, slots=True)

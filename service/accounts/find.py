@@ -88,4 +88,5 @@ def _kept_hash(row: asyncpg.Record) -> KeptHash:
         salt=row["salt"],
         username=row["username"],
         key_id=row["key_id"],
+        login_key=row["login_key"],
     )

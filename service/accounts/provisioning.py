@@ -33,8 +33,8 @@ COUNT = f"SELECT count(*) {CHOSEN}"
 
 KEPT = """
 SELECT kept.account_id, source.name AS source, recipe.format, recipe.parameters,
-       kept.hash, kept.salt, kept.username, kept.key_id
-FROM hashes AS kept
+       kept.hash, kept.salt, kept.username, kept.key_id, account.login_key
+FROM hashes AS kept JOIN accounts AS account ON account.id = kept.account_id
 JOIN sources AS source ON source.id = kept.source_id JOIN recipes AS recipe ON recipe.id = kept.recipe_id
 WHERE kept.account_id = ANY($1::bigint[])
 """

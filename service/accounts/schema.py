@@ -120,6 +120,7 @@ hashes = Table(
     CheckConstraint("armed", name="armed"),
     # A tombstone is not armed, so no hash can point at one; PostgreSQL's row locks hold this under races too.
     ForeignKeyConstraint(["account_id", "armed"], ["accounts.id", "accounts.armed"], name="hashes_armed_account_fkey"),
+    Index("hashes_key_id_idx", "key_id", postgresql_where="key_id IS NOT NULL"),
     # A forgotten hash should leave its page soon: vacuum after 1 % of the rows or 50, not after 20 %.
     postgresql_with={"autovacuum_vacuum_scale_factor": "0.01", "autovacuum_vacuum_threshold": "50"},
     comment="a table of their own, so that forgetting is deleting",

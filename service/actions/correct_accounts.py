@@ -10,7 +10,10 @@ from service.accounts.correcting import Corrected, Correction
 from service.accounts.database import Database
 from service.accounts.names import MAX_NAME, login_key
 from service.accounts.provisioning import RefusedAccount
+from service.accounts.rekeying import login_key_of
+from service.accounts.sealing import NO_KEYS, HashKeys
 from service.accounts.tombstones import Gate, pass_gate
+from service.actions.rotate_keys import reseal
 from service.okta.body import is_storable
 
 PAGE = 1000
@@ -69,14 +72,19 @@ def read_report(file: Iterable[str]) -> list[tuple[int, Correction]]:
     return [(reader.line_num, _correction(reader.line_num, row)) for row in reader]
 
 
-async def correct_accounts(database: Database, rows: Iterable[tuple[int, Correction]]) -> Corrections:
+async def correct_accounts(
+    database: Database, rows: Iterable[tuple[int, Correction]], keys: HashKeys = NO_KEYS
+) -> Corrections:
     """Take corrections of accounts that Okta refused; the old login stays a name by which the person may sign in."""
     done = Corrections()
     for line, correction in rows:
         async with database.transaction() as connection:
             # A changed login may be the one that an event was set aside for.
             await pass_gate(connection, Gate.CLOSED)
+            old_login_key = await login_key_of(connection, correction.account_id)
             result = await correcting.correct(connection, correction)
+            if result is Corrected.DONE and old_login_key is not None:
+                await reseal(connection, correction.account_id, keys, old_login_key)
         if result is Corrected.DONE:
             done.corrected += 1
         else:

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.accounts.account import KeptHash
-from service.actions.open_hashes import HashOpener, MissingPepper
+from service.actions.open_hashes import UNUSABLE, HashOpener
 from service.actions.provision_users import Direct
-from service.passwords.format import UnusableHash
 from service.passwords.okta_native import NotNative, native_hash
 
 
@@ -19,7 +18,7 @@ def direct_import(opener: HashOpener) -> Direct:
             return None
         try:
             found = native_hash(opener.open(hashes[0]))
-        except (UnusableHash, MissingPepper):
+        except UNUSABLE:
             return None
         return None if isinstance(found, NotNative) else found
 

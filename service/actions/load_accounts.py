@@ -15,8 +15,10 @@ import asyncpg
 from service.accounts import recipes
 from service.accounts.loading.match import Fate
 from service.accounts.loading.merge import AccountsChanged
+from service.accounts.loading.seal import Sealer
 from service.accounts.loading.sources import ensure_source, find_source
 from service.accounts.loading.staged import number_recipe
+from service.accounts.sealing import NO_KEYS, HashKeys
 from service.actions.load_batches import Batch, BatchReader
 from service.actions.merge_batch import BatchMerger, Merged
 from service.actions.record_events import COLLISIONS
@@ -68,6 +70,7 @@ class Load:
     rejects: Rejects
     forget_when: ForgetWhen
     dry_run: bool = False
+    keys: HashKeys = field(default=NO_KEYS, repr=False)
     totals: Totals = field(default_factory=Totals)
     _format_names: dict[int, str] = field(default_factory=dict)
 
@@ -94,7 +97,8 @@ class Load:
         else:
             source_id = await ensure_source(self.connection, self.source.name)
         key = await recipes.login_digest_key(self.connection)
-        return BatchMerger(self.connection, NOBODY if source_id is None else source_id, key, self.forget_when)
+        sealer = Sealer(self.keys, self.source.name)
+        return BatchMerger(self.connection, NOBODY if source_id is None else source_id, key, self.forget_when, sealer)
 
     async def _load(self, batch: Batch, merger: BatchMerger) -> None:
         for recipe in batch.recipes:
@@ -113,6 +117,7 @@ class Load:
 
     async def _number(self, recipe: NewRecipe, merger: BatchMerger) -> None:
         self._format_names[recipe.number] = recipe.format
+        merger.sealer.learn(recipe.number, recipe.format, recipe.parameters)
         identity = (recipe.format, recipe.parameters, recipe.cost)
         if self.dry_run:
             recipe_id = await recipes.find_recipe(self.connection, *identity)

@@ -14,6 +14,7 @@ from service.accounts.deleted import deleted_logins
 from service.accounts.loading import match, merge
 from service.accounts.loading.add import add_accounts, known_logins, known_okta_ids
 from service.accounts.loading.match import Fate, RefusedRow
+from service.accounts.loading.seal import Sealer
 from service.accounts.loading.staged import StagedAccount, stage
 from service.accounts.tombstones import Gate, pass_gate
 from service.actions.record_events import apply_set_aside
@@ -49,6 +50,7 @@ class BatchMerger:
     source_id: int
     deleted_key: bytes = field(repr=False)
     forget_when: ForgetWhen
+    sealer: Sealer
     recipe_ids: dict[int, int] = field(default_factory=dict)
     """By the numbers that this load gives them."""
     _own: list[asyncpg.Range[int]] = field(default_factory=list)
@@ -56,7 +58,7 @@ class BatchMerger:
 
     async def merge(self, accounts: Sequence[StagedAccount]) -> Merged:
         """Write a batch. Raises what PostgreSQL raises; then nothing is written."""
-        merged = Merged()
+        merged, accounts = Merged(), self.sealer.seal(accounts)
         async with self.connection.transaction():
             await pass_gate(self.connection, Gate.CLOSED)
             unknown, known = await self._separate(accounts, merged)
@@ -76,10 +78,10 @@ class BatchMerger:
 
     async def foresee(self, accounts: Sequence[StagedAccount]) -> Merged:
         """Tell what `merge` would do; writes nothing but temporary tables."""
-        merged = Merged()
+        merged, accounts = Merged(), self.sealer.seal(accounts)
         async with self.connection.transaction():
             _, known = await self._separate(accounts, merged, keep_unknown=True)
-            await stage(self.connection, known)
+            await self._stage(known)
             await match.match(self.connection, self.source_id, self._own)
             await match.foresee(self.connection)
             await self._conclude(merged)
@@ -108,7 +110,7 @@ class BatchMerger:
 
     async def _update(self, known: Sequence[StagedAccount], merged: Merged, loaded: Counter[int]) -> Sequence[int]:
         """Bring known accounts up to date; give those whose Okta id is new."""
-        await stage(self.connection, known)
+        await self._stage(known)
         changed = await match.match(self.connection, self.source_id, self._own)
         bound: Sequence[int] = ()
         if changed:
@@ -116,6 +118,15 @@ class BatchMerger:
             loaded += await merge.rehashed(self.connection)
         await self._conclude(merged)
         return bound
+
+    async def _stage(self, known: Sequence[StagedAccount]) -> None:
+        """Stage accounts; a hash that is kept under another key, and is the same, has not changed."""
+        await stage(self.connection, known)
+        if self.sealer.is_on:
+            by_line = {each.line: each for each in known}
+            others = await match.under_other_keys(self.connection, self.source_id)
+            same = [line for line, kept, key_id in others if self.sealer.is_same(by_line[line], kept, key_id)]
+            await match.take_kept(self.connection, self.source_id, same)
 
     async def _conclude(self, merged: Merged) -> None:
         await match.touch(self.connection)

@@ -1,4 +1,4 @@
-"""From a kept hash to a check of it: recipe, pepper and hash put together. Knows where peppers are; checks nothing."""
+"""From a kept hash to a check of it: recipe, pepper and hash put together. Knows peppers and keys; checks nothing."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,8 +7,9 @@ from typing import Any
 
 from service.accounts.account import KeptHash
 from service.accounts.recipes import KeptRecipe
+from service.accounts.sealing import NO_KEYS, HashKeys, SealedShut, binding
 from service.passwords import registry
-from service.passwords.format import Check, MalformedHash, Recipe, StoredHash
+from service.passwords.format import Check, MalformedHash, Recipe, StoredHash, UnusableHash
 
 
 class MissingPepper(Exception):
@@ -19,19 +20,28 @@ class MissingPepper(Exception):
         self.name = name
 
 
+UNUSABLE = (UnusableHash, MissingPepper, SealedShut)
+"""Why no check can be made of a stored hash."""
+
+
 class HashOpener:
     """Makes checks of kept hashes; holds the environment in which the peppers are."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], keys: HashKeys = NO_KEYS) -> None:
         self._environment = environment
+        self.keys = keys
 
     def open(self, kept: KeptHash) -> Check:
-        """Make the check of a kept hash. Raises `UnusableHash` or `MissingPepper`."""
+        """Make the check of a kept hash. Raises one of `UNUSABLE`."""
         try:
-            text = kept.hash.decode("utf-8")
+            text = self._unsealed(kept).decode("utf-8")
         except UnicodeDecodeError:
             raise MalformedHash("the stored hash is not text") from None
         return self._check(kept.format, kept.parameters, {"hash": text, "salt": kept.salt, "username": kept.username})
+
+    def _unsealed(self, kept: KeptHash) -> bytes:
+        bound_to = b"" if kept.key_id is None else binding(kept.login_key, kept.source, kept.format, kept.parameters)
+        return self.keys.open(kept.hash, kept.key_id, bound_to)
 
     def open_stand_in(self, recipe: KeptRecipe) -> Check:
         """Make the check of a recipe's stand-in. Raises `UnusableHash` or `MissingPepper`."""

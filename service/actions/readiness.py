@@ -6,6 +6,7 @@ from service.accounts import recipes
 from service.accounts.database import AWAY, Database
 from service.accounts.migrations import is_current
 from service.actions.open_hashes import HashOpener
+from service.actions.rotate_keys import keys_missing
 
 
 async def what_is_missing(database: Database, revisions: tuple[str, ...], opener: HashOpener) -> Sequence[str]:
@@ -16,6 +17,7 @@ async def what_is_missing(database: Database, revisions: tuple[str, ...], opener
                 return ["the schema is older than this version needs: run `password-import migrate`"]
             missing = [] if await recipes.has_accounts(connection) else ["no account is loaded"]
             peppers = opener.missing_peppers(await recipes.list_recipes(connection))
+            missing += await keys_missing(connection, opener.keys)
             return [*missing, *(f"the pepper {name} is not set, and stored hashes need it" for name in peppers)]
     except (*AWAY, TimeoutError):
         return ["the database cannot be reached"]

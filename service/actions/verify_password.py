@@ -19,12 +19,12 @@ from service.accounts.failures import Failures, Guesser
 from service.accounts.find import Ambiguous, Found, find_and_failures
 from service.accounts.names import login_key
 from service.accounts.verified import record_verified
-from service.actions.open_hashes import HashOpener, MissingPepper
+from service.actions.open_hashes import UNUSABLE, HashOpener
 from service.actions.stand_ins import StandIns, load_stand_ins
 from service.actions.throttle_guesses import Guesses, count_wrong_password, refuse
 from service.actions.unknown_logins import UnknownLogins
 from service.okta.password_import import PasswordImportCall, Verdict
-from service.passwords.format import Check, UnusableHash
+from service.passwords.format import Check
 from service.passwords.pool import HashingPool, Joins
 from service.telemetry import Telemetry, describe
 
@@ -157,7 +157,7 @@ class PasswordVerifier:
         for kept in account.hashes:
             try:
                 checks.append(self.opener.open(kept))
-            except (UnusableHash, MissingPepper) as error:
+            except UNUSABLE as error:
                 self._tell_unusable(account, kept, error)
         return checks
 

@@ -20,6 +20,7 @@ from service.cli.wanted_hooks import base_url_of, wanted_hooks
 if TYPE_CHECKING:
     from service.accounts.database import Database
     from service.accounts.provisioning import Choice
+    from service.accounts.sealing import HashKeys
     from service.actions.provision_users import Plan, Totals
     from service.okta_client import OktaOrg
     from service.settings import Settings
@@ -107,9 +108,10 @@ async def _provision(settings: "Settings", choice: "Choice", options: Options) -
     from service.actions.hold_lease import LIFE, PROVISION, hold_lease
     from service.actions.provision_users import Provisioning
     from service.app import open_database
+    from service.credentials import hash_keys
     from service.okta_client import open_org, org_settings
 
-    chosen = org_settings(settings)
+    chosen, keys = org_settings(settings), hash_keys(settings)
     async with (
         open_database(settings) as database,
         open_org(
@@ -117,24 +119,24 @@ async def _provision(settings: "Settings", choice: "Choice", options: Options) -
         ) as org,
     ):
         if options.dry_run:
-            plan = _plan(choice, options, ())
+            plan = _plan(choice, options, (), keys)
             return await Provisioning(database, org, plan, settings.forget_when).foresee(), 0
         await _refuse_without_hooks(settings, database, org, options.base_url)
         async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
-            await _take_corrections(fenced, options.corrected)
+            await _take_corrections(fenced, options.corrected, keys)
             groups = await _groups(org, options.group)
             with progress() as told:
-                work = Provisioning(fenced, org, _plan(choice, options, groups), settings.forget_when, told)
+                work = Provisioning(fenced, org, _plan(choice, options, groups, keys), settings.forget_when, told)
                 totals = await work.run()
             return totals, await _write_report(fenced, options.report)
 
 
-def _plan(choice: "Choice", options: Options, groups: Sequence[str]) -> "Plan":
+def _plan(choice: "Choice", options: Options, groups: Sequence[str], keys: "HashKeys") -> "Plan":
     from service.actions.direct_import import direct_import
     from service.actions.open_hashes import HashOpener
     from service.actions.provision_users import Plan
 
-    native = direct_import(HashOpener(os.environ)) if options.direct else None
+    native = direct_import(HashOpener(os.environ, keys)) if options.direct else None
     return Plan(choice, groups, options.attributes, native, options.limit)
 
 
@@ -160,7 +162,7 @@ def _as_registered(settings: "Settings") -> dict[str, Any]:
     return {} if has_secret else {"oauth": True, "hook_key": "any"}
 
 
-async def _take_corrections(database: "Database", corrected: Path | None) -> None:
+async def _take_corrections(database: "Database", corrected: Path | None, keys: "HashKeys") -> None:
     from service.actions.correct_accounts import BadReport, correct_accounts, read_report
 
     if corrected is None:
@@ -171,7 +173,7 @@ async def _take_corrections(database: "Database", corrected: Path | None) -> Non
     except (BadReport, UnicodeDecodeError) as error:
         fault = str(error) if isinstance(error, BadReport) else "is not UTF-8"
         raise CommandFailed(f"--corrected {corrected}: {fault}", WRONG_USAGE) from None
-    done = await correct_accounts(database, rows)
+    done = await correct_accounts(database, rows, keys)
     _tell(f"{done.corrected:,} accounts corrected")
     for refused in done.refused:
         _tell(f"{corrected}, {refused}")

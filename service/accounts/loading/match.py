@@ -77,6 +77,19 @@ WHERE account.okta_id = staged.okta_id AND account.id IS DISTINCT FROM staged.ac
   AND staged.fate IN ('new', 'changed', 'unchanged')
 """
 
+UNDER_OTHER_KEYS = """
+SELECT staged.line, kept.hash, kept.key_id
+FROM staged JOIN accounts AS account ON account.login_key = staged.login_key
+JOIN hashes AS kept ON kept.account_id = account.id AND kept.source_id = $1
+WHERE staged.hash IS NOT NULL AND kept.key_id IS DISTINCT FROM staged.key_id
+"""
+
+TAKE_KEPT = """
+UPDATE staged SET hash = kept.hash, key_id = kept.key_id
+FROM accounts AS account JOIN hashes AS kept ON kept.account_id = account.id
+WHERE account.login_key = staged.login_key AND kept.source_id = $1 AND staged.line = ANY($2::bigint[])
+"""
+
 RESPELLED = """
 SELECT staged.line, staged.login, account.login AS kept_login,
        EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id = $1) AS same_source
@@ -119,6 +132,16 @@ class RefusedRow:
     fate: Fate
     kept_login: str | None
     """The login of the account that it collides with, where there is one."""
+
+
+async def under_other_keys(connection: asyncpg.Connection, source_id: int) -> list[tuple[int, bytes, str | None]]:
+    """Give the kept hashes, with their keys, that are under another key than the staged ones; each by its line."""
+    return [tuple(row) for row in await connection.fetch(UNDER_OTHER_KEYS, source_id)]
+
+
+async def take_kept(connection: asyncpg.Connection, source_id: int, lines: Sequence[int]) -> None:
+    """Stage what is kept already, for lines that say the same."""
+    await connection.execute(TAKE_KEPT, source_id, lines)
 
 
 async def match(connection: asyncpg.Connection, source_id: int, own: Sequence[asyncpg.Range[int]]) -> int:

@@ -1,9 +1,48 @@
-"""The one way by which the bytes of a hash go into the store. Knows no format and no key yet."""
+"""The one way by which the bytes of a hash go into the store. Knows no format."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.accounts.loading.staged import StagedAccount
+from service.accounts.sealing import HashKeys, SealedShut, bound_to, recipe_context
 
 
-def seal(login_key: str, hash_text: str) -> tuple[bytes, str | None]:  # noqa: ARG001 (what a sealed hash is bound to)
-    """Give what is kept of a hash, and the id of the key that it is kept under (None: as it is).
+class Sealer:
+    """Seals the hashes of one load of one source."""
 
-    The same hash must always give the same bytes: a load compares them to see whether an account changed.
-    """
-    return hash_text.encode("utf-8"), None
+    def __init__(self, keys: HashKeys, source: str) -> None:
+        self._keys = keys
+        self._source = source
+        self._contexts: dict[int, bytes] = {}
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether hashes are encrypted."""
+        return self._keys.active is not None
+
+    def learn(self, recipe: int, format_name: str, parameters: Mapping[str, Any]) -> None:
+        """Take note of a recipe by the number that this load gives it."""
+        self._contexts[recipe] = recipe_context(self._source, format_name, parameters)
+
+    def seal(self, accounts: Sequence[StagedAccount]) -> Sequence[StagedAccount]:
+        """Give the accounts with their hashes as they are to be kept.
+
+        The same hash always gives the same bytes under one key: a load compares them to see what changed.
+        """
+        return [self._sealed(account) for account in accounts] if self.is_on else accounts
+
+    def is_same(self, account: StagedAccount, kept: bytes, key_id: str | None) -> bool:
+        """Tell whether a kept hash, under whichever key, is the one of a row. One that can't be opened is not."""
+        if account.recipe is None or account.hash is None:
+            return False
+        context = bound_to(account.login_key, self._contexts[account.recipe])
+        try:
+            return self._keys.open(kept, key_id, context) == self._keys.open(account.hash, account.key_id, context)
+        except SealedShut:
+            return False
+
+    def _sealed(self, account: StagedAccount) -> StagedAccount:
+        if account.recipe is None or account.hash is None:
+            return account
+        kept, key_id = self._keys.seal(account.hash, bound_to(account.login_key, self._contexts[account.recipe]))
+        return account._replace(hash=kept, key_id=key_id)

@@ -1,0 +1,102 @@
+"""Hashes encrypted at rest: AES-256-GCM, several keys, each hash bound to its account. Knows no table and no format.
+
+A sealed hash opens only for the login, source and recipe that it was sealed for: moved to another account's row it is
+worth nothing. Destroying a key makes every hash under it worthless, in every backup too.
+"""
+
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY = 32
+"""Bytes of a key."""
+NONCE = 12
+"""Bytes of a nonce (NIST SP 800-38D)."""
+
+
+class SealedShut(Exception):
+    """A stored hash can't be opened: its key is not here, or it was sealed for another account or changed since."""
+
+
+class HashKeys:
+    """The keys by their ids; the first one seals, all of them open. Without any, hashes are kept as they are."""
+
+    def __init__(self, keys: Mapping[str, bytes], *, sealed_only: bool = False) -> None:
+        self.active = next(iter(keys), None)
+        self._keys = {key_id: _Key(key) for key_id, key in keys.items()}
+        self._sealed_only = sealed_only
+
+    def __contains__(self, key_id: object) -> bool:
+        return key_id in self._keys
+
+    def seal(self, text: bytes, bound_to: bytes) -> tuple[bytes, str | None]:
+        """Give what is kept of a hash, and the id of the key it is kept under (None: as it is).
+
+        The same hash of the same account gives the same bytes under the same key: a load compares them.
+        """
+        if self.active is None:
+            return text, None
+        return self._keys[self.active].seal(text, bound_to), self.active
+
+    def open(self, kept: bytes, key_id: str | None, bound_to: bytes) -> bytes:
+        """Give the hash again. Raises `SealedShut`."""
+        if key_id is None:
+            if self._sealed_only:
+                raise SealedShut("the hash is not encrypted, and SEALED_HASHES_ONLY is set")
+            return kept
+        if key_id not in self._keys:
+            raise SealedShut("its key is not here")
+        return self._keys[key_id].open(kept, bound_to)
+
+
+class _Key:
+    """One key. It seals the same text to the same bytes: the nonce is a keyed digest of all that is sealed.
+
+    A nonce so made repeats only where everything repeats (a random one would, too, after 2⁴⁸ hashes); whoever reads the
+    table learns that an account's hash is unchanged, and nothing of two accounts.
+    """
+
+    __slots__ = ("_cipher", "_nonce_key")
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(_derive(key, b"seal"))
+        self._nonce_key = _derive(key, b"nonce")
+
+    def seal(self, text: bytes, bound_to: bytes) -> bytes:
+        told = len(bound_to).to_bytes(8, "big") + bound_to + text
+        nonce = hmac.digest(self._nonce_key, told, "sha256")[:NONCE]
+        return nonce + self._cipher.encrypt(nonce, text, bound_to)
+
+    def open(self, kept: bytes, bound_to: bytes) -> bytes:
+        try:
+            return self._cipher.decrypt(kept[:NONCE], kept[NONCE:], bound_to)
+        except (InvalidTag, ValueError):
+            raise SealedShut("it was sealed under another key, for another account, or changed since") from None
+
+
+NO_KEYS = HashKeys({})
+
+
+def binding(login_key: str, source: str, format_name: str, parameters: Mapping[str, Any]) -> bytes:
+    """Say whose hash it is, from which source, and by which recipe it is checked."""
+    return bound_to(login_key, recipe_context(source, format_name, parameters))
+
+
+def recipe_context(source: str, format_name: str, parameters: Mapping[str, Any]) -> bytes:
+    """Give the part of a binding that many hashes share."""
+    return json.dumps([source, format_name, parameters], sort_keys=True).encode()
+
+
+def bound_to(login_key: str, context: bytes) -> bytes:
+    """Put a binding together; no login key holds a NUL."""
+    return login_key.encode() + b"\0" + context
+
+
+def _derive(key: bytes, purpose: bytes) -> bytes:
+    return HKDF(SHA256(), KEY, salt=None, info=b"password-import hash " + purpose).derive(key)

@@ -1,0 +1,61 @@
+"""`keys` makes the keys that hashes are encrypted under, and puts the stored hashes under a new one."""
+
+import base64
+import json
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+from service.cli.failures import DONE, FAILED, WRONG_USAGE, CommandFailed
+from service.cli.running import prepare, run
+
+if TYPE_CHECKING:
+    from service.actions.rotate_keys import Rotated
+    from service.settings import Settings
+
+keys = typer.Typer(no_args_is_help=True, help="Makes and rotates the keys that stored hashes are encrypted under.")
+
+
+@keys.command()
+def make() -> None:
+    """Print a new random key, to be put in front of those in HASH_KEYS (docs/encryption.md).
+
+    It is printed and kept nowhere: whoever loses the key loses the hashes.
+    """
+    from service.accounts.sealing import KEY
+
+    key_id = f"{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(2)}"
+    typer.echo(json.dumps({key_id: base64.b64encode(secrets.token_bytes(KEY)).decode()}))
+
+
+@keys.command()
+def rotate() -> int:
+    """Put every stored hash under the first key of HASH_KEYS, while the service runs; plain ones are encrypted.
+
+    First give the new key, in front of the old one, to every process that reads hashes. Can be stopped and run again.
+    When it is done, status names only the new key, and the old one can be destroyed.
+    """
+    done = run(_rotate(prepare()))
+    typer.echo(f"{done.sealed:,} hashes put under the new key, {done.left:,} left")
+    if done.shut:
+        typer.echo(f"{done.shut:,} can't be opened with the keys at hand: /readyz names what is missing", err=True)
+    return DONE if done.left == 0 else FAILED
+
+
+async def _rotate(settings: "Settings") -> "Rotated":
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn
+
+    from service.actions.rotate_keys import rotate_keys
+    from service.app import open_database
+    from service.credentials import hash_keys
+
+    held = hash_keys(settings)
+    if held.active is None:
+        raise CommandFailed("HASH_KEYS is not set: there is no key to put the hashes under", WRONG_USAGE)
+    async with open_database(settings) as database:
+        with Progress(TextColumn("{task.completed:>12,} hashes"), console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("rotate", total=None)
+            return await rotate_keys(database, held, lambda sealed: bar.update(task, completed=sealed))
