@@ -1,0 +1,87 @@
+"""Loads texts as files would be, and looks at what the store holds afterwards."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+
+from service.accounts.loading.session import loading_session
+from service.actions.load_accounts import Load, Totals
+from service.actions.read_account import ALIASES
+from service.actions.resolve_hash import HashResolver
+from service.legacy.opening import open_export, open_rejects
+from service.settings import ForgetWhen
+from service.sources import Source
+
+BCRYPT = "$2b$04$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
+OTHER_BCRYPT = "$2b$04$zbcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
+
+
+@dataclass
+class Loader:
+    """Loads into one database."""
+
+    url: str
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    loads: int = 0
+
+    @property
+    def rejects(self) -> Path:
+        return self.folder / "rejects"
+
+    async def load(
+        self,
+        content: str | bytes,
+        source: Source | str = "legacy",
+        *,
+        name: str = "export.csv",
+        charset: str = "utf-8",
+        dry_run: bool = False,
+        forget_when: ForgetWhen = ForgetWhen.SUCCESS,
+        mapping: dict[str, str] | None = None,
+    ) -> Totals:
+        path = self.folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        names = ALIASES | (mapping or {})
+        reader = open_export(path, charset=charset, rename=lambda column: names.get(column, column))
+        chosen = Source(source) if isinstance(source, str) else source
+        rejects = open_rejects(self.rejects, reader)
+        try:
+            async with loading_session(self.url) as connection:
+                resolver = HashResolver(chosen, self.environment)
+                load = Load(connection, chosen, resolver, rejects, forget_when, dry_run)
+                return await load.run(iter(reader), lambda _totals: None)
+        finally:
+            rejects.close()
+
+    def rejected(self) -> str:
+        return self.rejects.read_text("utf-8", errors="surrogateescape")
+
+
+def command(*arguments: str, url: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command line as an operator would."""
+    return subprocess.run(
+        [sys.executable, "-m", "service", *arguments],
+        env={**os.environ, "DATABASE_URL": url, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+async def contents(pool: asyncpg.Pool) -> list[dict[str, object]]:
+    """All accounts with their hashes and identifiers, without what differs from load to load."""
+    rows = await pool.fetch("""
+        SELECT login, login_key, okta_id, state, profile::text,
+               ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = account.id ORDER BY 1) AS identifiers,
+               ARRAY(SELECT concat_ws('|', sources.name, format, parameters, convert_from(hash, 'UTF8'), salt, username)
+                     FROM hashes JOIN sources ON sources.id = source_id JOIN recipes ON recipes.id = recipe_id
+                     WHERE account_id = account.id ORDER BY 1) AS hashes
+        FROM accounts AS account ORDER BY login_key
+    """)
+    return [dict(row) | {"profile": json.loads(row["profile"])} for row in rows]

@@ -1,0 +1,144 @@
+"""Every hash of another implementation, loaded by the command line as an operator would, and verified over HTTP.
+
+The row has the columns that the vector has; its format is named where the hash does not describe itself.
+"""
+
+import asyncio
+import csv
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from unittest import mock
+
+import asyncpg
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from service.accounts.database import Database
+from service.app import CONNECTIONS, make_app, make_parts
+from service.passwords import registry
+from tests.loading.loader import Loader, command, contents
+from tests.passwords.test_vectors import ALL, FORMAT_OF, MORE
+from tests.service.conftest import AUTHORIZATION, PASSWORD, USER, Client, settings_of
+from tests.service.people import sign_in
+
+COLUMNS = (
+    "salt",
+    "username",
+    "iterations",
+    "dklen",
+    "signer_key",
+    "salt_separator",
+    "rounds",
+    "mem_cost",
+    "n",
+    "r",
+    "p",
+)
+JSON = {"Content-Type": "application/json"}
+AT_ONCE = 2
+"""More would only wait for each other."""
+TRIES = 100
+BUSY = "busy"
+MOST_BUSY = 5
+"""Of more than 400: on a machine that does other work the slowest can't be answered in time, which is no verdict."""
+
+
+def rows() -> list[dict[str, str]]:
+    """One row a vector, with the pepper's variable named where it has one."""
+    made = []
+    for number, line in enumerate(ALL):
+        row = {"login": f"person{number}@example.com", "password_hash": str(line["hash"])}
+        row |= {"format": str(line["format"])} if line in MORE else {k: str(v) for k, v in described(line).items()}
+        row |= {name: str(line[name]) for name in COLUMNS if name in line}
+        if "pepper" in line or "site_key" in line:
+            row["pepper_env"] = f"PEPPER_{number}"
+        made.append({name: value.partition(" (")[0] if name == "salt" else value for name, value in row.items()})
+    return made
+
+
+def described(line: dict[str, object]) -> dict[str, object]:
+    """Say of a hash what it does not say itself."""
+    found = registry.candidates(str(line["hash"]))
+    return FORMAT_OF.get(str(line["format"]), {"format": found[0].name} if len(found) > 1 else {})
+
+
+def peppers() -> dict[str, str]:
+    return {
+        f"PEPPER_{number}": str(line.get("pepper", line.get("site_key")))
+        for number, line in enumerate(ALL)
+        if "pepper" in line or "site_key" in line
+    }
+
+
+def write_csv(path: Path) -> None:
+    names = sorted({name for row in rows() for name in row})
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names, restval="")
+        writer.writeheader()
+        writer.writerows(rows())
+
+
+@pytest.fixture
+async def loaded(tmp_path: Path, database_url: str) -> AsyncIterator[Client]:
+    """The service over a store that holds all vectors."""
+    path = tmp_path / "export.csv"
+    write_csv(path)
+    done = await asyncio.to_thread(
+        command, "load", str(path), "--source", "vectors", "--json", url=database_url, **peppers()
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert json.loads(done.stdout)["new"] == len(ALL)
+    settings = settings_of(
+        database_url=database_url, basic_auth_user=USER, basic_auth_password=PASSWORD, queue_within=2.9
+    )
+    database = Database(database_url, connections=8)
+    await database.open()
+    with mock.patch.dict(os.environ, peppers()):
+        async with make_parts(settings, database) as parts:
+            server = TestServer(make_app(parts))
+            await server.start_server(**CONNECTIONS)
+            async with TestClient(server, headers={"Authorization": AUTHORIZATION}) as client:
+                yield client
+    await database.close()
+
+
+async def ask(client: Client, login: str, password: str) -> str:
+    """Ask as Okta does, and again where the service is busy."""
+    for _ in range(TRIES):
+        answer = await client.post("/okta/password-import", data=sign_in(login, password), headers=JSON)
+        if answer.status == 200:
+            return str((await answer.json())["commands"][0]["value"]["credential"])
+        told = await answer.text()
+        if answer.status != 429 and "out_of_time" not in told:
+            return f"{answer.status} {told}"
+        await asyncio.sleep(0.05)
+    return BUSY
+
+
+@pytest.mark.timeout(600)
+async def test_every_vector_verifies_its_password_over_http_and_no_other(loaded: Client) -> None:
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def answers(number: int, line: dict[str, object]) -> tuple[object, str, str]:
+        login, password = f"person{number}@example.com", str(line["password"])
+        async with turns:
+            return line["format"], await ask(loaded, login, "wrong" + password), await ask(loaded, login, password)
+
+    # Okta never asks about an empty password; the formats' own tests do.
+    found = await asyncio.gather(*(answers(number, line) for number, line in enumerate(ALL) if line["password"]))
+    busy = [each for each in found if BUSY in each]
+    assert [each for each in found if each not in busy and each[1:] != ("UNVERIFIED", "VERIFIED")] == []
+    assert len(busy) <= MOST_BUSY
+
+
+async def test_json_lines_mean_the_same_as_csv(loader: Loader, pool: asyncpg.Pool, tmp_path: Path) -> None:
+    loader.environment = peppers()
+    write_csv(tmp_path / "made.csv")
+    as_csv = await loader.load((tmp_path / "made.csv").read_bytes())
+    held = await contents(pool)
+    as_json = await loader.load("".join(json.dumps(row) + "\n" for row in rows()), name="export.jsonl")
+    assert (as_csv.refused, as_json.refused, as_json.rows) == (0, 0, len(ALL))
+    assert as_json.fates == {"unchanged": len(ALL)}
+    assert await contents(pool) == held
