@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from yarl import URL
 
 from service.okta.faults import MalformedAnswer, NoAnswer, Refused
+from service.okta.hook_settings import HeaderChannel, HookKind, event_hook, inline_hook
 from service.okta.users import HOOK, new_user
 from service.okta_client.address import BadAddress, is_of, org_address
 from service.okta_client.calls import next_link
@@ -240,3 +241,23 @@ def test_what_we_send_is_what_okta_s_own_sdk_would_send() -> None:
     theirs = models.CreateUserRequest.from_dict(ours).to_dict()
     theirs["profile"] = {name: value for name, value in theirs["profile"].items() if value is not None}
     assert {name: theirs[name] for name in ours} == ours
+
+
+def test_an_event_hook_is_written_as_okta_s_own_sdk_would_write_it() -> None:
+    models = pytest.importorskip("okta.models", reason="Okta's SDK is not installed: pip install '.[okta]'")
+    ours = event_hook("Name", "https://x/okta", HeaderChannel("Authorization", "s3cret"))
+    assert _within(ours, models.EventHook.from_dict(ours).to_dict()) == ours
+
+
+def test_okta_s_own_sdk_loses_the_secret_of_an_inline_hook() -> None:
+    """One reason for a client of our own (docs/decisions); when this fails, the reason is gone."""
+    models = pytest.importorskip("okta.models", reason="Okta's SDK is not installed: pip install '.[okta]'")
+    ours = inline_hook(HookKind.REGISTRATION, "Name", "https://x/okta", HeaderChannel("Authorization", "s3cret"))
+    assert "s3cret" not in str(models.InlineHookCreate.from_dict(ours).to_dict())
+
+
+def _within(ours: object, theirs: object) -> object:
+    """What the SDK kept of what we would send: it adds members, and must lose none."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return {name: _within(value, theirs.get(name)) for name, value in ours.items()}
+    return theirs

@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from service.actions.check_hooks import HookCheck, Wanted
 from service.actions.register_hooks import Done, register_hooks
 from service.actions.rotate_secret import NotAccepted, rotate_secret
+from service.actions.unknown_logins import UnknownLogins
 from service.okta.events import IMPORT_EVENT
 from service.okta.hook_settings import HeaderChannel, HookKind
 from service.okta.probes import is_probe, probe_login
@@ -301,6 +302,9 @@ def test_okta_s_words_about_a_failed_call_are_understood() -> None:
 def test_a_probe_is_nobody_s_sign_in() -> None:
     assert is_probe(probe_login())
     assert not is_probe("jessie@example.com")
+    unknown = UnknownLogins()
+    unknown.note(probe_login())
+    assert unknown.listed() == []
 
 
 async def test_a_new_secret_is_set_without_a_moment_in_which_events_are_lost(
