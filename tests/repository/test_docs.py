@@ -75,7 +75,7 @@ def commands() -> dict[str, set[str]]:
     """Give the command line's commands with the options of each."""
     found: dict[str, set[str]] = {}
 
-    def walk(command: Any, name: str) -> None:
+    def walk(command: Any, name: str) -> None:  # noqa: ANN401 (typer keeps the classes of its commands for itself)
         found[name] = {
             option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
         }
