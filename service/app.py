@@ -10,14 +10,17 @@ import os
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from aiohttp import web
 
+from service.accounts import audit
 from service.accounts.database import AWAY, Database
 from service.accounts.legacy_profiles import LegacyProfile, find_legacy_profiles
 from service.accounts.migrations import known_revisions
+from service.actions.audit_trail import AuditTrail
 from service.actions.code_policy import CodePolicy
 from service.actions.load_policy import load_policy
 from service.actions.open_hashes import HashOpener
@@ -53,6 +56,8 @@ CONNECTIONS: Mapping[str, Any] = {
     "auto_decompress": False,
 }
 """How aiohttp treats connections, in the service and in its tests."""
+PRUNED = 5_000
+"""Old rows deleted at a time, so that no statement takes long."""
 WARMED = 20
 """Costs measured before traffic, the most common kinds first; a store with random rounds has thousands."""
 SHUTDOWN_WITHIN = 10.0
@@ -88,15 +93,19 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     """Make the parts of a running service. Raises `BadSettings` where nothing could authenticate Okta."""
     require_authentication(settings)
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ, hash_keys(settings)), DeliveryReader()
-    screener, keys = make_screener(settings, database, telemetry), issuer_keys(settings)
+    trail, keys = AuditTrail(), issuer_keys(settings)
+    screener = make_screener(settings, database, telemetry, trail)
     if keys is not None:
         await keys.open()
     await asyncio.to_thread(hash_bcrypt.choose)
     async with HashingPool(queue_within=settings.queue_within) as pool:
-        verifier = PasswordVerifier(database, pool, Joins(), opener, telemetry)
+        verifier = PasswordVerifier(database, pool, Joins(), opener, telemetry, trail)
         with contextlib.suppress(*AWAY, TimeoutError):  # without a database: at the first call, or the next refresh
             await _prepare(verifier)
-        refreshing = asyncio.create_task(_keep_prepared(verifier))
+        background = [
+            asyncio.create_task(_keep_prepared(verifier, timedelta(days=settings.audit_keep_days))),
+            asyncio.create_task(trail.keep_writing(database)),
+        ]
         try:
             yield Parts(
                 settings=settings,
@@ -113,19 +122,25 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
                 revisions=known_revisions(),
             )
         finally:
-            refreshing.cancel()
+            for task in background:
+                task.cancel()
+            await trail.close(database)
+            if keys is not None:
+                await keys.close()
             await deliveries.close()
             screener.close()
 
 
-def make_screener(settings: Settings, database: Database, telemetry: Telemetry) -> RegistrationScreener:
+def make_screener(
+    settings: Settings, database: Database, telemetry: Telemetry, trail: AuditTrail
+) -> RegistrationScreener:
     """Make what screens registrations. Raises `BadSettings` with every fault of the policy."""
 
     async def find_legacy(names: Sequence[str]) -> Sequence[LegacyProfile]:
         async with database.connection() as connection:
             return await find_legacy_profiles(connection, names)
 
-    return RegistrationScreener(registration_policy(settings), find_legacy, telemetry)
+    return RegistrationScreener(registration_policy(settings), find_legacy, telemetry, trail)
 
 
 def registration_policy(settings: Settings) -> Policy | CodePolicy | None:
@@ -223,14 +238,15 @@ async def listening(
         await runner.cleanup()
 
 
-async def _keep_prepared(verifier: PasswordVerifier) -> None:
-    """Follow what is loaded while the service runs, and keep the table of failures small."""
+async def _keep_prepared(verifier: PasswordVerifier, keep: timedelta) -> None:
+    """Follow what is loaded while the service runs, and prune what is over: streaks, events, the audit trail."""
     while True:
         await asyncio.sleep(REFRESH_EVERY)
         try:
             await _prepare(verifier)
             async with verifier.database.connection() as connection:
                 await prune(connection)
+                await audit.prune(connection, keep, PRUNED)
         except (*AWAY, TimeoutError) as error:
             log.warning("refresh_failed", **describe(error))
 

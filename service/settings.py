@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     hash_keys: Annotated[SecretStr | None, Unset] = None
     hash_keys_file: Annotated[Path | None, Unset] = None
     sealed_hashes_only: bool = False
+    audit_keep_days: Annotated[int, Field(ge=100, le=36_500)] = 400
     forget_when: ForgetWhen = ForgetWhen.SUCCESS
     okta_client_orgurl: Annotated[str | None, Unset] = None
     okta_client_authorizationmode: Annotated[str | None, Unset] = None

@@ -32,9 +32,13 @@ ORDER BY account.id FOR UPDATE OF account
 DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
 
 RETIRE = """
-UPDATE accounts AS account SET state = 'retired', forgotten_at = now(), proof = judged.proof
-FROM unnest($1::bigint[], $2::text[]) AS judged (id, proof)
-WHERE account.id = judged.id AND account.id = ANY($3::bigint[])
+WITH retired AS (
+    UPDATE accounts AS account SET state = 'retired', forgotten_at = now(), proof = judged.proof
+    FROM unnest($1::bigint[], $2::text[]) AS judged (id, proof)
+    WHERE account.id = judged.id AND account.id = ANY($3::bigint[])
+    RETURNING account.id, account.proof
+)
+INSERT INTO audit (action, reason, account_id) SELECT 'retired', left(proof, 300), id FROM retired
 """
 
 

@@ -187,6 +187,30 @@ deleted_logins = Table(
     comment="HMAC-SHA256 of the login key of each deleted account",
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _now("at"),
+    Column("action", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("code", Text),
+    # No foreign key: the trail outlives a deleted account.
+    Column("account_id", BigInteger),
+    Column("last_account_id", BigInteger),
+    Column("event_id", Text),
+    Column("request_id", Text),
+    CheckConstraint(
+        "action IN ('verified', 'refused', 'throttled', 'screened', 'forgotten', 'retired', 'loaded', 'deleted',"
+        " 'skipped')",
+        name="action_known",
+    ),
+    Index("audit_at_idx", "at", postgresql_using="brin"),
+    Index("audit_account_id_idx", "account_id"),
+    Index("audit_code_idx", "code", postgresql_where="code IS NOT NULL"),
+    comment="what was done, to whom, when and why; never a secret; only added to",
+)
+
 leases = Table(
     "leases",
     metadata,

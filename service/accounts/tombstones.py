@@ -52,10 +52,16 @@ WHERE known.effect = 'unmatched'
 DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
 
 BURY = """
-UPDATE accounts AS account
-SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid
-FROM unnest($1::bigint[], $2::text[]) AS event (account_id, uuid)
-WHERE account.id = event.account_id AND account.state <> 'migrated'
+WITH buried AS (
+    UPDATE accounts AS account
+    SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid
+    FROM unnest($1::bigint[], $2::text[]) AS event (account_id, uuid)
+    WHERE account.id = event.account_id AND account.state <> 'migrated'
+    RETURNING account.id, event.uuid
+)
+INSERT INTO audit (action, reason, account_id, event_id, request_id)
+SELECT 'forgotten', 'SUCCESS ' || buried.uuid, buried.id, event.delivery_id, event.transaction_id
+FROM buried LEFT JOIN import_events AS event USING (uuid)
 """
 
 BIND = """

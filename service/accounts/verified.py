@@ -2,26 +2,36 @@
 
 import asyncpg
 
+from service.accounts.audit import Entry
 from service.accounts.failures import Guesser
 
+# One write for a sign-in, with its entry in the audit trail.
 RECORD_VERIFIED = """
-UPDATE accounts SET state = 'verified', verified_at = now()
-WHERE id = $1 AND state = 'waiting'
+WITH verified AS (UPDATE accounts SET state = 'verified', verified_at = now() WHERE id = $1 AND state = 'waiting')
+INSERT INTO audit (action, reason, account_id, code, event_id, request_id)
+VALUES ('verified', 'password', $1, $2, $3, $4)
 """
 
-# One write for a sign-in: whoever knows the password after all is no longer guessing.
-RECORD_VERIFIED_AND_CLEAR = f"""
-WITH cleared AS (DELETE FROM failures WHERE subject IN ($2, $3))
-{RECORD_VERIFIED}
-"""  # noqa: S608 (made of constants)
+# Whoever knows the password after all is no longer guessing.
+RECORD_VERIFIED_AND_CLEAR = RECORD_VERIFIED.replace(
+    "WITH ", "WITH cleared AS (DELETE FROM failures WHERE subject IN ($5, $6)), ", 1
+)
 
 
 async def record_verified(
-    connection: asyncpg.Connection, account_id: int, *, clear_failures_of: Guesser | None = None
+    connection: asyncpg.Connection,
+    account_id: int,
+    *,
+    clear_failures_of: Guesser | None = None,
+    entry: Entry | None = None,
 ) -> None:
-    """Mark a waiting account as verified; the first time counts, and a tombstone stays one."""
+    """Mark a waiting account as verified; the first time counts, and a tombstone stays one.
+
+    The audit trail gets what `entry` says of the call.
+    """
+    values = (account_id, entry.code, entry.event_id, entry.request_id) if entry else (account_id, None, None, None)
     if clear_failures_of is None:
-        await connection.execute(RECORD_VERIFIED, account_id)
+        await connection.execute(RECORD_VERIFIED, *values)
     else:
         who = clear_failures_of
-        await connection.execute(RECORD_VERIFIED_AND_CLEAR, account_id, who.pair, who.login)
+        await connection.execute(RECORD_VERIFIED_AND_CLEAR, *values, who.pair, who.login)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from service.accounts.audit import record_changed, record_loaded
 from service.accounts.deleted import deleted_logins
 from service.accounts.loading import match, merge
 from service.accounts.loading.add import add_accounts, known_logins, known_okta_ids
@@ -66,6 +67,7 @@ class BatchMerger:
             bound: Sequence[int] = ()
             if unknown:
                 merged.added = await add_accounts(self.connection, unknown, self.source_id, self.recipe_ids)
+                await record_loaded(self.connection, self.sealer.source, merged.added)
                 merged.fates[Fate.NEW] += len(unknown)
                 loaded.update(self.recipe_ids[each.recipe] for each in unknown if each.recipe is not None)
             if known:
@@ -115,6 +117,7 @@ class BatchMerger:
         bound: Sequence[int] = ()
         if changed:
             bound = await merge.change(self.connection, self.source_id, changed)
+            await record_changed(self.connection, self.sealer.source)
             loaded += await merge.rehashed(self.connection)
         await self._conclude(merged)
         return bound

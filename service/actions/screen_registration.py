@@ -7,8 +7,11 @@ from typing import Protocol
 
 import structlog
 
+from service.accounts.audit import Action, Entry
 from service.accounts.legacy_profiles import LegacyProfile
+from service.actions.audit_trail import AuditTrail, new_code
 from service.actions.code_policy import CodePolicy, PolicyFailed
+from service.okta.password_import import trace
 from service.okta.registration import Kind, ScreeningRequest
 from service.okta.registration_answer import Allow, AnswerTooLarge, Decision, Deny, write_answer
 from service.policies.registration.judge import Judgement, Outcome, Step, judge
@@ -54,16 +57,24 @@ class Screening:
 class RegistrationScreener:
     """Screens registrations and profile updates by one policy; without one, it lets everybody through."""
 
-    def __init__(self, policy: Policy | CodePolicy | None, find_legacy: FindLegacy, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        policy: Policy | CodePolicy | None,
+        find_legacy: FindLegacy,
+        telemetry: Telemetry,
+        trail: AuditTrail | None = None,
+    ) -> None:
         self.policy = policy
+        self._trail = trail or AuditTrail()
         self._find_legacy = find_legacy
         self._telemetry = telemetry
 
     async def screen(self, request: ScreeningRequest) -> Screening:
         """Decide. Raises `PolicyFailed`, and whatever the legacy store raises: a fault never lets anybody through."""
         judgement = await self._judge(request)
-        screening = Screening(judgement, _written(request.kind, judgement.decision))
-        self._record(request, screening)
+        code = new_code()
+        screening = Screening(judgement, _written(request.kind, judgement.decision, code))
+        self._record(request, screening, code)
         return screening
 
     def replace_policy(self, policy: Policy | CodePolicy) -> None:
@@ -94,11 +105,14 @@ class RegistrationScreener:
         # Two accounts: the person is known, but whose attributes would these be?
         return {} if found else None
 
-    def _record(self, request: ScreeningRequest, screening: Screening) -> None:
+    def _record(self, request: ScreeningRequest, screening: Screening, code: str) -> None:
         deciding = screening.judgement.decided_by
         self._telemetry.registrations.labels(request.kind, screening.decided).inc()
         for step in deciding:
             self._telemetry.registration_rules.labels(step.rule, step.outcome).inc()
+        reason = ": ".join([screening.decided, *(step.rule for step in deciding)])
+        event_id, request_id = trace(request.event_id), trace(request.request_id)
+        self._trail.note(Entry(Action.SCREENED, reason, code, event_id=event_id, request_id=request_id))
         if request.kind is Kind.UNKNOWN:
             log.warning("unknown_request_type", kind=request.request_type, event_id=request.event_id)
         log.info(
@@ -121,9 +135,9 @@ def names_of(request: ScreeningRequest) -> list[str]:
     return [value for value in values if isinstance(value, str) and value.strip()]
 
 
-def _written(kind: Kind, decision: Decision) -> bytes | None:
+def _written(kind: Kind, decision: Decision, code: str) -> bytes | None:
     try:
-        return write_answer(kind, decision)
+        return write_answer(kind, decision, code)
     except (AnswerTooLarge, TypeError, ValueError) as error:
         # A value that is no JSON can only come from a policy in code.
         log.error("policy_failed", fault=type(error).__name__)  # noqa: TRY400 (its traceback shows values)

@@ -14,11 +14,13 @@ import structlog
 
 from service.accounts import recipes
 from service.accounts.account import Account, KeptHash, State
+from service.accounts.audit import Action, Entry
 from service.accounts.database import AWAY, Database
 from service.accounts.failures import Failures, Guesser
 from service.accounts.find import Ambiguous, Found, find_and_failures
 from service.accounts.names import login_key
 from service.accounts.verified import record_verified
+from service.actions.audit_trail import AuditTrail, new_code
 from service.actions.open_hashes import UNUSABLE, HashOpener
 from service.actions.stand_ins import StandIns, load_stand_ins
 from service.actions.throttle_guesses import Guesses, count_wrong_password, refuse
@@ -50,6 +52,19 @@ class SignIn(enum.StrEnum):
         return Verdict.VERIFIED if self is SignIn.VERIFIED else Verdict.UNVERIFIED
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of a call, and the code by which its audit entry is found."""
+
+    sign_in: SignIn
+    code: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word that Okta gets."""
+        return self.sign_in.verdict
+
+
 class NoAccounts(Exception):
     """No account is loaded at all, so that an unknown login says nothing about the person."""
 
@@ -66,6 +81,13 @@ class _Asked:
     key: str
     who: Guesser
     deadline: float
+    code: str
+
+    def entry(self, action: Action, reason: str, account_id: int | None = None) -> Entry:
+        """Give the entry of this call in the audit trail."""
+        return Entry(
+            action, reason, self.code, account_id, event_id=self.call.event_id, request_id=self.call.request_id
+        )
 
 
 @dataclass(slots=True)
@@ -77,6 +99,7 @@ class PasswordVerifier:
     joins: Joins
     opener: HashOpener
     telemetry: Telemetry
+    trail: AuditTrail = field(default_factory=AuditTrail)
     unknown_logins: UnknownLogins = field(default_factory=UnknownLogins)
     stand_ins: StandIns | None = None
     _guesses: Guesses | None = None
@@ -89,24 +112,24 @@ class PasswordVerifier:
             self.stand_ins = load_stand_ins(key, await recipes.list_recipes(connection), self.opener)
         self._guesses = self._guesses or Guesses(key)
 
-    async def verify(self, call: PasswordImportCall, *, deadline: float) -> SignIn:
+    async def verify(self, call: PasswordImportCall, *, deadline: float) -> Answered:
         """Answer a call before `deadline` (of the loop's clock).
 
         Raises `Overloaded` where the check could not end in time, `TooManyFailures` where the login is guessed at, and
         any other exception where we are at fault.
         """
         key = login_key(call.username)
-        sign_in = await self.joins.run((key, call.password), lambda: self._verify(call, key, deadline))
-        self.telemetry.sign_ins.labels(sign_in).inc()
-        return sign_in
+        answered = await self.joins.run((key, call.password), lambda: self._verify(call, key, deadline))
+        self.telemetry.sign_ins.labels(answered.sign_in).inc()
+        return answered
 
-    async def _verify(self, call: PasswordImportCall, key: str, deadline: float) -> SignIn:
+    async def _verify(self, call: PasswordImportCall, key: str, deadline: float) -> Answered:
         if self.stand_ins is None or self._guesses is None:
             await self.prepare()
         guesses, stand_ins = self._guesses, self.stand_ins
         assert guesses is not None  # noqa: S101 (for the type checker: prepared just now)
         assert stand_ins is not None  # noqa: S101 (likewise)
-        asked = _Asked(call, key, guesses.guesser(key, call.client_address), deadline)
+        asked = _Asked(call, key, guesses.guesser(key, call.client_address), deadline, new_code())
         found, failures = await self._look_up(asked, guesses)
         with guesses.checking(asked.who):
             if isinstance(found, Account) and found.state in (State.WAITING, State.VERIFIED):
@@ -114,13 +137,15 @@ class PasswordVerifier:
             else:
                 sign_in = await self._stand_in(found, asked, stand_ins)
         await self._remember(sign_in, found, failures, asked)
-        return sign_in
+        return Answered(sign_in, asked.code)
 
     async def _look_up(self, asked: _Asked, guesses: Guesses) -> tuple[Found, Failures]:
         async with self.database.connection() as connection:
             found, failures = await find_and_failures(connection, asked.key, asked.who)
             throttled = guesses.judge(asked.who, failures)
             if throttled is not None:
+                account_id = found.id if isinstance(found, Account) else None
+                self.trail.note(asked.entry(Action.THROTTLED, "too many failures", account_id))
                 await refuse(connection, asked.who, throttled)
             if found is None and not self._accounts_seen:
                 self._accounts_seen = await recipes.has_accounts(connection)
@@ -170,17 +195,21 @@ class PasswordVerifier:
     async def _remember(self, sign_in: SignIn, found: Found, failures: Failures, asked: _Asked) -> None:
         """Write down what became of the call, in at most one statement; a failed write changes no verdict."""
         if sign_in is not SignIn.VERIFIED:
+            account_id = found.id if isinstance(found, Account) else None
+            self.trail.note(asked.entry(Action.REFUSED, sign_in, account_id))
             who, event_id = asked.who, asked.call.event_id
             if not await self._write(asked, lambda connection: count_wrong_password(connection, who, event_id)):
                 self.telemetry.faults.labels("failure_uncounted").inc()
             return
         assert isinstance(found, Account)  # noqa: S101 (for the type checker: nobody else is verified)
         clear = asked.who if failures.pair or failures.login else None
+        entry = asked.entry(Action.VERIFIED, "password", found.id)
         if found.state is State.VERIFIED and clear is None:
-            return
-        if not await self._write(
-            asked, lambda connection: record_verified(connection, found.id, clear_failures_of=clear)
+            self.trail.note(entry)
+        elif not await self._write(
+            asked, lambda connection: record_verified(connection, found.id, clear_failures_of=clear, entry=entry)
         ):
+            self.trail.note(entry)
             # The person gets in all the same, and Okta's event tells us the rest.
             self.telemetry.verified_unrecorded.inc()
             log.warning("verified_unrecorded", account_id=found.id, event_id=asked.call.event_id)

@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from service.cli.audit import audit
 from service.cli.failures import reported
 from service.cli.hooks import app as hooks
 from service.cli.keys import keys
@@ -35,6 +36,7 @@ for command in (serve, migrate, load, provision, reconcile, status, stragglers, 
     app.command()(command)
 app.add_typer(hooks, name="hooks")
 app.add_typer(keys, name="keys")
+app.add_typer(audit, name="audit")
 
 
 def main() -> None:

@@ -67,14 +67,21 @@ def _credential(payload: dict[str, object], name: str, longest: int) -> str:
     return value
 
 
-def answer(verdict: Verdict) -> bytes:
-    """Write the one command that tells Okta the verdict."""
-    return _ANSWERS[verdict]
+def answer(verdict: Verdict, code: str) -> bytes:
+    """Write the one command that tells Okta the verdict, and the code that Okta's System Log then shows.
+
+    The code is random and in every answer alike: it tells nothing about the account. Okta copies `debugContext` into
+    the event `inline_hook.response.processed`: https://developer.okta.com/docs/concepts/inline-hooks/
+    """
+    return _ANSWERS[verdict] % code.encode("ascii")
 
 
 _ANSWERS = {
     verdict: json.dumps(
-        {"commands": [{"type": "com.okta.action.update", "value": {"credential": verdict.value}}]}
+        {
+            "commands": [{"type": "com.okta.action.update", "value": {"credential": verdict.value}}],
+            "debugContext": {"reason": "%s"},
+        }
     ).encode()
     for verdict in Verdict
 }

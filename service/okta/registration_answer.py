@@ -59,11 +59,16 @@ _UPDATES = {
 }
 
 
-def write_answer(kind: Kind, decision: Decision) -> bytes | None:
-    """Write the answer; None where there is nothing to say (204). Raises `AnswerTooLarge`."""
+def write_answer(kind: Kind, decision: Decision, code: str | None = None) -> bytes | None:
+    """Write the answer; None where there is nothing to say (204). Raises `AnswerTooLarge`.
+
+    Okta copies `debugContext` into its System Log: the code leads from there to our audit trail.
+    """
     content = _denial(decision) if isinstance(decision, Deny) else _allowance(kind, decision)
     if not content:
         return None
+    if code is not None:
+        content["debugContext"] = {"reason": code}
     # JSON escapes keep the answer ASCII whatever the attributes hold.
     written = json.dumps(content, allow_nan=False).encode("ascii")
     if len(written) >= MAX_ANSWER:

@@ -15,5 +15,5 @@ async def post_password_import(request: web.Request) -> web.Response:
     deadline = asyncio.get_running_loop().time() + parts.settings.answer_within
     async with asyncio.timeout_at(deadline):
         call = parse_call(await read_call(request))
-        sign_in = await parts.verifier.verify(call, deadline=deadline)
-    return web.Response(body=answer(sign_in.verdict), content_type=JSON_TYPE)
+        answered = await parts.verifier.verify(call, deadline=deadline)
+    return web.Response(body=answer(answered.verdict, answered.code), content_type=JSON_TYPE)

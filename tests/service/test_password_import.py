@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import asyncpg
@@ -24,7 +25,15 @@ async def ask(client: Client, username: object, password: object, **more: object
     answer = await client.post("/okta/password-import", data=sign_in(username, password, **more), headers=JSON)
     assert answer.status == 200, await answer.text()
     assert answer.content_type == "application/json"
-    return await answer.json()
+    return said(await answer.json())
+
+
+def said(answer: dict[str, object]) -> dict[str, object]:
+    """An answer without the code that leads to the audit trail, which every answer carries."""
+    context = answer.pop("debugContext")
+    assert isinstance(context, dict)
+    assert re.fullmatch("[0-9a-f]{16}", context["reason"])
+    return answer
 
 
 async def test_a_right_password_is_verified_and_recorded(client: Client, add: Add, pool: asyncpg.Pool) -> None:
@@ -158,7 +167,7 @@ async def test_the_official_requests_are_answered(client: Client, add: Add, samp
     credential = json.loads(sample)["data"]["context"]["credential"]
     await add(credential["username"], credential["password"])
     answer = await client.post("/okta/password-import", data=sample, headers=JSON)
-    assert (answer.status, await answer.json()) == (200, VERIFIED)
+    assert (answer.status, said(await answer.json())) == (200, VERIFIED)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ class Sealer:
 
     def __init__(self, keys: HashKeys, source: str) -> None:
         self._keys = keys
-        self._source = source
+        self.source = source
         self._contexts: dict[int, bytes] = {}
 
     @property
@@ -22,7 +22,7 @@ class Sealer:
 
     def learn(self, recipe: int, format_name: str, parameters: Mapping[str, Any]) -> None:
         """Take note of a recipe by the number that this load gives it."""
-        self._contexts[recipe] = recipe_context(self._source, format_name, parameters)
+        self._contexts[recipe] = recipe_context(self.source, format_name, parameters)
 
     def seal(self, accounts: Sequence[StagedAccount]) -> Sequence[StagedAccount]:
         """Give the accounts with their hashes as they are to be kept.

@@ -1,0 +1,50 @@
+"""`audit` shows what was done, to whom, when and why."""
+
+import json
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.cli.running import prepare, run
+
+if TYPE_CHECKING:
+    from service.accounts.audit import Chosen
+
+audit = typer.Typer(no_args_is_help=True, help="Shows the audit trail.")
+WHEN = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+
+
+@audit.command()
+def export(
+    since: Annotated[datetime | None, typer.Option(formats=WHEN, help="From this moment on (UTC).")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=WHEN, help="Before this moment (UTC).")] = None,
+    code: Annotated[str | None, typer.Option(help="The `reason` of `debugContext` in Okta's System Log.")] = None,
+    login: Annotated[str | None, typer.Option(help="Only what was done to this account.")] = None,
+    action: Annotated[str | None, typer.Option(help="verified, refused, throttled, screened, forgotten, …")] = None,
+) -> None:
+    """Print the audit trail as JSON Lines, the oldest entry first; it holds no password and no hash.
+
+    A sign-in that Okta's System Log shows (`inline_hook.response.processed`) is found by its `--code`.
+    """
+    from service.accounts.audit import Chosen
+    from service.accounts.names import login_key
+
+    run(_export(Chosen(_utc(since), _utc(until), code, login_key(login) if login else None, action)))
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    from datetime import UTC
+
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+async def _export(chosen: "Chosen") -> None:
+    from service.accounts.audit import export as entries
+    from service.app import open_database
+
+    async with open_database(prepare()) as database, database.transaction() as connection:
+        async for row in entries(connection, chosen):
+            told = {name: value for name, value in row.items() if value is not None}
+            sys.stdout.write(json.dumps(told | {"at": row["at"].isoformat()}) + "\n")
