@@ -15,6 +15,7 @@ import asyncpg
 from service.accounts import set_aside, tombstones
 from service.accounts.database import Database
 from service.accounts.names import login_key
+from service.accounts.set_aside import SetAside
 from service.accounts.tombstones import Gate, RecordedEvent
 from service.okta.events import Delivery, ImportEvent
 from service.policies.forgetting import Decision, Effect, decide
@@ -56,22 +57,13 @@ async def apply_set_aside(
 
     The caller has added or bound the accounts in this transaction, and has closed the binding gate before that.
     """
-    kept = await set_aside.list_set_aside(connection, account_ids)
-    if not kept:
-        return Counter()
-    events = [
-        ImportEvent(
-            each.uuid,
-            each.okta_user_id,
-            each.login_key,
-            each.outcome,
-            each.reason,
-            each.published,
-            each.transaction_id,
-        )
-        for each in kept
-    ]
-    return await _apply(connection, await _decide(connection, events, forget_when, lock=True), None, Channel.HOOK)
+    effects: Counter[Effect] = Counter()
+    # An event that means a login may bind it to an Okta id, which is what another event was set aside for.
+    while kept := await set_aside.list_set_aside(connection, account_ids):
+        decisions = await _decide(connection, [_event(each) for each in kept], forget_when, lock=True)
+        effects += await _apply(connection, decisions, None, Channel.HOOK)
+        account_ids = _bound(decisions)
+    return effects
 
 
 async def _record_slice(
@@ -107,8 +99,7 @@ async def _record(
         # Somebody deleted or bound an account between the two looks: begin again, with the gate held first.
         raise asyncpg.SerializationError("the accounts changed while their events were decided")
     effects = await _apply(connection, decisions, delivery_id, channel)
-    bound = [each.account_id for each in decisions if each.binds and each.account_id is not None]
-    return effects + await apply_set_aside(connection, bound, forget_when)
+    return effects + await apply_set_aside(connection, _bound(decisions), forget_when)
 
 
 async def _decide(
@@ -140,6 +131,16 @@ async def _apply(
     )
     await tombstones.bury(connection, _proofs(decisions))
     return Counter(decision.effect for decision in decisions)
+
+
+def _event(kept: SetAside) -> ImportEvent:
+    return ImportEvent(
+        kept.uuid, kept.okta_user_id, kept.login_key, kept.outcome, kept.reason, kept.published, kept.transaction_id
+    )
+
+
+def _bound(decisions: Iterable[Decision]) -> list[int]:
+    return [each.account_id for each in decisions if each.binds and each.account_id is not None]
 
 
 def _proofs(decisions: Iterable[Decision]) -> list[tuple[int, str]]:

@@ -1,0 +1,52 @@
+"""Connections that die at a statement: PostgreSQL itself is asked to end them. Knows no statement by name."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
+
+METHODS = ("execute", "fetch", "fetchval", "copy_records_to_table")
+Statement = Callable[..., Awaitable[Any]]
+
+
+class Fuse:
+    """Counts the statements of all connections but its own, and ends the connection that sends the last one."""
+
+    def __init__(self, killer: asyncpg.Connection) -> None:
+        self._killer = killer
+        self._left = -1
+        self._late = False
+
+    @contextmanager
+    def burning(self, statement: int, *, late: bool) -> Iterator[None]:
+        """End the connection before, or after, the statement of that number, counted from 0."""
+        self._left, self._late = statement, late
+        originals = {name: getattr(asyncpg.Connection, name) for name in METHODS}
+        for name, original in originals.items():
+            setattr(asyncpg.Connection, name, self._fused(original))
+        try:
+            yield
+        finally:
+            self._left = -1
+            for name, original in originals.items():
+                setattr(asyncpg.Connection, name, original)
+
+    def _fused(self, run: Statement) -> Statement:
+        async def fused(connection: asyncpg.Connection, *args: object, **more: object) -> object:
+            if connection is self._killer:
+                return await run(connection, *args, **more)
+            self._left -= 1
+            ends = self._left == -1
+            if ends and not self._late:
+                await self._end(connection)
+            result = await run(connection, *args, **more)
+            if ends and self._late:
+                await self._end(connection)
+                raise asyncpg.ConnectionDoesNotExistError("it ended after the statement was done")
+            return result
+
+        return fused
+
+    async def _end(self, connection: asyncpg.Connection) -> None:
+        await self._killer.fetchval("SELECT pg_terminate_backend($1, 5000)", connection.get_server_pid())

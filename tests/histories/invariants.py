@@ -1,0 +1,36 @@
+"""What no history may break, whatever the model says. Pure: two worlds in, breaches out."""
+
+from collections.abc import Iterable, Iterator
+
+from tests.histories.model import Account, World, meant_by_event
+
+TOMBSTONES = {"migrated", "retired"}
+OTHER_PROOFS = {"password_in_okta", "deactivated_in_okta", "deleted_in_okta", "end_of_programme"}
+
+
+def breaches(before: World, after: World, acknowledged: Iterable[str]) -> Iterator[str]:
+    """Say what is broken by a step that led from one world to the other."""
+    for login, account in after.accounts.items():
+        known = before.accounts.get(login, Account())
+        if account.state in TOMBSTONES and account.hashes:
+            yield f"{login} is a tombstone and has a hash"
+        if known.state in TOMBSTONES and account.state not in TOMBSTONES:
+            yield f"{login} was a tombstone"
+        if known.hashes and not account.hashes and not _is_proven(after, account):
+            yield f"the hash of {login} is gone without its proof"
+    if not before.accounts.keys() <= after.accounts.keys():
+        yield "an account is gone"
+    if not {*acknowledged, *before.events} <= after.events.keys():
+        yield "an event is lost"
+    for event, effect in after.events.values():
+        login = meant_by_event(after, event)
+        if event.outcome == "SUCCESS" and effect == "unmatched" and login is not None:
+            # Under another Okta id it would be a mismatch, and delete nothing.
+            if after.accounts[login].okta_id in {None, event.okta_id}:
+                yield f"the SUCCESS {event} is set aside although its account is there"
+
+
+def _is_proven(world: World, account: Account) -> bool:
+    event, effect = world.events.get(account.proof or "", (None, ""))
+    by_success = event is not None and event.outcome == "SUCCESS" and effect == "migrated"
+    return by_success if account.state == "migrated" else account.proof in OTHER_PROOFS

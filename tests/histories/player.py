@@ -1,0 +1,254 @@
+"""Plays a history against the service's actions and a real store, and holds every step against the model."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from service.accounts.database import Database
+from service.accounts.loading.session import loading_session
+from service.accounts.names import login_key
+from service.actions.load_accounts import Load as LoadOf
+from service.actions.open_hashes import HashOpener
+from service.actions.reconcile import Reconciliation
+from service.actions.record_events import Channel, record_delivery
+from service.actions.resolve_hash import HashResolver
+from service.actions.retire_accounts import retire_accounts
+from service.actions.verify_password import PasswordVerifier
+from service.legacy.rows import Row as ExportRow
+from service.okta.events import parse_delivery
+from service.okta.password_import import PasswordImportCall
+from service.passwords.pool import HashingPool, Joins
+from service.policies.retiring import end_of_programme
+from service.policies.throttling import LOGIN_FREE, PAIR_FREE
+from service.settings import ForgetWhen
+from service.sources import Source
+from service.telemetry import Telemetry
+from service.web.refusals import refusal_for
+from tests.histories.crashing import Fuse
+from tests.histories.invariants import breaches
+from tests.histories.model import Org, World, may_follow, may_follow_both, meant_by_name, moves, verdict
+from tests.histories.okta import OktaSide, wire
+from tests.histories.steps import (
+    Call, ChangeUser, Crash, Deliver, Load, Lose, Reconcile, Restart, Retire, Row, SignIn, Step, Together, Wait,
+)  # fmt: skip
+from tests.histories.store import SALTS, empty, observe
+from tests.service.people import delivery
+
+FORMULA = "sha256($salt.$pass)"
+DEADLINE = 60.0
+"""Seconds; what happens to late answers is tested elsewhere."""
+FAULT = "503"
+
+
+class Breach(AssertionError):
+    """The store or an answer is not as the rules say."""
+
+
+class _NoRejects:
+    def write(self, row: object, reason: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Player:
+    """The service's parts over one store."""
+
+    def __init__(self, dsn: str, observer: asyncpg.Connection, pool: HashingPool, forget_when: ForgetWhen) -> None:
+        self._dsn = dsn
+        self._observer = observer
+        self._pool = pool
+        self._forget_when = forget_when
+        self._fuse = Fuse(observer)
+        self._org = Org()
+        self._world = World()
+        self._wrong: Counter[str] = Counter()
+
+    async def play(self, history: Sequence[Step]) -> None:
+        """Raises `Breach`, which names the step and what was seen."""
+        await empty(self._observer)
+        self._org, self._world = Org(), World()
+        self._wrong.clear()
+        await self._start()
+        try:
+            for step in history:
+                await self._step(step)
+        finally:
+            await self._database.close()
+
+    async def _start(self) -> None:
+        self._database = Database(self._dsn, connections=4)
+        await self._database.open()
+        self._verifier = PasswordVerifier(self._database, self._pool, Joins(), HashOpener({}), Telemetry())
+
+    async def _step(self, step: Step) -> None:
+        match step:
+            case ChangeUser(okta_id, becomes):
+                self._org.users[okta_id] = becomes
+            case Lose(events):
+                self._org.log += events
+            case Restart():
+                await self._database.close()
+                await self._start()
+            case Wait():
+                await self._observer.execute("UPDATE failures SET since = since - interval '2 hours'")
+                self._wrong.clear()
+            case Together(first, second):
+                await self._together(first, second)
+            case Crash(call, statement, late):
+                self._expect(call)
+                with self._fuse.burning(statement, late=late):
+                    answers = await self._make(call)
+                await self._judge(step, [(call, answers)], may_follow(self._world, self._moves(call)), faults=True)
+            case _:
+                self._expect(step)
+                answers = await self._make(step)
+                await self._judge(step, [(step, answers)], may_follow(self._world, self._moves(step)))
+
+    async def _together(self, first: Call, second: Call) -> None:
+        self._expect(first)
+        self._expect(second)
+        answers = await asyncio.gather(self._make(first), self._make(second))
+        grid = may_follow_both(self._world, self._moves(first), self._moves(second))
+        made = list(zip((first, second), answers, strict=True))
+        await self._judge(Together(first, second), made, [world for worlds in grid for world in worlds], ends=grid[-1])
+
+    def _expect(self, call: Call) -> None:
+        """Okta logs whatever it delivers."""
+        if isinstance(call, Deliver):
+            self._org.log += call.events
+
+    def _moves(self, call: Call) -> list[Any]:
+        return list(moves(call, self._org, self._forget_when.value))
+
+    async def _judge(
+        self,
+        step: Step,
+        made: Sequence[tuple[Call, list[str]]],
+        passed: Sequence[World],
+        *,
+        ends: Sequence[World] = (),
+        faults: bool = False,
+    ) -> None:
+        """Hold answers against the worlds that were passed, and the store against those where the step may end."""
+        before, self._world = self._world, await observe(self._observer)
+        may_end = list(passed if faults else ends or passed[-1:])
+        for call, answers in made:
+            for answer in answers:
+                self._judge_answer(step, call, answer, passed, faults=faults)
+            if isinstance(call, SignIn) and "VERIFIED" in answers:
+                may_end += [_verified(world, login) for world in may_end for login in _meant(passed, call.name)]
+        if self._world not in may_end:
+            raise Breach(f"{step}\nwas in {before}\nis in {self._world}\nmay be in\n" + "\n".join(map(str, may_end)))
+        acknowledged = [
+            event.uuid for call, answers in made if isinstance(call, Deliver) and answers == ["204"]
+            for event in call.events
+        ]  # fmt: skip
+        for breach in breaches(before, self._world, acknowledged):
+            raise Breach(f"{step}\n{breach}\nwas in {before}\nis in {self._world}")
+
+    def _judge_answer(self, step: Step, call: Call, answer: str, passed: Sequence[World], *, faults: bool) -> None:
+        if faults and answer == FAULT:
+            return
+        if not isinstance(call, SignIn):
+            if answer == FAULT:
+                raise Breach(f"{step}\nfailed without a fault")
+            return
+        right = {verdict(world, call.name, call.password) for world in passed}
+        if answer == "429" and max(self._wrong[call.name], sum(self._wrong.values()) - LOGIN_FREE + PAIR_FREE) >= 1:
+            return
+        if answer not in right:
+            raise Breach(f"{step}\nwas answered {answer}, not {' or '.join(sorted(right))}\nin {self._world}")
+
+    # The calls, and what comes of them: a verdict, or a status
+
+    async def _make(self, call: Call) -> list[str]:
+        times = call.times if isinstance(call, SignIn) else 1
+        answers = await asyncio.gather(*(self._answer(call) for _ in range(times)))
+        if isinstance(call, SignIn):
+            self._wrong[call.name] += sum(answer == "UNVERIFIED" for answer in answers)
+        return answers
+
+    async def _answer(self, call: Call) -> str:
+        try:
+            return await self._do(call)
+        except Exception as error:  # noqa: BLE001 (the table of the service says what Okta would see)
+            if isinstance(error, AssertionError | TypeError | AttributeError | KeyError):
+                raise
+            return str(refusal_for(error).status)
+
+    async def _do(self, call: Call) -> str:
+        match call:
+            case SignIn(name, password):
+                asked = PasswordImportCall(name.title(), password, client_address="192.0.2.7")
+                deadline = asyncio.get_running_loop().time() + DEADLINE
+                return (await self._verifier.verify(asked, deadline=deadline)).verdict.value
+            case Deliver(events):
+                body = delivery(*(wire(event) for event in events))
+                await record_delivery(
+                    self._database, parse_delivery(body), channel=Channel.HOOK, forget_when=self._forget_when
+                )
+            case Load(source, rows):
+                await self._load(source, rows)
+            case Reconcile():
+                work = Reconciliation(self._database, OktaSide(self._org), self._forget_when, allow_missing=True)
+                await work.run()
+            case Retire(login):
+                await self._retire(login)
+        return "204"
+
+    async def _load(self, source: str, rows: Sequence[Row]) -> None:
+        async with loading_session(self._dsn) as connection:
+            resolver = HashResolver(Source(source, format=FORMULA), {})
+            work = LoadOf(connection, Source(source, format=FORMULA), resolver, _NoRejects(), self._forget_when)
+            exported = [ExportRow(line, _fields(row), None) for line, row in enumerate(rows, 1)]
+            await work.run(iter(exported), lambda _totals: None)
+
+    async def _retire(self, login: str) -> None:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch("SELECT id, okta_id FROM accounts WHERE login_key = $1", login_key(login))
+        why = end_of_programme(datetime.now(UTC))
+        await retire_accounts(self._database, [(row["id"], row["okta_id"], why) for row in rows])
+
+
+def _fields(row: Row) -> dict[str, object]:
+    fields: dict[str, object] = {"login": row.login}
+    if row.password is not None:
+        salt = SALTS[row.password]
+        digest = hashlib.sha256((salt + row.password).encode()).hexdigest()
+        fields |= {"password_hash": digest, "salt": salt}
+    if row.names is not None:
+        fields["identifiers"] = list(row.names)
+    return fields | ({"okta_id": row.okta_id} if row.okta_id else {})
+
+
+def _meant(worlds: Sequence[World], name: str) -> set[str]:
+    return {login for world in worlds for login in meant_by_name(world, name)}
+
+
+def _verified(world: World, login: str) -> World:
+    """A newer hash may come between a verdict and its record."""
+    known = world.accounts.get(login)
+    is_waiting = known is not None and known.state == "waiting"
+    return world.having(login, state="verified", was_verified=True) if is_waiting else world
+
+
+@asynccontextmanager
+async def playing(dsn: str, forget_when: ForgetWhen) -> AsyncIterator[Player]:
+    """Give a player for a database of its own."""
+    observer = await asyncpg.connect(dsn)
+    try:
+        async with HashingPool(workers=1) as pool:
+            player = Player(dsn, observer, pool, forget_when)
+            # So that a stand-in is as cheap as a check: where nothing was ever loaded, it is bcrypt.
+            await player.play([Load("old", (Row("ann@a.example", "one"),))])
+            yield player
+    finally:
+        await observer.close()

@@ -1,0 +1,58 @@
+"""Any history of loads, sign-ins, events, reconciling, crashes and restarts keeps to the rules of model.py.
+
+A failing one is shrunk, and printed as a script that replays it.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+
+from service.settings import ForgetWhen
+from tests.histories.player import Player, playing
+from tests.histories.replay import script
+from tests.histories.steps import Step
+from tests.histories.strategies import histories
+
+EXAMPLES = 100
+any_history = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    # The store is emptied before each history.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+class Stage:
+    """A player with a loop of its own, because hypothesis calls a test as a plain function."""
+
+    def __init__(self, dsn: str, forget_when: ForgetWhen) -> None:
+        self.forget_when = forget_when
+        self._runner = asyncio.Runner()
+        self._playing = playing(dsn, forget_when)
+        self._player: Player = self._runner.run(self._playing.__aenter__())
+
+    def play(self, history: Sequence[Step]) -> None:
+        note(script(history, self.forget_when))
+        self._runner.run(self._player.play(history))
+
+    def close(self) -> None:
+        self._runner.run(self._playing.__aexit__(None, None, None))
+        self._runner.close()
+
+
+@pytest.fixture
+def stage(database_url: str, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    stage = Stage(database_url, request.param)
+    yield stage
+    stage.close()
+
+
+# Several times, so that the workers share them.
+@pytest.mark.parametrize("stage", [ForgetWhen.SUCCESS, ForgetWhen.SUCCESS, ForgetWhen.VERIFIED], indirect=True)
+@any_history
+@given(history=histories)
+def test_every_history_keeps_to_the_rules(stage: Stage, history: list[Step]) -> None:
+    stage.play(history)
