@@ -132,7 +132,8 @@ async def run(there: World, accounts: int) -> list[dict[str, object]]:
 
 
 async def _states(pool: asyncpg.Pool) -> dict[str, int]:
-    return dict(await pool.fetch("SELECT state, count(*) FROM accounts GROUP BY state"))
+    rows = await pool.fetch("SELECT state, count(*) AS number FROM accounts GROUP BY state")
+    return {row["state"]: row["number"] for row in rows}
 
 
 async def _reconcile(there: World) -> dict[str, object]:

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from aiohttp.test_utils import TestServer
@@ -79,9 +80,8 @@ class World:
 @asynccontextmanager
 async def world(dsn: str, folder: Path, accounts: int) -> AsyncIterator[World]:
     """Make the org, the service and the accounts; everything is closed afterwards."""
-    settings = Settings(
-        _env_file=None, database_url=dsn, basic_auth_user=PAIR[0], basic_auth_password=PAIR[1], log_level="error"
-    )  # type: ignore[call-arg]
+    given: dict[str, Any] = {"database_url": dsn, "basic_auth_user": PAIR[0], "basic_auth_password": PAIR[1]}
+    settings = Settings(_env_file=None, **given)
     database = Database(dsn, connections=8)
     await database.open()
     async with (
@@ -151,7 +151,8 @@ async def prove(there: World, accounts: int) -> dict[str, object]:
     org = there.org
     users = list(org.users)
     rows = await there.pool.fetch("SELECT login, okta_id, state FROM accounts")
-    ended = dict(await there.pool.fetch("SELECT outcome, count(*) FROM provisionings GROUP BY outcome"))
+    outcomes = await there.pool.fetch("SELECT outcome, count(*) AS number FROM provisionings GROUP BY outcome")
+    ended = {row["outcome"]: row["number"] for row in outcomes}
     assert len(users) == len({user.login for user in users}) == accounts, len(users)
     assert sum(user.rearmed for user in users) == 0
     assert {row["login"]: row["okta_id"] for row in rows} == {user.login: user.id for user in users}

@@ -33,7 +33,7 @@ def unbase64(text: str) -> bytes:
     """Read base64 of the standard or the URL alphabet, or passlib's ab64 (`.` for `+`), padded or not."""
     if not BASE64.fullmatch(text):
         raise MalformedHash("a part that should be base64 is not")
-    digits = text.rstrip("=").translate(str.maketrans("-_.", "+/+"))
+    digits = text.rstrip("=").replace("-", "+").replace("_", "/").replace(".", "+")
     try:
         return base64.b64decode(digits + "=" * (-len(digits) % 4))
     except binascii.Error:

@@ -105,7 +105,7 @@ def by_name(name: str) -> Format:
 
     `UnknownFormat` lists names that are close, and repeats `name` only where there are any: it may be a misplaced hash.
     """
-    found = _BY_NAME.get(_plain(name))
+    found = _BY_NAME.get(name) or _BY_NAME.get(_plain(name))
     if found is None:
         close = difflib.get_close_matches(_plain(name), _BY_NAME, n=3)
         raise UnknownFormat(f"no format is called {name!r}; close: {', '.join(close)}" if close else "no such format")

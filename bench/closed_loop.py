@@ -1,0 +1,64 @@
+"""So many callers, each asking again as soon as it is answered: throughput and latency at a concurrency.
+
+Runs in a process of its own, so that it shares no interpreter with what it measures.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.http_client import connect
+from bench.own_process import in_own_process
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What the callers saw."""
+
+    per_second: float
+    p50: float
+    """Seconds, like those that follow."""
+    p99: float
+    verified: float
+    """The share of answers that said VERIFIED."""
+
+
+def measure(port: int, requests: Sequence[bytes], *, callers: int, seconds: float, warm: float = 0.3) -> Closed:
+    """Let `callers` take turns at `requests` for so long, after a moment that does not count."""
+    return in_own_process(_measure, port, list(requests), callers, seconds, warm)
+
+
+async def _measure(port: int, requests: list[bytes], callers: int, seconds: float, warm: float) -> Closed:
+    begin = time.perf_counter() + warm
+    end = begin + seconds
+    share = len(requests) // callers
+    parts = [requests[number * share : (number + 1) * share] for number in range(callers)]
+    seen = [each for found in await asyncio.gather(*(_call(port, part, begin, end) for part in parts)) for each in found]
+    latencies = sorted(latency for latency, _ in seen) or [float("inf")]
+    return Closed(
+        per_second=len(seen) / seconds,
+        p50=latencies[len(latencies) // 2],
+        p99=latencies[len(latencies) * 99 // 100],
+        verified=sum(verified for _, verified in seen) / max(1, len(seen)),
+    )
+
+
+async def _call(port: int, requests: list[bytes], begin: float, end: float) -> list[tuple[float, bool]]:
+    connection = await connect(port)
+    seen = []
+    for request in _cycle(requests):
+        sent = time.perf_counter()
+        answer = await connection.ask(request)
+        answered = time.perf_counter()
+        if answered >= end:
+            break
+        if answered >= begin:
+            seen.append((answered - sent, answer.verified))
+    connection.close()
+    return seen
+
+
+def _cycle(requests: list[bytes]) -> Iterator[bytes]:
+    while True:
+        yield from requests

@@ -1,0 +1,87 @@
+"""A PostgreSQL of the bench's own, and stores of invented people in it, for our service and for its peers alike."""
+
+import asyncio
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import bcrypt
+
+from service.accounts.migrations import upgrade
+from service.postgres import embedded_sync
+
+PASSWORD = "correct horse battery staple"
+PEER_TABLE = """
+CREATE TABLE peer_users AS
+    SELECT login_key AS username, convert_from(hash, 'UTF8') AS password_hash
+    FROM accounts JOIN hashes ON account_id = id;
+ALTER TABLE peer_users ADD PRIMARY KEY (username);
+"""
+"""What the peers read: the same people, found by one index."""
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """Run a server in `folder`, as the service runs its own; give an administrator's URL."""
+    with embedded_sync(folder / "pg", server_settings={"max_connections": "200"}) as url:
+        yield url
+
+
+def login(number: int, domain: str = "example.com") -> str:
+    """Name somebody."""
+    return f"person{number}@{domain}"
+
+
+def salted_sha256(number: int) -> str:
+    """Hash the password of everybody as directories do: `{SSHA256}`."""
+    salt = number.to_bytes(8, "big")
+    return "{SSHA256}" + base64.b64encode(hashlib.sha256(PASSWORD.encode() + salt).digest() + salt).decode()
+
+
+def bcrypt_hash(cost: int) -> str:
+    """Hash the password of everybody; all have the same hash, as only their logins have to differ."""
+    return bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(cost)).decode()
+
+
+def make_store(administrator: str, name: str, hashes: dict[str, str], folder: Path) -> str:
+    """Make a store of people with these logins and hashes, by `load`; give its URL."""
+    execute(administrator, f"CREATE DATABASE {name}")
+    url = administrator.replace("@/app?", f"@/{name}?")
+    upgrade(url)
+    export = folder / f"{name}.csv"
+    export.write_text("login,password_hash\n" + "".join(f"{who},{stored}\n" for who, stored in hashes.items()))
+    load(url, export)
+    execute(url, PEER_TABLE)
+    execute(url, "VACUUM ANALYZE")
+    return url
+
+
+def load(url: str, export: Path) -> None:
+    """Load an export by the command line."""
+    command = [sys.executable, "-m", "service", "load", str(export), "--source", "bench"]
+    subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, check=True, capture_output=True)
+
+
+def execute(url: str, statements: str) -> None:
+    """Execute statements."""
+    asyncio.run(_with_connection(url, "execute", statements))
+
+
+def fetchval(url: str, query: str) -> Any:
+    """Give the one value of a query."""
+    return asyncio.run(_with_connection(url, "fetchval", query))
+
+
+async def _with_connection(url: str, method: str, statement: str) -> Any:
+    connection = await asyncpg.connect(url)
+    try:
+        return await getattr(connection, method)(statement)
+    finally:
+        await connection.close()
