@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from service.cli.accounts import accounts
 from service.cli.audit import audit
 from service.cli.failures import reported
 from service.cli.hooks import app as hooks
@@ -37,6 +38,7 @@ for command in (serve, migrate, load, provision, reconcile, status, stragglers, 
 app.add_typer(hooks, name="hooks")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
+app.add_typer(accounts, name="accounts")
 
 
 def main() -> None:
