@@ -1,0 +1,147 @@
+"""The database roles that are shipped suffice for what is done, and for nothing else."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from service.accounts import audit
+from service.accounts.audit import Chosen
+from service.accounts.database import Database
+from service.accounts.migrations import ROOT
+from service.actions.migration_status import migration_status
+from service.actions.readiness import what_is_missing
+from service.actions.rotate_keys import rotate_keys
+from service.actions.throttle_guesses import prune
+from service.app import PRUNED, make_parts
+from tests.security.serving import call, serving, wire
+from tests.security.test_encryption import BOTH, PEOPLE, bcrypt_of, load
+from tests.service.conftest import PASSWORD, USER, settings_of
+from tests.service.people import delivery, event, plain, sign_in
+
+SCRIPT = (ROOT / "deploy" / "roles.sql").read_text()
+SERVICE, OPERATOR = "password_import_service", "password_import_operator"
+CREDENTIALS = {"basic_auth_user": USER, "basic_auth_password": PASSWORD}
+
+
+SET_ROLE = "GRANT password_import_service, password_import_operator, password_import_stranger TO CURRENT_USER"
+STRANGER = """
+DO $$ BEGIN CREATE ROLE password_import_stranger; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$
+"""
+
+
+@pytest.fixture
+async def roles(pool: asyncpg.Pool) -> None:
+    """The roles, which this user may then take on."""
+    for statement in (SCRIPT, SCRIPT, STRANGER, SET_ROLE):  # the script can be repeated
+        for _ in range(20):
+            try:
+                await pool.execute(statement)
+                break
+            except asyncpg.InternalServerError:  # roles are the whole server's: another run changes them, too
+                await asyncio.sleep(0.01)
+
+
+def as_role(database_url: str, role: str) -> str:
+    return f"{database_url}&role={role}"
+
+
+async def test_serve_needs_no_more_than_its_role_has(roles: None, database_url: str, pool: asyncpg.Pool) -> None:
+    people = [(login, bcrypt_of(password)) for login, password in PEOPLE[:3]]
+    await load(as_role(database_url, OPERATOR), BOTH, *people)
+    keys = json.dumps({"new": "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="})
+    settings = settings_of(database_url=as_role(database_url, SERVICE), hash_keys=keys, **CREDENTIALS)
+    database = Database(as_role(database_url, SERVICE))
+    await database.open()
+    async with make_parts(settings, database) as parts, serving(parts) as url, wire(url) as connection:
+        assert await what_is_missing(database, parts.revisions, parts.opener) == []
+        calls = [(call(sign_in(*person)), 200) for person in PEOPLE[:2]]
+        calls += [(call(sign_in(PEOPLE[0][0], "wrong")), 200), (call(sign_in(*PEOPLE[0])), 200)]
+        calls += [(call(sign_in("nobody@example.com", f"guess {n}", eventId=f"{n}")), 200) for n in range(3)]
+        done = delivery(event("e1", "00u1", PEOPLE[0][0]), event("e2", "00u9", "nobody@example.com"), {"uuid": 7})
+        calls += [(call(done, path="/okta/events"), 204)] * 2
+        for raw, status in calls:
+            answer = await connection.ask(raw)
+            assert answer is not None
+            assert answer.status == status, answer.body
+        async with database.connection() as proxy:
+            await prune(proxy)
+            await audit.prune(proxy, timedelta(days=settings.audit_keep_days), PRUNED)
+        await parts.verifier.trail.close(database)
+    await database.close()
+    states = await pool.fetch("SELECT state, count(*) FROM accounts GROUP BY 1 ORDER BY 1")
+    assert {row["state"]: row["count"] for row in states} == {"migrated": 1, "verified": 1, "waiting": 1}
+    assert await pool.fetchval("SELECT count(*) FROM audit WHERE action IN ('verified', 'refused', 'forgotten')") >= 7
+
+
+async def test_operators_load_rotate_and_read_the_trail(roles: None, database_url: str) -> None:
+    people = [(login, bcrypt_of(password)) for login, password in PEOPLE[:3]]
+    for rows in (people, [(people[0][0], bcrypt_of("another")), *people[1:]]):
+        await load(as_role(database_url, OPERATOR), BOTH, *rows)
+    database = Database(as_role(database_url, OPERATOR))
+    await database.open()
+    assert (await rotate_keys(database, BOTH)).left == 0
+    async with database.transaction() as connection:
+        assert (await migration_status(connection))["accounts"]["total"] == 3  # type: ignore[index]  # an object
+        assert [row["action"] async for row in audit.export(connection, Chosen())] == ["loaded", "loaded"]
+    await database.close()
+
+
+FORBIDDEN = [
+    "INSERT INTO hashes (account_id, source_id, recipe_id, hash) VALUES (1, 1, 1, 'x')",
+    "UPDATE hashes SET hash = 'planted'",
+    "TRUNCATE hashes",
+    "INSERT INTO accounts (login, login_key, state) VALUES ('x', 'x', 'unarmed')",
+    "UPDATE accounts SET login_key = 'x'",
+    "DELETE FROM accounts",
+    "UPDATE recipes SET format = 'cleartext'",
+    "INSERT INTO recipes (format, parameters, cost, stand_in) VALUES ('cleartext', '{}', '', '{}')",
+    "UPDATE import_events SET outcome = 'SUCCESS'",
+    "SELECT * FROM audit",
+    "UPDATE audit SET reason = 'x'",
+    "DELETE FROM audit",
+    "TRUNCATE audit",
+    "UPDATE installation SET value = 'x' WHERE name = 'binding_gate'",
+    "INSERT INTO installation VALUES ('x', 'x')",
+    "SELECT * FROM deleted_logins",
+    "SELECT * FROM log_cursors",
+    "CREATE TABLE mine (x int)",
+    "CREATE TEMPORARY TABLE mine (x int)",
+    "ALTER TABLE hashes DISABLE TRIGGER ALL",
+    "DROP TABLE audit",
+    "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+]
+
+
+@pytest.mark.parametrize("statement", FORBIDDEN)
+async def test_the_services_role_may_not(roles: None, database_url: str, statement: str) -> None:
+    connection = await asyncpg.connect(as_role(database_url, SERVICE))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await connection.execute(statement)
+    await connection.close()
+
+
+async def test_the_services_role_can_not_change_the_keys_of_the_installation(
+    roles: None, database_url: str, pool: asyncpg.Pool
+) -> None:
+    before = await pool.fetch("SELECT * FROM installation ORDER BY name")
+    connection = await asyncpg.connect(as_role(database_url, SERVICE))
+    assert await connection.execute("UPDATE installation SET value = 'x' WHERE name = 'login_digest_key'") == "UPDATE 0"
+    await connection.close()
+    assert await pool.fetch("SELECT * FROM installation ORDER BY name") == before
+
+
+async def test_nobody_else_reads_anything(roles: None, database_url: str, pool: asyncpg.Pool) -> None:
+    tables = await pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert len(tables) > 10
+    async with pool.acquire() as proxy:
+        connection = plain(proxy)
+        await connection.execute("SET ROLE password_import_stranger")
+        for (table,) in tables:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"SELECT * FROM public.{table}")  # noqa: S608 (names of our tables)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("SELECT public.prune_audit('1000 days', 1)")
+        await connection.execute("RESET ROLE")
