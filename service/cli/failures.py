@@ -61,6 +61,8 @@ def _plain(error: Exception) -> str:
     if isinstance(error, asyncpg.PostgresError):
         # The server's main message names tables and constraints; its detail quotes rows, and is left out.
         return f"PostgreSQL: {error.args[0] if error.args else type(error).__name__}"
+    if isinstance(error, ImportError):
+        return f"the package {error.name} is missing or broken: was the set-up completed?"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
     # Its message may quote a secret; its type and the places that it passed can't.

@@ -8,7 +8,8 @@ from rich.console import Console
 from service.cli.simulate.stage import Stage, set_stage
 from service.settings import Settings
 
-SIMULATOR_PORT = 8084
+SIMULATOR_AFTER = 2
+"""The simulated org listens this many ports after the service: the admin port lies between."""
 
 
 async def stay_on_stage(settings: Settings) -> None:
@@ -16,7 +17,7 @@ async def stay_on_stage(settings: Settings) -> None:
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-    ports = settings.port, settings.admin_port, SIMULATOR_PORT
+    ports = settings.port, settings.admin_port, settings.port + SIMULATOR_AFTER
     async with set_stage(settings, ports=ports) as stage:
         _tell(stage, Console())
         await stop.wait()
@@ -36,6 +37,7 @@ def _tell(stage: Stage, console: Console) -> None:
 The secret below was made at random for this run. Ask as Okta does:
 """,
         highlight=False,
+        soft_wrap=True,
     )
     console.print(
         f"curl -i {stage.service_url}/okta/password-import -H 'Content-Type: application/json' \\\n"

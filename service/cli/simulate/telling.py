@@ -27,20 +27,20 @@ class Teller:
 
     def wire(self, exchange: Exchange) -> None:
         """Show a call of Okta's and our answer; secrets are masked already."""
-        self._console.print(f"   [yellow]Okta →[/] {exchange.method} {exchange.url}", highlight=False)
+        self._console.print(f"   [yellow]Okta →[/] {exchange.method} {exchange.url}", highlight=False, soft_wrap=True)
         for line in _lines(exchange.body):
-            self._console.print(f"      {line}", style="dim", markup=False, highlight=False)
+            self._console.print(f"      {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
         took = f"{exchange.seconds * 1000:.0f} ms"
         outcome = exchange.fault or exchange.status
-        self._console.print(f"   [yellow]Okta ←[/] {outcome} [dim]({took})[/]", highlight=False)
+        self._console.print(f"   [yellow]Okta ←[/] {outcome} [dim]({took})[/]", highlight=False, soft_wrap=True)
         for line in _lines(exchange.answer):
-            self._console.print(f"      {line}", style="dim", markup=False, highlight=False)
+            self._console.print(f"      {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
 
     def seen(self, fact: str, true: bool) -> None:
         """Tell a fact that was looked up, true or not."""
         self.all_true &= true
         mark = "[bold green]✓[/]" if true else "[bold red]✗[/]"
-        self._console.print(f"   {mark} {fact}", highlight=False)
+        self._console.print(f"   {mark} {fact}", highlight=False, soft_wrap=True)
 
     def end(self) -> None:
         """Tell how it went."""
