@@ -115,6 +115,8 @@ class Wanted:
     inline_proof: Proof = field(repr=False)
     event_proof: HeaderChannel = field(repr=False)
     registration: bool = True
+    accepts_oauth: bool = False
+    """The service takes tokens too, so an inline hook may prove itself by OAuth."""
 
     @property
     def kinds(self) -> Sequence[HookKind]:
@@ -167,7 +169,9 @@ class HookCheck:
             yield Finding(Fault.SEVERAL, kind, ", ".join(each.id for each in ours))
         async for finding in self._failures(kind, ours):
             yield finding
-        faults = list(settings_faults(kind, hook, self.wanted.uri(kind), self.wanted.proof(kind)))
+        by_oauth = kind.is_inline and hook.oauth and self.wanted.accepts_oauth
+        proof = None if by_oauth else self.wanted.proof(kind)
+        faults = list(settings_faults(kind, hook, self.wanted.uri(kind), proof))
         direct = [finding async for finding in self._from_here(kind)]
         for finding in [*faults, *direct]:
             yield finding

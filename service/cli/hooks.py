@@ -53,7 +53,6 @@ def register(
 def check(
     base_url: BaseUrl = None,
     registration: Registration = True,
-    oauth: OAuth = False,
     verify: Annotated[
         bool, typer.Option(help="Verify the event hook once more, which tells whether its secret is ours.")
     ] = True,
@@ -61,7 +60,7 @@ def check(
 ) -> int:
     """Find out what is wrong with the hooks, and how to mend it. The exit code is 1 where people could not sign in."""
     with faults_said():
-        findings = run(_check(prepare(), base_url, registration, oauth, verify))
+        findings = run(_check(prepare(), base_url, registration, verify))
     return say(findings, as_json=as_json)
 
 
@@ -110,9 +109,7 @@ async def _register(settings: "Settings", base_url: str, registration: bool, oau
         return say(await HookCheck(org, probe, wanted, verify=False).run(), as_json=False)
 
 
-async def _check(
-    settings: "Settings", base_url: str | None, registration: bool, oauth: bool, verify: bool
-) -> "list[Finding]":
+async def _check(settings: "Settings", base_url: str | None, registration: bool, verify: bool) -> "list[Finding]":
     from service.actions.check_hooks import HookCheck
     from service.app import open_database
     from service.okta_client import open_org, org_settings
@@ -121,9 +118,7 @@ async def _check(
     chosen = org_settings(settings)
     async with open_database(settings) as database, open_org(chosen) as org, open_probe() as probe:
         address = await base_url_of(database, base_url)
-        wanted = wanted_hooks(
-            settings, address, registration=registration, oauth=oauth, hook_key="any" if oauth else None
-        )
+        wanted = wanted_hooks(settings, address, registration=registration)
         return await HookCheck(org, probe, wanted, verify=verify).run()
 
 

@@ -148,18 +148,13 @@ async def _refuse_without_hooks(
     from service.okta_client.probing import open_probe
 
     address = await base_url_of(database, base_url)
-    wanted = wanted_hooks(settings, address, registration=False, **_as_registered(settings))
+    wanted = wanted_hooks(settings, address, registration=False)
     async with open_probe() as probe:
         findings = await HookCheck(org, probe, wanted).run()
     for finding in findings:
         _tell(f"{'warning: ' if finding.fault.is_warning else ''}{finding}")
     if any(not finding.fault.is_warning for finding in findings):
         raise CommandFailed("the hooks are not ready: nobody was created, because they could not sign in")
-
-
-def _as_registered(settings: "Settings") -> dict[str, Any]:
-    has_secret = bool(settings.inline_hook_secrets()) or settings.basic_auth_user is not None
-    return {} if has_secret else {"oauth": True, "hook_key": "any"}
 
 
 async def _take_corrections(database: "Database", corrected: Path | None, keys: "HashKeys") -> None:

@@ -48,12 +48,22 @@ def wanted_hooks(
             "there is no secret for the event hook: set HOOK_SECRETS, or BASIC_AUTH_USER and BASIC_AUTH_PASSWORD",
             WRONG_USAGE,
         )
+    accepts_oauth = settings.oauth_issuer is not None
     inline_proof: Proof | None = (
         _oauth(settings, hook_key) if oauth else _header(settings, settings.inline_hook_secrets(), newest, basic=True)
     )
+    if inline_proof is None and accepts_oauth:
+        inline_proof = _tokens_alone()
     if inline_proof is None:
         raise CommandFailed("there is no secret for the inline hooks: set HOOK_SECRETS, or use --oauth", WRONG_USAGE)
-    return Wanted(base_url, inline_proof, event_proof, registration)
+    return Wanted(base_url, inline_proof, event_proof, registration, accepts_oauth)
+
+
+def _tokens_alone() -> "Proof":
+    """The proof of inline hooks where the service takes tokens alone: nothing of it is compared or sent."""
+    from service.okta.hook_settings import OAuthChannel
+
+    return OAuthChannel("", "", "")
 
 
 def _header(settings: "Settings", secrets: tuple[bytes, ...], newest: bool, *, basic: bool) -> "HeaderChannel | None":

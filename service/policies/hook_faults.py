@@ -103,15 +103,16 @@ class Finding:
         return f"{where}{self.fault.value.replace('_', ' ')}{detail}. {self.fault.mend[0].upper()}{self.fault.mend[1:]}"
 
 
-def settings_faults(kind: HookKind, hook: Hook, uri: str, proof: Proof) -> Iterator[Finding]:
-    """Compare a hook's settings with what they must be."""
+def settings_faults(kind: HookKind, hook: Hook, uri: str, proof: Proof | None) -> Iterator[Finding]:
+    """Compare a hook's settings with what they must be; without `proof`, how Okta proves itself is right as it is."""
     if not hook.active:
         yield Finding(Fault.INACTIVE, kind)
     if not is_https(hook.uri):
         yield Finding(Fault.NOT_HTTPS, kind, hook.uri)
     if hook.uri != uri:
         yield Finding(Fault.OTHER_URL, kind, f"{hook.uri} instead of {uri}")
-    yield from _proof_faults(kind, hook, proof)
+    if proof is not None:
+        yield from _proof_faults(kind, hook, proof)
     if kind.is_inline:
         return
     if IMPORT_EVENT not in hook.events:

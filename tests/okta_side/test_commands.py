@@ -15,6 +15,7 @@ import pytest
 from simulator import Org
 from tests.okta_side.conftest import Running, user_of
 from tests.service.conftest import Add
+from tests.service.people import state_of
 
 JESSIE, KIM = "jessie.smith@example.com", "kim.sato@example.com"
 Run = Callable[..., Awaitable["Ran"]]
@@ -28,8 +29,8 @@ class Ran:
 
 
 @pytest.fixture
-def run(org: Org, database_url: str, tmp_path: Path) -> Run:
-    environment = {
+def environment(org: Org, database_url: str) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "DATABASE_URL": database_url,
@@ -39,6 +40,9 @@ def run(org: Org, database_url: str, tmp_path: Path) -> Run:
         "BASIC_AUTH_PASSWORD": "supersecret",
     }
 
+
+@pytest.fixture
+def run(org: Org, environment: dict[str, str], tmp_path: Path) -> Run:
     async def call(*arguments: str, **more: str) -> Ran:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -130,6 +134,41 @@ async def test_wrong_usage_is_said_with_code_2(
     ran = await run(*arguments, **variables)
     assert ran.code == 2
     assert said in " ".join(ran.err.replace("│", "").split())
+
+
+async def test_reconcile_follow_applies_events_until_it_is_told_to_end(
+    hooked: Org, database_url: str, add: Add, pool: asyncpg.Pool, environment: dict[str, str], tmp_path: Path
+) -> None:
+    person = await add(JESSIE)
+    hooked.add_user(JESSIE)
+    hooked.switch(drop=1.0)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "service", "reconcile", "--follow", "--every", "1",
+        env=environment, cwd=tmp_path, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    await hooked.sign_in(JESSIE, "password1")
+    async with asyncio.timeout(60):
+        while await state_of(pool, person) != "migrated":  # noqa: ASYNC110 (what it waits for has no event)
+            await asyncio.sleep(0.05)
+    process.terminate()
+    _, err = await process.communicate()
+    assert process.returncode == 0
+    assert '"event": "reconciling"' in err.decode()
+    assert hooked.api_token not in err.decode()
+    assert await pool.fetchval("SELECT expires_at < now() FROM leases")
+
+
+async def test_stragglers_are_retired_only_when_that_is_confirmed(add: Add, run: Run, pool: asyncpg.Pool) -> None:
+    await add(JESSIE)
+    assert (await run("stragglers", "--retire")).code != 0
+    listed = await run("stragglers")
+    assert listed.out.startswith("login,okta_id,state,why")
+    assert await pool.fetchval("SELECT count(*) FROM hashes") == 1
+    ended = await run("stragglers", "--retire", "--yes", "-o", "left.csv")
+    assert ended.code == 0
+    assert "1 hashes forgotten" in ended.out
+    assert await pool.fetchval("SELECT count(*) FROM hashes") == 0
+    assert "1 accounts" in (await run("status")).out
 
 
 async def test_a_refused_token_is_said_in_a_line(org: Org, run: Run) -> None:

@@ -27,7 +27,7 @@ from service.okta.probes import is_probe, probe_login
 from service.okta_client.org import OktaOrg
 from service.okta_client.probing import ServiceProbe, open_probe
 from service.policies.hook_faults import Fault, Finding, told_fault
-from simulator import EventHook, HeaderSecret, HookType, InlineHook, Org
+from simulator import EventHook, HeaderSecret, HookType, InlineHook, OAuthClient, Org
 from tests.okta_side.conftest import SECRET, Running
 from tests.service.conftest import Add
 
@@ -200,6 +200,17 @@ async def test_a_broken_set_up_is_named_with_how_to_mend_it(
     (finding,) = [each for each in findings if (each.fault, each.kind) == (fault, kind)]
     assert fault.mend[1:] in str(finding)
     assert SECRET not in str(findings)
+
+
+async def test_a_hook_by_oauth_is_right_where_the_service_takes_tokens(
+    registered: Broken, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+) -> None:
+    client = OAuthClient("client_secret_post", "0oa", "https://example.okta.com/oauth2/default/v1/token")
+    registered.channel(registered.registration, secret=None, oauth=client)
+    findings = named(await HookCheck(okta, probe, wanted, verify=False).run())
+    assert (Fault.OTHER_PROOF, REGISTRATION) in findings
+    findings = named(await HookCheck(okta, probe, replace(wanted, accepts_oauth=True), verify=False).run())
+    assert (Fault.OTHER_PROOF, REGISTRATION) not in findings
 
 
 async def test_a_service_that_is_down_is_named(
