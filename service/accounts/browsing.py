@@ -51,6 +51,11 @@ WHERE account_id = $1 ORDER BY received_at, uuid
 """
 
 
+HASHES_BY_RECIPE = "SELECT recipe_id, count(*) AS number FROM hashes GROUP BY recipe_id"
+
+UNARMED = "SELECT count(*) FROM accounts WHERE state = 'unarmed'"
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Which accounts are meant; what is None or empty says nothing."""
@@ -126,3 +131,14 @@ async def account_details(connection: asyncpg.Connection, account_id: int) -> Ac
         [dict(each) for each in await connection.fetch(RECIPES, account_id)],
         [dict(each) for each in await connection.fetch(EVENTS, account_id)],
     )
+
+
+async def hashes_by_recipe(connection: asyncpg.Connection) -> dict[int, int]:
+    """Count the hashes of each recipe."""
+    return {row["recipe_id"]: row["number"] for row in await connection.fetch(HASHES_BY_RECIPE)}
+
+
+async def count_unarmed(connection: asyncpg.Connection) -> int:
+    """Count the accounts that were loaded without a hash."""
+    number: int = await connection.fetchval(UNARMED)
+    return number

@@ -43,7 +43,7 @@ class AccountReader:
         fields = row.fields
         login, key = self._login(fields)
         recipe = hash_bytes = salt = username = None
-        text = _hash_text(fields)
+        text = hash_text(fields)
         if text is not None:
             recipe, salt, username = self._resolver.resolve(fields, text)
             hash_bytes = text.encode("utf-8")
@@ -80,7 +80,8 @@ class AccountReader:
         return found
 
 
-def _hash_text(fields: Mapping[str, object]) -> str | None:
+def hash_text(fields: Mapping[str, object]) -> str | None:
+    """Give the hash of a row as one text; None where it has none. Raises `Refusal`."""
     value = fields.get("password_hash")
     if isinstance(value, list) and len(value) == 1:
         value = value[0]

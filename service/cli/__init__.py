@@ -11,6 +11,7 @@ from service.cli.accounts import accounts
 from service.cli.audit import audit
 from service.cli.failures import reported
 from service.cli.hooks import app as hooks
+from service.cli.identify import identify
 from service.cli.keys import keys
 from service.cli.load import load
 from service.cli.migrate import migrate
@@ -33,7 +34,7 @@ app = typer.Typer(
     epilog="Settings come from the environment and from .env; docs/settings.md lists them. Exit codes: 0 done; 1 it "
     "failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.",
 )
-for command in (serve, migrate, load, provision, reconcile, status, stragglers, screen, simulate):
+for command in (serve, migrate, load, identify, provision, reconcile, status, stragglers, screen, simulate):
     app.command()(command)
 app.add_typer(hooks, name="hooks")
 app.add_typer(keys, name="keys")

@@ -45,9 +45,9 @@ def load(
     from service.legacy.rows import UnreadableFile
 
     settings = prepare()
-    chosen = _source(settings, source)
+    chosen = source_of(settings, source)
     try:
-        reader = open_export(file, kind=kind, charset=charset, delimiter=delimiter, rename=_renaming(mapping or []))
+        reader = open_export(file, kind=kind, charset=charset, delimiter=delimiter, rename=renaming(mapping or []))
         rejects_path, rejects_file = _rejects(file, rejects, reader)
         totals = run(_load(settings, reader, chosen, rejects_file, dry_run=dry_run))
     except UnreadableFile as error:
@@ -88,7 +88,8 @@ async def _load(
             rejects.close()
 
 
-def _source(settings: Settings, name: str) -> "Source":
+def source_of(settings: Settings, name: str) -> "Source":
+    """Choose the source, whose pepper must be there."""
     from service.sources import BadSources, choose_source
 
     try:
@@ -126,7 +127,8 @@ def _beside(file: Path, kind: str) -> Path:
         number += 1
 
 
-def _renaming(pairs: list[str]) -> Callable[[str], str]:
+def renaming(pairs: list[str]) -> Callable[[str], str]:
+    """Read the pairs of --map."""
     from service.actions.read_account import ALIASES
 
     names: dict[str, str] = dict(ALIASES)

@@ -1,0 +1,174 @@
+"""`identify` says what hashes are: one of them, those of an export, or those of the store."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from service.cli.failures import FAILED, SOME_REFUSED, WRONG_USAGE, CommandFailed
+from service.cli.running import prepare, run
+
+if TYPE_CHECKING:
+    from service.actions.identify_hashes import HashReport
+    from service.actions.measure_check import Identified
+    from service.settings import Settings
+    from service.sources import Source
+
+
+def identify(
+    text: Annotated[
+        str | None,
+        typer.Argument(metavar="[HASH]", help="The hash; - reads it from standard input, past the shell's history."),
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Report over an export before it is loaded.")] = None,
+    source: Annotated[str | None, typer.Option(help="Whose settings in SOURCES count.")] = None,
+    of_format: Annotated[str | None, typer.Option("--format", help="A format or formula.")] = None,
+    salt: Annotated[str | None, typer.Option(help="The salt, where it has a column of its own.")] = None,
+    username: Annotated[str | None, typer.Option(help="The name that was mixed into the hash.")] = None,
+    iterations: Annotated[int | None, typer.Option(min=1)] = None,
+    charset: Annotated[str, typer.Option(help="The charset of the file.")] = "utf-8",
+    mapping: Annotated[list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="As in load.")] = None,
+    formats: Annotated[bool, typer.Option("--formats", help="List the names of all formats.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+) -> int:
+    """Say what a hash is, what it costs here, and whether Okta could import it directly.
+
+    Without a hash, a report over the store, or with --file over an export: formats, the share that can be verified
+    and the share that Okta could take directly, unknown shapes, the slowest, and the sign-ins a second to expect here.
+    """
+    if formats:
+        return _formats()
+    settings = prepare()
+    chosen = _source(settings, source, of_format, iterations)
+    if text is not None:
+        return _one(
+            sys.stdin.readline().rstrip("\r\n") if text == "-" else text, chosen, salt, username, as_json=as_json
+        )
+    report = _of_file(file, chosen, charset, mapping or []) if file else run(_of_store(settings))
+    typer.echo(json.dumps(_as_dict(report)) if as_json else "\n".join(_lines(report)))
+    return SOME_REFUSED if report.unverifiable or report.refusals else 0
+
+
+def _formats() -> int:
+    from service.passwords.registry import FORMATS
+
+    for each in sorted(FORMATS, key=lambda each: each.name):
+        typer.echo(f"{each.name}  ({', '.join(each.aliases)})" if each.aliases else each.name)
+    return 0
+
+
+def _source(settings: "Settings", name: str | None, of_format: str | None, iterations: int | None) -> "Source":
+    from service.cli.load import source_of
+    from service.sources import Source
+
+    found = Source("") if name is None else source_of(settings, name)
+    return replace(found, format=of_format or found.format, iterations=iterations or found.iterations)
+
+
+def _one(text: str, source: "Source", salt: str | None, username: str | None, *, as_json: bool) -> int:
+    from service.actions.measure_check import identify_hash
+    from service.actions.read_recipe import read_recipe
+    from service.passwords.anonymise import pattern_of
+
+    pepper = os.environ.get(source.pepper_env, "").encode("utf-8", "surrogateescape") if source.pepper_env else None
+    found = identify_hash(text, read_recipe({}, source), salt, username, pepper)
+    if as_json:
+        typer.echo(json.dumps({"candidates": [asdict(each) for each in found], "pattern": pattern_of(text)}))
+    elif not found:
+        typer.echo(f"unknown: {pattern_of(text)}")
+        typer.echo("Name a format (identify --formats), or write a formula: docs/formulas.md.")
+    else:
+        typer.echo("\n".join(line for each in found for line in _told(each)))
+        if len(found) > 1:
+            typer.echo(f"{len(found)} formats look like this: say which with `format`, in the file or in SOURCES.")
+    return 0 if any(each.fault is None for each in found) else FAILED
+
+
+def _told(found: "Identified") -> Iterator[str]:
+    yield found.format
+    if found.fault is not None:
+        yield f"  can't be checked: {found.fault}"
+        return
+    yield f"  cost: {found.cost}, about {found.milliseconds:.3g} ms here"
+    if found.okta is None:
+        yield f"  Okta can't import it directly: {found.not_okta}"
+    else:
+        yield f"  Okta can import it directly: {json.dumps({'credentials': {'password': {'hash': found.okta}}})}"
+
+
+def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> "HashReport":
+    from service.actions.identify_hashes import report_rows
+    from service.actions.open_hashes import HashOpener
+    from service.actions.resolve_hash import HashResolver
+    from service.cli.load import renaming
+    from service.legacy.opening import open_export
+    from service.legacy.rows import UnreadableFile
+
+    try:
+        reader = open_export(path, charset=charset, rename=renaming(mapping))
+        return report_rows(iter(reader), HashResolver(source, os.environ), HashOpener(os.environ))
+    except UnreadableFile as error:
+        raise CommandFailed(str(error), WRONG_USAGE) from None
+
+
+async def _of_store(settings: "Settings") -> "HashReport":
+    from service.accounts import browsing, counts, recipes
+    from service.actions.identify_hashes import HashReport, report_recipes
+    from service.actions.open_hashes import HashOpener
+    from service.app import open_database
+    from service.passwords.pool.cores import usable_cores
+
+    async with open_database(settings) as database, database.connection() as connection:
+        numbers = await browsing.hashes_by_recipe(connection)
+        kept = [each for each in await recipes.list_recipes(connection) if numbers.get(each.id)]
+        rows = sum((await counts.accounts_by_state(connection)).values())
+        unarmed = await browsing.count_unarmed(connection)
+    found = report_recipes([(each, numbers[each.id]) for each in kept], HashOpener(os.environ))
+    return HashReport(rows, unarmed, found, cores=usable_cores())
+
+
+def _lines(report: "HashReport") -> Iterator[str]:
+    hashes = report.verifiable + report.unverifiable
+    yield f"{report.rows:,} accounts, {hashes:,} hashes, {report.without_hash:,} without a hash"
+    if hashes:
+        yield f"{_share(report.verifiable, hashes)} can be verified; {report.unverifiable:,} can't"
+        yield f"{_share(report.okta_direct, hashes)} could be imported by Okta directly"
+    for each in sorted(report.recipes, key=lambda each: -each.hashes):
+        time = f"{each.milliseconds:9.3g} ms" if each.milliseconds is not None else " " * 12
+        direct = each.fault or ("Okta directly" if each.okta else "")
+        yield f"  {each.hashes:>12,}  {time}  {each.format}  ({each.cost})  {direct}".rstrip()
+    for reason, number in report.refusals.most_common():
+        yield f"  {number:>12,}  refused: {reason}"
+    for pattern, number in report.patterns.most_common(20):
+        yield f"  {number:>12,}  of the shape {pattern}"
+    slowest = max(
+        (each for each in report.recipes if each.milliseconds), key=lambda e: e.milliseconds or 0, default=None
+    )
+    if slowest is not None and report.sign_ins_per_second:
+        yield f"the slowest: {slowest.format} ({slowest.cost}), {slowest.milliseconds:.3g} ms"
+        yield f"about {report.sign_ins_per_second:,.0f} sign-ins a second on the {report.cores} cores here"
+
+
+def _as_dict(report: "HashReport") -> dict[str, Any]:
+    return {
+        "rows": report.rows,
+        "without_hash": report.without_hash,
+        "verifiable": report.verifiable,
+        "unverifiable": report.unverifiable,
+        "okta_direct": report.okta_direct,
+        "recipes": [asdict(each) for each in report.recipes],
+        "refusals": {reason.name.lower(): number for reason, number in report.refusals.items()},
+        "patterns": dict(report.patterns.most_common(100)),
+        "cores": report.cores,
+        "sign_ins_per_second": report.sign_ins_per_second,
+    }
+
+
+def _share(part: int, whole: int) -> str:
+    share = f"{100 * part / whole:.1f}"
+    return f"{'99.9' if part < whole and share == '100.0' else share} %"
