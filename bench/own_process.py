@@ -24,5 +24,5 @@ def begin(
     return executor.submit(_run, work, args, kwargs)
 
 
-def _run(work: Callable[..., Coroutine[Any, Any, Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _run(work: Callable[..., Coroutine[Any, Any, Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401
     return uvloop.run(work(*args, **kwargs))

@@ -104,7 +104,7 @@ def _await_answer(name: str, port: int, process: "subprocess.Popen[bytes]") -> N
     end = time.monotonic() + UP_WITHIN
     while time.monotonic() < end and process.poll() is None:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1).close()  # noqa: S310 (our own)
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1).close()
         except urllib.error.HTTPError:
             return
         except OSError:

@@ -74,12 +74,12 @@ def execute(url: str, statements: str) -> None:
     asyncio.run(_with_connection(url, "execute", statements))
 
 
-def fetchval(url: str, query: str) -> Any:
+def fetchval(url: str, query: str) -> Any:  # noqa: ANN401 (whatever the query says)
     """Give the one value of a query."""
     return asyncio.run(_with_connection(url, "fetchval", query))
 
 
-async def _with_connection(url: str, method: str, statement: str) -> Any:
+async def _with_connection(url: str, method: str, statement: str) -> Any:  # noqa: ANN401 (likewise)
     connection = await asyncpg.connect(url)
     try:
         return await getattr(connection, method)(statement)

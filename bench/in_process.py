@@ -1,0 +1,33 @@
+"""The service inside a process of the bench, so that its loop and its memory can be watched from within."""
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from pydantic import SecretStr
+
+from bench.http_client import PASSWORD, USER
+from service.app import listening, make_app, make_parts, open_database, spare_garbage_collector
+from service.settings import Settings
+from service.telemetry import configure_logging
+
+
+@asynccontextmanager
+async def service_here(database_url: str) -> AsyncIterator[int]:
+    """Serve, as `serve` does, and give the port."""
+    configure_logging("error")
+    # The checked fields come by their names; only an environment would be read by the variables'.
+    settings = Settings(_env_file=None).model_copy(
+        update={
+            "database_url": SecretStr(database_url),
+            "basic_auth_user": USER,
+            "basic_auth_password": SecretStr(PASSWORD),
+        }
+    )
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings))
+        parts = await stack.enter_async_context(make_parts(settings, database))
+        url = await stack.enter_async_context(listening("service", make_app(parts), "127.0.0.1", 0))
+        spare_garbage_collector()
+        yield int(url.rpartition(":")[2])
+    gc.unfreeze()

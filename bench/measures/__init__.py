@@ -1,0 +1,1 @@
+"""One measurement a module: `rows(setting)` gives its rows of the table."""

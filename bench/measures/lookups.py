@@ -1,0 +1,66 @@
+"""How long finding an account takes in stores of ten thousand, a million, and ten million accounts."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+from statistics import median
+
+import asyncpg
+
+from bench import store
+from bench.setting import Setting
+from bench.table import Row
+from service.accounts.failures import guesser
+from service.accounts.find import find_and_failures
+
+FILL = """
+INSERT INTO accounts (login, login_key, state)
+    SELECT format('person%s@example.com', n), format('person%s@example.com', n), 'waiting'
+    FROM generate_series({begin}, {end} - 1) n;
+INSERT INTO hashes (account_id, source_id, recipe_id, hash)
+    SELECT accounts.id, sources.id, (SELECT min(id) FROM recipes), repeat('x', 60)::bytea
+    FROM accounts, sources WHERE accounts.id > (SELECT coalesce(max(account_id), 0) FROM hashes);
+"""
+
+
+def rows(setting: Setting) -> Iterator[Row]:
+    """Look up people at random over one connection; the smallest store and the grown one have the same server."""
+    sizes = [2_000] if setting.quick else [1_000_000, *([10_000_000] if setting.full else [])]
+    small = setting.people("fast")
+    store.execute(setting.administrator, "CREATE DATABASE grown TEMPLATE fast")
+    grown, filled = setting.administrator.replace("@/app?", "@/grown?"), setting.number
+    _fill(small, setting.number, 1_000 if setting.quick else 10_000)
+    for size in sizes:
+        _fill(grown, filled, size)
+        filled = size
+        ratios = asyncio.run(_compare(small, grown, 10_000, size, rounds=setting.rounds, lookups=500))
+        yield Row(f"lookup by login among {size:,} accounts", ratios, "among 10,000, time")
+
+
+def _fill(url: str, begin: int, end: int) -> None:
+    if end > begin:
+        store.execute(url, FILL.format(begin=begin, end=end))
+        store.execute(url, "VACUUM ANALYZE")
+
+
+async def _compare(small: str, grown: str, few: int, many: int, *, rounds: int, lookups: int) -> list[float]:
+    first, second = await asyncpg.connect(small), await asyncpg.connect(grown)
+    ratios = []
+    for number in range(rounds + 1):
+        base = await _latency(first, few, lookups, seed=number)
+        ratios.append(await _latency(second, many, lookups, seed=number) / base)
+    await first.close()
+    await second.close()
+    return ratios[1:]
+
+
+async def _latency(connection: asyncpg.Connection, people: int, lookups: int, *, seed: int) -> float:
+    rng, seconds = random.Random(seed), []
+    for _ in range(lookups):
+        key = store.login(rng.randrange(people))
+        who = guesser(b"bench", key, "192.0.2.0/24")
+        begun = time.perf_counter()
+        await find_and_failures(connection, key, who)
+        seconds.append(time.perf_counter() - begun)
+    return median(seconds)

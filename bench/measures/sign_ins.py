@@ -1,0 +1,37 @@
+"""Verified sign-ins a second with bcrypt, against what the cores can do at most, and against the guide's Express."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from bench import servers, store
+from bench.closed_loop import measure
+from bench.http_client import sign_in
+from bench.raw_limit import raw_limit
+from bench.setting import Setting
+from bench.table import Row
+
+
+def rows(setting: Setting) -> Iterator[Row]:
+    """Saturate each with four callers a core, round by round."""
+    for cost in (4,) if setting.quick else (10, 12):
+        yield from _rows(setting, cost, setting.seconds * (1 if cost < 12 else 2))  # noqa: PLR2004 (few in a round)
+
+
+def _rows(setting: Setting, cost: int, seconds: float) -> Iterator[Row]:
+    url, stored = setting.people(f"bcrypt {cost}"), store.bcrypt_hash(cost)
+    requests = [sign_in(store.login(number), store.PASSWORD) for number in range(setting.number)]
+    rates: dict[str, list[float]] = {"raw": []}
+    with ExitStack() as stack:
+        running = [stack.enter_context(servers.service(url))]
+        if setting.node is not None:
+            running.append(stack.enter_context(servers.express(setting.node, url)))
+            running.append(stack.enter_context(servers.express(setting.node, url, setting.cores)))
+        for _ in range(setting.rounds):
+            rates["raw"].append(raw_limit(stored, cores=setting.cores, seconds=seconds))
+            for server in running:
+                seen = measure(server.port, requests, callers=4 * setting.cores, seconds=seconds)
+                assert seen.verified == 1, f"{server.name} did not verify everybody"
+                rates.setdefault(server.name, []).append(seen.per_second)
+    for other, name in (("raw", "the raw limit"), ("Express", "Express"), ("Express cluster", "Express cluster")):
+        ratios = [ours / theirs for ours, theirs in zip(rates["service"], rates.get(other, []), strict=False)]
+        yield Row(f"sign-ins/s, bcrypt {cost}", ratios, name)

@@ -1,0 +1,32 @@
+"""The most that the cores can check: bcrypt in as many threads as cores, with nothing around it."""
+
+import threading
+import time
+
+from bench.own_process import in_own_process
+from bench.store import PASSWORD
+from service.passwords.fast_bcrypt import hash_bcrypt
+
+
+def raw_limit(stored: str, *, cores: int, seconds: float) -> float:
+    """Give the checks a second of a hash, by the implementation that the service would choose."""
+    return in_own_process(_raw_limit, stored.encode(), cores, seconds)
+
+
+async def _raw_limit(stored: bytes, cores: int, seconds: float) -> float:
+    hash_bcrypt.choose()
+    rates: list[float] = []
+
+    def work() -> None:
+        begun, checks = time.perf_counter(), 0
+        while time.perf_counter() - begun < seconds:
+            assert hash_bcrypt(PASSWORD.encode(), stored) == stored
+            checks += 1
+        rates.append(checks / (time.perf_counter() - begun))
+
+    threads = [threading.Thread(target=work) for _ in range(cores)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(rates)

@@ -1,0 +1,54 @@
+"""What a run has at hand: a database server, peers where they can be had, and how long it may take."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import servers, store
+from service.passwords.pool.cores import usable_cores
+
+
+@dataclass(slots=True)
+class Setting:
+    """One run."""
+
+    folder: Path
+    administrator: str
+    rounds: int
+    seconds: float
+    """Of one round of one side."""
+    full: bool
+    quick: bool
+    node: Path | None
+    starlette: Path | None
+    cores: int = field(default_factory=usable_cores)
+    _stores: dict[str, str] = field(default_factory=dict)
+
+    def people(self, kind: str) -> str:
+        """Give the URL of a store, made once: `fast` (salted SHA-256) or `bcrypt N`."""
+        if kind not in self._stores:
+            hashes = self._hashes(kind)
+            self._stores[kind] = store.make_store(self.administrator, kind.replace(" ", ""), hashes, self.folder)
+        return self._stores[kind]
+
+    @property
+    def number(self) -> int:
+        """How many people a store has."""
+        return 200 if self.quick else 4000
+
+    def _hashes(self, kind: str) -> dict[str, str]:
+        if kind == "fast":
+            return {store.login(number): store.salted_sha256(number) for number in range(self.number)}
+        stored = store.bcrypt_hash(int(kind.split()[1]))
+        return {store.login(number): stored for number in range(self.number)}
+
+
+@contextmanager
+def setting(*, rounds: int, seconds: float, full: bool, quick: bool, peers: bool) -> Iterator[Setting]:
+    """Start the server and install the peers, in a folder that goes afterwards."""
+    with TemporaryDirectory(prefix="bench") as name, store.postgres(Path(name)) as administrator:
+        node = servers.install_node(Path(name) / "node") if peers else None
+        python = servers.install_starlette(Path(name) / "starlette") if peers else None
+        yield Setting(Path(name), administrator, rounds, seconds, full, quick, node, python)
