@@ -34,7 +34,7 @@ from service.policies.provisioning import (
 )
 from service.settings import ForgetWhen
 
-CHUNK = 100
+CHUNK = 40
 """Accounts whose intents are committed together, and whose ends are."""
 TRIES = 8
 """How often a user is asked for whose answers get lost."""
@@ -125,6 +125,7 @@ class Provisioning:
     async def run(self) -> Totals:
         """Create all that are to be created. Raises `OktaFault` where Okta refuses us; all that is done is kept."""
         await self._count()
+        self.told(self.totals)
         last = 0
         while number := min(CHUNK, self.totals.total - self.totals.done):
             async with self.database.connection() as connection:
