@@ -14,7 +14,8 @@ T = TypeVar("T")
 def in_own_process(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run it to its end."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
-        return executor.submit(_run, work, args, kwargs).result()
+        result: T = executor.submit(_run, work, args, kwargs).result()
+        return result
 
 
 def begin(

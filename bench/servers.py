@@ -133,7 +133,8 @@ def install_node(folder: Path) -> Path | None:
 def install_starlette(folder: Path) -> Path | None:
     """Make a throw-away environment with Starlette and uvicorn; None where it can't be had."""
     python = folder / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
-    pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "-r"]
-    done = subprocess.run([*pip, str(PEERS / "python" / "requirements.txt")], check=False, capture_output=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, capture_output=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-qq", "--disable-pip-version-check"]
+    wanted = str(PEERS / "python" / "requirements.txt")
+    done = subprocess.run([*pip, "-r", wanted], check=False, capture_output=True)
     return python if done.returncode == 0 else None

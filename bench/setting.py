@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,7 @@ from bench import servers, store
 from service.passwords.pool.cores import usable_cores
 
 
-@dataclass(slots=True)
+@dataclass
 class Setting:
     """One run."""
 
@@ -21,8 +22,8 @@ class Setting:
     """Of one round of one side."""
     full: bool
     quick: bool
-    node: Path | None
-    starlette: Path | None
+    peers: bool
+    """Whether Node's and Starlette's are wanted."""
     cores: int = field(default_factory=usable_cores)
     _stores: dict[str, str] = field(default_factory=dict)
 
@@ -32,6 +33,16 @@ class Setting:
             hashes = self._hashes(kind)
             self._stores[kind] = store.make_store(self.administrator, kind.replace(" ", ""), hashes, self.folder)
         return self._stores[kind]
+
+    @cached_property
+    def node(self) -> Path | None:
+        """Where the Node peers are, installed when they are first needed."""
+        return servers.install_node(self.folder / "node") if self.peers else None
+
+    @cached_property
+    def starlette(self) -> Path | None:
+        """The Python that has Starlette, installed when it is first needed."""
+        return servers.install_starlette(self.folder / "starlette") if self.peers else None
 
     @property
     def number(self) -> int:
@@ -47,8 +58,6 @@ class Setting:
 
 @contextmanager
 def setting(*, rounds: int, seconds: float, full: bool, quick: bool, peers: bool) -> Iterator[Setting]:
-    """Start the server and install the peers, in a folder that goes afterwards."""
+    """Start the server, in a folder that goes afterwards."""
     with TemporaryDirectory(prefix="bench") as name, store.postgres(Path(name)) as administrator:
-        node = servers.install_node(Path(name) / "node") if peers else None
-        python = servers.install_starlette(Path(name) / "starlette") if peers else None
-        yield Setting(Path(name), administrator, rounds, seconds, full, quick, node, python)
+        yield Setting(Path(name), administrator, rounds, seconds, full, quick, peers)

@@ -23,8 +23,8 @@ INSERT INTO hashes (account_id, source_id, recipe_id, hash)
     SELECT accounts.id, sources.id, (SELECT min(id) FROM recipes), 'x' FROM accounts, sources;
 """
 ONE = (
-    "INSERT INTO import_events (uuid, login_key, outcome, channel, effect) "
-    "VALUES ($1, $2, 'SUCCESS', 'hook', 'migrated')",
+    """INSERT INTO import_events (uuid, login_key, outcome, channel, effect)
+    VALUES ($1, $2, 'SUCCESS', 'hook', 'migrated')""",
     "DELETE FROM hashes USING accounts WHERE account_id = id AND $1 <> '' AND login_key = $2",
     "UPDATE accounts SET state = 'migrated', forgotten_at = now(), proof = $1 WHERE login_key = $2",
 )
