@@ -111,7 +111,10 @@ def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> 
 
     try:
         reader = open_export(path, charset=charset, rename=renaming(mapping))
-        return report_rows(iter(reader), HashResolver(source, os.environ), HashOpener(os.environ))
+        try:
+            return report_rows(iter(reader), HashResolver(source, os.environ), HashOpener(os.environ))
+        finally:
+            reader.close()
     except UnreadableFile as error:
         raise CommandFailed(str(error), WRONG_USAGE) from None
 

@@ -86,6 +86,7 @@ async def _load(
                 return await load.run(iter(reader), told)
         finally:
             rejects.close()
+            reader.close()
 
 
 def source_of(settings: Settings, name: str) -> "Source":

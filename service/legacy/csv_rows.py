@@ -74,8 +74,13 @@ class CsvReader:
         """Bytes read so far."""
         return self.export.consumed()
 
+    def close(self) -> None:
+        """Close the file."""
+        self.export.close()
+
     def _records(self) -> Iterator[list[str]]:
-        return csv.reader(self._noted(), delimiter=self.delimiter)
+        # Strict, because else a quote that is never closed makes one cell of the rest of the file, without a word.
+        return csv.reader(self._noted(), delimiter=self.delimiter, strict=True)
 
     def _noted(self) -> Iterator[str]:
         """Give the lines, noting them: also those that are given back while this runs."""

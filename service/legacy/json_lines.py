@@ -44,6 +44,10 @@ class JsonLinesReader:
         """Bytes read so far."""
         return self.export.consumed()
 
+    def close(self) -> None:
+        """Close the file."""
+        self.export.close()
+
     def _read(self, number: int, line: str) -> Row | FaultyRow:
         if len(line) > LONGEST_LINE:
             return FaultyRow(number, "the line is absurdly long", line)

@@ -47,6 +47,10 @@ class LdifReader:
         """Bytes read so far."""
         return self.export.consumed()
 
+    def close(self) -> None:
+        """Close the file."""
+        self.export.close()
+
     def _records(self) -> Iterator[tuple[int, str]]:
         """Give what stands between empty lines; comments and the version are no record."""
         begin, lines, size = 1, [""][:0], 0
@@ -87,7 +91,7 @@ class LdifReader:
             fields["identifiers"] = [name for name in [*uids, *mails] if name != fields["login"]]
         if mails and "email" not in fields:
             fields["email"] = mails[0]
-        for name in [each for each in fields if each.lower() in {*OPERATIONAL, "mail"}]:
+        for name in [each for each in fields if each.lower() in {*OPERATIONAL, "mail", "uid"}]:
             del fields[name]
         return fields
 

@@ -41,13 +41,17 @@ def open_export(
 ) -> Reader:
     """Open a file or standard input for reading. Raises `UnreadableFile`."""
     export = Export(path, charset)
-    match _kind(kind) or kind_of(export):
-        case Kind.CSV:
-            return CsvReader(export, delimiter, rename)
-        case Kind.JSONL:
-            return JsonLinesReader(export, rename)
-        case Kind.LDIF:
-            return LdifReader(export, rename)
+    try:
+        match _kind(kind) or kind_of(export):
+            case Kind.CSV:
+                return CsvReader(export, delimiter, rename)
+            case Kind.JSONL:
+                return JsonLinesReader(export, rename)
+            case Kind.LDIF:
+                return LdifReader(export, rename)
+    except BaseException:
+        export.close()
+        raise
 
 
 def _kind(name: str | None) -> Kind | None:

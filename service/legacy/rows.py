@@ -57,3 +57,7 @@ class Reader(Protocol):
     def consumed(self) -> int:
         """Bytes of the file that were read so far, for the time left."""
         ...
+
+    def close(self) -> None:
+        """Close the export."""
+        ...

@@ -35,6 +35,13 @@ class Export:
         """Open it. Raises `UnreadableFile`."""
         self.path = path
         self._raw = _open(path)
+        try:
+            self._begin(charset)
+        except BaseException:
+            self._raw.close()
+            raise
+
+    def _begin(self, charset: str) -> None:
         self.size = _size(self._raw)
         """Bytes of the file as it lies on disk; None for a stream."""
         head = self._raw.peek(4)[:4]
@@ -71,6 +78,7 @@ class Export:
     def close(self) -> None:
         """Close the file."""
         self.text.close()
+        self._raw.close()
 
     def _charset(self, given: str) -> tuple[str, bytes]:
         try:
@@ -80,7 +88,7 @@ class Export:
         try:
             head = self._plain.peek(4)[:4]
         except (EOFError, OSError) as error:
-            raise UnreadableFile(f"{self.path}: not readable as gzip ({type(error).__name__})") from None
+            raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
         for mark, charset in BYTE_ORDER_MARKS:
             if head.startswith(mark):
                 self._plain.read(len(mark))

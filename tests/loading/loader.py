@@ -58,6 +58,7 @@ class Loader:
                 return await load.run(iter(reader), lambda _totals: None)
         finally:
             rejects.close()
+            reader.close()
 
     def rejected(self) -> str:
         return self.rejects.read_text("utf-8", errors="surrogateescape")

@@ -1,0 +1,124 @@
+"""The commands around loading, run as an operator runs them."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.loading.loader import BCRYPT, command
+
+PEOPLE = f"""login,password_hash,format,firstName,identifiers
+jessie@example.com,{BCRYPT},,Jessie,jess
+kim@example.com,5f4dcc3b5aa765d61d8327deb882cf99,md5($pass),Kim,
+rajiv@example.com,,,Rajiv,
+"""
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    path = tmp_path / "people.csv"
+    path.write_text(PEOPLE)
+    return path
+
+
+def add_row(path: Path, row: str) -> None:
+    path.write_text(path.read_text() + row + "\n")
+
+
+async def run(url: str, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    done = await asyncio.to_thread(command, *arguments, url=url, **environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+async def test_load_ends_with_0_and_its_totals_on_standard_output(database_url: str, people: Path) -> None:
+    code, out, _ = await run(database_url, "load", str(people), "--source", "legacy", "--json")
+    assert code == 0
+    assert json.loads(out) == {
+        "dry_run": False, "rows": 3, "new": 3, "changed": 0, "unchanged": 0, "tombstone": 0, "deleted": 0,
+        "refused": 0, "refusals": {}, "formats": {"bcrypt": 1, "md5($pass)": 1}, "without_hash": 1, "long_logins": 0,
+        "events_applied": {}, "rejects": None,
+    }  # fmt: skip
+
+
+async def test_load_ends_with_3_and_keeps_the_rejects_to_their_owner(database_url: str, people: Path) -> None:
+    add_row(people, "bad@example.com,???,,B,")
+    rejects = people.with_name("out.csv")
+    code, out, _ = await run(database_url, "load", str(people), "--source", "legacy", "--rejects", str(rejects))
+    assert code == 3
+    assert "66.7 % of the hashes can be verified; 1 row has a hash that can't be" in out
+    assert rejects.stat().st_mode & 0o777 == 0o600
+    assert "???" not in out
+
+
+@pytest.mark.parametrize(
+    "arguments, fault",
+    [
+        (["--source", "x", "--map", "nonsense"], "--map COLUMN=NAME"),
+        (["--source", "x", "--rejects", "{file}"], "that is the file to load"),
+        (["--source", " "], "printable"),
+    ],
+)
+async def test_wrong_usage_ends_with_2(database_url: str, people: Path, arguments: list[str], fault: str) -> None:
+    given = [argument.format(file=people) for argument in arguments]
+    code, _, err = await run(database_url, "load", str(people), *given)
+    assert (code, fault in err) == (2, True), err
+
+
+async def test_a_source_without_its_pepper_is_named_before_anything_is_loaded(
+    database_url: str, people: Path, tmp_path: Path
+) -> None:
+    sources = tmp_path / "sources.toml"
+    sources.write_text('[sources.shop]\nformat = "devise"\npepper_env = "SHOP_PEPPER"\n')
+    code, _, err = await run(database_url, "load", str(people), "--source", "shop", SOURCES=str(sources))
+    assert (code, "SHOP_PEPPER" in err) == (2, True)
+
+
+async def test_accounts_are_listed_shown_forgotten_and_deleted(
+    database_url: str, people: Path, pool: asyncpg.Pool
+) -> None:
+    await run(database_url, "load", str(people), "--source", "legacy")
+    _, listed, _ = await run(database_url, "accounts", "list", "--state", "waiting", "--format", "bcrypt", "--json")
+    assert [json.loads(line)["login"] for line in listed.splitlines()] == ["jessie@example.com"]
+    _, shown, _ = await run(database_url, "accounts", "show", "JESS", "--json")
+    assert json.loads(shown)["hashes"] == [{"source": "legacy", "format": "bcrypt", "cost": "bcrypt 4", "key_id": None}]
+    assert BCRYPT not in shown
+    code, _, _ = await run(database_url, "accounts", "forget", "jessie@example.com", "--yes")
+    assert code == 0
+    forgotten = await pool.fetchrow("SELECT state, proof FROM accounts WHERE login LIKE 'jessie%'")
+    assert forgotten is not None
+    assert tuple(forgotten) == ("retired", "forgotten by operator")
+    code, _, _ = await run(database_url, "accounts", "delete", "--format", "md5($pass)", "--yes")
+    assert code == 0
+    _, out, _ = await run(database_url, "load", str(people), "--source", "legacy", "--json")
+    assert {name: json.loads(out)[name] for name in ("new", "tombstone", "deleted", "unchanged")} == {
+        "new": 0, "tombstone": 1, "deleted": 1, "unchanged": 1,
+    }  # fmt: skip
+
+
+async def test_deleting_without_saying_whom_is_wrong_usage(database_url: str) -> None:
+    code, _, err = await run(database_url, "accounts", "delete", "--yes")
+    assert (code, "say which accounts" in err) == (2, True)
+
+
+async def test_identify_names_a_hash_and_what_okta_could_do(database_url: str) -> None:
+    code, out, _ = await run(database_url, "identify", BCRYPT, "--json")
+    (found,) = json.loads(out)["candidates"]
+    assert (code, found["format"], found["okta"]["workFactor"]) == (0, "bcrypt", 4)
+
+
+async def test_identify_gives_only_the_pattern_of_an_unknown_hash(database_url: str) -> None:
+    code, out, _ = await run(database_url, "identify", "$unknown$hunter22")
+    assert (code, "hunter22" in out, "unknown" in out) == (1, False, True)
+
+
+async def test_identify_reports_over_an_export_and_over_the_store(database_url: str, people: Path) -> None:
+    add_row(people, "bad@example.com,$zz$secret99,,B,")
+    code, out, _ = await run(database_url, "identify", "--file", str(people), "--json")
+    report = json.loads(out)
+    assert (code, report["verifiable"], report["unverifiable"], report["okta_direct"]) == (3, 2, 1, 2)
+    assert "secret99" not in out
+    await run(database_url, "load", str(people), "--source", "legacy", "--rejects", str(people.with_name("r")))
+    code, out, _ = await run(database_url, "identify")
+    assert (code, "3 accounts, 2 hashes, 1 without a hash" in out) == (0, True)

@@ -1,0 +1,202 @@
+"""Exports as systems really write them: every row is loaded or in the rejects file, and the sums agree."""
+
+import base64
+import csv
+import gzip
+import io
+import json
+
+import asyncpg
+import pytest
+
+from service.actions.refusal import Reason
+from service.legacy.rows import UnreadableFile
+from service.sources import Source
+from tests.loading.loader import BCRYPT, Loader, contents
+
+AWKWARD = (
+    "login;password_hash;firstName;note\r\n"
+    f'"o""brien@example.com";{BCRYPT};"O""Brien; Pat";"two\r\nlines"\r\n'
+    f"müller@example.com;{BCRYPT};Jürgen;\r\n"
+    "\r\n"
+    f"MULLER@example.com;{BCRYPT};Other;\r\n"
+    ";x;No;login\r\n"
+    f"short@example.com;{BCRYPT}\r\n"
+    f"long@example.com;{BCRYPT};a;b;c\r\n"
+    "unknown@example.com;$zz$unknown;U;\r\n"
+    "costly@example.com;$2b$31$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK;C;\r\n"
+    "bare@example.com;5f4dcc3b5aa765d61d8327deb882cf99;B;\r\n"
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_awkward_csv_is_loaded_or_refused_row_by_row(
+    loader: Loader, pool: asyncpg.Pool, encoding: str, packed: bool
+) -> None:
+    content = AWKWARD.encode(encoding)
+    charset = "latin-1" if encoding == "latin-1" else "utf-8"
+    totals = await loader.load(gzip.compress(content) if packed else content, charset=charset)
+    people = await contents(pool)
+    assert [row["login"] for row in people] == ["müller@example.com", 'o"brien@example.com']
+    assert people[1]["profile"] == {"firstName": 'O"Brien; Pat', "note": "two\r\nlines"}
+    assert totals.rows == 9
+    assert totals.refusals == {
+        Reason.SAME_LOGIN: 1,
+        Reason.NO_LOGIN: 1,
+        Reason.UNREADABLE: 2,
+        Reason.UNKNOWN_SHAPE: 1,
+        Reason.TOO_COSTLY: 1,
+        Reason.AMBIGUOUS_SHAPE: 1,
+    }
+    rejects = loader.rejects.read_bytes().decode("utf-16-le" if encoding == "utf-16" else charset)
+    lines = list(csv.reader(io.StringIO(rejects), delimiter=";"))
+    assert lines[0] == ["line", "reason", "login", "password_hash", "firstName", "note"]
+    assert [line[0] for line in lines[1:]] == ["6", "7", "8", "9", "10", "11", "12"]
+
+
+async def test_corrected_rejects_load_as_they_are(loader: Loader, pool: asyncpg.Pool) -> None:
+    await loader.load(AWKWARD)
+    corrected = (
+        loader.rejects.read_text("utf-8")
+        .replace(";;x;No", f";found@example.com;{BCRYPT};No")
+        .replace("MULLER@", "another@")
+        .replace("$zz$unknown", BCRYPT)
+        .replace("$2b$31$", "$2b$05$")
+        .replace("5f4dcc3b5aa765d61d8327deb882cf99", "")
+        .replace(f"short@example.com;{BCRYPT}", f"short@example.com;{BCRYPT};;")
+        .replace(";a;b;c", ";a;b")
+    )
+    totals = await loader.load(corrected, name="corrected.csv")
+    assert (totals.rows, totals.refused) == (7, 0)
+    assert len(await contents(pool)) == 9
+    assert all("reason" not in str(row["profile"]) for row in await contents(pool))
+
+
+async def test_a_quote_that_is_never_closed_takes_no_other_row_with_it(loader: Loader, pool: asyncpg.Pool) -> None:
+    rows = [f"p{number}@example.com,Name" for number in range(50)]
+    rows[20] = 'p20@example.com,"Name'
+    totals = await loader.load("\n".join(["login,firstName", *rows]) + "\n")
+    assert (totals.rows, totals.refusals) == (50, {Reason.UNREADABLE: 1})
+    assert len(await contents(pool)) == 49
+    again = await loader.load(loader.rejects.read_text("utf-8").replace('"Name', "Name"), name="again.csv")
+    assert (again.rows, again.refused) == (1, 0)
+
+
+async def test_bytes_outside_the_charset_refuse_only_their_row_and_stay_as_they_are(
+    loader: Loader, pool: asyncpg.Pool
+) -> None:
+    content = b"login,firstName\na@example.com,J\xfcrgen\nb@example.com,nul\x00\nc@example.com,fine\n"
+    totals = await loader.load(content)
+    assert (totals.rows, totals.refusals) == (3, {Reason.UNREADABLE: 2})
+    assert b"a@example.com,J\xfcrgen" in loader.rejects.read_bytes()
+    assert [row["login"] for row in await contents(pool)] == ["c@example.com"]
+
+
+async def test_json_lines_carry_lists_numbers_and_nested_profiles(loader: Loader, pool: asyncpg.Pool) -> None:
+    rows = [
+        {"login": "a@example.com", "identifiers": ["A1", "a2"], "age": 7, "profile": {"roles": ["x"]}, "gone": None},
+        {"login": 12345, "password_hash": [BCRYPT, BCRYPT.replace("04", "05")]},
+        {"login": True},
+        {"login": "b@example.com", "password_hash": BCRYPT, "options": "{"},
+    ]
+    text = "\n".join(map(json.dumps, rows)) + '\n[1]\n{"login": "c", "login": "d"}\n{"login": "\\ud800"}\nnope\n\n'
+    totals = await loader.load(text, name="export.jsonl")
+    assert (totals.rows, totals.refused, totals.formats) == (8, 6, {"several": 1})
+    number, person = await contents(pool)
+    assert number["login"] == "12345"
+    assert (person["identifiers"], person["profile"]) == (["a1", "a2"], {"age": 7, "roles": ["x"]})
+    refused = [json.loads(line) for line in loader.rejected().splitlines()]
+    assert [row["line"] for row in refused] == [3, 4, 5, 6, 7, 8]
+    assert refused[-1]["unreadable"] == "nope"
+
+
+async def test_ldif_is_read_with_base64_folding_and_several_passwords(loader: Loader, pool: asyncpg.Pool) -> None:
+    name = base64.b64encode("Jürgen".encode()).decode()
+    secret = base64.b64encode(b"{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=").decode()
+    text = f"""version: 1
+
+# the root
+dn: dc=example,dc=com
+objectClass: domain
+
+dn: uid=juergen,dc=example,dc=com
+uid: juergen
+mail: juergen@example.com
+givenName:: {name}
+description: a line that
+  goes on
+userPassword:: {secret}
+jpegPhoto:: /9j/4A==
+
+dn: uid=kim,dc=example,dc=com
+UID: kim
+userPassword: {{SHA}}W6ph5Mm5Pz8GgiULbPgzG37mj9g=
+userPassword: {BCRYPT}
+
+dn: uid=x
+changetype: delete
+"""
+    totals = await loader.load(text, name="export.ldif")
+    assert (totals.rows, totals.refusals) == (4, {Reason.NO_LOGIN: 1, Reason.UNREADABLE: 1})
+    juergen, kim = await contents(pool)
+    assert (juergen["login"], juergen["identifiers"]) == ("juergen@example.com", ["juergen"])
+    assert juergen["profile"] == {
+        "firstName": "Jürgen", "description": "a line that goes on", "email": "juergen@example.com",
+    }  # fmt: skip
+    assert "|several|" in str(kim["hashes"])
+    corrected = loader.rejected().replace("changetype: delete\n", "uid: x\n")
+    again = await loader.load(corrected, name="again.ldif")
+    assert (again.rows, again.refusals) == (2, {Reason.NO_LOGIN: 1})
+
+
+async def test_columns_can_be_mapped(loader: Loader, pool: asyncpg.Pool) -> None:
+    await loader.load("email,pw\na@example.com," + BCRYPT + "\n", mapping={"email": "login", "pw": "password_hash"})
+    assert (await contents(pool))[0]["state"] == "waiting"
+
+
+@pytest.mark.parametrize(
+    "content, fault",
+    [
+        (b"", "empty"),
+        (b"login,,x\n", "has no name"),
+        (b"login,a,a\n", "names a column twice"),
+        (gzip.compress(b"login\na\n")[:-6], "cut off or damaged"),
+    ],
+)
+async def test_a_file_that_cannot_be_read_as_a_whole_is_refused_by_name(
+    loader: Loader, content: bytes, fault: str
+) -> None:
+    with pytest.raises(UnreadableFile, match=fault):
+        await loader.load(content)
+
+
+async def test_a_pepper_or_a_plain_password_is_never_taken_for_an_attribute(loader: Loader, pool: asyncpg.Pool) -> None:
+    totals = await loader.load("login,pepper\na@example.com,secret\n")
+    assert totals.refusals == {Reason.BAD_COLUMN: 1}
+    totals = await loader.load("login,password\na@example.com,secret\n")
+    assert totals.refusals == {Reason.BAD_COLUMN: 1}
+    assert await contents(pool) == []
+
+
+async def test_a_row_says_more_than_its_source(loader: Loader, pool: asyncpg.Pool) -> None:
+    source = Source("shop", format="md5($salt.$pass)", salt_encoding="hex")
+    digest = "5f4dcc3b5aa765d61d8327deb882cf99"
+    await loader.load(
+        f"login,password_hash,salt,format,salt_encoding\na,{digest},00ff,,\nb,{digest},zz,sha1($pass),text\nc,{digest},zz,,text\n",
+        source,
+    )
+    recipes = await pool.fetch("SELECT format, parameters->>'salt_encoding' AS salt FROM recipes ORDER BY id")
+    assert [tuple(row) for row in recipes] == [("md5($salt.$pass)", "hex"), ("md5($salt.$pass)", "text")]
+
+
+async def test_a_million_character_line_is_one_refused_row(loader: Loader, pool: asyncpg.Pool) -> None:
+    totals = await loader.load("login,note\na@example.com," + "x" * 2_000_000 + "\nb@example.com,\n")
+    assert (totals.rows, totals.refusals) == (2, {Reason.UNREADABLE: 1})
+
+
+async def test_a_login_too_long_for_the_store_is_refused_and_one_too_long_for_okta_warned_of(
+    loader: Loader, pool: asyncpg.Pool
+) -> None:
+    totals = await loader.load(f"login\n{'a' * 101}\n{'b' * 1025}\n")
+    assert (totals.long_logins, totals.refusals) == (1, {Reason.BAD_LOGIN: 1})

@@ -1,0 +1,67 @@
+"""A load that is killed leaves whole batches, and running it again ends where one clean run ends."""
+
+import asyncio
+import random
+import sys
+from pathlib import Path
+
+import asyncpg
+
+from service.accounts.migrations import ROOT
+from tests.loading.loader import BCRYPT, OTHER_BCRYPT, Loader, contents
+
+PEOPLE = 3000
+KILLS = 20
+
+
+def export(*, newer: bool = False) -> str:
+    """People with and without hashes, some with an Okta id, a few refused; the newer one changes every third."""
+    rows = ["login,password_hash,okta_id,identifiers,note"]
+    for number in range(PEOPLE):
+        text = "" if number % 7 == 0 else OTHER_BCRYPT if newer and number % 3 == 0 else BCRYPT
+        okta_id = f"00u{number}" if number % 5 == 0 else ""
+        rows.append(f"p{number}@example.com,{text},{okta_id},n{number};m{number},{'new' if newer else 'old'}")
+        if number % 500 == 0:
+            rows.append(f"P{number}@EXAMPLE.com,{BCRYPT},,,same login")
+    return "\n".join(rows) + "\n"
+
+
+async def start(url: str, folder: Path, path: Path) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.loading.killed_load", url, str(folder), str(path),
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+async def end(pool: asyncpg.Pool) -> tuple[list[dict[str, object]], list[tuple[object, ...]], int]:
+    recipes = await pool.fetch("SELECT format, cost, hashes_loaded FROM recipes ORDER BY 1, 2")
+    torn = await pool.fetchval(
+        "SELECT count(*) FROM accounts WHERE armed <> EXISTS (SELECT FROM hashes WHERE account_id = accounts.id)"
+    )
+    return await contents(pool), [tuple(row) for row in recipes], torn
+
+
+async def test_a_load_killed_at_random_moments_ends_like_a_clean_one(
+    loader: Loader, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await loader.load(export())
+    await loader.load(export(newer=True))
+    clean = await end(pool)
+    await pool.execute("TRUNCATE accounts, hashes, identifiers")
+    await pool.execute("UPDATE recipes SET hashes_loaded = 0")
+    rng = random.Random(4)
+    for kind in (False, True):
+        path = tmp_path / f"{kind}.csv"
+        path.write_text(export(newer=kind))
+        for _ in range(KILLS // 2):
+            process = await start(loader.url, tmp_path, path)
+            assert process.stdout is not None
+            await process.stdout.readline()
+            try:
+                await asyncio.wait_for(process.wait(), rng.uniform(0.05, 1.5))
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+            assert (await end(pool))[2] == 0
+        await loader.load(path.read_bytes())
+    assert await end(pool) == clean
