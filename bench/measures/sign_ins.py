@@ -10,9 +10,12 @@ from bench.raw_limit import raw_limit
 from bench.setting import Setting
 from bench.table import Row
 
+CALLERS = 3
+"""For each core: one is checked, one waits, one is under way; at bcrypt 12 nobody waits a second."""
+
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Saturate each with four callers a core, round by round."""
+    """Saturate each, round by round; whoever is refused because the machine is busy with other things counts as lost."""
     for cost in (4,) if setting.quick else (10, 12):
         yield from _rows(setting, cost, setting.seconds * (1 if cost < 12 else 2))  # noqa: PLR2004 (few in a round)
 
@@ -29,9 +32,8 @@ def _rows(setting: Setting, cost: int, seconds: float) -> Iterator[Row]:
         for _ in range(setting.rounds):
             rates["raw"].append(raw_limit(stored, cores=setting.cores, seconds=seconds))
             for server in running:
-                seen = measure(server.port, requests, callers=4 * setting.cores, seconds=seconds)
-                assert seen.verified == 1, f"{server.name} did not verify everybody"
-                rates.setdefault(server.name, []).append(seen.per_second)
+                seen = measure(server.port, requests, callers=CALLERS * setting.cores, seconds=seconds)
+                rates.setdefault(server.name, []).append(seen.per_second * seen.verified)
     for other, name in (("raw", "the raw limit"), ("Express", "Express"), ("Express cluster", "Express cluster")):
         ratios = [ours / theirs for ours, theirs in zip(rates["service"], rates.get(other, []), strict=False)]
         yield Row(f"sign-ins/s, bcrypt {cost}", ratios, name)
