@@ -86,6 +86,10 @@ class StagedAccount(NamedTuple):
     identifiers: list[str] | None
     """Their keys; None where the export does not say."""
 
+    def __repr__(self) -> str:
+        """Name the row without its contents."""
+        return f"StagedAccount(line={self.line})"
+
 
 async def prepare_session(connection: asyncpg.Connection) -> None:
     """Make the temporary tables of a load, and set how its statements are planned."""
