@@ -6,8 +6,9 @@ from datetime import datetime
 
 import asyncpg
 
+# Once each: the Okta id of an event may be one account's, and its login another's.
 SET_ASIDE = """
-SELECT event.uuid, event.okta_user_id, event.login_key, event.outcome, event.reason, event.published,
+SELECT DISTINCT event.uuid, event.okta_user_id, event.login_key, event.outcome, event.reason, event.published,
        event.transaction_id, event.channel
 FROM accounts AS account
 JOIN import_events AS event ON event.effect = 'unmatched'

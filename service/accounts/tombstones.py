@@ -38,7 +38,16 @@ ORDER BY id
 # Locked in the order of id, always: two deliveries with the same people can't wait for each other in a circle.
 LOCK_MATCHES = MATCHES + "FOR UPDATE"
 
-ALREADY_RECORDED = "SELECT uuid FROM import_events WHERE uuid = ANY($1::text[]) AND effect <> 'unmatched'"
+# What matched nobody may be tried again, but only as it was: under one uuid the first event is the one that counts.
+ALREADY_RECORDED = """
+SELECT known.uuid
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+     AS event (uuid, okta_user_id, login_key, outcome, published)
+JOIN import_events AS known USING (uuid)
+WHERE known.effect <> 'unmatched'
+   OR (known.okta_user_id, known.login_key, known.outcome, known.published)
+      IS DISTINCT FROM (event.okta_user_id, event.login_key, event.outcome, event.published)
+"""
 
 RECORD_EVENTS = """
 INSERT INTO import_events AS known (uuid, delivery_id, okta_user_id, login_key, outcome, reason, published,
@@ -47,6 +56,9 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
                      $8::text[], $9::text[], $10::bigint[], $11::text[])
 ON CONFLICT (uuid) DO UPDATE SET account_id = excluded.account_id, effect = excluded.effect
 WHERE known.effect = 'unmatched'
+  AND (known.okta_user_id, known.login_key, known.outcome, known.published)
+      IS NOT DISTINCT FROM (excluded.okta_user_id, excluded.login_key, excluded.outcome, excluded.published)
+RETURNING uuid
 """
 
 DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
@@ -108,19 +120,28 @@ async def find_matches(
     return [Match(row["id"], row["login_key"], row["okta_id"], State(row["state"]), row["verified_at"]) for row in rows]
 
 
-async def already_recorded(connection: asyncpg.Connection, uuids: Sequence[str]) -> frozenset[str]:
-    """Tell which events are recorded and done with; one that matched nobody may be tried again."""
-    return frozenset(row["uuid"] for row in await connection.fetch(ALREADY_RECORDED, uuids))
+async def already_recorded(
+    connection: asyncpg.Connection, events: Sequence[tuple[str, str | None, str | None, str, datetime | None]]
+) -> frozenset[str]:
+    """Tell which events are recorded and done with, given their uuid, Okta id, login key, outcome and time.
+
+    One that matched nobody may be tried again.
+    """
+    columns = list(zip(*events, strict=True)) or [()] * 5
+    return frozenset(row["uuid"] for row in await connection.fetch(ALREADY_RECORDED, *columns))
 
 
-async def record_events(connection: asyncpg.Connection, events: Sequence[RecordedEvent]) -> None:
-    """Record events once each; one that matched nobody before takes its new effect."""
+async def record_events(connection: asyncpg.Connection, events: Sequence[RecordedEvent]) -> bool:
+    """Record events once each; one that matched nobody before takes its new effect.
+
+    False where another event was recorded under one of the uuids since `already_recorded` was asked.
+    """
     rows = sorted(events, key=lambda event: event.uuid)
     columns = (
         [getattr(row, name) for row in rows]
         for name in RecordedEvent.__dataclass_fields__  # the columns of RECORD_EVENTS, in its order
     )
-    await connection.execute(RECORD_EVENTS, *columns)
+    return len(await connection.fetch(RECORD_EVENTS, *columns)) == len(rows)
 
 
 async def bury(connection: asyncpg.Connection, proofs: Sequence[tuple[int, str]]) -> None:

@@ -109,11 +109,16 @@ async def _decide(
     matches = await tombstones.find_matches(
         connection,
         [event.user_id for event in events if event.user_id],
-        [login_key(event.login) for event in events if event.login],
+        [key for event in events if (key := _key(event))],
         lock=lock,
     )
-    done = await tombstones.already_recorded(connection, [event.uuid for event in events])
+    asked = [(each.uuid, each.user_id, _key(each), each.outcome, each.published) for each in events]
+    done = await tombstones.already_recorded(connection, asked)
     return decide((event for event in events if event.uuid not in done), matches, forget_when)
+
+
+def _key(event: ImportEvent) -> str | None:
+    return login_key(event.login) if event.login else None
 
 
 def _gate_for(decisions: Iterable[Decision]) -> Gate:
@@ -125,7 +130,8 @@ def _gate_for(decisions: Iterable[Decision]) -> Gate:
 async def _apply(
     connection: asyncpg.Connection, decisions: Sequence[Decision], delivery_id: str | None, channel: Channel
 ) -> Counter[Effect]:
-    await tombstones.record_events(connection, [_recorded(each, delivery_id, channel) for each in decisions])
+    if not await tombstones.record_events(connection, [_recorded(each, delivery_id, channel) for each in decisions]):
+        raise asyncpg.SerializationError("another event was recorded under one of the uuids")
     await tombstones.bind(
         connection, [(each.account_id, each.binds) for each in decisions if each.account_id and each.binds]
     )
@@ -157,7 +163,7 @@ def _recorded(decision: Decision, delivery_id: str | None, channel: Channel) -> 
         uuid=event.uuid,
         delivery_id=delivery_id,
         okta_user_id=event.user_id,
-        login_key=login_key(event.login) if event.login else None,
+        login_key=_key(event),
         outcome=event.outcome,
         reason=event.reason,
         published=event.published,

@@ -35,7 +35,20 @@ from tests.histories.invariants import breaches
 from tests.histories.model import Org, World, may_follow, may_follow_both, meant_by_name, moves, verdict
 from tests.histories.okta import OktaSide, wire
 from tests.histories.steps import (
-    Call, ChangeUser, Crash, Deliver, Load, Lose, Reconcile, Restart, Retire, Row, SignIn, Step, Together, Wait,
+    Call,
+    ChangeUser,
+    Crash,
+    Deliver,
+    Load,
+    Lose,
+    Reconcile,
+    Restart,
+    Retire,
+    Row,
+    SignIn,
+    Step,
+    Together,
+    Wait,
 )  # fmt: skip
 from tests.histories.store import SALTS, empty, observe
 from tests.service.people import delivery
@@ -65,7 +78,7 @@ class Player:
         self._dsn = dsn
         self._observer = observer
         self._pool = pool
-        self._forget_when = forget_when
+        self.forget_when = forget_when
         self._fuse = Fuse(observer)
         self._org = Org()
         self._world = World()
@@ -126,7 +139,7 @@ class Player:
             self._org.log += call.events
 
     def _moves(self, call: Call) -> list[Any]:
-        return list(moves(call, self._org, self._forget_when.value))
+        return list(moves(call, self._org, self.forget_when.value))
 
     async def _judge(
         self,
@@ -179,7 +192,7 @@ class Player:
     async def _answer(self, call: Call) -> str:
         try:
             return await self._do(call)
-        except Exception as error:  # noqa: BLE001 (the table of the service says what Okta would see)
+        except Exception as error:
             if isinstance(error, AssertionError | TypeError | AttributeError | KeyError):
                 raise
             return str(refusal_for(error).status)
@@ -193,12 +206,12 @@ class Player:
             case Deliver(events):
                 body = delivery(*(wire(event) for event in events))
                 await record_delivery(
-                    self._database, parse_delivery(body), channel=Channel.HOOK, forget_when=self._forget_when
+                    self._database, parse_delivery(body), channel=Channel.HOOK, forget_when=self.forget_when
                 )
             case Load(source, rows):
                 await self._load(source, rows)
             case Reconcile():
-                work = Reconciliation(self._database, OktaSide(self._org), self._forget_when, allow_missing=True)
+                work = Reconciliation(self._database, OktaSide(self._org), self.forget_when, allow_missing=True)
                 await work.run()
             case Retire(login):
                 await self._retire(login)
@@ -207,7 +220,7 @@ class Player:
     async def _load(self, source: str, rows: Sequence[Row]) -> None:
         async with loading_session(self._dsn) as connection:
             resolver = HashResolver(Source(source, format=FORMULA), {})
-            work = LoadOf(connection, Source(source, format=FORMULA), resolver, _NoRejects(), self._forget_when)
+            work = LoadOf(connection, Source(source, format=FORMULA), resolver, _NoRejects(), self.forget_when)
             exported = [ExportRow(line, _fields(row), None) for line, row in enumerate(rows, 1)]
             await work.run(iter(exported), lambda _totals: None)
 

@@ -8,7 +8,20 @@ from service.postgres import embedded_sync
 from service.settings import ForgetWhen
 from tests.histories.player import playing
 from tests.histories.steps import (
-    ChangeUser, Crash, Deliver, Event, Load, Lose, Reconcile, Restart, Retire, Row, SignIn, Step, Together, Wait,
+    ChangeUser,
+    Crash,
+    Deliver,
+    Event,
+    Load,
+    Lose,
+    Reconcile,
+    Restart,
+    Retire,
+    Row,
+    SignIn,
+    Step,
+    Together,
+    Wait,
 )  # fmt: skip
 
 __all__ = [

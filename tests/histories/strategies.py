@@ -3,8 +3,25 @@
 from hypothesis import strategies as st
 
 from tests.histories.steps import (
-    LOGINS, NICKNAME, OKTA_IDS, PASSWORDS, WRONG,
-    ChangeUser, Crash, Deliver, Event, Load, Lose, Reconcile, Restart, Retire, Row, SignIn, Step, Together, Wait,
+    LOGINS,
+    NICKNAME,
+    OKTA_IDS,
+    PASSWORDS,
+    WRONG,
+    ChangeUser,
+    Crash,
+    Deliver,
+    Event,
+    Load,
+    Lose,
+    Reconcile,
+    Restart,
+    Retire,
+    Row,
+    SignIn,
+    Step,
+    Together,
+    Wait,
 )  # fmt: skip
 
 LONGEST = 12
@@ -39,7 +56,9 @@ rows = st.builds(
 loads = st.builds(Load, st.sampled_from(["old", "older"]), st.lists(rows, min_size=1, max_size=3).map(tuple))
 sign_ins = st.builds(SignIn, names, st.sampled_from([*PASSWORDS, WRONG]), st.sampled_from([1, 1, 2, 6]))
 deliveries = st.builds(Deliver, events)
-calls = st.one_of(loads, loads, sign_ins, sign_ins, deliveries, deliveries, st.builds(Reconcile), st.builds(Retire, logins))
+calls = st.one_of(
+    loads, loads, sign_ins, sign_ins, deliveries, deliveries, st.builds(Reconcile), st.builds(Retire, logins)
+)
 steps: st.SearchStrategy[Step] = st.one_of(
     calls,
     calls,
