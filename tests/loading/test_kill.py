@@ -47,9 +47,10 @@ async def test_a_load_killed_at_random_moments_ends_like_a_clean_one(
     await loader.load(export())
     await loader.load(export(newer=True))
     clean = await end(pool)
-    await pool.execute("TRUNCATE accounts, hashes, identifiers")
+    await pool.execute("DELETE FROM hashes")
+    await pool.execute("DELETE FROM accounts")
     await pool.execute("UPDATE recipes SET hashes_loaded = 0")
-    rng = random.Random(4)
+    rng = random.Random(4)  # noqa: S311 (moments, no secrets)
     for kind in (False, True):
         path = tmp_path / f"{kind}.csv"
         path.write_text(export(newer=kind))

@@ -32,7 +32,7 @@ async def test_loads_and_successes_at_once_end_in_tombstones_without_a_hash(
 
     async def deliver(part: int) -> None:
         for first in range(part, PEOPLE, 20):
-            delivery = Delivery(f"delivery{first}", [success(first), success((first * 7) % PEOPLE)], [], 0)
+            delivery = Delivery(f"delivery{first}", (success(first), success((first + 7) % PEOPLE)), 0, ())
             await record_delivery(database, delivery, channel=Channel.HOOK, forget_when=ForgetWhen.SUCCESS)
 
     async def sign_in() -> None:

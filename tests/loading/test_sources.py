@@ -37,6 +37,19 @@ pepper_env = ""
 """
 
 
+PLACES = (
+    "top",
+    "sources.a.format",
+    "sources.a.charset",
+    "sources.a.iterations",
+    "sources.b.format",
+    "sources.b.formt",
+    "sources.b.salt_encoding",
+    "sources.c.options",
+    "sources.c.pepper_env",
+)
+
+
 def test_each_source_says_what_its_hashes_need() -> None:
     sources = read_sources(GOOD, "sources.toml")
     assert sources["shop"] == Source(
@@ -49,8 +62,7 @@ def test_every_fault_is_named_at_once_with_its_place() -> None:
     with pytest.raises(BadSources) as raised:
         read_sources(BAD, "sources.toml")
     told = str(raised.value)
-    for place in ("top", "sources.a.format", "sources.a.charset", "sources.a.iterations", "sources.b.format",
-                  "sources.b.formt", "sources.b.salt_encoding", "sources.c.options", "sources.c.pepper_env"):  # fmt: skip
+    for place in PLACES:
         assert f"sources.toml: {place}: " in told, place
     assert "django_pbkdf2" in told
     assert "meant format?" in told
