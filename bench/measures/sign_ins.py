@@ -15,7 +15,7 @@ CALLERS = 3
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Saturate each, round by round; whoever is refused because the machine is busy with other things counts as lost."""
+    """Saturate each, round by round; a call that is refused counts as lost."""
     for cost in (4,) if setting.quick else (10, 12):
         yield from _rows(setting, cost, setting.seconds * (1 if cost < 12 else 2))  # noqa: PLR2004 (few in a round)
 
