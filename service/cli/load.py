@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,20 +19,28 @@ if TYPE_CHECKING:
 
 
 def load(
-    file: Annotated[
-        Path, typer.Argument(help="CSV with a header, JSON Lines or LDIF, also gzipped; - is standard input.")
-    ],
     source: Annotated[str, typer.Option(help="The legacy store that it comes from, as SOURCES names it.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="CSV with a header, JSON Lines or LDIF, also gzipped; - is standard input."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")] = False,
     rejects: Annotated[
         Path | None, typer.Option(help="Where refused rows go, with line and reason. [default: beside FILE]")
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="csv, jsonl or ldif. [default: by name, else by content]")] = None,
-    charset: Annotated[str, typer.Option(help="The charset of the file.")] = "utf-8",
-    delimiter: Annotated[str | None, typer.Option(help="Between columns. [default: by the header]")] = None,
+    of_format: Annotated[
+        str | None, typer.Option("--format", help="A format or formula, for hashes that neither row nor SOURCES name.")
+    ] = None,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="Take a column under another name.")
     ] = None,
+    kind: Annotated[str | None, typer.Option(help="csv, jsonl or ldif. [default: by name, else by content]")] = None,
+    charset: Annotated[str, typer.Option(help="The charset of the file.")] = "utf-8",
+    delimiter: Annotated[str | None, typer.Option(help="Between columns. [default: by the header]")] = None,
+    from_dsn: Annotated[
+        str | None, typer.Option(metavar="URL", help="Instead of FILE: a PostgreSQL; PGPASSWORD is heeded.")
+    ] = None,
+    query: Annotated[str | None, typer.Option(metavar="SQL", help="With --from-dsn: what to read there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON for a script.")] = False,
 ) -> int:
     """Load legacy accounts: new ones are added, known ones brought up to date, forgotten hashes never come back.
@@ -41,15 +50,21 @@ def load(
     """
     from service.cli.load_report import as_json as json_report
     from service.cli.load_report import report
-    from service.legacy.opening import open_export
     from service.legacy.rows import UnreadableFile
 
     settings = prepare()
     chosen = source_of(settings, source)
+    chosen = replace(chosen, format=chosen.format or of_format)
     try:
-        reader = open_export(file, kind=kind, charset=charset, delimiter=delimiter, rename=renaming(mapping or []))
-        rejects_path, rejects_file = _rejects(file, rejects, reader)
-        totals = run(_load(settings, reader, chosen, rejects_file, dry_run=dry_run))
+        if from_dsn is not None or query is not None:
+            reader = _query_reader(file, from_dsn, query, renaming(mapping or []))
+        else:
+            reader = _file_reader(file, kind, charset, delimiter, renaming(mapping or []))
+        try:
+            rejects_path, rejects_file = _rejects(file or Path("query"), rejects, reader)
+            totals = run(_load(settings, reader, chosen, rejects_file, dry_run=dry_run))
+        finally:
+            reader.close()
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
     if as_json:
@@ -58,6 +73,34 @@ def load(
         for line in report(totals, rejects_path, dry_run=dry_run):
             typer.echo(line)
     return SOME_REFUSED if totals.refused else DONE
+
+
+def _file_reader(
+    file: Path | None, kind: str | None, charset: str, delimiter: str | None, rename: Callable[[str], str]
+) -> "Reader":
+    from service.legacy.csv_rows import CsvReader
+    from service.legacy.opening import open_export
+
+    if file is None:
+        raise CommandFailed("name a FILE, or - for standard input, or --from-dsn and --query", WRONG_USAGE)
+    if delimiter is not None and len(delimiter) != 1:
+        raise CommandFailed("--delimiter: one character", WRONG_USAGE)
+    reader = open_export(file, kind=kind, charset=charset, delimiter=delimiter, rename=rename)
+    if isinstance(reader, CsvReader) and "login" not in reader.columns:
+        reader.close()
+        columns = ", ".join(reader.header[:20])
+        raise CommandFailed(
+            f"{file}: no column is called login; say which: --map COLUMN=login ({columns})", WRONG_USAGE
+        )
+    return reader
+
+
+def _query_reader(file: Path | None, dsn: str | None, query: str | None, rename: Callable[[str], str]) -> "Reader":
+    from service.legacy.postgres import QueryReader
+
+    if file is not None or dsn is None or query is None:
+        raise CommandFailed("--from-dsn and --query go together, and without FILE", WRONG_USAGE)
+    return QueryReader(dsn, query, rename)
 
 
 async def _load(
@@ -86,7 +129,6 @@ async def _load(
                 return await load.run(iter(reader), told)
         finally:
             rejects.close()
-            reader.close()
 
 
 def source_of(settings: Settings, name: str) -> "Source":
