@@ -1,5 +1,6 @@
 """`load` brings legacy accounts into the store."""
 
+import gc
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -125,6 +126,9 @@ async def _load(
                 dry_run=dry_run,
                 keys=keys,
             )
+            # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
+            gc.freeze()
+            gc.set_threshold(200_000, 20, 100)
             with progress(reader) as told:
                 return await load.run(iter(reader), told)
         finally:

@@ -156,6 +156,17 @@ async def test_another_source_adds_its_hash_to_the_account_with_that_login_in_an
     assert [str(each).partition("|")[0] for each in jessie["hashes"]] == ["directory", "web"]  # type: ignore[attr-defined]
 
 
+async def test_names_of_two_sources_stay_together_and_do_not_replace_each_other(
+    loader: Loader, pool: asyncpg.Pool
+) -> None:
+    web = f"login,password_hash,identifiers\na@example.com,{BCRYPT},one\n"
+    directory = f"login,password_hash,identifiers\na@example.com,{BCRYPT},two\n"
+    await loader.load(web, "web")
+    await loader.load(directory, "directory")
+    assert (await contents(pool))[0]["identifiers"] == ["one", "two"]
+    assert (await loader.load(web, "web")).fates == {Fate.UNCHANGED: 1}
+
+
 async def test_another_spelling_from_the_same_source_is_another_account_and_refused(
     loader: Loader, pool: asyncpg.Pool
 ) -> None:

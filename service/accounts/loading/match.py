@@ -40,6 +40,9 @@ REFUSALS = frozenset({Fate.SAME_LOGIN, Fate.OTHER_SPELLING, Fate.OTHER_OKTA_ID, 
 PROFILE = "(account.profile - coalesce(staged.cleared, '{}')) || staged.profile"
 """What the export says of an attribute counts; of what it does not speak stays as it was."""
 
+OTHER_SOURCE = "EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id <> $1)"
+"""Then the other source knows the account by names, too, which this one does not speak of."""
+
 MATCH = f"""
 UPDATE staged SET account_id = found.account_id, fate = found.fate, rehash = found.rehash, respelled = found.respelled
 FROM (
@@ -61,10 +64,15 @@ FROM (
                    OR kept.username IS DISTINCT FROM staged.username
                    OR kept.recipe_id IS DISTINCT FROM numbered.recipe_id
                ) AS rehash,
-               staged.identifiers IS NOT NULL AND staged.identifiers <> ARRAY(
-                   SELECT identifier_key FROM identifiers WHERE account_id = account.id
-                   ORDER BY identifier_key COLLATE "C"
-               ) AS renamed
+               staged.identifiers IS NOT NULL AND CASE
+                   WHEN {OTHER_SOURCE} THEN NOT staged.identifiers <@ names.known ELSE staged.identifiers <> names.known
+               END AS renamed
+        FROM (
+            SELECT ARRAY(
+                SELECT identifier_key FROM identifiers WHERE account_id = account.id
+                ORDER BY identifier_key COLLATE "C"
+            ) AS known
+        ) AS names
     ) AS compared
 ) AS found
 WHERE found.line = staged.line

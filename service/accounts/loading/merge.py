@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import asyncpg
 
-from service.accounts.loading.match import PROFILE
+from service.accounts.loading.match import OTHER_SOURCE, PROFILE
 
 # In the order of id, as everybody who locks accounts does.
 LOCK_CHANGED = """
@@ -42,11 +42,11 @@ SET recipe_id = excluded.recipe_id, hash = excluded.hash, salt = excluded.salt, 
     key_id = excluded.key_id
 """
 
-UNNAME = """
-DELETE FROM identifiers AS known USING staged
-WHERE staged.fate = 'changed' AND known.account_id = staged.account_id
+UNNAME = f"""
+DELETE FROM identifiers AS known USING staged JOIN accounts AS account ON account.id = staged.account_id
+WHERE staged.fate = 'changed' AND known.account_id = staged.account_id AND NOT {OTHER_SOURCE}
   AND known.identifier_key <> ALL (staged.identifiers)
-"""
+"""  # noqa: S608 (a constant)
 
 RENAME = """
 INSERT INTO identifiers (account_id, identifier_key)
@@ -80,7 +80,7 @@ async def change(connection: asyncpg.Connection, source_id: int, expected: int) 
     bound = [row["id"] for row in await connection.fetch(BOUND)]
     await connection.execute(CHANGE)
     await connection.execute(REHASH, source_id)
-    await connection.execute(UNNAME)
+    await connection.execute(UNNAME, source_id)
     await connection.execute(RENAME)
     return bound
 
