@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import fcntl
 import hashlib
+import os
 import threading
 import time
 import uuid
@@ -15,10 +16,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from service.accounts.migrations import ROOT, upgrade
 from service.postgres import embedded_sync
+
+# The same examples at each run, so that a red run can be repeated and a green one means the same for everybody; and no
+# deadlines, because a busy machine is no fault. To look further: HYPOTHESIS_PROFILE=searching.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("searching", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 DATA_DIR = ROOT / "var" / "test"
 UNSAFE = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "autovacuum": "off"}

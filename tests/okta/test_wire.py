@@ -22,7 +22,7 @@ VALUES = st.recursive(
 NAMES = ["data", "events", "context", "credential", "username", "password", "eventType", "target", "outcome", "uuid"]
 NEARLY = st.recursive(
     st.none()
-    | st.integers()
+    | st.integers(-(10**30), 10**30)  # a longer one is read as a float
     | st.text(max_size=20)
     | st.sampled_from(["User", "SUCCESS", "user.import.password", "kim@example.com"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
