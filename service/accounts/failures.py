@@ -6,7 +6,6 @@ like the others.
 """
 
 import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -139,4 +138,5 @@ def _streak(failures: int | None, since: datetime | None) -> Streak | None:
 
 
 def _digest(key: bytes, text: bytes) -> bytes:
-    return hmac.digest(key, text, "sha256")[:DIGEST]
+    # A keyed hash (RFC 7693), as good as an HMAC here; OpenSSL's takes 23 µs to begin, and a sign-in needs two.
+    return hashlib.blake2b(text, key=key[:64], digest_size=DIGEST).digest()

@@ -5,7 +5,7 @@ never decides. Nothing is kept once nobody waits.
 """
 
 import asyncio
-import hmac
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -67,4 +67,5 @@ class Joins:
 
     def _digest(self, key_parts: tuple[str, str]) -> bytes:
         first, second = (part.encode("utf-8", "surrogatepass") for part in key_parts)
-        return hmac.digest(self._key, len(first).to_bytes(8, "big") + first + second, "sha256")
+        # A keyed hash (RFC 7693), as good as an HMAC here; OpenSSL's takes 23 µs to begin.
+        return hashlib.blake2b(len(first).to_bytes(8, "big") + first + second, key=self._key, digest_size=32).digest()
