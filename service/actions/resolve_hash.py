@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from service.actions.likeness import Likeness, likeness
 from service.actions.open_hashes import recipe_parameters, stand_in_fields
 from service.actions.read_recipe import RECIPE_COLUMNS, read_recipe, text_of
 from service.actions.refusal import Reason, Refusal
@@ -52,10 +53,10 @@ class HashResolver:
         self._source = source
         self._environment = environment
         self._plain = read_recipe({}, source)
-        self._user_columns = frozenset({source.username} if source.username else {"username", "user"})
         self._recipes: dict[tuple[object, ...], Recipe] = {}
         self._ways: dict[tuple[int, str], Way] = {}
         self._marks: dict[tuple[int, str], Way] = {}
+        self._alike: dict[Likeness | None, int] = {}
         self._numbered = 0
         self.new: list[NewRecipe] = []
         """Recipes that nobody took note of yet."""
@@ -64,14 +65,22 @@ class HashResolver:
         """Give the number of the recipe by which `text` is checked, the salt and the username. Raises `Refusal`."""
         recipe = self._plain if RECIPE_COLUMNS.isdisjoint(fields) else self._recipe(fields)
         salt = text_of(fields, "salt") if "salt" in fields else None
-        username = self._username(fields) if self._user_columns & fields.keys() else None
+        username = self._username(fields)
+        alike = likeness(recipe, text, salt, username)
+        number = self._alike.get(alike)
+        if number is None:
+            number = self._parsed(recipe, text, salt, username)
+            if alike is not None:
+                self._alike[alike] = number
+        return number, salt, username
+
+    def _parsed(self, recipe: Recipe, text: str, salt: str | None, username: str | None) -> int:
         if recipe.format:
             way = self._way(recipe, recipe.format)
             stored, check = _parse(way, text, salt, username)
         else:
             way, stored, check = self._recognise(recipe, text, salt, username)
-        number = way.numbers.get(check.cost) or self._number(way, stored, check)
-        return number, salt, username
+        return way.numbers.get(check.cost) or self._number(way, stored, check)
 
     def _recipe(self, fields: Mapping[str, object]) -> Recipe:
         """Give the recipe of a row, its format empty where nothing names it; the same object for the same columns."""
@@ -109,7 +118,8 @@ class HashResolver:
     def _username(self, fields: Mapping[str, object]) -> str | None:
         if self._source.username is not None:
             return text_of(fields, self._source.username)
-        return text_of(fields, "username") or text_of(fields, "user")
+        named = text_of(fields, "username") if "username" in fields else None
+        return named or (text_of(fields, "user") if "user" in fields else None)
 
     def _pepper(self, recipe: Recipe) -> bytes | None:
         if recipe.pepper_env is None:
