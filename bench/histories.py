@@ -8,6 +8,7 @@
 import argparse
 import asyncio
 import contextlib
+import logging
 import multiprocessing
 import sys
 import time
@@ -63,9 +64,9 @@ def play_part(runner: asyncio.Runner, player: Player, number: int, until: float)
     return played[0], played[1]
 
 
-def work(worker: int, options: argparse.Namespace, told: Queue[Told]) -> None:
+def work(worker: int, options: argparse.Namespace, told: "Queue[Told]") -> None:
     """Play a worker's share in a database of its own."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(60))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     until, wanted = time.monotonic() + options.minutes * 60, options.histories // options.workers
     with embedded_sync(ROOT / "var" / "bench", database=f"histories_{worker}", server_settings=SERVER) as dsn:
         upgrade(dsn)

@@ -4,9 +4,11 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import asyncpg
+
+from service.accounts.connecting import connect
 
 CONNECT_WITHIN = 5.0
 """Seconds for one attempt to connect; a sign-in gives up earlier by its own deadline."""
@@ -14,6 +16,8 @@ STATEMENT_WITHIN = 30.0
 """Seconds for any one statement of the service; a sign-in gives up earlier by its own deadline."""
 KEEP_IDLE = 300.0
 """Seconds after which an unused connection is made anew: what lies between may have dropped it and told nobody."""
+SILENT = 1.0
+"""Seconds on one connection after which, if it is given up, the idle ones are too: their server may be gone."""
 
 
 class DatabaseAway(Exception):
@@ -22,6 +26,8 @@ class DatabaseAway(Exception):
 
 AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.PostgresError, DatabaseAway)
 """What any use of the database may raise when the database, and not the call, is at fault."""
+GIVEN_UP = (asyncio.CancelledError, TimeoutError)
+"""How the use of a connection ends that did not answer in time."""
 
 
 class Database:
@@ -42,6 +48,7 @@ class Database:
         """Make the pool. Connects lazily, so that the service starts, and says it isn't ready, without a database."""
         self._pool = await asyncpg.create_pool(
             self._dsn,
+            connect=cast("Any", connect),  # the stubs want every option spelt out
             min_size=0,
             max_size=self._connections,
             timeout=CONNECT_WITHIN,
@@ -72,9 +79,18 @@ class Database:
             if pool is None:
                 raise DatabaseAway
             kept = await self._take(pool)
+            taken = asyncio.get_running_loop().time()
             try:
                 # The pool's proxy is a connection in all but its type.
                 yield cast("asyncpg.Connection", kept)
+            except (*GIVEN_UP, asyncpg.ReadOnlySQLTransactionError) as error:
+                # Not returned: the pool would wait until the server says that it cancelled the statement, and one that
+                # is frozen or cut off never does. One that can only be read from was the primary once.
+                kept.terminate()
+                is_cancelled = isinstance(error, asyncio.CancelledError)
+                if not is_cancelled or asyncio.get_running_loop().time() - taken > SILENT:
+                    self._drop_idle()
+                raise
             except BaseException:
                 # It may be in the midst of a statement or a transaction: the pool knows how to end that.
                 await pool.release(kept)
@@ -94,11 +110,27 @@ class Database:
             kept.terminate()
         return await pool.acquire()
 
+    def _drop_idle(self) -> None:
+        while self._kept:
+            kept, _ = self._kept.pop()
+            if _is_open(kept):
+                kept.terminate()
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
         """Take a connection with a transaction around its use."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            except GIVEN_UP:
+                raise  # the connection is ended, and with it the transaction; a ROLLBACK could wait for ever
+            except BaseException:
+                if not connection.is_closed():
+                    await transaction.rollback()
+                raise
+            await transaction.commit()
 
 
 async def _no_reset(_connection: asyncpg.Connection) -> None:

@@ -28,7 +28,7 @@ WAIT = 120
 class Service:
     """A service in a process of its own."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, **environment: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -38,6 +38,7 @@ class Service:
             "BASIC_AUTH_PASSWORD": PASSWORD,
             "PORT": str(self.port),
             "ADMIN_PORT": "0",
+            **environment,
         }
         self._process: asyncio.subprocess.Process | None = None
 
