@@ -50,9 +50,8 @@ def parse_many(number: int, workers: int, seed: int) -> None:
             done += parsed
             peaks.append(peak)
     early = max(peaks[: max(len(peaks) // 10, workers)])
-    print(
-        f"parsed {done:,} in {time.monotonic() - began:.0f} s: no fault; peak {max(peaks) / early:.2f} of the first tenth's"
-    )
+    growth = max(peaks) / early
+    print(f"parsed {done:,} in {time.monotonic() - began:.0f} s: no fault; peak {growth:.2f} of the first tenth's")
     assert growth < GROWTH, "memory grew"
 
 
