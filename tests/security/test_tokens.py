@@ -157,9 +157,12 @@ async def test_a_thousand_unknown_keys_cost_the_issuer_one_question(
     pass_time(issuing_parts, REFETCH_AFTER)
     issuer = Issuer(org.issuer, org.authorization_server.key.private)
     tokens = [issuer.sign({"kid": f"unknown {number}"}).decode() for number in range(20)]
+    started = asyncio.get_running_loop().time()
     answers = await asyncio.gather(*(ask(guarded, f"Bearer {token}") for token in tokens * 50))
     assert {answer.status for answer in answers} == {401}
-    assert keys.fetches == 2
+    # One more where a busy machine takes so long over the thousand that asking again is due.
+    due = 1 + (asyncio.get_running_loop().time() - started) // REFETCH_AFTER
+    assert 1 <= keys.fetches - 1 <= due
 
 
 async def test_without_the_issuers_keys_a_token_is_503_and_the_service_not_ready(
