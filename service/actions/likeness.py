@@ -2,14 +2,17 @@
 
 Parsing is half of the time of loading a million rows, and what it finds out (whether the hash is well-formed, what it
 costs) depends on the digits of salt and digest in no format that writes them as these two do: bcrypt, where prefix and
-cost are said before them, and a bare digest in hex. Everything else is parsed row by row.
+cost are said before them, and whole bytes in hex. Everything else is parsed row by row; so is an odd number of digits, of which the first may be a
+mark.
 """
 
 import re
 
 from service.passwords.format import Recipe
 
-ALIKE = re.compile(r"(?P<bcrypt>\$2[abxy]\$[0-9]{2}\$)[./A-Za-z0-9]{53}|(?P<lower>[0-9a-f]+)|(?P<upper>[0-9A-F]+)")
+ALIKE = re.compile(
+    r"(?P<bcrypt>\$2[abxy]\$[0-9]{2}\$)[./A-Za-z0-9]{53}|(?P<lower>(?:[0-9a-f]{2})+)|(?P<upper>(?:[0-9A-F]{2})+)"
+)
 
 Likeness = tuple[int, str, int, bool, bool]
 

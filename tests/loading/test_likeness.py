@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.actions.likeness import likeness
 from service.actions.refusal import Reason, Refusal
 from service.actions.resolve_hash import HashResolver
 from service.passwords import registry
@@ -63,11 +64,10 @@ def test_other_digits_in_hex_or_bcrypt_change_nothing_of_how_a_hash_is_checked(l
     """For every format that is written so: the assumption on which alike hashes are not parsed again."""
     stored = load(line).stored
     text = stored.hash
-    if not set(text) <= set("0123456789abcdef") and not text.startswith("$2"):
+    if likeness(stored.recipe, text, stored.salt, stored.username) is None:
         pytest.skip("parsed row by row")
-    shifted = text[:29] + text[29:].translate(str.maketrans("0123456789abcdef", "fedcba9876543210"))
-    if not text.startswith("$2"):
-        shifted = text.translate(str.maketrans("0123456789abcdef", "fedcba9876543210"))
+    said = len("$2b$10$") if text.startswith("$2") else 0
+    shifted = text[:said] + text[said:].translate(str.maketrans("0123456789abcdef", "fedcba9876543210"))
     other = StoredHash(shifted, stored.recipe, stored.salt, stored.username, stored.pepper)
     try:
         found = registry.check(other)

@@ -16,7 +16,8 @@ KNOWN_LOGINS = "SELECT login_key FROM accounts WHERE login_key = ANY($1::text[])
 KNOWN_OKTA_IDS = "SELECT okta_id FROM accounts WHERE okta_id = ANY($1::text[])"
 
 RESERVE = """
-SELECT nextval('accounts_id_seq') AS id FROM generate_series(1, $1) ORDER BY id
+SELECT min(id) AS first, max(id) AS last
+FROM (SELECT nextval('accounts_id_seq') AS id FROM generate_series(1, $1)) AS ids
 """
 
 ACCOUNT_COLUMNS = ("id", "login", "login_key", "okta_id", "state", "profile")
@@ -39,7 +40,7 @@ async def add_accounts(
     connection: asyncpg.Connection, accounts: Sequence[StagedAccount], source_id: int, recipe_ids: Mapping[int, int]
 ) -> list[int]:
     """Add accounts with their hashes and identifiers; give their ids. `recipe_ids` are by the numbers of this load."""
-    ids = [row["id"] for row in await connection.fetch(RESERVE, len(accounts))]
+    ids = await _reserve(connection, len(accounts))
     known = list(zip(ids, accounts, strict=True))
     await connection.copy_records_to_table(
         "accounts",
@@ -57,3 +58,12 @@ async def add_accounts(
     if names:
         await connection.copy_records_to_table("identifiers", columns=IDENTIFIER_COLUMNS, records=names)
     return ids
+
+
+async def _reserve(connection: asyncpg.Connection, number: int) -> list[int]:
+    """Take ids that follow each other, as they do while nobody else adds accounts; else as many more as it needs."""
+    row = await connection.fetchrow(RESERVE, number)
+    assert row is not None  # noqa: S101 (an aggregate gives one row)
+    if row["last"] - row["first"] + 1 == number:
+        return list(range(row["first"], row["last"] + 1))
+    return await _reserve(connection, number)
