@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from service.actions.load_policy import load_policy
-from service.credentials import event_authenticator, inline_authenticator
+from service.credentials import event_authenticator, hash_keys, inline_authenticator
 from service.policies.registration.document import FaultyPolicy
 from service.settings import BadSettings, require_authentication
 from service.web.keys import Parts
@@ -17,7 +17,10 @@ log = structlog.get_logger()
 
 def reload(parts: Parts, tls: ServerTls | None) -> None:
     """Read secrets, certificate and policy again; what can't be used is logged, and what was before stays."""
-    steps: dict[str, Callable[[], None]] = {"secrets": lambda: _reload_secrets(parts)}
+    steps: dict[str, Callable[[], None]] = {
+        "secrets": lambda: _reload_secrets(parts),
+        "hash_keys": lambda: setattr(parts.opener, "keys", hash_keys(parts.settings)),
+    }
     if tls is not None:
         steps["certificate"] = tls.reload
     named = parts.settings.registration_policy

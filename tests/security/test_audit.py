@@ -13,11 +13,14 @@ import pytest
 from service.accounts import audit
 from service.accounts.audit import Action, Entry
 from service.accounts.database import Database
+from service.accounts.migrations import ROOT
 from service.accounts.retiring import Retired, retire
 from service.actions.audit_trail import MOST, AuditTrail
+from service.app import make_parts
 from service.web.keys import Parts
+from tests.registration.asking import registration
 from tests.security.serving import Answer, call, serving, wire
-from tests.service.conftest import Add
+from tests.service.conftest import PASSWORD, USER, Add, settings_of
 from tests.service.people import delivery, event, plain, sign_in
 
 EVENT, REQUEST = "3o9jBzq1SmOGmmsDsqyyeQ", "XiIl6wn7005Rr@fjYqeC7AAABxw"
@@ -87,6 +90,23 @@ async def test_a_throttled_call_is_in_the_trail(parts: Parts, add: Add, pool: as
     found = [entry for entry in await entries(pool) if entry["action"] == "throttled"]
     assert len(found) == len(throttled) > 0
     assert (found[0]["account_id"], found[0]["request_id"]) == (kim.id, REQUEST)
+
+
+async def test_a_screened_registration_leads_to_its_entry(
+    database_url: str, database: Database, pool: asyncpg.Pool
+) -> None:
+    policy = str(ROOT / "examples" / "registration" / "guide.toml")
+    settings = settings_of(
+        database_url=database_url, basic_auth_user=USER, basic_auth_password=PASSWORD, registration_policy=policy
+    )
+    asked = json.loads(registration({"login": "jo@example.org", "email": "jo@example.org"}))
+    body = json.dumps(asked | {"eventId": "the-event"}).encode()
+    async with make_parts(settings, database) as parts:
+        (answer,) = await ask(parts, call(body, path="/okta/registration"))
+    (entry,) = await entries(pool)
+    assert (entry["action"], entry["code"]) == ("screened", code_of(answer))
+    assert entry["event_id"] == "the-event"
+    assert "jo@" not in str(entry)
 
 
 async def test_a_success_leaves_its_event_delivery_and_request(parts: Parts, add: Add, pool: asyncpg.Pool) -> None:

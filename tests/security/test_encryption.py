@@ -15,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.accounts.account import KeptHash
+from service.accounts.correcting import Correction
 from service.accounts.database import Database
 from service.accounts.find import find
 from service.accounts.loading.session import loading_session
 from service.accounts.names import login_key
 from service.accounts.sealing import HashKeys, SealedShut, binding
+from service.actions.correct_accounts import correct_accounts
 from service.actions.load_accounts import Load, Totals
 from service.actions.migration_status import migration_status
 from service.actions.open_hashes import HashOpener
@@ -29,6 +31,7 @@ from service.actions.rotate_keys import rotate_keys
 from service.app import make_parts
 from service.credentials import hash_keys
 from service.legacy.rows import FaultyRow, Row
+from service.reloading import reload
 from service.settings import BadSettings, ForgetWhen
 from service.sources import Source
 from service.web.keys import Parts
@@ -307,6 +310,33 @@ async def test_a_rotation_that_is_killed_is_completed_by_the_next(
     told, _ = await process.communicate()
     assert (process.returncode, told) == (0, b"16 hashes put under the new key, 0 left\n")
     assert await key_ids(pool) == {"new": 30}
+
+
+async def test_a_corrected_login_takes_its_hash_along(
+    loaded: list[tuple[str, str]], database: Database, pool: asyncpg.Pool
+) -> None:
+    account_id = await pool.fetchval("SELECT id FROM accounts WHERE login = $1", PEOPLE[0][0])
+    await pool.execute("INSERT INTO provisionings VALUES ($1, 'hook', 'refused', now(), now(), 'x')", account_id)
+    correction = Correction(account_id, "Renamed@example.com", "renamed@example.com", {})
+    assert (await correct_accounts(database, [(2, correction)], BOTH)).corrected == 1
+    async with pool.acquire() as proxy:
+        account = await find(plain(proxy), "renamed@example.com")
+    kept: KeptHash = account.hashes[0]  # type: ignore[union-attr]  # it is an account
+    assert (kept.key_id, HashOpener({}, BOTH).open(kept).cost) == ("new", "bcrypt 4")
+
+
+async def test_keys_in_a_file_are_read_again_at_sighup(
+    loaded: list[tuple[str, str]], tmp_path: Path, database_url: str, database: Database
+) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(text_of(new=NEW))
+    settings = settings_of(database_url=database_url, hook_secrets='["s"]', hash_keys_file=file)
+    async with make_parts(settings, database) as parts:
+        assert await what_is_missing(database, parts.revisions, parts.opener) != []
+        for content in (text_of(new=NEW, old=OLD), "{"):  # a faulty file changes nothing
+            file.write_text(content)
+            reload(parts, None)
+            assert await what_is_missing(database, parts.revisions, parts.opener) == []
 
 
 def test_login_keys_are_what_hashes_are_bound_to() -> None:

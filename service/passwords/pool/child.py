@@ -7,6 +7,7 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
+from service.hardening import hide_memory
 from service.passwords.format import Check
 from service.passwords.pool.job import Answer, run_here
 
@@ -35,4 +36,5 @@ if __name__ == "__main__":
     # Supervisors signal every process of a service: the service decides when its workers end.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hide_memory()
     serve(Connection(int(sys.argv[1])))
