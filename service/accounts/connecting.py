@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+NOT_THE_PRIMARY = asyncpg.TargetServerAttributeNotMatched
+"""What a standby's answer raises; as asyncpg has it, no `InterfaceError`."""
+
 
 def one_each(dsn: str) -> list[str]:
     """Split `postgresql://user:password@host1:5432,host2:5432/database` into a URL for each host."""
@@ -33,7 +36,7 @@ async def connect(dsn: str, **options: Any) -> asyncpg.Connection:
         for attempt in asyncio.as_completed(attempts):
             try:
                 chosen = await attempt
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NOT_THE_PRIMARY) as error:
                 fault = error
             else:
                 return chosen

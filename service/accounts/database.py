@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import asyncpg
 
-from service.accounts.connecting import connect
+from service.accounts.connecting import NOT_THE_PRIMARY, connect
 
 CONNECT_WITHIN = 5.0
 """Seconds for one attempt to connect; a sign-in gives up earlier by its own deadline."""
@@ -24,7 +24,7 @@ class DatabaseAway(Exception):
     """The database cannot be reached or cannot serve."""
 
 
-AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.PostgresError, DatabaseAway)
+AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, NOT_THE_PRIMARY, DatabaseAway)
 """What any use of the database may raise when the database, and not the call, is at fault."""
 GIVEN_UP = (asyncio.CancelledError, TimeoutError)
 """How the use of a connection ends that did not answer in time."""

@@ -1,5 +1,6 @@
 """A service in a process of its own over servers that a test breaks, and traffic to it all the while."""
 
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,15 +16,21 @@ async def under_load(
     signers, leavers = await prepare(prepared_by or url)
     running = [Service(url, **environment) for _ in range(services)]
     traffic = Traffic([f"http://127.0.0.1:{service.port}" for service in running], signers, leavers)
-    async with _all(running), traffic.flowing(pause):
+    async with _all(running) as traffic.processes, traffic.flowing(pause):
         await traffic.until_well()
         yield traffic
 
 
+async def tell(what: str, traffic: Traffic) -> None:
+    """Wait until all is well again, and print how long that took."""
+    after = await traffic.until_well()
+    print(f"{what}: last fault {after:.1f} s after it was mended; {dict(traffic.answers)}")  # noqa: T201
+
+
 @asynccontextmanager
-async def _all(services: list[Service]) -> AsyncIterator[None]:
+async def _all(services: list[Service]) -> AsyncIterator[list[Process]]:
     if not services:
-        yield
+        yield []
         return
-    async with services[0].running(), _all(services[1:]):
-        yield
+    async with services[0].running() as process, _all(services[1:]) as others:
+        yield [process, *others]

@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.faults.conftest import under_load
+from tests.faults.conftest import tell, under_load
 from tests.faults.servers import Server, a_server, is_root
 from tests.faults.traffic import Traffic, until
 
@@ -34,11 +34,6 @@ def server() -> Iterator[Server]:
 async def traffic(server: Server) -> AsyncIterator[Traffic]:
     async with under_load(server.url) as traffic:
         yield traffic
-
-
-async def tell(what: str, traffic: Traffic) -> None:
-    after = await traffic.until_well()
-    print(f"{what}: last fault {after:.1f} s after it was mended; {dict(traffic.answers)}")  # noqa: T201
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])

@@ -5,6 +5,7 @@ import itertools
 import json
 import random
 import time
+from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -47,6 +48,8 @@ class Traffic:
     sent: set[int] = field(default_factory=set)
     bad: list[str] = field(default_factory=list)
     last_fault: float = 0.0
+    processes: list[Process] = field(default_factory=list)
+    """The services, one for each URL."""
     _next: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @asynccontextmanager

@@ -1,0 +1,64 @@
+"""What lies between the service and PostgreSQL: a slow network, one that is cut, PgBouncer in transaction mode."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.conftest import tell, under_load
+from tests.faults.network import a_network
+from tests.faults.pooler import PROGRAM, a_pooler
+from tests.faults.servers import Server, a_server
+
+SLOW = 0.15
+"""Seconds each way: another continent."""
+CUT_FOR = 4.0
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Server]:
+    with a_server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    running.run_sql("DROP SCHEMA public CASCADE")
+    running.run_sql("CREATE SCHEMA public")
+    return running
+
+
+async def test_over_a_slow_network_answers_are_slower_and_no_others(server: Server) -> None:
+    async with a_network("127.0.0.1", server.port) as network:
+        url = server.url.replace(server.host, f"127.0.0.1:{network.port}")
+        async with under_load(url, prepared_by=server.url) as traffic:
+            network.delay = SLOW
+            await tell(f"{SLOW} s each way", traffic)
+            network.delay = 0.0
+            await tell("and quick again", traffic)
+            await traffic.assert_nothing_lost(server.url)
+
+
+async def test_a_cut_network_costs_503s_until_it_is_mended(server: Server) -> None:
+    async with a_network("127.0.0.1", server.port) as network:
+        url = server.url.replace(server.host, f"127.0.0.1:{network.port}")
+        async with under_load(url, prepared_by=server.url) as traffic:
+            network.cut()
+            await asyncio.sleep(CUT_FOR)
+            network.mend()
+            await tell(f"cut for {CUT_FOR} s", traffic)
+            assert traffic.answers["sign-in 503"]
+            await traffic.assert_nothing_lost(server.url)
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="NOT TESTED: PgBouncer in transaction mode; pgbouncer is not installed")
+async def test_behind_pgbouncer_in_transaction_mode_every_answer_is_right(server: Server) -> None:
+    with a_pooler(server) as url:
+        async with under_load(url, prepared_by=server.url, DATABASE_POOLER="1", DATABASE_CONNECTIONS="8") as traffic:
+            await traffic.until_well()
+            assert not traffic.faults
+            # Its connections to the server are lost, ours to it are not.
+            server.run_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                           "AND backend_type = 'client backend'")  # fmt: skip
+            await tell("behind PgBouncer", traffic)
+            await traffic.assert_nothing_lost(server.url)
