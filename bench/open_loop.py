@@ -53,7 +53,7 @@ async def arrive(
     storm = _Storm(port, seconds)
     rng, at, number = random.Random(seed), 0.0, 0
     async with asyncio.TaskGroup() as people:
-        while at < seconds + TAIL:
+        while at < seconds + min(TAIL, 2 * seconds):
             at += rng.expovariate(rate if at < seconds else quiet)
             await asyncio.sleep(max(0.0, storm.begin + at - storm.now()))
             people.create_task(storm.sign_in(requests[number % len(requests)], at < seconds))

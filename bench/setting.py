@@ -1,7 +1,7 @@
 """What a run has at hand: a database server, peers where they can be had, and how long it may take."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,10 @@ class Setting:
     peers: bool
     """Whether Node's and Starlette's are wanted."""
     cores: int = field(default_factory=usable_cores)
+    stack: ExitStack = field(default_factory=ExitStack)
+    """What ends with the run."""
     _stores: dict[str, str] = field(default_factory=dict)
+    _running: dict[str, servers.Server] = field(default_factory=dict)
 
     def people(self, kind: str) -> str:
         """Give the URL of a store, made once: `fast` (salted SHA-256) or `bcrypt N`."""
@@ -44,6 +47,17 @@ class Setting:
         """The Python that has Starlette, installed when it is first needed."""
         return servers.install_starlette(self.folder / "starlette") if self.peers else None
 
+    @contextmanager
+    def service(self, url: str) -> Iterator[servers.Server]:
+        """Run our service over a store; in the short form, one process serves all that is measured over it."""
+        if not self.quick:
+            with servers.service(url) as server:
+                yield server
+            return
+        if url not in self._running:
+            self._running[url] = self.stack.enter_context(servers.service(url))
+        yield self._running[url]
+
     @property
     def number(self) -> int:
         """How many people a store has."""
@@ -60,4 +74,6 @@ class Setting:
 def setting(*, rounds: int, seconds: float, full: bool, quick: bool, peers: bool) -> Iterator[Setting]:
     """Start the server, in a folder that goes afterwards."""
     with TemporaryDirectory(prefix="bench") as name, store.postgres(Path(name)) as administrator:
-        yield Setting(Path(name), administrator, rounds, seconds, full, quick, peers)
+        at_hand = Setting(Path(name), administrator, rounds, seconds, full, quick, peers)
+        with at_hand.stack:
+            yield at_hand

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import asyncpg
 
-from bench import servers, store
+from bench import store
 from bench.closed_loop import measure
 from bench.http_client import post
 from bench.setting import Setting
@@ -37,7 +37,7 @@ def rows(setting: Setting) -> Iterator[Row]:
     """Report the import of people who wait, each once, in one delivery after the other."""
     url = setting.people("fast")
     people = 500 if setting.quick else 40_000
-    with servers.service(url) as server:
+    with setting.service(url) as server:
         for size in (1, 100) if setting.quick else (1, 100, 1000):
             deliveries = [_delivery(range(at, at + size)) for at in range(0, people, size)]
             ratios = []

@@ -20,7 +20,7 @@ def rows(setting: Setting) -> Iterator[Row]:
     store.execute(url, PEOPLE_VERIFIED)
     store.execute(url, "VACUUM ANALYZE")
     with ExitStack() as stack:
-        running = [stack.enter_context(servers.service(url))]
+        running = [stack.enter_context(setting.service(url))]
         if setting.node is not None:
             running.append(stack.enter_context(servers.express(setting.node, url)))
             running.append(stack.enter_context(servers.fastify(setting.node, url)))

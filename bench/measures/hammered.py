@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from bench import open_loop, servers, store
+from bench import open_loop, store
 from bench.closed_loop import measure
 from bench.http_client import sign_in
 from bench.own_process import begin
@@ -19,7 +19,7 @@ def rows(setting: Setting) -> Iterator[Row]:
     url, ratios = setting.people(f"bcrypt {cost}"), []
     others = [sign_in(store.login(number), store.PASSWORD) for number in range(1, setting.number)]
     limit = raw_limit(store.bcrypt_hash(cost), cores=setting.cores, seconds=min(2, setting.seconds))
-    with servers.service(url) as server, ProcessPoolExecutor(1, get_context("spawn")) as attacker:
+    with setting.service(url) as server, ProcessPoolExecutor(1, get_context("spawn")) as attacker:
         for number in range(setting.rounds):
             alone = measure(server.port, others, callers=4 * setting.cores, seconds=setting.seconds)
             attack = begin(

@@ -28,8 +28,8 @@ def rows(setting: Setting) -> Iterator[Row]:
     """Look up people at random over one connection; the smallest store and the grown one have the same server."""
     sizes = [2_000] if setting.quick else [1_000_000, *([10_000_000] if setting.full else [])]
     small = setting.people("fast")
-    store.execute(setting.administrator, "CREATE DATABASE grown TEMPLATE fast")
-    grown, filled = setting.administrator.replace("@/app?", "@/grown?"), setting.number
+    one = {store.login(0): store.salted_sha256(0)}
+    grown, filled = store.make_store(setting.administrator, "grown", one, setting.folder), 1
     _fill(small, setting.number, 1_000 if setting.quick else 10_000)
     for size in sizes:
         _fill(grown, filled, size)

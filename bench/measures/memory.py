@@ -17,7 +17,7 @@ def rows(setting: Setting) -> Iterator[Row]:
     requests = [sign_in(store.login(number), store.PASSWORD) for number in range(setting.number)]
     found = {}
     with ExitStack() as stack:
-        running = [stack.enter_context(servers.service(url))]
+        running = [stack.enter_context(setting.service(url))]
         if setting.node is not None:
             running.append(stack.enter_context(servers.express(setting.node, url)))
         for server in running:

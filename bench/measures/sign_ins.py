@@ -25,7 +25,7 @@ def _rows(setting: Setting, cost: int, seconds: float) -> Iterator[Row]:
     requests = [sign_in(store.login(number), store.PASSWORD) for number in range(setting.number)]
     rates: dict[str, list[float]] = {"raw": []}
     with ExitStack() as stack:
-        running = [stack.enter_context(servers.service(url))]
+        running = [stack.enter_context(setting.service(url))]
         if setting.node is not None:
             running.append(stack.enter_context(servers.express(setting.node, url)))
             running.append(stack.enter_context(servers.express(setting.node, url, setting.cores)))

@@ -22,7 +22,7 @@ TRIES = 3
 
 def rows(setting: Setting) -> Iterator[Row]:
     """Fill a pool with checks of one format after the other, and name the one that stalls the loop for longest."""
-    found = in_own_process(_stalls, 4 if setting.quick else None, min(0.3, setting.seconds))
+    found = in_own_process(_stalls, 3 if setting.quick else None, min(0.3, setting.seconds))
     for lane in Lane:
         if stalls := found[lane.value]:
             worst = max(stalls, key=lambda name: stalls[name])

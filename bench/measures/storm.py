@@ -17,9 +17,10 @@ def rows(setting: Setting) -> Iterator[Row]:
     cost = 4 if setting.quick else 10
     url = setting.people(f"bcrypt {cost}")
     starts: dict[str, Callable[[], AbstractContextManager[servers.Server]]] = {
-        "service": partial(servers.service, url),
-        "naive aiohttp": partial(servers.naive_aiohttp, url),
+        "service": partial(setting.service, url),
     }
+    if not setting.quick:
+        starts["naive aiohttp"] = partial(servers.naive_aiohttp, url)
     if setting.node is not None:
         starts["Express"] = partial(servers.express, setting.node, url)
     for times in (2,) if setting.quick else (0.5, 1, 2, 5):

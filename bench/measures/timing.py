@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
-from bench import servers, store
+from bench import store
 from bench.http_client import Connection, connect, sign_in
 from bench.own_process import in_own_process
 from bench.setting import Setting
@@ -27,7 +27,7 @@ def rows(setting: Setting) -> Iterator[Row]:
     people = {"unknown": [f"nobody{number}@example.com" for number in range(len(hashes) // 2)]}
     people["known"] = store.fetchval(url, "SELECT array_agg(login) FROM accounts WHERE state = 'waiting'")
     people["tombstone"] = store.fetchval(url, "SELECT array_agg(login) FROM accounts WHERE state = 'migrated'")
-    with servers.service(url) as server:
+    with setting.service(url) as server:
         seen = in_own_process(_ask, server.port, people)
     known = [first for first, _ in seen["known"]]
     yield Row(
