@@ -80,8 +80,8 @@ async def _execute(dsn: str, statement: str) -> None:
 
 
 def fresh(administrator: str, name: str) -> str:
-    """Make an empty, migrated store."""
-    asyncio.run(_execute(administrator, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    """Make an empty, migrated store, under a name of its own: autovacuum may still be busy in the one before."""
+    name = f"{name}_{time.monotonic_ns()}"
     asyncio.run(_execute(administrator, f"CREATE DATABASE {name}"))
     dsn = administrator.replace("@/app?", f"@/{name}?")
     upgrade(dsn)

@@ -1,9 +1,9 @@
 """Which hashes are alike: whatever can be said of one, but for its digits, can be said of all. Knows no format.
 
-Parsing is half of the time of loading a million rows, and what it finds out (whether the hash is well-formed, what it
-costs) depends on the digits of salt and digest in no format that writes them as these two do: bcrypt, where prefix and
-cost are said before them, and whole bytes in hex. Everything else is parsed row by row; so is an odd number of digits, of which the first may be a
-mark.
+Parsing is half of the time of loading a million rows. What it finds out, whether the hash is well-formed and what it
+costs, depends on the digits of salt and digest in no format that writes them in one of two ways: bcrypt, which says
+prefix and cost before them, and whole bytes in hex. Everything else is parsed row by row; so is an odd number of digits,
+of which the first may be a mark.
 """
 
 import re
