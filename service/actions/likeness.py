@@ -2,8 +2,8 @@
 
 Parsing is half of the time of loading a million rows. What it finds out, whether the hash is well-formed and what it
 costs, depends on the digits of salt and digest in no format that writes them in one of two ways: bcrypt, which says
-prefix and cost before them, and whole bytes in hex. Everything else is parsed row by row; so is an odd number of digits,
-of which the first may be a mark.
+prefix and cost before them, and whole bytes in hex. Everything else is parsed row by row; so is an odd number of
+digits, of which the first may be a mark.
 """
 
 import re
