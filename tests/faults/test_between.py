@@ -10,8 +10,8 @@ from tests.faults.network import a_network
 from tests.faults.pooler import PROGRAM, a_pooler
 from tests.faults.servers import Server, a_server
 
-SLOW = 0.15
-"""Seconds each way: another continent."""
+SLOW = 0.03
+"""Seconds each way: another region. A delivery takes about twelve round trips, so ten times this would be too slow."""
 CUT_FOR = 4.0
 
 
