@@ -54,7 +54,7 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
     """Give the lines of the report."""
     done = ", ".join(f"{totals.fates[fate]:,} {word}" for fate, word in SHOWN if totals.fates[fate] or fate is Fate.NEW)
     would = "would be: " if dry_run else ""
-    yield f"{totals.rows:,} rows: {would}{done}, {totals.refused:,} refused"
+    yield f"{totals.rows:,} {'row' if totals.rows == 1 else 'rows'}: {would}{done}, {totals.refused:,} refused"
     for reason, number in totals.refusals.most_common():
         yield f"  refused {number:,}: {reason}"
     for name, number in totals.formats.most_common():
