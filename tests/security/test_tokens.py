@@ -16,7 +16,9 @@ from service.settings import BadSettings, Settings, require_authentication
 from service.web.keys import Parts
 from simulator import Org, serve
 from simulator.clients import Key
+from simulator.hook_oauth import HOOK_SCOPE, use_oauth
 from tests.security.forging import AUDIENCE, CLIENT, FORGED, SCOPE, Issuer, _now
+from tests.security.serving import serving
 from tests.service.conftest import PASSWORD, USER, Add, Client, settings_of
 from tests.service.people import delivery, event, sign_in
 
@@ -194,6 +196,28 @@ async def test_an_issuer_that_calls_itself_otherwise_gives_no_keys(org: Org) -> 
     keys = IssuerKeys(org.issuer.replace("127.0.0.1", "localhost"))
     with pytest.raises(KeysAway):
         await keys.renew()
+
+
+async def test_the_simulated_org_signs_people_in_by_oauth_alone_across_a_rotation(
+    org: Org, database_url: str, database: Database, add: Add
+) -> None:
+    await add("kim@example.com", "right")
+    settings = settings_of(
+        database_url=database_url,
+        oauth_issuer=org.issuer,
+        oauth_audience=AUDIENCE,
+        oauth_scope=HOOK_SCOPE,
+        event_hook_secrets='["event-secret"]',
+    )
+    async with make_parts(settings, database) as parts, serving(parts) as url:
+        org.set_password_hook(str(url / "okta/password-import"))
+        use_oauth(org, "private_key_jwt")
+        org.add_user("kim@example.com")
+        assert not (await org.sign_in("kim@example.com", "wrong")).imported
+        org.authorization_server.rotate(keep_old=False)
+        org.hook_tokens.clear()
+        pass_time(parts, REFETCH_AFTER)
+        assert (await org.sign_in("kim@example.com", "right")).imported
 
 
 def pass_time(parts: Parts, seconds: float) -> None:
