@@ -59,13 +59,19 @@ def test_a_digest_of_another_length_is_refused_after_good_ones() -> None:
         known.resolve({}, DIGEST[:-2])
 
 
-@pytest.mark.parametrize("line", ALL, ids=[f"{index}-{line['format']}" for index, line in enumerate(ALL)])
+def is_alike(line: dict[str, object]) -> bool:
+    stored = load(line).stored
+    return likeness(stored.recipe, stored.hash, stored.salt, stored.username) is not None
+
+
+WRITTEN_SO = [line for line in ALL if is_alike(line)]
+
+
+@pytest.mark.parametrize("line", WRITTEN_SO, ids=[f"{index}-{line['format']}" for index, line in enumerate(WRITTEN_SO)])
 def test_other_digits_in_hex_or_bcrypt_change_nothing_of_how_a_hash_is_checked(line: dict[str, object]) -> None:
     """For every format that is written so: the assumption on which alike hashes are not parsed again."""
     stored = load(line).stored
     text = stored.hash
-    if likeness(stored.recipe, text, stored.salt, stored.username) is None:
-        pytest.skip("parsed row by row")
     said = len("$2b$10$") if text.startswith("$2") else 0
     shifted = text[:said] + text[said:].translate(str.maketrans("0123456789abcdef", "fedcba9876543210"))
     other = StoredHash(shifted, stored.recipe, stored.salt, stored.username, stored.pepper)
