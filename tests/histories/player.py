@@ -13,12 +13,14 @@ import asyncpg
 from service.accounts.database import Database
 from service.accounts.loading.session import loading_session
 from service.accounts.names import login_key
+from service.accounts.sealing import HashKeys
 from service.actions.load_accounts import Load as LoadOf
 from service.actions.open_hashes import HashOpener
 from service.actions.reconcile import Reconciliation
 from service.actions.record_events import Channel, record_delivery
 from service.actions.resolve_hash import HashResolver
 from service.actions.retire_accounts import retire_accounts
+from service.actions.rotate_keys import rotate_keys
 from service.actions.verify_password import PasswordVerifier
 from service.legacy.rows import Row as ExportRow
 from service.okta.events import parse_delivery
@@ -35,6 +37,7 @@ from tests.histories.invariants import breaches
 from tests.histories.model import Org, World, may_follow, may_follow_both, meant_by_name, moves, verdict
 from tests.histories.okta import OktaSide, wire
 from tests.histories.steps import (
+    KEYS,
     Call,
     ChangeUser,
     Crash,
@@ -44,6 +47,7 @@ from tests.histories.steps import (
     Reconcile,
     Restart,
     Retire,
+    RotateKeys,
     Row,
     SignIn,
     Step,
@@ -83,12 +87,14 @@ class Player:
         self._org = Org()
         self._world = World()
         self._wrong: Counter[str] = Counter()
+        self._keys = keys_of(None)
 
     async def play(self, history: Sequence[Step]) -> None:
         """Raises `Breach`, which names the step and what was seen."""
         await empty(self._observer)
         self._org, self._world = Org(), World()
         self._wrong.clear()
+        self._keys = keys_of(None)
         await self._start()
         try:
             for step in history:
@@ -99,7 +105,7 @@ class Player:
     async def _start(self) -> None:
         self._database = Database(self._dsn, connections=4)
         await self._database.open()
-        self._verifier = PasswordVerifier(self._database, self._pool, Joins(), HashOpener({}), Telemetry())
+        self._verifier = PasswordVerifier(self._database, self._pool, Joins(), HashOpener({}, self._keys), Telemetry())
 
     async def _step(self, step: Step) -> None:
         match step:
@@ -215,12 +221,17 @@ class Player:
                 await work.run()
             case Retire(login):
                 await self._retire(login)
+            case RotateKeys(active):
+                self._keys = self._verifier.opener.keys = keys_of(active)
+                await rotate_keys(self._database, self._keys)
         return "204"
 
     async def _load(self, source: str, rows: Sequence[Row]) -> None:
         async with loading_session(self._dsn) as connection:
             resolver = HashResolver(Source(source, format=FORMULA), {})
-            work = LoadOf(connection, Source(source, format=FORMULA), resolver, _NoRejects(), self.forget_when)
+            work = LoadOf(
+                connection, Source(source, format=FORMULA), resolver, _NoRejects(), self.forget_when, keys=self._keys
+            )
             exported = [ExportRow(line, _fields(row), None) for line, row in enumerate(rows, 1)]
             await work.run(iter(exported), lambda _totals: None)
 
@@ -229,6 +240,12 @@ class Player:
             rows = await connection.fetch("SELECT id, okta_id FROM accounts WHERE login_key = $1", login_key(login))
         why = end_of_programme(datetime.now(UTC))
         await retire_accounts(self._database, [(row["id"], row["okta_id"], why) for row in rows])
+
+
+def keys_of(active: str | None) -> HashKeys:
+    """All keys, the active one first; before there is one, none."""
+    names = sorted(KEYS, key=lambda name: name != active) if active else []
+    return HashKeys({name: name.encode() * 8 for name in names})
 
 
 def _fields(row: Row) -> dict[str, object]:

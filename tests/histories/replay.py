@@ -17,6 +17,7 @@ from tests.histories.steps import (
     Reconcile,
     Restart,
     Retire,
+    RotateKeys,
     Row,
     SignIn,
     Step,
@@ -25,8 +26,8 @@ from tests.histories.steps import (
 )  # fmt: skip
 
 __all__ = [
-    "ChangeUser", "Crash", "Deliver", "Event", "ForgetWhen", "Load", "Lose", "Reconcile", "Restart", "Retire", "Row",
-    "SignIn", "Together", "Wait", "replay", "script",
+    "ChangeUser", "Crash", "Deliver", "Event", "ForgetWhen", "Load", "Lose", "Reconcile", "Restart", "Retire",
+    "RotateKeys", "Row", "SignIn", "Together", "Wait", "replay", "script",
 ]  # fmt: skip
 
 

@@ -9,6 +9,8 @@ OKTA_IDS = ("00ua", "00ub", "00uc")
 NICKNAME = "nick"
 PASSWORDS = ("one", "two")
 WRONG = "wrong"
+KEYS = ("2025", "2026")
+"""Of encryption at rest: all are at hand, one is the active one."""
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -84,6 +86,13 @@ class Retire:
 
 
 @dataclass(frozen=True)
+class RotateKeys:
+    """Every hash is put under this key, and what is loaded from now on; before the first, none is."""
+
+    active: str
+
+
+@dataclass(frozen=True)
 class Wait:
     """Long enough for failures to be forgotten."""
 
@@ -93,7 +102,7 @@ class Restart:
     pass
 
 
-Call = Load | SignIn | Deliver | Reconcile | Retire
+Call = Load | SignIn | Deliver | Reconcile | Retire | RotateKeys
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from tests.histories.steps import (
+    KEYS,
     LOGINS,
     NICKNAME,
     OKTA_IDS,
@@ -17,6 +18,7 @@ from tests.histories.steps import (
     Reconcile,
     Restart,
     Retire,
+    RotateKeys,
     Row,
     SignIn,
     Step,
@@ -56,8 +58,9 @@ rows = st.builds(
 loads = st.builds(Load, st.sampled_from(["old", "older"]), st.lists(rows, min_size=1, max_size=3).map(tuple))
 sign_ins = st.builds(SignIn, names, st.sampled_from([*PASSWORDS, WRONG]), st.sampled_from([1, 1, 2, 6]))
 deliveries = st.builds(Deliver, events)
+rotations = st.builds(RotateKeys, st.sampled_from(KEYS))
 calls = st.one_of(
-    loads, loads, sign_ins, sign_ins, deliveries, deliveries, st.builds(Reconcile), st.builds(Retire, logins)
+    loads, loads, sign_ins, sign_ins, deliveries, deliveries, st.builds(Reconcile), st.builds(Retire, logins), rotations
 )
 steps: st.SearchStrategy[Step] = st.one_of(
     calls,
