@@ -37,10 +37,10 @@ class Network:
             try:
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             finally:
+                here.transport.abort()  # before anything is awaited: whoever closes the network may cancel this wait too
                 for way in ways:
                     way.cancel()
                 await asyncio.gather(*ways, return_exceptions=True)
-                here.transport.abort()
         writer.transport.abort()
         self._tasks.discard(task)
 
