@@ -37,7 +37,7 @@ class Network:
             try:
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                here.transport.abort()  # before anything is awaited: whoever closes the network may cancel this wait too
+                here.transport.abort()  # before the wait, which may be cancelled too
                 for way in ways:
                     way.cancel()
                 await asyncio.gather(*ways, return_exceptions=True)
