@@ -131,7 +131,9 @@ def load(world: World, source: str, rows: Sequence[Row], forget_when: str) -> Wo
             continue
         if row.login not in before.accounts or (row.okta_id and account.okta_id is None):
             met.append(row.login)
-        names = account.names if row.names is None else frozenset(row.names)
+        # What another source knows an account by, this one does not take away.
+        kept_names = account.names if row.names is None or any(known != source for known, _ in account.hashes) else ()
+        names = frozenset(kept_names) | frozenset(row.names or ())
         world = world.having(row.login, okta_id=account.okta_id or row.okta_id, names=names)
         kept = {known for known in account.hashes if known[0] != source}
         if row.password and (source, row.password) not in account.hashes:
