@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+import asyncpg
+
 from service.accounts import correcting, provisioning
 from service.accounts.correcting import Corrected, Correction
 from service.accounts.database import Database
@@ -13,8 +15,10 @@ from service.accounts.provisioning import RefusedAccount
 from service.accounts.rekeying import login_key_of
 from service.accounts.sealing import NO_KEYS, HashKeys
 from service.accounts.tombstones import Gate, pass_gate
+from service.actions.record_events import apply_set_aside
 from service.actions.rotate_keys import reseal
 from service.okta.body import is_storable
+from service.settings import ForgetWhen
 
 PAGE = 1000
 OWN = ("account_id", "reason", "login")
@@ -73,23 +77,31 @@ def read_report(file: Iterable[str]) -> list[tuple[int, Correction]]:
 
 
 async def correct_accounts(
-    database: Database, rows: Iterable[tuple[int, Correction]], keys: HashKeys = NO_KEYS
+    database: Database, rows: Iterable[tuple[int, Correction]], *, forget_when: ForgetWhen, keys: HashKeys = NO_KEYS
 ) -> Corrections:
     """Take corrections of accounts that Okta refused; the old login stays a name by which the person may sign in."""
     done = Corrections()
     for line, correction in rows:
         async with database.transaction() as connection:
-            # A changed login may be the one that an event was set aside for.
-            await pass_gate(connection, Gate.CLOSED)
-            old_login_key = await login_key_of(connection, correction.account_id)
-            result = await correcting.correct(connection, correction)
-            if result is Corrected.DONE and old_login_key is not None:
-                await reseal(connection, correction.account_id, keys, old_login_key)
+            result = await _correct(connection, correction, forget_when, keys)
         if result is Corrected.DONE:
             done.corrected += 1
         else:
             done.refused.append(f"line {line}: {result.value}")
     return done
+
+
+async def _correct(
+    connection: asyncpg.Connection, correction: Correction, forget_when: ForgetWhen, keys: HashKeys
+) -> Corrected:
+    # A changed login may be the one that an event was set aside for.
+    await pass_gate(connection, Gate.CLOSED)
+    old_login_key = await login_key_of(connection, correction.account_id)
+    result = await correcting.correct(connection, correction)
+    if result is Corrected.DONE and old_login_key is not None:
+        await reseal(connection, correction.account_id, keys, old_login_key)
+        await apply_set_aside(connection, [correction.account_id], forget_when)
+    return result
 
 
 def _correction(line: int, row: Mapping[str | None, Any]) -> Correction:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from service.accounts.sealing import HashKeys
     from service.actions.provision_users import Plan, Totals
     from service.okta_client import OktaOrg
-    from service.settings import Settings
+    from service.settings import ForgetWhen, Settings
 
 
 def provision(
@@ -123,7 +123,7 @@ async def _provision(settings: "Settings", choice: "Choice", options: Options) -
             return await Provisioning(database, org, plan, settings.forget_when).foresee(), 0
         await _refuse_without_hooks(settings, database, org, options.base_url)
         async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
-            await _take_corrections(fenced, options.corrected, keys)
+            await _take_corrections(fenced, options.corrected, settings.forget_when, keys)
             groups = await _groups(org, options.group)
             with progress() as told:
                 work = Provisioning(fenced, org, _plan(choice, options, groups, keys), settings.forget_when, told)
@@ -157,7 +157,9 @@ async def _refuse_without_hooks(
         raise CommandFailed("the hooks are not ready: nobody was created, because they could not sign in")
 
 
-async def _take_corrections(database: "Database", corrected: Path | None, keys: "HashKeys") -> None:
+async def _take_corrections(
+    database: "Database", corrected: Path | None, forget_when: "ForgetWhen", keys: "HashKeys"
+) -> None:
     from service.actions.correct_accounts import BadReport, correct_accounts, read_report
 
     if corrected is None:
@@ -168,7 +170,7 @@ async def _take_corrections(database: "Database", corrected: Path | None, keys: 
     except (BadReport, UnicodeDecodeError) as error:
         fault = str(error) if isinstance(error, BadReport) else "is not UTF-8"
         raise CommandFailed(f"--corrected {corrected}: {fault}", WRONG_USAGE) from None
-    done = await correct_accounts(database, rows, keys)
+    done = await correct_accounts(database, rows, forget_when=forget_when, keys=keys)
     _tell(f"{done.corrected:,} accounts corrected")
     for refused in done.refused:
         _tell(f"{corrected}, {refused}")

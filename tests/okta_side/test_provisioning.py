@@ -10,7 +10,7 @@ import pytest
 
 from service.accounts.database import Database
 from service.accounts.provisioning import Choice
-from service.actions.correct_accounts import correct_accounts, read_report, write_report
+from service.actions.correct_accounts import Corrections, correct_accounts, read_report, write_report
 from service.actions.direct_import import direct_import
 from service.actions.open_hashes import HashOpener
 from service.actions.provision_users import Plan, Provisioning, Totals
@@ -53,6 +53,10 @@ async def outcome_of(pool: asyncpg.Pool, person: Person) -> tuple[str, str | Non
     row = await pool.fetchrow("SELECT outcome, reason FROM provisionings WHERE account_id = $1", person.id)
     assert row is not None
     return row["outcome"], row["reason"]
+
+
+async def correct(database: Database, report: str) -> Corrections:
+    return await correct_accounts(database, read_report(io.StringIO(report)), forget_when=ForgetWhen.SUCCESS)
 
 
 async def test_a_waiting_account_becomes_an_active_user_with_the_hook(
@@ -168,7 +172,7 @@ async def test_what_okta_refuses_is_reported_and_can_be_corrected_and_run_again(
     assert row.startswith(f"{person.id},email: is missing; lastName: must have from 1 to 50 characters,jessie smith,")
     corrected = f"account_id,login,email,firstName,lastName,shoeSize\n{person.id},{JESSIE},{JESSIE},Jessie,Smith,\n"
     corrected += f"{good.id},{RAJIV},,,,\n"
-    corrections = await correct_accounts(database, read_report(io.StringIO(corrected)))
+    corrections = await correct(database, corrected)
     assert corrections.corrected == 1
     assert corrections.refused == ["line 3: Okta did not refuse this account, or it is created by now"]
     assert (await provision()).outcomes == {Outcome.CREATED: 1}
@@ -181,8 +185,21 @@ async def test_a_correction_can_not_take_another_s_login(provision: Provision, a
     person = await add("jess")
     await add(KIM)
     await provision()
-    rows = read_report(io.StringIO(f"account_id,login\n{person.id},{KIM.upper()}\n"))
-    assert (await correct_accounts(database, rows)).refused == ["line 2: another account has this login"]
+    done = await correct(database, f"account_id,login\n{person.id},{KIM.upper()}\n")
+    assert done.refused == ["line 2: another account has this login"]
+
+
+async def test_a_success_that_was_set_aside_for_the_corrected_login_is_applied(
+    provision: Provision, add: Add, database: Database, pool: asyncpg.Pool
+) -> None:
+    person = await add("jess")
+    await provision()
+    delivery = read_events([event("e1", "00u-jessie", JESSIE)])
+    await record_delivery(database, delivery, channel=Channel.HOOK, forget_when=ForgetWhen.SUCCESS)
+    assert await state_of(pool, person) == "waiting"
+    assert (await correct(database, f"account_id,login\n{person.id},{JESSIE}\n")).corrected == 1
+    assert await state_of(pool, person) == "migrated"
+    assert await pool.fetchval("SELECT count(*) FROM hashes") == 0
 
 
 async def test_a_success_that_came_before_the_okta_id_was_known_is_applied(

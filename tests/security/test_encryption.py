@@ -318,7 +318,8 @@ async def test_a_corrected_login_takes_its_hash_along(
     account_id = await pool.fetchval("SELECT id FROM accounts WHERE login = $1", PEOPLE[0][0])
     await pool.execute("INSERT INTO provisionings VALUES ($1, 'hook', 'refused', now(), now(), 'x')", account_id)
     correction = Correction(account_id, "Renamed@example.com", "renamed@example.com", {})
-    assert (await correct_accounts(database, [(2, correction)], BOTH)).corrected == 1
+    done = await correct_accounts(database, [(2, correction)], forget_when=ForgetWhen.SUCCESS, keys=BOTH)
+    assert done.corrected == 1
     async with pool.acquire() as proxy:
         account = await find(plain(proxy), "renamed@example.com")
     kept: KeptHash = account.hashes[0]  # type: ignore[union-attr]  # it is an account
