@@ -1,21 +1,29 @@
 """Plays many random histories against the store, and prints the first that breaks a rule as a script that replays it.
 
-    python -m bench.histories [--histories 100000] [--workers 2] [--minutes 60] [--seed 1]
+    python -m bench.histories [--histories 100000] [--processes 2] [--minutes 60] [--seed 1]
 
-`make test` plays a few hundred of the same kind (tests/histories). It says how many were played, and how many steps.
+`make test` plays a few hundred of the same kind (tests/histories). Histories follow from the seed in parts of a
+hundred; which parts are done is kept in var/bench, so that a run that was ended goes on where it was. It says how many
+were played, and how many steps of which kind.
 """
 
 import argparse
 import asyncio
+import contextlib
+import json
 import logging
 import multiprocessing
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from multiprocessing.queues import Queue
+from pathlib import Path
 from queue import Empty
 
+import asyncpg
 import structlog
+import uvloop
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from service.accounts.migrations import ROOT, upgrade
@@ -26,16 +34,27 @@ from tests.histories.replay import script
 from tests.histories.steps import Step
 from tests.histories.strategies import histories
 
-SERVER = {"fsync": "off", "max_connections": "100"}
-PART = 500
-"""Histories under one seed; between parts the tables are vacuumed."""
-Told = tuple[int | None, int]
-"""How many histories a worker played since it last told, and of how many steps; None where it is done."""
+FOLDER = ROOT / "var" / "bench"
+SERVER = {
+    "max_connections": "100",
+    # No history kills the server, so nothing has to be on the disk.
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    # Compiling the plans of what asyncpg asks of a new connection takes longer than all else it does.
+    "jit": "off",
+    # A deadlock is found after so long, and no sooner.
+    "deadlock_timeout": "50ms",
+}
+PART = 100
+"""Histories under one seed, played by one process, between two of which a run may end."""
+Told = tuple[int | None, "Counter[str]"]
+"""The part that a process has played, and what was in it; None where the process is done."""
 
 
-def play_part(runner: asyncio.Runner, player: Player, number: int, until: float) -> tuple[int, int]:
-    """Play the histories that follow from a number; give how many and how many steps they were."""
-    played, forget_when = [0, 0], player.forget_when
+def play_part(runner: asyncio.Runner, player: Player, number: int) -> "Counter[str]":
+    """Play the histories that follow from a number; count them, and their steps by kind."""
+    played, broken = Counter[str](), list[str]()
 
     @seed(number)
     @settings(
@@ -44,68 +63,126 @@ def play_part(runner: asyncio.Runner, player: Player, number: int, until: float)
     )  # fmt: skip
     @given(history=histories)
     def play(history: Sequence[Step]) -> None:
-        if time.monotonic() > until:
-            return
         try:
             runner.run(player.play(history))
         except BaseException:
-            print(script(history, forget_when), file=sys.stderr)
+            broken.append(script(history, player.forget_when))
             raise
-        played[0] += 1
-        played[1] += len(history)
+        played.update(["histories", *(type(step).__name__ for step in history)])
 
-    play()
-    return played[0], played[1]
+    try:
+        play()
+    except BaseException:
+        # Where it is a matter of time, the shortest may not break the rule each time.
+        print(f"{broken[:1][0]}\n\n# shortened:\n{broken[-1]}", file=sys.stderr) if broken else None
+        raise
+    return played
 
 
-def work(worker: int, options: argparse.Namespace, told: "Queue[Told]") -> None:
-    """Play a worker's share in a database of its own."""
+def remember_types() -> None:
+    """Let asyncpg ask once what it asks of every new connection; crashes make many, and the answer is the same."""
+    ask: Callable[..., Awaitable[object]] = getattr(asyncpg.Connection, "_introspect_types")  # noqa: B009 (no stub)
+    known: dict[frozenset[int], object] = {}
+
+    async def remembered(connection: asyncpg.Connection, types: Iterable[int], limit: float) -> object:
+        asked = frozenset(types)
+        if asked not in known:
+            known[asked] = await ask(connection, asked, limit)
+        return known[asked]
+
+    setattr(asyncpg.Connection, "_introspect_types", remembered)  # noqa: B010 (likewise)
+
+
+def work(process: int, parts: Sequence[int], options: argparse.Namespace, told: "Queue[Told]") -> None:
+    """Play parts in a database of one's own, until all are played or time is up."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    until, wanted = time.monotonic() + options.minutes * 60, options.histories // options.workers
-    with embedded_sync(ROOT / "var" / "bench", database=f"histories_{worker}", server_settings=SERVER) as dsn:
+    logging.disable()
+    remember_types()
+    until = time.monotonic() + options.minutes * 60
+    with (
+        embedded_sync(FOLDER, database=f"histories_{process}", server_settings=SERVER) as dsn,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         upgrade(dsn)
-        with asyncio.Runner() as runner:
-            number = played = 0
-            while played < wanted and time.monotonic() < until:
-                forget_when = ForgetWhen.VERIFIED if number % 4 == 3 else ForgetWhen.SUCCESS  # noqa: PLR2004
-                stage = playing(dsn, forget_when)
-                player = runner.run(stage.__aenter__())
-                part = play_part(runner, player, options.seed * 10**6 + worker * 10**5 + number, until)
-                runner.run(stage.__aexit__(None, None, None))
-                told.put(part)
-                played, number = played + part[0], number + 1
-    told.put((None, 0))
+        for forget_when in ForgetWhen:
+            own = [part for part in parts if (part % 4 == 3) == (forget_when is ForgetWhen.VERIFIED)]  # noqa: PLR2004
+            stage = playing(dsn, forget_when)
+            player = runner.run(stage.__aenter__())
+            for part in own:
+                if time.monotonic() < until:
+                    told.put((part, play_part(runner, player, options.seed * 10**6 + part)))
+            runner.run(stage.__aexit__(None, None, None))
+    told.put((None, Counter()))
+
+
+class Done:
+    """The parts that are done, kept in a file: one line of JSON for each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.parts: dict[int, Counter[str]] = {}
+        with contextlib.suppress(FileNotFoundError):
+            for line in path.read_text().splitlines():
+                part, played = json.loads(line)
+                self.parts[part] = Counter(played)
+
+    def add(self, part: int, played: "Counter[str]") -> None:
+        """Add a part, and write it down."""
+        self.parts[part] = played
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a") as file:
+            file.write(json.dumps([part, played]) + "\n")
+
+    def __str__(self) -> str:
+        total = sum(self.parts.values(), Counter[str]())
+        steps = total.total() - total["histories"]
+        kinds = ", ".join(f"{kind} {number:,}" for kind, number in total.most_common() if kind != "histories")
+        return f"{total['histories']:,} histories of {steps:,} steps ({kinds})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--histories", type=int, default=100_000)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--again", action="store_true", help="forget which parts are done")
     options = parser.parse_args()
-    spawning = multiprocessing.get_context("spawn")
-    told = spawning.Queue()
-    workers = [spawning.Process(target=work, args=(each, options, told)) for each in range(options.workers)]
-    for process in workers:
-        process.start()
-    histories_played = steps = 0
-    open_workers = len(workers)
-    while open_workers and all(process.exitcode in {None, 0} for process in workers):
-        try:
-            played, part = told.get(timeout=1)
-        except Empty:
-            continue
-        if played is None:
-            open_workers -= 1
-            continue
-        histories_played, steps = histories_played + played, steps + part
-        print(f"{histories_played} histories, {steps} steps", flush=True)
-    for process in workers:
-        process.join()
-    broken = any(process.exitcode for process in workers)
-    print(f"{histories_played} histories of {steps} steps: {'a rule was broken' if broken else 'every rule held'}")
+    path = FOLDER / f"histories-{options.seed}.jsonl"
+    if options.again:
+        path.unlink(missing_ok=True)
+    done = Done(path)
+    left = [part for part in range(-(-options.histories // PART)) if part not in done.parts]
+    broken = play_all(left, options, done)
+    print(f"{done} under seed {options.seed}: {'a rule was broken' if broken else 'every rule held'}")
     sys.exit(broken)
+
+
+def play_all(left: Sequence[int], options: argparse.Namespace, done: Done) -> bool:
+    """Share the parts among processes; tell whether a rule was broken."""
+    spawning = multiprocessing.get_context("spawn")
+    told: Queue[Told] = spawning.Queue()
+    processes = [
+        spawning.Process(target=work, args=(each, left[each :: options.processes], options, told))
+        for each in range(options.processes)
+    ]
+    for process in processes:
+        process.start()
+    began, played, working = time.monotonic(), 0, len(processes)
+    while working and all(process.exitcode in {None, 0} for process in processes):
+        with contextlib.suppress(Empty):
+            part, counted = told.get(timeout=1)
+            if part is None:
+                working -= 1
+                continue
+            done.add(part, counted)
+            played += counted["histories"]
+            print(
+                f"{len(done.parts) * PART:,} histories, {played / (time.monotonic() - began):.0f} a second", flush=True
+            )
+    for process in processes:
+        process.join()
+    return any(process.exitcode for process in processes)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 
 METHODS = ("execute", "fetch", "fetchval", "copy_records_to_table")
+LIVES = "SELECT pid FROM pg_stat_activity, pg_sleep(0.001) WHERE pid = $1"
 Statement = Callable[..., Awaitable[Any]]
 
 
@@ -49,4 +50,8 @@ class Fuse:
         return fused
 
     async def _end(self, connection: asyncpg.Connection) -> None:
-        await self._killer.fetchval("SELECT pg_terminate_backend($1, 5000)", connection.get_server_pid())
+        # With a second argument PostgreSQL would wait by itself, but look only every 100 ms.
+        server = connection.get_server_pid()
+        await self._killer.execute("SELECT pg_terminate_backend($1)", server)
+        while await self._killer.fetchval(LIVES, server):
+            pass

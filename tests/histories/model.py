@@ -82,6 +82,13 @@ def may_follow_both(world: World, first: Sequence[Move], second: Sequence[Move])
     return list(grid.values())
 
 
+def left_alone(world: World, call: Retire, other: Sequence[Move]) -> list[World]:
+    """Whom another call binds to an Okta id while they are retired was not judged by that id: nothing is done."""
+    after = may_follow(world, other)[-1]
+    known, bound = (each.accounts.get(call.login, Account()).okta_id for each in (world, after))
+    return [after] if known != bound else []
+
+
 # Who is meant
 
 

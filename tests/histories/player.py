@@ -11,7 +11,6 @@ from typing import Any
 import asyncpg
 
 from service.accounts.database import Database
-from service.accounts.loading.session import loading_session
 from service.accounts.names import login_key
 from service.accounts.sealing import HashKeys
 from service.actions.load_accounts import Load as LoadOf
@@ -34,8 +33,9 @@ from service.telemetry import Telemetry
 from service.web.refusals import refusal_for
 from tests.histories.crashing import Fuse
 from tests.histories.invariants import breaches
-from tests.histories.model import Org, World, may_follow, may_follow_both, meant_by_name, moves, verdict
+from tests.histories.model import Org, World, left_alone, may_follow, may_follow_both, meant_by_name, moves, verdict
 from tests.histories.okta import OktaSide, wire
+from tests.histories.sessions import Sessions
 from tests.histories.steps import (
     KEYS,
     Call,
@@ -84,6 +84,7 @@ class Player:
         self._pool = pool
         self.forget_when = forget_when
         self._fuse = Fuse(observer)
+        self._sessions = Sessions(dsn)
         self._org = Org()
         self._world = World()
         self._wrong: Counter[str] = Counter()
@@ -95,17 +96,28 @@ class Player:
         self._org, self._world = Org(), World()
         self._wrong.clear()
         self._keys = keys_of(None)
-        await self._start()
+        self._verifier = self._new_verifier()
         try:
             for step in history:
                 await self._step(step)
-        finally:
-            await self._database.close()
+        except BaseException:
+            # What ran beside the step that failed may still write: it must not reach the next history.
+            await self.stop()
+            await self.start()
+            raise
 
-    async def _start(self) -> None:
+    async def start(self) -> None:
+        """Connections are kept from history to history: new ones would take most of its time."""
         self._database = Database(self._dsn, connections=4)
         await self._database.open()
-        self._verifier = PasswordVerifier(self._database, self._pool, Joins(), HashOpener({}, self._keys), Telemetry())
+        self._verifier = self._new_verifier()
+
+    async def stop(self) -> None:
+        await self._database.close()
+        await self._sessions.close()
+
+    def _new_verifier(self) -> PasswordVerifier:
+        return PasswordVerifier(self._database, self._pool, Joins(), HashOpener({}, self._keys), Telemetry())
 
     async def _step(self, step: Step) -> None:
         match step:
@@ -115,34 +127,40 @@ class Player:
                 self._org.log += events
             case Restart():
                 await self._database.close()
-                await self._start()
+                await self.start()
             case Wait():
                 await self._observer.execute("UPDATE failures SET since = since - interval '2 hours'")
                 self._wrong.clear()
             case Together(first, second):
                 await self._together(first, second)
             case Crash(call, statement, late):
-                self._expect(call)
+                await self._expect(call)
                 with self._fuse.burning(statement, late=late):
                     answers = await self._make(call)
                 await self._judge(step, [(call, answers)], may_follow(self._world, self._moves(call)), faults=True)
             case _:
-                self._expect(step)
+                await self._expect(step)
                 answers = await self._make(step)
                 await self._judge(step, [(step, answers)], may_follow(self._world, self._moves(step)))
 
     async def _together(self, first: Call, second: Call) -> None:
-        self._expect(first)
-        self._expect(second)
+        await self._expect(first)
+        await self._expect(second)
         answers = await asyncio.gather(self._make(first), self._make(second))
         grid = may_follow_both(self._world, self._moves(first), self._moves(second))
         made = list(zip((first, second), answers, strict=True))
-        await self._judge(Together(first, second), made, [world for worlds in grid for world in worlds], ends=grid[-1])
+        ends = grid[-1] + [
+            world for call, other in ((first, second), (second, first)) if isinstance(call, Retire)
+            for world in left_alone(self._world, call, self._moves(other))
+        ]  # fmt: skip
+        await self._judge(Together(first, second), made, [world for worlds in grid for world in worlds], ends=ends)
 
-    def _expect(self, call: Call) -> None:
-        """Okta logs whatever it delivers."""
+    async def _expect(self, call: Call) -> None:
+        """Okta logs whatever it delivers; a load has its session before any fault is caused."""
         if isinstance(call, Deliver):
             self._org.log += call.events
+        if isinstance(call, Load):
+            await self._sessions.fill()
 
     def _moves(self, call: Call) -> list[Any]:
         return list(moves(call, self._org, self.forget_when.value))
@@ -227,7 +245,7 @@ class Player:
         return "204"
 
     async def _load(self, source: str, rows: Sequence[Row]) -> None:
-        async with loading_session(self._dsn) as connection:
+        async with self._sessions.session() as connection:
             resolver = HashResolver(Source(source, format=FORMULA), {})
             work = LoadOf(
                 connection, Source(source, format=FORMULA), resolver, _NoRejects(), self.forget_when, keys=self._keys
@@ -277,8 +295,10 @@ async def playing(dsn: str, forget_when: ForgetWhen) -> AsyncIterator[Player]:
     try:
         async with HashingPool(workers=1) as pool:
             player = Player(dsn, observer, pool, forget_when)
+            await player.start()
             # So that a stand-in is as cheap as a check: where nothing was ever loaded, it is bcrypt.
             await player.play([Load("old", (Row("ann@a.example", "one"),))])
             yield player
+            await player.stop()
     finally:
         await observer.close()

@@ -1,0 +1,41 @@
+"""Sessions of loads, kept for the next load: opening one takes longer than a history's other steps. Loads nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import asyncpg
+
+from service.accounts.loading.session import loading_session
+
+MOST_AT_ONCE = 2
+FORGET = "DELETE FROM pg_temp.numbered; DELETE FROM pg_temp.touched"
+"""What a session keeps from load to load where none is a dry run; the staging table is empty after a transaction."""
+
+
+class Sessions:
+    """As many open sessions as loads may run at once. One in which a load failed is closed as the service closes it."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._open: list[tuple[AsyncExitStack, asyncpg.Connection]] = []
+
+    async def fill(self) -> None:
+        """Open what is missing, so that a load's statements are its own and the same at each run."""
+        while len(self._open) < MOST_AT_ONCE:
+            stack = AsyncExitStack()
+            self._open.append((stack, await stack.enter_async_context(loading_session(self._dsn))))
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[asyncpg.Connection]:
+        """Give a session that nobody else uses."""
+        stack, connection = self._open.pop()
+        async with stack:
+            yield connection
+            await connection.execute(FORGET)
+            self._open.append((stack.pop_all(), connection))
+
+    async def close(self) -> None:
+        """Close those that are not in use."""
+        while self._open:
+            stack, _ = self._open.pop()
+            await stack.aclose()
