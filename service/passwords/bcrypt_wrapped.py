@@ -74,7 +74,12 @@ FORMATS = (
         partial(read_bcrypt, partial(hex_digest, "sha256")),
     ),
     Shape("passlib_bcrypt_sha256", PASSLIB, read_passlib),
-    Shape("wordpress_bcrypt", re.compile(r"\$wp" + ANY), partial(read_bcrypt, wordpress), ("wp_bcrypt",)),
+    Shape(
+        "wordpress_bcrypt",
+        re.compile(r"\$wp" + ANY),
+        partial(read_bcrypt, wordpress),
+        ("wp_bcrypt", "wordpress_6_8_bcrypt"),
+    ),
     _of_hex("md5", "bcrypt_md5", "bcrypt_of_md5", "vbulletin5"),
     _of_hex("sha1", "bcrypt_sha1", "bcrypt_of_sha1"),
     HEX_SHA256,

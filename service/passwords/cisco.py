@@ -1,8 +1,8 @@
-"""The MD5 hashes of Cisco's PIX and ASA firewalls, and IOS's short-lived type 4. Knows no network.
+"""The MD5 hashes of Cisco's PIX and ASA firewalls, and IOS's types 4 and 7. Knows no network.
 
 PIX: MD5 of the password and up to four characters of the name, padded with NUL to 16 bytes; of each four bytes of
 digest the last is dropped. ASA (7.0 and later) reads up to 32 characters. A longer password is never right: the
-devices refuse it.
+devices refuse it. Type 7 is no hash: the password, combined with a fixed text from a place in it on.
 """
 
 import re
@@ -11,8 +11,8 @@ from functools import partial
 from service.passwords.comparison import Comparison
 from service.passwords.crypt_loops import encode_little
 from service.passwords.digests import digest
-from service.passwords.encodings import CRYPT64, to_bytes, unbase64_alphabet
-from service.passwords.format import Check, StoredHash
+from service.passwords.encodings import CRYPT64, to_bytes, unbase64_alphabet, unhex
+from service.passwords.format import Check, MalformedHash, StoredHash
 from service.passwords.shape import Shape
 
 PIX_LENGTH = 16
@@ -20,6 +20,9 @@ ASA_LENGTH = 32
 NAME_LENGTH = 4
 ASA_NAMELESS = 28
 """Bytes of a password from which on the ASA leaves the name out."""
+TYPE7 = b"dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87"
+"""What a password is combined with, the same in every device."""
+TYPE7_LENGTH = 25
 _DIGIT = r"[./0-9A-Za-z]"
 
 
@@ -56,9 +59,25 @@ def _type4(stored: StoredHash, match: re.Match[str]) -> Check:
     return Comparison(partial(digest, "sha256"), key, "sha256", charset=stored.recipe.charset)
 
 
+def same(secret: bytes) -> bytes:
+    """The password itself."""
+    return secret
+
+
+def _type7(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Two decimal digits say where in the text it begins."""
+    start, raw = int(match["start"]), unhex(match["digest"])
+    if start >= len(TYPE7) or len(raw) > TYPE7_LENGTH:
+        raise MalformedHash("the beginning or the length is beyond what IOS writes")
+    key = bytes(byte ^ TYPE7[(start + i) % len(TYPE7)] for i, byte in enumerate(raw))
+    return Comparison(same, key, "none", charset=stored.recipe.charset)
+
+
+_TYPE7 = re.compile(r"(?:7 )?(?P<start>[0-9]{2})(?P<digest>(?:[0-9A-Fa-f]{2})+)")
 _FIREWALL = re.compile(rf"(?P<digest>{_DIGIT}{{16}})(?::(?P<user>.*))?")
 FORMATS = (
     Shape("cisco_pix", _FIREWALL, partial(_firewall, "cisco_pix")),
     Shape("cisco_asa", _FIREWALL, partial(_firewall, "cisco_asa")),
     Shape("cisco_type4", re.compile(rf"(?:\$4\$)?(?P<digest>{_DIGIT}{{43}})"), _type4, ("cisco4",), names_itself=False),
+    Shape("cisco_type7", _TYPE7, _type7, ("cisco7",), names_itself=False),
 )

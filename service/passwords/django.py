@@ -46,6 +46,12 @@ def read_salted(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
     return Either(django, werkzeug) if salt else django
 
 
+def read_scrypt_package(stored: StoredHash, match: re.Match[str]) -> Check:
+    """`scrypt$salt$log2 N$r$p$length$digest`, as the package django-scrypt wrote before Django had its own."""
+    log_n, r, p = (limits.number(match[name]) for name in ("log_n", "r", "p"))
+    return scrypt_check(stored, (1 << log_n, r, p), to_bytes(match["salt"], "utf-8"), unbase64(match["digest"]))
+
+
 FORMATS = (
     Shape(
         "django_pbkdf2",
@@ -57,6 +63,11 @@ FORMATS = (
         "django_scrypt",
         re.compile(rf"scrypt\$(?P<n>[0-9]+)\${SALT}\$(?P<r>[0-9]+)\$(?P<p>[0-9]+)\${BASE64}"),
         read_scrypt,
+    ),
+    Shape(
+        "django_scrypt_package",
+        re.compile(rf"scrypt\${SALT}\$(?P<log_n>[0-9]{{1,2}})\$(?P<r>[0-9]+)\$(?P<p>[0-9]+)\$[0-9]+\${BASE64}"),
+        read_scrypt_package,
     ),
     Wrapped("django_des_crypt", re.compile(r"crypt\$[^$]*\$"), crypt3.FORMATS, ("django_crypt",)),
     Wrapped("django_argon2", re.compile(r"argon2(?=\$argon2)"), (ARGON2,)),

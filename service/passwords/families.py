@@ -16,6 +16,7 @@ from service.passwords import (
     ldap,
     ldap_pbkdf2,
     magento_argon2,
+    mediawiki,
     pbkdf2,
     pbkdf2_layouts,
     phpass,
@@ -56,7 +57,8 @@ class Family:
 
 
 def _product(*names: str) -> Iterable[Format]:
-    return (each for each in products.FORMATS if each.name in names)
+    by_name = {each.name: each for each in products.FORMATS}
+    return (by_name[name] for name in names)
 
 
 CRYPT: tuple[Format, ...] = (BCRYPT, *crypt3.FORMATS, *yescrypt.FORMATS)
@@ -84,9 +86,11 @@ FORMATS: tuple[Format, ...] = (
     Family("wordpress", (*bcrypt_wrapped.FORMATS, *phpass.FORMATS, BCRYPT, *_product("md5"))),
     Family("joomla", (*phpass.FORMATS, BCRYPT, *_product("joomla15"))),
     Family(
-        "magento", (*magento_argon2.FORMATS, *_product("magento2_v0", "magento2_v1", "magento2_upgraded", "magento1"))
+        "magento",
+        (*magento_argon2.FORMATS, *_product("magento2_v0", "magento2_v1", "magento2_upgraded", "magento1")),
+        ("magento2",),
     ),
-    Family("mediawiki", (*pbkdf2_layouts.FORMATS, *_product("mediawiki_a", "mediawiki_b"))),
+    Family("mediawiki", (*mediawiki.FORMATS, *pbkdf2_layouts.FORMATS, *_product("mediawiki_a", "mediawiki_b"))),
     Family("supabase", (BCRYPT, ARGON2, *firebase.FORMATS)),
     Family("supertokens", (BCRYPT, ARGON2, *firebase.FORMATS)),
     Family("kratos", (*CRYPT, ARGON2, *ORY), ("ory",)),

@@ -30,7 +30,7 @@ def read_digest(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
 
 def read_salted(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
     """A digest with the salt behind it, of any length."""
-    raw = unhex(match["digest"]) if match["hex"] else unbase64(match["digest"])
+    raw = unhex(match["digest"]) if match.groupdict().get("hex") else unbase64(match["digest"])
     key, salt = raw[: SIZES[name]], raw[SIZES[name] :]
     if len(key) < SIZES[name]:
         raise MalformedHash("the digest is too short for its scheme")
@@ -42,8 +42,10 @@ def _digest(scheme: str) -> Shape:
     letters = -(-4 * SIZES[name] // 3)
     text = rf"(?P<digest>[0-9a-f]{{{2 * SIZES[name]}}}|[A-Za-z0-9+/_-]{{{letters}}}={{0,2}})"
     pattern = rf"(?i)\{{(?:ldap-|plain-)?{_spelled(scheme)}(?:\.(?:b64|base64|hex))?\}}{text}"
-    aliases = ("ldap_sha",) if scheme == "SHA" else ()
-    return Shape(f"ldap_{name}", re.compile(pattern), partial(read_digest, name), aliases)
+    aliases = (f"ldap_hex_{name}", *(("ldap_sha",) if scheme == "SHA" else ()))
+    return Shape(
+        f"ldap_{name}", re.compile(pattern), partial(read_digest, name), aliases, bare=re.compile(f"(?i){text}")
+    )
 
 
 def _salted(scheme: str) -> Shape:
@@ -51,7 +53,9 @@ def _salted(scheme: str) -> Shape:
     text = rf"(?P<digest>[A-Za-z0-9+/_-]{{{-(-4 * SIZES[name] // 3)},}}={{0,2}})"
     pattern = rf"(?i)\{{S{_spelled(scheme)}(?:\.(?:b64|base64|(?P<hex>hex)))?\}}{text}"
     aliases = (f"ldap_salted_{name}", f"s{scheme.lower()}")
-    return Shape(f"ldap_s{scheme.lower()}", re.compile(pattern), partial(read_salted, name), aliases)
+    return Shape(
+        f"ldap_s{scheme.lower()}", re.compile(pattern), partial(read_salted, name), aliases, bare=re.compile(text)
+    )
 
 
 def _spelled(scheme: str) -> str:

@@ -9,4 +9,11 @@ from service.passwords.argon2 import ARGON2
 from service.passwords.bcrypt import BCRYPT
 from service.passwords.shape import Wrapped
 
-FORMATS = (Wrapped("nextcloud", re.compile(r"[123]\|"), (BCRYPT, ARGON2), aliases=("owncloud", "nextcloud_argon2id")),)
+FORMATS = (
+    Wrapped(
+        "nextcloud",
+        re.compile(r"[123]\|"),
+        (BCRYPT, ARGON2),
+        aliases=("owncloud", "nextcloud_argon2id", "nextcloud_3_argon2id"),
+    ),
+)

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from service.passwords import limits
-from service.passwords.columns import DIGEST, iterations_of, salt_of, separated
+from service.passwords.columns import DIGEST, iterations_of, option, salt_of, separated
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES
 from service.passwords.encodings import unbase64, undigest_column
-from service.passwords.format import Check, Lane, StoredHash
+from service.passwords.format import Check, Lane, MalformedHash, StoredHash
 from service.passwords.shape import Shape
 
 CHEAP = 50
@@ -58,6 +58,16 @@ def read_mcf(stored: StoredHash, match: re.Match[str]) -> Check:
     )
 
 
+def read_any(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Read a string that names its parameters, or a bare digest whose source or row names the hash function."""
+    if "iterations" in match.re.groupindex:
+        return read_mcf(stored, match)
+    prf = option(stored, "digest").lower().replace("-", "")
+    if prf not in COLUMNS:
+        raise MalformedHash("the option digest names no hash function that PBKDF2 is known with")
+    return read_columns(prf, stored, match)
+
+
 def read_columns(prf: str, stored: StoredHash, match: re.Match[str]) -> Check:
     """Read a bare digest beside a salt column."""
     key = undigest_column(match["digest"])
@@ -74,6 +84,7 @@ COLUMNS = {
     prf: Shape(f"pbkdf2_{prf}_columns", COLUMN, partial(read_columns, prf), names_itself=False)
     for prf in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 }
-PBKDF2 = Shape("pbkdf2", re.compile(MCF), read_mcf, aliases=("pbkdf2_mcf", "kratos_pbkdf2", "passlib_pbkdf2"))
+ALIASES = ("pbkdf2_mcf", "kratos_pbkdf2", "passlib_pbkdf2", "pbkdf2_columns", "pbkdf2_raw_columns")
+PBKDF2 = Shape("pbkdf2", re.compile(MCF), read_any, ALIASES, bare=COLUMN)
 
 FORMATS = (PBKDF2, *COLUMNS.values())

@@ -25,6 +25,8 @@ class Product:
     """False where many other formats look the same: then it must be named."""
     unpeppered: str | None = None
     """The formula for a row without pepper, where that is another."""
+    unsalted: str | None = None
+    """The formula for a row without salt, where that is another."""
     iterations: int | None = None
     """The rounds where neither source nor row give any."""
 
@@ -53,6 +55,8 @@ class Product:
 
     def _formula(self, stored: StoredHash) -> Formula:
         text = self.formula if stored.pepper is not None or self.unpeppered is None else self.unpeppered
+        if self.unsalted is not None and stored.salt is None and ":" not in stored.hash:
+            text = self.unsalted
         match = self._match(stored.hash)
         if match is not None and match.groupdict().get("rounds"):
             return parse_formula(text, number(match["rounds"]))

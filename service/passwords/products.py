@@ -88,7 +88,7 @@ _FORUMS = (
     Product("fluxbb", "sha1($pass)", names_itself=False),
     Product("opencart", "sha1($salt.sha1($salt.sha1($pass)))"),
     Product("woltlab3", "sha1($salt.sha1($salt.sha1($pass)))", ("wbb3",)),
-    Product("magento1", "md5($salt.$pass) | sha256($salt.$pass)", ("magento",)),
+    Product("magento1", "md5($salt.$pass) | sha256($salt.$pass)", ("magento",), unsalted="md5($pass) | sha256($pass)"),
     Product(
         "magento2_v0",
         "md5($salt.$pass)",
@@ -174,6 +174,13 @@ _FRAMEWORKS = (
         re.compile(rf"(?P<salt>{_HEX}{{8}})(?P<digest>{_HEX}{{128}})"),
         names_itself=False,
     ),
+    Product(
+        "htdigest",
+        "md5($user.':'.$salt.':'.$pass)",
+        ("http_digest", "digest_ha1"),
+        re.compile(rf"(?:(?P<user>[^:]*):(?P<salt>[^:]*):)?(?P<digest>{_HEX}{{32}})"),
+        names_itself=False,
+    ),
     Product("half_md5", "left(md5($pass), 16)", pattern=re.compile(rf"(?P<digest>{_HEX}{{16}})"), names_itself=False),
 )
 _SSPR = (("0", "md5", 32), ("1", "sha1", 40), ("2", "sha1", 40), ("3", "sha256", 64), ("4", "sha512", 128))
@@ -252,13 +259,17 @@ _WINDOWS = (
         "nt",
         "md4(utf16le($pass))",
         ("nthash", "ntlm", "nt_hash", "ntlm_nt_hash"),
-        re.compile(rf"(?:\$NT\$|\{{NT\}})?(?P<digest>{_HEX}{{32}}|[A-Za-z0-9+/_-]{{22}}(?:==)?)", re.IGNORECASE),
+        re.compile(
+            rf"(?:\$NT\$|\{{NT\}}|ipaNTHash:+ *|sambaNTPassword:+ *)?"
+            rf"(?P<digest>{_HEX}{{32}}|[A-Za-z0-9+/_-]{{22}}(?:==)?)",
+            re.IGNORECASE,
+        ),
     ),
     Product(
         "msdcc",
         "md4(md4_bin(utf16le($pass)).utf16le(lower($user)))",
         ("mscache", "mscash", "dcc"),
-        names_itself=False,
+        re.compile(rf"M\$(?P<user>[^#]*)#(?P<digest>{_HEX}{{32}})"),
     ),
 )
 FORMATS = (*_RAW, *_SALTED, *_KEYED, *_FORUMS, *_FRAMEWORKS, *_ENTERPRISE, *_DATABASES, *_WINDOWS)

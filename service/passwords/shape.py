@@ -34,10 +34,12 @@ class Shape:
     """Other names it is known by."""
     names_itself: bool = True
     """False where other formats look the same and are more likely: then it must be named."""
+    bare: re.Pattern[str] | None = None
+    """How it looks without its mark: read too where the format is named."""
 
     def recognises(self, text: str) -> bool:
         """Tell whether the pattern matches all of `text`."""
-        return self.names_itself and self._match(text) is not None
+        return self.names_itself and _match(self.pattern, text) is not None
 
     def parse(self, stored: StoredHash) -> Check:
         """Read the match of the pattern."""
@@ -47,14 +49,15 @@ class Shape:
         """Scramble digest, salt and the columns beside them."""
         return scramble_columns(stored, scramble_match(self._require(stored.hash)))
 
-    def _match(self, text: str) -> re.Match[str] | None:
-        return self.pattern.fullmatch(text.strip(BLANK)) if is_text(text) else None
-
     def _require(self, text: str) -> re.Match[str]:
-        match = self._match(text)
+        match = _match(self.pattern, text) or (self.bare and _match(self.bare, text))
         if match is None:
             raise MalformedHash(f"not in the shape of {self.name}")
         return match
+
+
+def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    return pattern.fullmatch(text.strip(BLANK)) if is_text(text) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,21 @@ from functools import partial
 from service.passwords import ldap
 from service.passwords.argon2 import ARGON2
 from service.passwords.bcrypt import BCRYPT
-from service.passwords.columns import iterations_of
+from service.passwords.columns import iterations_of, option
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest
-from service.passwords.encodings import to_bytes, unhex
-from service.passwords.format import Check, Format, Lane, StoredHash
+from service.passwords.encodings import HEX, to_bytes, unbase64, undigest, unhex
+from service.passwords.format import Check, Format, Lane, MalformedHash, StoredHash
 from service.passwords.pbkdf2 import pbkdf2_check
 from service.passwords.scrypt import SPRING_SCRYPT
 from service.passwords.shape import Shape, Wrapped
 
 STANDARD_ROUNDS = 1024
-V5_5 = ("sha1", 185_000, 8)
-V5_8 = ("sha256", 310_000, 16)
-"""PRF, iterations and bytes of salt of the two generations of Pbkdf2PasswordEncoder."""
+V5_5 = ("sha1", 185_000)
+V5_8 = ("sha256", 310_000)
+"""PRF and iterations of the two generations of Pbkdf2PasswordEncoder, whose salts have 8 and 16 bytes."""
+KEY = 32
+"""Bytes of digest of both."""
 V5_8_ALIASES = ("spring_pbkdf2@SpringSecurity_v5_8",)
 DIGESTS = {"MD4": "md4", "MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
@@ -40,19 +42,24 @@ def standard(salt: bytes, pepper: bytes, secret: bytes) -> bytes:
     return key
 
 
-def read_message_digest(stored: StoredHash, match: re.Match[str]) -> Check:
+def read_message_digest(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
     """The salt is its text with the braces around it, and stands behind the password."""
-    name = DIGESTS[match["id"].upper()]
     salt = to_bytes(match["braced"] or "", stored.recipe.charset)
     derive = partial(salted, name, salt)
-    return Comparison(derive, unhex(match["digest"]), f"{name}(password.salt)", charset=stored.recipe.charset)
+    key = undigest(match["digest"], SIZES[name])
+    return Comparison(derive, key, f"{name}(password.salt)", charset=stored.recipe.charset)
 
 
-def read_pbkdf2(generation: tuple[str, int, int], stored: StoredHash, match: re.Match[str]) -> Check:
-    """Hex of salt and digest; the pepper stands behind the salt. The source may say other iterations."""
-    prf, iterations, size = generation
-    raw = unhex(match["digest"])
-    return pbkdf2_check(stored, prf, iterations_of(stored, iterations), raw[:size] + (stored.pepper or b""), raw[size:])
+def read_pbkdf2(generation: tuple[str, int], stored: StoredHash, match: re.Match[str]) -> Check:
+    """Hex or base64 of salt and digest; the pepper stands behind the salt. The source may say other parameters."""
+    prf, iterations = generation
+    prf = option(stored, "algorithm", prf).lower()
+    if prf not in ("sha1", "sha256", "sha512"):
+        raise MalformedHash("the option algorithm is none of sha1, sha256 and sha512")
+    text = match["digest"]
+    raw = unhex(text) if HEX.fullmatch(text) else unbase64(text)
+    salt = raw[:-KEY] + (stored.pepper or b"")
+    return pbkdf2_check(stored, prf, iterations_of(stored, iterations), salt, raw[-KEY:])
 
 
 def read_standard(stored: StoredHash, match: re.Match[str]) -> Check:
@@ -74,24 +81,30 @@ def read_plain(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def _message_digest(name: str) -> Shape:
-    digits = 2 * SIZES[DIGESTS[name]]
+    size = SIZES[DIGESTS[name]]
+    digest_text = rf"(?P<digest>[0-9a-f]{{{2 * size}}}|[A-Za-z0-9+/]{{{-(-4 * size // 3)}}}={{0,2}})"
+    braced = r"(?P<braced>\{(?P<salt>[^}]*)\})"
     optional = "?" if name == "MD4" else ""  # without salt the others are read as directories' schemes
-    pattern = rf"(?i)\{{(?P<id>{name})\}}(?P<braced>\{{(?P<salt>[^}}]*)\}}){optional}(?P<digest>[0-9a-f]{{{digits}}})"
-    return Shape(f"spring_{name}", re.compile(pattern), read_message_digest)
+    return Shape(
+        f"spring_{name}",
+        re.compile(rf"(?i)\{{{name}\}}{braced}{optional}{digest_text}"),
+        partial(read_message_digest, DIGESTS[name]),
+        bare=re.compile(rf"(?i){braced}?{digest_text}"),
+    )
 
 
 HEX_80 = r"(?P<digest>[0-9a-f]{80})"
-HEX_96 = r"(?P<digest>[0-9a-f]{96})"
+PBKDF2 = r"(?P<digest>[0-9a-f]{80}|[0-9a-f]{96}|[A-Za-z0-9+/]{54}==|[A-Za-z0-9+/]{64})"
 OLD, NEW = partial(read_pbkdf2, V5_5), partial(read_pbkdf2, V5_8)
 
 FORMATS: tuple[Format, ...] = (
     Wrapped("spring_bcrypt", re.compile(r"\{bcrypt\}"), (BCRYPT,)),
     Wrapped("spring_argon2", re.compile(r"\{argon2(?:@SpringSecurity_v5_[28])?\}"), (ARGON2,)),
     Wrapped("spring_braced_scrypt", re.compile(r"\{scrypt(?:@SpringSecurity_v(?:4_1|5_8))?\}"), (SPRING_SCRYPT,)),
-    Shape("spring_pbkdf2", re.compile(r"\{pbkdf2(?:@SpringSecurity_v5_5)?\}" + HEX_80), OLD),
-    Shape("spring_pbkdf2_v5_8", re.compile(r"\{pbkdf2@SpringSecurity_v5_8\}" + HEX_96), NEW, V5_8_ALIASES),
-    Shape("spring_bare_pbkdf2", re.compile(HEX_80), OLD, names_itself=False),
-    Shape("spring_bare_pbkdf2_v5_8", re.compile(HEX_96), NEW, names_itself=False),
+    Shape("spring_pbkdf2", re.compile(r"\{pbkdf2(?:@SpringSecurity_v5_5)?\}" + PBKDF2), OLD),
+    Shape("spring_pbkdf2_v5_8", re.compile(r"\{pbkdf2@SpringSecurity_v5_8\}" + PBKDF2), NEW, V5_8_ALIASES),
+    Shape("spring_bare_pbkdf2", re.compile(PBKDF2), OLD, names_itself=False),
+    Shape("spring_bare_pbkdf2_v5_8", re.compile(PBKDF2), NEW, names_itself=False),
     Shape("spring_sha256", re.compile(r"(?:\{sha256\})(?P<digest>[0-9a-f]{80})"), read_standard, ("spring_standard",)),
     Shape("spring_bare_standard", re.compile(HEX_80), read_standard, names_itself=False),
     *(_message_digest(name) for name in DIGESTS),

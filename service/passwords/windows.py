@@ -57,20 +57,26 @@ def _lm(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def _dcc2(stored: StoredHash, match: re.Match[str]) -> Check:
-    username = match["user"] or match["name"] or stored.username
+    groups = match.groupdict()
+    username = groups.get("user") or groups["name"] or stored.username
     if username is None:
         raise MalformedHash("the format needs a username")
-    rounds = limits.number(match["rounds"] or str(stored.recipe.iterations or DCC2_ROUNDS))
+    rounds = limits.number(groups.get("rounds") or str(stored.recipe.iterations or DCC2_ROUNDS))
     limits.check_pbkdf2(rounds, DCC2_SIZE, DCC2_SIZE)
     key = unhex(match["digest"])
     return TextComparison(partial(dcc2, username, rounds), key, f"msdcc2 {rounds}", Lane.THREAD)
 
 
 _LM = re.compile(rf"(?:\$LM\$)?(?P<digest>{_HEX}{{16}}|{_HEX}{{32}})", re.IGNORECASE)
-_DCC2 = re.compile(
-    rf"(?:\$DCC2\$(?:(?P<rounds>[0-9]{{1,9}})#)?(?P<user>[^#]*)#)?(?P<digest>{_HEX}{{32}})(?::(?P<name>.*))?"
-)
+_DCC2 = r"\$DCC2\$(?:(?P<rounds>[0-9]{1,9})#)?(?P<user>[^#]*)#"
+_DCC2_DIGEST = rf"(?P<digest>{_HEX}{{32}})(?::(?P<name>.*))?"
 FORMATS = (
     Shape("lm", _LM, _lm, ("lmhash", "lanman")),
-    Shape("msdcc2", _DCC2, _dcc2, ("mscache2", "mscash2", "dcc2"), names_itself=False),
+    Shape(
+        "msdcc2",
+        re.compile(_DCC2 + _DCC2_DIGEST),
+        _dcc2,
+        ("mscache2", "mscash2", "dcc2"),
+        bare=re.compile(_DCC2_DIGEST),
+    ),
 )

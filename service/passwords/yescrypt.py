@@ -6,7 +6,7 @@ Parameters are numbers of a variable length: https://www.openwall.com/yescrypt/ 
 import re
 
 from service.passwords import limits
-from service.passwords.crypt3 import check
+from service.passwords.crypt_check import check
 from service.passwords.encodings import CRYPT64
 from service.passwords.format import Check, MalformedHash, StoredHash
 from service.passwords.shape import Shape
