@@ -10,7 +10,6 @@ were played, and how many steps of which kind.
 import argparse
 import asyncio
 import contextlib
-import json
 import logging
 import multiprocessing
 import sys
@@ -18,7 +17,6 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from multiprocessing.queues import Queue
-from pathlib import Path
 from queue import Empty
 
 import asyncpg
@@ -26,6 +24,7 @@ import structlog
 import uvloop
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from bench.parts import Done, shown
 from service.accounts.migrations import ROOT, upgrade
 from service.postgres import embedded_sync
 from service.settings import ForgetWhen
@@ -115,29 +114,11 @@ def work(process: int, parts: Sequence[int], options: argparse.Namespace, told: 
     told.put((None, Counter()))
 
 
-class Done:
-    """The parts that are done, kept in a file: one line of JSON for each."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.parts: dict[int, Counter[str]] = {}
-        with contextlib.suppress(FileNotFoundError):
-            for line in path.read_text().splitlines():
-                part, played = json.loads(line)
-                self.parts[part] = Counter(played)
-
-    def add(self, part: int, played: "Counter[str]") -> None:
-        """Add a part, and write it down."""
-        self.parts[part] = played
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a") as file:
-            file.write(json.dumps([part, played]) + "\n")
-
-    def __str__(self) -> str:
-        total = sum(self.parts.values(), Counter[str]())
-        steps = total.total() - total["histories"]
-        kinds = ", ".join(f"{kind} {number:,}" for kind, number in total.most_common() if kind != "histories")
-        return f"{total['histories']:,} histories of {steps:,} steps ({kinds})"
+def told_of(done: Done) -> str:
+    """Say how many histories and steps are done."""
+    kinds = done.total()
+    number = kinds.pop("histories", 0)
+    return f"{number:,} histories of {kinds.total():,} steps ({shown(kinds)})"
 
 
 def main() -> None:
@@ -148,13 +129,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--again", action="store_true", help="forget which parts are done")
     options = parser.parse_args()
-    path = FOLDER / f"histories-{options.seed}.jsonl"
-    if options.again:
-        path.unlink(missing_ok=True)
-    done = Done(path)
-    left = [part for part in range(-(-options.histories // PART)) if part not in done.parts]
-    broken = play_all(left, options, done)
-    print(f"{done} under seed {options.seed}: {'a rule was broken' if broken else 'every rule held'}")
+    done = Done(FOLDER / f"histories-{options.seed}.jsonl", again=options.again)
+    broken = play_all(done.left(-(-options.histories // PART)), options, done)
+    print(f"{told_of(done)} under seed {options.seed}: {'a rule was broken' if broken else 'every rule held'}")
     sys.exit(broken)
 
 

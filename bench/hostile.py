@@ -1,88 +1,147 @@
-"""Sends mutated calls to the parsers and over HTTP, and says what came back: any fault of ours, or growth, ends it.
+"""Sends mutated inputs to the parsers and over HTTP, and says what came back: a fault, growth or a leak ends it.
 
-    python -m bench.hostile [--parsed 10000000] [--sent 100000] [--workers 2] [--seed 1]
+    python -m bench.hostile [--parsed 10000000] [--sent 100000] [--processes 2] [--minutes 60] [--seed 1]
 
-`make test` tries a few thousand of the same kind (tests/security/test_hostile.py).
+`make test` tries a few thousand of the same kind (tests/security). Which parts are done is kept in var/bench, so that a
+run that was ended goes on where it was.
 """
 
 import argparse
 import asyncio
+import io
+import itertools
 import multiprocessing
 import random
-import resource
 import sys
 import time
 from collections import Counter
 
 import aiohttp
-import structlog
+import psutil
 
+from bench.parts import Done, shown
+from service.accounts.migrations import ROOT
 from service.cli.simulate.stage import set_stage
 from service.settings import Settings
-from tests.security.mutating import mutant
-from tests.security.test_hostile import PATHS, TABLE, parse_all
+from service.telemetry import configure_logging
+from tests.security.mutating import PASSWORD, mutant
+from tests.security.parsing import parse_any
+from tests.security.test_hostile import PATHS, TABLE
 
-PART = 10_000
+FOLDER = ROOT / "var" / "bench"
+PARSED_PART, SENT_PART = 10_000, 2_000
 SESSIONS = 32
+WARM = 5
+"""Parts of a process after which its memory counts: caches are full then."""
 GROWTH = 1.25
-"""How much larger the peak of memory may be at the end than after the first tenth."""
+"""How much larger the memory may be at the end than when it began to count."""
 
 
-def parse_part(task: tuple[int, int]) -> tuple[int, int]:
-    """Parse mutants under one seed; give how many, and the peak of this process's memory in KiB."""
-    seed, number = task
-    chance = random.Random(seed)
-    for _ in range(number):
-        body = mutant(chance)
+def resident() -> float:
+    """The memory of this process, in MiB."""
+    return float(psutil.Process().memory_info().rss) / 2**20
+
+
+def parse_part(task: tuple[int, int]) -> tuple[int, int, float]:
+    """Parse mutants under one seed; give the part, this process and its memory in MiB."""
+    seed, part = task
+    chance = random.Random(f"{seed}/{part}")
+    for number in range(PARSED_PART):
+        state = chance.getstate()
         try:
-            parse_all(body)
+            parse_any(chance)
         except BaseException:
-            print(f"seed {seed}: {body[:500]!r}", file=sys.stderr)
+            print(f"number {number} of part {part} under seed {seed}, from {state!r}"[:300], file=sys.stderr)
             raise
-    return number, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return part, multiprocessing.current_process().pid or 0, resident()
 
 
-def parse_many(number: int, workers: int, seed: int) -> None:
-    tasks = [(seed + part, min(PART, number - part * PART)) for part in range(-(-number // PART))]
-    peaks, done, began = [], 0, time.monotonic()
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for parsed, peak in pool.imap_unordered(parse_part, tasks):
-            done += parsed
-            peaks.append(peak)
-    early = max(peaks[: max(len(peaks) // 10, workers)])
-    growth = max(peaks) / early
-    print(f"parsed {done:,} in {time.monotonic() - began:.0f} s: no fault; peak {growth:.2f} of the first tenth's")
-    assert growth < GROWTH, "memory grew"
+class Memory:
+    """What each process needed after its parts."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[int, list[float]] = {}
+
+    def add(self, process: int, size: float) -> None:
+        """Add the memory of a process as it is after one more part."""
+        self._sizes.setdefault(process, []).append(size)
+
+    def __str__(self) -> str:
+        """Say how it grew; raises `AssertionError` where it grew too much."""
+        grown = [(sizes[WARM], sizes[-1]) for sizes in self._sizes.values() if len(sizes) > WARM]
+        assert all(last < first * GROWTH for first, last in grown), f"memory grew: {grown}"
+        return ", ".join(f"{first:.0f} to {last:.0f} MiB" for first, last in grown) or "too short to say"
 
 
-async def send_many(number: int, seed: int) -> None:
-    chance, statuses, began = random.Random(seed), Counter[int](), time.monotonic()
-    calls = ((mutant(chance), PATHS[count % len(PATHS)]) for count in range(number))
+def parse_many(given: argparse.Namespace) -> Done:
+    done = Done(FOLDER / f"parsed-{given.seed}.jsonl", again=given.again)
+    tasks = [(given.seed, part) for part in done.left(-(-given.parsed // PARSED_PART))]
+    memory, began, until = Memory(), time.monotonic(), time.monotonic() + given.minutes * 60
+    with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
+        for number, (part, process, size) in enumerate(pool.imap_unordered(parse_part, tasks), 1):
+            done.add(part, Counter(parsed=PARSED_PART))
+            memory.add(process, size)
+            if number % 10 == 0:
+                rate = number * PARSED_PART / (time.monotonic() - began)
+                print(f"{len(done.parts) * PARSED_PART:,} parsed, {rate:,.0f} a second, {size:.0f} MiB", flush=True)
+            if time.monotonic() > until:
+                break
+    print(f"parsed {done.total()['parsed']:,} under seed {given.seed}: no fault; memory of each process: {memory}")
+    return done
+
+
+async def send_many(given: argparse.Namespace) -> Done:
+    done = Done(FOLDER / f"sent-{given.seed}.jsonl", again=given.again)
+    memory, until, log = Memory(), time.monotonic() + given.minutes * 60, io.StringIO()
+    configure_logging("debug", stream=log)
     async with set_stage(Settings()) as stage, aiohttp.ClientSession(stage.service_url) as session:
-        headers = {"Authorization": stage.authorization, "Content-Type": "application/json"}
+        marks = (PASSWORD, stage.authorization.partition(" ")[2])
+        for part in done.left(-(-given.sent // SENT_PART)):
+            began = time.monotonic()
+            done.add(part, await send_part(session, stage.authorization, random.Random(f"{given.seed}/{part}"), marks))
+            memory.add(0, resident())
+            rate = SENT_PART / (time.monotonic() - began)
+            print(f"{len(done.parts) * SENT_PART:,} sent, {rate:,.0f} a second, {resident():.0f} MiB", flush=True)
+            assert not any(mark in log.getvalue() for mark in marks), "a log line holds a secret"
+            log.seek(0)
+            log.truncate()
+            if time.monotonic() > until:
+                break
+    print(f"sent {done.total().total():,} under seed {given.seed}: {shown(done.total())}; no leak; memory: {memory}")
+    return done
 
-        async def send() -> None:
-            for body, path in calls:
-                async with session.post(path, data=body, headers=headers) as answer:
-                    await answer.read()
-                    statuses[answer.status] += 1
-                    assert answer.status in TABLE, (answer.status, path, body[:500])
 
-        await asyncio.gather(*(send() for _ in range(SESSIONS)))
-    told = ", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items()))
-    print(f"sent {statuses.total():,} in {time.monotonic() - began:.0f} s: {told}")
+async def send_part(
+    session: aiohttp.ClientSession, authorization: str, chance: random.Random, marks: tuple[str, ...]
+) -> "Counter[str]":
+    """Send mutants, some at once; count the answers by their status."""
+    statuses = Counter[str]()
+    headers = {"Authorization": authorization, "Content-Type": "application/json"}
+    calls = ((mutant(chance), path) for path in itertools.islice(itertools.cycle(PATHS), SENT_PART))
+
+    async def send() -> None:
+        for body, path in calls:
+            async with session.post(path, data=body, headers=headers) as answer:
+                text = await answer.text("latin-1")
+            statuses[str(answer.status)] += 1
+            assert answer.status in TABLE, (answer.status, path, body[:500])
+            assert not any(mark in text for mark in marks), (path, body[:500])
+
+    await asyncio.gather(*(send() for _ in range(SESSIONS)))
+    return statuses
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parsed", type=int, default=10_000_000)
     parser.add_argument("--sent", type=int, default=100_000)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=60.0, help="for each of the two")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--again", action="store_true", help="forget which parts are done")
     given = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    parse_many(given.parsed, given.workers, given.seed)
-    asyncio.run(send_many(given.sent, given.seed))
+    parse_many(given)
+    asyncio.run(send_many(given))
 
 
 if __name__ == "__main__":

@@ -123,15 +123,17 @@ class _Seen:
 
 def basic_pair(authorization: bytes) -> bytes | None:
     """Read `user:password` out of a Basic header (RFC 7617): any case of the scheme, strict base64, UTF-8."""
-    scheme, space, encoded = authorization.partition(b" ")
+    scheme, space, rest = authorization.partition(b" ")
     if scheme.lower() != b"basic" or not space:
         return None
+    encoded = rest.strip(b" ")
     try:
-        pair = base64.b64decode(encoded.strip(b" "), validate=True)
+        pair = base64.b64decode(encoded, validate=True)
         pair.decode("utf-8")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return None
-    return pair if b":" in pair else None
+    # The decoder ignores the spare bits of the last character.
+    return pair if b":" in pair and base64.b64encode(pair) == encoded else None
 
 
 def bearer_token(authorization: bytes) -> bytes | None:

@@ -26,8 +26,11 @@ MAX_TOKEN = 8192
 MAX_KEYS = 100
 """Keys of one issuer; Okta publishes two or three."""
 
-# Python's decoder skips what is not base64, so that one signature would have many spellings.
+# Python's decoder skips what is not base64, and the spare bits of the last character, so that one signature would have
+# many spellings. Here it has one (RFC 4648, section 3.5).
 _SHAPE = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_ENDINGS = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
+"""What a part may end in whose length leaves so many characters over from groups of four; any where none is left."""
 _HEADERS_REFUSED = frozenset({"b64", "crit", "enc", "zip"})
 """What changes how the rest is read. A key that a token brings or points to (`jwk`, `jku`, `x5u`) is never used."""
 
@@ -65,7 +68,7 @@ class Expected:
 
 def judge(token: bytes, keys: Keys, expected: Expected) -> int | TokenFault:
     """Judge a token: the position of its client among those accepted (1 where any is), or what is wrong with it."""
-    if len(token) > MAX_TOKEN or _SHAPE.fullmatch(token) is None:
+    if len(token) > MAX_TOKEN or not _is_canonical(token):
         return TokenFault.MALFORMED
     try:
         header = jwt.get_unverified_header(token)
@@ -79,6 +82,12 @@ def judge(token: bytes, keys: Keys, expected: Expected) -> int | TokenFault:
         return TokenFault.UNKNOWN_KEY
     claims = _verified(token, key)
     return claims if isinstance(claims, TokenFault) else _judge_claims(claims, expected, time.time())
+
+
+def _is_canonical(token: bytes) -> bool:
+    if _SHAPE.fullmatch(token) is None:
+        return False
+    return all(len(part) % 4 == 0 or part[-1] in _ENDINGS[len(part) % 4] for part in token.split(b"."))
 
 
 def read_keys(jwks: object) -> dict[str, RSAPublicKey]:

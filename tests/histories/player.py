@@ -88,6 +88,7 @@ class Player:
         self._org = Org()
         self._world = World()
         self._wrong: Counter[str] = Counter()
+        self._failed: Exception | None = None
         self._keys = keys_of(None)
 
     async def play(self, history: Sequence[Step]) -> None:
@@ -196,7 +197,7 @@ class Player:
             return
         if not isinstance(call, SignIn):
             if answer == FAULT:
-                raise Breach(f"{step}\nfailed without a fault")
+                raise Breach(f"{step}\nfailed without a fault") from self._failed
             return
         right = {verdict(world, call.name, call.password) for world in passed}
         if answer == "429" and max(self._wrong[call.name], sum(self._wrong.values()) - LOGIN_FREE + PAIR_FREE) >= 1:
@@ -219,6 +220,7 @@ class Player:
         except Exception as error:
             if isinstance(error, AssertionError | TypeError | AttributeError | KeyError):
                 raise
+            self._failed = error
             return str(refusal_for(error).status)
 
     async def _do(self, call: Call) -> str:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -93,9 +94,26 @@ def _swapped_claims(issuer: Issuer) -> bytes:
     return b".".join([header, b64(json.dumps(issuer.claims()).encode()), signature])
 
 
+def _respelled(token: bytes) -> bytes:
+    """The same bytes in base64, but for the spare bits of the last character, which decoders ignore."""
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return token[:-1] + bytes([alphabet[alphabet.index(token[-1]) + 1]])
+
+
 def _own_key_in_header(issuer: Issuer, **header: Any) -> bytes:
     jwk = jwt.algorithms.RSAAlgorithm.to_jwk(issuer.stranger.public_key(), as_dict=True)
     return rs256(issuer.stranger, {"alg": "RS256", "kid": issuer.kid, "jwk": jwk} | header, issuer.claims())
+
+
+def _signed(issuer: Issuer, claims: bytes) -> bytes:
+    """Any bytes as claims, under the issuer's own signature."""
+    text = b64(json.dumps({"alg": "RS256", "kid": issuer.kid}).encode()) + b"." + b64(claims)
+    return text + b"." + b64(issuer.key.sign(text, padding.PKCS1v15(), SHA256()))
+
+
+def _spelt(issuer: Issuer, members: bytes) -> bytes:
+    """Good claims, and members at their end as they are spelt here."""
+    return _signed(issuer, json.dumps(issuer.claims(exp=...)).encode()[:-1] + b", " + members + b"}")
 
 
 def _now(seconds: int) -> int:
@@ -153,12 +171,29 @@ FORGED: dict[str, tuple[TokenFault, Callable[[Issuer], bytes]]] = {
     "half a signature": (F.SIGNATURE, lambda i: i.sign()[:-102]),
     "a bit of the signature flipped": (F.SIGNATURE, lambda i: i.sign()[:-5] + b"AAAAA"),
     "characters that base64 skips": (F.MALFORMED, lambda i: i.sign() + b"!"),
+    "another spelling of the same signature": (F.MALFORMED, lambda i: _respelled(i.sign())),
     "padded base64": (F.MALFORMED, lambda i: i.sign() + b"=="),
     "expired": (F.EXPIRED, lambda i: i.sign(exp=_now(-121))),
     "expired for long": (F.EXPIRED, lambda i: i.sign(exp=1)),
     "without an end": (F.EXPIRED, lambda i: i.sign(exp=...)),
     "end null": (F.EXPIRED, lambda i: i.sign(exp=None)),
     "end a text": (F.EXPIRED, lambda i: i.sign(exp=str(_now(3600)))),
+    "end in words that JSON lacks": (F.MALFORMED, lambda i: i.sign(exp=math.inf)),
+    "end no number": (F.MALFORMED, lambda i: i.sign(exp=math.nan)),
+    "end too large for a float": (F.EXPIRED, lambda i: _spelt(i, b'"exp": 1e999')),
+    "end too large for anything": (F.EXPIRED, lambda i: _spelt(i, b'"exp": 1' + b"0" * 5000)),
+    "end in a list": (F.EXPIRED, lambda i: i.sign(exp=[_now(3600)])),
+    "end twice, the last one gone": (F.EXPIRED, lambda i: _spelt(i, b'"exp": 99999999999, "exp": 1')),
+    "issuer twice, the last one another": (
+        F.ISSUER,
+        lambda i: _spelt(i, b'"exp": 99999999999, "iss": "https://attacker.example"'),
+    ),
+    "a byte order mark before the claims": (
+        F.MALFORMED,
+        lambda i: _signed(i, b"\xef\xbb\xbf" + json.dumps(i.claims()).encode()),
+    ),
+    "claims in UTF-16": (F.MALFORMED, lambda i: _signed(i, json.dumps(i.claims()).encode("utf-16"))),
+    "claims and more": (F.MALFORMED, lambda i: _signed(i, json.dumps(i.claims()).encode() + b"{}")),
     "end true": (F.EXPIRED, lambda i: i.sign(exp=True)),
     "end negative": (F.EXPIRED, lambda i: i.sign(exp=-1)),
     "not yet valid": (F.NOT_YET, lambda i: i.sign(nbf=_now(180))),

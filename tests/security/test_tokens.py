@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from service.accounts.database import Database
 from service.app import CONNECTIONS, make_app, make_parts
 from service.issuer_keys import REFETCH_AFTER, TRUST_FOR, IssuerKeys, KeysAway
-from service.okta.bearer import LEEWAY, TokenFault, judge, read_keys
+from service.okta.bearer import LEEWAY, MAX_TOKEN, TokenFault, judge, read_keys
 from service.settings import BadSettings, Settings, require_authentication
 from service.web.keys import Parts
 from simulator import Org, serve
@@ -46,6 +46,10 @@ def test_a_good_token_is_accepted_and_so_are_two_minutes_of_another_clock(own: I
     assert judged(own, own.sign(nbf=_now(LEEWAY - 10))) == 1
     assert judged(own, own.sign(aud=["api://other", AUDIENCE])) == 1
     assert judged(own, own.sign({"typ": "at+jwt"}, scp=["openid", SCOPE])) == 1
+
+
+def test_a_token_longer_than_any_header_is_refused_unread(own: Issuer) -> None:
+    assert judged(own, own.sign(more="x" * MAX_TOKEN)) is TokenFault.MALFORMED
 
 
 def test_keys_that_could_not_sign_with_rs256_are_left_out() -> None:

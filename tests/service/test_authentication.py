@@ -97,6 +97,13 @@ def test_okta_guides_own_pair_makes_the_guides_header() -> None:
     ) == Accepted("basic", 1)
 
 
+def test_another_spelling_of_the_same_base64_is_refused() -> None:
+    guard = Authenticator(header="authorization", secrets=(), basic=b"admin:supersecret")
+    header = AUTHORIZATION.replace("ZXQ=", "ZXR=").encode()
+    assert base64.b64decode(header[6:]) == b"admin:supersecret"
+    assert guard([(b"Authorization", header)]) is Refusal.MALFORMED
+
+
 def test_without_any_way_to_authenticate_the_service_says_which_to_set() -> None:
     with pytest.raises(BadSettings, match="BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS"):
         require_authentication(settings_of())
