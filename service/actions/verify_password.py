@@ -151,6 +151,8 @@ class PasswordVerifier:
                 self._accounts_seen = await recipes.has_accounts(connection)
                 if not self._accounts_seen:
                     raise NoAccounts
+                # The first ones may have come between the two looks.
+                found, failures = await find_and_failures(connection, asked.key, asked.who)
         return found, failures
 
     async def _stand_in(self, found: Found, asked: _Asked, stand_ins: StandIns) -> SignIn:
