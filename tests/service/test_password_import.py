@@ -8,6 +8,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from service.accounts import recipes
+from service.accounts.recipes import has_accounts
 from service.web.keys import Parts
 from tests.service.conftest import Add, Client
 from tests.service.people import add_hash, hashes_of, plain, sign_in, state_of
@@ -105,6 +107,17 @@ async def test_an_unknown_login_and_an_unarmed_account_are_unverified_after_a_re
 async def test_an_empty_store_gives_no_verdict(client: Client) -> None:
     answer = await client.post("/okta/password-import", data=sign_in("kim@example.com", "x"), headers=JSON)
     assert (answer.status, (await answer.json())["error"]["code"]) == (503, "no_accounts")
+
+
+async def test_a_right_password_is_not_wrong_because_the_first_account_came_while_it_was_looked_up(
+    client: Client, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def loaded_meanwhile(connection: asyncpg.Connection) -> bool:
+        await add("kim@example.com", "right")
+        return await has_accounts(connection)
+
+    monkeypatch.setattr(recipes, "has_accounts", loaded_meanwhile)
+    assert await ask(client, "kim@example.com", "right") == VERIFIED
 
 
 async def test_a_tombstone_is_unverified_and_tells_the_operator(
