@@ -124,6 +124,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
         finally:
             for task in background:
                 task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)  # one may hold entries of the trail
             await trail.close(database)
             if keys is not None:
                 await keys.close()

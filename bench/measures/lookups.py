@@ -61,6 +61,6 @@ async def _latency(connection: asyncpg.Connection, people: int, lookups: int, *,
         key = store.login(rng.randrange(people))
         who = guesser(b"bench", key, "192.0.2.0/24")
         begun = time.perf_counter()
-        await find_and_failures(connection, key, who)
+        await find_and_failures(connection, [(key, who)])
         seconds.append(time.perf_counter() - begun)
     return median(seconds)

@@ -43,8 +43,6 @@ class Entry:
     """Where an entry is about all accounts from `account_id` to this one, as a batch that was loaded is."""
     event_id: str | None = None
     request_id: str | None = None
-    at: datetime | None = None
-    """When; None for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +93,12 @@ ORDER BY entry.id
 """
 
 
-async def record(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    """Write entries down, in the caller's transaction where there is one."""
+async def record(
+    connection: asyncpg.Connection, entries: Sequence[Entry], at: Sequence[datetime | None] | None = None
+) -> None:
+    """Write entries down, in the caller's transaction where there is one; as of now, or of `at`."""
     columns = ([getattr(entry, name) for entry in entries] for name in Entry.__dataclass_fields__)
-    await connection.execute(RECORD, *columns)
+    await connection.execute(RECORD, *columns, at or [None] * len(entries))
 
 
 async def record_loaded(connection: asyncpg.Connection, source: str, added: Sequence[int]) -> None:

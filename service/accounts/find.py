@@ -8,6 +8,8 @@ an alias.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import asyncpg
 
@@ -15,14 +17,20 @@ from service.accounts.account import Account, KeptHash, NameClass, State
 from service.accounts.failures import Failures, Guesser, failures_of
 from service.accounts.names import is_short, login_key
 
-ACCOUNTS = """
+
+def _accounts(key: str, short: str) -> str:
+    # All three classes come, and `_found` takes the lowest: doing that here takes the server a third more time.
+    return f"""
 (
-    SELECT id, state, login_key, 1 AS class FROM accounts WHERE login_key = $1
+    SELECT id, state, login_key, 1 AS class FROM accounts WHERE login_key = {key}
     UNION ALL
-    (SELECT id, state, login_key, 2 FROM identifiers JOIN accounts ON id = account_id WHERE identifier_key = $1 LIMIT 2)
+    (SELECT id, state, login_key, 2 FROM identifiers JOIN accounts ON id = account_id WHERE identifier_key = {key}
+     LIMIT 2)
     UNION ALL
-    (SELECT id, state, login_key, 3 FROM accounts WHERE $2 AND local_part = $1 LIMIT 2)
-) AS account"""
+    (SELECT id, state, login_key, 3 FROM accounts WHERE {short} AND local_part = {key} LIMIT 2)
+) AS account"""  # noqa: S608 (made of constants)
+
+
 HASHES = """
 LEFT JOIN hashes AS kept ON kept.account_id = account.id
 LEFT JOIN sources AS source ON source.id = kept.source_id
@@ -30,18 +38,30 @@ LEFT JOIN recipes AS recipe ON recipe.id = kept.recipe_id"""
 COLUMNS = """
     account.class, account.id, account.state, account.login_key,
     source.name AS source, recipe.format, recipe.parameters, kept.hash, kept.salt, kept.username, kept.key_id"""
+STREAKS = """
+    pair.failures AS pair_failures, pair.since AS pair_since,
+    login.failures AS login_failures, login.since AS login_since, now() AS now"""
 
-# All three classes come, and `_found` takes the lowest: doing that here takes the server a third more time.
-FIND = f"SELECT {COLUMNS} FROM {ACCOUNTS} {HASHES}"  # noqa: S608 (made of constants)
+FIND = f"SELECT {COLUMNS} FROM {_accounts('$1', '$2')} {HASHES}"  # noqa: S608 (made of constants)
 
 # A sign-in reads once: who is meant, and who failed lately.
 FIND_AND_FAILURES = f"""
-SELECT pair.failures AS pair_failures, pair.since AS pair_since,
-       login.failures AS login_failures, login.since AS login_since, now() AS now, {COLUMNS}
+SELECT 1 AS number, {STREAKS}, {COLUMNS}
 FROM (SELECT $3::bytea AS pair, $4::bytea AS login) AS asked
 LEFT JOIN failures AS pair ON pair.subject = asked.pair
 LEFT JOIN failures AS login ON login.subject = asked.login
-LEFT JOIN {ACCOUNTS} ON true {HASHES}
+LEFT JOIN {_accounts("$1", "$2")} ON true {HASHES}
+"""  # noqa: S608 (made of constants)
+
+# The same for many. Subqueries hide how many there are from the planner, which would plan anew each time; the limits
+# keep it to one look into an index for each.
+FIND_MANY_AND_FAILURES = f"""
+SELECT asked.number, {STREAKS}, {COLUMNS}
+FROM unnest((SELECT $1::text[]), (SELECT $2::bool[]), (SELECT $3::bytea[]), (SELECT $4::bytea[]))
+     WITH ORDINALITY AS asked (key, short, pair, login, number)
+LEFT JOIN LATERAL (SELECT failures, since FROM failures WHERE subject = asked.pair LIMIT 1) AS pair ON true
+LEFT JOIN LATERAL (SELECT failures, since FROM failures WHERE subject = asked.login LIMIT 1) AS login ON true
+LEFT JOIN LATERAL {_accounts("asked.key", "asked.short")} ON true {HASHES}
 """  # noqa: S608 (made of constants)
 
 
@@ -61,10 +81,25 @@ async def find(connection: asyncpg.Connection, name: str) -> Found:
     return _found(await connection.fetch(FIND, key, is_short(key)))
 
 
-async def find_and_failures(connection: asyncpg.Connection, key: str, who: Guesser) -> tuple[Found, Failures]:
-    """Find the account that is meant by a key of a name, and the failed sign-ins of `who` asks for it."""
-    rows = await connection.fetch(FIND_AND_FAILURES, key, is_short(key), who.pair, who.login)
-    return _found([row for row in rows if row["id"] is not None]), failures_of(rows[0], who)
+Asked = tuple[str, Guesser]
+"""The key of a name, and who asks for it."""
+
+
+async def find_and_failures(connection: asyncpg.Connection, asked: Sequence[Asked]) -> list[tuple[Found, Failures]]:
+    """Find, for each key of a name, the account that is meant, and the failed sign-ins of who asks for it."""
+    keys, guessers = zip(*asked, strict=True)
+    columns = keys, [is_short(key) for key in keys], [who.pair for who in guessers], [who.login for who in guessers]
+    if len(asked) == 1:  # takes two thirds of the time
+        rows = await connection.fetch(FIND_AND_FAILURES, *(column[0] for column in columns))
+    else:
+        rows = await connection.fetch(FIND_MANY_AND_FAILURES, *columns)
+    found: list[list[asyncpg.Record]] = [[] for _ in asked]
+    for row in rows:
+        found[row["number"] - 1].append(row)
+    return [
+        (_found([row for row in own if row["id"] is not None]), failures_of(own[0], who))
+        for own, who in zip(found, guessers, strict=True)
+    ]
 
 
 def _found(rows: Sequence[asyncpg.Record]) -> Found:
@@ -84,10 +119,17 @@ def _kept_hash(row: asyncpg.Record) -> KeptHash:
     return KeptHash(
         source=row["source"],
         format=row["format"],
-        parameters=json.loads(row["parameters"]),
+        parameters=_parameters(row["parameters"]),
         hash=row["hash"],
         salt=row["salt"],
         username=row["username"],
         key_id=row["key_id"],
         login_key=row["login_key"],
     )
+
+
+@lru_cache(maxsize=1024)
+def _parameters(text: str) -> dict[str, Any]:
+    """Read a recipe's parameters. A store has few, so all hashes share one object of each, which nobody changes."""
+    parameters: dict[str, Any] = json.loads(text)
+    return parameters

@@ -6,7 +6,6 @@ So a refusal costs the hot path no write of its own. What is done to an account 
 import asyncio
 import secrets
 from collections import deque
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -35,7 +34,7 @@ class AuditTrail:
     """The entries that wait to be written."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[tuple[datetime, Entry]] = deque()
         self._skipped = 0
 
     def note(self, entry: Entry) -> None:
@@ -43,7 +42,7 @@ class AuditTrail:
         if len(self._waiting) >= MOST:
             self._skipped += 1
         else:
-            self._waiting.append(replace(entry, at=datetime.now(UTC)))
+            self._waiting.append((datetime.now(UTC), entry))
 
     async def keep_writing(self, database: Database) -> None:
         """Write what waits, for as long as the service runs. What can't be written now waits on."""
@@ -61,9 +60,12 @@ class AuditTrail:
             return
         try:
             async with asyncio.timeout(FLUSH_EVERY * 10), database.connection() as connection:
-                await audit.record(connection, entries)
-        except (*AWAY, TimeoutError) as error:
+                await audit.record(connection, [entry for _, entry in entries], [at for at, _ in entries])
+        except BaseException as error:
+            # Also where the service ends in the midst of it: rather twice than not at all.
             self._waiting.extendleft(reversed(entries))
+            if not isinstance(error, (*AWAY, TimeoutError)):
+                raise
             log.warning("audit_waits", count=len(self._waiting), **describe(error))
 
     async def close(self, database: Database) -> None:

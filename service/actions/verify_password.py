@@ -17,7 +17,8 @@ from service.accounts.account import Account, KeptHash, State
 from service.accounts.audit import Action, Entry
 from service.accounts.database import AWAY, Database
 from service.accounts.failures import Failures, Guesser
-from service.accounts.find import Ambiguous, Found, find_and_failures
+from service.accounts.find import Ambiguous, Found
+from service.accounts.lookups import Lookups
 from service.accounts.names import login_key
 from service.accounts.verified import record_verified
 from service.actions.audit_trail import AuditTrail, new_code
@@ -102,8 +103,12 @@ class PasswordVerifier:
     trail: AuditTrail = field(default_factory=AuditTrail)
     unknown_logins: UnknownLogins = field(default_factory=UnknownLogins)
     stand_ins: StandIns | None = None
+    lookups: Lookups = field(init=False)
     _guesses: Guesses | None = None
     _accounts_seen: bool = False
+
+    def __post_init__(self) -> None:
+        self.lookups = Lookups(self.database)
 
     async def prepare(self) -> None:
         """Read what the store says about checking: recipes and keys. To be repeated, as they change with loads."""
@@ -140,19 +145,20 @@ class PasswordVerifier:
         return Answered(sign_in, asked.code)
 
     async def _look_up(self, asked: _Asked, guesses: Guesses) -> tuple[Found, Failures]:
-        async with self.database.connection() as connection:
-            found, failures = await find_and_failures(connection, asked.key, asked.who)
-            throttled = guesses.judge(asked.who, failures)
-            if throttled is not None:
-                account_id = found.id if isinstance(found, Account) else None
-                self.trail.note(asked.entry(Action.THROTTLED, "too many failures", account_id))
+        found, failures = await self.lookups.find(asked.key, asked.who)
+        throttled = guesses.judge(asked.who, failures)
+        if throttled is not None:
+            account_id = found.id if isinstance(found, Account) else None
+            self.trail.note(asked.entry(Action.THROTTLED, "too many failures", account_id))
+            async with self.database.connection() as connection:
                 await refuse(connection, asked.who, throttled)
-            if found is None and not self._accounts_seen:
+        if found is None and not self._accounts_seen:
+            async with self.database.connection() as connection:
                 self._accounts_seen = await recipes.has_accounts(connection)
-                if not self._accounts_seen:
-                    raise NoAccounts
-                # The first ones may have come between the two looks.
-                found, failures = await find_and_failures(connection, asked.key, asked.who)
+            if not self._accounts_seen:
+                raise NoAccounts
+            # The first ones may have come between the two looks.
+            return await self._look_up(asked, guesses)
         return found, failures
 
     async def _stand_in(self, found: Found, asked: _Asked, stand_ins: StandIns) -> SignIn:

@@ -5,6 +5,7 @@ number of connections. Here every answer is ours, and whoever sends nothing or s
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -28,6 +29,8 @@ KEEP_IDLE = 75.0
 """Seconds that an idle connection is kept: longer than the minute of common load balancers, which must close first."""
 LINGER = 2.0
 """Seconds in which the rest of a refused body is read away, so that the caller sees the answer and no reset."""
+DRAIN_WITHIN = 1.0
+"""Seconds in which a stopping service still answers over connections that are there: a call may be on its way."""
 MAX_HEADERS = 64
 """Header fields of a call; Okta sends a dozen."""
 MAX_FIELD = 8190
@@ -58,10 +61,27 @@ class GuardedServer(Server):
         )
         self.most = most
         self.count = count
+        self.is_draining = False
+        """Whether each connection ends with its next answer."""
+        self._is_empty = asyncio.Event()
 
     def __call__(self) -> RequestHandler:
         """Make the handler of a new connection."""
         return GuardedHandler(self, loop=self._loop, **self._kwargs)
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        """Forget a connection."""
+        super().connection_lost(handler, exc)
+        if not self._connections:
+            self._is_empty.set()
+
+    async def drain(self) -> None:
+        """Let each connection end with its next answer, and wait a moment for them."""
+        self.is_draining = True
+        self._is_empty.clear()
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_empty.wait(), DRAIN_WITHIN)
 
     def make_room(self) -> bool:
         """Tell whether one more connection may stay; if need be, close the one that has been idle for longest."""
@@ -126,7 +146,7 @@ class GuardedHandler(RequestHandler):
     async def _handle_request(
         self, request: web.BaseRequest, start_time: float | None, request_handler: Handle
     ) -> tuple[web.StreamResponse, bool]:
-        return await super()._handle_request(request, start_time, _Answering(request_handler))
+        return await super()._handle_request(request, start_time, _Answering(self._server, request_handler))
 
     def handle_error(
         self,
@@ -169,9 +189,10 @@ class GuardedHandler(RequestHandler):
 class _Answering:
     """Calls the application; whatever it raises becomes an answer of ours, also where no middleware was reached."""
 
-    __slots__ = ("_handle",)
+    __slots__ = ("_handle", "_server")
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, server: GuardedServer, handle: Handle) -> None:
+        self._server = server
         self._handle = handle
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -183,6 +204,8 @@ class _Answering:
             log.warning("fault", code="unhandled", **describe(error))
             answer = refusal(503, "fault", "the call could not be answered")
         answer.headers["Server"] = "password-import"
+        if self._server.is_draining:
+            answer.force_close()
         return answer
 
 
@@ -192,6 +215,17 @@ class GuardedRunner(web.AppRunner):
     def __init__(self, app: web.Application, *, most_connections: int, count: Count, **options: Any) -> None:
         super().__init__(app, **LIMITS, **options)
         self._most, self._count = most_connections, count
+
+    async def cleanup(self) -> None:
+        """Accept nobody any more, answer those who are connected, and end.
+
+        aiohttp closes idle connections at once, and with them what a caller has just sent over one.
+        """
+        for site in list(self.sites):
+            await site.stop()
+        if isinstance(self.server, GuardedServer):
+            await self.server.drain()
+        await super().cleanup()
 
     async def _make_server(self) -> Server:
         return GuardedServer(await super()._make_server(), self._most, self._count)

@@ -1,0 +1,85 @@
+"""Look-ups for sign-ins: those that come while others are under way share the next read. Knows no rule and no password.
+
+In a storm a read for thirty takes a tenth of the time of thirty reads, here and in the server.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from service.accounts.database import Database
+from service.accounts.failures import Failures
+from service.accounts.find import Asked, Found, find_and_failures
+
+AT_ONCE = 2
+"""Reads under way: while one is decoded here, the server works on the other."""
+MOST = 64
+"""Look-ups in one read: about a millisecond of the loop's time."""
+READ_WITHIN = 2.5
+"""Seconds for a read that several share; who waits for it has a deadline of their own."""
+
+LookedUp = tuple[Found, Failures]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    asked: Asked
+    answer: asyncio.Future[LookedUp]
+
+
+class Lookups:
+    """Reads what is known about a name and who asks for it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[_Waiting] = deque()
+        self._readers: set[asyncio.Task[None]] = set()
+        self._alone = 0
+
+    async def find(self, *asked: *Asked) -> LookedUp:
+        """Read for one sign-in. Raises one of the database's `AWAY`, or `TimeoutError`."""
+        if len(self._readers) + self._alone < AT_ONCE:
+            return await self._find_alone(asked)
+        waiting = _Waiting(asked, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        return await waiting.answer
+
+    async def _find_alone(self, asked: Asked) -> LookedUp:
+        self._alone += 1
+        try:
+            async with self._database.connection() as connection:
+                (found,) = await find_and_failures(connection, [asked])
+        finally:
+            self._alone -= 1
+            if self._waiting:
+                self._start_reader()
+        return found
+
+    def _start_reader(self) -> None:
+        reader = asyncio.create_task(self._read_waiting())
+        self._readers.add(reader)
+        reader.add_done_callback(self._readers.discard)
+
+    async def _read_waiting(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+            batch = [each for each in batch if not each.answer.done()]  # the others gave up
+            try:
+                await self._read(batch)
+            except Exception as fault:  # noqa: BLE001 (whatever it is, those who wait are told)
+                _tell(batch, fault)
+
+    async def _read(self, batch: list[_Waiting]) -> None:
+        if not batch:
+            return
+        async with asyncio.timeout(READ_WITHIN), self._database.connection() as connection:
+            found = await find_and_failures(connection, [each.asked for each in batch])
+        for each, own in zip(batch, found, strict=True):
+            if not each.answer.done():
+                each.answer.set_result(own)
+
+
+def _tell(batch: list[_Waiting], fault: BaseException) -> None:
+    for each in batch:
+        if not each.answer.done():
+            each.answer.set_exception(fault)
