@@ -24,8 +24,18 @@ class DatabaseAway(Exception):
     """The database cannot be reached or cannot serve."""
 
 
-AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, NOT_THE_PRIMARY, DatabaseAway)
-"""What any use of the database may raise when the database, and not the call, is at fault."""
+AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresError,
+    NOT_THE_PRIMARY,
+    DatabaseAway,
+)
+"""What any use of the database may raise when the database, and not the call, is at fault.
+
+asyncpg calls it internal where the server has said goodbye and the end of the connection has not come yet.
+"""
 GIVEN_UP = (asyncio.CancelledError, TimeoutError)
 """How the use of a connection ends that did not answer in time."""
 
@@ -83,9 +93,10 @@ class Database:
             try:
                 # The pool's proxy is a connection in all but its type.
                 yield cast("asyncpg.Connection", kept)
-            except (*GIVEN_UP, asyncpg.ReadOnlySQLTransactionError) as error:
+            except (*GIVEN_UP, asyncpg.ReadOnlySQLTransactionError, asyncpg.InternalClientError) as error:
                 # Not returned: the pool would wait until the server says that it cancelled the statement, and one that
-                # is frozen or cut off never does. One that can only be read from was the primary once.
+                # is frozen or cut off never does. One that can only be read from was the primary once. To one that said
+                # goodbye nothing can be said, and its end may never come.
                 kept.terminate()
                 is_cancelled = isinstance(error, asyncio.CancelledError)
                 if not is_cancelled or asyncio.get_running_loop().time() - taken > SILENT:

@@ -19,6 +19,9 @@ class Network:
         self.delay = 0.0
         """Seconds, each way."""
         self.port = 0
+        self.hides_ends = False
+        """Whether whoever is left is not told that the other side closed the connection."""
+        self.hidden = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def cut(self) -> None:
@@ -50,6 +53,9 @@ class Network:
             await self._open.wait()
             writer.write(data)
             await writer.drain()
+        if self.hides_ends:
+            self.hidden.set()
+            await asyncio.Event().wait()
 
     async def close(self) -> None:
         tasks = list(self._tasks)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from service.accounts.database import AWAY, Database
 from tests.faults.conftest import tell, under_load
 from tests.faults.network import a_network
 from tests.faults.pooler import PROGRAM, a_pooler
@@ -13,6 +14,10 @@ from tests.faults.servers import Server, a_server
 SLOW = 0.03
 """Seconds each way: another region. A delivery takes about twelve round trips, so ten times this would be too slow."""
 CUT_FOR = 4.0
+END_ALL = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +56,28 @@ async def test_a_cut_network_costs_503s_until_it_is_mended(server: Server) -> No
             await traffic.assert_nothing_lost(server.url)
 
 
+async def test_a_connection_to_which_the_server_said_goodbye_is_given_up_though_its_end_never_comes(
+    server: Server,
+) -> None:
+    async with a_network("127.0.0.1", server.port) as network:
+        network.hides_ends = True
+        database = Database(server.url.replace(server.host, f"127.0.0.1:{network.port}"), connections=1)
+        await database.open()
+        assert await one(database) == 1
+        await asyncio.to_thread(server.run_sql, END_ALL)
+        await network.hidden.wait()
+        await asyncio.sleep(0.05)  # the goodbye arrives; where it comes later, the statement's own limit ends it
+        with pytest.raises(AWAY):
+            await one(database)
+        assert await one(database) == 1
+        await database.close()
+
+
+async def one(database: Database) -> object:
+    async with database.connection() as connection:
+        return await connection.fetchval("SELECT 1")
+
+
 @pytest.mark.skipif(PROGRAM is None, reason="NOT TESTED: PgBouncer in transaction mode; pgbouncer is not installed")
 async def test_behind_pgbouncer_in_transaction_mode_every_answer_is_right(server: Server) -> None:
     with a_pooler(server) as url:
@@ -58,7 +85,6 @@ async def test_behind_pgbouncer_in_transaction_mode_every_answer_is_right(server
             await traffic.until_well()
             assert not traffic.faults
             # Its connections to the server are lost, ours to it are not.
-            server.run_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                           "AND backend_type = 'client backend'")  # fmt: skip
+            server.run_sql(END_ALL)
             await tell("behind PgBouncer", traffic)
             await traffic.assert_nothing_lost(server.url)

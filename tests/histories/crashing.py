@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 METHODS = ("execute", "fetch", "fetchval", "copy_records_to_table")
-LIVES = "SELECT pid FROM pg_stat_activity, pg_sleep(0.001) WHERE pid = $1"
+LIVES = "SELECT (SELECT pid FROM pg_stat_activity WHERE pid = $1) FROM pg_sleep(0.001)"
 Statement = Callable[..., Awaitable[Any]]
 
 
@@ -50,8 +50,9 @@ class Fuse:
         return fused
 
     async def _end(self, connection: asyncpg.Connection) -> None:
+        """End its server, and wait until that is gone and the connection knows."""
         # With a second argument PostgreSQL would wait by itself, but look only every 100 ms.
         server = connection.get_server_pid()
         await self._killer.execute("SELECT pg_terminate_backend($1)", server)
-        while await self._killer.fetchval(LIVES, server):
+        while await self._killer.fetchval(LIVES, server) or not connection.is_closed():
             pass
