@@ -20,6 +20,8 @@ from service.sources import Source
 HASH_COLUMNS = RECIPE_COLUMNS | {"password_hash", "salt", "username", "user"}
 MARK = re.compile(r"\$[^$]{0,40}\$|\{[^}]{0,40}\}|[A-Za-z0-9_.@+-]{1,24}[$:|]")
 """How a hash begins that names its format, as `$2b$`, `{SSHA}` and `pbkdf2_sha256$` do."""
+SHOWN = 6
+"""Formats that a refusal names."""
 MARKS_KEPT = 1000
 """More beginnings than a store has formats: beyond that they are no names, but parts of hashes."""
 
@@ -77,7 +79,7 @@ class HashResolver:
     def _parsed(self, recipe: Recipe, text: str, salt: str | None, username: str | None) -> int:
         if recipe.format:
             way = self._way(recipe, recipe.format)
-            stored, check = _parse(way, text, salt, username)
+            stored, check = _parse_named(way, text, salt, username)
         else:
             way, stored, check = self._recognise(recipe, text, salt, username)
         return way.numbers.get(check.cost) or self._number(way, stored, check)
@@ -159,12 +161,23 @@ def _parse(way: Way, text: str, salt: str | None, username: str | None) -> tuple
         raise Refusal(Reason.UNKNOWN_FORMAT, str(error)) from None
 
 
+def _parse_named(way: Way, text: str, salt: str | None, username: str | None) -> tuple[StoredHash, Check]:
+    """Say also what a hash looks like that is not of the format that its row or source names."""
+    try:
+        return _parse(way, text, salt, username)
+    except Refusal as refusal:
+        looks = [each.name for each in registry.candidates(text)]
+        if refusal.reason is not Reason.MALFORMED_HASH or not looks:
+            raise
+        raise Refusal(refusal.reason, f"{refusal.detail}; it looks like {' or '.join(looks[:SHOWN])}") from None
+
+
 def _only_candidate(text: str) -> Format:
     found = registry.candidates(text)
     if not found:
         raise Refusal(Reason.UNKNOWN_SHAPE, "name its format, or a formula")
     if len(found) > 1:
-        raise Refusal(Reason.AMBIGUOUS_SHAPE, f"name one: {', '.join(each.name for each in found[:6])}")
+        raise Refusal(Reason.AMBIGUOUS_SHAPE, f"name one: {', '.join(each.name for each in found[:SHOWN])}")
     return found[0]
 
 

@@ -16,11 +16,13 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from service.passwords import limits
 from service.passwords.columns import DIGEST, iterations_of, option, salt_of, separated
 from service.passwords.comparison import Comparison
-from service.passwords.digests import SIZES
+from service.passwords.digests import BY_OTHERS, SIZES
 from service.passwords.encodings import unbase64, undigest_column
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
 from service.passwords.shape import Shape
 
+PRFS = frozenset(SIZES) - BY_OTHERS - {name for name in SIZES if name.startswith("keccak")}
+"""The digests that OpenSSL computes PBKDF2 with."""
 CHEAP = 50
 """Blocks that take less than a hop to a thread does."""
 FAST: dict[str, Callable[[], hashes.HashAlgorithm]] = {"sha256": hashes.SHA256, "sha512": hashes.SHA512}

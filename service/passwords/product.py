@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
+from service.passwords.encodings import to_bytes
 from service.passwords.format import Check, StoredHash
 from service.passwords.formula import check_row, fits, formula_stand_in, parse_formula
 from service.passwords.formula.columns import separated
@@ -25,6 +26,8 @@ class Product:
     """False where many other formats look the same: then it must be named."""
     unpeppered: str | None = None
     """The formula for a row without pepper, where that is another."""
+    pepper_option: str | None = None
+    """The option of a row or source that is the pepper too, where it is no secret of the installation."""
     unsalted: str | None = None
     """The formula for a row without salt, where that is another."""
     iterations: int | None = None
@@ -42,6 +45,9 @@ class Product:
 
     def parse(self, stored: StoredHash) -> Check:
         """Apply the formula to the parts of the text."""
+        given = stored.recipe.options.get(self.pepper_option or "")
+        if given is not None and stored.pepper is None:
+            stored = replace(stored, pepper=to_bytes(given, "utf-8"))
         return check_row(self._formula(stored), self._parts(stored))
 
     def stand_in(self, stored: StoredHash) -> StoredHash:

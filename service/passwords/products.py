@@ -26,6 +26,8 @@ _UNSALTED = (
     "keccak_384",
     "keccak_512",
     "ripemd160",
+    "sm3",
+    "whirlpool",
     "blake2s",
     "blake2b",
 )
@@ -75,7 +77,7 @@ _FORUMS = (
         ("vbulletin3", "vbulletin4", "vbulletin_md5"),
     ),
     Product("phpbb2", "md5($pass) | md5(latin1(numeric_entities($pass)))", ("phpbb2_md5",), names_itself=False),
-    Product("mybb", "md5(md5($salt).md5($pass))", ("mybb12",)),
+    Product("mybb", "md5(md5($salt).md5($pass))", ("mybb12", "mybb_ipb_md5")),
     Product(
         "ipb",
         "md5(md5($salt).md5($pass)) | md5(md5($salt).md5(invision($pass)))",
@@ -107,7 +109,9 @@ _FORUMS = (
         (),
         re.compile(rf"(?P<digest>{_HEX}{{64}}):(?P<salt>[^:]*):0:1"),
     ),
-    Product("cubecart", "md5(md5($salt).md5($pass))", names_itself=False),
+    Product(
+        "cubecart", "md5(md5($salt).md5($pass)) | whirlpool($salt.$pass.$salt)", ("cubecart6",), names_itself=False
+    ),
     Product("dokeos", "sha1($pass)", ("chamilo",), names_itself=False),
     Product("mediawiki_a", "md5($pass)", pattern=re.compile(rf":A:(?P<digest>{_HEX}{{32}})")),
     Product(
@@ -127,6 +131,7 @@ _FRAMEWORKS = (
         "restful_authentication",
         _restful("$pepper", "$salt", 10),
         ("rails_restful_auth", "rails_restful_authentication", "authlogic_sha1"),
+        pepper_option="site_key",
         unpeppered=_restful("$salt2", "$salt1", 10),
         names_itself=False,
     ),
@@ -183,6 +188,8 @@ _FRAMEWORKS = (
     ),
     Product("half_md5", "left(md5($pass), 16)", pattern=re.compile(rf"(?P<digest>{_HEX}{{16}})"), names_itself=False),
 )
+_FORTINET = "a388ba2e424cb04a537930c13107cc3fa1329029a9815b70"
+"""What Fortinet's devices hash behind every password."""
 _SSPR = (("0", "md5", 32), ("1", "sha1", 40), ("2", "sha1", 40), ("3", "sha256", 64), ("4", "sha512", 128))
 _ENTERPRISE = (
     *(
@@ -208,6 +215,24 @@ _ENTERPRISE = (
         ("rsa_security_analytics",),
         re.compile(rf"(?P<digest>{_HEX}{{64}}):(?P<salt>[A-Za-z0-9+/]+=*)"),
         names_itself=False,
+    ),
+    Product(
+        "fortios",
+        f"sha1(unbase64($salt).$pass.unhex('{_FORTINET}'))",
+        ("fortigate",),
+        re.compile(r"AK1(?P<salt>[A-Za-z0-9+/]{16})(?P<digest>[A-Za-z0-9+/]{27}=)"),
+    ),
+    Product(
+        "fortios_sha256",
+        f"sha256(unbase64($salt).$pass.unhex('{_FORTINET}'))",
+        ("fortigate256",),
+        re.compile(r"SH2(?P<salt>[A-Za-z0-9+/]{16})(?P<digest>[A-Za-z0-9+/]{43}=)"),
+    ),
+    Product(
+        "solarwinds_v2",
+        "sha512(pbkdf2_sha1_bin($pass, unbase64($salt), 1000, 1024))",
+        ("solarwinds_orion_v2",),
+        re.compile(r"\$solarwinds\$1\$(?P<salt>[A-Za-z0-9+/]+={0,2})\$(?P<digest>[A-Za-z0-9+/]{86}==)"),
     ),
     Product(
         "arubaos",
@@ -260,7 +285,7 @@ _WINDOWS = (
         "md4(utf16le($pass))",
         ("nthash", "ntlm", "nt_hash", "ntlm_nt_hash"),
         re.compile(
-            rf"(?:\$NT\$|\{{NT\}}|ipaNTHash:+ *|sambaNTPassword:+ *)?"
+            rf"(?:\$NT\$|\{{(?:NT|NTLM)\}}|ipaNTHash:+ *|sambaNTPassword:+ *)?"
             rf"(?P<digest>{_HEX}{{32}}|[A-Za-z0-9+/_-]{{22}}(?:==)?)",
             re.IGNORECASE,
         ),

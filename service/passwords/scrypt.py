@@ -88,7 +88,7 @@ COLONS = re.compile(
 )
 COLUMN = re.compile(DIGEST)
 
-SPRING_SCRYPT = Shape("spring_scrypt", SPRING, read_packed)
+SPRING_SCRYPT = Shape("spring_scrypt", SPRING, read_packed, bare=re.compile(r"\{scrypt[^}]*\}" + SPRING.pattern))
 COLUMNS = Shape("scrypt_columns", COLUMN, read_columns, aliases=("scrypt_raw",), names_itself=False)
 
 FORMATS = (

@@ -11,10 +11,10 @@ from functools import partial
 from service.passwords import limits
 from service.passwords.columns import DIGEST, iterations_of, option, salt_of, separated
 from service.passwords.comparison import Comparison
-from service.passwords.digests import SIZES, digest
+from service.passwords.digests import SIZES, digest, weight
 from service.passwords.encodings import undigest, undigest_column
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
-from service.passwords.pbkdf2 import pbkdf2_check
+from service.passwords.pbkdf2 import PRFS, pbkdf2_check
 from service.passwords.shape import Shape
 
 DIGEST_ROUNDS = 5000
@@ -35,7 +35,7 @@ def read_message_digest(stored: StoredHash, match: re.Match[str]) -> Check:
     name, rounds = option(stored, "algorithm", "sha512").lower(), iterations_of(stored, DIGEST_ROUNDS)
     if name not in SIZES:
         raise MalformedHash("the option algorithm names no digest that is known")
-    limits.check_rounds(rounds)
+    limits.check_rounds(rounds * weight(name))
     row = separated(stored, match)
     salt = salt_of(row) if row.salt else b""
     return Comparison(
@@ -50,8 +50,8 @@ def read_message_digest(stored: StoredHash, match: re.Match[str]) -> Check:
 def read_pbkdf2(stored: StoredHash, match: re.Match[str]) -> Check:
     """The length of the digest is the length of the key."""
     name = option(stored, "algorithm", "sha512").lower()
-    if name not in SIZES:
-        raise MalformedHash("the option algorithm names no digest that is known")
+    if name not in PRFS:
+        raise MalformedHash("the option algorithm names no digest that PBKDF2 is known with")
     key = undigest_column(match["digest"])
     return pbkdf2_check(stored, name, iterations_of(stored, PBKDF2_ITERATIONS), salt_of(separated(stored, match)), key)
 

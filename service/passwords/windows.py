@@ -67,7 +67,7 @@ def _dcc2(stored: StoredHash, match: re.Match[str]) -> Check:
     return TextComparison(partial(dcc2, username, rounds), key, f"msdcc2 {rounds}", Lane.THREAD)
 
 
-_LM = re.compile(rf"(?:\$LM\$)?(?P<digest>{_HEX}{{16}}|{_HEX}{{32}})", re.IGNORECASE)
+_LM = re.compile(rf"(?:\$LM\$|\{{LANMAN\}}|sambaLMPassword:+ *)?(?P<digest>{_HEX}{{16}}|{_HEX}{{32}})", re.IGNORECASE)
 _DCC2 = r"\$DCC2\$(?:(?P<rounds>[0-9]{1,9})#)?(?P<user>[^#]*)#"
 _DCC2_DIGEST = rf"(?P<digest>{_HEX}{{32}})(?::(?P<name>.*))?"
 FORMATS = (

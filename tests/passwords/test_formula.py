@@ -363,3 +363,23 @@ def test_a_salt_that_the_charset_cannot_write_is_malformed_and_no_verdict() -> N
 def test_a_charset_that_nobody_knows_is_refused() -> None:
     with pytest.raises(MalformedHash, match="charset"):
         registry.check(stored("md5($pass)", md5(b""), charset="klingon"))
+
+
+@pytest.mark.parametrize("mark", ["0x", "\\x", "$BLAKE2$"])
+def test_a_stand_in_keeps_the_mark_before_hex(mark: str) -> None:
+    stored = StoredHash(mark + "ab" * 20, Recipe("sha1($pass)"))
+    made = registry.stand_in(stored)
+    assert made.hash.startswith(mark)
+    assert not registry.check(made).verify("anything")
+
+
+@pytest.mark.parametrize("name", ["pbkdf2_md4", "pbkdf2_sm3", "pbkdf2_whirlpool", "hmac_keccak_256"])
+def test_what_no_library_computes_is_no_function(name: str) -> None:
+    with pytest.raises(MalformedFormula, match="No function is called"):
+        registry.check(StoredHash("ab" * 32, Recipe(f"{name}($pass, $salt, 10)"), "salt"))
+
+
+def test_slow_digests_count_for_more_of_the_bound() -> None:
+    with pytest.raises(TooCostly):
+        registry.check(StoredHash("ab" * 64, Recipe("whirlpool_hex^2000($pass)")))
+    assert not registry.check(StoredHash("ab" * 64, Recipe("sha512_hex^2000($pass)"))).verify("anything")

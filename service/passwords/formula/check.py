@@ -191,4 +191,5 @@ def _scrambled(root: Operation, parts: StoredHash) -> str:
         return registry.by_name(root.format).stand_in(replace(parts, recipe=recipe)).hash
     if isinstance(root, Bcrypt):
         return scramble_match(_require_bcrypt(parts.hash))
-    return scramble(parts.hash)
+    mark = next((each for each in _PREFIXES if parts.hash.startswith(each)), "")
+    return mark + scramble(parts.hash[len(mark) :])

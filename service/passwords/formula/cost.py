@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from service.passwords import limits
-from service.passwords.digests import SIZES
+from service.passwords.digests import SIZES, weight
 from service.passwords.format import Lane, TooCostly
 from service.passwords.formula.operations import Bcrypt, Hashed, Keyed, Operation, Pbkdf2, Scrypt, Variable, walk
 
@@ -75,8 +75,8 @@ def check_cost(alternatives: tuple[Operation, ...]) -> None:
 
 
 def _rounds(alternatives: tuple[Operation, ...]) -> int:
-    every = (each for root in alternatives for each in walk(root))
-    return sum(each.rounds if isinstance(each, Hashed) else isinstance(each, Keyed) for each in every)
+    every = (each for root in alternatives for each in walk(root) if isinstance(each, Hashed | Keyed))
+    return sum(weight(each.algorithm) * (each.rounds if isinstance(each, Hashed) else 1) for each in every)
 
 
 def pads_password(readings: Iterable[Operation]) -> bool:

@@ -65,7 +65,7 @@ def digest_name(name: str) -> DigestName | None:
     if suffix not in SUFFIXES and feed is None:
         body, suffix = text[len(kind) :], ""
     algorithm = _algorithm(body)
-    if algorithm is None or (kind and algorithm.startswith("keccak")):
+    if algorithm is None or (kind and algorithm not in _takes(kind)):
         return None
     return DigestName(kind.partition("_")[0] or "digest", algorithm, SUFFIXES.get(suffix), feed)
 
@@ -86,7 +86,13 @@ def _algorithm(text: str) -> str | None:
     return compact if compact in digests.SIZES else None
 
 
+def _takes(kind: str) -> frozenset[str]:
+    """The digests that an HMAC or a PBKDF2 is known with: what OpenSSL lacks cannot be stretched fast enough."""
+    keyed = frozenset(name for name in digests.SIZES if not name.startswith("keccak"))
+    return keyed if kind == "hmac_" else keyed - digests.BY_OTHERS
+
+
 def known_names() -> frozenset[str]:
     """Every name that may be called, for suggestions."""
-    kinds = (f"{kind}{name}" for kind in ("", "hmac_", "pbkdf2_") for name in digests.SIZES)
-    return frozenset({*kinds, *FUNCTIONS, *ALIASES, "bcrypt", "scrypt"})
+    kinds = (f"{kind}{name}" for kind in ("hmac_", "pbkdf2_") for name in _takes(kind))
+    return frozenset({*digests.SIZES, *kinds, *FUNCTIONS, *ALIASES, "bcrypt", "scrypt"})
