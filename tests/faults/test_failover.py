@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import pytest
 
 from service.accounts.database import Database
-from service.actions.record_events import Channel, record_delivery
-from service.okta.events import read_events
-from service.settings import ForgetWhen
+from simulator import Org, serve
+from simulator.log import Record
 from tests.faults.conftest import under_load
+from tests.faults.okta_side import reconciled
 from tests.faults.servers import Server, a_server, a_standby
 from tests.faults.traffic import Traffic, success_of, until
 
@@ -91,9 +91,9 @@ async def recorded(server: Server) -> set[int]:
 
 
 async def read_log_again(url: str, traffic: Traffic) -> None:
-    """What `reconcile --since` does with each page that Okta gives."""
-    database = Database(url)
-    await database.open()
-    page = read_events([success_of(number, traffic.leavers[number]) for number in sorted(traffic.acknowledged)])
-    await record_delivery(database, page, channel=Channel.LOG, forget_when=ForgetWhen.SUCCESS)
-    await database.close()
+    """Run the command against an org whose log has what was delivered."""
+    async with Org() as org, serve(org):
+        now = org.clock.now()
+        for number in sorted(traffic.acknowledged):
+            org.log.records.append(Record(now, now, success_of(number, traffic.leavers[number])))
+        await reconciled(org, url, "--since", "1d", "--no-users")
