@@ -56,7 +56,8 @@ class Product:
         if match is not None:
             return scramble_columns(stored, scramble_match(match))
         formula = self._formula(stored)
-        made = formula_stand_in(replace(stored, recipe=replace(stored.recipe, format=formula.text)))
+        recipe = replace(stored.recipe, format=formula.text, iterations=stored.recipe.iterations or self.iterations)
+        made = formula_stand_in(replace(stored, recipe=recipe))
         return replace(made, recipe=stored.recipe)
 
     def _formula(self, stored: StoredHash) -> Formula:

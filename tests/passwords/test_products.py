@@ -25,7 +25,7 @@ from passlib.hash import (
 )
 
 from service.passwords import products, registry
-from service.passwords.format import Check, Lane, Recipe, StoredHash, UnusableHash
+from service.passwords.format import Check, Lane, MalformedHash, Recipe, StoredHash, UnusableHash
 from service.passwords.product import Product
 
 Make = Callable[[str], str]
@@ -178,3 +178,13 @@ def test_a_product_refuses_what_is_no_hash_of_its_own(product: Product) -> None:
     for text in ("", ":", "x", "a" * 31, "\0" * 32, "é" * 32, "$", "a" * 5000):
         with pytest.raises(UnusableHash):
             product.parse(StoredHash(text, Recipe(product.name), salt="s", username="u", pepper=b"p"))
+
+
+def test_a_digest_without_its_layout_has_a_stand_in_with_the_usual_rounds() -> None:
+    stored = StoredHash("ab" * 32, Recipe("sspr_3"), "salt")
+    assert registry.check(registry.stand_in(stored)).cost == registry.check(stored).cost
+
+
+def test_half_a_surrogate_pair_is_no_hash() -> None:
+    with pytest.raises(MalformedHash):
+        registry.check(StoredHash("8743b52063cd84\ud8009", Recipe("half_md5")))

@@ -134,7 +134,7 @@ def _expected(root: Operation, text: str) -> tuple[Operation, bytes | None]:
         return root, None
     if HEX.fullmatch(text):
         return Applied("strtolower", root), text.lower().encode()
-    return root, text.encode()
+    return root, to_bytes(text, "utf-8")
 
 
 def _read(text: str, size: int) -> bytes | None:
