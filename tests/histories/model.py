@@ -38,10 +38,11 @@ class World:
 
 @dataclass
 class Org:
-    """Okta's side: what its users are like (import, own, deactivated or deleted), and its log."""
+    """Okta's side: what its users are like (import, own, deactivated or deleted), its log, and how much is read."""
 
     users: dict[str, str] = field(default_factory=lambda: dict.fromkeys(OKTA_IDS, "import"))
     log: list[Event] = field(default_factory=list)
+    read: int = 0
 
 
 Move = Callable[[World], World]
@@ -59,8 +60,12 @@ def moves(call: Call, org: Org, forget_when: str) -> list[Move]:
             return [lambda world: retire(world, login, "end_of_programme")]
         case RotateKeys():
             return []  # nobody may notice
-    log = tuple(org.log)
-    return [lambda world: record(world, log, forget_when), *comparison(org, forget_when)]
+    log, unread = tuple(org.log), tuple(org.log[org.read :])
+    return [
+        lambda world: record(world, unread, forget_when),
+        lambda world: record(world, log, forget_when),  # the second look, for events that were persisted late
+        *comparison(org, forget_when),
+    ]
 
 
 def may_follow(world: World, moves: Sequence[Move]) -> list[World]:

@@ -54,7 +54,7 @@ from tests.histories.steps import (
     Together,
     Wait,
 )  # fmt: skip
-from tests.histories.store import SALTS, empty, observe
+from tests.histories.store import SALTS, empty, observe, place_in_log
 from tests.service.people import delivery
 
 FORMULA = "sha256($salt.$pass)"
@@ -157,11 +157,13 @@ class Player:
         await self._judge(Together(first, second), made, [world for worlds in grid for world in worlds], ends=ends)
 
     async def _expect(self, call: Call) -> None:
-        """Okta logs whatever it delivers; a load has its session before any fault is caused."""
+        """Okta logs whatever it delivers; before any fault a load has its session, and the log its place."""
         if isinstance(call, Deliver):
             self._org.log += call.events
         if isinstance(call, Load):
             await self._sessions.fill()
+        if isinstance(call, Reconcile):
+            self._org.read = await place_in_log(self._observer)
 
     def _moves(self, call: Call) -> list[Any]:
         return list(moves(call, self._org, self.forget_when.value))

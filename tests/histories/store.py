@@ -46,6 +46,11 @@ async def empty(connection: asyncpg.Connection) -> None:
     await connection.execute(EMPTY)
 
 
+async def place_in_log(connection: asyncpg.Connection) -> int:
+    """Tell how many events of the log are before the place where reading stopped."""
+    return int(await connection.fetchval("SELECT next_link FROM log_cursors") or 0)
+
+
 def _account(row: asyncpg.Record) -> Account:
     hashes = frozenset((source, password) for source, password in row["hashes"])
     return Account(row["okta_id"], row["state"], hashes, frozenset(row["names"]), row["was_verified"], row["proof"])
