@@ -12,11 +12,15 @@ from collections.abc import Sequence
 
 from service.accounts import recipes
 from service.actions.open_hashes import HashOpener, MissingPepper
-from service.passwords.format import Check, Recipe, StoredHash, UnusableHash
+from service.passwords.format import Check, Lane, Recipe, StoredHash, UnusableHash
 from service.passwords.registry import check
 
 EMPTY_STORE = "$2b$10$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
 """Checked where no recipe is known: bcrypt at cost 10 is what most stores hold. Nobody's: the digest is invented."""
+
+
+FEW = 8
+"""Costs; stores that vary their rounds at random have thousands."""
 
 
 class StandIns:
@@ -26,6 +30,10 @@ class StandIns:
         self._key = key
         self._checks = checks
         self._bounds = list(itertools.accumulate(weights))
+        by_cost = {check.cost: check for check in checks}
+        is_known = len(by_cost) <= FEW and all(check.lane is not Lane.INLINE for check in checks)
+        self.kinds: Sequence[Check] = tuple(by_cost.values()) if is_known else ()
+        """One check of each cost that the store has, where they are few and all need the pool; else none."""
 
     def choose(self, login_key: str) -> Check:
         """Give the stand-in of a login; the same one each time, on every replica."""

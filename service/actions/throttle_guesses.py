@@ -50,11 +50,9 @@ class Guesses:
                 del self._in_flight[who.pair]
 
 
-async def refuse(connection: asyncpg.Connection, who: Guesser, throttled: Throttled) -> None:
-    """Refuse a guess, remembering a first one. Raises `TooManyFailures`, always."""
-    if throttled.first_ask:
-        await failures.note_ask(connection, who, forget_after=FORGET_AFTER)
-    raise TooManyFailures(throttled.retry_after)
+async def note_first_ask(connection: asyncpg.Connection, who: Guesser) -> None:
+    """Remember when an address first asked for a login that is under attack: its delay counts from then."""
+    await failures.note_ask(connection, who, forget_after=FORGET_AFTER)
 
 
 async def count_wrong_password(connection: asyncpg.Connection, who: Guesser, event_id: str | None) -> None:

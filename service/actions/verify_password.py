@@ -24,7 +24,7 @@ from service.accounts.verified import record_verified
 from service.actions.audit_trail import AuditTrail, new_code
 from service.actions.open_hashes import UNUSABLE, HashOpener
 from service.actions.stand_ins import StandIns, load_stand_ins
-from service.actions.throttle_guesses import Guesses, count_wrong_password, refuse
+from service.actions.throttle_guesses import Guesses, TooManyFailures, count_wrong_password, note_first_ask
 from service.actions.unknown_logins import UnknownLogins
 from service.okta.password_import import PasswordImportCall, Verdict
 from service.passwords.format import Check
@@ -134,6 +134,7 @@ class PasswordVerifier:
         guesses, stand_ins = self._guesses, self.stand_ins
         assert guesses is not None  # noqa: S101 (for the type checker: prepared just now)
         assert stand_ins is not None  # noqa: S101 (likewise)
+        self.pool.require_room(stand_ins.kinds, account=key, deadline=deadline)
         asked = _Asked(call, key, guesses.guesser(key, call.client_address), deadline, new_code())
         found, failures = await self._look_up(asked, guesses)
         with guesses.checking(asked.who):
@@ -150,8 +151,10 @@ class PasswordVerifier:
         if throttled is not None:
             account_id = found.id if isinstance(found, Account) else None
             self.trail.note(asked.entry(Action.THROTTLED, "too many failures", account_id))
-            async with self.database.connection() as connection:
-                await refuse(connection, asked.who, throttled)
+            if throttled.first_ask:
+                async with self.database.connection() as connection:
+                    await note_first_ask(connection, asked.who)
+            raise TooManyFailures(throttled.retry_after)
         if found is None and not self._accounts_seen:
             async with self.database.connection() as connection:
                 self._accounts_seen = await recipes.has_accounts(connection)

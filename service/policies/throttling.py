@@ -6,7 +6,9 @@ failure (or, where it has none, from when it first asked): what others do never 
 try, so nobody can lock anybody out. An address alone is never delayed: an office shares one.
 """
 
+import contextlib
 import ipaddress
+import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -55,8 +57,12 @@ def throttle(failures: Failures, *, in_flight: int = 0) -> Throttled | None:
 
 def client_network(address: str | None) -> str | None:
     """Give the network that a client's failures are counted for; None where there is no address that means one."""
+    text = (address or "").strip()
+    with contextlib.suppress(OSError, ValueError):
+        socket.inet_pton(socket.AF_INET, text)  # takes a tenth of the time, and is what nearly all calls bring
+        return text
     try:
-        client = ipaddress.ip_address((address or "").strip())
+        client = ipaddress.ip_address(text)
     except ValueError:
         return None
     if isinstance(client, ipaddress.IPv6Address):

@@ -46,8 +46,11 @@ class Admission:
         seconds = sum(self._estimates.expect(check.cost) for check in checks)
         wait = self._wait(account, seconds, running, now)
         late = now + wait + MARGIN * seconds > deadline and not self._probes(checks, wait)
-        if late or wait > self._queue_within:
-            raise Overloaded(max(wait - self._queue_within, 0.0) + seconds)
+        # The check's own time is part of what the person waits, so that right after a storm answers are quick again;
+        # at most half of it, so that a dear check may wait too.
+        bound = self._queue_within - min(seconds, self._queue_within / 2)
+        if late or wait > bound:
+            raise Overloaded(max(wait - bound, 0.0) + seconds)
         return seconds
 
     def _wait(self, account: Hashable, seconds: float, running: Collection[Job], now: float) -> float:

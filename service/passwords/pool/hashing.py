@@ -92,6 +92,20 @@ class HashingPool:
         matched = await self._submit(self._admit(dear, password, account, deadline), deadline)
         return matched or self._verdict(outcome)
 
+    def require_room(self, kinds: Iterable[Check], *, account: Hashable, deadline: float) -> None:
+        """Raise `Overloaded` where a check of none of `kinds` would be let in now: a refusal then costs no read."""
+        overloaded = None
+        for check in kinds if len(self._running) >= self._size else ():
+            try:
+                self._estimate([check], account, deadline)
+            except Overloaded as refused:
+                overloaded = refused
+            else:
+                return
+        if overloaded is not None:
+            self._refused += 1
+            raise overloaded
+
     async def warm(self, checks: Iterable[Check]) -> None:
         """Measure what each of `checks` costs, on all cores at once as under load, and start their processes."""
         for check in checks:
@@ -118,12 +132,14 @@ class HashingPool:
 
     def _admit(self, checks: Sequence[Check], password: str, account: Hashable, deadline: float) -> Job:
         try:
-            now = self._loop.time()
-            seconds = self._admission.admit(checks, account, self._running, now=now, deadline=deadline)
+            seconds = self._estimate(checks, account, deadline)
         except Overloaded:
             self._refused += 1
             raise
         return self._job(checks, password, account, seconds)
+
+    def _estimate(self, checks: Sequence[Check], account: Hashable, deadline: float) -> float:
+        return self._admission.admit(checks, account, self._running, now=self._loop.time(), deadline=deadline)
 
     def _job(self, checks: Sequence[Check], password: str, account: Hashable, seconds: float) -> Job:
         return Job(checks, password, account, seconds, self._loop.create_future())

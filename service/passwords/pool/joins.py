@@ -7,7 +7,7 @@ never decides. Nothing is kept once nobody waits.
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ class Joins:
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def run(self, key_parts: tuple[str, str], work: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, key_parts: tuple[str, str], work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Await `work()`, or the same work that another caller with equal `key_parts` has begun.
 
         A caller that is cancelled leaves the others alone; when the last one leaves, the work is cancelled.
@@ -51,11 +51,8 @@ class Joins:
                 self._land(key, flight)
                 flight.task.cancel()
 
-    def _begin(self, key: bytes, work: Callable[[], Awaitable[T]]) -> _Flight:
-        async def fly() -> T:
-            return await work()
-
-        flight = self._flights[key] = _Flight(asyncio.create_task(fly()))
+    def _begin(self, key: bytes, work: Callable[[], Coroutine[Any, Any, T]]) -> _Flight:
+        flight = self._flights[key] = _Flight(asyncio.create_task(work()))
         flight.task.add_done_callback(lambda _: self._land(key, flight))
         return flight
 

@@ -81,7 +81,7 @@ async def test_a_wrong_password_is_no_verdict_where_one_check_breaks_down(
 
 async def test_a_call_that_would_wait_too_long_is_refused_before_it_is_hashed(narrow: HashingPool) -> None:
     check = Gated()
-    price(narrow, check, 0.6)
+    price(narrow, check, 0.4)
     accepted = [ask(narrow, check, f"accepted {n}", n) for n in range(2)]
     await until(lambda: bool(check.hashed))
     with pytest.raises(Overloaded) as caught:
@@ -91,6 +91,24 @@ async def test_a_call_that_would_wait_too_long_is_refused_before_it_is_hashed(na
     assert "refused" not in check.hashed
     assert narrow.snapshot().refused == 1
     assert 0 < caught.value.retry_after < 5
+
+
+async def test_while_no_kind_of_check_would_be_let_in_a_call_is_refused_without_knowing_which_it_is(
+    narrow: HashingPool,
+) -> None:
+    dear, cheap = Gated(), Gated(cost="cheap")
+    price(narrow, dear, 0.4)
+    price(narrow, cheap, 0.001)
+    narrow.require_room([dear], account="other", deadline=soon())
+    accepted = [ask(narrow, dear, f"accepted {n}", n) for n in range(2)]
+    await until(lambda: bool(dear.hashed))
+    with pytest.raises(Overloaded):
+        narrow.require_room([dear], account="other", deadline=soon())
+    narrow.require_room([dear, cheap], account="other", deadline=soon())
+    narrow.require_room([], account="other", deadline=soon())
+    dear.gate.set()
+    await asyncio.gather(*accepted)
+    assert narrow.snapshot().refused == 1
 
 
 async def test_a_call_whose_deadline_is_too_near_is_refused(narrow: HashingPool) -> None:
