@@ -42,13 +42,21 @@ VERIFIED_LONG_AGO = "SELECT count(*) FROM accounts WHERE state = 'verified' AND 
 NOT_CREATED = "SELECT count(*) FROM accounts WHERE armed AND okta_id IS NULL"
 
 # Sign-in names that two accounts have: nobody gets in by them.
-AMBIGUOUS = """
-SELECT count(*) FROM (
-    SELECT known.identifier_key FROM identifiers AS known JOIN accounts AS account ON account.id = known.account_id
-    WHERE account.armed AND NOT EXISTS (SELECT FROM accounts AS named WHERE named.login_key = known.identifier_key)
-    GROUP BY 1 HAVING count(*) > 1
-) AS shared
+AMBIGUOUS_NAMES = """
+SELECT known.identifier_key FROM identifiers AS known JOIN accounts AS account ON account.id = known.account_id
+WHERE account.armed AND NOT EXISTS (SELECT FROM accounts AS named WHERE named.login_key = known.identifier_key)
+GROUP BY 1 HAVING count(*) > 1
 """
+AMBIGUOUS = f"SELECT count(*) FROM ({AMBIGUOUS_NAMES}) AS shared"  # noqa: S608 (of constants alone)
+
+FIRST = 5
+"""How many of each kind of those who are stuck are named."""
+
+VERIFIED_LONG_AGO_NAMES = (
+    "SELECT login FROM accounts WHERE state = 'verified' AND verified_at < $1 ORDER BY verified_at"
+)
+
+NOT_CREATED_NAMES = "SELECT login FROM accounts WHERE armed AND okta_id IS NULL ORDER BY id"
 
 CURSORS = "SELECT org, saved_at, users_compared_at FROM log_cursors ORDER BY org"
 
@@ -116,6 +124,19 @@ async def stuck(connection: asyncpg.Connection, verified_before: datetime) -> di
         "verified_without_success": await connection.fetchval(VERIFIED_LONG_AGO, verified_before),
         "not_in_okta": await connection.fetchval(NOT_CREATED),
         "ambiguous_names": await connection.fetchval(AMBIGUOUS),
+    }
+
+
+async def names_of_stuck(connection: asyncpg.Connection, verified_before: datetime) -> dict[str, list[str]]:
+    """Name the first few of those whom `stuck` counts: logins, and the sign-in names that are ambiguous."""
+    asked: dict[str, tuple[str, tuple[object, ...]]] = {
+        "verified_without_success": (VERIFIED_LONG_AGO_NAMES, (verified_before,)),
+        "not_in_okta": (NOT_CREATED_NAMES, ()),
+        "ambiguous_names": (f"{AMBIGUOUS_NAMES} ORDER BY 1", ()),
+    }
+    return {
+        kind: [row[0] for row in await connection.fetch(f"{query} LIMIT {FIRST}", *values)]
+        for kind, (query, values) in asked.items()
     }
 
 

@@ -40,6 +40,11 @@ async def report_progress(connection: asyncpg.Connection, now: datetime | None =
     }
 
 
+async def name_stuck(connection: asyncpg.Connection, now: datetime | None = None) -> dict[str, list[str]]:
+    """Name the first few of each kind of those who are stuck. For a person to read: the report itself names nobody."""
+    return await progress.names_of_stuck(connection, (now or datetime.now(UTC)) - VERIFIED_LONG_AGO)
+
+
 async def _logs(connection: asyncpg.Connection, now: datetime) -> list[dict[str, Any]]:
     return [
         {

@@ -13,7 +13,9 @@ from service.cli.running import prepare, run
 from service.cli.wanted_hooks import base_url_of, wanted_hooks
 
 if TYPE_CHECKING:
+    from service.actions.register_hooks import Done
     from service.actions.rotate_secret import Rotated
+    from service.okta.hook_settings import Hook, HookKind
     from service.policies.hook_faults import Finding
     from service.settings import Settings
 
@@ -45,8 +47,15 @@ def register(
     BASIC_AUTH_PASSWORD. The event hook is verified. At the end Okta calls the hooks, with a probe that is nobody's
     sign-in. The registration hook must then be attached to a policy in the Admin Console (docs/migration-guide.md).
     """
-    with faults_said():
-        return run(_register(prepare(), base_url, registration, oauth, hook_key))
+    changed: list[str] = []
+    try:
+        with faults_said():
+            return run(_register(prepare(), base_url, registration, oauth, hook_key, changed))
+    except CommandFailed as failed:
+        if not changed:
+            raise
+        already = f"already changed in Okta: {', '.join(changed)}. When that is mended, run the command again"
+        raise CommandFailed(f"{failed}\n{already}", failed.code) from None
 
 
 @app.command()
@@ -89,7 +98,9 @@ def rotate_secret(
     return say(rotated.findings, as_json=False)
 
 
-async def _register(settings: "Settings", base_url: str, registration: bool, oauth: bool, hook_key: str | None) -> int:
+async def _register(
+    settings: "Settings", base_url: str, registration: bool, oauth: bool, hook_key: str | None, changed: list[str]
+) -> int:
     from service.accounts.installation import HOOKS_BASE_URL, set_text
     from service.actions.check_hooks import HookCheck
     from service.actions.register_hooks import register_hooks
@@ -101,7 +112,11 @@ async def _register(settings: "Settings", base_url: str, registration: bool, oau
     async with open_database(settings) as database, open_org(chosen) as org, open_probe() as probe:
         address = await base_url_of(database, base_url)
         wanted = wanted_hooks(settings, address, registration=registration, oauth=oauth, hook_key=hook_key)
-        for kind, done, hook in await register_hooks(org, wanted):
+
+        def told(kind: "HookKind", done: "Done", hook: "Hook") -> None:
+            changed.append(f"the {kind.label} ({done.value}, {hook.id})")
+
+        for kind, done, hook in await register_hooks(org, wanted, told=told):
             typer.echo(f"{kind.label}: {done.value}, {hook.id}, {hook.uri}")
         async with database.connection() as connection:
             await set_text(connection, HOOKS_BASE_URL, address)

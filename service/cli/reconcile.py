@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from service.actions.reconcile import Report
     from service.settings import Settings
 
+FAULTS = {"reconcile_failed", "log_warning", "too_many_missing", "lease_lost"}
+"""What following tells that somebody has to look at, or may have to."""
+
 
 def reconcile(
     since: Annotated[
@@ -91,7 +94,7 @@ async def _follow(settings: "Settings", every: float, share: float) -> None:
     log = structlog.get_logger()
 
     def told(event: str, fields: dict[str, Any]) -> None:
-        log.info(event, **fields)
+        (log.warning if event in FAULTS else log.info)(event, **fields)
 
     chosen = org_settings(settings)
     async with open_database(settings) as database, open_org(chosen, share=share) as org:

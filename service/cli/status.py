@@ -17,20 +17,20 @@ STUCK = {
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False) -> None:
     """Tell how far the migration is: by state, source, format and day, how fast it goes, and who is stuck and why."""
-    found = run(_status())
-    typer.echo(json.dumps(found) if as_json else "\n".join(story(found)))
+    found, names = run(_status())
+    typer.echo(json.dumps(found) if as_json else "\n".join(story(found, names)))
 
 
-async def _status() -> dict[str, Any]:
-    from service.actions.report_progress import report_progress
+async def _status() -> tuple[dict[str, Any], dict[str, list[str]]]:
+    from service.actions.report_progress import name_stuck, report_progress
     from service.app import open_database
 
     async with open_database(prepare()) as database, database.connection() as connection:
-        return await report_progress(connection)
+        return await report_progress(connection), await name_stuck(connection)
 
 
-def story(found: dict[str, Any]) -> Iterator[str]:
-    """Tell the report in lines."""
+def story(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator[str]:
+    """Tell the report in lines, and name the first few of those who are stuck."""
     accounts = dict(found["accounts"])
     total = accounts.pop("total")
     yield f"{total:,} accounts"
@@ -41,14 +41,29 @@ def story(found: dict[str, Any]) -> Iterator[str]:
     yield from _table("Migrated and retired by day (UTC)", found["days"], ("day", "state", "accounts"))
     yield from _counts("Retired because", found["retired_because"])
     yield from _counts("Okta did not store the password of", found["failures"])
-    stuck = {f"{number:,} {STUCK[name]}": "" for name, number in found["stuck"].items() if number}
-    yield from (["Stuck", *(f"  {line}" for line in stuck)] if stuck else [])
+    yield from _stuck(found["stuck"], names)
     warnings = [log["warning"] for log in found["logs"]] + [found.get("encryption", {}).get("warning")]
     if not found["logs"]:
         warnings.append("the System Log was never read: run reconcile, or keep reconcile --follow running")
     if found["unreadable_events"]:
         warnings.append(f"{found['unreadable_events']:,} deliveries could not be read, and are kept")
     yield from (f"warning: {warning}" for warning in warnings if warning)
+
+
+def _stuck(counts: dict[str, int], names: dict[str, list[str]]) -> Iterator[str]:
+    if not any(counts.values()):
+        return
+    yield "Stuck (all of them, and why: password-import stragglers)"
+    for kind, number in counts.items():
+        if number:
+            yield f"  {number:,} {STUCK[kind]}"
+            more = ", …" if number > len(names[kind]) else ""
+            yield f"    {', '.join(map(_printable, names[kind]))}{more}"
+
+
+def _printable(name: str) -> str:
+    """A name as a terminal may show it: what a legacy store holds may be anything."""
+    return "".join(character if character.isprintable() else "?" for character in name)
 
 
 def _pace(found: dict[str, Any]) -> Iterator[str]:

@@ -11,9 +11,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from aiohttp.test_utils import TestServer
 
+from service.accounts.database import Database
+from service.app import make_app, make_parts
 from simulator import Org
-from tests.okta_side.conftest import Running, user_of
+from simulator.clients import Client as HookClient
+from simulator.hook_oauth import HOOK_SCOPE
+from tests.okta_side.conftest import Running, settings_of, user_of
+from tests.security.forging import AUDIENCE
 from tests.service.conftest import Add
 from tests.service.people import state_of
 
@@ -118,6 +124,58 @@ async def test_provision_refuses_while_the_hooks_are_broken(org: Org, service: R
     assert [each["fault"] for each in json.loads(checked.out)] == ["inactive"]
 
 
+async def test_what_was_changed_before_a_hook_could_not_be_verified_is_said(org: Org, add: Add, run: Run) -> None:
+    nobody = "http://127.0.0.1:9"
+    ran = await run("hooks", "register", nobody)
+    assert ran.code == 1
+    *_, refused, changed = ran.err.splitlines()
+    assert "verif" in refused.lower()
+    ids = [*org.inline_hooks, *org.event_hooks]
+    assert len(ids) == 3
+    assert changed.startswith("already changed in Okta: ")
+    assert changed.endswith("When that is mended, run the command again")
+    for hook in ids:
+        assert f"(created, {hook})" in changed
+
+
+@pytest.mark.parametrize("by_key", [False, True], ids=["client secret", "hook key"])
+async def test_hooks_registered_with_oauth_sign_people_in(
+    org: Org, database: Database, database_url: str, add: Add, run: Run, pool: asyncpg.Pool, by_key: bool
+) -> None:
+    person = await add(JESSIE)
+    key = org.hook_key() if by_key else None
+    public = org.hook_keys[key].private.public_key() if key else None
+    secret = None if key else "marked-client-secret-of-the-hooks"
+    client = HookClient(id="0oahooks", scopes=frozenset({HOOK_SCOPE}), secret=secret, public_key=public)
+    org.clients[client.id] = client
+    oauth = {
+        "oauth_issuer": org.issuer,
+        "oauth_audience": AUDIENCE,
+        "oauth_client_id": client.id,
+        "oauth_scope": HOOK_SCOPE,
+        "event_hook_secrets": '["the-secret-of-the-event-hook"]',
+    }
+    environment = {name.upper(): value for name, value in oauth.items()} | {
+        "BASIC_AUTH_USER": "",
+        "BASIC_AUTH_PASSWORD": "",
+    }
+    settings = settings_of(database_url=database_url, **oauth)
+    async with make_parts(settings, database) as parts, TestServer(make_app(parts)) as server:
+        url = str(server.make_url("")).rstrip("/")
+        how = {} if secret is None else {"HOOK_OAUTH_CLIENT_SECRET": secret}
+        chosen = ["--hook-key", key] if key else []
+        registered = await run("hooks", "register", url, "--oauth", *chosen, **environment, **how)
+        assert (registered.code, registered.err) == (0, "")
+        assert registered.out.splitlines()[-1] == "the hooks are as they should be"
+        assert "marked" not in registered.out
+        assert all(hook.channel.oauth and not hook.channel.secret for hook in org.inline_hooks.values())
+        assert (await run("hooks", "check", **environment)).code == 0
+        org.add_user(JESSIE)
+        assert (await org.sign_in(JESSIE, "password1")).imported
+        await org.flush_events()
+    assert await state_of(pool, person) == "migrated"
+
+
 @pytest.mark.parametrize(
     "arguments, variables, said",
     [
@@ -156,6 +214,22 @@ async def test_reconcile_follow_applies_events_until_it_is_told_to_end(
     assert '"event": "reconciling"' in err.decode()
     assert hooked.api_token not in err.decode()
     assert await pool.fetchval("SELECT expires_at < now() FROM leases")
+
+
+async def test_what_reconcile_follow_can_not_do_is_a_warning(
+    org: Org, environment: dict[str, str], tmp_path: Path
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "service", "reconcile", "--follow", "--every", "1",
+        env=environment | {"OKTA_CLIENT_TOKEN": "another"}, cwd=tmp_path, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    async with asyncio.timeout(60):
+        while (line := json.loads(await process.stderr.readline()))["event"] != "reconcile_failed":
+            assert line["level"] == "info"
+    process.terminate()
+    await process.communicate()
+    assert line["level"] == "warning"
 
 
 async def test_stragglers_are_retired_only_when_that_is_confirmed(add: Add, run: Run, pool: asyncpg.Pool) -> None:

@@ -8,9 +8,10 @@ import asyncpg
 import pytest
 
 from service.accounts.database import Database
+from service.accounts.progress import FIRST
 from service.actions.list_stragglers import Why, retire_stragglers, write_stragglers
 from service.actions.reconcile_log import LogReader
-from service.actions.report_progress import report_progress
+from service.actions.report_progress import name_stuck, report_progress
 from service.cli.status import story
 from service.okta_client.org import OktaOrg
 from service.policies.pace import pace
@@ -49,8 +50,10 @@ async def test_the_report_counts_and_names_who_is_stuck(
     hooked.switch(read_only=True)
     await hooked.sign_in(KIM, "password1")
     await LogReader(database, okta, ForgetWhen.SUCCESS).catch_up()
+    in_two_days = datetime.now(UTC) + timedelta(days=2)
     async with database.connection() as connection:
-        found = await report_progress(connection, datetime.now(UTC) + timedelta(days=2))
+        found = await report_progress(connection, in_two_days)
+        names = await name_stuck(connection, in_two_days)
     assert found["accounts"] == {"total": 4, "unarmed": 1, "waiting": 1, "verified": 1, "migrated": 1, "retired": 0}
     assert (found["left"], found["stuck"]) == (
         2,
@@ -59,7 +62,10 @@ async def test_the_report_counts_and_names_who_is_stuck(
     assert sum(found["failures"].values()) == 1
     assert [(row["source"], row["format"], row["number"]) for row in found["sources"]] == [("legacy", "bcrypt", 1)] * 2
     assert "2 days ago" in found["logs"][0]["warning"]
-    told = "\n".join(story(found))
+    assert names == {"verified_without_success": [KIM], "not_in_okta": [RAJIV], "ambiguous_names": ["shared"]}
+    assert KIM not in str(found)
+    told = "\n".join(story(found, names))
+    assert f"run reconcile\n    {KIM}\n" in told
     assert "4 accounts" in told
     assert "2 left" in told
     assert "1 sign-in names mean two accounts" in told
@@ -67,9 +73,19 @@ async def test_the_report_counts_and_names_who_is_stuck(
 
 async def test_an_empty_store_has_a_status_too(database: Database) -> None:
     async with database.connection() as connection:
-        told = "\n".join(story(await report_progress(connection)))
+        told = "\n".join(story(await report_progress(connection), await name_stuck(connection)))
     assert told.startswith("0 accounts")
     assert "the System Log was never read" in told
+
+
+async def test_the_first_who_are_stuck_are_named_as_a_terminal_may_show_it(database: Database, add: Add) -> None:
+    for number in range(FIRST):
+        await add(f"p{number}\x1b[2J@example.com")
+    await add("last@example.com")
+    async with database.connection() as connection:
+        names = (await name_stuck(connection))["not_in_okta"]
+        told = list(story(await report_progress(connection), {"not_in_okta": names}))
+    assert f"    {', '.join(f'p{number}?[2J@example.com' for number in range(FIRST))}, …" in told
 
 
 async def test_stragglers_are_listed_with_the_reason_and_no_hash(
