@@ -26,24 +26,21 @@ SIZE = 32 * 1024 * 1024
 
 def body(kind: str) -> bytes:
     """A delivery of 32 MiB: of other events, or of import events that match nobody."""
-    number, size, events = 0, 0, []
+    events: list[dict[str, object]] = []
+    number, size = 0, 0
     while size < SIZE:
         if kind == "foreign":
             events.append({"eventType": "user.session.start", "filler": "x" * 1500})
         else:
             user = {"type": "User", "id": f"00u{number}", "alternateId": f"p{number}@example.com"}
-            filler = {"debugData": "x" * 1500}
-            outcome = {"result": "SUCCESS"}
-            events.append(
-                {"eventType": "user.import.password", "uuid": f"e{number}", "target": [user], "outcome": outcome}
-                | filler
-            )
+            said = {"target": [user], "outcome": {"result": "SUCCESS"}, "debugData": "x" * 1500}
+            events.append({"eventType": "user.import.password", "uuid": f"e{number}", **said})
         size += len(json.dumps(events[-1])) + 2
         number += 1
     return json.dumps({"eventId": "bench", "data": {"events": events}}).encode()
 
 
-def send(url: str, authorization: str, kind: str, at_once: int, results: "multiprocessing.Queue[object]") -> None:
+def send(url: str, authorization: str, kind: str, at_once: int, results: "multiprocessing.Queue[list[int]]") -> None:
     """Be Okta, in a process of its own."""
     results.put(asyncio.run(_send(url, authorization, body(kind), at_once)))
 
@@ -85,7 +82,7 @@ class Watch:
 async def measure(url: str, authorization: str, kind: str, at_once: int) -> None:
     """Print the line of one case."""
     context = multiprocessing.get_context("spawn")
-    results: multiprocessing.Queue[object] = context.Queue()
+    results: multiprocessing.Queue[list[int]] = context.Queue()
     sender = context.Process(target=send, args=(url, authorization, kind, at_once, results))
     rest = psutil.Process().memory_info().rss
     sender.start()
