@@ -107,6 +107,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
         background = [
             asyncio.create_task(_keep_prepared(verifier, timedelta(days=settings.audit_keep_days))),
             asyncio.create_task(trail.keep_writing(database)),
+            asyncio.create_task(verifier.floods.keep_writing(database)),
         ]
         try:
             yield Parts(

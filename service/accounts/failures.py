@@ -7,6 +7,7 @@ like the others.
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -41,10 +42,12 @@ ON CONFLICT (subject) DO UPDATE SET
     since = now()
 """
 
-NOTE_ASK = """
-INSERT INTO failures AS known (subject, failures, since) VALUES ($1, 0, now())
-ON CONFLICT (subject) DO UPDATE SET failures = 0, since = now(), events = '{}'
-WHERE known.since < now() - $2::interval
+# In one order, so that two that note the same ones never lock each other.
+NOTE_ASKS = """
+INSERT INTO failures AS known (subject, failures, since)
+SELECT pair, 0, now() - ago FROM unnest($1::bytea[], $2::interval[]) AS asked (pair, ago) ORDER BY pair
+ON CONFLICT (subject) DO UPDATE SET failures = 0, since = excluded.since, events = '{}'
+WHERE known.since < now() - $3::interval
 """
 
 CLEAR_FAILURES = "DELETE FROM failures WHERE subject IN ($1, $2)"
@@ -117,9 +120,12 @@ async def count_failure(
     await connection.execute(COUNT_FAILURE, who.pair, who.login, event, forget_after)
 
 
-async def note_ask(connection: asyncpg.Connection, who: Guesser, *, forget_after: timedelta) -> None:
-    """Remember when an address first asked for a login that is under attack."""
-    await connection.execute(NOTE_ASK, who.pair, forget_after)
+async def note_asks(
+    connection: asyncpg.Connection, asks: Sequence[tuple[bytes, timedelta]], *, forget_after: timedelta
+) -> None:
+    """Remember which pairs have asked, and how long ago, for logins that are under attack."""
+    pairs, ago = zip(*asks, strict=True)
+    await connection.execute(NOTE_ASKS, pairs, ago, forget_after)
 
 
 async def clear_failures(connection: asyncpg.Connection, who: Guesser) -> None:

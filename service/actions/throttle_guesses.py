@@ -50,11 +50,6 @@ class Guesses:
                 del self._in_flight[who.pair]
 
 
-async def note_first_ask(connection: asyncpg.Connection, who: Guesser) -> None:
-    """Remember when an address first asked for a login that is under attack: its delay counts from then."""
-    await failures.note_ask(connection, who, forget_after=FORGET_AFTER)
-
-
 async def count_wrong_password(connection: asyncpg.Connection, who: Guesser, event_id: str | None) -> None:
     """Count a failure once, however often Okta sends the call."""
     await failures.count_failure(connection, who, event_id=event_id, forget_after=FORGET_AFTER)

@@ -22,9 +22,10 @@ from service.accounts.lookups import Lookups
 from service.accounts.names import login_key
 from service.accounts.verified import record_verified
 from service.actions.audit_trail import AuditTrail, new_code
+from service.actions.floods import Floods
 from service.actions.open_hashes import UNUSABLE, HashOpener
 from service.actions.stand_ins import StandIns, load_stand_ins
-from service.actions.throttle_guesses import Guesses, TooManyFailures, count_wrong_password, note_first_ask
+from service.actions.throttle_guesses import Guesses, TooManyFailures, count_wrong_password
 from service.actions.unknown_logins import UnknownLogins
 from service.okta.password_import import PasswordImportCall, Verdict
 from service.passwords.format import Check
@@ -101,6 +102,7 @@ class PasswordVerifier:
     opener: HashOpener
     telemetry: Telemetry
     trail: AuditTrail = field(default_factory=AuditTrail)
+    floods: Floods = field(default_factory=Floods)
     unknown_logins: UnknownLogins = field(default_factory=UnknownLogins)
     stand_ins: StandIns | None = None
     lookups: Lookups = field(init=False)
@@ -146,15 +148,14 @@ class PasswordVerifier:
         return Answered(sign_in, asked.code)
 
     async def _look_up(self, asked: _Asked, guesses: Guesses) -> tuple[Found, Failures]:
+        if (refusal := self.floods.judge(asked.who)) is not None:
+            raise self._throttled(asked, refusal.retry_after, refusal.account_id)
         found, failures = await self.lookups.find(asked.key, asked.who)
         throttled = guesses.judge(asked.who, failures)
         if throttled is not None:
             account_id = found.id if isinstance(found, Account) else None
-            self.trail.note(asked.entry(Action.THROTTLED, "too many failures", account_id))
-            if throttled.first_ask:
-                async with self.database.connection() as connection:
-                    await note_first_ask(connection, asked.who)
-            raise TooManyFailures(throttled.retry_after)
+            self.floods.note(asked.who, throttled, account_id)
+            raise self._throttled(asked, throttled.retry_after, account_id)
         if found is None and not self._accounts_seen:
             async with self.database.connection() as connection:
                 self._accounts_seen = await recipes.has_accounts(connection)
@@ -163,6 +164,10 @@ class PasswordVerifier:
             # The first ones may have come between the two looks.
             return await self._look_up(asked, guesses)
         return found, failures
+
+    def _throttled(self, asked: _Asked, retry_after: float, account_id: int | None) -> TooManyFailures:
+        self.trail.note(asked.entry(Action.THROTTLED, "too many failures", account_id))
+        return TooManyFailures(retry_after)
 
     async def _stand_in(self, found: Found, asked: _Asked, stand_ins: StandIns) -> SignIn:
         check = stand_ins.choose(asked.key)

@@ -42,6 +42,8 @@ class Throttled:
     """Seconds."""
     first_ask: bool
     """The store has to remember that this address asked, since the delay counts from now."""
+    login_delay: float = 0.0
+    """Seconds that an address waits which asks for this login for the first time."""
 
 
 def throttle(failures: Failures, *, in_flight: int = 0) -> Throttled | None:
@@ -50,9 +52,10 @@ def throttle(failures: Failures, *, in_flight: int = 0) -> Throttled | None:
     tried = (pair.failures if pair else 0) + in_flight
     if in_flight and tried >= PAIR_FREE:
         return Throttled(ONE_AT_A_TIME, first_ask=False)
-    delay = max(_pair_delay(tried, known=failures.address_known), _login_delay(login.failures if login else 0))
+    login_delay = _login_delay(login.failures if login else 0)
+    delay = max(_pair_delay(tried, known=failures.address_known), login_delay)
     waited = (failures.now - pair.since).total_seconds() if pair else 0.0
-    return Throttled(delay - waited, first_ask=pair is None) if delay > waited else None
+    return Throttled(delay - waited, first_ask=pair is None, login_delay=login_delay) if delay > waited else None
 
 
 def client_network(address: str | None) -> str | None:

@@ -14,11 +14,11 @@ from service.accounts.failures import (
     clear_failures,
     count_failure,
     guesser,
-    note_ask,
+    note_asks,
     prune_failures,
     read_failures,
 )
-from service.actions.throttle_guesses import Guesses, count_wrong_password, note_first_ask, prune
+from service.actions.throttle_guesses import Guesses, count_wrong_password, prune
 from service.policies.throttling import LOGIN_FREE, PAIR_FREE, throttle
 
 HOUR = timedelta(hours=1)
@@ -106,9 +106,9 @@ async def test_somebody_who_knew_the_password_is_cleared(pool: asyncpg.Pool) -> 
 
 async def test_a_first_ask_is_remembered_once(pool: asyncpg.Pool) -> None:
     async with held(pool) as connection:
-        await note_ask(connection, JESSIE, forget_after=HOUR)
+        await note_asks(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
         await age(pool, seconds=30)
-        await note_ask(connection, JESSIE, forget_after=HOUR)
+        await note_asks(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
         known = await read_failures(connection, JESSIE)
     assert known.pair is not None
     assert known.pair.failures == 0
@@ -119,7 +119,7 @@ async def test_an_ask_of_long_ago_is_a_first_ask_again(pool: asyncpg.Pool) -> No
     async with held(pool) as connection:
         await fail(pool)
         await age(pool, hours=2)
-        await note_ask(connection, JESSIE, forget_after=HOUR)
+        await note_asks(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
         known = await read_failures(connection, JESSIE)
     assert known.pair is not None
     assert known.pair.failures == 0
@@ -191,7 +191,7 @@ async def test_the_owner_gets_in_within_a_minute_while_the_whole_world_guesses(p
         throttled = throttle(await read_failures(connection, JESSIE))
         assert throttled is not None
         assert throttled.first_ask
-        await note_first_ask(connection, JESSIE)
+        await note_asks(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
         await age(pool, seconds=61)
         for number in range(20):  # the world goes on
             await fail(pool, guesser(KEY, "jessie@example.com", f"203.0.113.{number}"))

@@ -45,7 +45,8 @@ class Admission:
             raise Overloaded(CLOSED_FOR)
         seconds = sum(self._estimates.expect(check.cost) for check in checks)
         wait = self._wait(account, seconds, running, now)
-        late = now + wait + MARGIN * seconds > deadline and not self._probes(checks, wait)
+        # Where nobody waits, a check that may just end in time is worth trying.
+        late = now + wait + (MARGIN if wait else 1) * seconds > deadline and not self._probes(checks, wait)
         # The check's own time is part of what the person waits, so that right after a storm answers are quick again;
         # at most half of it, so that a dear check may wait too.
         bound = self._queue_within - min(seconds, self._queue_within / 2)

@@ -1,0 +1,121 @@
+"""A flood of guesses is refused from memory, for a second at a time, and never refuses whom the store would let try."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from service.accounts.database import Database
+from service.accounts.failures import guesser, read_failures
+from service.actions.floods import BELIEVED, Floods
+from service.policies.throttling import Throttled, throttle
+from service.web.keys import Parts
+from tests.service.conftest import Add, Client
+from tests.service.people import plain, sign_in
+
+KEY = b"k" * 32
+HERE, THERE = (guesser(KEY, "jessie@example.com", address) for address in ("192.0.2.1", "192.0.2.2"))
+KIM = guesser(KEY, "kim@example.com", "192.0.2.1")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def floods(clock: Clock) -> Floods:
+    return Floods(clock)
+
+
+def test_what_the_store_never_refused_is_asked_of_the_store(floods: Floods) -> None:
+    assert floods.judge(HERE) is None
+
+
+def test_a_refusal_is_repeated_for_a_second_and_counts_down(floods: Floods, clock: Clock) -> None:
+    floods.note(HERE, Throttled(30, first_ask=False), 7)
+    clock.now += BELIEVED / 2
+    repeated = floods.judge(HERE)
+    assert repeated is not None
+    assert (repeated.retry_after, repeated.account_id) == (30 - BELIEVED / 2, 7)
+    clock.now += BELIEVED / 2
+    assert floods.judge(HERE) is None
+
+
+def test_whoever_has_waited_is_asked_of_the_store_at_once(floods: Floods, clock: Clock) -> None:
+    floods.note(HERE, Throttled(BELIEVED / 4, first_ask=False), 7)
+    clock.now += BELIEVED / 4
+    assert floods.judge(HERE) is None
+
+
+def test_one_address_that_failed_refuses_no_other(floods: Floods) -> None:
+    floods.note(HERE, Throttled(30, first_ask=False, login_delay=0), 7)
+    assert floods.judge(THERE) is None
+    assert floods.judge(KIM) is None
+
+
+def test_a_new_address_waits_the_delay_of_the_login_from_its_first_ask(floods: Floods, clock: Clock) -> None:
+    floods.note(HERE, Throttled(10, first_ask=False, login_delay=60), 7)
+    first = floods.judge(THERE)
+    assert first is not None
+    assert first.retry_after == 60
+    clock.now += 60
+    floods.note(HERE, Throttled(10, first_ask=False, login_delay=60), 7)
+    assert floods.judge(THERE) is None
+
+
+async def test_a_first_ask_is_written_as_of_when_it_was(
+    floods: Floods, clock: Clock, database: Database, pool: asyncpg.Pool
+) -> None:
+    floods.note(HERE, Throttled(60, first_ask=True, login_delay=60), None)
+    floods.judge(THERE)
+    clock.now += 20
+    await floods.write(database)
+    for who in (HERE, THERE):
+        async with pool.acquire() as proxy:
+            known = await read_failures(plain(proxy), who)
+        assert known.pair is not None
+        assert timedelta(seconds=20) <= known.now - known.pair.since < timedelta(seconds=30)
+    await floods.write(database)
+    assert await pool.fetchval("SELECT count(*) FROM failures") == 2
+
+
+async def test_first_asks_wait_for_a_database_that_is_away(floods: Floods, database: Database) -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/none")
+    floods.note(HERE, Throttled(60, first_ask=True, login_delay=60), None)
+    await floods.write(away)
+    await floods.write(database)
+    async with database.connection() as connection:
+        assert throttle(await read_failures(connection, HERE)) is None
+        assert (await read_failures(connection, HERE)).pair is not None
+
+
+async def test_a_flood_costs_no_read_and_its_owner_gets_in_after_the_delay(
+    client: Client, parts: Parts, add: Add, pool: asyncpg.Pool
+) -> None:
+    await add("jessie@example.com", "right")
+    for number in range(40):
+        await client.post("/okta/password-import", **sign_in_call("wrong", f"192.0.2.{number}"))
+    refused = await client.post("/okta/password-import", **sign_in_call("right", "198.51.100.1"))
+    assert refused.status == 429
+    await parts.verifier.floods.write(parts.database)
+    await pool.execute("UPDATE failures SET since = since - interval '61 seconds'")
+    parts.verifier.floods = Floods()  # a second later, as it were
+    allowed = await client.post("/okta/password-import", **sign_in_call("right", "198.51.100.1"))
+    assert (allowed.status, "UNVERIFIED" not in await allowed.text()) == (200, True)
+
+
+def sign_in_call(password: str, address: str) -> dict[str, Any]:
+    call = json.loads(sign_in("jessie@example.com", password)) | {"eventId": f"from {address}"}
+    call["data"]["context"]["request"]["ipAddress"] = address
+    return {"data": json.dumps(call), "headers": {"Content-Type": "application/json"}}
