@@ -12,7 +12,7 @@ READY := $(VENV)/ready-$(KEY)
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint types architecture unit locks fmt lock bench clean
+.PHONY: help setup demo run test lint types architecture audit unit locks fmt lock bench clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,7 +39,7 @@ demo: setup ## play the whole story against a simulated Okta org and say what wa
 run: setup ## the same, but stay: URLs, a ready curl line, and how to stop
 	$(BIN)/python -m service simulate --stay
 
-test: lint types architecture unit ## everything that is checked: ruff, mypy, import-linter, pytest
+test: lint types architecture audit unit ## everything that is checked: ruff, mypy, import-linter, pip-audit, pytest
 
 lint: setup ## ruff: faults and format
 	$(BIN)/ruff check .
@@ -50,6 +50,9 @@ types: setup ## mypy, strict
 
 architecture: setup ## import-linter: imports go one way
 	$(BIN)/lint-imports --no-logo
+
+audit: setup ## pip-audit: known vulnerabilities of the locked packages, where they can be looked up; options with AUDIT='--ignore-vuln ID'
+	@$(BIN)/python .ci/audit.py $(AUDIT)
 
 unit: setup ## pytest; pass options with ARGS='-k name', or ARGS='-n0 --pdb'
 	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist worksteal $(ARGS)
@@ -65,6 +68,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 lock: setup ## write requirements/*.txt anew for pyproject.toml; UPGRADE=1 takes newer versions
 	$(PIP_INSTALL) 'uv>=0.13'
 	$(UV_COMPILE) -o requirements/build.txt requirements/build.in
+	$(UV_COMPILE) -o requirements/audit.txt requirements/audit.in
 	$(UV_COMPILE) -o requirements/runtime.txt pyproject.toml
 	$(UV_COMPILE) --all-extras -c requirements/runtime.txt -o requirements/dev.txt pyproject.toml
 

@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME = PROJECT["project"]["dependencies"]
 EXTRAS = [line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra]
 OURS = {*sys.stdlib_module_names, "service", "simulator", "postmaster"}  # the last lies beside the script that runs it
-LOCKS = ["build.txt", "runtime.txt", "dev.txt"]
+LOCKS = ["build.txt", "runtime.txt", "dev.txt", "audit.txt"]
 WANTED = pytest.mark.parametrize(
     "lock, wanted",
     [("build.txt", PROJECT["build-system"]["requires"]), ("runtime.txt", RUNTIME), ("dev.txt", RUNTIME + EXTRAS)],
