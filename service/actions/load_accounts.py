@@ -1,6 +1,7 @@
 """Load legacy accounts into the store, batch by batch. Knows no file's layout and no SQL.
 
-Each batch is one transaction: it is wholly in the store or not at all, and running the load again completes it.
+Each batch is one transaction: it is wholly in the store or not at all, and running the load again completes it. No
+batch waits for the disk; the load does, once, before it says that it is done.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from service.accounts import recipes
 from service.accounts.loading.match import Fate
 from service.accounts.loading.merge import AccountsChanged
 from service.accounts.loading.seal import Sealer
+from service.accounts.loading.session import make_durable
 from service.accounts.loading.sources import ensure_source, find_source
 from service.accounts.loading.staged import number_recipe
 from service.accounts.sealing import NO_KEYS, HashKeys
@@ -77,7 +79,7 @@ class Load:
     async def run(self, rows: Iterator[Row | FaultyRow], told: Callable[[Totals], None]) -> Totals:
         """Load all rows; `told` hears the totals after each batch. Raises what the reader and the database raise."""
         merger = await self._merger()
-        reader = BatchReader(rows, self.resolver)
+        reader = BatchReader(rows, self.resolver, merger.sealer)
         sys.setswitchinterval(SWITCH_EVERY)
         # The next batch is read while PostgreSQL merges this one.
         reading = asyncio.create_task(asyncio.to_thread(reader.next))
@@ -89,6 +91,8 @@ class Load:
                 told(self.totals)
         finally:
             await asyncio.gather(reading, return_exceptions=True)
+        if not self.dry_run:
+            await make_durable(self.connection)
         return self.totals
 
     async def _merger(self) -> BatchMerger:
@@ -117,7 +121,6 @@ class Load:
 
     async def _number(self, recipe: NewRecipe, merger: BatchMerger) -> None:
         self._format_names[recipe.number] = recipe.format
-        merger.sealer.learn(recipe.number, recipe.format, recipe.parameters)
         identity = (recipe.format, recipe.parameters, recipe.cost)
         if self.dry_run:
             recipe_id = await recipes.find_recipe(self.connection, *identity)
@@ -128,14 +131,17 @@ class Load:
 
     def _count(self, batch: Batch, merged: Merged) -> None:
         totals = self.totals
-        totals.rows += batch.rows
+        totals.rows += len(batch.rows)
         totals.fates += merged.fates
         totals.effects += merged.effects
-        refusals = [*batch.refusals, *((batch.by_line[line], refusal) for line, refusal in merged.refused)]
+        refusals = batch.refusals
+        if merged.refused:
+            by_line = {row.line: row for row in batch.rows}
+            refusals = [*refusals, *((by_line[line], refusal) for line, refusal in merged.refused)]
         for row, refusal in sorted(refusals, key=lambda pair: pair[0].line):
             totals.refusals[refusal.reason] += 1
             self.rejects.write(row, str(refusal))
-        for number, rows in Counter(account.recipe for account in batch.accounts).items():
+        for number, rows in batch.numbers.items():
             if number is None:
                 totals.unarmed += rows
             else:

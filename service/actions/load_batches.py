@@ -1,9 +1,11 @@
 """Rows in batches, each read and judged as far as that goes without the store. Knows no SQL."""
 
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from service.accounts.loading.seal import Sealer
 from service.accounts.loading.staged import StagedAccount
 from service.actions.read_account import AccountReader
 from service.actions.refusal import Reason, Refusal
@@ -18,20 +20,23 @@ BATCH = 5000
 class Batch:
     """Some rows, read."""
 
-    rows: int = 0
-    accounts: list[StagedAccount] = field(default_factory=list)
+    rows: list[Row | FaultyRow]
+    accounts: Sequence[StagedAccount] = ()
+    """Sealed, where hashes are encrypted."""
     refusals: list[tuple[Row | FaultyRow, Refusal]] = field(default_factory=list)
-    by_line: dict[int, Row] = field(default_factory=dict)
-    """The rows of the accounts, for the rejects file, should the store refuse them."""
     recipes: list[NewRecipe] = field(default_factory=list)
+    """Those that no earlier batch had."""
+    numbers: Counter[int | None] = field(default_factory=Counter)
+    """How many of the accounts have a hash of which recipe, and how many have none."""
 
 
 class BatchReader:
     """Makes batches of the rows of one load."""
 
-    def __init__(self, rows: Iterator[Row | FaultyRow], resolver: HashResolver) -> None:
+    def __init__(self, rows: Iterator[Row | FaultyRow], resolver: HashResolver, sealer: Sealer) -> None:
         self._rows = rows
         self._resolver = resolver
+        self._sealer = sealer
         self._reader = AccountReader(resolver)
 
     def next(self) -> Batch | None:
@@ -39,15 +44,13 @@ class BatchReader:
         rows = list(itertools.islice(self._rows, BATCH))
         if not rows:
             return None
-        batch = Batch(len(rows))
-        logins: dict[str, int] = {}
-        okta_ids: dict[str, int] = {}
-        for row in rows:
-            try:
-                self._add(batch, row, logins, okta_ids)
-            except Refusal as refusal:
-                batch.refusals.append((row, refusal))
+        batch = Batch(rows)
+        accounts = _distinct(self._read(batch), batch)
         batch.recipes, self._resolver.new = self._resolver.new, []
+        for recipe in batch.recipes:
+            self._sealer.learn(recipe.number, recipe.format, recipe.parameters)
+        batch.accounts = self._sealer.seal(accounts)
+        batch.numbers = Counter([account.recipe for account in accounts])
         return batch
 
     @property
@@ -55,16 +58,34 @@ class BatchReader:
         """How many logins so far are longer than Okta takes."""
         return self._reader.long_logins
 
-    def _add(self, batch: Batch, row: Row | FaultyRow, logins: dict[str, int], okta_ids: dict[str, int]) -> None:
-        if isinstance(row, FaultyRow):
-            raise Refusal(Reason.UNREADABLE, row.fault)
-        account = self._reader.read(row)
+    def _read(self, batch: Batch) -> list[StagedAccount]:
+        accounts, read = [], self._reader.read
+        for row in batch.rows:
+            if isinstance(row, FaultyRow):
+                batch.refusals.append((row, Refusal(Reason.UNREADABLE, row.fault)))
+                continue
+            try:
+                accounts.append(read(row))
+            except Refusal as refusal:
+                batch.refusals.append((row, refusal))
+        return accounts
+
+
+def _distinct(accounts: list[StagedAccount], batch: Batch) -> list[StagedAccount]:
+    """Refuse accounts whose login or Okta id an earlier row of the batch has."""
+    okta_ids = [account.okta_id for account in accounts if account.okta_id is not None]
+    if len({account.login_key for account in accounts}) == len(accounts) and len(set(okta_ids)) == len(okta_ids):
+        return accounts
+    kept, logins, lines = [], dict[str, int](), dict[str | None, int]()
+    rows = {row.line: row for row in batch.rows}
+    for account in accounts:
         if account.login_key in logins:
-            raise Refusal(Reason.SAME_LOGIN, f"see line {logins[account.login_key]}")
-        if account.okta_id is not None:
-            if account.okta_id in okta_ids:
-                raise Refusal(Reason.OKTA_ID_TAKEN, f"see line {okta_ids[account.okta_id]}")
-            okta_ids[account.okta_id] = row.line
-        logins[account.login_key] = row.line
-        batch.accounts.append(account)
-        batch.by_line[row.line] = row
+            refusal = Refusal(Reason.SAME_LOGIN, f"see line {logins[account.login_key]}")
+        elif account.okta_id is not None and account.okta_id in lines:
+            refusal = Refusal(Reason.OKTA_ID_TAKEN, f"see line {lines[account.okta_id]}")
+        else:
+            logins[account.login_key] = lines[account.okta_id] = account.line
+            kept.append(account)
+            continue
+        batch.refusals.append((rows[account.line], refusal))
+    return kept

@@ -1,7 +1,9 @@
 """Merge one batch into the store, in one transaction, or tell what that would do. Knows no file and no SQL.
 
 The transaction holds the binding gate, so that a SUCCESS for one of its accounts is either applied here or finds the
-account. Unknown accounts go straight into the tables; known ones are staged and compared.
+account. Unknown accounts go straight into the tables; known ones are staged and compared. After a batch of which the
+store knew nobody the next one is taken to be unknown, too, without a look: should it not be, a unique index says so,
+and the batch begins again.
 """
 
 from collections import Counter
@@ -30,6 +32,10 @@ REASONS = {
     Fate.OKTA_ID_TAKEN: Reason.OKTA_ID_TAKEN,
 }
 
+MOST_LOOKS = 6
+"""An export whose later rows repeat earlier ones is looked up after all, but for one batch in 2⁶: each surprise costs
+the work of a batch, and a line in PostgreSQL's log."""
+
 
 @dataclass(slots=True)
 class Merged:
@@ -56,31 +62,51 @@ class BatchMerger:
     """By the numbers that this load gives them."""
     _own: list[asyncpg.Range[int]] = field(default_factory=list)
     """The ids of the accounts that this load added: nobody else adds any while the gate is held."""
+    _looks: int = 1
+    """How many batches of unknown accounts alone it still takes until one is added without a look."""
+    _surprises: int = 0
 
     async def merge(self, accounts: Sequence[StagedAccount]) -> Merged:
         """Write a batch. Raises what PostgreSQL raises; then nothing is written."""
-        merged, accounts = Merged(), self.sealer.seal(accounts)
+        if self._looks == 0:
+            try:
+                return await self._merge(accounts, look=False)
+            except asyncpg.UniqueViolationError:
+                self._surprises += 1
+                self._looks = 2 ** min(self._surprises, MOST_LOOKS)
+        return await self._merge(accounts, look=True)
+
+    async def _merge(self, accounts: Sequence[StagedAccount], *, look: bool) -> Merged:
+        merged, known = Merged(), list[StagedAccount]()
         async with self.connection.transaction():
             await pass_gate(self.connection, Gate.CLOSED)
-            unknown, known = await self._separate(accounts, merged)
-            loaded: Counter[int] = Counter()
-            bound: Sequence[int] = ()
-            if unknown:
-                merged.added = await add_accounts(self.connection, unknown, self.source_id, self.recipe_ids)
-                await record_loaded(self.connection, self.sealer.source, merged.added)
-                merged.fates[Fate.NEW] += len(unknown)
-                loaded.update(self.recipe_ids[each.recipe] for each in unknown if each.recipe is not None)
-            if known:
-                bound = await self._update(known, merged, loaded)
+            if look:
+                unknown, known = await self._separate(accounts, merged)
+            else:
+                unknown = await self._without_deleted(accounts, merged)
+            loaded = await self._add(unknown, merged)
+            bound = await self._update(known, merged, loaded) if known else ()
             if loaded:
                 await merge.count_loaded(self.connection, loaded)
             merged.effects = await apply_set_aside(self.connection, [*merged.added, *bound], self.forget_when)
         self._remember(merged.added)
+        if look and not known:
+            self._looks -= 1
         return merged
+
+    async def _add(self, unknown: Sequence[StagedAccount], merged: Merged) -> Counter[int]:
+        """Add accounts; give the number of their hashes by recipe."""
+        if not unknown:
+            return Counter()
+        merged.added = await add_accounts(self.connection, unknown, self.source_id, self.recipe_ids)
+        await record_loaded(self.connection, self.sealer.source, merged.added)
+        merged.fates[Fate.NEW] += len(unknown)
+        numbers = Counter([each.recipe for each in unknown])
+        return Counter({self.recipe_ids[number]: count for number, count in numbers.items() if number is not None})
 
     async def foresee(self, accounts: Sequence[StagedAccount]) -> Merged:
         """Tell what `merge` would do; writes nothing but temporary tables."""
-        merged, accounts = Merged(), self.sealer.seal(accounts)
+        merged = Merged()
         async with self.connection.transaction():
             _, known = await self._separate(accounts, merged, keep_unknown=True)
             await self._stage(known)
@@ -91,24 +117,29 @@ class BatchMerger:
 
     async def _separate(
         self, accounts: Sequence[StagedAccount], merged: Merged, *, keep_unknown: bool = False
-    ) -> tuple[list[StagedAccount], list[StagedAccount]]:
+    ) -> tuple[Sequence[StagedAccount], list[StagedAccount]]:
         """Tell the accounts that are to be added from those to be compared; leave the deleted ones out."""
         logins = await known_logins(self.connection, [each.login_key for each in accounts])
-        unknown = [each for each in accounts if each.login_key not in logins]
-        deleted = await deleted_logins(self.connection, [each.login_key for each in unknown], self.deleted_key)
-        if deleted:
-            merged.fates[Fate.DELETED] += len(deleted)
-            accounts = [each for each in accounts if each.login_key not in deleted]
-            unknown = [each for each in unknown if each.login_key not in deleted]
+        known = [each for each in accounts if each.login_key in logins]
+        unknown = [each for each in accounts if each.login_key not in logins] if known else accounts
+        unknown = await self._without_deleted(unknown, merged)
         if keep_unknown:
-            return [], list(accounts)
+            return [], [*known, *unknown]
         okta_ids = [each.okta_id for each in unknown if each.okta_id is not None]
         taken = await known_okta_ids(self.connection, okta_ids) if okta_ids else frozenset()
         merged.refused += [(each.line, Refusal(Reason.OKTA_ID_TAKEN)) for each in unknown if each.okta_id in taken]
         return (
-            [each for each in unknown if each.okta_id not in taken],
-            [each for each in accounts if each.login_key in logins],
+            [each for each in unknown if each.okta_id not in taken] if taken else unknown,
+            known,
         )
+
+    async def _without_deleted(self, accounts: Sequence[StagedAccount], merged: Merged) -> Sequence[StagedAccount]:
+        """Leave out whom an operator deleted."""
+        deleted = await deleted_logins(self.connection, [each.login_key for each in accounts], self.deleted_key)
+        if not deleted:
+            return accounts
+        merged.fates[Fate.DELETED] += len(deleted)
+        return [each for each in accounts if each.login_key not in deleted]
 
     async def _update(self, known: Sequence[StagedAccount], merged: Merged, loaded: Counter[int]) -> Sequence[int]:
         """Bring known accounts up to date; give those whose Okta id is new."""

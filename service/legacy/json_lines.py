@@ -12,6 +12,8 @@ from service.legacy.streams import Export, fault_of, is_clean
 
 NOTES = ("line", "reason", "unreadable")
 """The keys that the rejects file adds, and that are passed over when it is loaded."""
+LAYOUTS_KEPT = 1000
+"""Lines may all differ in their keys."""
 LONGEST_LINE = 1 << 20
 """Characters; a row has some hundred."""
 
@@ -25,7 +27,9 @@ class JsonLinesReader:
         self.export = export
         self.size = export.size
         self._rename = rename
-        self._names: dict[str, str] = {}
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """By the keys of an object as they are in the file."""
+        self._quick = json.JSONDecoder(parse_constant=_no_constant)
         self._decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
@@ -34,7 +38,7 @@ class JsonLinesReader:
             line = text.strip()
             if not line:
                 continue
-            if line in ("[", "[]") or (number == 1 and line.startswith("[")):
+            if line[0] == "[" and (number == 1 or line in ("[", "[]")):
                 raise UnreadableFile(
                     f"{self.export.path}: a JSON array; one object a line is needed, as `jq -c '.[]'` writes it"
                 )
@@ -54,20 +58,31 @@ class JsonLinesReader:
         if not is_clean(line):
             return FaultyRow(number, fault_of(line, self.export.charset), line)
         try:
-            found = self._decoder.decode(line)
+            found = self._decode(line)
         except (ValueError, RecursionError) as error:
             return FaultyRow(number, f"not JSON: {getattr(error, 'msg', None) or error}", line)
         if not isinstance(found, dict):
             return FaultyRow(number, "not a JSON object", line)
         if "\\u" in line and not _is_clean_throughout(found):
             return FaultyRow(number, "a NUL character or half a surrogate pair", line)
-        return Row(number, {self._name(key): value for key, value in found.items()}, line)
+        return Row(number, self._renamed(found), line)
 
-    def _name(self, key: str) -> str:
-        name = self._names.get(key)
-        if name is None:
-            name = self._names[key] = self._rename(key)
-        return name
+    def _decode(self, line: str) -> object:
+        """Decode a line. Raises `ValueError`, also for an object that has the same key twice."""
+        found, end = self._quick.raw_decode(line)
+        # A key takes a colon: as many of them as keys that differ, and no key is there twice. The hook takes longer.
+        if end == len(line) and isinstance(found, dict) and line.count(":") == len(found):
+            return found
+        return self._decoder.decode(line)
+
+    def _renamed(self, found: dict[str, object]) -> dict[str, object]:
+        keys = tuple(found)
+        names = self._names.get(keys)
+        if names is None:
+            names = tuple(map(self._rename, keys))
+            if len(self._names) < LAYOUTS_KEPT:
+                self._names[keys] = names
+        return found if names == keys else dict(zip(names, found.values(), strict=True))
 
 
 class JsonRejects:

@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from service.accounts.loading.staged import prepare_session
+from service.accounts.tombstones import Gate, pass_gate
 
 CONNECT_WITHIN = 10.0
 """Seconds."""
+
+WAIT_FOR_DISK = "SET LOCAL synchronous_commit TO DEFAULT"
 
 
 @asynccontextmanager
@@ -20,3 +23,11 @@ async def loading_session(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         connection.terminate() if connection.is_in_transaction() else await connection.close(timeout=CONNECT_WITHIN)
+
+
+async def make_durable(connection: asyncpg.Connection) -> None:
+    """Wait until all that this session committed is where the server's own setting wants it: on disk, or replicated."""
+    async with connection.transaction():
+        await connection.execute(WAIT_FOR_DISK)
+        # Only a transaction that wrote something waits, and with it for all before; to lock a row is to write.
+        await pass_gate(connection, Gate.CLOSED)

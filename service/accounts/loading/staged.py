@@ -41,7 +41,10 @@ CREATE TEMPORARY TABLE IF NOT EXISTS foreseen (login_key text PRIMARY KEY, okta_
 """
 """The accounts that a dry run would have added."""
 
-PLANNING = (
+SETTINGS = (
+    # A crash of the server may then undo the last batches, each wholly; whoever says that a load is done waits for the
+    # disk before, with `make_durable`.
+    "SET synchronous_commit = off",
     # Compiling the plans of statements that run for some milliseconds would take longer than they do.
     "SET jit = off",
     # A batch looks up some thousand of many rows. While a table grows the planner takes it for smaller than it is, and
@@ -92,8 +95,8 @@ class StagedAccount(NamedTuple):
 
 
 async def prepare_session(connection: asyncpg.Connection) -> None:
-    """Make the temporary tables of a load, and set how its statements are planned."""
-    for statement in (*PLANNING, MAKE_STAGED, MAKE_NUMBERED, MAKE_TOUCHED, MAKE_FORESEEN):
+    """Make the temporary tables of a load, and set how its statements are planned and committed."""
+    for statement in (*SETTINGS, MAKE_STAGED, MAKE_NUMBERED, MAKE_TOUCHED, MAKE_FORESEEN):
         await connection.execute(statement)
 
 
