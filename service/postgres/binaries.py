@@ -51,6 +51,7 @@ def find_binaries(major: int | None = None) -> Binaries:
 
 
 def _places() -> Iterator[tuple[str, Path | None]]:
+    # Not one of the settings: tests and benches run servers without any, and it is about the machine, not the service.
     override = os.environ.get("EMBEDDED_PG_BIN")
     yield "EMBEDDED_PG_BIN", Path(override).absolute() if override else None
     for wheel in WHEELS:

@@ -127,8 +127,8 @@ class Player:
             case Lose(events):
                 self._org.log += events
             case Restart():
-                await self._database.close()
-                await self.start()
+                # What the process knew is gone; that its connections are new makes no difference to the store.
+                self._verifier = self._new_verifier()
             case Wait():
                 await self._observer.execute("UPDATE failures SET since = since - interval '2 hours'")
                 self._wrong.clear()

@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 
+from service.accounts import retiring
 from service.accounts.database import Database
 from service.accounts.progress import FIRST
+from service.accounts.retiring import ArmedAccount
 from service.actions.list_stragglers import Why, retire_stragglers, write_stragglers
 from service.actions.reconcile_log import LogReader
 from service.actions.report_progress import name_stuck, report_progress
@@ -120,3 +122,19 @@ async def test_the_end_forgets_every_hash_with_its_proof(
     assert [await hashes_of(pool, person) for person in people] == [0, 0]
     rows = await pool.fetch("SELECT state, split_part(proof, ':', 1) AS proof FROM accounts ORDER BY id")
     assert [tuple(row) for row in rows] == [("retired", "end_of_programme")] * 2 + [("unarmed", None)]
+
+
+async def test_who_is_bound_while_the_end_comes_is_not_left_behind(
+    database: Database, add: Add, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [await add(JESSIE), await add(KIM)]
+    read = retiring.armed_from
+
+    async def bound_meanwhile(connection: asyncpg.Connection, after: int, number: int) -> list[ArmedAccount]:
+        page = await read(connection, after, number)
+        await pool.execute("UPDATE accounts SET okta_id = '00uk' WHERE id = $1", people[1].id)
+        return page
+
+    monkeypatch.setattr(retiring, "armed_from", bound_meanwhile)
+    assert await retire_stragglers(database) == {Proof.END: 2}
+    assert [await hashes_of(pool, person) for person in people] == [0, 0]
