@@ -28,11 +28,11 @@ from service.actions.screen_registration import RegistrationScreener
 from service.actions.throttle_guesses import prune
 from service.actions.verify_password import PasswordVerifier
 from service.credentials import event_authenticator, hash_keys, inline_authenticator, issuer_keys
+from service.database_url import database_dsn
 from service.passwords.fast_bcrypt import hash_bcrypt
 from service.passwords.pool import HashingPool, Joins
 from service.policies.registration.document import FaultyPolicy
 from service.policies.registration.policy import Policy
-from service.postgres import embedded
 from service.reloading import reload
 from service.settings import BadSettings, Settings, require_authentication
 from service.telemetry import Telemetry, describe
@@ -64,18 +64,6 @@ GARBAGE = 20_000
 """Objects made and kept before the collector looks at them: about a hundred calls; each look takes less than 1 ms."""
 SHUTDOWN_WITHIN = 10.0
 """Seconds that calls in hand get to end: more than Okta waits, less than orchestrators' grace."""
-
-
-@asynccontextmanager
-async def database_dsn(settings: Settings, *, for_migrations: bool = False) -> AsyncIterator[str]:
-    """Give the database to connect to; where none is set, run the embedded server while it is used."""
-    chosen = (settings.migration_database_url if for_migrations else None) or settings.database_url
-    if chosen is not None:
-        yield chosen.get_secret_value()
-        return
-    async with embedded(settings.data_dir) as dsn:
-        log.info("embedded_database", path=str(settings.data_dir))
-        yield dsn
 
 
 @asynccontextmanager

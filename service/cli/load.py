@@ -110,9 +110,9 @@ async def _load(
     from service.accounts.loading.session import loading_session
     from service.actions.load_accounts import Load
     from service.actions.resolve_hash import HashResolver
-    from service.app import database_dsn
     from service.cli.load_report import progress
     from service.credentials import hash_keys
+    from service.database_url import database_dsn
 
     keys = hash_keys(settings)
     async with database_dsn(settings) as dsn, loading_session(dsn) as connection:

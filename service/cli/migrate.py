@@ -15,7 +15,7 @@ def migrate() -> None:
 
 async def _migrate() -> None:
     from service.accounts.migrations import upgrade
-    from service.app import database_dsn
+    from service.database_url import database_dsn
 
     async with database_dsn(prepare(), for_migrations=True) as dsn:
         await asyncio.to_thread(upgrade, dsn)

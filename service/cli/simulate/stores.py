@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from service.accounts.migrations import upgrade
-from service.app import database_dsn
+from service.database_url import database_dsn
 from service.settings import Settings
 
 
