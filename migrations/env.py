@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from service.accounts.schema import metadata
-from service.app import database_dsn
+from service.database_url import database_dsn
 from service.settings import load_settings
 
 # Give up rather than queue behind a long transaction: whoever waits for our lock would wait behind us.
