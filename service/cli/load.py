@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,31 +50,36 @@ def load(
     Columns: login (needed), password_hash, format, salt, iterations, okta_id, identifiers; any other is a profile
     attribute. Rows that can't be loaded go to the rejects file, to be corrected and loaded again; exit code 3.
     """
-    from service.cli.load_report import as_json as json_report
-    from service.cli.load_report import report
     from service.legacy.rows import UnreadableFile
 
     settings = prepare()
     chosen = source_of(settings, source)
     chosen = replace(chosen, format=chosen.format or of_format)
+    rename = renaming(mapping or [])
+    by_query = from_dsn is not None or query is not None
     try:
-        if from_dsn is not None or query is not None:
-            reader = _query_reader(file, from_dsn, query, renaming(mapping or []))
-        else:
-            reader = _file_reader(file, kind, charset, delimiter, renaming(mapping or []))
-        try:
+        reader = (
+            _query_reader(file, from_dsn, query, rename)
+            if by_query
+            else _file_reader(file, kind, charset, delimiter, rename)
+        )
+        with closing(reader):
             rejects_path, rejects_file = _rejects(file or Path("query"), rejects, reader)
             totals = run(_load(settings, reader, chosen, rejects_file, dry_run=dry_run))
-        finally:
-            reader.close()
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
-    if as_json:
-        typer.echo(json_report(totals, rejects_path, dry_run=dry_run))
-    else:
-        for line in report(totals, rejects_path, dry_run=dry_run):
-            typer.echo(line)
+    _print(totals, rejects_path, dry_run=dry_run, as_json=as_json)
     return SOME_REFUSED if totals.refused else DONE
+
+
+def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> None:
+    from service.cli import load_report
+
+    if as_json:
+        typer.echo(load_report.as_json(totals, rejects, dry_run=dry_run))
+    else:
+        for line in load_report.report(totals, rejects, dry_run=dry_run):
+            typer.echo(line)
 
 
 def _file_reader(

@@ -4,12 +4,14 @@ import asyncio
 import sys
 from pathlib import Path
 
+from service.accounts.sealing import NO_KEYS, HashKeys
 from service.actions import load_batches
-from tests.loading.loader import Loader
+from tests.loading.loader import SEALING, Loader
 
 load_batches.BATCH = 50  # a small file then has many moments at which to die
 
 if __name__ == "__main__":
-    url, folder, export = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    url, folder, export, sealed = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4] == "sealed"
+    keys = HashKeys({"key": SEALING}) if sealed else NO_KEYS
     print("begun", flush=True)  # noqa: T201 (the test waits for it)
-    asyncio.run(Loader(url, folder).load(export.read_bytes()))
+    asyncio.run(Loader(url, folder, keys=keys).load(export.read_bytes()))

@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 
 from service.accounts.loading.session import loading_session
+from service.accounts.sealing import NO_KEYS, HashKeys
 from service.actions.load_accounts import Load, Totals
 from service.actions.read_account import ALIASES
 from service.actions.resolve_hash import HashResolver
@@ -19,6 +20,8 @@ from service.sources import Source
 
 BCRYPT = "$2b$04$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
 OTHER_BCRYPT = "$2b$04$zbcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
+SEALING = bytes(range(32))
+"""A key that seals hashes."""
 
 
 @dataclass
@@ -28,7 +31,7 @@ class Loader:
     url: str
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
-    loads: int = 0
+    keys: HashKeys = NO_KEYS
 
     @property
     def rejects(self) -> Path:
@@ -54,7 +57,7 @@ class Loader:
         try:
             async with loading_session(self.url) as connection:
                 resolver = HashResolver(chosen, self.environment)
-                load = Load(connection, chosen, resolver, rejects, forget_when, dry_run)
+                load = Load(connection, chosen, resolver, rejects, forget_when, dry_run, self.keys)
                 return await load.run(iter(reader), lambda _totals: None)
         finally:
             rejects.close()
@@ -80,7 +83,8 @@ async def contents(pool: asyncpg.Pool) -> list[dict[str, object]]:
     rows = await pool.fetch("""
         SELECT login, login_key, okta_id, state, profile::text,
                ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = account.id ORDER BY 1) AS identifiers,
-               ARRAY(SELECT concat_ws('|', sources.name, format, parameters, convert_from(hash, 'UTF8'), salt, username)
+               ARRAY(SELECT concat_ws('|', sources.name, format, parameters, encode(hash, 'escape'), key_id, salt,
+                                      username)
                      FROM hashes JOIN sources ON sources.id = source_id JOIN recipes ON recipes.id = recipe_id
                      WHERE account_id = account.id ORDER BY 1) AS hashes
         FROM accounts AS account ORDER BY login_key

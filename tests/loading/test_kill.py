@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from service.accounts.migrations import ROOT
-from tests.loading.loader import BCRYPT, OTHER_BCRYPT, Loader, contents
+from service.accounts.sealing import NO_KEYS, HashKeys
+from tests.loading.loader import BCRYPT, OTHER_BCRYPT, SEALING, Loader, contents
 
 PEOPLE = 3000
-KILLS = 20
 
 
 def export(*, newer: bool = False) -> str:
@@ -26,9 +27,10 @@ def export(*, newer: bool = False) -> str:
     return "\n".join(rows) + "\n"
 
 
-async def start(url: str, folder: Path, path: Path) -> asyncio.subprocess.Process:
+async def start(loader: Loader, path: Path) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.loading.killed_load", url, str(folder), str(path),
+        sys.executable, "-m", "tests.loading.killed_load",
+        loader.url, str(loader.folder), str(path), "sealed" if loader.keys.active else "as it is",
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
 
@@ -41,9 +43,13 @@ async def end(pool: asyncpg.Pool) -> tuple[list[dict[str, object]], list[tuple[o
     return await contents(pool), [tuple(row) for row in recipes], torn
 
 
+@pytest.mark.parametrize(
+    "keys, kills", [(NO_KEYS, 20), (HashKeys({"key": SEALING}), 4)], ids=["as they are", "sealed hashes"]
+)
 async def test_a_load_killed_at_random_moments_ends_like_a_clean_one(
-    loader: Loader, pool: asyncpg.Pool, tmp_path: Path
+    loader: Loader, pool: asyncpg.Pool, tmp_path: Path, keys: HashKeys, kills: int
 ) -> None:
+    loader.keys = keys
     await loader.load(export())
     await loader.load(export(newer=True))
     clean = await end(pool)
@@ -54,8 +60,8 @@ async def test_a_load_killed_at_random_moments_ends_like_a_clean_one(
     for kind in (False, True):
         path = tmp_path / f"{kind}.csv"
         path.write_text(export(newer=kind))
-        for _ in range(KILLS // 2):
-            process = await start(loader.url, tmp_path, path)
+        for _ in range(kills // 2):
+            process = await start(loader, path)
             assert process.stdout is not None
             await process.stdout.readline()
             try:

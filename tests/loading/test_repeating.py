@@ -1,11 +1,14 @@
 """Loading again: what changes, what stays, and what never comes back."""
 
 import asyncpg
+import pytest
 
 from service.accounts.browsing import Filters
 from service.accounts.database import Database
 from service.accounts.deleting import delete
 from service.accounts.loading.match import Fate
+from service.accounts.loading.session import loading_session, make_durable
+from service.actions import load_batches
 from service.actions.refusal import Reason
 from service.actions.tend_accounts import delete_accounts, forgive_logins
 from service.settings import ForgetWhen
@@ -214,3 +217,26 @@ async def test_a_race_between_two_deletions_leaves_no_hash(loader: Loader, pool:
         found = await delete(plain(proxy), [1, 2, 99])
     assert sorted(found.values()) == ["jessie@example.com", "kim@example.com"]
     assert await pool.fetchval("SELECT count(*) FROM hashes") == 0
+
+
+async def test_a_row_that_repeats_one_of_an_earlier_batch_is_refused_and_the_others_of_its_batch_are_added(
+    loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_batches, "BATCH", 10)
+    people = [f"p{number}@example.com,00u{number}" for number in range(60)]
+    people[35] = "P3@example.com,"
+    people[52] = "other@example.com,00u7"
+    totals = await loader.load("\n".join(["login,okta_id", *people]) + "\n")
+    assert totals.fates == {Fate.NEW: 58}
+    assert totals.refusals == {Reason.SAME_LOGIN: 1, Reason.OKTA_ID_TAKEN: 1}
+    assert [line.split(",")[0] for line in loader.rejected().splitlines()[1:]] == ["37", "54"]
+    assert await pool.fetchval("SELECT count(*) FROM accounts") == 58
+
+
+async def test_a_load_that_ended_is_on_disk(loader: Loader, pool: asyncpg.Pool) -> None:
+    await loader.load(PEOPLE)
+    async with loading_session(loader.url) as connection:
+        await connection.execute("DELETE FROM identifiers")
+        written = await connection.fetchval("SELECT pg_current_wal_insert_lsn()")
+        await make_durable(connection)
+    assert await pool.fetchval("SELECT pg_current_wal_flush_lsn() >= $1", written)

@@ -4,6 +4,7 @@ Through the staging table it would take half as long again. The caller holds the
 stays unknown until the transaction ends.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import asyncpg
@@ -41,23 +42,33 @@ async def add_accounts(
 ) -> list[int]:
     """Add accounts with their hashes and identifiers; give their ids. `recipe_ids` are by the numbers of this load."""
     ids = await _reserve(connection, len(accounts))
-    known = list(zip(ids, accounts, strict=True))
-    await connection.copy_records_to_table(
-        "accounts",
-        columns=ACCOUNT_COLUMNS,
-        records=[(i, a.login, a.login_key, a.okta_id, WAITING if a.hash else UNARMED, a.profile) for i, a in known],
+    # PostgreSQL has work from the first rows on, while the other ones are made, and all of the hashes.
+    rows = (
+        (i, each.login, each.login_key, each.okta_id, WAITING if each.hash else UNARMED, each.profile)
+        for i, each in zip(ids, accounts, strict=True)
     )
-    hashes = [
+    _, (hashes, names) = await asyncio.gather(
+        connection.copy_records_to_table("accounts", columns=ACCOUNT_COLUMNS, records=rows),
+        asyncio.to_thread(_hanging_on, ids, accounts, source_id, recipe_ids),
+    )
+    if hashes:
+        await connection.copy_records_to_table("hashes", columns=HASH_COLUMNS, records=hashes)
+    if names:
+        await connection.copy_records_to_table("identifiers", columns=IDENTIFIER_COLUMNS, records=names)
+    return ids
+
+
+def _hanging_on(
+    ids: Sequence[int], accounts: Sequence[StagedAccount], source_id: int, recipe_ids: Mapping[int, int]
+) -> tuple[list[tuple[object, ...]], list[tuple[int, str]]]:
+    """Make the rows of the hashes and of the identifiers."""
+    known = list(zip(ids, accounts, strict=True))
+    hashes: list[tuple[object, ...]] = [
         (i, source_id, recipe_ids[a.recipe], a.hash, a.salt, a.username, a.key_id)
         for i, a in known
         if a.recipe is not None
     ]
-    if hashes:
-        await connection.copy_records_to_table("hashes", columns=HASH_COLUMNS, records=hashes)
-    names = [(i, name) for i, a in known if a.identifiers for name in a.identifiers]
-    if names:
-        await connection.copy_records_to_table("identifiers", columns=IDENTIFIER_COLUMNS, records=names)
-    return ids
+    return hashes, [(i, name) for i, a in known if a.identifiers for name in a.identifiers]
 
 
 async def _reserve(connection: asyncpg.Connection, number: int) -> list[int]:

@@ -1,0 +1,67 @@
+"""Loading where hashes are encrypted: what a load compares, changes and leaves alone stays the same."""
+
+import json
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from service.accounts.loading.match import Fate
+from service.accounts.sealing import NO_KEYS, HashKeys, binding
+from tests.loading.loader import BCRYPT, OTHER_BCRYPT, SEALING, Loader
+from tests.loading.test_repeating import PEOPLE, versions
+
+NEWER = HashKeys({"newer": bytes(range(1, 33)), "key": SEALING})
+
+
+@pytest.fixture
+def sealing(database_url: str, tmp_path: Path) -> Loader:
+    return Loader(database_url, tmp_path, keys=HashKeys({"key": SEALING}))
+
+
+async def opened(pool: asyncpg.Pool, keys: HashKeys) -> dict[str, tuple[str, str | None]]:
+    """Each login's hash as it was loaded, and the key it is under."""
+    rows = await pool.fetch("""
+        SELECT login_key, hash, key_id, sources.name, format, parameters
+        FROM hashes JOIN accounts ON id = account_id JOIN sources ON sources.id = source_id
+        JOIN recipes ON recipes.id = recipe_id
+    """)
+    return {
+        row["login_key"]: (keys.open(row["hash"], row["key_id"], _binding(row)).decode(), row["key_id"]) for row in rows
+    }
+
+
+def _binding(row: asyncpg.Record) -> bytes:
+    return binding(row["login_key"], row["name"], row["format"], json.loads(row["parameters"]))
+
+
+async def test_the_same_file_twice_writes_no_row(sealing: Loader, pool: asyncpg.Pool) -> None:
+    assert (await sealing.load(PEOPLE)).fates == {Fate.NEW: 2}
+    before = await versions(pool)
+    assert (await sealing.load(PEOPLE)).fates == {Fate.UNCHANGED: 2}
+    assert (await sealing.load(PEOPLE, dry_run=True)).fates == {Fate.UNCHANGED: 2}
+    assert await versions(pool) == before
+    assert await opened(pool, sealing.keys) == {"jessie@example.com": (BCRYPT, "key")}
+
+
+async def test_a_changed_hash_is_sealed_and_makes_the_account_wait_again(sealing: Loader, pool: asyncpg.Pool) -> None:
+    await sealing.load(PEOPLE)
+    await pool.execute("UPDATE accounts SET state = 'verified', verified_at = now() WHERE armed")
+    totals = await sealing.load(PEOPLE.replace(BCRYPT, OTHER_BCRYPT))
+    assert totals.fates == {Fate.CHANGED: 1, Fate.UNCHANGED: 1}
+    assert await opened(pool, sealing.keys) == {"jessie@example.com": (OTHER_BCRYPT, "key")}
+    assert await pool.fetchval("SELECT state FROM accounts WHERE armed") == "waiting"
+
+
+@pytest.mark.parametrize("before", [NO_KEYS, HashKeys({"key": SEALING})], ids=["as it is", "under the older key"])
+async def test_the_same_hash_kept_otherwise_is_unchanged_and_another_one_goes_under_the_new_key(
+    sealing: Loader, pool: asyncpg.Pool, before: HashKeys
+) -> None:
+    sealing.keys = before
+    await sealing.load(PEOPLE)
+    sealing.keys = NEWER
+    written = await versions(pool)
+    assert (await sealing.load(PEOPLE)).fates == {Fate.UNCHANGED: 2}
+    assert await versions(pool) == written
+    assert (await sealing.load(PEOPLE.replace(BCRYPT, OTHER_BCRYPT))).fates == {Fate.CHANGED: 1, Fate.UNCHANGED: 1}
+    assert await opened(pool, NEWER) == {"jessie@example.com": (OTHER_BCRYPT, "newer")}
