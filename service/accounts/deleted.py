@@ -47,6 +47,7 @@ async def remember_deleted(connection: asyncpg.Connection, keys: Sequence[str], 
     await connection.execute(REMEMBER, sorted(digest(key, login_key) for login_key in keys))
 
 
-async def forgive_deleted(connection: asyncpg.Connection, keys: Sequence[str], key: bytes) -> None:
-    """Forget that these logins were deleted, so that a load may bring them back."""
-    await connection.execute(FORGIVE, sorted(digest(key, login_key) for login_key in keys))
+async def forgive_deleted(connection: asyncpg.Connection, keys: Sequence[str], key: bytes) -> int:
+    """Forget that these logins were deleted, so that a load may bring them back; give how many had been."""
+    done = await connection.execute(FORGIVE, sorted(digest(key, login_key) for login_key in keys))
+    return int(done.split()[-1])

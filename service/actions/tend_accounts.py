@@ -62,8 +62,8 @@ async def delete_accounts(database: Database, filters: Filters, *, erase: bool) 
         deleted, last = deleted + len(found), page[-1].id
 
 
-async def forgive_logins(database: Database, logins: Sequence[str]) -> None:
-    """Let a load bring back logins that were deleted before."""
+async def forgive_logins(database: Database, logins: Sequence[str]) -> int:
+    """Let a load bring back logins that were deleted before; give how many were."""
     async with database.transaction() as connection:
         key = await recipes.login_digest_key(connection)
-        await forgive_deleted(connection, [login_key(login.strip()) for login in logins], key)
+        return await forgive_deleted(connection, [login_key(login.strip()) for login in logins], key)

@@ -54,7 +54,7 @@ def forget(
     """Forget the hashes of accounts for good; the accounts stay as tombstones, so no load brings the hashes back."""
     filters = _filters(state, source, of_format)
     number = run(_forget(login or [], filters, yes))
-    typer.echo(f"{number:,} accounts forgotten")
+    typer.echo(f"{_accounts(number)} forgotten")
 
 
 @accounts.command()
@@ -71,8 +71,10 @@ def delete(
 ) -> None:
     """Delete accounts with their hashes. A keyed digest of the login stays, so that loading again passes them over."""
     filters = _filters(state, source, of_format)
-    number = run(_delete(login or [], filters, yes, erase))
-    typer.echo(f"{number:,} accounts deleted")
+    number, forgiven = run(_delete(login or [], filters, yes, erase))
+    typer.echo(f"{_accounts(number)} deleted")
+    if forgiven:
+        typer.echo(f"{_accounts(forgiven)} deleted before: a load may bring them back now")
 
 
 async def _list(filters: "Filters", as_json: bool) -> None:
@@ -111,11 +113,11 @@ async def _forget(logins: list[str], filters: "Filters", yes: bool) -> int:
         filters, unknown = await _meant(database, logins, filters)
         if unknown:
             raise CommandFailed(f"no account has the login {', '.join(unknown)}")
-        _confirm(f"Forget the hashes of {await count_accounts(database, filters):,} accounts, for good?", yes)
+        _confirm(f"Forget the hashes of {_accounts(await count_accounts(database, filters))}, for good?", yes)
         return await forget_accounts(database, filters)
 
 
-async def _delete(logins: list[str], filters: "Filters", yes: bool, erase: bool) -> int:
+async def _delete(logins: list[str], filters: "Filters", yes: bool, erase: bool) -> tuple[int, int]:
     from service.actions.tend_accounts import count_accounts, delete_accounts, forgive_logins
     from service.app import open_database
 
@@ -123,10 +125,9 @@ async def _delete(logins: list[str], filters: "Filters", yes: bool, erase: bool)
         filters, unknown = await _meant(database, logins, filters)
         if unknown and not erase:
             raise CommandFailed(f"no account has the login {', '.join(unknown)}")
-        _confirm(f"Delete {await count_accounts(database, filters):,} accounts?", yes)
-        if erase and logins:
-            await forgive_logins(database, logins)
-        return await delete_accounts(database, filters, erase=erase)
+        _confirm(f"Delete {_accounts(await count_accounts(database, filters))}?", yes)
+        forgiven = await forgive_logins(database, logins) if erase and logins else 0
+        return await delete_accounts(database, filters, erase=erase), forgiven
 
 
 async def _meant(database: "Database", logins: list[str], filters: "Filters") -> "tuple[Filters, list[str]]":
@@ -155,6 +156,10 @@ def _filters(states: list[str] | None, source: str | None, of_format: str | None
 def _confirm(question: str, yes: bool) -> None:
     if not yes and not typer.confirm(question, err=True):
         raise CommandFailed("nothing was done")
+
+
+def _accounts(number: int) -> str:
+    return f"{number:,} account{'' if number == 1 else 's'}"
 
 
 def _plain(value: object) -> str:

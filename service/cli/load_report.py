@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from service.accounts.loading.match import Fate
 from service.actions.load_accounts import Totals
+from service.actions.refusal import Reason
 from service.legacy.rows import Reader
 
 SHOWN = (
@@ -54,7 +55,7 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
     """Give the lines of the report."""
     done = ", ".join(f"{totals.fates[fate]:,} {word}" for fate, word in SHOWN if totals.fates[fate] or fate is Fate.NEW)
     would = "would be: " if dry_run else ""
-    yield f"{totals.rows:,} {'row' if totals.rows == 1 else 'rows'}: {would}{done}, {totals.refused:,} refused"
+    yield f"{_rows(totals.rows)}: {would}{done}, {totals.refused:,} refused"
     for reason, number in totals.refusals.most_common():
         yield f"  refused {number:,}: {reason}"
     for name, number in totals.formats.most_common():
@@ -71,7 +72,7 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
 
 
 def coverage(totals: Totals) -> str:
-    """Say which share of the hashes can be verified."""
+    """Say which share of the hashes can be verified, and what keeps the others from it."""
     good = sum(totals.formats.values())
     bad = sum(number for reason, number in totals.refusals.items() if reason.is_unverifiable)
     if not good + bad:
@@ -79,8 +80,17 @@ def coverage(totals: Totals) -> str:
     share = f"{100 * good / (good + bad):.1f}"
     if bad and share == "100.0":
         share = "99.9"
-    tail = f"; {bad:,} {'row has a hash' if bad == 1 else 'rows have hashes'} that can't be" if bad else ""
-    return f"{share} % of the hashes can be verified{tail}"
+    unknown = totals.refusals[Reason.UNKNOWN_SHAPE]
+    said = [f"{share} % of the hashes can be verified"]
+    if unknown:
+        said.append(f"{_rows(unknown)} of unknown shape")
+    if bad > unknown:
+        said.append(f"{_rows(bad - unknown)} refused for {'other reasons' if unknown else 'their hashes'}")
+    return "; ".join(said)
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row{'' if number == 1 else 's'}"
 
 
 def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
