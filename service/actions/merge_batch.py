@@ -157,6 +157,7 @@ class BatchMerger:
         """Stage accounts; a hash that is kept under another key, and is the same, has not changed."""
         await stage(self.connection, known)
         if self.sealer.is_on:
+            await match.hold(self.connection, self.source_id)
             by_line = {each.line: each for each in known}
             others = await match.under_other_keys(self.connection, self.source_id)
             same = [line for line, kept, key_id in others if self.sealer.is_same(by_line[line], kept, key_id)]

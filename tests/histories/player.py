@@ -157,11 +157,16 @@ class Player:
         await self._judge(Together(first, second), made, [world for worlds in grid for world in worlds], ends=ends)
 
     async def _expect(self, call: Call) -> None:
-        """Okta logs whatever it delivers; before any fault a load has its session, and the log its place."""
+        """Okta logs whatever it delivers; before any fault a load has its session, and the log its place.
+
+        And before the first hash is sealed, every process has the keys (docs/encryption.md).
+        """
         if isinstance(call, Deliver):
             self._org.log += call.events
         if isinstance(call, Load):
             await self._sessions.fill()
+        if isinstance(call, RotateKeys) and self._keys.active is None:
+            self._keys = self._verifier.opener.keys = keys_of(call.active)
         if isinstance(call, Reconcile):
             self._org.read = await place_in_log(self._observer)
 
