@@ -73,6 +73,8 @@ class Load:
     forget_when: ForgetWhen
     dry_run: bool = False
     keys: HashKeys = field(default=NO_KEYS, repr=False)
+    interrupt: Callable[[], None] = lambda: None
+    """Ends a read of rows that waits, so that a load that is stopped need not wait for the next row."""
     totals: Totals = field(default_factory=Totals)
     _format_names: dict[int, str] = field(default_factory=dict)
 
@@ -90,6 +92,7 @@ class Load:
                 self.totals.long_logins = reader.long_logins
                 told(self.totals)
         finally:
+            self.interrupt()
             await asyncio.gather(reading, return_exceptions=True)
         if not self.dry_run:
             await make_durable(self.connection)

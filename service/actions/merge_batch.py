@@ -147,7 +147,10 @@ class BatchMerger:
         changed = await match.match(self.connection, self.source_id, self._own)
         bound: Sequence[int] = ()
         if changed:
-            bound = await merge.change(self.connection, self.source_id, changed)
+            kept = await merge.hold(self.connection, self.source_id, changed)
+            if self.sealer.is_on and self._same(known, kept):
+                raise merge.AccountsChanged
+            bound = await merge.change(self.connection, self.source_id)
             await record_changed(self.connection, self.sealer.source)
             loaded += await merge.rehashed(self.connection)
         await self._conclude(merged)
@@ -157,11 +160,13 @@ class BatchMerger:
         """Stage accounts; a hash that is kept under another key, and is the same, has not changed."""
         await stage(self.connection, known)
         if self.sealer.is_on:
-            await match.hold(self.connection, self.source_id)
-            by_line = {each.line: each for each in known}
             others = await match.under_other_keys(self.connection, self.source_id)
-            same = [line for line, kept, key_id in others if self.sealer.is_same(by_line[line], kept, key_id)]
-            await match.take_kept(self.connection, self.source_id, same)
+            await match.take_kept(self.connection, self.source_id, self._same(known, others))
+
+    def _same(self, known: Sequence[StagedAccount], kept: Sequence[tuple[int, bytes, str | None]]) -> list[int]:
+        """Give the lines of the accounts whose kept hash, under whichever key, is the one of the row."""
+        by_line = {each.line: each for each in known}
+        return [line for line, text, key_id in kept if self.sealer.is_same(by_line[line], text, key_id)]
 
     async def _conclude(self, merged: Merged) -> None:
         await match.touch(self.connection)

@@ -35,7 +35,8 @@ def reported(run: Callable[..., object]) -> int:
         return _say("stopped", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 (the end of the line: what no command expected is said here)
         return _say(*_told(error))
-    return result if isinstance(result, int) else DONE
+    # Typer makes an exit code of Ctrl-C by itself, and says nothing.
+    return _say("stopped", INTERRUPTED) if result == INTERRUPTED else result if isinstance(result, int) else DONE
 
 
 def _told(error: Exception) -> tuple[str, int]:
@@ -45,6 +46,8 @@ def _told(error: Exception) -> tuple[str, int]:
         return str(error), error.code
     if isinstance(error, NoPostgres | PostgresDidNotStart):
         return str(error), FAILED
+    if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
+        return f"{_plain(error)}: bring the store up to date first, with `password-import migrate`", FAILED
     return f"failed: {_plain(error)}", FAILED
 
 

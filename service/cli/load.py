@@ -131,6 +131,7 @@ async def _load(
                 forget_when=settings.forget_when,
                 dry_run=dry_run,
                 keys=keys,
+                interrupt=reader.interrupt,
             )
             # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
             gc.freeze()

@@ -100,6 +100,10 @@ class CsvReader:
         """Bytes read so far."""
         return self.export.consumed()
 
+    def interrupt(self) -> None:
+        """End a read that waits in another thread."""
+        self.export.interrupt()
+
     def close(self) -> None:
         """Close the file."""
         self.export.close()

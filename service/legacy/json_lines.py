@@ -48,6 +48,10 @@ class JsonLinesReader:
         """Bytes read so far."""
         return self.export.consumed()
 
+    def interrupt(self) -> None:
+        """End a read that waits in another thread."""
+        self.export.interrupt()
+
     def close(self) -> None:
         """Close the file."""
         self.export.close()

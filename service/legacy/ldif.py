@@ -47,6 +47,10 @@ class LdifReader:
         """Bytes read so far."""
         return self.export.consumed()
 
+    def interrupt(self) -> None:
+        """End a read that waits in another thread."""
+        self.export.interrupt()
+
     def close(self) -> None:
         """Close the file."""
         self.export.close()

@@ -52,6 +52,11 @@ class QueryReader:
         """Nobody knows how many rows there are."""
         return 0
 
+    def interrupt(self) -> None:
+        """End a read that waits in another thread."""
+        if self._connection is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._connection.terminate)
+
     def close(self) -> None:
         """End the query."""
         if self._connection is not None:

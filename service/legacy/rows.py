@@ -58,6 +58,10 @@ class Reader(Protocol):
         """Bytes of the file that were read so far, for the time left."""
         ...
 
+    def interrupt(self) -> None:
+        """End a read that waits in another thread; nothing more is read then."""
+        ...
+
     def close(self) -> None:
         """Close the export."""
         ...

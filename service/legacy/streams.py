@@ -8,17 +8,23 @@ import codecs
 import gzip
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from service.legacy.rows import UnreadableFile
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 GZIP = b"\x1f\x8b"
 STANDARD_INPUT = Path("-")
 BUFFER = 1 << 18
 """Bytes read at once."""
+LOOK_EVERY = 0.2
+"""Seconds between two looks whether what waits for standard input should go on waiting."""
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -26,6 +32,21 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+
+
+class StandardInput(io.FileIO):
+    """Standard input that another thread can tell to wait no longer: Ctrl-C ends a load whose pipe is silent."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stdin.fileno(), closefd=False)
+        self.interrupted = False
+
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+        """Read what is there, as soon as there is some; nothing once it was interrupted."""
+        while not self.interrupted:
+            if select.select([self], [], [], LOOK_EVERY)[0]:
+                return super().readinto(buffer)
+        return 0
 
 
 class Export:
@@ -75,6 +96,11 @@ class Export:
                 f"{self.path}: the file is not {self.charset}; name its charset with --charset"
             ) from None
 
+    def interrupt(self) -> None:
+        """End a read that waits for standard input in another thread."""
+        if isinstance(self._raw.raw, StandardInput):
+            self._raw.raw.interrupted = True
+
     def close(self) -> None:
         """Close the file."""
         self.text.close()
@@ -99,7 +125,7 @@ class Export:
 def _open(path: Path) -> io.BufferedReader:
     try:
         if path == STANDARD_INPUT:
-            return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False), BUFFER)
+            return io.BufferedReader(StandardInput(), BUFFER)
         return cast("io.BufferedReader", path.open("rb", buffering=BUFFER))
     except OSError as error:
         raise UnreadableFile(f"{path}: {error.strerror}") from None

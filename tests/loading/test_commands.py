@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import signal
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -122,3 +125,28 @@ async def test_identify_reports_over_an_export_and_over_the_store(database_url: 
     await run(database_url, "load", str(people), "--source", "legacy", "--rejects", str(people.with_name("r")))
     code, out, _ = await run(database_url, "identify")
     assert (code, "3 accounts, 2 hashes, 1 without a hash" in out) == (0, True)
+
+
+async def test_ctrl_c_ends_a_load_whose_pipe_is_silent_and_keeps_whole_batches(
+    database_url: str, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "service", "load", "-", "--source", "legacy", "--rejects", str(tmp_path / "rejects"),
+        env={**os.environ, "DATABASE_URL": database_url},
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(b"login\n" + b"".join(b"p%d@example.com\n" % number for number in range(6000)))
+    async with asyncio.timeout(60):
+        while not await pool.fetchval("SELECT count(*) FROM accounts"):  # noqa: ASYNC110 (another process adds them)
+            await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 130
+    assert b"stopped" in await process.stderr.read()
+    assert await pool.fetchval("SELECT count(*) FROM accounts") == 5000
+
+
+async def test_a_store_without_tables_is_told_to_migrate(empty_database_url: str, people: Path) -> None:
+    code, _, err = await run(empty_database_url, "load", str(people), "--source", "legacy")
+    assert (code, "password-import migrate" in err) == (1, True)

@@ -6,8 +6,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from service.accounts.database import Database
+from service.accounts.loading import match
 from service.accounts.loading.match import Fate
 from service.accounts.sealing import NO_KEYS, HashKeys, binding
+from service.actions.rotate_keys import rotate_keys
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, SEALING, Loader
 from tests.loading.test_repeating import PEOPLE, versions
 
@@ -65,3 +68,21 @@ async def test_the_same_hash_kept_otherwise_is_unchanged_and_another_one_goes_un
     assert await versions(pool) == written
     assert (await sealing.load(PEOPLE.replace(BCRYPT, OTHER_BCRYPT))).fates == {Fate.CHANGED: 1, Fate.UNCHANGED: 1}
     assert await opened(pool, NEWER) == {"jessie@example.com": (OTHER_BCRYPT, "newer")}
+
+
+async def test_a_hash_that_is_sealed_anew_while_it_is_compared_is_unchanged_and_stays_under_the_new_key(
+    sealing: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sealing.load(PEOPLE)
+    sealing.keys = NEWER
+    database, find_fates = Database(sealing.url), match.match
+    await database.open()
+
+    async def rotate_before(*arguments: object) -> int:
+        await rotate_keys(database, NEWER)
+        return await find_fates(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(match, "match", rotate_before)
+    assert (await sealing.load(PEOPLE)).fates == {Fate.UNCHANGED: 2}
+    await database.close()
+    assert await opened(pool, NEWER) == {"jessie@example.com": (BCRYPT, "newer")}

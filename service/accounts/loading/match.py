@@ -85,15 +85,6 @@ WHERE account.okta_id = staged.okta_id AND account.id IS DISTINCT FROM staged.ac
   AND staged.fate IN ('new', 'changed', 'unchanged')
 """
 
-# Whoever seals hashes anew waits until they are compared; accounts come first, as where an event is recorded.
-HOLD = """
-WITH held AS (
-    SELECT account.id FROM staged JOIN accounts AS account ON account.login_key = staged.login_key
-    ORDER BY account.id FOR NO KEY UPDATE OF account
-)
-SELECT FROM hashes WHERE source_id = $1 AND account_id IN (SELECT id FROM held) ORDER BY account_id FOR SHARE
-"""
-
 UNDER_OTHER_KEYS = """
 SELECT staged.line, kept.hash, kept.key_id
 FROM staged JOIN accounts AS account ON account.login_key = staged.login_key
@@ -149,11 +140,6 @@ class RefusedRow:
     fate: Fate
     kept_login: str | None
     """The login of the account that it collides with, where there is one."""
-
-
-async def hold(connection: asyncpg.Connection, source_id: int) -> None:
-    """Hold the staged accounts' hashes of this source as they are until the transaction ends."""
-    await connection.execute(HOLD, source_id)
 
 
 async def under_other_keys(connection: asyncpg.Connection, source_id: int) -> list[tuple[int, bytes, str | None]]:

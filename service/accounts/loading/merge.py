@@ -16,6 +16,14 @@ SELECT id, state FROM accounts WHERE id IN (SELECT account_id FROM staged WHERE 
 ORDER BY id FOR UPDATE
 """
 
+# Whoever seals hashes anew, and was in the middle of it, is waited for.
+HOLD_KEPT = """
+SELECT staged.line, kept.hash, kept.key_id
+FROM staged JOIN hashes AS kept ON kept.account_id = staged.account_id AND kept.source_id = $1
+WHERE staged.fate = 'changed' AND staged.rehash
+ORDER BY kept.account_id FOR UPDATE OF kept
+"""
+
 LEAVE_TOMBSTONES = "UPDATE staged SET fate = 'tombstone' WHERE account_id = ANY($1::bigint[])"
 
 BOUND = """
@@ -66,17 +74,22 @@ WHERE recipes.id = loaded.id
 
 
 class AccountsChanged(Exception):
-    """Accounts vanished between the look and the lock; the batch begins again."""
+    """Accounts vanished, or hashes were sealed anew, between the look and the lock; the batch begins again."""
 
 
-async def change(connection: asyncpg.Connection, source_id: int, expected: int) -> list[int]:
-    """Write what changed; give the accounts whose Okta id is new. Raises `AccountsChanged`."""
+async def hold(connection: asyncpg.Connection, source_id: int, expected: int) -> list[tuple[int, bytes, str | None]]:
+    """Lock what changed; give the hashes that others take the place of, each by its line. Raises `AccountsChanged`."""
     locked = await connection.fetch(LOCK_CHANGED)
     if len(locked) < expected:
         raise AccountsChanged
     buried = [row["id"] for row in locked if row["state"] in ("migrated", "retired")]
     if buried:
         await connection.execute(LEAVE_TOMBSTONES, buried)
+    return [tuple(row) for row in await connection.fetch(HOLD_KEPT, source_id)]
+
+
+async def change(connection: asyncpg.Connection, source_id: int) -> list[int]:
+    """Write what changed, which the caller holds; give the accounts whose Okta id is new."""
     bound = [row["id"] for row in await connection.fetch(BOUND)]
     await connection.execute(CHANGE)
     await connection.execute(REHASH, source_id)

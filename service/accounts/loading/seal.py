@@ -35,6 +35,8 @@ class Sealer:
         """Tell whether a kept hash, under whichever key, is the one of a row. One that can't be opened is not."""
         if account.recipe is None or account.hash is None:
             return False
+        if key_id == account.key_id:
+            return kept == account.hash
         context = bound_to(account.login_key, self._contexts[account.recipe])
         try:
             return self._keys.open(kept, key_id, context) == self._keys.open(account.hash, account.key_id, context)
