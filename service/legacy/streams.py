@@ -12,12 +12,9 @@ import select
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from service.legacy.rows import UnreadableFile
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 GZIP = b"\x1f\x8b"
 STANDARD_INPUT = Path("-")
@@ -41,7 +38,7 @@ class StandardInput(io.FileIO):
         super().__init__(sys.stdin.fileno(), closefd=False)
         self.interrupted = False
 
-    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 (any buffer; 3.12 has a name for it)
         """Read what is there, as soon as there is some; nothing once it was interrupted."""
         while not self.interrupted:
             if select.select([self], [], [], LOOK_EVERY)[0]:
