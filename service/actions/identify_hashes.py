@@ -11,6 +11,7 @@ from service.accounts.recipes import KeptRecipe
 from service.actions.measure_check import measure
 from service.actions.open_hashes import UNUSABLE, HashOpener
 from service.actions.read_account import hash_text
+from service.actions.read_recipe import text_of
 from service.actions.refusal import Reason, Refusal
 from service.actions.resolve_hash import HashResolver
 from service.legacy.rows import FaultyRow, Row
@@ -108,7 +109,7 @@ def _count(row: Row | FaultyRow, resolver: HashResolver, report: HashReport, num
         report.without_hash += 1
         return
     try:
-        number, _, _ = resolver.resolve(row.fields, text)
+        number, _, _ = resolver.resolve(row.fields, text, text_of(row.fields, "login"))
     except Refusal as refusal:
         if refusal.reason.is_unverifiable and len(report.patterns) < PATTERNS_KEPT:
             report.patterns[pattern_of(text)] += 1

@@ -55,6 +55,7 @@ class Totals:
     effects: Counter[Effect] = field(default_factory=Counter)
     """What import events did that had come before their accounts."""
     long_logins: int = 0
+    named_by_login: int = 0
 
     @property
     def refused(self) -> int:
@@ -90,6 +91,7 @@ class Load:
                 reading = asyncio.create_task(asyncio.to_thread(reader.next))
                 await self._load(batch, merger)
                 self.totals.long_logins = reader.long_logins
+                self.totals.named_by_login = self.resolver.named_by_login
                 told(self.totals)
         finally:
             self.interrupt()

@@ -45,7 +45,7 @@ class AccountReader:
         recipe = hash_bytes = salt = username = None
         text = hash_text(fields)
         if text is not None:
-            recipe, salt, username = self._resolver.resolve(fields, text)
+            recipe, salt, username = self._resolver.resolve(fields, text, login)
             hash_bytes = text.encode("utf-8")
         okta_id = text_of(fields, "okta_id") if "okta_id" in fields else None
         identifiers = _identifiers(fields["identifiers"], key) if "identifiers" in fields else None

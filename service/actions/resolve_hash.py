@@ -13,7 +13,16 @@ from service.actions.open_hashes import recipe_parameters, stand_in_fields
 from service.actions.read_recipe import RECIPE_COLUMNS, read_recipe, text_of
 from service.actions.refusal import Reason, Refusal
 from service.passwords import registry
-from service.passwords.format import Check, Format, MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
+from service.passwords.format import (
+    Check,
+    Format,
+    MalformedHash,
+    NoUsername,
+    Recipe,
+    StoredHash,
+    TooCostly,
+    UnusableHash,
+)
 from service.passwords.formula import formula_check
 from service.sources import Source
 
@@ -24,6 +33,10 @@ SHOWN = 6
 """Formats that a refusal names."""
 MARKS_KEPT = 1000
 """More beginnings than a store has formats: beyond that they are no names, but parts of hashes."""
+
+
+Resolved = tuple[int, str | None, str | None]
+"""The number of a recipe, a salt, and a username."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +75,26 @@ class HashResolver:
         self._numbered = 0
         self.new: list[NewRecipe] = []
         """Recipes that nobody took note of yet."""
+        self.named_by_login = 0
+        """How many hashes have a name mixed in that no column gives, so that the login was taken."""
 
-    def resolve(self, fields: Mapping[str, object], text: str) -> tuple[int, str | None, str | None]:
-        """Give the number of the recipe by which `text` is checked, the salt and the username. Raises `Refusal`."""
+    def resolve(self, fields: Mapping[str, object], text: str, login: str | None = None) -> Resolved:
+        """Give the number of the recipe by which `text` is checked, the salt and the username. Raises `Refusal`.
+
+        Where no column says which name was mixed in, it is the login.
+        """
+        username = self._username(fields)
+        try:
+            return self._resolve(fields, text, username)
+        except NoUsername as error:
+            if self._source.username is not None or login is None:
+                raise Refusal(Reason.MALFORMED_HASH, str(error)) from None
+        self.named_by_login += 1
+        return self._resolve(fields, text, login)
+
+    def _resolve(self, fields: Mapping[str, object], text: str, username: str | None) -> Resolved:
         recipe = self._plain if RECIPE_COLUMNS.isdisjoint(fields) else self._recipe(fields)
         salt = text_of(fields, "salt") if "salt" in fields else None
-        username = self._username(fields)
         alike = likeness(recipe, text, salt, username)
         number = self._alike.get(alike)
         if number is None:
@@ -153,6 +180,8 @@ def _parse(way: Way, text: str, salt: str | None, username: str | None) -> tuple
     stored = StoredHash(text, way.recipe, salt, username, way.pepper)
     try:
         return stored, way.parse(stored)
+    except NoUsername:
+        raise
     except TooCostly as error:
         raise Refusal(Reason.TOO_COSTLY, str(error)) from None
     except MalformedHash as error:

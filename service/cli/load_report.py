@@ -64,6 +64,8 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         yield f"  without a hash: {totals.unarmed:,}"
     if totals.long_logins:
         yield f"  warning: {totals.long_logins:,} logins are longer than the 100 characters that Okta takes"
+    if totals.named_by_login:
+        yield f"  warning: {_rows(totals.named_by_login)} without username: their logins are taken for $user"
     if totals.effects:
         yield f"  import events that had come before: {sum(totals.effects.values()):,}"
     yield coverage(totals)
@@ -105,6 +107,7 @@ def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
             "formats": dict(totals.formats.most_common()),
             "without_hash": totals.unarmed,
             "long_logins": totals.long_logins,
+            "named_by_login": totals.named_by_login,
             "events_applied": {effect.value: number for effect, number in totals.effects.items()},
             "rejects": str(rejects) if rejects is not None and totals.refused else None,
         }

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from service.passwords.encodings import to_bytes, unbase64, unhex
-from service.passwords.format import MalformedHash, StoredHash
+from service.passwords.format import MalformedHash, NoUsername, StoredHash
 from service.passwords.limits import number
 
 DIGEST = r"(?P<digest>[A-Za-z0-9+/_-]{16,}={0,2})(?::(?P<salt>.+))?"
@@ -39,7 +39,7 @@ def salt_of(stored: StoredHash) -> bytes:
 def username_of(stored: StoredHash) -> str:
     """The name that was mixed into the hash."""
     if stored.username is None:
-        raise MalformedHash("the format needs a username")
+        raise NoUsername("the format needs a username")
     return stored.username
 
 

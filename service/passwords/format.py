@@ -29,6 +29,10 @@ class MalformedHash(UnusableHash):
     """The stored hash does not have the shape of its format. The message never quotes the hash."""
 
 
+class NoUsername(MalformedHash):
+    """A name was mixed into the hash, and the row does not say which."""
+
+
 class TooCostly(UnusableHash):
     """The stored hash asks for more time or memory than a sign-in may cost."""
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from service.passwords.digests import digest
 from service.passwords.encodings import unhex
-from service.passwords.format import Check, MalformedHash, StoredHash
+from service.passwords.format import Check, NoUsername, StoredHash
 from service.passwords.shape import Shape
 from service.passwords.text_comparison import TextComparison
 
@@ -86,7 +86,7 @@ def passcode(username: str, password: str) -> bytes:
 def _read(derive: Callable[[str, str], bytes], stored: StoredHash, match: re.Match[str]) -> Check:
     username = match["user"] or stored.username or stored.salt
     if username is None:
-        raise MalformedHash("the format needs a username")
+        raise NoUsername("the format needs a username")
     return TextComparison(partial(derive, username.strip()), unhex(match["digest"]), derive.__name__, padded=True)
 
 

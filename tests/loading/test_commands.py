@@ -41,7 +41,7 @@ async def test_load_ends_with_0_and_its_totals_on_standard_output(database_url: 
     assert json.loads(out) == {
         "dry_run": False, "rows": 3, "new": 3, "changed": 0, "unchanged": 0, "tombstone": 0, "deleted": 0,
         "refused": 0, "refusals": {}, "formats": {"bcrypt": 1, "md5($pass)": 1}, "without_hash": 1, "long_logins": 0,
-        "events_applied": {}, "rejects": None,
+        "named_by_login": 0, "events_applied": {}, "rejects": None,
     }  # fmt: skip
 
 

@@ -200,3 +200,23 @@ async def test_a_login_too_long_for_the_store_is_refused_and_one_too_long_for_ok
 ) -> None:
     totals = await loader.load(f"login\n{'a' * 101}\n{'b' * 1025}\n")
     assert (totals.long_logins, totals.refusals) == (1, {Reason.BAD_LOGIN: 1})
+
+
+SMF = "6f9e2a1899e1f15708fd2e554103480eb53e8b57"
+"""Of `foobar`, by `test`: tests/passwords/drivers_test.php of phpBB."""
+
+
+@pytest.mark.parametrize("column, row", [("", "Test,SMF"), (",user", "Test,SMF,"), (",username", "x,SMF,TEST")])
+async def test_the_name_in_a_hash_is_the_login_where_no_column_says_it(
+    loader: Loader, pool: asyncpg.Pool, column: str, row: str
+) -> None:
+    source = Source("forum", format="smf")
+    totals = await loader.load(f"login,password_hash{column}\n{row.replace('SMF', SMF)}\n", source)
+    assert (totals.refused, totals.named_by_login) == (0, 0 if column == ",username" else 1)
+    assert (await pool.fetchval("SELECT username FROM hashes")).lower() == "test"
+
+
+async def test_a_name_that_its_own_column_lacks_is_not_guessed(loader: Loader, pool: asyncpg.Pool) -> None:
+    source = Source("forum", format="smf", username="nick")
+    totals = await loader.load(f"login,password_hash,nick\ntest,{SMF},\n", source)
+    assert totals.refusals == {Reason.MALFORMED_HASH: 1}

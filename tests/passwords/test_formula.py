@@ -119,6 +119,14 @@ def test_two_salts_stand_behind_two_colons() -> None:
     assert verifies("sha1($salt1.$pass.$salt2)", f"{digest}:one:two", "password")
 
 
+def test_salt_and_name_stand_behind_two_colons() -> None:
+    stored = StoredHash(
+        hashlib.md5(b"s:1passjo", usedforsecurity=False).hexdigest() + ":s:1:jo", Recipe("md5($salt.$pass.$user)")
+    )
+    assert formula_check(stored).verify("pass")
+    assert formula_check(formula_stand_in(stored)) != formula_check(stored)
+
+
 def test_a_row_without_the_salt_or_name_that_the_formula_needs_is_malformed() -> None:
     with pytest.raises(MalformedHash, match=r"uses \$salt"):
         formula_check(stored("md5($pass.$salt)", md5(b"")))

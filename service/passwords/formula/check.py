@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from service.passwords import limits
 from service.passwords.bcrypt import TAIL, salt_of
 from service.passwords.encodings import BCRYPT64, HEX, to_base64_alphabet, to_bytes, unbase64, unbase64_alphabet, unhex
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Lane, MalformedHash, NoUsername, StoredHash
 from service.passwords.formula.columns import joined_again, pepper_value, salt_value, separated
 from service.passwords.formula.cost import lane_of, name_of, plan, work
 from service.passwords.formula.formula import Formula, digest_size, parse_formula, raw
@@ -113,7 +113,7 @@ def _given(parts: StoredHash, uses: frozenset[str]) -> Given:
     if "salt" in uses and parts.salt is None:
         raise MalformedHash("the formula uses $salt, and the row has none")
     if "user" in uses and parts.username is None:
-        raise MalformedHash("the formula uses $user, and the row has none")
+        raise NoUsername("the formula uses $user, and the row has none")
     for text in filter(None, (parts.salt, parts.username)):
         to_bytes(text, parts.recipe.charset)
     return Given(

@@ -18,6 +18,9 @@ def separated(stored: StoredHash, uses: frozenset[str]) -> StoredHash:
     beside = {"salt": stored.salt, "username": stored.username}
     if stored.salt is not None and rest.startswith(f"{stored.salt}:"):
         return replace(stored, hash=digest, salt=rest if "salt2" in uses else stored.salt)
+    if uses >= {"salt", "user"} and beside == {"salt": None, "username": None} and ":" in rest:
+        salt, _, username = rest.rpartition(":")
+        return replace(stored, hash=digest, salt=salt, username=username)
     if not colon or rest in [value for value in beside.values() if value is not None]:
         return replace(stored, hash=digest)
     if "salt" in uses and stored.salt is None:
