@@ -55,10 +55,11 @@ def identify(
 
 
 def _formats() -> int:
-    from service.passwords.registry import FORMATS
+    from service.passwords.registry import FORMATS, names_of
 
     for each in sorted(FORMATS, key=lambda each: each.name):
-        typer.echo(f"{each.name}  ({', '.join(each.aliases)})" if each.aliases else each.name)
+        others = ", ".join(names_of(each))
+        typer.echo(f"{each.name}  ({others})" if others else each.name)
     return 0
 
 

@@ -14,7 +14,7 @@ from service.passwords import crypt_loops
 from service.passwords.comparison import Comparison
 from service.passwords.digests import digest
 from service.passwords.encodings import unhex
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Lane, MalformedHash, NoUsername, StoredHash
 from service.passwords.shape import Shape
 from service.passwords.text_comparison import TextComparison
 
@@ -79,7 +79,7 @@ def _mssql2000(_: StoredHash, match: re.Match[str]) -> Check:
 def _oracle10(stored: StoredHash, match: re.Match[str]) -> Check:
     username = match["user"] or stored.username or stored.salt
     if username is None:
-        raise MalformedHash("the format needs a username")
+        raise NoUsername("the format needs a username")
     return TextComparison(partial(oracle10, username), unhex(match["digest"]), "oracle10", padded=True)
 
 

@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from service.passwords import (
+    applications,
     aspnet,
     bcrypt_wrapped,
+    cram_md5,
     crypt3,
+    databases,
     django,
     firebase,
     kratos,
@@ -21,10 +24,13 @@ from service.passwords import (
     pbkdf2_layouts,
     phpass,
     products,
+    scram,
+    scram_layouts,
     scrypt,
     scrypt_layouts,
     spring,
     werkzeug,
+    xenforo,
     yescrypt,
 )
 from service.passwords.argon2 import ARGON2
@@ -57,7 +63,11 @@ class Family:
 
 
 def _product(*names: str) -> Iterable[Format]:
-    by_name = {each.name: each for each in products.FORMATS}
+    return _named(products.FORMATS, *names)
+
+
+def _named(formats: Iterable[Format], *names: str) -> Iterable[Format]:
+    by_name = {each.name: each for each in formats}
     return (by_name[name] for name in names)
 
 
@@ -95,4 +105,28 @@ FORMATS: tuple[Format, ...] = (
     Family("supertokens", (BCRYPT, ARGON2, *firebase.FORMATS)),
     Family("kratos", (*CRYPT, ARGON2, *ORY), ("ory",)),
     Family("zitadel", (ARGON2, *ZITADEL), ("passwap",)),
+    Family(
+        "php", (BCRYPT, ARGON2), ("password_hash", "php_password_hash", "laravel", "yii2", "shopware", "codeigniter4")
+    ),
+    Family(
+        "passlib", (*CRYPT, ARGON2, *bcrypt_wrapped.FORMATS, *scrypt.FORMATS, *ldap.FORMATS, *phpass.FORMATS, *PBKDF2)
+    ),
+    Family("htpasswd", (BCRYPT, *crypt3.FORMATS, *ldap.FORMATS), ("apache", "apache_htpasswd")),
+    Family(
+        "drupal", (*phpass.FORMATS, BCRYPT, ARGON2, *_product("md5")), ("drupal8", "drupal9", "drupal10", "drupal11")
+    ),
+    Family("phpbb", (*phpass.FORMATS, BCRYPT, ARGON2, *_product("phpbb2")), ("phpbb31", "phpbb33")),
+    Family("moodle", (*crypt3.FORMATS, BCRYPT, *_product("moodle_md5"))),
+    Family("typo3", (ARGON2, BCRYPT, pbkdf2.PBKDF2, *phpass.FORMATS, *crypt3.FORMATS, *_product("md5"))),
+    Family("xenforo", (*xenforo.FORMATS, BCRYPT), ("xf",)),
+    Family("gitlab", (BCRYPT, pbkdf2.PBKDF2)),
+    Family("mattermost", (BCRYPT, *_named(applications.FORMATS, "mattermost_pbkdf2"))),
+    Family("jenkins", (BCRYPT, *_named(applications.FORMATS, "jenkins_bcrypt", "jenkins_sha256"))),
+    Family("sonarqube", (BCRYPT, *_named(applications.FORMATS, "sonarqube_pbkdf2")), ("sonar",)),
+    Family("elasticsearch", (BCRYPT, *applications.FORMATS, *ldap.FORMATS, *ldap_pbkdf2.FORMATS), ("elastic",)),
+    Family("dovecot", (*ldap.FORMATS, *ldap_pbkdf2.FORMATS, *cram_md5.FORMATS, *scram_layouts.FORMATS, *CRYPT)),
+    Family("postgresql", (*scram.FORMATS, *_product("postgres_md5")), ("postgres",)),
+    Family("mysql", (*databases.FORMATS[:2], *_product("mysql41")), ("mariadb",)),
+    Family("mssql", (databases.FORMATS[2], *_product("mssql2005", "mssql2012")), ("sqlserver", "sql_server")),
+    Family("oracle", (databases.FORMATS[3], *_product("oracle11", "oracle12")), ("oracle_database",)),
 )

@@ -1,6 +1,7 @@
 """The directories' layouts of PBKDF2. Knows no scheme without PBKDF2.
 
-OpenLDAP pw-pbkdf2 and newer 389-DS: `{PBKDF2-SHA256}iterations$salt$digest`, ab64 or base64. Older 389-DS (FreeIPA):
+OpenLDAP pw-pbkdf2 and newer 389-DS: `{PBKDF2-SHA256}iterations$salt$digest`, ab64 or base64;
+so Elasticsearch, without the name of its function, SHA-512. Older 389-DS (FreeIPA):
 `{PBKDF2_SHA256}` and base64 of 4 bytes of iterations, 64 of salt, 256 of digest. OpenDJ: `{PBKDF2}iterations:` and
 base64 of digest and salt. Dovecot: `{PBKDF2}$1$salt$iterations$hex`. Atlassian (Jira, Confluence, Crowd): `{PKCS5S2}`
 and base64 of salt and digest.
@@ -9,6 +10,7 @@ and base64 of salt and digest.
 import re
 
 from service.passwords import limits
+from service.passwords.comparison import Either
 from service.passwords.digests import SIZES
 from service.passwords.encodings import to_bytes, unbase64, unhex
 from service.passwords.format import Check, MalformedHash, StoredHash
@@ -17,6 +19,8 @@ from service.passwords.shape import Shape
 
 ATLASSIAN_ITERATIONS = 10_000
 ATLASSIAN_SALT = 16
+ELASTIC_KEY = 32
+"""Bytes; OpenLDAP's are the 20 of SHA-1."""
 BINARY_SALT = slice(4, 68)
 BINARY_KEY = slice(68, None)
 BASE64 = r"[A-Za-z0-9+/._-]*={0,2}"
@@ -24,10 +28,13 @@ DIGEST = r"(?P<digest>[A-Za-z0-9+/._-]{16,}={0,2})"
 
 
 def read_dollars(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Iterations, salt and digest in text."""
-    prf = (match["prf"] or "sha1").lower().replace("-", "")
-    iterations = limits.number(match["iterations"])
-    return pbkdf2_check(stored, prf, iterations, unbase64(match["salt"]), unbase64(match["digest"]))
+    """Iterations, salt and digest in text. Without a function it is SHA-1, but SHA-512 where Elasticsearch wrote it."""
+    iterations, salt, key = limits.number(match["iterations"]), unbase64(match["salt"]), unbase64(match["digest"])
+    named = (match["prf"] or "sha1").lower().replace("-", "")
+    check = pbkdf2_check(stored, named, iterations, salt, key)
+    if match["prf"] is None and len(key) == ELASTIC_KEY:
+        return Either(check, pbkdf2_check(stored, "sha512", iterations, salt, key))
+    return check
 
 
 def read_binary(stored: StoredHash, match: re.Match[str]) -> Check:

@@ -64,6 +64,6 @@ FORMATS = (
         "drupal7",
         re.compile(rf"(?P<upgraded>U)?\$S\${_HEAD}(?P<digest>{_DIGIT}{{43,86}})"),
         partial(read, "sha512"),
-        ("drupal", "drupal8", "phpass_sha512"),
+        ("phpass_sha512",),
     ),
 )

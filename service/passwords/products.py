@@ -70,7 +70,7 @@ _FORUMS = (
     Product("joomla15", "md5($pass.$salt)", ("joomla15_md5", "joomla_md5")),
     Product("oscommerce", "md5($salt.$pass)", ("oscommerce_md5", "xtcommerce", "zencart", "prestashop")),
     Product("prestashop_cookie_key", "md5($pepper.$pass)", names_itself=False),
-    Product("moodle", "md5($pass.$pepper)", names_itself=False, unpeppered="md5($pass)"),
+    Product("moodle_md5", "md5($pass.$pepper)", names_itself=False, unpeppered="md5($pass)"),
     Product(
         "vbulletin",
         "md5(md5($pass).$salt) | md5(md5(latin1(numeric_entities($pass))).$salt)",
@@ -251,7 +251,7 @@ _DATABASES = (
     Product(
         "postgres_md5",
         "md5($pass.$user)",
-        ("postgresql_md5", "postgres", "postgresql"),
+        ("postgresql_md5",),
         re.compile(rf"md5(?P<digest>{_HEX}{{32}})(?::(?P<user>.*))?"),
     ),
     Product(

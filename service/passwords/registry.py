@@ -5,8 +5,10 @@ Each module that holds formats is imported here by name.
 
 import difflib
 import re
+from itertools import filterfalse
 
 from service.passwords import (
+    applications,
     argon2,
     aspnet,
     azure,
@@ -14,6 +16,7 @@ from service.passwords import (
     bcrypt_wrapped,
     cisco,
     cleartext,
+    cram_md5,
     crypt3,
     databases,
     django,
@@ -21,7 +24,9 @@ from service.passwords import (
     enterprise,
     families,
     firebase,
+    foldings,
     fshp,
+    ibm,
     keycloak,
     kratos,
     ldap,
@@ -33,6 +38,7 @@ from service.passwords import (
     pbkdf2_layouts,
     phpass,
     products,
+    qnx,
     sap,
     scram,
     scram_layouts,
@@ -47,6 +53,7 @@ from service.passwords import (
     xenforo,
     yescrypt,
 )
+from service.passwords.elsewhere import NAMES
 from service.passwords.encodings import require_charset
 from service.passwords.format import Check, Format, StoredHash, UnusableHash
 from service.passwords.formula import formula_check, formula_stand_in
@@ -90,6 +97,11 @@ MODULES = (
     domino,
     sap,
     cisco,
+    applications,
+    cram_md5,
+    ibm,
+    qnx,
+    foldings,
     several,
 )
 
@@ -115,7 +127,7 @@ def by_name(name: str) -> Format:
 
     `UnknownFormat` lists names that are close, and repeats `name` only where there are any: it may be a misplaced hash.
     """
-    found = _BY_NAME.get(name) or _BY_NAME.get(_plain(name))
+    found = _BY_NAME.get(name) or _title(name) or _BY_NAME.get(_plain(name))
     if found is None:
         close = difflib.get_close_matches(_plain(name), _BY_NAME, n=3)
         raise UnknownFormat(f"no format is called {name!r}; close: {', '.join(close)}" if close else "no such format")
@@ -123,8 +135,16 @@ def by_name(name: str) -> Format:
 
 
 def is_formula(text: str) -> bool:
-    """Tell a formula from a name: every formula calls a function or names a variable, and no name has their marks."""
-    return "(" in text or "$" in text
+    """Tell a formula from a name.
+
+    Every formula calls a function or names a variable, and no name has their marks but some of hashcat's titles.
+    """
+    return _is_marked(text) and _title(text) is None
+
+
+def names_of(found: Format) -> tuple[str, ...]:
+    """Give all other names that a format is known by."""
+    return (*found.aliases, *NAMES.get(found.name, ()))
 
 
 def check(stored: StoredHash) -> Check:
@@ -146,13 +166,23 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
+def _is_marked(text: str) -> bool:
+    return "(" in text or "$" in text
+
+
+def _title(name: str) -> Format | None:
+    return _BY_TITLE.get(" ".join(name.lower().split()))
+
+
 def _index() -> dict[str, Format]:
     """Names before aliases, so that no alias hides a name; that none is used twice is tested."""
     index = {_plain(each.name): each for each in FORMATS}
     for each in FORMATS:
-        for alias in each.aliases:
+        for alias in filterfalse(_is_marked, names_of(each)):
             index.setdefault(_plain(alias), each)
     return index
 
 
 _BY_NAME = _index()
+_BY_TITLE = {title.lower(): each for each in FORMATS for title in filter(_is_marked, names_of(each))}
+"""What has a formula's marks is a name only as it stands: without them, other formulas would look like it."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from service.passwords.format import StoredHash
 
-ALPHABETS = (string.digits, string.digits + "abcdef", string.digits + "ABCDEF", string.hexdigits)
+ALPHABETS = (string.digits, string.digits + "abcdef", string.digits + "ABCDEF", string.hexdigits, string.ascii_letters)
 """The narrower alphabets, of which a text may not leave the one it is written in."""
 
 

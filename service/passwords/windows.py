@@ -13,7 +13,7 @@ from Crypto.Cipher import DES
 from service.passwords import limits
 from service.passwords.digests import digest
 from service.passwords.encodings import unhex
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Lane, NoUsername, StoredHash
 from service.passwords.shape import Shape
 from service.passwords.text_comparison import TextComparison
 
@@ -60,7 +60,7 @@ def _dcc2(stored: StoredHash, match: re.Match[str]) -> Check:
     groups = match.groupdict()
     username = groups.get("user") or groups["name"] or stored.username
     if username is None:
-        raise MalformedHash("the format needs a username")
+        raise NoUsername("the format needs a username")
     rounds = limits.number(groups.get("rounds") or str(stored.recipe.iterations or DCC2_ROUNDS))
     limits.check_pbkdf2(rounds, DCC2_SIZE, DCC2_SIZE)
     key = unhex(match["digest"])

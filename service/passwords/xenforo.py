@@ -70,6 +70,6 @@ FORMATS: tuple[Format, ...] = (
         "xenforo2",
         re.compile(rf'{_START}(?P<inner>[^"]{{13,100}})"{_END}'),
         (BCRYPT, *phpass.FORMATS),
-        ("xenforo", "xenforo_core12"),
+        ("xenforo_core12",),
     ),
 )

@@ -9,10 +9,16 @@ import pytest
 
 import service.passwords
 from service.passwords import registry
+from service.passwords.elsewhere import NAMES
 from service.passwords.format import MalformedHash, Recipe, StoredHash
 from service.passwords.registry import UnknownFormat, by_name, candidates, check
 
 DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
+
+SCRAM = (
+    "SCRAM-SHA-256$4096:IKfxzJ8Nq4PkLJCfgKcPmA==$iRw3qwTp18uaBnsTOEExbtgWdKeBMbSSnZvqD4sdqLQ="
+    ":hPciC1CcnBna3szR8Mf3MVc8t0W7QPbIHoMMrh4zRV0="
+)
 
 
 def documented() -> dict[str, set[str]]:
@@ -86,3 +92,50 @@ def test_a_fault_does_not_quote_the_hash() -> None:
 def test_blanks_around_a_hash_are_those_of_its_column() -> None:
     stored = StoredHash("  b89eaac7e61417341b710b727768294d0e6a277b   \n", Recipe("sha1"))
     assert check(stored).verify("hashcat")
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("HMAC-SHA256 (key = $salt)", "hmac_sha256_key_salt"),
+        ("SMF (Simple Machines Forum) > v1.1", "smf"),
+        ("MSSQL (2012, 2014)", "mssql2012"),
+        ("mssql12", "mssql2012"),
+        ("Raw-SHA256", "sha256"),
+        ("SHA2-256", "sha256"),
+        ("Laravel", "php"),
+        ("has_secure_password", "bcrypt"),
+        ("SharePoint", "aspnet_membership"),
+        ("postgres", "postgresql"),
+    ],
+)
+def test_a_format_is_found_by_what_others_call_it(name: str, expected: str) -> None:
+    assert not registry.is_formula(name)
+    assert by_name(name).name == expected
+
+
+def test_what_others_call_a_format_belongs_to_one_that_is_there() -> None:
+    assert set(NAMES) <= {each.name for each in registry.FORMATS}
+    names = [(other, each.name) for each in registry.FORMATS for other in NAMES.get(each.name, ())]
+    assert [(other, name) for other, name in names if by_name(other).name != name] == []
+
+
+@pytest.mark.parametrize("formula", ["md5($pass.':'.$salt)", "hmac_md5($pass, $salt)", "cubecart(md5($pass))"])
+def test_a_formula_is_no_name_though_its_letters_are(formula: str) -> None:
+    assert registry.is_formula(formula)
+
+
+@pytest.mark.parametrize(
+    "name, text, expected",
+    [
+        ("drupal", "$2y$10$dXJ3SW6G7P50lGmMkkmwe.20cQQubK3.HZWzG3YB1tlRy.fqvM/BG", "password"),
+        ("moodle", "5f4dcc3b5aa765d61d8327deb882cf99", "password"),
+        ("postgresql", SCRAM, "hashcat"),
+        ("mssql", "0x010034767D5C2FD54D6119FFF04129A1D72E7C3194F7284A7F3A", "TEST"),
+        ("laravel", "$argon2i$v=19$m=380,t=2,p=2$c29tZXNhbHQ$SrssP8n7m/12VWPM8dvNrw", "password"),
+        ("dovecot", "{CRAM-MD5}5389b33b9725e5657cb631dc50017ff100000000000000000000000000000000", "hashcat"),
+        ("mysql", "fcf7c1b8749cf99d88e5f34271d636178fb5d130", "hashcat"),
+    ],
+)  # fmt: skip
+def test_a_product_is_read_in_each_of_its_layouts(name: str, text: str, expected: str) -> None:
+    assert check(StoredHash(text, Recipe(name))).verify(expected)
