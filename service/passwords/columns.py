@@ -3,17 +3,35 @@
 import re
 from dataclasses import replace
 
-from service.passwords.encodings import to_bytes, unbase64, unhex
+from service.passwords.encodings import to_bytes, unbase64, undigest_column, unhex
 from service.passwords.format import MalformedHash, NoUsername, StoredHash
 from service.passwords.limits import number
 
-DIGEST = r"(?P<digest>[A-Za-z0-9+/_-]{16,}={0,2})(?::(?P<salt>.+))?"
-"""A digest in hex or base64, with the salt behind a colon where it has no column of its own."""
+HEX_MARK = r"(?:0[xX]|\\x)"
+"""What SQL Server and PostgreSQL write before hex."""
+DIGEST = (
+    rf"(?:{HEX_MARK}(?=(?:[0-9A-Fa-f]{{2}}){{16,}}(?:[:.$]|$)))?"
+    r"(?P<digest>[A-Za-z0-9+/_-]{16,}={0,2})(?:[:.$](?P<salt>.+))?"
+)
+"""A digest in hex or base64, with the salt behind a colon, dot or dollar where it has no column of its own."""
+_WHOLE = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 
 
 def separated(stored: StoredHash, match: re.Match[str]) -> StoredHash:
     """The row with the salt that a match of `DIGEST` holds, unless it has a salt column."""
     return stored if stored.salt is not None else replace(stored, salt=match["salt"])
+
+
+def turned(stored: StoredHash, match: re.Match[str], size: int) -> tuple[StoredHash, bytes] | None:
+    """The row with its salt, and the digest, where `DIGEST` may just as well have matched salt and digest.
+
+    So guides for Node write them. The digest then has the usual `size`, and the salt is shorter.
+    """
+    salt, key = match["digest"], match["salt"] or ""
+    if stored.salt is not None or len(salt) >= len(key) or not _WHOLE.fullmatch(key):
+        return None
+    raw = undigest_column(key)
+    return (replace(stored, salt=salt), raw) if len(raw) == size else None
 
 
 def salt_text(stored: StoredHash) -> str:
@@ -30,7 +48,7 @@ def salt_of(stored: StoredHash) -> bytes:
         case "text":
             return to_bytes(salt, stored.recipe.charset)
         case "hex":
-            return unhex(salt)
+            return unhex(re.sub(f"^{HEX_MARK}", "", salt))
         case "base64":
             return unbase64(salt)
     raise MalformedHash("the salt encoding is none of text, hex and base64")

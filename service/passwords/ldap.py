@@ -12,7 +12,7 @@ from service.passwords import bcrypt, crypt3, yescrypt
 from service.passwords.argon2 import ARGON2
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest
-from service.passwords.encodings import unbase64, undigest, unhex
+from service.passwords.encodings import HEX_DIGEST, unbase64, undigest, unhex
 from service.passwords.format import Check, Format, MalformedHash, StoredHash
 from service.passwords.shape import Shape, Wrapped
 
@@ -30,7 +30,8 @@ def read_digest(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
 
 def read_salted(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
     """A digest with the salt behind it, of any length."""
-    raw = unhex(match["digest"]) if match.groupdict().get("hex") else unbase64(match["digest"])
+    in_hex = match.groupdict().get("hex") or HEX_DIGEST.fullmatch(match["digest"])
+    raw = unhex(match["digest"]) if in_hex else unbase64(match["digest"])
     key, salt = raw[: SIZES[name]], raw[SIZES[name] :]
     if len(key) < SIZES[name]:
         raise MalformedHash("the digest is too short for its scheme")

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from service.passwords import limits
-from service.passwords.columns import DIGEST, iterations_of, option, salt_of, separated
-from service.passwords.comparison import Comparison
+from service.passwords.columns import DIGEST, iterations_of, option, salt_of, separated, turned
+from service.passwords.comparison import Comparison, Either
 from service.passwords.digests import BY_OTHERS, SIZES
 from service.passwords.encodings import unbase64, undigest_column
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
@@ -71,9 +71,15 @@ def read_any(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_columns(prf: str, stored: StoredHash, match: re.Match[str]) -> Check:
-    """Read a bare digest beside a salt column."""
-    key = undigest_column(match["digest"])
-    return pbkdf2_check(stored, prf, iterations_of(stored), salt_of(separated(stored, match)), key)
+    """Read a bare digest beside a salt column, or behind a salt."""
+    key, iterations = undigest_column(match["digest"]), iterations_of(stored)
+    check = pbkdf2_check(stored, prf, iterations, salt_of(separated(stored, match)), key)
+    other = turned(stored, match, SIZES[prf])
+    if other is None:
+        return check
+    row, key = other
+    limits.check_pbkdf2(2 * iterations, len(key), SIZES[prf])
+    return Either(check, pbkdf2_check(stored, prf, iterations, salt_of(row), key))
 
 
 BASE64 = r"[A-Za-z0-9+/._-]*={0,2}"

@@ -9,8 +9,8 @@ import re
 from functools import partial
 
 from service.passwords import limits
-from service.passwords.columns import DIGEST, number_option, salt_of, separated
-from service.passwords.comparison import Comparison
+from service.passwords.columns import DIGEST, number_option, salt_of, separated, turned
+from service.passwords.comparison import Comparison, Either
 from service.passwords.encodings import MIN_DIGEST, unbase64, undigest_column
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
 from service.passwords.shape import Shape
@@ -25,6 +25,10 @@ def scrypt(n: int, r: int, p: int, salt: bytes, length: int, secret: bytes) -> b
     """Compute scrypt; OpenSSL's own bound on memory is raised to what our limits allow."""
     memory = 128 * r * (n + p + 2) + SPARE
     return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=memory, dklen=length)
+
+
+USUAL_KEY = 64
+"""Bytes, where nothing says otherwise, as in Node's guides."""
 
 
 def scrypt_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, key: bytes) -> Comparison:
@@ -69,8 +73,16 @@ def read_colons(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_columns(stored: StoredHash, match: re.Match[str]) -> Check:
-    """A bare digest beside a salt column."""
-    return scrypt_check(stored, cost_of(stored), salt_of(separated(stored, match)), undigest_column(match["digest"]))
+    """A bare digest beside a salt column, or behind a salt."""
+    cost, key = cost_of(stored), undigest_column(match["digest"])
+    check = scrypt_check(stored, cost, salt_of(separated(stored, match)), key)
+    other = turned(stored, match, USUAL_KEY)
+    if other is None:
+        return check
+    row, key = other
+    n, r, p = cost
+    limits.check_scrypt(n, r, 2 * p)
+    return Either(check, scrypt_check(stored, cost, salt_of(row), key))
 
 
 def cost_of(stored: StoredHash) -> tuple[int, int, int]:

@@ -52,6 +52,30 @@ def test_columns_of_pbkdf2_in_every_encoding(digest: str, salt: str, encoding: s
     assert is_right(opened(f"{digest}:{salt}", "pbkdf2_sha256", iterations=1000, salt_encoding=encoding))
 
 
+@pytest.mark.parametrize("mark", ["0x", "0X", "\\x"])
+def test_columns_in_hex_may_have_the_mark_that_their_database_writes(mark: str) -> None:
+    digest, salt = mark + SHA256_KEY.hex().upper(), mark + SALT.hex()
+    assert is_right(opened(digest, "pbkdf2_sha256", salt, iterations=1000, salt_encoding="hex"))
+    assert is_right(opened(f"{digest}:{salt}", "pbkdf2_sha256", iterations=1000, salt_encoding="hex"))
+
+
+@pytest.mark.parametrize("between", [":", ".", "$"])
+def test_a_digest_column_may_begin_with_the_salt(between: str) -> None:
+    salt, key = SALT.decode(), SHA256_KEY.hex()
+    assert is_right(opened(f"{salt}{between}{key}", "pbkdf2_sha256", iterations=1000))
+    assert is_right(opened(f"{key}{between}{salt}", "pbkdf2_sha256", iterations=1000))
+    scrypted = hashlib.scrypt(PASSWORD.encode(), salt=SALT, n=16, r=8, p=1, dklen=64).hex()
+    options = {"n": "16", "r": "8", "p": "1"}
+    assert is_right(opened(f"{salt}{between}{scrypted}", "scrypt", options=options))
+    assert is_right(opened(f"{scrypted}{between}{salt}", "scrypt", options=options))
+
+
+@pytest.mark.parametrize("text", ["{SSHA512}%s", "%s"])
+def test_a_salted_scheme_may_hold_hex(text: str) -> None:
+    raw = hashlib.sha512(PASSWORD.encode() + SALT).digest() + SALT
+    assert is_right(opened(text % raw.hex(), "ldap_ssha512"))
+
+
 @pytest.mark.parametrize("padded", [True, False])
 @pytest.mark.parametrize("alphabet", ["+/", "-_", "./"])
 def test_a_directory_may_pad_and_use_any_alphabet(padded: bool, alphabet: str) -> None:
