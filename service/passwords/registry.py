@@ -127,7 +127,7 @@ def by_name(name: str) -> Format:
 
     `UnknownFormat` lists names that are close, and repeats `name` only where there are any: it may be a misplaced hash.
     """
-    found = _BY_NAME.get(name) or _title(name) or _BY_NAME.get(_plain(name))
+    found = _BY_NAME.get(name) or _title(name) or _BY_NAME.get(_plain(name)) or _BY_LETTERS.get(_letters(name))
     if found is None:
         close = difflib.get_close_matches(_plain(name), _BY_NAME, n=3)
         raise UnknownFormat(f"no format is called {name!r}; close: {', '.join(close)}" if close else "no such format")
@@ -166,6 +166,11 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
+def _letters(name: str) -> str:
+    """What is left of a name without separators: `Oracle 11` and `oracle_11` are `oracle11`."""
+    return re.sub(r"[^a-z0-9]+", "", name.lower())
+
+
 def _is_marked(text: str) -> bool:
     return "(" in text or "$" in text
 
@@ -184,5 +189,6 @@ def _index() -> dict[str, Format]:
 
 
 _BY_NAME = _index()
+_BY_LETTERS = {_letters(name): found for name, found in reversed(_BY_NAME.items())}
 _BY_TITLE = {title.lower(): each for each in FORMATS for title in filter(_is_marked, names_of(each))}
 """What has a formula's marks is a name only as it stands: without them, other formulas would look like it."""

@@ -107,11 +107,24 @@ def test_blanks_around_a_hash_are_those_of_its_column() -> None:
         ("has_secure_password", "bcrypt"),
         ("SharePoint", "aspnet_membership"),
         ("postgres", "postgresql"),
+        ("Oracle 11", "oracle11"),
+        ("ASP.NET Identity v3", "aspnet_identity_v3"),
+        ("vBulletin 3", "vbulletin"),
     ],
 )
 def test_a_format_is_found_by_what_others_call_it(name: str, expected: str) -> None:
     assert not registry.is_formula(name)
     assert by_name(name).name == expected
+
+
+def test_no_two_formats_are_told_apart_by_separators_alone() -> None:
+    named = [(name, each.name) for each in registry.FORMATS for name in (each.name, *registry.names_of(each))]
+    letters = {
+        (re.sub(r"\W|_", "", name.lower()), by_name(name).name) for name, _ in named if not registry.is_formula(name)
+    }
+    # Spring's own names, StandardPasswordEncoder and MessageDigestPasswordEncoder.
+    letters -= {("springsha256", "spring_SHA-256")}
+    assert len({each for each, _ in letters}) == len(letters)
 
 
 def test_what_others_call_a_format_belongs_to_one_that_is_there() -> None:
