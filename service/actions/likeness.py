@@ -23,7 +23,7 @@ ALIKE = re.compile(
 DIGIT_BY_DIGIT = frozenset({"cisco_type7", "cisco7"})
 """Formats in hex that say something with single digits."""
 
-Likeness = tuple[int, int | None, str, int, bool, bool]
+Likeness = tuple[int, int | None, str, int, bool | None, bool]
 
 
 def likeness(recipe: Recipe, text: str, salt: str | None, username: str | None) -> Likeness | None:
@@ -36,4 +36,9 @@ def likeness(recipe: Recipe, text: str, salt: str | None, username: str | None) 
     kind = match.lastindex
     said = match[1] or match[2] or ""
     # The recipe by its identity: the resolver keeps one object for each.
-    return id(recipe), kind, said, len(text), salt is None, username is None
+    return id(recipe), kind, said, len(text), _salted(salt), username is None
+
+
+def _salted(salt: str | None) -> bool | None:
+    """A salt with the padding of base64 may be read in two ways, which takes twice the time."""
+    return None if salt is None else salt.endswith("=")

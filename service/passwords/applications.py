@@ -13,7 +13,7 @@ from service.passwords.bcrypt import BCRYPT
 from service.passwords.columns import DIGEST, iterations_of, salt_text, separated
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest, for_rounds
-from service.passwords.encodings import unbase64, undigest_column, unhex
+from service.passwords.encodings import HEX, to_bytes, unbase64, undigest_column, unhex
 from service.passwords.format import Check, Format, Lane, MalformedHash, StoredHash
 from service.passwords.pbkdf2 import pbkdf2_check
 from service.passwords.product import Product
@@ -75,9 +75,9 @@ def read_sonarqube(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_gitea(stored: StoredHash, match: re.Match[str]) -> Check:
-    """A salt of ten characters is text, as in old releases; a longer one is hex."""
+    """A salt of ten characters is text, as in old releases; a longer one is in hex."""
     salt, iterations = salt_text(separated(stored, match)), iterations_of(stored, GITEA_ITERATIONS)
-    raw = salt.encode() if len(salt) == GITEA_SALT else unhex(salt)
+    raw = unhex(salt) if HEX.fullmatch(salt) and len(salt) != GITEA_SALT else to_bytes(salt, "utf-8")
     return pbkdf2_check(stored, "sha256", iterations, raw, undigest_column(match["digest"]))
 
 

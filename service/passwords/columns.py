@@ -14,6 +14,7 @@ DIGEST = (
     r"(?P<digest>[A-Za-z0-9+/_-]{16,}={0,2})(?:[:.$](?P<salt>.+))?"
 )
 """A digest in hex or base64, with the salt behind a colon, dot or dollar where it has no column of its own."""
+_PADDED = re.compile(r"(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)")
 _WHOLE = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 
 
@@ -22,16 +23,21 @@ def separated(stored: StoredHash, match: re.Match[str]) -> StoredHash:
     return stored if stored.salt is not None else replace(stored, salt=match["salt"])
 
 
-def turned(stored: StoredHash, match: re.Match[str], size: int) -> tuple[StoredHash, bytes] | None:
-    """The row with its salt, and the digest, where `DIGEST` may just as well have matched salt and digest.
+def other_reading(stored: StoredHash, match: re.Match[str], size: int) -> tuple[bytes, bytes] | None:
+    """Salt and digest where a match of `DIGEST` may just as well mean others; None where it may not.
 
-    So guides for Node write them. The digest then has the usual `size`, and the salt is shorter.
+    Guides for Node write the salt first: then the digest has the usual `size`, and the salt is shorter. And nobody may
+    have said of a salt that it is base64, though its padding shows that it may be.
     """
     salt, key = match["digest"], match["salt"] or ""
-    if stored.salt is not None or len(salt) >= len(key) or not _WHOLE.fullmatch(key):
-        return None
-    raw = undigest_column(key)
-    return (replace(stored, salt=salt), raw) if len(raw) == size else None
+    if stored.salt is None and len(salt) < len(key) and _WHOLE.fullmatch(key):
+        raw = undigest_column(key)
+        if len(raw) == size:
+            return salt_of(replace(stored, salt=salt)), raw
+    beside = separated(stored, match).salt or ""
+    if stored.recipe.salt_encoding == "text" and _PADDED.fullmatch(beside):
+        return unbase64(beside), undigest_column(salt)
+    return None
 
 
 def salt_text(stored: StoredHash) -> str:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from service.passwords import limits
-from service.passwords.columns import DIGEST, iterations_of, option, salt_of, separated, turned
+from service.passwords.columns import DIGEST, iterations_of, option, other_reading, salt_of, separated
 from service.passwords.comparison import Comparison, Either
 from service.passwords.digests import BY_OTHERS, SIZES
 from service.passwords.encodings import unbase64, undigest_column
@@ -71,15 +71,14 @@ def read_any(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_columns(prf: str, stored: StoredHash, match: re.Match[str]) -> Check:
-    """Read a bare digest beside a salt column, or behind a salt."""
+    """Read a bare digest beside a salt column, or behind a salt, in both ways where it may mean either."""
     key, iterations = undigest_column(match["digest"]), iterations_of(stored)
     check = pbkdf2_check(stored, prf, iterations, salt_of(separated(stored, match)), key)
-    other = turned(stored, match, SIZES[prf])
-    if other is None:
+    other = other_reading(stored, match, SIZES[prf])
+    # Where there is no time for both, it is what the documentation says first.
+    if other is None or 2 * iterations * -(-len(other[1]) // SIZES[prf]) > limits.MAX_PBKDF2_BLOCKS:
         return check
-    row, key = other
-    limits.check_pbkdf2(2 * iterations, len(key), SIZES[prf])
-    return Either(check, pbkdf2_check(stored, prf, iterations, salt_of(row), key))
+    return Either(check, pbkdf2_check(stored, prf, iterations, *other))
 
 
 BASE64 = r"[A-Za-z0-9+/._-]*={0,2}"

@@ -5,11 +5,12 @@ Columns: a digest in hex or base64, a salt column, and the options `n`, `r`, `p`
 """
 
 import hashlib
+import math
 import re
 from functools import partial
 
 from service.passwords import limits
-from service.passwords.columns import DIGEST, number_option, salt_of, separated, turned
+from service.passwords.columns import DIGEST, number_option, other_reading, salt_of, separated
 from service.passwords.comparison import Comparison, Either
 from service.passwords.encodings import MIN_DIGEST, unbase64, undigest_column
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
@@ -73,16 +74,14 @@ def read_colons(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_columns(stored: StoredHash, match: re.Match[str]) -> Check:
-    """A bare digest beside a salt column, or behind a salt."""
+    """A bare digest beside a salt column, or behind a salt, in both ways where it may mean either."""
     cost, key = cost_of(stored), undigest_column(match["digest"])
     check = scrypt_check(stored, cost, salt_of(separated(stored, match)), key)
-    other = turned(stored, match, USUAL_KEY)
-    if other is None:
+    other = other_reading(stored, match, USUAL_KEY)
+    # Where there is no time for both, it is what the documentation says first.
+    if other is None or 2 * 128 * math.prod(cost) > limits.MAX_SCRYPT_WORK:
         return check
-    row, key = other
-    n, r, p = cost
-    limits.check_scrypt(n, r, 2 * p)
-    return Either(check, scrypt_check(stored, cost, salt_of(row), key))
+    return Either(check, scrypt_check(stored, cost, *other))
 
 
 def cost_of(stored: StoredHash) -> tuple[int, int, int]:

@@ -52,6 +52,12 @@ def test_a_salt_is_read_row_by_row_where_it_is_encoded() -> None:
         known.resolve({"salt": "xyz"}, DIGEST)
 
 
+def test_a_salt_that_is_read_in_two_ways_has_a_recipe_of_its_own() -> None:
+    known = resolver(format="pbkdf2_md5", iterations=1000)
+    numbers = [known.resolve({"salt": salt}, DIGEST)[0] for salt in ("c2FsdHM=", "salt", "cGVwcGU=")]
+    assert numbers == [1, 2, 1]
+
+
 def test_a_digest_of_another_length_is_refused_after_good_ones() -> None:
     known = resolver(format="md5($pass)")
     known.resolve({}, DIGEST)

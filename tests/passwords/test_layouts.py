@@ -70,6 +70,20 @@ def test_a_digest_column_may_begin_with_the_salt(between: str) -> None:
     assert is_right(opened(f"{scrypted}{between}{salt}", "scrypt", options=options))
 
 
+def test_a_salt_whose_padding_shows_base64_is_tried_as_that_too() -> None:
+    for salt in (SALT, b64(SALT).encode()):
+        key = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), salt, 1000).hex()
+        assert is_right(opened(key, "pbkdf2_sha256", b64(SALT), iterations=1000))
+        assert is_right(opened(f"{key}:{b64(SALT)}", "pbkdf2_sha256", iterations=1000))
+        scrypted = hashlib.scrypt(PASSWORD.encode(), salt=salt, n=16, r=8, p=1, dklen=32).hex()
+        assert is_right(opened(scrypted, "scrypt", b64(SALT), options={"n": "16", "r": "8", "p": "1"}))
+
+
+def test_a_hash_too_dear_to_be_read_in_two_ways_is_read_in_one() -> None:
+    found = opened(SHA256_KEY.hex(), "pbkdf2_sha256", b64(SALT), iterations=1_500_000)
+    assert found.cost == "pbkdf2-sha256 1500000"
+
+
 @pytest.mark.parametrize("text", ["{SSHA512}%s", "%s"])
 def test_a_salted_scheme_may_hold_hex(text: str) -> None:
     raw = hashlib.sha512(PASSWORD.encode() + SALT).digest() + SALT
