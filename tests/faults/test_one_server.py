@@ -17,10 +17,8 @@ import pytest
 
 from tests.faults.conftest import tell, under_load
 from tests.faults.servers import Server, a_server, is_root
-from tests.faults.traffic import Traffic, until
+from tests.faults.traffic import PATIENCE, Traffic
 
-SILENCE = 4.0
-"""Seconds: longer than Okta waits."""
 DISK = "160m"
 
 
@@ -41,10 +39,9 @@ async def test_a_restart_of_postgresql_costs_503s_and_nothing_else(
     server: Server, traffic: Traffic, how: signal.Signals
 ) -> None:
     await asyncio.to_thread(server.stop, how)
-    await asyncio.sleep(0.5)
+    await traffic.until_503("sign-in", "delivery")
     await asyncio.to_thread(server.start)
     await tell(f"restart by {how.name}", traffic)
-    assert traffic.answers["delivery 503"] or traffic.answers["sign-in 503"]
     await traffic.assert_nothing_lost(server.url)
 
 
@@ -52,11 +49,9 @@ async def test_a_server_that_is_silent_for_a_while_is_waited_for_no_longer_than_
     server: Server, traffic: Traffic
 ) -> None:
     server.freeze()
-    await asyncio.sleep(SILENCE)
+    await traffic.until_503("sign-in", "delivery")
     server.thaw()
-    await tell(f"frozen for {SILENCE} s", traffic)
-    assert traffic.answers["delivery 503"]
-    assert traffic.answers["sign-in 503"]
+    await tell("frozen", traffic)
     await traffic.assert_nothing_lost(server.url)
 
 
@@ -69,7 +64,7 @@ async def test_no_connection_to_be_had_is_a_503_until_there_is_one(server: Serve
     mine = [killer.get_server_pid(), *(each.get_server_pid() for each in taken)]
     # The service loses its connections, and these are quicker to take them than it is.
     seen = traffic.answers["too_many"] + traffic.answers["database_away"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while traffic.answers["database_away"] < seen + 5:
             await killer.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -108,7 +103,7 @@ async def test_a_full_disk_costs_no_right_password_its_verified_and_loses_nothin
                     file.write(bytes(65536))
             with contextlib.suppress(asyncpg.PostgresError, OSError):  # room in WAL and tables is used up
                 await _use_up(server.url)
-            await until(lambda: traffic.answers["delivery 503"] > 0)
+            await traffic.until_503("delivery")
             filler.unlink()
             with contextlib.suppress(AssertionError):  # out of WAL it ends itself; whoever watches it starts it again
                 if not server.is_running:
