@@ -25,8 +25,8 @@ async def service() -> AsyncIterator[Service]:
 
 @pytest.fixture
 async def org() -> AsyncIterator[Org]:
-    """An org whose events go out only when a test flushes them."""
-    async with Org(seed=1, hook_timeout=1.0, batch_window=0.01, reveal=True) as org:
+    """An org whose events go out only when a test flushes them; it waits for a busy machine."""
+    async with Org(seed=1, hook_timeout=60.0, batch_window=0.01, reveal=True) as org:
         org.hold_deliveries = True
         yield org
 
