@@ -81,11 +81,11 @@ async def test_whoever_does_not_send_headers_in_time_is_shown_the_door(
 
 
 async def test_a_second_call_too_must_send_its_headers_in_time(url: URL, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "HEADERS_WITHIN", 0.1)
     async with wire(url) as connection:
         first = await connection.ask(call())
         assert first is not None
         assert first.status == 200
+        monkeypatch.setattr(guard, "HEADERS_WITHIN", 0.1)
         await asyncio.sleep(0.2)  # idle for longer: that alone is no fault
         second = await connection.ask(call()[:50])
         assert second is not None
