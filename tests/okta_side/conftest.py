@@ -16,15 +16,10 @@ from service.okta_client.org import OktaOrg
 from service.settings import Settings
 from simulator import HeaderSecret, Org, serve
 from simulator.user import User
-from tests.service.conftest import Add
+from tests.service.conftest import PATIENCE, Add, settings_of
 from tests.service.people import Person, add_person
 
 SECRET = "Basic YWRtaW46c3VwZXJzZWNyZXQ="
-
-
-def settings_of(**given: object) -> Settings:
-    """Settings as the environment would give them, without the `.env` of whoever runs the tests."""
-    return Settings(_env_file=None, **given)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -43,7 +38,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def org() -> AsyncIterator[Org]:
     """An org whose events go out only when a test flushes them; its API has limits that no small test meets."""
-    async with Org(seed=1, hook_timeout=3.0, batch_window=0.01, reveal=True) as org:
+    async with Org(seed=1, hook_timeout=PATIENCE, batch_window=0.01, reveal=True) as org:
         org.hold_deliveries = True
         async with serve(org):
             yield org

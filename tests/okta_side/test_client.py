@@ -23,7 +23,7 @@ from service.settings import BadSettings, Settings
 from simulator import Org
 from simulator.clients import Client
 from tests.okta_side import conftest
-from tests.okta_side.conftest import settings_of
+from tests.service.conftest import settings_of
 
 SCOPES = "okta.users.manage okta.logs.read"
 
@@ -59,7 +59,7 @@ async def test_never_more_than_the_share_of_a_window_is_used_and_no_call_is_refu
     org.limits.window, org.limits.calls["user"] = 1.0, 40  # a token may use 20 of them
     async with open_org(conftest.org_settings(org), share=0.5, concurrent=8) as okta:
         await many(okta, 24)
-    assert org.limits.most_used["user"] == 10
+    assert org.limits.most_used["user"] <= 10
     assert org.limits.refused["user"] == 0
 
 
@@ -69,7 +69,9 @@ async def test_calls_of_others_in_the_window_are_respected(org: Org) -> None:
         for _ in range(12):
             org.limits.take("user")
         calls = asyncio.create_task(many(okta, 2))
-        await asyncio.sleep(0.3)
+        while org.limits.most_used["user"] < 13:  # noqa: ASYNC110 (what it waits for has no event)
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)  # in which another would have been made
         assert not calls.done()
         assert org.limits.most_used["user"] == 13
         calls.cancel()
@@ -77,7 +79,7 @@ async def test_calls_of_others_in_the_window_are_respected(org: Org) -> None:
 
 
 async def test_a_429_is_waited_out_and_the_call_made_again(org: Org, okta: OktaOrg) -> None:
-    org.limits.window, org.limits.calls["user"] = 0.5, 2
+    org.limits.window, org.limits.calls["user"] = 4.0, 2  # so long that the call is made in it
     while org.limits.take("user"):
         pass
     refused = org.limits.refused["user"]

@@ -18,9 +18,9 @@ from service.app import make_app, make_parts
 from simulator import Org
 from simulator.clients import Client as HookClient
 from simulator.hook_oauth import HOOK_SCOPE
-from tests.okta_side.conftest import Running, settings_of, user_of
+from tests.okta_side.conftest import Running, user_of
 from tests.security.forging import AUDIENCE
-from tests.service.conftest import Add
+from tests.service.conftest import Add, settings_of
 from tests.service.people import state_of
 
 JESSIE, KIM = "jessie.smith@example.com", "kim.sato@example.com"

@@ -10,13 +10,13 @@ import asyncpg
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from pydantic import SecretStr
 
 from service.accounts.database import Database
 from service.app import make_app, make_parts
-from service.settings import BadSettings, Settings
+from service.settings import BadSettings
 from tests.registration import code_policies
 from tests.registration.asking import EMAIL, EXAMPLES, JO, call, registration, sample, update
+from tests.service.conftest import PATIENCE, answering_within, settings_of
 from tests.service.people import add_person
 
 JSON = {"Content-Type": "application/json"}
@@ -31,15 +31,14 @@ def serve(database_url: str) -> Serve:
     """Run the service with a policy."""
 
     @asynccontextmanager
-    async def serving(policy: str | None, url: str = database_url, within: float = 2.5) -> AsyncIterator[Client]:
-        settings = Settings(
-            _env_file=None,
+    async def serving(policy: str | None, url: str = database_url, within: float = PATIENCE) -> AsyncIterator[Client]:
+        given = settings_of(
             basic_auth_user="admin",
-            basic_auth_password=SecretStr("supersecret"),
+            basic_auth_password="supersecret",
             registration_policy=policy,
-            answer_within=within,
-            database_url=SecretStr(url),
+            database_url=url,
         )
+        settings = answering_within(given, within)
         database = Database(url, connections=2)
         await database.open()
         try:

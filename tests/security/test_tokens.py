@@ -19,7 +19,7 @@ from simulator.clients import Key
 from simulator.hook_oauth import HOOK_SCOPE, use_oauth
 from tests.security.forging import AUDIENCE, CLIENT, FORGED, SCOPE, Issuer, _now
 from tests.security.serving import serving
-from tests.service.conftest import PASSWORD, USER, Add, Client, settings_of
+from tests.service.conftest import PASSWORD, PATIENCE, USER, Add, Client, settings_of
 from tests.service.people import delivery, event, sign_in
 
 JSON = {"Content-Type": "application/json"}
@@ -64,7 +64,7 @@ def test_keys_that_could_not_sign_with_rs256_are_left_out() -> None:
 
 @pytest.fixture
 async def org() -> AsyncIterator[Org]:
-    async with Org(seed=1, hook_timeout=3.0, batch_window=0.01) as org, serve(org):
+    async with Org(seed=1, hook_timeout=PATIENCE, batch_window=0.01) as org, serve(org):
         yield org
 
 
