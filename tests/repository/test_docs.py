@@ -44,6 +44,12 @@ def metrics() -> set[str]:
     return {family.name.removeprefix("password_import_") for family in Telemetry().registry.collect()}
 
 
+def test_a_word_has_one_meaning_in_the_glossary() -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| \*\*([^*]+)\*\*", glossary, re.MULTILINE)
+    assert [word for word in words if words.count(word) > 1] == []
+
+
 def test_every_metric_is_listed_and_nothing_else() -> None:
     listed = OPERATIONS.partition("| metric |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)`", listed, re.MULTILINE)) == metrics()
