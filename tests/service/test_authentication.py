@@ -119,6 +119,7 @@ def test_every_fault_of_the_settings_is_named_at_once_and_no_value_is_shown(monk
     for name, value in {
         "PORT": "marked-port",
         "ANSWER_WITHIN": "9",
+        "DATABASE_URL": "mysql://marked-database",
         "HOOK_SECRETS": "marked-secret",
         "FORGET_WHEN": "marked-when",
     }.items():
@@ -126,7 +127,8 @@ def test_every_fault_of_the_settings_is_named_at_once_and_no_value_is_shown(monk
     with pytest.raises(BadSettings) as fault:
         load_settings()
     lines = str(fault.value).splitlines()
-    assert [line.split(":")[0] for line in lines] == ["PORT", "HOOK_SECRETS", "ANSWER_WITHIN", "FORGET_WHEN"]
+    named = [line.split(":")[0] for line in lines]
+    assert named == ["DATABASE_URL", "PORT", "HOOK_SECRETS", "ANSWER_WITHIN", "FORGET_WHEN"]
     assert "marked" not in str(fault.value)
 
 
