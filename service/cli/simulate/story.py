@@ -140,8 +140,10 @@ async def _profile_update(actors: _Actors) -> None:
     stage = actors.stage
     jessie = stage.org.users.get(JESSIE)
     assert jessie is not None  # noqa: S101 (the stage added her)
+    mark = stage.org.transcript.total
     wrong = await stage.org.update_profile(jessie, {"employeeNumber": "12"})
     right = await stage.org.update_profile(jessie, {"employeeNumber": "1234"})
+    actors._show(mark)  # noqa: SLF001 (as above)
     actors.teller.seen(f"12 is refused: {wrong.shown.inline}", not wrong.allowed)
     actors.teller.seen("1234 is taken", right.allowed and jessie.profile["employeeNumber"] == "1234")
 

@@ -23,7 +23,7 @@ class Teller:
     def step(self, title: str) -> None:
         """Begin a step."""
         self._steps += 1
-        self._console.print(f"\n[bold cyan]{self._steps}. {title}[/]")
+        self._console.print(f"\n[bold cyan]{self._steps}. {title}[/]", soft_wrap=True)
 
     def wire(self, exchange: Exchange) -> None:
         """Show a call of Okta's and our answer; secrets are masked already."""
