@@ -12,7 +12,7 @@ from service.cli.running import prepare, run
 if TYPE_CHECKING:
     from service.accounts.audit import Chosen
 
-audit = typer.Typer(no_args_is_help=True, help="Shows the audit trail.")
+audit = typer.Typer(no_args_is_help=True, help="Show the audit trail.")
 WHEN = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 app = typer.Typer(
-    no_args_is_help=True, help="Makes the org's hooks, says what is wrong with them, and changes their secret."
+    no_args_is_help=True, help="Make the org's hooks, say what is wrong with them, and change their secret."
 )
 
 Registration = Annotated[

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from service.actions.rotate_keys import Rotated
     from service.settings import Settings
 
-keys = typer.Typer(no_args_is_help=True, help="Makes and rotates the keys that stored hashes are encrypted under.")
+keys = typer.Typer(no_args_is_help=True, help="Make and rotate the keys that stored hashes are encrypted under.")
 
 
 @keys.command()
