@@ -63,9 +63,9 @@ async def verify_hooks(org: Org) -> None:
 
 def announce(org: Org, url: str) -> None:
     """Say where everything is."""
-    lines = [f"sign-in page     {url}/", f"registration     {url}/register", f"users, log, faults {url}/org"]
+    lines = [f"sign-in page        {url}/", f"registration        {url}/register", f"users, log, faults  {url}/org"]
     lines += [f"{hook.type}: {hook.channel.uri}" for hook in org.inline_hooks.values()]
-    lines.append(f"management API   {url}/api/v1/ with the token: {org.api_token}")
+    lines.append(f"management API      {url}/api/v1/ with the token: {org.api_token}")
     print("\n".join([*lines, "stop with Ctrl-C"]), flush=True)  # noqa: T201
 
 

@@ -20,6 +20,7 @@ input:not([type=checkbox]), select, button { font: inherit; padding: .5rem; min-
 input[type=checkbox] { width: 1.5rem; height: 1.5rem; vertical-align: middle; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .3rem .6rem;
   border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
+th { white-space: nowrap; } h2 { overflow-wrap: anywhere; }
 pre { overflow-x: auto; border: 1px solid var(--line); padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .good { color: var(--good); } .bad { color: var(--bad); } .skip:not(:focus) { position: absolute; left: -99rem; }
 """
