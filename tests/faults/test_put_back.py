@@ -105,7 +105,7 @@ async def migrated(server: Server) -> set[str]:
 
 
 async def until_migrated(server: Server, number: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while len(await migrated(server)) < number:  # noqa: ASYNC110 (it comes true by what other processes do)
             await asyncio.sleep(0.05)
 

@@ -26,7 +26,7 @@ SIGNERS, LEAVERS = 10, 3000
 PASSWORD = "right"
 IN_A_ROW = 40
 """Answers without a fault by which a service is well again."""
-PATIENCE = 60
+PATIENCE = 300
 """Seconds until something that should happen is given up."""
 
 

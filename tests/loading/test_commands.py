@@ -138,7 +138,7 @@ async def test_ctrl_c_ends_a_load_whose_pipe_is_silent_and_keeps_whole_batches(
     assert process.stdin is not None
     assert process.stderr is not None
     process.stdin.write(b"login\n" + b"".join(b"p%d@example.com\n" % number for number in range(6000)))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not await pool.fetchval("SELECT count(*) FROM accounts"):  # noqa: ASYNC110 (another process adds them)
             await asyncio.sleep(0.05)
         process.send_signal(signal.SIGINT)

@@ -120,7 +120,6 @@ async def ask(client: Client, login: str, password: str) -> str:
     return BUSY
 
 
-@pytest.mark.timeout(600)
 async def test_every_vector_verifies_its_password_over_http_and_no_other(loaded: Client) -> None:
     turns = asyncio.Semaphore(AT_ONCE)
 

@@ -205,7 +205,7 @@ async def test_reconcile_follow_applies_events_until_it_is_told_to_end(
         env=environment, cwd=tmp_path, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     await hooked.sign_in(JESSIE, "password1")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while await state_of(pool, person) != "migrated":  # noqa: ASYNC110 (what it waits for has no event)
             await asyncio.sleep(0.05)
     process.terminate()
@@ -224,7 +224,7 @@ async def test_what_reconcile_follow_can_not_do_is_a_warning(
         env=environment | {"OKTA_CLIENT_TOKEN": "another"}, cwd=tmp_path, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while (line := json.loads(await process.stderr.readline()))["event"] != "reconcile_failed":
             assert line["level"] == "info"
     process.terminate()

@@ -57,7 +57,7 @@ class Process:
         """Let it end as it should."""
         assert self.popen.stdin
         self.popen.stdin.close()
-        assert self.popen.wait(60) == 0, self.popen.stderr and self.popen.stderr.read()
+        assert self.popen.wait(300) == 0, self.popen.stderr and self.popen.stderr.read()
         self._close()
 
     def kill(self) -> None:
@@ -122,7 +122,7 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-def all_gone(data_dir: Path, within: float = 30) -> bool:
+def all_gone(data_dir: Path, within: float = 300) -> bool:
     """Wait until no process belongs to the folder any more."""
     deadline = time.monotonic() + within
     while processes(data_dir) and time.monotonic() < deadline:
@@ -130,7 +130,7 @@ def all_gone(data_dir: Path, within: float = 30) -> bool:
     return not processes(data_dir)
 
 
-async def answers(url: str, within: float = 30) -> bool:
+async def answers(url: str, within: float = 300) -> bool:
     """Whether the server answers before long."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:

@@ -42,7 +42,7 @@ class Wire:
     async def answer(self) -> Answer | None:
         """The next answer; None where the connection was closed instead."""
         try:
-            head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)
+            head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 300)
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
         first, *fields = head.decode("latin-1").split("\r\n")
@@ -56,7 +56,7 @@ class Wire:
 
     async def is_closed(self) -> bool:
         with contextlib.suppress(ConnectionError):
-            return await asyncio.wait_for(self.reader.read(1), 30) == b""
+            return await asyncio.wait_for(self.reader.read(1), 300) == b""
         return True
 
     async def close(self) -> None:

@@ -21,7 +21,7 @@ from tests.service.people import Person, delivery, event, sign_in
 
 KILLS = int(os.environ.get("KILLS", "5"))
 """Random moments; the full number is fifty (`KILLS=50`)."""
-WAIT = 120
+WAIT = 300
 """Seconds until a service that should come up or die is given up."""
 
 
@@ -99,7 +99,6 @@ async def assert_nothing_is_half_done(pool: asyncpg.Pool) -> None:
     assert found[0] == found[1] == found[2]
 
 
-@pytest.mark.timeout(4 * WAIT)
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_kill_anywhere_in_a_delivery_leaves_all_of_it_or_nothing(
     database_url: str, pool: asyncpg.Pool, add: Add, point: str
@@ -118,7 +117,7 @@ async def test_a_kill_anywhere_in_a_delivery_leaves_all_of_it_or_nothing(
     assert await pool.fetchval("SELECT count(*) FROM hashes") == 1
 
 
-@pytest.mark.timeout(4 * WAIT + 10 * KILLS)
+@pytest.mark.timeout(3 * WAIT + 10 * KILLS)
 async def test_kills_at_random_moments_under_load_lose_nothing_acknowledged(
     database_url: str, pool: asyncpg.Pool, add: Add
 ) -> None:

@@ -130,5 +130,5 @@ def test_when_the_service_is_killed_its_workers_end() -> None:
         assert service.stdout is not None
         worker = psutil.Process(int(service.stdout.readline()))
         service.kill()
-    worker.wait(timeout=30)
+    worker.wait(timeout=300)
     assert not worker.is_running()
