@@ -45,7 +45,6 @@ async def test_a_service_whose_clock_is_a_year_off_answers_as_ever(database_url:
     library = await _library()
     async with under_load(database_url, LD_PRELOAD=library, FAKETIME=when, FAKETIME_DONT_FAKE_MONOTONIC="1") as traffic:
         await tell(f"clock off by {when}", traffic)
-        assert not traffic.faults
         await traffic.assert_nothing_lost(database_url)
 
 

@@ -14,7 +14,7 @@ from tests.service.conftest import AUTHORIZATION
 from tests.service.people import delivery
 
 MANY = 300
-WAIT = 30
+WAIT = 300
 """Seconds until a service that should end is given up."""
 
 
@@ -37,8 +37,11 @@ async def test_two_replicas_given_the_same_events_at_once_do_them_once(server: S
 
             async def deliver(url: str, numbers: list[int]) -> None:
                 events = [success_of(number, traffic.leavers[number]) for number in numbers]
-                async with session.post(f"{url}/okta/events", data=delivery(*events)) as answer:
-                    assert answer.status == 204
+                while True:  # a busy machine says 503 after Okta's time, and Okta then sends again
+                    async with session.post(f"{url}/okta/events", data=delivery(*events)) as answer:
+                        if answer.status == 204:
+                            return
+                        assert answer.status == 503
 
             numbers = list(range(len(traffic.leavers) - MANY, len(traffic.leavers)))
             traffic.sent |= set(numbers)
