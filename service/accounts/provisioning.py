@@ -51,8 +51,9 @@ RETURNING account_id, begun_at
 """
 
 END = """
-UPDATE provisionings AS known SET outcome = given.outcome, reason = given.reason, ended_at = now()
-FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (account_id, outcome, reason)
+UPDATE provisionings AS known
+SET outcome = given.outcome, reason = given.reason, method = coalesce(given.method, known.method), ended_at = now()
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS given (account_id, outcome, reason, method)
 WHERE known.account_id = given.account_id
 """
 
@@ -109,6 +110,8 @@ class Ended:
     account_id: int
     outcome: str
     reason: str | None
+    method: str | None
+    """How the password was sent; None where it is as it was intended first."""
 
 
 async def count_candidates(connection: asyncpg.Connection, choice: Choice) -> int:
@@ -143,7 +146,7 @@ async def intend(connection: asyncpg.Connection, methods: Sequence[tuple[int, st
 
 async def end(connection: asyncpg.Connection, ended: Sequence[Ended]) -> None:
     """Write down what became of them."""
-    columns = zip(*((each.account_id, each.outcome, each.reason) for each in ended), strict=True)
+    columns = zip(*((each.account_id, each.outcome, each.reason, each.method) for each in ended), strict=True)
     await connection.execute(END, *map(list, columns))
 
 

@@ -9,7 +9,7 @@ is forgotten would lock that person out.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -18,10 +18,11 @@ import asyncpg
 from service.accounts import provisioning, tombstones
 from service.accounts.account import KeptHash
 from service.accounts.database import Database
+from service.accounts.names import login_key
 from service.accounts.provisioning import Candidate, Choice, Ended
 from service.accounts.tombstones import Gate
 from service.actions.record_events import apply_set_aside
-from service.okta.faults import INVALID, NoAnswer, OktaFault, ReadOnly, Refused
+from service.okta.faults import INVALID, MalformedAnswer, NoAnswer, OktaFault, ReadOnly, Refused
 from service.okta.users import HOOK, OktaUser
 from service.policies.provisioning import (
     Method,
@@ -102,6 +103,8 @@ class _Result:
     outcome: Outcome
     user: OktaUser | None = None
     reason: str | None = None
+    sent: Method | None = None
+    """How the user gets the password, where this run made the user; None where an earlier one may have."""
 
 
 class Provisioning:
@@ -127,7 +130,7 @@ class Provisioning:
         await self._count()
         self.told(self.totals)
         last = 0
-        while number := min(CHUNK, self.totals.total - self.totals.done):
+        while number := min(CHUNK, self.totals.total - self.totals.done - self.totals.unanswered):
             async with self.database.connection() as connection:
                 chosen = await provisioning.list_candidates(connection, self.plan.choice, last, number)
             if not chosen:
@@ -193,35 +196,45 @@ class Provisioning:
         own, login = request.candidate.id, request.candidate.login
         if faults := faults_of(request.profile):
             return _Result(own, Outcome.REFUSED, reason="; ".join(faults))
-        look = request.candidate.tried
-        lost: NoAnswer | None = None
+        asked, sent = request.candidate.tried, None
+        lost: OktaFault | None = None
         for _ in range(TRIES):
-            if look and (user := await self._look(login)) is not None:
-                return self._compare(request, user, begun_at)
-            look = True
+            if asked and (user := await self._look(login)) is not None:
+                return replace(self._compare(request, user, begun_at), sent=sent)
             try:
                 user = await self.org.create_user(request.profile, request.password, self.plan.groups)
-                return _Result(own, Outcome.CREATED, user)
-            except NoAnswer as error:
-                lost = error
+                return _Result(own, Outcome.CREATED, user, sent=request.method)
+            except (NoAnswer, MalformedAnswer) as error:
+                # Whether the user exists now is unknown.
+                lost, asked, sent = error, True, request.method
             except Refused as refused:
                 if refused.is_about_us or isinstance(refused, ReadOnly):
                     raise
                 # The code of a login that exists is that of every invalid request.
                 user = await self._look(login) if refused.code == INVALID else None
                 if user is not None:
-                    return self._compare(request, user, begun_at)
+                    # A user from before we ever asked for it is not ours, however new.
+                    return self._compare(request, user, begun_at if asked else None)
                 return _Result(own, Outcome.REFUSED, reason=str(refused))
         raise lost or OktaFault
 
     async def _look(self, login: str) -> OktaUser | None:
         self.totals.looked_up += 1
-        return await self.org.find_user(login)
+        try:
+            user = await self.org.find_user(login)
+        except Refused as refused:
+            if refused.is_about_us:
+                raise
+            # A login that Okta does not even look up is refused, with the reason, when the user is to be created.
+            return None
+        # Okta takes the short name of another login, too.
+        return user if user is not None and login_key(user.login) == login_key(login) else None
 
-    def _compare(self, request: _Request, user: OktaUser, begun_at: datetime) -> _Result:
+    def _compare(self, request: _Request, user: OktaUser, begun_at: datetime | None) -> _Result:
         own = request.candidate.id
         if is_same_person(request.profile, user):
-            return _Result(own, Outcome.CREATED if is_ours(user, begun_at) else Outcome.FOUND, user)
+            ours = begun_at is not None and is_ours(user, begun_at)
+            return _Result(own, Outcome.CREATED if ours else Outcome.FOUND, user)
         others = ", ".join(differences(request.profile, user)) or "password, and no e-mail address to compare"
         return _Result(own, Outcome.REFUSED, reason=f"the login exists in Okta already, with another {others}")
 
@@ -231,7 +244,7 @@ class Provisioning:
         async with self.database.transaction() as connection:
             await tombstones.pass_gate(connection, Gate.CLOSED)
             checked = await self._bind(connection, sorted(results, key=lambda each: each.account_id))
-            ended = [Ended(each.account_id, each.outcome.value, each.reason) for each in checked]
+            ended = [Ended(each.account_id, each.outcome.value, each.reason, each.sent) for each in checked]
             await provisioning.end(connection, ended)
             await apply_set_aside(connection, [each.account_id for each in checked if each.user], self.forget_when)
         self.totals.outcomes += Counter(each.outcome for each in checked)

@@ -30,8 +30,8 @@ class Refused(OktaFault):
 
     @property
     def not_found(self) -> bool:
-        """Tell whether what the call named does not exist."""
-        return self.status == 404  # noqa: PLR2004 (the HTTP status)
+        """Tell whether what the call named does not exist; a 404 of something in between says nothing of it."""
+        return self.code == NOT_FOUND
 
     @property
     def is_about_us(self) -> bool:

@@ -44,8 +44,8 @@ class OktaOrg:
 
     async def find_user(self, id_or_login: str) -> OktaUser | None:
         """Find a user by id or login; None where there is none."""
-        if "/" in id_or_login:
-            # Okta takes such logins in a filter only.
+        if "/" in id_or_login or "\\" in id_or_login:
+            # Okta takes the first in a filter only; many servers refuse either in a path, even escaped.
             quoted = id_or_login.replace("\\", "\\\\").replace('"', '\\"')
             answer = await self._send("GET", "users", query={"filter": f'profile.login eq "{quoted}"'})
             found = read_users(answer.value)

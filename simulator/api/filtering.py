@@ -86,13 +86,17 @@ class Filter:
             raise ApiError("E0000053", summary=f"field is not valid: {attribute}")
         if operator == "pr":
             return lambda item: any(value is not None for value in values_at(item, attribute))
-        wanted, compare = self._next().strip('"').replace('\\"', '"'), COMPARISONS[operator]
+        wanted, compare = _unquoted(self._next()), COMPARISONS[operator]
         return lambda item: any(
             compare(str(value), wanted) for value in values_at(item, attribute) if value is not None
         )
 
     def _invalid(self, reason: str) -> ApiError:
         return ApiError("E0000053", summary=f"Invalid filter '{self._text}': {reason}")
+
+
+def _unquoted(token: str) -> str:
+    return re.sub(r"\\(.)", r"\1", token[1:-1]) if token.startswith('"') else token
 
 
 def values_at(item: object, attribute: str) -> list[Any]:

@@ -47,7 +47,7 @@ def _matching(org: Org, request: web.Request) -> Iterable[User]:
 
 def _asked(org: Org, users: Iterable[User], text: str, known: Callable[[str], bool]) -> list[User]:
     predicate = Filter(known).parse(text)
-    if 'profile.login eq "' in text and " or " not in text:
+    if 'profile.login eq "' in text and " or " not in text and "\\" not in text:
         # The look-up of one login is frequent; it needn't read every user.
         found = org.users.get(text.partition('profile.login eq "')[2].partition('"')[0])
         users = [user for user in users if user is found] if found else []

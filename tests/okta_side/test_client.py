@@ -229,11 +229,13 @@ async def test_reads_are_tried_again_and_writes_are_not(org: Org, okta: OktaOrg)
         await okta.create_user({"login": "x@example.com", "email": "x@example.com"}, HOOK, ())
 
 
-async def test_logins_with_a_slash_are_found(org: Org, okta: OktaOrg) -> None:
+async def test_logins_with_a_slash_or_a_backslash_are_found(org: Org, okta: OktaOrg) -> None:
     org.add_user("a/b@example.com")
-    found = await okta.find_user("a/b@example.com")
-    assert found is not None
-    assert found.login == "a/b@example.com"
+    org.add_user("corp\\b@example.com")
+    for login in ("a/b@example.com", "corp\\b@example.com"):
+        found = await okta.find_user(login)
+        assert found is not None
+        assert found.login == login
 
 
 def test_what_we_send_is_what_okta_s_own_sdk_would_send() -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import io
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import asyncpg
 import pytest
@@ -16,7 +17,8 @@ from service.actions.open_hashes import HashOpener
 from service.actions.provision_users import Plan, Provisioning, Totals
 from service.actions.record_events import Channel, record_delivery
 from service.okta.events import read_events
-from service.okta.faults import ReadOnly, Refused
+from service.okta.faults import INVALID, MalformedAnswer, NoAnswer, ReadOnly, Refused
+from service.okta.users import read_user
 from service.okta_client.opening import open_org
 from service.okta_client.org import OktaOrg
 from service.policies.provisioning import Method, Outcome
@@ -143,6 +145,79 @@ async def test_the_same_person_who_is_there_already_is_bound_and_not_touched(
     assert await pool.fetchval("SELECT okta_id FROM accounts") == user.id
 
 
+async def test_a_user_from_just_before_we_asked_at_all_is_found_and_not_ours(
+    org: Org, provision: Provision, add: Add
+) -> None:
+    await add(JESSIE)
+    org.add_user(JESSIE, password="chosen in Okta")
+    assert (await provision()).outcomes == {Outcome.FOUND: 1}
+
+
+class Instead:
+    """An org of which some calls go another way."""
+
+    def __init__(self, okta: OktaOrg, **instead: Callable[..., Awaitable[object]]) -> None:
+        self._okta, self._instead = okta, instead
+
+    def __getattr__(self, name: str) -> object:
+        return self._instead.get(name) or getattr(self._okta, name)
+
+
+async def test_somebody_else_s_short_name_is_not_taken_for_the_login(
+    org: Org, okta: OktaOrg, provision: Provision, add: Add, pool: asyncpg.Pool
+) -> None:
+    """Okta's `GET /users/{login}` takes the part before the @, too, where only one user has it."""
+    person = await add("isaac.brock")
+    await profile(pool, person, email="isaac@example.org")
+    org.add_user("isaac.brock@example.com")
+    sent: list[Mapping[str, object]] = []
+
+    async def find_user(name: str) -> object:
+        return await okta.find_user(f"{name}@example.com")
+
+    async def create_user(given: Mapping[str, object], *_more: object) -> object:
+        sent.append(given)
+        if len(sent) == 1:
+            raise NoAnswer
+        return read_user({"id": "00u-isaac", "profile": given})
+
+    totals = await provision(Instead(okta, find_user=find_user, create_user=create_user))
+    assert (totals.looked_up, len(sent), totals.outcomes) == (1, 2, {Outcome.CREATED: 1})
+
+
+async def test_a_login_that_okta_does_not_look_up_ends_no_run(
+    okta: OktaOrg, provision: Provision, add: Add, pool: asyncpg.Pool
+) -> None:
+    odd, kim = await add("odd\\login"), await add(KIM)
+    await profile(pool, odd, email="odd@example.com")
+
+    async def find_user(_name: str) -> object:
+        raise Refused(400)
+
+    async def create_user(given: Mapping[str, object], *more: Any) -> object:
+        if given["login"] == "odd\\login":
+            raise Refused(400, INVALID, ["login: must be an e-mail address"])
+        return await okta.create_user(given, *more)
+
+    totals = await provision(Instead(okta, find_user=find_user, create_user=create_user))
+    assert totals.outcomes == {Outcome.CREATED: 1, Outcome.REFUSED: 1}
+    assert await outcome_of(pool, odd) == ("refused", "Okta answered 400 E0000001: login: must be an e-mail address")
+    assert await outcome_of(pool, kim) == ("created", None)
+
+
+async def test_an_answer_that_can_not_be_read_is_looked_up_like_a_lost_one(
+    org: Org, okta: OktaOrg, provision: Provision, add: Add
+) -> None:
+    await add(JESSIE)
+
+    async def create_user(*arguments: Any) -> object:
+        await okta.create_user(*arguments)
+        raise MalformedAnswer("<html>")
+
+    totals = await provision(Instead(okta, create_user=create_user))
+    assert (totals.outcomes, len(org.users)) == ({Outcome.CREATED: 1}, 1)
+
+
 async def test_another_person_of_the_same_login_is_refused_and_not_touched(
     org: Org, provision: Provision, add: Add, pool: asyncpg.Pool
 ) -> None:
@@ -235,6 +310,21 @@ async def test_at_most_so_many_are_created(org: Org, provision: Provision, add: 
     assert len(org.users) == 2
 
 
+async def test_those_without_an_answer_count_among_the_most_that_are_created(
+    okta: OktaOrg, provision: Provision, add: Add
+) -> None:
+    for number in range(5):
+        await add(f"user{number}@example.com")
+
+    async def create_user(given: Mapping[str, object], *more: Any) -> object:
+        if given["login"] == "user0@example.com":
+            raise NoAnswer
+        return await okta.create_user(given, *more)
+
+    totals = await provision(Instead(okta, create_user=create_user), most=2)
+    assert (totals.done, totals.unanswered) == (1, 1)
+
+
 async def test_a_dry_run_creates_nobody_and_names_what_would_be_refused(
     org: Org, okta: OktaOrg, database: Database, add: Add
 ) -> None:
@@ -270,6 +360,20 @@ async def test_direct_sends_what_okta_can_check_itself_and_the_rest_by_the_hook(
     assert (await hooked.sign_in(JESSIE, "password1")).signed_in
     await hooked.flush_events()
     assert await state_of(pool, jessie) == "migrated"
+
+
+async def test_the_way_that_is_recorded_is_the_one_by_which_the_password_was_sent(
+    org: Org, okta: OktaOrg, provision: Provision, add: Add, pool: asyncpg.Pool
+) -> None:
+    await add(JESSIE)
+
+    async def unanswered(*_arguments: Any) -> object:
+        raise NoAnswer
+
+    await asyncio.gather(provision(Instead(okta, create_user=unanswered)), return_exceptions=True)
+    await provision(direct=direct_import(HashOpener({})))
+    assert user_of(org, JESSIE).password_hook is False
+    assert await pool.fetchval("SELECT method FROM provisionings") == "direct"
 
 
 async def test_read_only_mode_is_waited_out(org: Org, database: Database, add: Add) -> None:
