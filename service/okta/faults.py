@@ -39,6 +39,15 @@ class Refused(OktaFault):
         return self.status in (401, 403)
 
 
+class NoToken(Refused):
+    """Okta gave us no access token, so that no call can be made at all."""
+
+    @property
+    def is_about_us(self) -> bool:
+        """Always: nothing else was sent."""
+        return True
+
+
 class ReadOnly(Refused):
     """Okta is in read-only mode: nothing can be written until it ends."""
 

@@ -7,6 +7,7 @@ twice does no harm. What else to do about a lost answer only the caller knows.
 import asyncio
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ TRIES = 6
 """How often a call is sent that may be sent again, where no answer comes."""
 LONGEST_WAIT = 60.0
 """Seconds between tries while Okta is in read-only mode."""
+LINK = re.compile(r"<(?P<target>[^>]*)>(?P<parameters>[^<]*)")
+IS_NEXT = re.compile(r""";\s*rel\s*=\s*("?)next\1\s*(?:[;,]|$)""", re.IGNORECASE)
 Told = Callable[[str], None]
 
 
@@ -81,6 +84,7 @@ class Calls:
 
     async def _send_once(self, method: str, url: URL, body: Mapping[str, Any] | None) -> Answer:
         bucket = bucket_of(method, url.path)
+        renewed = False
         while True:
             async with self.limits.turn(bucket):
                 authorization = await self._credentials.header(self._session)
@@ -88,7 +92,8 @@ class Calls:
                 self.limits.take_in(bucket, headers, refused=status == HTTPStatus.TOO_MANY_REQUESTS)
             if status == HTTPStatus.TOO_MANY_REQUESTS:
                 continue
-            if status == HTTPStatus.UNAUTHORIZED and self._credentials.renew():
+            if status == HTTPStatus.UNAUTHORIZED and not renewed and self._credentials.renew(authorization):
+                renewed = True  # once: an app may be refused with every token
                 continue
             return _read(status, headers, content)
 
@@ -124,11 +129,9 @@ def _read(status: int, headers: CIMultiDictProxy[str], content: bytes) -> Answer
 
 def next_link(lines: list[str]) -> str | None:
     """Find the link to the next page, exactly as it was given (RFC 8288; Okta sends a line for each link)."""
-    for line in lines:
-        target, _, parameters = line.partition(">")
-        if target.lstrip().startswith("<") and 'rel="next"' in parameters:
-            return target.lstrip()[1:]
-    return None
+    # A proxy may have folded the lines into one.
+    links = (link for line in lines for link in LINK.finditer(line))
+    return next((link["target"] for link in links if IS_NEXT.search(link["parameters"])), None)
 
 
 def _date(text: str | None) -> datetime | None:

@@ -4,10 +4,12 @@ OAuth for Okta's own API takes only `private_key_jwt` (RFC 7523):
 https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/
 """
 
+import asyncio
 import json
 import time
 import uuid
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +18,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from service.okta.body import member, text_member
-from service.okta.faults import NoAnswer, Refused, refusal
+from service.okta.faults import NoAnswer, NoToken, refusal
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFE = 300
@@ -42,8 +44,8 @@ class Credentials(Protocol):
         """Give the header's value. Raises `Refused` or `NoAnswer` where a token can't be had."""
         ...
 
-    def renew(self) -> bool:
-        """Forget a token that was refused; tell whether another one can be had."""
+    def renew(self, refused: str) -> bool:
+        """Forget the token of a header that was refused; tell whether another one can be had."""
         ...
 
 
@@ -57,7 +59,7 @@ class ApiToken:
         """Give the header's value."""
         return f"SSWS {self.value}"
 
-    def renew(self) -> bool:
+    def renew(self, _refused: str) -> bool:
         """There is only one."""
         return False
 
@@ -73,17 +75,20 @@ class PrivateKeyJwt:
     scopes: tuple[str, ...]
     _token: str | None = field(default=None, repr=False)
     _ends: float = 0.0
+    _fetching: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def header(self, session: aiohttp.ClientSession) -> str:
         """Give the header's value."""
-        if self._token is None or time.monotonic() > self._ends - RENEW_BEFORE:
-            await self._fetch(session)
-        return f"Bearer {self._token}"
+        async with self._fetching:  # one token for all calls that wait for one
+            if self._token is None or time.monotonic() > self._ends - RENEW_BEFORE:
+                await self._fetch(session)
+            return f"Bearer {self._token}"
 
-    def renew(self) -> bool:
-        """Forget the token."""
-        had, self._token = self._token is not None, None
-        return had
+    def renew(self, refused: str) -> bool:
+        """Forget the token, unless another call has brought a new one meanwhile."""
+        if refused == f"Bearer {self._token}":
+            self._token = None
+        return True
 
     async def _fetch(self, session: aiohttp.ClientSession) -> None:
         form = {
@@ -99,6 +104,8 @@ class PrivateKeyJwt:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, ValueError):
             raise NoAnswer(f"no token could be had from {self.token_url}") from None
+        if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise NoAnswer(f"no token could be had from {self.token_url} (it answered {status})")
         token, life = text_member(answer, "access_token"), member(answer, "expires_in")
         if token is None:
             raise _token_refused(status, answer)
@@ -147,6 +154,6 @@ def _private(key: object) -> PrivateKey:
     return key
 
 
-def _token_refused(status: int, answer: object) -> Refused:
+def _token_refused(status: int, answer: object) -> NoToken:
     refused = refusal(status, answer)
-    return Refused(status, refused.code, ("no access token", *refused.texts))
+    return NoToken(status, refused.code, ("no access token", *refused.texts))

@@ -16,6 +16,8 @@ from email.utils import parsedate_to_datetime
 
 CLOCKS_APART = 2.0
 """Seconds: a smaller difference is the rounding of the Date header."""
+LONGEST_WINDOW = 120.0
+"""Seconds: Okta's windows are a minute. A reset that is farther away is the fault of a clock or of a proxy."""
 RECOVER_AFTER = 50
 """Answers after which one more call may run at once, where Okta had said that there were too many."""
 
@@ -37,12 +39,12 @@ class Reported:
 
 def read_headers(headers: Mapping[str, str], now: float) -> Reported | None:
     """Read the three headers; None where they are missing or no numbers."""
+    names = ("X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset")
     try:
-        limit, remaining = int(headers["X-Rate-Limit-Limit"]), int(headers["X-Rate-Limit-Remaining"])
-        resets = float(headers["X-Rate-Limit-Reset"])
+        limit, remaining, resets = (int(headers[name]) for name in names)
     except (KeyError, ValueError):
         return None
-    return Reported(limit, remaining, resets - _ahead(headers, now))
+    return Reported(limit, remaining, min(resets - _ahead(headers, now), now + LONGEST_WINDOW))
 
 
 def _ahead(headers: Mapping[str, str], now: float) -> float:
@@ -122,15 +124,17 @@ class RateLimits:
 
     def take_in(self, bucket: str, headers: Mapping[str, str], *, refused: bool) -> None:
         """Learn from an answer; `refused` for a 429."""
-        reported = read_headers(headers, time.time())
+        now = time.time()
+        reported = read_headers(headers, now)
+        if refused and (reported is None or reported.resets <= now):
+            # Nothing says how long to wait: not to wait at all would be refused for as long as it lasts.
+            self._pause(1.0)
         if reported is None:
-            if refused:
-                self._pause(1.0)
             return
         if reported.is_about_concurrency:
             self._too_many()
         else:
-            self._windows[bucket].take_in(reported, time.time())
+            self._windows[bucket].take_in(reported, now)
             if refused:
                 self._windows[bucket].spend(reported.remaining)
         self._recover()

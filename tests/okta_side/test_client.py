@@ -2,23 +2,27 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
+import aiohttp
 import jwt
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from yarl import URL
 
-from service.okta.faults import MalformedAnswer, NoAnswer, Refused
+from service.okta.faults import MalformedAnswer, NoAnswer, NoToken, OktaFault, Refused
 from service.okta.hook_settings import HeaderChannel, HookKind, event_hook, inline_hook
 from service.okta.users import HOOK, new_user
 from service.okta_client.address import BadAddress, is_of, org_address
 from service.okta_client.calls import next_link
+from service.okta_client.credentials import PrivateKeyJwt
 from service.okta_client.opening import open_org, org_settings
 from service.okta_client.org import OktaOrg
-from service.okta_client.rate_limits import read_headers
+from service.okta_client.rate_limits import LONGEST_WINDOW, RateLimits, read_headers
 from service.settings import BadSettings, Settings
 from simulator import Org
 from simulator.clients import Client
@@ -87,6 +91,25 @@ async def test_a_429_is_waited_out_and_the_call_made_again(org: Org, okta: OktaO
     assert org.limits.refused["user"] == refused + 1
 
 
+@pytest.mark.parametrize("headers", [{}, {"X-Rate-Limit-Limit": "10", "X-Rate-Limit-Remaining": "0"}])
+async def test_a_429_that_does_not_say_how_long_is_not_answered_by_calling_on_and_on(headers: dict[str, str]) -> None:
+    limits = RateLimits()
+    given = headers and headers | {"X-Rate-Limit-Reset": str(int(time.time()) - 10)}
+    async with limits.turn("users"):
+        limits.take_in("users", given, refused=True)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0), limits.turn("users"):
+            pass
+
+
+def test_a_reset_that_no_window_of_okta_has_is_not_waited_for() -> None:
+    headers = {"X-Rate-Limit-Limit": "10", "X-Rate-Limit-Remaining": "0"}
+    reported = read_headers(headers | {"X-Rate-Limit-Reset": "1764342000000"}, now=1_764_342_000.0)  # milliseconds
+    assert reported is not None
+    assert reported.resets == 1_764_342_000.0 + LONGEST_WINDOW
+    assert read_headers(headers | {"X-Rate-Limit-Reset": "inf"}, now=0.0) is None
+
+
 async def test_too_many_calls_at_once_halve_how_many_run(org: Org) -> None:
     org.limits.concurrent = 3
     org.switch(latency=0.0)
@@ -117,6 +140,50 @@ async def test_a_private_key_brings_tokens_that_are_renewed_when_refused(org: Or
         org.access_tokens.clear()
         assert await okta.find_user("nobody@example.com") is None
         assert len(org.access_tokens) == 1
+
+
+async def test_calls_at_once_fetch_one_token_and_renew_it_once(org: Org, key: rsa.RSAPrivateKey) -> None:
+    async with open_org(org_settings(oauth_settings(org, key, pem(key)))) as okta:
+        await many(okta, 4)
+        assert len(org.access_tokens) == 1
+        org.access_tokens.clear()
+        await many(okta, 4)
+        assert len(org.access_tokens) == 1
+
+
+async def test_tokens_that_are_all_refused_end_the_call(org: Org, key: rsa.RSAPrivateKey) -> None:
+    class Refusing(dict[str, frozenset[str]]):
+        def get(self, *_name: object) -> None:  # type: ignore[override]
+            return None
+
+    org.access_tokens = Refusing()
+    async with open_org(org_settings(oauth_settings(org, key, pem(key)))) as okta:
+        with pytest.raises(Refused, match="401"):
+            await okta.find_user("nobody@example.com")
+    assert len(org.access_tokens) == 2
+
+
+@pytest.mark.parametrize(
+    "status, body, expected",
+    [
+        (429, {"errorCode": "E0000047"}, NoAnswer),
+        (503, {"errorCode": "E0000010"}, NoAnswer),
+        (400, {"error": "invalid_scope", "error_description": "not granted"}, NoToken),
+    ],
+)
+async def test_a_token_that_can_not_be_had_is_no_refusal_of_what_was_to_be_sent(
+    key: rsa.RSAPrivateKey, status: int, body: dict[str, str], expected: type[OktaFault]
+) -> None:
+    async def token(_request: web.Request) -> web.Response:
+        return web.json_response(body, status=status)
+
+    app = web.Application()
+    app.router.add_post("/oauth2/v1/token", token)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        credentials = PrivateKeyJwt(str(server.make_url("/oauth2/v1/token")), "0oa", key, None, ("x",))
+        with pytest.raises(expected) as caught:
+            await credentials.header(session)
+    assert not isinstance(caught.value, Refused) or caught.value.is_about_us
 
 
 async def test_the_key_may_be_a_jwk_a_file_or_a_line_with_escaped_ends(
@@ -200,10 +267,11 @@ def test_an_http_address_is_taken_on_loopback_alone() -> None:
         org_address("http://127.0.0.1.example.com")
 
 
-def test_the_next_link_is_found_among_separate_lines_and_kept_as_it_is() -> None:
+def test_the_next_link_is_found_on_a_line_of_its_own_or_not_and_kept_as_it_is() -> None:
     link = "https://example.okta.com/api/v1/logs?after=a%2Bb%3D%3D&filter=eventType+eq+%22x%22"
     assert next_link([f'<{link}&self>; rel="self"', f'<{link}>; rel="next"']) == link
-    assert next_link(['<x>; rel="self"']) is None
+    assert next_link([f'<{link}&self>; rel="self", <{link}>; rel=next']) == link
+    assert next_link(['<x>; rel="self"', '<y>; rel="nextofkin"']) is None
 
 
 async def test_a_redirect_is_not_followed(org: Org, okta: OktaOrg, monkeypatch: pytest.MonkeyPatch) -> None:
