@@ -6,11 +6,13 @@ nothing. Knows no HTTP.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from service.accounts.cursors import find_cursor
 from service.accounts.database import AWAY, Database
 from service.accounts.leases import LeaseLost
 from service.actions.hold_lease import LIFE, RECONCILE, Held, hold_lease
@@ -51,7 +53,7 @@ async def follow(
             async with hold_lease(database, RECONCILE, life=rhythm.life) as fenced:
                 told("reconciling", {"org": org.host})
                 waiting = False
-                await _follow(Reconciliation(fenced, org, forget_when), rhythm, stop, told)
+                await _until(stop, _follow(Reconciliation(fenced, org, forget_when), rhythm, stop, told))
         except Held as held:
             if not waiting:
                 told("another_reconciles", {"reason": str(held)})
@@ -64,9 +66,22 @@ async def follow(
             await _pause(stop, min(AFTER_A_FAULT, rhythm.log * 3))
 
 
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Work until told to stop: comparing users may take hours, and may be given up at any point."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        stopping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
+
+
 async def _follow(work: Reconciliation, rhythm: Rhythm, stop: asyncio.Event, told: Told) -> None:
     clock = asyncio.get_running_loop().time
-    again_at = users_at = clock()
+    again, users = await _last_done(work)
+    again_at, users_at = clock() + rhythm.again - again, clock() + rhythm.users - users
     while not stop.is_set():
         report = await work.read_log()
         if clock() >= again_at:
@@ -80,6 +95,17 @@ async def _follow(work: Reconciliation, rhythm: Rhythm, stop: asyncio.Event, tol
         if report.effects:
             told("reconciled", {"effects": {effect.value: number for effect, number in report.effects.items()}})
         await _pause(stop, rhythm.log)
+
+
+async def _last_done(work: Reconciliation) -> tuple[float, float]:
+    """Tell how many seconds ago the second look and the comparison were done, by whomever."""
+    async with work.database.connection() as connection:
+        cursor = await find_cursor(connection, work.org.host)
+    if cursor is None:
+        return math.inf, math.inf
+    done = (cursor.rescanned_until, cursor.users_compared_at)
+    again, users = (math.inf if moment is None else (work.clock() - moment).total_seconds() for moment in done)
+    return again, users
 
 
 async def _compare(work: Reconciliation, told: Told) -> None:

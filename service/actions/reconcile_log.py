@@ -17,7 +17,7 @@ from service.accounts.database import Database
 from service.actions.record_events import Channel, record_delivery
 from service.okta.events import read_events
 from service.okta.faults import MalformedAnswer, Refused
-from service.okta.log_queries import RETENTION, bounded, polling
+from service.okta.log_queries import PAGE, RETENTION, bounded, polling
 from service.policies.forgetting import Effect
 from service.settings import ForgetWhen
 
@@ -101,18 +101,21 @@ class LogReader:
             cursor = await cursors.find_cursor(connection, self.log.host)
             oldest = await cursors.oldest_account(connection)
         report = LogReport()
-        asked = self.clock()
-        page = await self._first_page(report, cursor, since, oldest)
+        begun = asked = self.clock()
+        items, link = await self._first_page(report, cursor, since, oldest)
+        # Before the end is reached, only what was persisted until then is surely read.
+        read_until = report.since or (cursor.saved_at if cursor else begun)
         while True:
-            items, link = page
-            await self._apply(report, items)
+            newest = await self._apply(report, items)
+            # A busy log is never empty: what happened after we began is for the next time.
+            ended = not items or (len(items) < PAGE and newest is not None and newest > begun)
             if link is not None:
                 async with self.database.transaction() as connection:
-                    await cursors.save_cursor(connection, self.log.host, link, asked)
-            if not items or link is None:
+                    await cursors.save_cursor(connection, self.log.host, link, asked if ended else read_until)
+            if ended or link is None:
                 return report
             asked = self.clock()
-            page = await self.log.next_log_page(link)
+            items, link = await self.log.next_log_page(link)
 
     async def look_again(self, since: datetime | None = None) -> LogReport:
         """Read a bounded span once more, overlapping the last one, for events that were persisted late."""
@@ -157,7 +160,8 @@ class LogReader:
         report.since = max(since or earliest, earliest)
         return await self.log.log_page(polling(report.since))
 
-    async def _apply(self, report: LogReport, items: list[object]) -> None:
+    async def _apply(self, report: LogReport, items: list[object]) -> datetime | None:
+        """Apply a page; give when its newest event was published."""
         delivery = read_events(items)
         effects = await record_delivery(self.database, delivery, channel=Channel.LOG, forget_when=self.forget_when)
         report.pages += 1
@@ -165,6 +169,7 @@ class LogReader:
         report.unreadable += len(delivery.unreadable)
         report.effects += effects
         self.told(report)
+        return max((event.published for event in delivery.events if event.published), default=None)
 
 
 def _warn_of_age(report: LogReport, saved_at: datetime, now: datetime) -> None:

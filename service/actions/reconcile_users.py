@@ -6,7 +6,7 @@ The log is read before anything is retired, so that a SUCCESS wins over the look
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from service.accounts import cursors, tombstones
@@ -26,6 +26,7 @@ MOST_MISSING = 0.1
 """The share of accounts beyond which missing users mean another org, or a mistake, rather than deletions."""
 FEW = 10
 """So many may be missing whatever their share."""
+READ_LOG_EVERY = timedelta(minutes=1)
 
 Judged = tuple[int, str | None, Retirement]
 
@@ -89,6 +90,7 @@ class UserComparison:
         self.report = UsersReport()
         self._seen = _Seen()
         self._known = 0
+        self._read_log_at = clock() + READ_LOG_EVERY
 
     async def run(self) -> UsersReport:
         """Compare all. Raises `OktaFault`, `TooManyMissing`, or what the database raises."""
@@ -119,16 +121,23 @@ class UserComparison:
             judged += self._judge(account, user)
         self.report.users += len(page)
         self.report.compared += len(accounts)
+        if self.clock() >= self._read_log_at:
+            # Comparing millions takes hours, in which people go on signing in.
+            await self._read_log()
         await self._bind(binds)
         await self._retire(judged)
         self.told(self.report)
 
     def _may_bind(self, account: ArmedAccount, user: OktaUser) -> bool:
-        # Someone of the same login who never asked us may be somebody else, or a test: no hash goes for that.
-        if user.provider == OWN and account.state is not State.VERIFIED:
+        # Someone of the same login who never asked us may be somebody else, or a test: no hash goes for that, and
+        # provisioning compares the persons.
+        if user.provider == IMPORT or account.state is State.VERIFIED:
+            return True
+        if user.provider == OWN:
             self.report.own_password_unbound += 1
-            return False
-        return True
+        else:
+            self.report.other_providers[user.provider or "none"] += 1
+        return False
 
     def _judge(self, account: ArmedAccount, user: OktaUser) -> list[Judged]:
         if user.provider not in (IMPORT, OWN):
@@ -149,8 +158,12 @@ class UserComparison:
 
     async def _retire(self, judged: list[Judged]) -> None:
         if judged:
-            await self.read_log()
+            await self._read_log()
             self.report.retired += await retire_accounts(self.database, judged)
+
+    async def _read_log(self) -> None:
+        await self.read_log()
+        self._read_log_at = self.clock() + READ_LOG_EVERY
 
     async def _look_for_missing(self) -> None:
         async with self.database.connection() as connection:

@@ -48,11 +48,13 @@ def read_moment(text: str | None) -> datetime | None:
     """Read a moment (ISO 8601, UTC unless it says otherwise), or a span back from now: `36h`, `7d`."""
     if text is None:
         return None
-    unit = {"h": "hours", "d": "days"}.get(text[-1:])
+    unit, now = {"h": "hours", "d": "days"}.get(text[-1:]), datetime.now(UTC)
     try:
-        if unit:
-            return datetime.now(UTC) - timedelta(**{unit: float(text[:-1])})
-        moment = datetime.fromisoformat(text)
+        moment = now - timedelta(**{unit: float(text[:-1])}) if unit else datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise typer.BadParameter("write 2026-11-22T10:00, 36h or 7d", param_hint="--since") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment > now:
+        # Reading would go on from then, and what happens until then would be skipped.
+        raise typer.BadParameter(f"{moment:%Y-%m-%d %H:%M} UTC is in the future", param_hint="--since")
+    return moment

@@ -122,8 +122,10 @@ def _read(status: int, headers: CIMultiDictProxy[str], content: bytes) -> Answer
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(refused, ReadOnly):
             raise NoAnswer(str(refused))
         raise refused
-    if status >= HTTPStatus.MULTIPLE_CHOICES or (content and value is None):
-        raise MalformedAnswer(f"Okta answered {status} with something that is no JSON")
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
+        raise MalformedAnswer(f"Okta answered {status}, which is followed nowhere")
+    if content and value is None:
+        raise NoAnswer(f"{status} came with something that is no JSON")
     return Answer(value, next_link(headers.getall("Link", [])), _date(headers.get("Date")))
 
 

@@ -181,6 +181,7 @@ async def test_hooks_registered_with_oauth_sign_people_in(
     [
         (["reconcile"], {"OKTA_CLIENT_ORGURL": ""}, "OKTA_CLIENT_ORGURL: is not set"),
         (["reconcile", "--since", "yesterday"], {}, "write 2026-11-22T10:00, 36h or 7d"),
+        (["reconcile", "--since", "2999-01-01"], {}, "is in the future"),
         (["provision", "--share", "0%"], {}, "write a percentage"),
         (["provision", "--state", "migrated"], {}, "waiting or verified"),
         (["hooks", "register", "http://service.example.com"], {}, "Okta calls https:// only"),

@@ -1,8 +1,9 @@
 """Leases: one at a time, taken over when they expire, and useless to whoever lost them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from service.accounts import leases
 from service.accounts.database import Database
 from service.accounts.leases import FencedDatabase, LeaseLost
+from service.actions import reconcile_log
 from service.actions.follow_log import Rhythm, follow
 from service.actions.hold_lease import Held, hold_lease
+from service.okta.users import OktaUser
 from service.okta_client.org import OktaOrg
 from service.settings import ForgetWhen
 from simulator import Org
@@ -120,6 +123,68 @@ async def test_a_follower_outlives_an_org_that_answers_nothing(
     await until_migrated(pool, person)
     stop.set()
     await following
+
+
+async def test_whoever_takes_over_compares_the_users_when_it_is_time_and_not_at_once(
+    okta: OktaOrg, database: Database, pool: asyncpg.Pool
+) -> None:
+    assert "users_compared" in await follow_for(database, okta, rounds=2)
+    assert "users_compared" not in await follow_for(database, okta, rounds=2)
+    await pool.execute("UPDATE log_cursors SET users_compared_at = now() - interval '25 hours'")
+    assert "users_compared" in await follow_for(database, okta, rounds=2)
+
+
+async def test_a_follower_that_is_told_to_stop_gives_up_a_comparison_that_takes_hours(
+    okta: OktaOrg, database: Database
+) -> None:
+    stop, reached = asyncio.Event(), asyncio.Event()
+
+    class Slow(Through):
+        async def list_users(self, _asked: str | None = None) -> AsyncIterator[list[OktaUser]]:
+            reached.set()
+            await asyncio.Event().wait()
+            yield []
+
+    following = asyncio.create_task(
+        follow(database, Slow(okta), ForgetWhen.SUCCESS, stop=stop, told=lambda _what, _fields: None)
+    )
+    async with asyncio.timeout(30):
+        await reached.wait()
+        stop.set()
+        await following
+    async with hold_lease(database, "reconcile"):
+        pass
+
+
+class Through:
+    """An org, some of whose calls a test makes its own."""
+
+    def __init__(self, okta: OktaOrg) -> None:
+        self._okta = okta
+        self.host = okta.host
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (a method of the org)
+        return getattr(self._okta, name)
+
+
+async def follow_for(database: Database, okta: OktaOrg, rounds: int) -> list[str]:
+    """Follow until the log was read so many times; give what was told."""
+    stop, told = asyncio.Event(), list[str]()
+
+    class Counted(Through):
+        async def next_log_page(self, link: str) -> reconcile_log.Page:
+            nonlocal rounds
+            rounds -= 1
+            if rounds < 0:
+                stop.set()
+            return await okta.next_log_page(link)
+
+    def tell(what: str, _fields: object) -> None:
+        told.append(what)
+
+    async with asyncio.timeout(60):
+        await follow(database, Counted(okta), ForgetWhen.SUCCESS, stop=stop, rhythm=Rhythm(log=0.01), told=tell)
+    return told
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -11,13 +11,13 @@ from service.accounts.cursors import find_cursor, save_cursor
 from service.accounts.database import Database
 from service.actions import reconcile_log
 from service.actions.reconcile_log import LogReader
-from service.okta.faults import MalformedAnswer, Refused
+from service.okta.faults import MalformedAnswer, NoAnswer, Refused
 from service.okta_client.org import OktaOrg
 from service.policies.forgetting import Effect
 from service.settings import ForgetWhen
 from simulator import Org
 from tests.service.conftest import Add
-from tests.service.people import hashes_of, state_of
+from tests.service.people import event, hashes_of, state_of
 
 JESSIE, KIM = "jessie.smith@example.com", "kim.sato@example.com"
 
@@ -84,6 +84,7 @@ async def test_a_second_look_overlaps_the_first(hooked: Org, reader: LogReader, 
     hooked.add_user(JESSIE)
     hooked.switch(drop=1.0)
     await sign_in(hooked, JESSIE)
+    reader.clock = lambda: datetime.now(UTC) + timedelta(seconds=1)  # Okta knows milliseconds only
     assert (await reader.look_again()).effects == {Effect.MIGRATED: 1}
     assert (await reader.look_again()).events == 1
 
@@ -192,11 +193,66 @@ async def test_many_pages_are_read_to_the_end(hooked: Org, reader: LogReader, ad
     assert await pool.fetchval("SELECT count(*) FROM import_events WHERE effect = 'kept'") == 25
 
 
-class _Small:
-    """The log, in smaller pages."""
+async def test_reading_ends_although_people_go_on_signing_in(reader: LogReader) -> None:
+    """A page of a busy log is never empty."""
+    busy = _Busy(20)
+    report = await LogReader(reader.database, busy, ForgetWhen.SUCCESS, clock=busy.clock).catch_up()
+    assert report.pages == 1
 
-    def __init__(self, log: reconcile_log.Log, page: int) -> None:
-        self.log, self.page = log, page
+
+async def test_a_page_that_is_full_is_not_the_last_however_new_its_events_are(
+    reader: LogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Okta's clock may be ahead of ours."""
+    monkeypatch.setattr(reconcile_log, "PAGE", 1)
+    busy = _Busy(20)
+    report = await LogReader(reader.database, busy, ForgetWhen.SUCCESS, clock=busy.clock).catch_up()
+    assert report.pages == 21
+
+
+async def test_a_link_that_is_lost_in_the_midst_of_catching_up_loses_no_event(
+    hooked: Org, reader: LogReader, add: Add, pool: asyncpg.Pool
+) -> None:
+    for number in range(25):
+        await add(f"{number}@example.com")
+        hooked.add_user(f"{number}@example.com")
+        await hooked.sign_in(f"{number}@example.com", "wrong")
+    hooked.clock.advance(hours=5)
+    dying = _Small(reader.log, 10, pages=1)
+    with pytest.raises(NoAnswer):
+        await LogReader(reader.database, dying, ForgetWhen.SUCCESS, clock=hooked.clock.now).catch_up()
+    hooked.log.epoch += 1
+    reader.clock = hooked.clock.now
+    assert (await reader.catch_up()).cursor_lost
+    assert await pool.fetchval("SELECT count(*) FROM import_events WHERE effect = 'kept'") == 25
+
+
+class _Busy:
+    """A log in which somebody signs in before each look at it."""
+
+    host = "busy.example.com"
+
+    def __init__(self, most: int) -> None:
+        self.most, self.asked = most, 0
+
+    def clock(self) -> datetime:
+        return datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=self.asked)
+
+    async def log_page(self, _query: Mapping[str, str]) -> reconcile_log.Page:
+        self.asked += 1
+        published = (self.clock()).isoformat()
+        happened = [event(f"e{self.asked}", "00u1", JESSIE, published=published)] if self.asked <= self.most else []
+        return list(happened), "https://busy.example.com/api/v1/logs"
+
+    async def next_log_page(self, _link: str) -> reconcile_log.Page:
+        return await self.log_page({})
+
+
+class _Small:
+    """The log, in smaller pages, of which only so many can be had."""
+
+    def __init__(self, log: reconcile_log.Log, page: int, pages: int = 1000) -> None:
+        self.log, self.page, self.pages = log, page, pages
 
     @property
     def host(self) -> str:
@@ -206,4 +262,7 @@ class _Small:
         return await self.log.log_page({**query, "limit": str(self.page)})
 
     async def next_log_page(self, link: str) -> reconcile_log.Page:
+        self.pages -= 1
+        if not self.pages:
+            raise NoAnswer
         return await self.log.next_log_page(link)

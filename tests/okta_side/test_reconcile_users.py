@@ -1,11 +1,19 @@
 """Comparing accounts with the org's users: whose hash has no use any more, whose has, and on which proof it goes."""
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from unittest.mock import AsyncMock
+
 import asyncpg
 import pytest
 
 from service.accounts.database import Database
 from service.actions.reconcile import Reconciliation
+from service.actions.reconcile_log import LogReport
 from service.actions.reconcile_users import TooManyMissing, UsersReport
+from service.okta.users import OktaUser
 from service.okta_client.org import OktaOrg
 from service.policies.retiring import Proof
 from service.settings import ForgetWhen
@@ -142,6 +150,40 @@ async def test_a_stranger_of_the_same_login_with_a_password_of_their_own_costs_n
     report = await compare(work)
     assert (report.own_password_unbound, report.bound) == (1, 0)
     assert await hashes_of(pool, rajiv) == 1
+
+
+async def test_a_stranger_of_the_same_login_from_a_directory_is_not_bound(
+    org: Org,
+    work: Reconciliation,
+    jessie: Person,
+    add: Add,
+    pool: asyncpg.Pool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once bound, the account would never be created, and the directory's user would decide about the hash."""
+    rajiv = await add("rajiv.tal@example.com")
+    org.add_user("rajiv.tal@example.com")
+    provider = "ACTIVE_DIRECTORY"
+    users = work.org.list_users
+
+    async def list_users(asked: str | None = None) -> AsyncIterator[list[OktaUser]]:
+        async for page in users(asked):
+            yield [replace(user, provider=provider) if user.login == rajiv.login else user for user in page]
+
+    monkeypatch.setattr(work.org, "list_users", list_users)
+    report = await compare(work)
+    assert (report.bound, report.other_providers) == (0, {provider: 1})
+    assert await pool.fetchval("SELECT okta_id FROM accounts WHERE id = $1", rajiv.id) is None
+
+
+async def test_the_log_is_read_while_users_are_compared_for_long(
+    org: Org, work: Reconciliation, jessie: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes, read = count(), AsyncMock(return_value=LogReport())
+    monkeypatch.setattr(work, "read_log", read)
+    work.clock = lambda: org.clock.now() + timedelta(minutes=next(minutes))
+    await work.compare_users()
+    assert read.await_count > 0
 
 
 async def test_comparing_again_changes_nothing(org: Org, work: Reconciliation, jessie: Person) -> None:
