@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from service.actions.reconcile_log import Page
 from service.okta.body import member, text_member
 from service.okta.events import IMPORT_EVENT
-from service.okta.faults import NoAnswer, OktaFault, Refused
+from service.okta.faults import NoAnswer, Refused
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind, Proof
 from service.okta.log_queries import bounded, failures_of
 from service.okta.probes import is_good_answer, probe_payload
@@ -131,6 +131,10 @@ class Wanted:
         """Give how Okta proves itself to a hook."""
         return self.inline_proof if kind.is_inline else self.event_proof
 
+    def takes_tokens_of(self, kind: HookKind, hook: Hook) -> bool:
+        """Tell whether a hook proves itself by OAuth, and may."""
+        return kind.is_inline and hook.oauth and self.accepts_oauth
+
 
 class HookCheck:
     """One check. `verify` verifies the event hook once more, which tells whether its secret is ours."""
@@ -169,14 +173,14 @@ class HookCheck:
             yield Finding(Fault.SEVERAL, kind, ", ".join(each.id for each in ours))
         async for finding in self._failures(kind, ours):
             yield finding
-        by_oauth = kind.is_inline and hook.oauth and self.wanted.accepts_oauth
-        proof = None if by_oauth else self.wanted.proof(kind)
+        proof = None if self.wanted.takes_tokens_of(kind, hook) else self.wanted.proof(kind)
         faults = list(settings_faults(kind, hook, self.wanted.uri(kind), proof))
         direct = [finding async for finding in self._from_here(kind)]
         for finding in [*faults, *direct]:
             yield finding
         self._answers |= not any(finding.fault is Fault.NOT_SEEN_FROM_HERE for finding in direct)
-        if all(finding.fault.is_warning for finding in [*faults, *direct]):
+        # What else is wrong with an unverified hook shows when it is verified.
+        if all(each.fault.is_warning or each.fault is Fault.UNVERIFIED for each in [*faults, *direct]):
             async for finding in self._from_okta(kind, hook):
                 yield finding
 
@@ -212,7 +216,9 @@ class HookCheck:
             if refused.is_about_us:
                 yield Finding(Fault.FORBIDDEN, kind, str(refused))
             elif kind.is_inline:
-                yield Finding(told_fault(" ".join(refused.texts)), kind, str(refused))
+                fault = told_fault(" ".join(refused.texts))
+                by_token = fault is Fault.SECRET_NOT_OURS and self.wanted.takes_tokens_of(kind, hook)
+                yield Finding(Fault.TOKEN_NOT_OURS if by_token else fault, kind, str(refused))
             else:
                 # Okta does not say why; that the service takes our secret was seen from here.
                 yield Finding(Fault.SECRET_NOT_OURS, kind, str(refused))
@@ -224,22 +230,27 @@ class HookCheck:
         event = "inline_hook.executed" if kind.is_inline else "event_hook.delivery"
         until = datetime.now(UTC)
         try:
-            events, _ = await self.org.log_page(bounded(until - RECENT, until, failures_of(event)))
-        except OktaFault as error:
-            yield Finding(Fault.FORBIDDEN, kind, f"the System Log: {error}")
+            # The newest first: other hooks of the org may have failed more often than there is room on a page.
+            newest_first = bounded(until - RECENT, until, failures_of(event)) | {"sortOrder": "DESCENDING"}
+            events, _ = await self.org.log_page(newest_first)
+        except Refused as refused:
+            if not refused.is_about_us:
+                raise
+            yield Finding(Fault.FORBIDDEN, kind, f"the System Log: {refused}")
             return
         own = {hook.id for hook in hooks}
         failed = [each for each in events if own & set(_targets(each)) and not _is_success(each)]
         if failed:
-            reason = text_member(failed[-1], "outcome", "reason") or text_member(failed[-1], "displayMessage")
-            when = text_member(failed[-1], "published")
+            reason = text_member(failed[0], "outcome", "reason") or text_member(failed[0], "displayMessage")
+            when = text_member(failed[0], "published")
             yield Finding(Fault.RECENT_FAILURES, kind, f"{len(failed)} in 24 hours, the last at {when}: {reason}")
 
 
 def find_ours(kind: HookKind, hooks: Sequence[Hook], wanted: Wanted) -> list[Hook]:
-    """Find which of the org's hooks are ours: those of our URL, else those that do the same."""
+    """Find which of the org's hooks are ours, the best first: those of our URL, else those that do the same."""
+    hooks = sorted(hooks, key=lambda hook: (hook.uri != wanted.uri(kind), not hook.active, not hook.verified))
     if kind is HookKind.PASSWORD_IMPORT:
-        return list(hooks)  # an org has one
+        return hooks  # an org has one
     here = [hook for hook in hooks if hook.uri == wanted.uri(kind)]
     return here or [hook for hook in hooks if hook.uri.endswith(kind.path) or hook.name == kind.label]
 

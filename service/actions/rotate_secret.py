@@ -78,6 +78,8 @@ async def rotate_secret(
 async def _inline(org: HookOrg, kind: HookKind, wanted: Wanted, rotated: Rotated) -> None:
     ours = find_ours(kind, await org.list_hooks(kind), wanted)
     for hook in ours:
+        if wanted.takes_tokens_of(kind, hook):
+            continue  # it has no secret of ours
         await org.replace_hook(kind, hook.id, inline_hook(kind, hook.name, hook.uri, wanted.inline_proof))
         rotated.inline.append(kind)
         try:

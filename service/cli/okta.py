@@ -21,7 +21,9 @@ def faults_said() -> Iterator[None]:
     except ReadOnly:
         raise CommandFailed("Okta is in read-only mode; try again when it has ended") from None
     except Refused as refused:
-        hint = "; the token is wrong, or lacks a permission or scope (docs/okta-api.md)" if refused.is_about_us else ""
+        hint = "" if refused.code else "; Okta's own errors have a code: is OKTA_CLIENT_ORGURL the org's address?"
+        if refused.is_about_us:
+            hint = "; the token is wrong, or lacks a permission or scope (docs/okta-api.md)"
         raise CommandFailed(f"{refused}{hint}") from None
     except NoAnswer as error:
         raise CommandFailed(f"{error}; what was done is kept, run the command again") from None

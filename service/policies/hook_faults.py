@@ -30,8 +30,10 @@ class Fault(enum.StrEnum):
     OTHER_PROOF = "other_proof"
     UNVERIFIED = "unverified"
     WRONG_EVENTS = "wrong_events"
+    EXTRA_EVENTS = "extra_events"
     FILTERED = "filtered"
     SECRET_NOT_OURS = "secret_not_ours"  # noqa: S105 (likewise)
+    TOKEN_NOT_OURS = "token_not_ours"  # noqa: S105 (likewise)
     SECRET_UNKNOWN = "secret_unknown"  # noqa: S105 (likewise)
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed_out"
@@ -60,16 +62,19 @@ _MEND = {
     Fault.FORBIDDEN: "give the API token's admin, or the service app's scopes, the right to it (docs/okta-api.md)",
     Fault.MISSING: "make it: password-import hooks register URL",
     Fault.INACTIVE: "activate it: password-import hooks register URL, or Workflow > Hooks in the Admin Console",
-    Fault.SEVERAL: "delete those that are left over: each delivers the same events, and all count in the daily limit",
+    Fault.SEVERAL: "delete what is left over: event hooks all deliver the same, and all count in the daily limit",
     Fault.OTHER_URL: "run password-import hooks register URL, or say --base-url if that is the right one",
     Fault.NOT_HTTPS: "Okta calls https:// only: put TLS in front of the service and register that URL",
     Fault.NO_SECRET: "anybody could call it: password-import hooks register URL",
     Fault.OTHER_HEADER: "set HOOK_SECRET_HEADER to the same name, or run password-import hooks register URL",
     Fault.OTHER_PROOF: "run password-import hooks register URL, with --oauth if it is to use OAuth",
-    Fault.UNVERIFIED: "it gets no events: password-import hooks register URL verifies it",
+    Fault.UNVERIFIED: "it got no events: password-import hooks register URL verifies it, and this check has tried to",
     Fault.WRONG_EVENTS: f"it must be subscribed to {IMPORT_EVENT}: password-import hooks register URL",
+    Fault.EXTRA_EVENTS: "they are of no use here and count in the daily limit: password-import hooks register URL",
     Fault.FILTERED: "remove the filter: it hides events that are needed; password-import hooks register URL does",
     Fault.SECRET_NOT_OURS: "Okta sends another secret than the service takes: password-import hooks register URL",
+    Fault.TOKEN_NOT_OURS: "the service refuses Okta's tokens: OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_CLIENT_ID and"
+    " OAUTH_SCOPE must be those of the authorization server and the app that the hook uses; its log says which is not",
     Fault.SECRET_UNKNOWN: "the service does not take the secret that this command has: give both the same settings",
     Fault.UNREACHABLE: "Okta cannot connect: check the address, DNS, the firewall and the certificate",
     Fault.TIMED_OUT: "it must answer within 3 seconds: look at the service's load and at what is in front of it",
@@ -84,7 +89,14 @@ _MEND = {
     Fault.NOT_SEEN_FROM_HERE: "only Okta has to reach it, but so certificate and answer could not be looked at",
 }
 _WARNINGS = frozenset(
-    {Fault.SEVERAL, Fault.CERTIFICATE_EXPIRES, Fault.RECENT_FAILURES, Fault.NOT_SEEN_FROM_HERE, Fault.CLOCK}
+    {
+        Fault.SEVERAL,
+        Fault.EXTRA_EVENTS,
+        Fault.CERTIFICATE_EXPIRES,
+        Fault.RECENT_FAILURES,
+        Fault.NOT_SEEN_FROM_HERE,
+        Fault.CLOCK,
+    }
 )
 
 
@@ -117,6 +129,8 @@ def settings_faults(kind: HookKind, hook: Hook, uri: str, proof: Proof | None) -
         return
     if IMPORT_EVENT not in hook.events:
         yield Finding(Fault.WRONG_EVENTS, kind, ", ".join(hook.events) or "none")
+    elif extra := sorted({*hook.events} - {IMPORT_EVENT}):
+        yield Finding(Fault.EXTRA_EVENTS, kind, ", ".join(extra))
     if hook.filtered:
         yield Finding(Fault.FILTERED, kind)
     if not hook.verified:

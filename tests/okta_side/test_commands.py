@@ -124,6 +124,12 @@ async def test_provision_refuses_while_the_hooks_are_broken(org: Org, service: R
     assert [each["fault"] for each in json.loads(checked.out)] == ["inactive"]
 
 
+async def test_an_address_that_is_no_org_s_is_said(service: Running, run: Run) -> None:
+    ran = await run("reconcile", OKTA_CLIENT_ORGURL=service.url)
+    assert ran.code == 1
+    assert "Okta answered 404; Okta's own errors have a code: is OKTA_CLIENT_ORGURL the org's address?" in ran.err
+
+
 async def test_what_was_changed_before_a_hook_could_not_be_verified_is_said(org: Org, add: Add, run: Run) -> None:
     nobody = "http://127.0.0.1:9"
     ran = await run("hooks", "register", nobody)

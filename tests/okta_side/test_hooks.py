@@ -28,6 +28,7 @@ from service.okta_client.org import OktaOrg
 from service.okta_client.probing import ServiceProbe, open_probe
 from service.policies.hook_faults import Fault, Finding, told_fault
 from simulator import EventHook, HeaderSecret, HookType, InlineHook, OAuthClient, Org
+from simulator.hook_oauth import use_oauth
 from tests.okta_side.conftest import SECRET, Running
 from tests.service.conftest import Add
 
@@ -71,6 +72,11 @@ class Broken:
 
     def channel(self, hook: InlineHook | EventHook, **members: Any) -> None:
         hook.channel = replace(hook.channel, **members)
+
+    def unverified(self, **members: Any) -> None:
+        """Change the event hook's channel, which un-verifies it."""
+        self.channel(self.events, **members)
+        self.events.verified = False
 
     def uri(self, hook: InlineHook | EventHook, old: str, new: str) -> None:
         self.channel(hook, uri=hook.channel.uri.replace(old, new))
@@ -166,6 +172,16 @@ BROKEN: dict[str, tuple[Break, Fault, HookKind]] = {
         Fault.WRONG_EVENTS,
         EVENTS,
     ),
+    "event hook for more events than ours": (
+        lambda it: setattr(it.events, "items", (IMPORT_EVENT, "user.session.start")),
+        Fault.EXTRA_EVENTS,
+        EVENTS,
+    ),
+    "event hook unverified, because its secret is another": (
+        lambda it: it.unverified(secret=OTHERS),
+        Fault.SECRET_NOT_OURS,
+        EVENTS,
+    ),
     "event hook with a filter": (
         lambda it: setattr(it.events, "filter", {"type": "EXPRESSION_LANGUAGE", "eventFilterMap": [{}]}),
         Fault.FILTERED,
@@ -213,6 +229,23 @@ async def test_a_hook_by_oauth_is_right_where_the_service_takes_tokens(
     assert (Fault.OTHER_PROOF, REGISTRATION) not in findings
 
 
+async def test_tokens_that_the_service_refuses_are_no_matter_of_a_secret(
+    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+) -> None:
+    use_oauth(org)
+    findings = named(await HookCheck(okta, probe, replace(wanted, accepts_oauth=True)).run())
+    assert findings == {(Fault.TOKEN_NOT_OURS, PASSWORD), (Fault.TOKEN_NOT_OURS, REGISTRATION)}
+
+
+async def test_a_hook_that_is_left_over_hides_not_the_one_that_works(
+    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+) -> None:
+    registered.events.active = False
+    working = org.add_event_hook(registered.events.channel.uri, HeaderSecret("Authorization", SECRET))
+    assert await org.verify_event_hook(working)
+    assert named(await HookCheck(okta, probe, wanted).run()) == {(Fault.SEVERAL, EVENTS)}
+
+
 async def test_a_service_that_is_down_is_named(
     registered: Broken, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted, service: Running
 ) -> None:
@@ -255,6 +288,29 @@ async def test_recent_failures_of_our_hooks_are_told_and_keep_nobody_from_signin
     findings = await HookCheck(okta, probe, wanted).run()
     assert named(findings) == {(Fault.RECENT_FAILURES, PASSWORD), (Fault.RECENT_FAILURES, EVENTS)}
     assert all("1 in 24 hours" in finding.detail and finding.fault.is_warning for finding in findings)
+
+
+async def test_failures_of_many_other_hooks_hide_none_of_ours_and_the_last_is_told(
+    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+) -> None:
+    def fail(target: str, reason: str) -> None:
+        caused, actor = org.caused("/", "127.0.0.1"), {"id": "system"}
+        targets = [{"id": target}]
+        org.log.add(
+            "inline_hook.executed", "failed", caused, actor=actor, targets=targets, result="FAILURE", reason=reason
+        )
+
+    org.clock.advance(hours=-1)
+    for _ in range(1100):
+        fail("calsomeoneelse", "503")
+    for reason in ("500", "504"):
+        org.clock.advance(minutes=1)
+        fail(registered.password.id, reason)
+    org.clock.advance(minutes=58)
+    (finding,) = await HookCheck(okta, probe, wanted, verify=False).run()
+    assert finding.fault is Fault.RECENT_FAILURES
+    assert finding.detail.startswith("2 in 24 hours")
+    assert finding.detail.endswith(": 504")
 
 
 async def test_a_clock_that_is_off_is_told(
@@ -344,6 +400,16 @@ async def test_a_new_secret_is_set_without_a_moment_in_which_events_are_lost(
     assert rotated.findings == []
     assert [hook.verified for hook in org.event_hooks.values()] == [True]
     assert org.provider_of("jessie@example.com") == "OKTA"
+
+
+async def test_a_new_secret_of_the_event_hook_takes_no_inline_hook_away_from_oauth(
+    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+) -> None:
+    use_oauth(org)
+    rotated = await rotate_secret(okta, probe, replace(wanted, accepts_oauth=True), overlap=0.0)
+    assert rotated.inline == []
+    assert all(hook.channel.oauth for hook in org.inline_hooks.values())
+    assert rotated.new_events
 
 
 async def test_a_replica_that_does_not_take_the_new_secret_keeps_everything_as_it_was(
