@@ -10,7 +10,7 @@ from service.legacy.csv_rows import CsvReader, CsvRejects
 from service.legacy.json_lines import JsonLinesReader, JsonRejects
 from service.legacy.ldif import LdifReader, LdifRejects
 from service.legacy.rows import FaultyRow, Reader, Rejects, Row, UnreadableFile
-from service.legacy.streams import Export
+from service.legacy.streams import Export, errors_in
 
 
 class Kind(StrEnum):
@@ -83,11 +83,11 @@ def open_rejects(path: Path, reader: Reader) -> Rejects:
     """Open a rejects file for a reader's rows; only its owner may read it, for it holds hashes. Raises `OSError`."""
     match reader:
         case CsvReader():
-            return CsvRejects(_private(path, reader.export.charset), reader)
+            return CsvRejects(_private(path, reader.export), reader)
         case LdifReader():
-            return LdifRejects(_private(path, reader.export.charset))
+            return LdifRejects(_private(path, reader.export))
         case _:
-            return JsonRejects(_private(path, "utf-8"))
+            return JsonRejects(_private(path))
 
 
 class RejectsAtNeed:
@@ -110,6 +110,10 @@ class RejectsAtNeed:
             self._opened.close()
 
 
-def _private(path: Path, charset: str) -> TextIO:
+def _private(path: Path, like: Export | None = None) -> TextIO:
+    """Open a file that reads like the export: without its byte order mark nobody could tell UTF-16 again."""
+    charset = like.charset if like else "utf-8"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    return os.fdopen(descriptor, "w", encoding=charset, errors="surrogateescape", newline="")
+    file = os.fdopen(descriptor, "w", encoding=charset, errors=errors_in(charset), newline="")
+    file.write("\ufeff" if like and like.mark else "")
+    return file

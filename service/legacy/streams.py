@@ -1,7 +1,7 @@
 """From a path to lines of text: standard input, gzip by its content, byte order marks, charsets. Knows no columns.
 
-Bytes outside the charset become lone surrogates (Python's `surrogateescape`), so that the row that holds them is
-refused by itself and can be written to the rejects file as it was.
+What is outside the charset becomes lone surrogates (Python's `surrogateescape`; in UTF-16 and UTF-32 they are in the
+file already), so that the row that holds them is refused by itself and can be written to the rejects file as it was.
 """
 
 import codecs
@@ -10,6 +10,7 @@ import io
 import os
 import select
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
@@ -17,6 +18,8 @@ from typing import Any, BinaryIO, TextIO, cast
 from service.legacy.rows import UnreadableFile
 
 GZIP = b"\x1f\x8b"
+DAMAGED = (EOFError, OSError, zlib.error)
+"""What a compressed file raises that is cut off or altered, and a disk that fails."""
 STANDARD_INPUT = Path("-")
 BUFFER = 1 << 18
 """Bytes read at once."""
@@ -68,7 +71,7 @@ class Export:
         self._plain = io.BufferedReader(cast("io.RawIOBase", plain), BUFFER) if self.compressed else self._raw
         self.charset, self.mark = self._charset(charset)
         self.text: TextIO = io.TextIOWrapper(
-            self._plain, encoding=self.charset, errors="surrogateescape", newline="", write_through=False
+            self._plain, encoding=self.charset, errors=errors_in(self.charset), newline="", write_through=False
         )
 
     def consumed(self) -> int:
@@ -86,7 +89,7 @@ class Export:
         """Give the lines with their ends. Raises `UnreadableFile` where the file ends too early or is no text."""
         try:
             yield from self.text
-        except (EOFError, OSError) as error:
+        except DAMAGED as error:
             raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
         except UnicodeError:
             raise UnreadableFile(
@@ -105,12 +108,12 @@ class Export:
 
     def _charset(self, given: str) -> tuple[str, bytes]:
         try:
-            codecs.lookup(given)
-        except LookupError:
+            b" ".decode(given, "replace")
+        except (LookupError, UnicodeError):  # there are also codecs that make no text, as base64
             raise UnreadableFile(f"no charset is called {given!r}") from None
         try:
             head = self._plain.peek(4)[:4]
-        except (EOFError, OSError) as error:
+        except DAMAGED as error:
             raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
         for mark, charset in BYTE_ORDER_MARKS:
             if head.startswith(mark):
@@ -134,6 +137,11 @@ def _size(file: BinaryIO) -> int | None:
     except (OSError, io.UnsupportedOperation):
         return None
     return size or None
+
+
+def errors_in(charset: str) -> str:
+    """Name how Python keeps what is no text in a charset, so that it can be written again."""
+    return "surrogatepass" if codecs.lookup(charset).name.startswith(("utf-16", "utf-32")) else "surrogateescape"
 
 
 def is_clean(text: str) -> bool:

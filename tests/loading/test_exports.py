@@ -49,7 +49,7 @@ async def test_an_awkward_csv_is_loaded_or_refused_row_by_row(
         Reason.TOO_COSTLY: 1,
         Reason.AMBIGUOUS_SHAPE: 1,
     }
-    rejects = loader.rejects.read_bytes().decode("utf-16-le" if encoding == "utf-16" else charset)
+    rejects = loader.rejects.read_bytes().decode(encoding)
     lines = list(csv.reader(io.StringIO(rejects), delimiter=";"))
     assert lines[0] == ["line", "reason", "login", "password_hash", "firstName", "note"]
     assert [line[0] for line in lines[1:]] == ["6", "7", "8", "9", "10", "11", "12"]
@@ -71,6 +71,30 @@ async def test_corrected_rejects_load_as_they_are(loader: Loader, pool: asyncpg.
     assert (totals.rows, totals.refused) == (7, 0)
     assert len(await contents(pool)) == 9
     assert all("reason" not in str(row["profile"]) for row in await contents(pool))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("name", ["export.csv", "export.ldif"])
+async def test_rejects_are_as_readable_as_the_export_that_they_come_from(
+    loader: Loader, encoding: str, name: str
+) -> None:
+    texts = {"export.csv": "login,firstName\n,Jürgen\n", "export.ldif": "dn: dc=x\no: Jürgen\n"}
+    await loader.load(texts[name].encode(encoding), name=name)
+    again = await loader.load(loader.rejects.read_bytes(), name=name)
+    assert (again.rows, again.refusals) == (1, {Reason.NO_LOGIN: 1})
+
+
+async def test_half_a_surrogate_pair_refuses_only_its_row_of_utf_16(loader: Loader, pool: asyncpg.Pool) -> None:
+    content = "login,firstName\na,Zoë\nb,?\nc,Kim\n".encode("utf-16").replace("?".encode("utf-16-le"), b"\x00\xd8")
+    totals = await loader.load(content)
+    assert (totals.rows, totals.refusals) == (3, {Reason.UNREADABLE: 1})
+    assert b"\x00\xd8" in loader.rejects.read_bytes()
+
+
+@pytest.mark.parametrize("charset", ["base64", "rot13", "nonsense"])
+async def test_a_codec_that_makes_no_text_is_no_charset(loader: Loader, charset: str) -> None:
+    with pytest.raises(UnreadableFile, match=f"no charset is called '{charset}'"):
+        await loader.load("login\na\n", charset=charset)
 
 
 async def test_a_quote_that_is_never_closed_takes_no_other_row_with_it(loader: Loader, pool: asyncpg.Pool) -> None:
@@ -162,6 +186,7 @@ async def test_columns_can_be_mapped(loader: Loader, pool: asyncpg.Pool) -> None
         (b"login,,x\n", "has no name"),
         (b"login,a,a\n", "names a column twice"),
         (gzip.compress(b"login\na\n", mtime=0)[:-6], "cut off or damaged"),
+        (gzip.compress(b"login\na\n", mtime=0)[:10] + b"\xff" * 20, "cut off or damaged"),
     ],
 )
 async def test_a_file_that_cannot_be_read_as_a_whole_is_refused_by_name(
