@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from service.actions.refusal import Reason, Refusal
+from service.legacy import strict_json
 
 _quote = json.encoder.encode_basestring
 _write = json.JSONEncoder(ensure_ascii=False).encode
@@ -40,14 +41,17 @@ class ProfileColumns:
             profile.update(_object(fields["profile"]))
         cleared = [name for name, value in profile.items() if value is None or value == ""]
         kept = {name: value for name, value in profile.items() if value is not None and value != ""}
-        return _write(kept), cleared or None
+        try:
+            return _write(kept), cleared or None
+        except RecursionError:
+            raise Refusal(Reason.BAD_COLUMN, "an attribute is nested too deeply") from None
 
 
 def _object(nested: object) -> dict[str, object]:
     if isinstance(nested, str):
         try:
-            nested = json.loads(nested)
-        except (ValueError, RecursionError):
+            nested = strict_json.decode(nested)
+        except ValueError:
             nested = None
     if not isinstance(nested, dict):
         raise Refusal(Reason.BAD_COLUMN, "profile is no JSON object")

@@ -1,9 +1,9 @@
 """From the columns of a row and the settings of its source to a recipe. Knows columns; knows no hash."""
 
-import json
 from collections.abc import Mapping
 
 from service.actions.refusal import Reason, Refusal
+from service.legacy import strict_json
 from service.passwords.format import Recipe
 from service.passwords.limits import MAX_DIGITS
 from service.sources import OPTIONS, SALT_ENCODINGS, Source
@@ -73,8 +73,8 @@ def _options(fields: Mapping[str, object]) -> dict[str, str]:
 def _object(given: object) -> dict[str, str]:
     if isinstance(given, str):
         try:
-            given = json.loads(given)
-        except (ValueError, RecursionError):
+            given = strict_json.decode(given)
+        except ValueError:
             given = None
     if not isinstance(given, dict):
         raise Refusal(Reason.BAD_COLUMN, "options is no JSON object")

@@ -4,14 +4,16 @@ https://jsonlines.org/
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
+from service.legacy import strict_json
 from service.legacy.rows import FaultyRow, Row, UnreadableFile
 from service.legacy.streams import Export, fault_of, is_clean
 
-NOTES = ("line", "reason", "unreadable")
-"""The keys that the rejects file adds, and that are passed over when it is loaded."""
+NOTES = ("line", "reason")
+"""The keys that the rejects file adds to each row, and that are passed over when it is loaded."""
 LAYOUTS_KEPT = 1000
 """Lines may all differ in their keys."""
 LONGEST_LINE = 1 << 20
@@ -29,19 +31,20 @@ class JsonLinesReader:
         self._rename = rename
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
         """By the keys of an object as they are in the file."""
-        self._quick = json.JSONDecoder(parse_constant=_no_constant)
-        self._decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
+        self._quick = json.JSONDecoder(parse_constant=strict_json.no_constant, parse_float=strict_json.finite)
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
         """Give each line that is not empty. Raises `UnreadableFile` for a file that is one JSON array."""
+        is_first = True
         for number, text in enumerate(self.export.lines(), 1):
             line = text.strip()
             if not line:
                 continue
-            if line[0] == "[" and (number == 1 or line in ("[", "[]")):
+            if is_first and line[0] == "[":
                 raise UnreadableFile(
                     f"{self.export.path}: a JSON array; one object a line is needed, as `jq -c '.[]'` writes it"
                 )
+            is_first = False
             yield self._read(number, line)
 
     def consumed(self) -> int:
@@ -62,22 +65,32 @@ class JsonLinesReader:
         if not is_clean(line):
             return FaultyRow(number, fault_of(line, self.export.charset), line)
         try:
-            found = self._decode(line)
-        except (ValueError, RecursionError) as error:
+            return Row(number, self._fields(line), line)
+        except strict_json.Unusable as error:
+            return FaultyRow(number, str(error), line)
+        except ValueError as error:
             return FaultyRow(number, f"not JSON: {getattr(error, 'msg', None) or error}", line)
+
+    def _fields(self, line: str) -> dict[str, object]:
+        """Give the columns of a line. Raises `ValueError`."""
+        found = self._decode(line)
         if not isinstance(found, dict):
-            return FaultyRow(number, "not a JSON object", line)
-        if "\\u" in line and not _is_clean_throughout(found):
-            return FaultyRow(number, "a NUL character or half a surrogate pair", line)
-        return Row(number, self._renamed(found), line)
+            raise strict_json.Unusable("not a JSON object")
+        fields = self._renamed(found)
+        if len(fields) < len(found):
+            raise strict_json.Unusable("two keys mean the same column")
+        return fields
 
     def _decode(self, line: str) -> object:
-        """Decode a line. Raises `ValueError`, also for an object that has the same key twice."""
-        found, end = self._quick.raw_decode(line)
-        # A key takes a colon: as many of them as keys that differ, and no key is there twice. The hook takes longer.
-        if end == len(line) and isinstance(found, dict) and line.count(":") == len(found):
-            return found
-        return self._decoder.decode(line)
+        """Decode a line. Raises `ValueError`."""
+        with suppress(RecursionError):
+            found, end = self._quick.raw_decode(line)
+            # A key takes a colon: as many of them as keys that differ, and none is there twice. To look at the keys
+            # takes longer.
+            once = end == len(line) and isinstance(found, dict) and line.count(":") == len(found)
+            if once and ("\\u" not in line or strict_json.is_clean_throughout(found)):
+                return cast("dict[str, object]", found)
+        return strict_json.decode(line)
 
     def _renamed(self, found: dict[str, object]) -> dict[str, object]:
         keys = tuple(found)
@@ -96,9 +109,9 @@ class JsonRejects:
         self._file = file
 
     def write(self, row: Row | FaultyRow, reason: str) -> None:
-        """Write one row; what is no JSON object is kept as text in the member `unreadable`."""
-        found = row.raw if isinstance(row.raw, dict) else _parsed(row.raw)
+        """Write one row; what is no JSON object, or not one alone, is kept as text in the member `unreadable`."""
         notes: dict[str, object] = {"line": row.line, "reason": reason}
+        found = row.raw if isinstance(row.raw, dict) else _parsed(row.raw)
         own = {"unreadable": row.raw} if found is None else {k: v for k, v in found.items() if k not in NOTES}
         self._file.write(json.dumps(notes | own, ensure_ascii=True, default=str) + "\n")
 
@@ -109,28 +122,8 @@ class JsonRejects:
 
 def _parsed(raw: object) -> dict[str, Any] | None:
     try:
-        found = json.loads(str(raw))
+        found = json.loads(str(raw), object_pairs_hook=strict_json.each_key_once)
+        json.dumps(found)  # takes more depth than reading does
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("an object has the same key twice")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _is_clean_throughout(value: object) -> bool:
-    if isinstance(value, str):
-        return is_clean(value)
-    if isinstance(value, dict):
-        return all(is_clean(key) and _is_clean_throughout(each) for key, each in value.items())
-    if isinstance(value, list):
-        return all(map(_is_clean_throughout, value))
-    return True
