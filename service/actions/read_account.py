@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from service.accounts.loading.staged import StagedAccount
-from service.accounts.names import MAX_NAME, login_key
+from service.accounts.names import MAX_KEY, MAX_NAME, fits_index, login_key
 from service.actions.read_profile import ProfileColumns
 from service.actions.read_recipe import text_of
 from service.actions.refusal import Reason, Refusal
@@ -25,6 +25,8 @@ OKTA_LONGEST = 100
 """Characters of a login that Okta takes."""
 NO_HASH = ("", "\\N", "NULL")
 """What exports write where there is no hash: an empty cell, COPY's and MySQL's mark, SQL Server's."""
+LONGEST_OKTA_ID = 255
+"""Characters; Okta's have 20."""
 LAYOUTS_KEPT = 1000
 """Rows of JSON may all differ in their keys."""
 
@@ -47,7 +49,7 @@ class AccountReader:
         if text is not None:
             recipe, salt, username = self._resolver.resolve(fields, text, login)
             hash_bytes = text.encode("utf-8")
-        okta_id = text_of(fields, "okta_id") if "okta_id" in fields else None
+        okta_id = _okta_id(fields) if "okta_id" in fields else None
         identifiers = _identifiers(fields["identifiers"], key) if "identifiers" in fields else None
         profile, cleared = self._profile_columns(fields).read(fields)
         return StagedAccount(
@@ -65,6 +67,8 @@ class AccountReader:
         key = login_key(login)
         if not key:
             raise Refusal(Reason.BAD_LOGIN, "nothing is left of it without diacritics")
+        if not fits_index(key):
+            raise Refusal(Reason.BAD_LOGIN, f"it is longer than {MAX_KEY} bytes")
         return login, key
 
     def _profile_columns(self, fields: Mapping[str, object]) -> ProfileColumns:
@@ -91,6 +95,13 @@ def hash_text(fields: Mapping[str, object]) -> str | None:
     return None if text is None or text.strip() in NO_HASH else text
 
 
+def _okta_id(fields: Mapping[str, object]) -> str | None:
+    okta_id = text_of(fields, "okta_id")
+    if okta_id is not None and len(okta_id) > LONGEST_OKTA_ID:
+        raise Refusal(Reason.BAD_COLUMN, f"okta_id is longer than {LONGEST_OKTA_ID} characters")
+    return okta_id
+
+
 def _identifiers(given: object, key: str) -> list[str]:
     """Give the keys of the other names, in the order of their bytes."""
     if given is None or given == "":
@@ -100,4 +111,7 @@ def _identifiers(given: object, key: str) -> list[str]:
         raise Refusal(Reason.BAD_COLUMN, "identifiers is no list of texts")
     if any(len(name) > MAX_NAME for name in names):
         raise Refusal(Reason.BAD_COLUMN, f"an identifier is longer than {MAX_NAME} characters")
-    return sorted({login_key(name.strip()) for name in names} - {"", key})
+    keys = sorted({login_key(name.strip()) for name in names} - {"", key})
+    if not all(map(fits_index, keys)):
+        raise Refusal(Reason.BAD_COLUMN, f"an identifier is longer than {MAX_KEY} bytes")
+    return keys

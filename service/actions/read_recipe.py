@@ -10,6 +10,9 @@ from service.sources import OPTIONS, SALT_ENCODINGS, Source
 
 RECIPE_COLUMNS = OPTIONS | {"format", "iterations", "charset", "pepper_env", "salt_encoding", "options"}
 
+LONGEST_OPTIONS = 500
+"""Characters: recipes are looked up by them, and a row of PostgreSQL's B-trees ends at 2,704 bytes."""
+
 
 def read_recipe(fields: Mapping[str, object], source: Source) -> Recipe:
     """Make the recipe of a row; its format is empty where neither row nor source names one. Raises `Refusal`."""
@@ -67,6 +70,8 @@ def _options(fields: Mapping[str, object]) -> dict[str, str]:
         value = text_of(fields, name)
         if value is not None:
             options[name] = value
+    if sum(map(len, options.values())) + sum(map(len, options)) > LONGEST_OPTIONS:
+        raise Refusal(Reason.BAD_COLUMN, f"options are longer than {LONGEST_OPTIONS} characters")
     return dict(sorted(options.items()))
 
 

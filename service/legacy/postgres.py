@@ -4,6 +4,7 @@ The values come as the query gives them; a column that is no text should be cast
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -43,6 +44,8 @@ class QueryReader:
         number = 0
         while records := self._wait(self._cursor.fetch(AT_ONCE)):
             columns = [self._rename(name) for name in records[0].keys()]  # noqa: SIM118 (a record is no mapping)
+            if len(set(columns)) < len(columns):
+                raise UnreadableFile(f"the query: two columns have the same name ({', '.join(columns)})")
             for record in records:
                 number += 1
                 fields = dict(zip(columns, map(_plain, record.values()), strict=True))
@@ -79,14 +82,21 @@ class QueryReader:
 
 
 def _plain(value: object) -> object:
+    """Give a value as JSON has it."""
     if value is None:
         return ""
     if isinstance(value, bytes | bytearray | memoryview):
-        raw = bytes(value)
-        try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError:
-            return raw.hex()
+        return _text(bytes(value))
     if isinstance(value, date | datetime):
         return value.isoformat()
-    return value if isinstance(value, str | bool | int | float | list) else str(value)
+    if isinstance(value, list):
+        return [None if each is None else _plain(each) for each in value]
+    as_it_is = isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+    return value if as_it_is else str(value)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.hex()

@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import json
+import random
 
 import asyncpg
 import pytest
@@ -245,3 +246,25 @@ async def test_a_name_that_its_own_column_lacks_is_not_guessed(loader: Loader, p
     source = Source("forum", format="smf", username="nick")
     totals = await loader.load(f"login,password_hash,nick\ntest,{SMF},\n", source)
     assert totals.refusals == {Reason.MALFORMED_HASH: 1}
+
+
+WIDE = "".join(random.Random(1).choices([chr(code) for code in range(0x4E00, 0x9FA5)], k=1000))  # noqa: S311 (no secret)
+"""More bytes than PostgreSQL's indexes take, and no way to compress them."""
+
+
+@pytest.mark.parametrize(
+    "header, row, reason",
+    [
+        ("login", WIDE, Reason.BAD_LOGIN),
+        ("login,identifiers", f"a,{WIDE}", Reason.BAD_COLUMN),
+        ("login,okta_id", f"a,{WIDE}", Reason.BAD_COLUMN),
+        ("login,password_hash,site_key", f"a,{BCRYPT},{WIDE}", Reason.BAD_COLUMN),
+    ],
+    ids=["login", "identifiers", "okta_id", "options"],
+)
+async def test_a_value_that_no_index_takes_refuses_only_its_row(
+    loader: Loader, pool: asyncpg.Pool, header: str, row: str, reason: Reason
+) -> None:
+    totals = await loader.load(f"{header}\n{row}\nb{',' * header.count(',')}\n")
+    assert (totals.rows, totals.refusals) == (2, {reason: 1})
+    assert [person["login"] for person in await contents(pool)] == ["b"]

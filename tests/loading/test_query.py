@@ -47,3 +47,25 @@ async def test_a_query_that_fails_is_named_and_its_database_is_only_read(databas
         )
         assert (done.returncode, fault in done.stderr) == (1, True), done.stderr
     assert await pool.fetchval("SELECT count(*) FROM legacy") == 2
+
+
+async def test_values_that_json_does_not_know_are_loaded_as_text(database_url: str, pool: asyncpg.Pool) -> None:
+    query = """SELECT 'a' AS login, 'NaN'::float8 AS nan, ARRAY['Infinity'::float8, NULL, 1.5] AS numbers,
+        ARRAY['2000-01-02'::date] AS days, ARRAY[1.10::numeric] AS prices, '{"a": 1}'::jsonb AS profile"""
+    done = await asyncio.to_thread(
+        command, "load", "--source", "crm", "--from-dsn", database_url, "--query", query, url=database_url
+    )
+    assert done.returncode == 0, done.stderr
+    (person,) = await contents(pool)
+    assert person["profile"] == {
+        "nan": "nan", "numbers": ["inf", None, 1.5], "days": ["2000-01-02"], "prices": ["1.10"], "a": 1,
+    }  # fmt: skip
+
+
+async def test_a_query_with_two_columns_of_one_name_is_refused(database_url: str, pool: asyncpg.Pool) -> None:
+    done = await asyncio.to_thread(
+        command, "load", "--source", "crm", "--from-dsn", database_url, "--query",
+        "SELECT 'a' AS login, 'b' AS login", url=database_url,
+    )  # fmt: skip
+    assert (done.returncode, "two columns have the same name" in done.stderr) == (1, True)
+    assert await contents(pool) == []
