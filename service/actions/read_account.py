@@ -5,22 +5,15 @@ from collections.abc import Mapping
 
 from service.accounts.loading.staged import StagedAccount
 from service.accounts.names import MAX_KEY, MAX_NAME, fits_index, login_key
-from service.actions.read_profile import ProfileColumns
+from service.actions.read_profile import ProfileColumns, refuse_secrets
 from service.actions.read_recipe import text_of
 from service.actions.refusal import Reason, Refusal
 from service.actions.resolve_hash import HASH_COLUMNS, HashResolver
 from service.legacy.rows import Row
 
-ALIASES = {"hash": "password_hash", "formula": "format"}
-"""Other names of columns that people give them; `--map` is for all others."""
 NOTES = frozenset({"line", "reason", "unreadable"})
 """What a rejects file adds."""
 OWN_COLUMNS = HASH_COLUMNS | NOTES | {"login", "okta_id", "identifiers", "profile"}
-NEVER_STORED = {
-    "pepper": "a pepper is never stored: put it into an environment variable, and name that in pepper_env",
-    "password": "a column `password` would be kept as it is; call a column of hashes password_hash (--map)",
-}
-"""Columns that would put a secret into the profile."""
 OKTA_LONGEST = 100
 """Characters of a login that Okta takes."""
 NO_HASH = ("", "\\N", "NULL")
@@ -75,9 +68,7 @@ class AccountReader:
         layout = tuple(fields)
         found = self._profiles.get(layout)
         if found is None:
-            for name, advice in NEVER_STORED.items():
-                if name in fields:
-                    raise Refusal(Reason.BAD_COLUMN, advice)
+            refuse_secrets(layout)
             found = ProfileColumns([name for name in layout if name not in OWN_COLUMNS], nested="profile" in fields)
             if len(self._profiles) < LAYOUTS_KEPT:
                 self._profiles[layout] = found

@@ -6,8 +6,21 @@ from collections.abc import Mapping, Sequence
 from service.actions.refusal import Reason, Refusal
 from service.legacy import strict_json
 
+NEVER_STORED = {
+    "pepper": "a pepper is never stored: put it into an environment variable, and name that in pepper_env",
+    "password": "a column `password` would be kept as it is; call a column of hashes password_hash (--map)",
+}
+"""Columns that would put a secret into the profile."""
+
 _quote = json.encoder.encode_basestring
 _write = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def refuse_secrets(names: Sequence[str]) -> None:
+    """Refuse what would put a secret into the profile. Raises `Refusal`."""
+    for name, advice in NEVER_STORED.items():
+        if name in names:
+            raise Refusal(Reason.BAD_COLUMN, advice)
 
 
 class ProfileColumns:
@@ -55,4 +68,8 @@ def _object(nested: object) -> dict[str, object]:
             nested = None
     if not isinstance(nested, dict):
         raise Refusal(Reason.BAD_COLUMN, "profile is no JSON object")
+    names = [name.lower() for name in nested]
+    refuse_secrets(names)
+    if "password_hash" in names:
+        raise Refusal(Reason.BAD_COLUMN, "password_hash stands beside the profile, not in it")
     return nested

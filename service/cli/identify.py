@@ -64,7 +64,7 @@ def _formats() -> int:
 
 
 def _source(settings: "Settings", name: str | None, of_format: str | None, iterations: int | None) -> "Source":
-    from service.cli.load import source_of
+    from service.cli.load_input import source_of
     from service.sources import Source
 
     found = Source("") if name is None else source_of(settings, name)
@@ -104,14 +104,15 @@ def _told(found: "Identified") -> Iterator[str]:
 
 def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> "HashReport":
     from service.actions.identify_hashes import report_rows
+    from service.actions.name_columns import naming
     from service.actions.open_hashes import HashOpener
     from service.actions.resolve_hash import HashResolver
-    from service.cli.load import renaming
+    from service.cli.load_input import mapped
     from service.legacy.opening import open_export
     from service.legacy.rows import UnreadableFile
 
     try:
-        reader = open_export(path, charset=charset, rename=renaming(mapping))
+        reader = open_export(path, charset=charset, rename=naming(mapped(mapping)))
         try:
             return report_rows(iter(reader), HashResolver(source, os.environ), HashOpener(os.environ))
         finally:

@@ -2,7 +2,6 @@
 
 import gc
 import os
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.failures import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
+from service.cli.failures import DONE, SOME_REFUSED, CommandFailed
+from service.cli.load_input import file_reader, mapped, open_rejects_for, query_reader, source_of
 from service.cli.running import prepare, run
 from service.settings import Settings
 
@@ -55,16 +55,16 @@ def load(
     settings = prepare()
     chosen = source_of(settings, source)
     chosen = replace(chosen, format=chosen.format or of_format)
-    rename = renaming(mapping or [])
+    names = mapped(mapping or [])
     by_query = from_dsn is not None or query is not None
     try:
         reader = (
-            _query_reader(file, from_dsn, query, rename)
+            query_reader(file, from_dsn, query, names)
             if by_query
-            else _file_reader(file, kind, charset, delimiter, rename)
+            else file_reader(file, kind, charset, delimiter, names)
         )
         with closing(reader):
-            rejects_path, rejects_file = _rejects(file or Path("query"), rejects, reader)
+            rejects_path, rejects_file = open_rejects_for(file or Path("query"), rejects, reader)
             totals = run(_load(settings, reader, chosen, rejects_file, dry_run=dry_run))
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
@@ -80,34 +80,6 @@ def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> 
     else:
         for line in load_report.report(totals, rejects, dry_run=dry_run):
             typer.echo(line)
-
-
-def _file_reader(
-    file: Path | None, kind: str | None, charset: str, delimiter: str | None, rename: Callable[[str], str]
-) -> "Reader":
-    from service.legacy.csv_rows import CsvReader
-    from service.legacy.opening import open_export
-
-    if file is None:
-        raise CommandFailed("name a FILE, or - for standard input, or --from-dsn and --query", WRONG_USAGE)
-    if delimiter is not None and len(delimiter) != 1:
-        raise CommandFailed("--delimiter: one character", WRONG_USAGE)
-    reader = open_export(file, kind=kind, charset=charset, delimiter=delimiter, rename=rename)
-    if isinstance(reader, CsvReader) and "login" not in reader.columns:
-        reader.close()
-        columns = ", ".join(reader.header[:20])
-        raise CommandFailed(
-            f"{file}: no column is called login; say which: --map COLUMN=login ({columns})", WRONG_USAGE
-        )
-    return reader
-
-
-def _query_reader(file: Path | None, dsn: str | None, query: str | None, rename: Callable[[str], str]) -> "Reader":
-    from service.legacy.postgres import QueryReader
-
-    if file is not None or dsn is None or query is None:
-        raise CommandFailed("--from-dsn and --query go together, and without FILE", WRONG_USAGE)
-    return QueryReader(dsn, query, rename)
 
 
 async def _load(
@@ -140,55 +112,3 @@ async def _load(
                 return await load.run(iter(reader), told)
         finally:
             rejects.close()
-
-
-def source_of(settings: Settings, name: str) -> "Source":
-    """Choose the source, whose pepper must be there."""
-    from service.sources import BadSources, choose_source
-
-    try:
-        source = choose_source(name, settings.sources)
-    except BadSources as error:
-        raise CommandFailed(f"the configuration is wrong:\n{error}", WRONG_USAGE) from None
-    if source.pepper_env is not None and source.pepper_env not in os.environ:
-        raise CommandFailed(f"the source {name} needs the pepper {source.pepper_env}, which is not set", WRONG_USAGE)
-    return source
-
-
-def _rejects(file: Path, given: Path | None, reader: "Reader") -> tuple[Path, "Rejects"]:
-    from service.legacy.opening import RejectsAtNeed, open_rejects
-
-    if given is None:
-        path = _beside(file, reader.kind)
-        return path, RejectsAtNeed(path, reader)
-    if given.exists() and file.exists() and given.samefile(file):
-        raise CommandFailed(f"--rejects {given}: that is the file to load", WRONG_USAGE)
-    try:
-        return given, open_rejects(given, reader)
-    except OSError as error:
-        raise CommandFailed(f"--rejects {given}: {error.strerror}", WRONG_USAGE) from None
-
-
-def _beside(file: Path, kind: str) -> Path:
-    """Give the name of a rejects file that does not exist yet."""
-    folder = file.parent
-    stem = "standard-input" if str(file) == "-" else file.name.split(".")[0]
-    number = 1
-    while True:
-        path = folder / f"{stem}.rejects{f'-{number}' if number > 1 else ''}.{kind}"
-        if not path.exists():
-            return path
-        number += 1
-
-
-def renaming(pairs: list[str]) -> Callable[[str], str]:
-    """Read the pairs of --map."""
-    from service.actions.read_account import ALIASES
-
-    names: dict[str, str] = dict(ALIASES)
-    for pair in pairs:
-        column, equals, name = pair.partition("=")
-        if not (column and equals and name):
-            raise CommandFailed(f"--map {pair}: write --map COLUMN=NAME, for instance --map email=login", WRONG_USAGE)
-        names[column] = name
-    return lambda column: names.get(column, column)

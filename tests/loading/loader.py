@@ -12,7 +12,7 @@ import asyncpg
 from service.accounts.loading.session import loading_session
 from service.accounts.sealing import NO_KEYS, HashKeys
 from service.actions.load_accounts import Load, Totals
-from service.actions.read_account import ALIASES
+from service.actions.name_columns import naming
 from service.actions.resolve_hash import HashResolver
 from service.legacy.opening import open_export, open_rejects
 from service.settings import ForgetWhen
@@ -50,8 +50,7 @@ class Loader:
     ) -> Totals:
         path = self.folder / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        names = ALIASES | (mapping or {})
-        reader = open_export(path, charset=charset, rename=lambda column: names.get(column, column))
+        reader = open_export(path, charset=charset, rename=naming(mapping or {}))
         chosen = Source(source) if isinstance(source, str) else source
         rejects = open_rejects(self.rejects, reader)
         try:

@@ -59,6 +59,8 @@ async def test_load_ends_with_3_and_keeps_the_rejects_to_their_owner(database_ur
     "arguments, fault",
     [
         (["--source", "x", "--map", "nonsense"], "--map COLUMN=NAME"),
+        (["--source", "x", "--map", "pwd=password_hash"], "no column is called pwd"),
+        (["--source", "x", "--delimiter", '"'], "--delimiter"),
         (["--source", "x", "--rejects", "{file}"], "that is the file to load"),
         (["--source", " "], "printable"),
     ],

@@ -205,6 +205,26 @@ async def test_a_pepper_or_a_plain_password_is_never_taken_for_an_attribute(load
     assert await contents(pool) == []
 
 
+@pytest.mark.parametrize("name", ["Password", "PEPPER", "password", "password_hash"])
+async def test_nor_is_one_in_another_case_or_within_the_profile(loader: Loader, pool: asyncpg.Pool, name: str) -> None:
+    row = {"login": "a", "profile": {name: "secret"}} if name.islower() else {"login": "a", name: "secret"}
+    totals = await loader.load(json.dumps(row), name="export.jsonl")
+    assert totals.refusals == {Reason.BAD_COLUMN: 1}
+    assert await contents(pool) == []
+
+
+@pytest.mark.parametrize(
+    "header, mapping",
+    [("LOGIN,PASSWORD_HASH,Okta_Id", {}), ("login,Hash,okta_id", {}), ("login,pw,okta_id", {"pw": "hash"})],
+)
+async def test_the_columns_of_an_account_are_known_in_any_case_and_by_their_other_names(
+    loader: Loader, pool: asyncpg.Pool, header: str, mapping: dict[str, str]
+) -> None:
+    await loader.load(f"{header},Department\na,{BCRYPT},00u1,X\n", mapping=mapping)
+    (person,) = await contents(pool)
+    assert (person["state"], person["okta_id"], person["profile"]) == ("waiting", "00u1", {"Department": "X"})
+
+
 async def test_a_row_says_more_than_its_source(loader: Loader, pool: asyncpg.Pool) -> None:
     source = Source("shop", format="md5($salt.$pass)", salt_encoding="hex")
     digest = "5f4dcc3b5aa765d61d8327deb882cf99"
