@@ -6,11 +6,9 @@ time: where each of them is a record without a fault, as most are, nothing needs
 """
 
 import csv
-import io
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TextIO
 
 from service.legacy.rows import FaultyRow, Row, UnreadableFile
 from service.legacy.streams import Export, fault_of, is_clean
@@ -21,8 +19,8 @@ LONGEST_FIELD = 1 << 20
 BLOCK = 200
 """Lines taken at once: enough that what is done once for them costs little, and few that are read one by one because
 there is a newline in a field of one of them."""
-NOTES = ("line", "reason")
-"""The columns that the rejects file adds, and that are passed over when it is loaded."""
+NULL = "\\N"
+"""What COPY and MySQL write for nothing at all."""
 
 
 class CsvReader:
@@ -40,7 +38,7 @@ class CsvReader:
         """Where the next record begins."""
         self._taken: list[str] = []
         """The lines of the record at hand."""
-        first = next(self._lines, "")
+        first = self._first_line()
         self.delimiter = delimiter or _delimiter(first)
         self._again = deque([first])
         """Lines to be read again."""
@@ -51,6 +49,14 @@ class CsvReader:
         self.columns = [rename(name) for name in self.header]
         self._require_header()
 
+    def _first_line(self) -> str:
+        """Take the first line that is not empty."""
+        for line in self._lines:
+            if line.strip("\r\n"):
+                return line
+            self._line += 1
+        return ""
+
     def __iter__(self) -> Iterator[Row | FaultyRow]:
         """Give each record; empty lines are none."""
         self._next_record()
@@ -60,8 +66,10 @@ class CsvReader:
                 self._again.extend(block)
                 yield from self._one_by_one()
                 continue
+            has_nulls = any(NULL in line for line in block)
             for line, cells in enumerate(records, self._line):
-                yield Row(line, dict(zip(self.columns, cells)), cells)  # noqa: B905 (looked at already, all at once)
+                # Their number was looked at already, of all at once.
+                yield Row(line, self._fields(cells) if has_nulls else dict(zip(self.columns, cells)), cells)  # noqa: B905
             self._line += len(block)
 
     def _at_once(self, block: list[str]) -> list[list[str]] | None:
@@ -81,7 +89,7 @@ class CsvReader:
             try:
                 for cells in self._records():
                     if len(cells) == len(self.columns) and all(map(is_clean, self._taken)):
-                        yield Row(self._line, dict(zip(self.columns, cells, strict=True)), cells)
+                        yield Row(self._line, self._fields(cells), cells)
                     elif cells and any(cells):
                         yield self._refuse(self._line, cells)
                     self._next_record()
@@ -91,6 +99,9 @@ class CsvReader:
                 self._give_back()
                 yield FaultyRow(self._line, str(error), self._taken[0])
                 self._next_record()
+
+    def _fields(self, cells: list[str]) -> dict[str, object]:
+        return {name: "" if cell == NULL else cell for name, cell in zip(self.columns, cells, strict=True)}
 
     def _next_record(self) -> None:
         self._line += len(self._taken)
@@ -147,33 +158,6 @@ class CsvReader:
             raise UnreadableFile(f"{where}: the header names a column twice: {', '.join(doubled)}")
         if not is_clean("".join(self.header)):
             raise UnreadableFile(f"{where}: the header has {fault_of(''.join(self.header), self.export.charset)}")
-
-
-class CsvRejects:
-    """Refused rows as CSV: line and reason first, so that a row of any width stays as it was."""
-
-    def __init__(self, file: TextIO, reader: CsvReader) -> None:
-        self._file = file
-        self._writer = csv.writer(file, delimiter=reader.delimiter, lineterminator="\n")
-        self._delimiter = reader.delimiter
-        self._skipped = [position for position, name in enumerate(reader.header) if name in NOTES]
-        self._writer.writerow([*NOTES, *self._own(reader.header)])
-
-    def write(self, row: Row | FaultyRow, reason: str) -> None:
-        """Write one row; a line that is no record is written as it is."""
-        if isinstance(row.raw, str):
-            notes = io.StringIO()
-            csv.writer(notes, delimiter=self._delimiter, lineterminator=self._delimiter).writerow([row.line, reason])
-            self._file.write(notes.getvalue() + row.raw.rstrip("\r\n") + "\n")
-        elif isinstance(row.raw, list):
-            self._writer.writerow([row.line, reason, *self._own(row.raw)])
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def _own(self, cells: list[str]) -> list[str]:
-        return [cell for position, cell in enumerate(cells) if position not in self._skipped]
 
 
 def _delimiter(header: str) -> str:

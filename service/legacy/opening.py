@@ -6,7 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
-from service.legacy.csv_rows import CsvReader, CsvRejects
+from service.legacy.csv_rejects import CsvRejects
+from service.legacy.csv_rows import CsvReader
 from service.legacy.json_lines import JsonLinesReader, JsonRejects
 from service.legacy.ldif import LdifReader, LdifRejects
 from service.legacy.rows import FaultyRow, Reader, Rejects, Row, UnreadableFile

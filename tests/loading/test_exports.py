@@ -108,6 +108,32 @@ async def test_a_quote_that_is_never_closed_takes_no_other_row_with_it(loader: L
     assert (again.rows, again.refused) == (1, 0)
 
 
+async def test_a_line_that_stays_uncorrected_is_the_same_in_the_rejects_of_the_rejects(loader: Loader) -> None:
+    await loader.load('login,firstName\na@example.com,"Name\n,no login\n')
+    first = loader.rejects.read_text("utf-8")
+    for _ in range(2):
+        totals = await loader.load(loader.rejects.read_text("utf-8"), name="again.csv")
+        assert (totals.rows, totals.refused) == (2, 2)
+    assert loader.rejects.read_text("utf-8") == first
+
+
+async def test_empty_lines_before_the_header_are_passed_over_and_counted(loader: Loader, pool: asyncpg.Pool) -> None:
+    totals = await loader.load("\r\n\r\nlogin,firstName\r\na,Kim\r\n,No\r\n")
+    assert (totals.rows, totals.refusals) == (2, {Reason.NO_LOGIN: 1})
+    assert "\n5,no login,,No\n" in loader.rejects.read_text("utf-8")
+
+
+@pytest.mark.parametrize("note", ["Back\\North", '"two\nlines"'])
+async def test_the_null_of_copy_and_mysql_is_an_empty_cell(loader: Loader, pool: asyncpg.Pool, note: str) -> None:
+    header = "login,password_hash,okta_id,identifiers,salt,firstName,note"
+    rows = [f"{login},{BCRYPT},\\N,\\N,\\N,\\N,{note}" for login in "ab"]
+    totals = await loader.load("\n".join([header, *rows]) + "\n")
+    assert totals.refusals == {}
+    for person in await contents(pool):
+        assert (person["okta_id"], person["identifiers"]) == (None, [])
+        assert person["profile"] == {"note": note.strip('"')}
+
+
 async def test_bytes_outside_the_charset_refuse_only_their_row_and_stay_as_they_are(
     loader: Loader, pool: asyncpg.Pool
 ) -> None:
