@@ -5,6 +5,7 @@ RFC 2849. Change records and values that lie behind a URL are refused; what foll
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
@@ -22,6 +23,8 @@ OPERATIONAL = frozenset(
     }
 )  # fmt: skip
 """Attributes that say nothing of a person."""
+LINE_END = re.compile(r"\r\n|\r|\n")
+"""Python's own `splitlines` also ends lines at characters that are part of a value, as U+2028 or latin-1's 0x85."""
 LONGEST_RECORD = 1 << 20
 """Characters; photographs are in it."""
 
@@ -86,6 +89,8 @@ class LdifReader:
         for name, found in values.items():
             column = self._rename(name)
             column = NAMES.get(name.lower(), name) if column == name else column
+            if column in fields:
+                raise ValueError(f"two attributes mean the column {column}")
             fields[column] = found[0] if len(found) == 1 else found
         mails, uids = _of(values, "mail"), _of(values, "uid")
         if "login" not in fields:
@@ -121,7 +126,7 @@ class LdifRejects:
     def write(self, row: Row | FaultyRow, reason: str) -> None:
         """Write one entry."""
         said = " ".join(reason.split())
-        lines = [line for line in str(row.raw).splitlines(keepends=False) if not line.startswith("# line ")]
+        lines = [line for line in _lines(str(row.raw)) if not line.startswith("# line ")]
         self._file.write("\n".join([f"# line {row.line}: {said}", *lines]) + "\n\n")
 
     def close(self) -> None:
@@ -137,10 +142,14 @@ def _of(values: dict[str, list[str]], lower: str) -> list[str]:
     return next((found for name, found in values.items() if name.lower() == lower), [])
 
 
+def _lines(text: str) -> list[str]:
+    return LINE_END.split(text.rstrip("\r\n"))
+
+
 def _unfolded(text: str) -> Iterator[str]:
     """Join a line with those after it that begin with a space; leave comments out."""
     whole: str | None = None
-    for line in text.splitlines():
+    for line in _lines(text):
         if line.startswith(" ") and whole is not None:
             whole += line[1:]
             continue

@@ -201,6 +201,23 @@ changetype: delete
     assert (again.rows, again.refusals) == (2, {Reason.NO_LOGIN: 1})
 
 
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
+async def test_a_line_of_ldif_ends_only_where_its_file_does(loader: Loader, pool: asyncpg.Pool, charset: str) -> None:
+    value = "a\x85b\x0cc"
+    text = f"dn: uid=a\r\nuid: a\r\ncn: {value}\r\n\r\ndn: o=b\r\no: {value}\r\n"
+    totals = await loader.load(text.encode(charset), name="export.ldif", charset=charset)
+    assert totals.refusals == {Reason.NO_LOGIN: 1}
+    assert (await contents(pool))[0]["profile"] == {"cn": value}
+    assert f"o: {value}\n".encode(charset) in loader.rejects.read_bytes()
+
+
+async def test_two_attributes_for_one_column_refuse_their_entry(loader: Loader, pool: asyncpg.Pool) -> None:
+    text = f"dn: uid=a\nuid: a\npw: {BCRYPT}\nuserPassword: {BCRYPT}\n\ndn: uid=b\nuid: b\npw: {BCRYPT}\n"
+    totals = await loader.load(text, name="export.ldif", mapping={"pw": "password_hash"})
+    assert totals.refusals == {Reason.UNREADABLE: 1}
+    assert [person["login"] for person in await contents(pool)] == ["b"]
+
+
 async def test_columns_can_be_mapped(loader: Loader, pool: asyncpg.Pool) -> None:
     await loader.load("email,pw\na@example.com," + BCRYPT + "\n", mapping={"email": "login", "pw": "password_hash"})
     assert (await contents(pool))[0]["state"] == "waiting"

@@ -211,6 +211,19 @@ async def test_a_dry_run_says_the_same_as_the_load_and_writes_nothing(loader: Lo
     assert (foreseen.fates, foreseen.refusals, foreseen.formats) == (done.fates, done.refusals, done.formats)
 
 
+@pytest.mark.parametrize("rows", [["new,00u1", "old,00u1"], ["old,00u1", "new,00u1"], ["old,00u1", "other,00u1"]])
+async def test_a_dry_run_foresees_that_an_earlier_batch_takes_an_okta_id(
+    loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, rows: list[str]
+) -> None:
+    monkeypatch.setattr(load_batches, "BATCH", 1)
+    await loader.load("login\nold\nother\n")
+    export = "\n".join(["login,okta_id", *rows]) + "\n"
+    foreseen = await loader.load(export, dry_run=True)
+    done = await loader.load(export)
+    assert (foreseen.fates, foreseen.refusals) == (done.fates, done.refusals)
+    assert done.refusals == {Reason.OKTA_ID_TAKEN: 1}
+
+
 async def test_a_race_between_two_deletions_leaves_no_hash(loader: Loader, pool: asyncpg.Pool) -> None:
     await loader.load(PEOPLE)
     async with pool.acquire() as proxy, proxy.transaction():

@@ -117,10 +117,14 @@ SELECT account_id FROM staged WHERE fate IN ('changed', 'unchanged', 'tombstone'
 FORESEEN = """
 UPDATE staged SET fate = CASE WHEN foreseen.login_key = staged.login_key THEN 'same_login' ELSE 'okta_id_taken' END
 FROM foreseen
-WHERE staged.fate = 'new' AND (foreseen.login_key = staged.login_key OR foreseen.okta_id = staged.okta_id)
+WHERE staged.fate = 'new' AND foreseen.login_key = staged.login_key
+   OR staged.fate IN ('new', 'changed') AND foreseen.okta_id = staged.okta_id
 """
 
-FORESEE = "INSERT INTO foreseen (login_key, okta_id) SELECT login_key, okta_id FROM staged WHERE fate = 'new'"
+FORESEE = """
+INSERT INTO foreseen (login_key, okta_id) SELECT login_key, okta_id FROM staged
+WHERE fate = 'new' OR fate = 'changed' AND okta_id IS NOT NULL
+"""
 
 FATES = "SELECT fate, count(*) AS number FROM staged GROUP BY fate"
 

@@ -39,7 +39,7 @@ MAKE_TOUCHED = "CREATE TEMPORARY TABLE IF NOT EXISTS touched (account_id bigint 
 MAKE_FORESEEN = """
 CREATE TEMPORARY TABLE IF NOT EXISTS foreseen (login_key text PRIMARY KEY, okta_id text UNIQUE)
 """
-"""The accounts that a dry run would have added."""
+"""The accounts that a dry run would have added, or whose Okta id it would have written."""
 
 SETTINGS = (
     # A crash of the server may then undo the last batches, each wholly; whoever says that a load is done waits for the
