@@ -46,7 +46,10 @@ class CodePolicy:
             return checked(await self._function(request))
         except PolicyFailed:
             raise
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 (whatever it is, it is not ours)
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # the caller's time ran out; any other cancellation is the policy's own, and a fault like any
             # The message of the exception may quote what the person submitted; its type and places can't.
             log.error("policy_failed", rule=self.name, **describe(error))  # noqa: TRY400 (its traceback shows values)
             raise PolicyFailed from None

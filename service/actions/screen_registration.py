@@ -138,7 +138,7 @@ def names_of(request: ScreeningRequest) -> list[str]:
 def _written(kind: Kind, decision: Decision, code: str) -> bytes | None:
     try:
         return write_answer(kind, decision, code)
-    except (AnswerTooLarge, TypeError, ValueError) as error:
+    except (AnswerTooLarge, TypeError, ValueError, RecursionError) as error:
         # A value that is no JSON can only come from a policy in code.
         log.error("policy_failed", fault=type(error).__name__)  # noqa: TRY400 (its traceback shows values)
         raise PolicyFailed from None

@@ -60,7 +60,7 @@ _UPDATES = {
 
 
 def write_answer(kind: Kind, decision: Decision, code: str | None = None) -> bytes | None:
-    """Write the answer; None where there is nothing to say (204). Raises `AnswerTooLarge`.
+    """Write the answer; None where there is nothing to say (204). Raises `AnswerTooLarge`, or what JSON does.
 
     Okta copies `debugContext` into its System Log: the code leads from there to our audit trail.
     """
@@ -69,8 +69,10 @@ def write_answer(kind: Kind, decision: Decision, code: str | None = None) -> byt
         return None
     if code is not None:
         content["debugContext"] = {"reason": code}
-    # JSON escapes keep the answer ASCII whatever the attributes hold.
+    # JSON escapes keep the answer ASCII whatever the attributes hold, even a lone surrogate, which Okta can't read.
     written = json.dumps(content, allow_nan=False).encode("ascii")
+    if b"\\ud" in written:
+        json.dumps(content, ensure_ascii=False).encode("utf-8")
     if len(written) >= MAX_ANSWER:
         raise AnswerTooLarge
     return written

@@ -26,6 +26,25 @@ async def exits(request: ScreeningRequest) -> Decision:
     sys.exit(f"{MARK}")
 
 
+class NoException(BaseException):
+    """What no `except Exception` catches."""
+
+
+async def raises_no_exception(request: ScreeningRequest) -> Decision:
+    raise NoException(MARK)
+
+
+async def is_cancelled(request: ScreeningRequest) -> Decision:
+    raise asyncio.CancelledError(MARK)
+
+
+async def awaits_what_was_cancelled(request: ScreeningRequest) -> Decision:
+    cancelled = asyncio.ensure_future(asyncio.sleep(60))
+    cancelled.cancel()
+    await cancelled
+    return Allow()
+
+
 async def hangs(request: ScreeningRequest) -> Decision:
     await asyncio.Event().wait()
     return Allow()
@@ -58,6 +77,21 @@ async def sets_no_json(request: ScreeningRequest) -> Decision:
 
 async def sets_nan(request: ScreeningRequest) -> Decision:
     return Allow(({"a": float("nan")},))
+
+
+async def sets_half_a_character(request: ScreeningRequest) -> Decision:
+    return Allow(({"a": "\ud83d"},))
+
+
+async def says_half_a_character(request: ScreeningRequest) -> Decision:
+    return Deny("\udc00")
+
+
+async def sets_what_is_too_deep(request: ScreeningRequest) -> Decision:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    return Allow(({"a": deep},))
 
 
 async def sets_too_much(request: ScreeningRequest) -> Decision:

@@ -104,7 +104,7 @@ async def test_absent_store_is_503_where_the_policy_needs_it_and_nothing_where_n
         assert await ask(client, update({"a": 1})) == (204, None)
 
 
-@pytest.mark.parametrize("function", ["raises", "exits", "says_yes"])
+@pytest.mark.parametrize("function", ["raises", "exits", "says_yes", "raises_no_exception", "is_cancelled"])
 async def test_fault_of_a_policy_in_code_is_503(serve: Serve, function: str) -> None:
     async with serve(f"tests.registration.code_policies:{function}") as client:
         status, answer = await ask(client, registration(JO))
