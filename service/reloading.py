@@ -1,10 +1,10 @@
 """What SIGHUP does: files are read again, and hold from the next call on. A faulty one is logged, not taken."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
+from service.actions.code_policy import CodePolicy
 from service.actions.load_policy import load_policy
 from service.credentials import event_authenticator, hash_keys, inline_authenticator
 from service.policies.registration.document import FaultyPolicy
@@ -24,7 +24,7 @@ def reload(parts: Parts, tls: ServerTls | None) -> None:
     if tls is not None:
         steps["certificate"] = tls.reload
     named = parts.settings.registration_policy
-    if named is not None and Path(named).exists():  # a policy in Python needs a restart
+    if named is not None and not isinstance(parts.screener.policy, CodePolicy):  # a policy in Python needs a restart
         steps["policy"] = lambda: parts.screener.replace_policy(load_policy(named))
     for name, step in steps.items():
         try:

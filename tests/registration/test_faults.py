@@ -67,9 +67,12 @@ def faults(text: str) -> list[tuple[int, str]]:
         (HEAD + "when.a.sent = 'no'\n" + DENY, 4, "true or false"),
         (HEAD + "when.a.empty = false\n" + DENY, 4, "present = true"),
         (HEAD + "when.a = { present = false, equals = 1 }\n" + DENY, 4, "contradicts equals"),
+        (HEAD + "when.a = { empty = true, present = true }\n" + DENY, 4, "empty = true contradicts present = true"),
+        (HEAD + "when.a = { sent = false, length = 0 }\n" + DENY, 4, "sent = false contradicts length"),
         (HEAD + "when.a = { equals = 1, one_of = [1] }\n" + DENY, 4, "twice"),
         (HEAD + "when.a.equals = [1]\n" + DENY, 4, "takes a string, a number or a boolean"),
-        (HEAD + "when.a.equals = nan\n" + DENY, 4, "takes a string"),
+        (HEAD + "when.a.equals = nan\n" + DENY, 4, "not nan"),
+        (HEAD + "when.a.number = { min = inf }\n" + DENY, 4, "not inf"),
         (HEAD + "when.a.equals = 1979-05-27\n" + DENY, 4, "a date or time"),
         (HEAD + "when.a.one_of = []\n" + DENY, 4, "empty list"),
         (HEAD + "when.a = { length = 1, ignore_case = true }\n" + DENY, 4, "ignore_case needs"),
@@ -129,6 +132,12 @@ def faults(text: str) -> list[tuple[int, str]]:
 def test_fault_is_named_with_its_line(text: str, line: int, part: str) -> None:
     found = faults(text)
     assert any(line == found_line and part in message for found_line, message in found), found
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 3000 + "]" * 3000])
+def test_what_the_interpreter_cannot_read_is_a_fault_too(value: str) -> None:
+    with pytest.raises(FaultyPolicy, match=r"^policy.toml: .* too many digits, or it nests too deeply$"):
+        read_policy(f"x = {value}\n", "policy.toml")
 
 
 def test_one_fault_is_named_once() -> None:

@@ -75,6 +75,20 @@ async def test_a_policy_is_exchanged_and_a_faulty_one_is_not(
         assert parts.screener.policy is not before
 
 
+async def test_a_policy_whose_file_is_gone_stays_and_is_told(
+    tmp_path: Path, database_url: str, database: Database
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(GUIDE.read_text())
+    settings = settings_of(database_url=database_url, hook_secrets='["s"]', registration_policy=str(file))
+    async with make_parts(settings, database) as parts:
+        before = parts.screener.policy
+        file.unlink()
+        reload(parts, None)
+        assert parts.screener.policy is before
+        assert 'reloads_total{name="policy",outcome="failed"} 1.0' in parts.telemetry.exposition().decode()
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGHUP])
 async def test_the_running_service_reads_its_secrets_again_at_the_signal(
     tmp_path: Path, database_url: str, signal_number: signal.Signals

@@ -1,6 +1,7 @@
 """A TOML document whose every value knows its line, and the list of its faults. Knows no rule of a policy."""
 
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -44,6 +45,8 @@ def open_document(place: str, text: str) -> "Node":
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FaultyPolicy(place, [_syntax_fault(error, text)]) from None
+    except (ValueError, RecursionError):  # tomllib lets these of the interpreter's limits through
+        raise FaultyPolicy(place, "a number in it has too many digits, or it nests too deeply") from None
     return Node(value, (), Document(lines_of(text.replace("\r\n", "\n"))))
 
 
@@ -134,6 +137,8 @@ class Node:
 
 def kind_of(value: object) -> str:
     """Name the kind of a TOML value."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     names = {bool: "a boolean", str: "a string", int: "a number", float: "a number", list: "a list", dict: "a table"}
     return names.get(type(value), "a date or time")
 

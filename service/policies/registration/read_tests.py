@@ -1,5 +1,6 @@
 """Reading the tests of one attribute from a policy, with their faults and the contradictions between them."""
 
+import itertools
 import math
 from collections.abc import Callable
 from decimal import Decimal
@@ -41,12 +42,29 @@ def read_tests(node: Node) -> list[ValueTest]:
 
 
 def _contradictions(node: Node, members: dict[str, Node]) -> None:
-    for word, without in (("sent", False), ("present", False), ("empty", True)):
-        others = [other for other in members if other != word]
-        if word in members and members[word].value is without and others:
-            node.fault(f"{word} = {str(without).lower()} contradicts {others[0]}: both can't be true")
+    for (word, one), (other, another) in itertools.combinations(members.items(), 2):
+        if not _states(word, one.value) & _states(other, another.value):
+            said = [
+                f"{name} = {str(value).lower()}" if isinstance(value, bool) else name
+                for name, value in ((word, one.value), (other, another.value))
+            ]
+            node.fault(f"{said[0]} contradicts {said[1]}: both can't be true")
     if "equals" in members and "one_of" in members:
         node.fault("equals and one_of say the same thing twice: keep one of them")
+
+
+def _states(word: str, value: object) -> set[str]:
+    """Say in which states of an attribute a test can be true; a test of what it holds wants it filled."""
+    return _STATES.get((word, value is True), {"filled"})
+
+
+_STATES = {
+    ("sent", True): {"empty", "filled"},
+    ("sent", False): {"absent"},
+    ("present", False): {"absent", "empty"},
+    ("empty", True): {"empty"},
+    ("empty", False): {"filled"},
+}
 
 
 def _read_sent(node: Node) -> ValueTest:
