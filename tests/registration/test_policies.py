@@ -53,6 +53,15 @@ DENIED, FINE = True, False
         ("unless.badge.equals = true", {"badge": 1}, DENIED),
         ("unless.badge.equals = true", {"badge": "true"}, DENIED),
         ("unless.badge.one_of = [1, '2', 3.0]", {"badge": "3"}, FINE),
+        ("unless.size.number = { max = 1 }", {"size": 1e-8}, FINE),
+        ("unless.size.number = { max = 1 }", {"size": -1e300}, FINE),
+        ("when.size.number = { min = 1 }", {"size": 1e300}, DENIED),
+        ("when.size.number = { min = 1 }", {"size": 10**70}, DENIED),
+        # tests that are true together
+        ("when.phone = { sent = true, present = false }", {"phone": ""}, DENIED),
+        ("when.phone = { sent = true, present = false }", {}, FINE),
+        ("when.phone = { sent = true, empty = true }", {"phone": None}, DENIED),
+        ("when.phone = { sent = false, present = false }", {}, DENIED),
         # pattern
         ("unless.badge.pattern = '[0-9]{4}'", {"badge": "1234"}, FINE),
         ("unless.badge.pattern = '[0-9]{4}'", {"badge": 1234}, FINE),

@@ -11,7 +11,7 @@ _NUMERIC = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _DIGITS = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 MAX_DIGITS = 64
-"""Characters of a number that is read as one; Okta's own numbers have at most 17 digits."""
+"""Characters of a string that is read as a number; Okta's own numbers have at most 17 digits."""
 
 
 def as_text(value: object) -> str | None:
@@ -30,10 +30,10 @@ def as_text(value: object) -> str | None:
 
 def as_number(value: object) -> Decimal | None:
     """Give a number or a string of digits as a number, also where the string begins with zeros; None for the rest."""
-    text = as_text(value)
-    if text is None or len(text) > MAX_DIGITS or not _DIGITS.fullmatch(text):
-        return None
-    return Decimal(text)
+    if isinstance(value, str):
+        return Decimal(value) if len(value) <= MAX_DIGITS and _DIGITS.fullmatch(value) else None
+    # However large or small: what is a number must not slip past a range.
+    return Decimal(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def same(one: object, other: object, *, ignore_case: bool = False) -> bool:
