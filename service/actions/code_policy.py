@@ -44,7 +44,7 @@ class CodePolicy:
     async def _ask(self, request: ScreeningRequest) -> Decision:
         try:
             return checked(await self._function(request))
-        except PolicyFailed:
+        except (PolicyFailed, GeneratorExit):  # the second where the loop has ended before the policy
             raise
         except BaseException as error:
             task = asyncio.current_task()
