@@ -76,13 +76,15 @@ class Load:
     keys: HashKeys = field(default=NO_KEYS, repr=False)
     interrupt: Callable[[], None] = lambda: None
     """Ends a read of rows that waits, so that a load that is stopped need not wait for the next row."""
+    consumed: Callable[[], int] = lambda: 0
+    """Tells the bytes of the export that were read so far."""
     totals: Totals = field(default_factory=Totals)
     _format_names: dict[int, str] = field(default_factory=dict)
 
     async def run(self, rows: Iterator[Row | FaultyRow], told: Callable[[Totals], None]) -> Totals:
         """Load all rows; `told` hears the totals after each batch. Raises what the reader and the database raise."""
         merger = await self._merger()
-        reader = BatchReader(rows, self.resolver, merger.sealer)
+        reader = BatchReader(rows, self.resolver, merger.sealer, self.consumed)
         sys.setswitchinterval(SWITCH_EVERY)
         # The next batch is read while PostgreSQL merges this one.
         reading = asyncio.create_task(asyncio.to_thread(reader.next))

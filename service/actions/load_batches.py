@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from service.accounts.loading.seal import Sealer
@@ -14,6 +14,10 @@ from service.legacy.rows import FaultyRow, Row
 
 BATCH = 5000
 """Rows in one transaction, which holds up whoever binds accounts for as long as it takes: some hundred milliseconds."""
+BATCH_BYTES = 1 << 25
+"""Bytes of the export after which a batch ends with fewer rows: directories keep photographs in their entries."""
+PIECE = 50
+"""Rows between two looks at the bytes."""
 
 
 @dataclass(slots=True)
@@ -33,15 +37,23 @@ class Batch:
 class BatchReader:
     """Makes batches of the rows of one load."""
 
-    def __init__(self, rows: Iterator[Row | FaultyRow], resolver: HashResolver, sealer: Sealer) -> None:
+    def __init__(
+        self,
+        rows: Iterator[Row | FaultyRow],
+        resolver: HashResolver,
+        sealer: Sealer,
+        consumed: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """Read `rows`; `consumed` tells the bytes that were taken for them so far."""
         self._rows = rows
+        self._consumed = consumed
         self._resolver = resolver
         self._sealer = sealer
         self._reader = AccountReader(resolver)
 
     def next(self) -> Batch | None:
         """Read the next batch; None at the end. Blocks; raises `UnreadableFile`."""
-        rows = list(itertools.islice(self._rows, BATCH))
+        rows = self._some()
         if not rows:
             return None
         batch = Batch(rows)
@@ -57,6 +69,16 @@ class BatchReader:
     def long_logins(self) -> int:
         """How many logins so far are longer than Okta takes."""
         return self._reader.long_logins
+
+    def _some(self) -> list[Row | FaultyRow]:
+        rows: list[Row | FaultyRow] = []
+        begin = self._consumed()
+        while len(rows) < BATCH and self._consumed() - begin < BATCH_BYTES:
+            piece = list(itertools.islice(self._rows, min(PIECE, BATCH - len(rows))))
+            if not piece:
+                break
+            rows += piece
+        return rows
 
     def _read(self, batch: Batch) -> list[StagedAccount]:
         accounts, read = [], self._reader.read

@@ -104,6 +104,7 @@ async def _load(
                 dry_run=dry_run,
                 keys=keys,
                 interrupt=reader.interrupt,
+                consumed=reader.consumed,
             )
             # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
             gc.freeze()

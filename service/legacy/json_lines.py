@@ -34,15 +34,16 @@ class JsonLinesReader:
         self._quick = json.JSONDecoder(parse_constant=strict_json.no_constant, parse_float=strict_json.finite)
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
-        """Give each line that is not empty. Raises `UnreadableFile` for a file that is one JSON array."""
+        """Give each line that is not empty. Raises `UnreadableFile` for a file that is one JSON document."""
         is_first = True
         for number, text in enumerate(self.export.lines(), 1):
             line = text.strip()
             if not line:
                 continue
-            if is_first and line[0] == "[":
+            if is_first and (line[0] == "[" or line == "{"):
                 raise UnreadableFile(
-                    f"{self.export.path}: a JSON array; one object a line is needed, as `jq -c '.[]'` writes it"
+                    f"{self.export.path}: one JSON document; one object a line is needed, as `jq -c '.[]'` writes it "
+                    "of an array, and `jq -c '.users[]'` of one under the key users"
                 )
             is_first = False
             yield self._read(number, line)

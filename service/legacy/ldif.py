@@ -25,8 +25,8 @@ OPERATIONAL = frozenset(
 """Attributes that say nothing of a person."""
 LINE_END = re.compile(r"\r\n|\r|\n")
 """Python's own `splitlines` also ends lines at characters that are part of a value, as U+2028 or latin-1's 0x85."""
-LONGEST_RECORD = 1 << 20
-"""Characters; photographs are in it."""
+LONGEST_RECORD = 1 << 24
+"""Characters; photographs are in it. What is longer is cut off there, so that no file fills the memory."""
 
 
 class LdifReader:
@@ -76,7 +76,9 @@ class LdifReader:
         if not is_clean(text):
             return FaultyRow(line, fault_of(text, self.export.charset), text)
         if len(text) >= LONGEST_RECORD:
-            return FaultyRow(line, "the entry is absurdly long", text)
+            return FaultyRow(
+                line, f"the entry is longer than {LONGEST_RECORD >> 20} MiB; only its beginning is here", text
+            )
         try:
             return Row(line, self._fields(text), text)
         except ValueError as fault:

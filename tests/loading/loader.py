@@ -56,7 +56,9 @@ class Loader:
         try:
             async with loading_session(self.url) as connection:
                 resolver = HashResolver(chosen, self.environment)
-                load = Load(connection, chosen, resolver, rejects, forget_when, dry_run, self.keys)
+                load = Load(
+                    connection, chosen, resolver, rejects, forget_when, dry_run, self.keys, consumed=reader.consumed
+                )
                 return await load.run(iter(reader), lambda _totals: None)
         finally:
             rejects.close()

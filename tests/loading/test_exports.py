@@ -201,6 +201,13 @@ changetype: delete
     assert (again.rows, again.refusals) == (2, {Reason.NO_LOGIN: 1})
 
 
+async def test_an_entry_with_a_large_photograph_is_loaded_or_written_whole(loader: Loader) -> None:
+    photograph = "jpegPhoto:: " + base64.b64encode(b"\xff" * (1 << 21)).decode()
+    totals = await loader.load(f"dn: uid=a\nuid: a\n{photograph}\n\ndn: o=b\n{photograph}\n", name="export.ldif")
+    assert (totals.rows, totals.refusals) == (2, {Reason.NO_LOGIN: 1})
+    assert photograph in loader.rejected()
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
 async def test_a_line_of_ldif_ends_only_where_its_file_does(loader: Loader, pool: asyncpg.Pool, charset: str) -> None:
     value = "a\x85b\x0cc"

@@ -1,0 +1,35 @@
+"""How many rows make a batch."""
+
+from collections.abc import Iterator
+
+from service.accounts.loading.seal import Sealer
+from service.accounts.sealing import NO_KEYS
+from service.actions.load_batches import BATCH, BATCH_BYTES, PIECE, BatchReader
+from service.actions.resolve_hash import HashResolver
+from service.legacy.rows import Row
+from service.sources import Source
+
+
+class Rows:
+    """Rows of one size."""
+
+    def __init__(self, number: int, size: int) -> None:
+        self.number, self.size, self.read = number, size, 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for line in range(1, self.number + 1):
+            self.read += self.size
+            yield Row(line, {"login": f"person{line}"}, "")
+
+
+def batches_of(rows: Rows) -> list[int]:
+    reader = BatchReader(iter(rows), HashResolver(Source("legacy"), {}), Sealer(NO_KEYS, "legacy"), lambda: rows.read)
+    return [len(batch.rows) for batch in iter(reader.next, None)]
+
+
+def test_a_batch_has_so_many_rows() -> None:
+    assert batches_of(Rows(BATCH + 1, size=100)) == [BATCH, 1]
+
+
+def test_a_batch_of_rows_with_photographs_ends_early() -> None:
+    assert batches_of(Rows(2 * PIECE + 1, size=BATCH_BYTES // PIECE + 1)) == [PIECE, PIECE, 1]
