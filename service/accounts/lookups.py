@@ -6,6 +6,7 @@ In a storm a read for thirty takes a tenth of the time of thirty reads, here and
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from typing import cast
 
 from service.accounts.database import Database
 from service.accounts.failures import Failures
@@ -58,9 +59,16 @@ class Lookups:
     def _start_reader(self) -> None:
         reader = asyncio.create_task(self._read_waiting())
         self._readers.add(reader)
-        reader.add_done_callback(self._readers.discard)
+        reader.add_done_callback(self._readers.discard)  # also where it never began
 
     async def _read_waiting(self) -> None:
+        try:
+            await self._read_all()
+        finally:
+            # Now, and not a turn of the loop later: whoever asks in between would wait for a reader that has ended.
+            self._readers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _read_all(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
             batch = [each for each in batch if not each.answer.done()]  # the others gave up

@@ -106,3 +106,18 @@ async def test_a_reader_that_is_alone_and_gives_up_lets_those_who_wait_be_read(
     answers = await asyncio.gather(*many[2:])
     assert answers == [("kim@example.com", 0)] * 2
     await asyncio.wait(many)
+
+
+async def test_whoever_asks_as_the_last_reader_ends_is_read_for(
+    database: Database, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.accounts.lookups.AT_ONCE", 1)
+    await add("kim@example.com", "right")
+    lookups = Lookups(database)
+
+    async def twice() -> tuple[object, int]:
+        await look_up(lookups, "kim@example.com")
+        return await look_up(lookups, "kim@example.com")
+
+    async with asyncio.timeout(60):
+        assert set(await asyncio.gather(twice(), twice())) == {("kim@example.com", 0)}
