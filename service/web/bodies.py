@@ -6,6 +6,9 @@ process of their own, a few at a time; the others wait in their sockets, where t
 
 import asyncio
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
+from service.hardening import hide_memory
 from service.okta.events import Delivery, parse_delivery
 
 MAX_INLINE_CALL = 64 * 1024
@@ -55,6 +59,23 @@ def _bounded(body: bytearray, most: int) -> bytearray:
     return body
 
 
+def _serve_the_service() -> None:
+    """Begin the parser's process: it ends when the service does, also where that is killed, and not before."""
+    # Supervisors and terminals signal every process of a service; what was accepted is to be finished.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hide_memory()
+    threading.Thread(target=_end_with_the_service, daemon=True).start()
+
+
+def _end_with_the_service() -> None:
+    # The pool's pipe has both its ends here, so nothing else would tell.
+    service = multiprocessing.parent_process()
+    assert service is not None  # noqa: S101 (for the type checker: this process was started by one)
+    service.join()
+    os._exit(1)
+
+
 class DeliveryReader:
     """Reads and parses deliveries; the large ones beside the event loop."""
 
@@ -92,7 +113,7 @@ class DeliveryReader:
 
     async def _parse_elsewhere(self, body: bytearray) -> Delivery:
         if self._parser is None:
-            self._parser = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+            self._parser = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _serve_the_service)
         try:
             # Submitting may start the process, which takes longer than the loop may stand still.
             return await asyncio.wrap_future(await asyncio.to_thread(self._parser.submit, parse_delivery, body))

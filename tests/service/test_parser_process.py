@@ -1,0 +1,27 @@
+"""The process that parses large deliveries: it lives as long as the service, whatever is signalled."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import asyncio, os, signal
+from service.web.bodies import DeliveryReader
+
+async def main():
+    reader = DeliveryReader()
+    await reader._parse_elsewhere(bytearray(b"{}"))
+    (pid,) = reader._parser._processes
+    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGINT)
+    await reader._parse_elsewhere(bytearray(b"{}"))
+    print("parsed", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+def test_it_outlives_the_signals_of_a_supervisor_but_no_kill_of_the_service() -> None:
+    # It shares the standard output, which ends only when all who have it do.
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout == "parsed\n"
