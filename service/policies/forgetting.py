@@ -87,7 +87,7 @@ def _effect(event: ImportEvent, match: Match, forget_when: ForgetWhen, now: date
 
 
 def _explained(event: ImportEvent, match: Match, now: datetime) -> bool:
-    return match.verified_at is not None and match.verified_at <= (event.published or now) + CLOCKS_APART
+    return match.verified_at is not None and match.verified_at - CLOCKS_APART <= (event.published or now)
 
 
 class _People:
