@@ -10,10 +10,7 @@ LOGIN_KEY_RULE = 1
 """Stored beside the keys: a changed rule needs a migration that makes every key anew."""
 
 MAX_NAME = 1024
-"""Characters. Okta's logins end at 100."""
-
-MAX_KEY = 2600
-"""Bytes: a row of PostgreSQL's B-trees ends at 2,704, and a character may take four."""
+"""Bytes in UTF-8. Okta's logins end at 100 characters, and a row of an index must stay under 2,704 bytes."""
 
 
 def login_key(name: str) -> str:
@@ -25,9 +22,9 @@ def login_key(name: str) -> str:
     return unicodedata.normalize("NFC", plain)
 
 
-def fits_index(key: str) -> bool:
-    """Tell whether PostgreSQL can look a key up."""
-    return len(key) * 4 <= MAX_KEY or len(key.encode()) <= MAX_KEY
+def is_too_long(name: str) -> bool:
+    """Tell whether a name may be longer than an index can hold."""
+    return len(name.encode("utf-8", "surrogatepass")) > MAX_NAME
 
 
 def is_short(key: str) -> bool:

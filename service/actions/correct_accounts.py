@@ -10,7 +10,7 @@ import asyncpg
 from service.accounts import correcting, provisioning
 from service.accounts.correcting import Corrected, Correction
 from service.accounts.database import Database
-from service.accounts.names import MAX_NAME, login_key
+from service.accounts.names import is_too_long, login_key
 from service.accounts.provisioning import RefusedAccount
 from service.accounts.rekeying import login_key_of
 from service.accounts.sealing import NO_KEYS, HashKeys
@@ -110,7 +110,7 @@ def _correction(line: int, row: Mapping[str | None, Any]) -> Correction:
         raise BadReport(f"line {line}: account_id is no number")
     if None in row:
         raise BadReport(f"line {line}: there are more cells than columns")
-    if not login or len(login) > MAX_NAME or not all(is_storable(str(value or "")) for value in row.values()):
+    if not login or is_too_long(login) or not all(is_storable(str(value or "")) for value in row.values()):
         raise BadReport(f"line {line}: the login is missing or too long, or a cell holds a NUL")
     profile = {str(name): str(value or "").strip() for name, value in row.items() if name not in OWN}
     return Correction(int(number), login, login_key(login), profile)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from service.accounts.loading.staged import StagedAccount
-from service.accounts.names import MAX_KEY, MAX_NAME, fits_index, login_key
+from service.accounts.names import MAX_NAME, is_too_long, login_key
 from service.actions.read_profile import ProfileColumns, refuse_secrets
 from service.actions.read_recipe import text_of
 from service.actions.refusal import Reason, Refusal
@@ -18,8 +18,6 @@ OKTA_LONGEST = 100
 """Characters of a login that Okta takes."""
 NO_HASH = ("", "\\N", "NULL")
 """What exports write where there is no hash: an empty cell, COPY's and MySQL's mark, SQL Server's."""
-LONGEST_OKTA_ID = 255
-"""Characters; Okta's have 20."""
 LAYOUTS_KEPT = 1000
 """Rows of JSON may all differ in their keys."""
 
@@ -54,14 +52,12 @@ class AccountReader:
         if not login:
             raise Refusal(Reason.NO_LOGIN)
         if len(login) > OKTA_LONGEST:
-            if len(login) > MAX_NAME:
-                raise Refusal(Reason.BAD_LOGIN, f"it is longer than {MAX_NAME} characters")
+            if is_too_long(login):
+                raise Refusal(Reason.BAD_LOGIN, f"it is longer than {MAX_NAME} bytes")
             self.long_logins += 1
         key = login_key(login)
         if not key:
             raise Refusal(Reason.BAD_LOGIN, "nothing is left of it without diacritics")
-        if not fits_index(key):
-            raise Refusal(Reason.BAD_LOGIN, f"it is longer than {MAX_KEY} bytes")
         return login, key
 
     def _profile_columns(self, fields: Mapping[str, object]) -> ProfileColumns:
@@ -88,8 +84,8 @@ def hash_text(fields: Mapping[str, object]) -> str | None:
 
 def _okta_id(fields: Mapping[str, object]) -> str | None:
     okta_id = text_of(fields, "okta_id")
-    if okta_id is not None and len(okta_id) > LONGEST_OKTA_ID:
-        raise Refusal(Reason.BAD_COLUMN, f"okta_id is longer than {LONGEST_OKTA_ID} characters")
+    if okta_id and is_too_long(okta_id):
+        raise Refusal(Reason.BAD_COLUMN, f"the okta_id is longer than {MAX_NAME} bytes")
     return okta_id
 
 
@@ -100,9 +96,6 @@ def _identifiers(given: object, key: str) -> list[str]:
     names = given.split(";") if isinstance(given, str) else given
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Refusal(Reason.BAD_COLUMN, "identifiers is no list of texts")
-    if any(len(name) > MAX_NAME for name in names):
-        raise Refusal(Reason.BAD_COLUMN, f"an identifier is longer than {MAX_NAME} characters")
-    keys = sorted({login_key(name.strip()) for name in names} - {"", key})
-    if not all(map(fits_index, keys)):
-        raise Refusal(Reason.BAD_COLUMN, f"an identifier is longer than {MAX_KEY} bytes")
-    return keys
+    if any(map(is_too_long, names)):
+        raise Refusal(Reason.BAD_COLUMN, f"an identifier is longer than {MAX_NAME} bytes")
+    return sorted({login_key(name.strip()) for name in names} - {"", key})

@@ -19,7 +19,7 @@ from service.okta.password_import import trace
 IMPORT_EVENT = "user.import.password"
 SUCCESS = "SUCCESS"
 MAX_TEXT = 1024
-"""Characters of any text that is kept of an event; Okta's reasons end at 255."""
+"""Bytes in UTF-8 of any text that is kept of an event; Okta's reasons end at 255. An index's row ends at 2,704."""
 MAX_UNREADABLE = 100
 """Beyond so many unreadable events in one delivery, the delivery is kept as a whole, once."""
 
@@ -167,7 +167,7 @@ def read_event(item: object) -> ImportEvent | Fault:
     transaction_id = trace(text_member(item, "transaction", "id"))
     uuid = text_member(item, "uuid") or "sha256:" + hashlib.sha256(_as_bytes(item)).hexdigest()
     kept = (uuid, user_id, login, outcome)
-    if not all(is_storable(text) and len(text) <= MAX_TEXT for text in kept if text):
+    if not all(is_storable(text) and len(text.encode()) <= MAX_TEXT for text in kept if text):
         return Fault.NOT_TEXT
     published = _time(text_member(item, "published"))
     return ImportEvent(uuid, user_id or None, login or None, outcome, _reason(item), published, transaction_id)

@@ -169,6 +169,17 @@ async def test_one_bad_or_foreign_event_does_not_fail_the_others(client: Client,
     assert {row["fault"] for row in kept} == {"not_an_object", "no_outcome", "not_text"}
 
 
+async def test_text_that_no_index_holds_does_not_fail_the_others(client: Client, add: Add, pool: asyncpg.Pool) -> None:
+    kim = await add("kim@example.com", "password2")
+    long = "".join(chr(0x4E00 + 7919 * number % 20000) for number in range(1000))  # 3,000 bytes that don't compress
+    bad = [event(long, "00u1", "a@example.com"), event("n1", long, "b@example.com"), event("n2", "00u2", long)]
+    # Its key is three times as long.
+    widest = event("n3", "00u3", "".join(chr(0x1D160 + 3 * number % 5) for number in range(256)))
+    assert await deliver(client, delivery(*bad, widest, event("e1", "00u1kim", "kim@example.com"))) == 204
+    assert (await state_of(pool, kim), await effects(pool)) == ("migrated", {"n3": "unmatched", "e1": "migrated"})
+    assert await pool.fetchval("SELECT count(*) FROM unreadable_events WHERE fault = 'not_text'") == 3
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"\xff\xfe\x00", b"{", b"[]", b"null", b'{"data": {"events": {}}}', b"[" * 9000], ids=repr
 )
