@@ -43,7 +43,17 @@ def _parse_secrets(value: str) -> tuple[SecretStr, ...]:
         raise ValueError('must be a JSON list of strings, for instance ["one", "two"]') from None
     if not isinstance(parsed, list) or not all(isinstance(item, str) for item in parsed):
         raise ValueError('must be a JSON list of strings, for instance ["one", "two"]')
+    if not all(map(_is_utf8, parsed)):
+        raise ValueError("holds a lone surrogate, which no header can carry")
     return tuple(SecretStr(item) for item in parsed)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 Unset = BeforeValidator(_blank_is_unset)
@@ -156,6 +166,9 @@ class Settings(BaseSettings):
             raise ValueError("BASIC_AUTH_USER and BASIC_AUTH_PASSWORD go together: one of them is not set")
         if self.basic_auth_user is not None and ":" in self.basic_auth_user:
             raise ValueError("BASIC_AUTH_USER must not contain a colon (RFC 7617)")
+        password = "" if self.basic_auth_password is None else self.basic_auth_password.get_secret_value()
+        if not _is_utf8(password + (self.basic_auth_user or "")):
+            raise ValueError("BASIC_AUTH_USER and BASIC_AUTH_PASSWORD must be UTF-8")
         return self
 
     def inline_hook_secrets(self) -> tuple[bytes, ...]:

@@ -45,6 +45,7 @@ async def test_secrets_rotate_without_a_gap_and_a_faulty_file_keeps_the_old_ones
             ('["new-secret", "old-secret"]', [200, 200]),
             ('["new-secret"', [200, 200]),
             ('["new-secret", " "]', [200, 200]),
+            ('["new-secret", "\\ud800"]', [200, 200]),
             ("[]", [200, 200]),
             ('["new-secret"]', [401, 200]),
         ):
@@ -54,8 +55,8 @@ async def test_secrets_rotate_without_a_gap_and_a_faulty_file_keeps_the_old_ones
             assert await statuses() == expected, content
         exposition = parts.telemetry.exposition().decode()
     route = 'route="/okta/password-import"'
-    assert f'credentials_total{{kind="secret",position="2",{route}}} 4.0' in exposition
-    assert 'reloads_total{name="secrets",outcome="failed"} 3.0' in exposition
+    assert f'credentials_total{{kind="secret",position="2",{route}}} 5.0' in exposition
+    assert 'reloads_total{name="secrets",outcome="failed"} 4.0' in exposition
     assert "secret-" not in exposition
 
 

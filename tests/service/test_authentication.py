@@ -109,6 +109,14 @@ def test_without_any_way_to_authenticate_the_service_says_which_to_set() -> None
         require_authentication(settings_of())
 
 
+def test_a_pair_that_is_no_utf8_is_refused_at_start_and_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASIC_AUTH_USER", "admin")
+    monkeypatch.setenv("BASIC_AUTH_PASSWORD", "marked\udcff")
+    with pytest.raises(BadSettings, match="must be UTF-8") as refused:
+        load_settings()
+    assert "marked" not in str(refused.value)
+
+
 @pytest.mark.parametrize("secret", ["", " ", " padded", "padded ", "\tpadded"])
 def test_blank_and_padded_secrets_are_refused_at_start_by_position(secret: str) -> None:
     with pytest.raises(BadSettings, match="HOOK_SECRETS: secret 2 is blank or has space around it"):
