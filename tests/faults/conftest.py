@@ -15,10 +15,12 @@ async def under_load(
     """Run services over a database, which is prepared by another URL where that is given, and keep them busy."""
     signers, leavers = await prepare(prepared_by or url)
     running = [Service(url, **environment) for _ in range(services)]
-    traffic = Traffic([f"http://127.0.0.1:{service.port}" for service in running], signers, leavers)
-    async with _all(running) as traffic.processes, traffic.flowing(pause):
-        await traffic.until_well()
-        yield traffic
+    async with _all(running) as processes:
+        traffic = Traffic([service.url for service in running], signers, leavers)
+        traffic.processes = processes
+        async with traffic.flowing(pause):
+            await traffic.until_well()
+            yield traffic
 
 
 async def tell(what: str, traffic: Traffic) -> None:

@@ -79,7 +79,7 @@ async def hooked(org: Org, url: str) -> AsyncIterator[None]:
     service = Service(url)
     secret = HeaderSecret("Authorization", AUTHORIZATION)
     async with service.running():
-        base = f"http://127.0.0.1:{service.port}/okta"
+        base = f"{service.url}/okta"
         org.inline_hooks.clear()
         org.event_hooks.clear()
         org.set_password_hook(f"{base}/password-import", secret)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -67,7 +68,8 @@ async def test_a_load_killed_at_random_moments_ends_like_a_clean_one(
             try:
                 await asyncio.wait_for(process.wait(), rng.uniform(0.05, 1.5))
             except TimeoutError:
-                process.kill()
+                with suppress(ProcessLookupError):  # it may have ended in this moment
+                    process.kill()
                 await process.wait()
             assert (await end(pool))[2] == 0
         await loader.load(path.read_bytes())

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -29,40 +29,32 @@ class Service:
     """A service in a process of its own."""
 
     def __init__(self, database_url: str, **environment: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
         self._environment = os.environ | {
             "DATABASE_URL": database_url,
             "BASIC_AUTH_USER": USER,
             "BASIC_AUTH_PASSWORD": PASSWORD,
-            "PORT": str(self.port),
+            "PORT": "0",
             "ADMIN_PORT": "0",
             **environment,
         }
-        self._process: asyncio.subprocess.Process | None = None
+        self.url = ""
 
     @asynccontextmanager
     async def running(self, kill_at: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.service.killed_service",
-            cwd=ROOT, env=self._environment | {"KILL_AT": kill_at}, stderr=asyncio.subprocess.DEVNULL,
+            cwd=ROOT, env=self._environment | {"KILL_AT": kill_at}, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
+        assert process.stderr is not None
         try:
-            await self._until_healthy()
+            self.url = await listening_at(process.stderr)
+            drained = asyncio.create_task(process.stderr.read())
             yield process
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-
-    async def _until_healthy(self) -> None:
-        async with asyncio.timeout(WAIT), aiohttp.ClientSession() as session:
-            while True:
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with session.get(f"http://127.0.0.1:{self.port}/healthz"):
-                        return
-                await asyncio.sleep(0.02)
+        await drained
 
     async def post(self, path: str, body: bytes) -> int | None:
         """The status of the answer; None where the service died over it."""
@@ -70,11 +62,21 @@ class Service:
         try:
             async with (
                 aiohttp.ClientSession() as session,
-                session.post(f"http://127.0.0.1:{self.port}{path}", data=body, headers=headers) as answer,
+                session.post(self.url + path, data=body, headers=headers) as answer,
             ):
                 return answer.status
         except aiohttp.ClientError:
             return None
+
+
+async def listening_at(log: asyncio.StreamReader) -> str:
+    """Where the service listens, as it says; a port that was free before may be another's by now."""
+    async with asyncio.timeout(WAIT):
+        while line := await log.readline():
+            said = json.loads(line)
+            if (said["event"], said.get("name")) == ("listening", "service"):
+                return str(said["url"])
+    raise AssertionError("the service ended at once")
 
 
 async def people(add: Add, count: int) -> list[Person]:
