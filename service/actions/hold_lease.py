@@ -8,9 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import structlog
+
 from service.accounts import leases
 from service.accounts.database import AWAY, Database
 from service.accounts.leases import FencedDatabase, Lease, LeaseLost
+
+log = structlog.get_logger()
 
 LIFE = timedelta(seconds=30)
 """How long others wait for a holder that died."""
@@ -42,6 +46,7 @@ async def hold_lease(
 
 async def _acquire(database: Database, name: str, wait: float, life: timedelta) -> Lease:
     deadline = asyncio.get_running_loop().time() + wait
+    is_told = False
     while True:
         async with database.transaction() as connection:
             lease = await leases.acquire(connection, name, who(), life)
@@ -50,6 +55,9 @@ async def _acquire(database: Database, name: str, wait: float, life: timedelta) 
             return lease
         if asyncio.get_running_loop().time() >= deadline:
             raise Held(f"{name} is being done by {holder or 'somebody else'}")
+        if not is_told:
+            log.info("lease_awaited", name=name, seconds=life.total_seconds())
+            is_told = True
         await asyncio.sleep(min(1.0, max(0.05, wait / 20)))
 
 

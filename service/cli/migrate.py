@@ -2,6 +2,8 @@
 
 import asyncio
 
+import typer
+
 from service.cli.running import prepare, run
 
 
@@ -10,12 +12,13 @@ def migrate() -> None:
 
     Connects with MIGRATION_DATABASE_URL where it is set, else DATABASE_URL, else to the embedded server in DATA_DIR.
     """
-    run(_migrate())
+    typer.echo(f"The schema is up to date: revision {run(_migrate())}.")
 
 
-async def _migrate() -> None:
-    from service.accounts.migrations import upgrade
+async def _migrate() -> str:
+    from service.accounts.migrations import known_revisions, upgrade
     from service.database_url import database_dsn
 
     async with database_dsn(prepare(), for_migrations=True) as dsn:
         await asyncio.to_thread(upgrade, dsn)
+    return known_revisions()[0]

@@ -27,7 +27,7 @@ class Cause:
     reason: str
     """A word for machines, such as ``INVALID_EMAIL_DOMAIN``."""
     attribute: str
-    """The attribute beside which the message is shown."""
+    """The attribute beside which the message is shown, with or without `data.userProfile.` before its name."""
     domain: str = "end-user"
 
 
@@ -53,6 +53,7 @@ class Deny:
 Decision = Allow | Deny
 
 _ACTION = "com.okta.action.update"
+_PROFILE = "data.userProfile."
 _UPDATES = {
     Kind.REGISTRATION: "com.okta.user.profile.update",
     Kind.UPDATE: "com.okta.user.progressive.profile.update",
@@ -108,6 +109,6 @@ def _cause(cause: Cause) -> dict[str, str]:
         "reason": cause.reason,
         "locationType": "body",
         # `userProfile` for updates too: only then does the widget find the attribute's field.
-        "location": f"data.userProfile.{cause.attribute}",
+        "location": _PROFILE + cause.attribute.removeprefix(_PROFILE),
         "domain": cause.domain,
     }

@@ -40,7 +40,7 @@ def refusal_for(error: Exception) -> web.Response:
     if isinstance(error, Overloaded | TooManyFailures):
         seconds = str(max(1, math.ceil(error.retry_after)))
         return refusal(429, *_LATER[type(error)], {"Retry-After": seconds})
-    return refusal(503, fault_code(error), "the call could not be answered; this says nothing about the password")
+    return refusal(503, fault_code(error), "the fault is ours, and says nothing about the person")
 
 
 def fault_code(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 
 from service.accounts import leases
 from service.accounts.database import Database
@@ -75,6 +76,23 @@ async def test_held_says_who_holds_it_and_release_frees_it(database: Database) -
                 pass
     async with hold_lease(database, "work"):
         pass
+
+
+async def test_whoever_waits_for_a_lease_is_told_so_once(database: Database) -> None:
+    async def work() -> None:
+        async with hold_lease(database, "work", wait=300):
+            pass
+
+    other = await take(database, "other")
+    assert other
+    with structlog.testing.capture_logs() as lines:
+        waiting = asyncio.create_task(work())
+        while not lines:  # noqa: ASYNC110 (what it waits for has no event)
+            await asyncio.sleep(0.01)
+        async with database.connection() as connection:
+            await leases.release(connection, other)
+        await waiting
+    assert [line["event"] for line in lines] == ["lease_awaited"]
 
 
 async def test_followers_apply_events_one_at_a_time_and_take_over(

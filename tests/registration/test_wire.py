@@ -129,6 +129,11 @@ def test_unknown_type_gets_no_update_command() -> None:
     assert write_answer(Kind.UNKNOWN, Allow(({"a": 1},))) is None
 
 
+def test_a_location_may_be_named_whole() -> None:
+    short, whole = (Deny("No.", (Cause("No.", "NO", name),)) for name in ("badge", "data.userProfile.badge"))
+    assert write_answer(Kind.REGISTRATION, whole) == write_answer(Kind.REGISTRATION, short)
+
+
 def test_location_of_an_update_is_in_the_user_profile_too() -> None:
     written = write_answer(Kind.UPDATE, Deny("No.", (Cause("No.", "NO", "badge"),)))
     assert written is not None
