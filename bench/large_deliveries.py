@@ -16,10 +16,11 @@ import aiohttp
 import psutil
 from pydantic import SecretStr
 
-from service.app import listening, make_app, make_parts, open_database, spare_garbage_collector
+from service.app import make_app, make_parts, open_database, spare_garbage_collector
 from service.cli.simulate.stores import fresh_database
 from service.settings import Settings, basic_header, load_settings
 from service.telemetry import configure_logging
+from service.web.listening import listening
 
 SIZE = 32 * 1024 * 1024
 

@@ -26,9 +26,10 @@ from aiohttp.test_utils import TestServer
 
 from service.accounts.database import Database
 from service.accounts.migrations import upgrade
-from service.app import CONNECTIONS, make_app, make_parts
+from service.app import make_app, make_parts
 from service.postgres import embedded_sync
 from service.settings import Settings
+from service.web.listening import CONNECTIONS
 from simulator import HeaderSecret, Org, serve
 
 ADD = """

@@ -8,24 +8,22 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from aiohttp import web
 
-from service.accounts import audit
 from service.accounts.database import AWAY, Database
 from service.accounts.legacy_profiles import LegacyProfile, find_legacy_profiles
 from service.accounts.migrations import known_revisions
 from service.actions.audit_trail import AuditTrail
 from service.actions.code_policy import CodePolicy
+from service.actions.keep_prepared import keep_prepared, prepare
 from service.actions.load_policy import load_policy
 from service.actions.open_hashes import HashOpener
 from service.actions.screen_registration import RegistrationScreener
-from service.actions.throttle_guesses import prune
 from service.actions.verify_password import PasswordVerifier
 from service.credentials import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.database_url import database_dsn
@@ -35,11 +33,11 @@ from service.policies.registration.document import FaultyPolicy
 from service.policies.registration.policy import Policy
 from service.reloading import reload
 from service.settings import BadSettings, Settings, require_authentication
-from service.telemetry import Telemetry, describe
+from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
 from service.web.events import get_events, post_events
-from service.web.guard import GuardedRunner, GuardedSite
 from service.web.keys import PARTS, Parts
+from service.web.listening import listening
 from service.web.middlewares import authenticate, measure, refuse
 from service.web.operations import get_healthz, get_metrics, get_readyz, get_status
 from service.web.password_import import post_password_import
@@ -48,22 +46,8 @@ from service.web.tls import BadCertificate, ServerTls
 
 log = structlog.get_logger()
 
-REFRESH_EVERY = 60.0
-"""Seconds between looks at the recipes, so that stand-ins follow what is loaded while the service runs."""
-CONNECTIONS: Mapping[str, Any] = {
-    "access_log": None,
-    # A compressed body could be a bomb, and Okta compresses none: the bytes are taken as they come.
-    "auto_decompress": False,
-}
-"""How aiohttp treats connections, in the service and in its tests."""
-PRUNED = 5_000
-"""Old rows deleted at a time, so that no statement takes long."""
-WARMED = 20
-"""Costs measured before traffic, the most common kinds first; a store with random rounds has thousands."""
 GARBAGE = 20_000
 """Objects made and kept before the collector looks at them: about a hundred calls; each look takes less than 1 ms."""
-SHUTDOWN_WITHIN = 10.0
-"""Seconds that calls in hand get to end: more than Okta waits, less than orchestrators' grace."""
 
 
 @asynccontextmanager
@@ -91,9 +75,9 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     async with HashingPool(queue_within=settings.queue_within) as pool:
         verifier = PasswordVerifier(database, pool, Joins(), opener, telemetry, trail)
         with contextlib.suppress(*AWAY, TimeoutError):  # without a database: at the first call, or the next refresh
-            await _prepare(verifier)
+            await prepare(verifier)
         background = [
-            asyncio.create_task(_keep_prepared(verifier, timedelta(days=settings.audit_keep_days))),
+            asyncio.create_task(keep_prepared(verifier, timedelta(days=settings.audit_keep_days))),
             asyncio.create_task(trail.keep_writing(database)),
             asyncio.create_task(verifier.floods.keep_writing(database)),
         ]
@@ -203,49 +187,3 @@ def server_tls(settings: Settings) -> ServerTls | None:
         return ServerTls(settings.tls_cert, settings.tls_key)
     except BadCertificate as error:
         raise BadSettings(str(error)) from None
-
-
-@asynccontextmanager
-async def listening(
-    name: str, app: web.Application, host: str, port: int, *, tls: ServerTls | None = None
-) -> AsyncIterator[str]:
-    """Serve an application on a port (0: any free one) and give its URL; afterwards, finish what was accepted."""
-    parts = app[PARTS]
-    runner = GuardedRunner(
-        app,
-        most_connections=parts.settings.max_connections,
-        count=lambda reason: parts.telemetry.connections.labels(reason).inc(),
-        shutdown_timeout=SHUTDOWN_WITHIN,
-        handler_cancellation=True,
-        **CONNECTIONS,
-    )
-    await runner.setup()
-    try:
-        await GuardedSite(runner, host, port, ssl_context=tls.context if tls else None).start()
-        bound_host, bound_port, *_ = runner.addresses[0]
-        place = f"[{bound_host}]:{bound_port}" if ":" in bound_host else f"{bound_host}:{bound_port}"
-        url = f"{'https' if tls else 'http'}://{place}"
-        log.info("listening", name=name, url=url)
-        yield url
-    finally:
-        await runner.cleanup()
-
-
-async def _keep_prepared(verifier: PasswordVerifier, keep: timedelta) -> None:
-    """Follow what is loaded while the service runs, and prune what is over: streaks, events, the audit trail."""
-    while True:
-        await asyncio.sleep(REFRESH_EVERY)
-        try:
-            await _prepare(verifier)
-            async with verifier.database.connection() as connection:
-                await prune(connection)
-                await audit.prune(connection, keep, PRUNED)
-        except (*AWAY, TimeoutError) as error:
-            log.warning("refresh_failed", **describe(error))
-
-
-async def _prepare(verifier: PasswordVerifier) -> None:
-    """Read the recipes, and measure the costs that were never measured here."""
-    await verifier.prepare()
-    checks = verifier.stand_ins.checks if verifier.stand_ins else ()
-    await verifier.pool.warm([check for check in checks if verifier.pool.estimate(check.cost) is None][:WARMED])

@@ -16,8 +16,9 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from service.accounts.database import Database
-from service.app import CONNECTIONS, make_app, make_parts
+from service.app import make_app, make_parts
 from service.passwords import registry
+from service.web.listening import CONNECTIONS
 from tests.loading.loader import Loader, command, contents
 from tests.passwords.test_vectors import ALL, FORMAT_OF, MORE
 from tests.service.conftest import AUTHORIZATION, PASSWORD, USER, Client, settings_of

@@ -9,11 +9,12 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from service.accounts.database import Database
-from service.app import CONNECTIONS, make_app, make_parts
+from service.app import make_app, make_parts
 from service.okta_client.credentials import ApiToken
 from service.okta_client.opening import OrgSettings, open_org
 from service.okta_client.org import OktaOrg
 from service.settings import Settings
+from service.web.listening import CONNECTIONS
 from simulator import HeaderSecret, Org, serve
 from simulator.user import User
 from tests.service.conftest import PATIENCE, Add, settings_of

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from service.app import listening, make_app
+from service.app import make_app
 from service.web.keys import Parts
+from service.web.listening import listening
 from service.web.tls import ServerTls
 from tests.service.conftest import AUTHORIZATION
 from tests.service.people import sign_in

@@ -19,8 +19,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from service.accounts.migrations import ROOT
-from service.app import listening, make_admin_app, make_app
+from service.app import make_admin_app, make_app
 from service.web.keys import Parts
+from service.web.listening import listening
 from tests.security.serving import serving
 from tests.service.conftest import AUTHORIZATION, Add
 

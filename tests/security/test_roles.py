@@ -11,11 +11,12 @@ from service.accounts import audit
 from service.accounts.audit import Chosen
 from service.accounts.database import Database
 from service.accounts.migrations import ROOT
+from service.actions.keep_prepared import PRUNED
 from service.actions.migration_status import migration_status
 from service.actions.readiness import what_is_missing
 from service.actions.rotate_keys import rotate_keys
 from service.actions.throttle_guesses import prune
-from service.app import PRUNED, make_parts
+from service.app import make_parts
 from tests.security.serving import call, serving, wire
 from tests.security.test_encryption import BOTH, PEOPLE, bcrypt_of, load
 from tests.service.conftest import PASSWORD, USER, settings_of

@@ -9,11 +9,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from service.accounts.database import Database
-from service.app import CONNECTIONS, make_app, make_parts
+from service.app import make_app, make_parts
 from service.issuer_keys import REFETCH_AFTER, TRUST_FOR, IssuerKeys, KeysAway
 from service.okta.bearer import LEEWAY, MAX_TOKEN, TokenFault, judge, read_keys
 from service.settings import BadSettings, Settings, require_authentication
 from service.web.keys import Parts
+from service.web.listening import CONNECTIONS
 from simulator import Org, serve
 from simulator.clients import Key
 from simulator.hook_oauth import HOOK_SCOPE, use_oauth

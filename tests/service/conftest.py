@@ -10,9 +10,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from service.accounts.database import Database
-from service.app import CONNECTIONS, make_app, make_parts
+from service.app import make_app, make_parts
 from service.settings import Settings
 from service.web.keys import Parts
+from service.web.listening import CONNECTIONS
 from tests.service.people import Person, add_person
 
 USER, PASSWORD = "admin", "supersecret"

@@ -15,11 +15,12 @@ from service.accounts.loading.session import loading_session
 from service.accounts.migrations import ROOT
 from service.actions.load_accounts import Load
 from service.actions.resolve_hash import HashResolver
-from service.app import listening, make_admin_app, make_app, make_parts, open_database
+from service.app import make_admin_app, make_app, make_parts, open_database
 from service.cli.simulate.stores import fresh_database
 from service.legacy.opening import RejectsAtNeed, open_export
 from service.settings import Settings, basic_header
 from service.sources import Source
+from service.web.listening import listening
 from simulator import HeaderSecret, Org, serve
 
 EXAMPLES = ROOT / "examples"

@@ -1,0 +1,49 @@
+"""A port that an application listens on, from its first call to the answer of its last. Knows no route."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from service.web.guard import GuardedRunner, GuardedSite
+from service.web.keys import PARTS
+from service.web.tls import ServerTls
+
+log = structlog.get_logger()
+
+CONNECTIONS: Mapping[str, Any] = {
+    "access_log": None,
+    # A compressed body could be a bomb, and Okta compresses none: the bytes are taken as they come.
+    "auto_decompress": False,
+}
+"""How aiohttp treats connections, in the service and in its tests."""
+SHUTDOWN_WITHIN = 10.0
+"""Seconds that calls in hand get to end: more than Okta waits, less than orchestrators' grace."""
+
+
+@asynccontextmanager
+async def listening(
+    name: str, app: web.Application, host: str, port: int, *, tls: ServerTls | None = None
+) -> AsyncIterator[str]:
+    """Serve an application on a port (0: any free one) and give its URL; afterwards, finish what was accepted."""
+    parts = app[PARTS]
+    runner = GuardedRunner(
+        app,
+        most_connections=parts.settings.max_connections,
+        count=lambda reason: parts.telemetry.connections.labels(reason).inc(),
+        shutdown_timeout=SHUTDOWN_WITHIN,
+        handler_cancellation=True,
+        **CONNECTIONS,
+    )
+    await runner.setup()
+    try:
+        await GuardedSite(runner, host, port, ssl_context=tls.context if tls else None).start()
+        bound_host, bound_port, *_ = runner.addresses[0]
+        place = f"[{bound_host}]:{bound_port}" if ":" in bound_host else f"{bound_host}:{bound_port}"
+        url = f"{'https' if tls else 'http'}://{place}"
+        log.info("listening", name=name, url=url)
+        yield url
+    finally:
+        await runner.cleanup()
