@@ -4,6 +4,8 @@ So a refusal costs the hot path no write of its own. What is done to an account 
 """
 
 import asyncio
+import hashlib
+import itertools
 import secrets
 from collections import deque
 from datetime import UTC, datetime
@@ -25,9 +27,13 @@ BATCH = 1_000
 """Entries in one statement, and per `FLUSH_EVERY`: 86 million a day at the very most."""
 
 
+_CODES, _KEY = itertools.count(), secrets.token_bytes(32)
+
+
 def new_code() -> str:
-    """Make the code that an answer carries: 64 random bits, which say nothing by themselves."""
-    return secrets.token_hex(8)
+    """Make the code that an answer carries: 64 bits that nobody can foresee, and that say nothing by themselves."""
+    # To ask the system for random bits each time takes a fiftieth of a sign-in with a fast hash.
+    return hashlib.blake2b(next(_CODES).to_bytes(8, "big"), key=_KEY, digest_size=8).hexdigest()
 
 
 class AuditTrail:
