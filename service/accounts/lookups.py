@@ -12,8 +12,10 @@ from service.accounts.database import Database
 from service.accounts.failures import Failures
 from service.accounts.find import Asked, Found, find_and_failures
 
+SLOW = 0.05
+"""Seconds after which a read is slow, and another may begin beside it: its connection may be dead."""
 AT_ONCE = 2
-"""Reads under way: while one is decoded here, the server works on the other."""
+"""Reads under way at most."""
 MOST = 64
 """Look-ups in one read: about a millisecond of the loop's time."""
 READ_WITHIN = 2.5
@@ -36,17 +38,25 @@ class Lookups:
         self._waiting: deque[_Waiting] = deque()
         self._readers: set[asyncio.Task[None]] = set()
         self._alone = 0
+        self._begun = 0.0
+        """When the latest read began, on the loop's clock."""
 
     async def find(self, *asked: *Asked) -> LookedUp:
         """Read for one sign-in. Raises one of the database's `AWAY`, or `TimeoutError`."""
-        if len(self._readers) + self._alone < AT_ONCE:
+        if self._may_begin():
             return await self._find_alone(asked)
         waiting = _Waiting(asked, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         return await waiting.answer
 
+    def _may_begin(self) -> bool:
+        """Tell whether a read may begin: one at a time, as few large reads take less than many small ones."""
+        reads = len(self._readers) + self._alone
+        return not reads or (reads < AT_ONCE and asyncio.get_running_loop().time() - self._begun > SLOW)
+
     async def _find_alone(self, asked: Asked) -> LookedUp:
         self._alone += 1
+        self._begun = asyncio.get_running_loop().time()
         try:
             async with self._database.connection() as connection:
                 (found,) = await find_and_failures(connection, [asked])
@@ -70,6 +80,9 @@ class Lookups:
 
     async def _read_all(self) -> None:
         while self._waiting:
+            await asyncio.sleep(0)  # whoever's call is here already comes along
+            await asyncio.sleep(0)
+            self._begun = asyncio.get_running_loop().time()
             batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
             batch = [each for each in batch if not each.answer.done()]  # the others gave up
             try:

@@ -40,9 +40,10 @@ async def look_up(lookups: Lookups, name: str) -> tuple[object, int]:
     return (found.login_key if isinstance(found, Account) else found), failures.pair.failures if failures.pair else 0
 
 
-async def test_many_at_once_get_what_each_gets_alone_in_three_reads(
-    database: Database, add: Add, pool: asyncpg.Pool
+async def test_many_at_once_get_what_each_gets_alone_in_two_reads(
+    database: Database, add: Add, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("service.accounts.lookups.SLOW", 300)
     await add("jessie@example.com", "right", identifiers=("4711",))
     await add("kim@example.com", "right", identifiers=("shared",))
     await add("rajiv@example.com", "right", identifiers=("shared",))
@@ -62,7 +63,24 @@ async def test_many_at_once_get_what_each_gets_alone_in_three_reads(
     await asyncio.sleep(0)
     slow.go.set()
     assert await asyncio.gather(*many) == alone * 3
-    assert slow.uses == 3  # two alone, and the others together
+    assert slow.uses == 2  # one alone, and the others together
+
+
+async def test_a_read_that_hangs_holds_nobody_up_who_comes_later(
+    database: Database, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.accounts.lookups.SLOW", -1)
+    await add("kim@example.com", "right")
+    slow = Slow(database)
+    lookups = Lookups(slow)
+    hanging = asyncio.create_task(look_up(lookups, "kim@example.com"))
+    await asyncio.sleep(0)
+    slow.go, hung = asyncio.Event(), slow.go
+    slow.go.set()
+    assert await look_up(lookups, "kim@example.com") == ("kim@example.com", 0)
+    assert not hanging.done()
+    hung.set()
+    assert await hanging == ("kim@example.com", 0)
 
 
 async def test_a_shared_read_that_fails_fails_for_all_and_the_next_one_is_well(database: Database, add: Add) -> None:
@@ -108,10 +126,7 @@ async def test_a_reader_that_is_alone_and_gives_up_lets_those_who_wait_be_read(
     await asyncio.wait(many)
 
 
-async def test_whoever_asks_as_the_last_reader_ends_is_read_for(
-    database: Database, add: Add, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.accounts.lookups.AT_ONCE", 1)
+async def test_whoever_asks_as_the_last_reader_ends_is_read_for(database: Database, add: Add) -> None:
     await add("kim@example.com", "right")
     lookups = Lookups(database)
 
