@@ -40,6 +40,7 @@ class Lookups:
         self._alone = 0
         self._begun = 0.0
         """When the latest read began, on the loop's clock."""
+        self._watch: asyncio.TimerHandle | None = None
 
     async def find(self, *asked: *Asked) -> LookedUp:
         """Read for one sign-in. Raises one of the database's `AWAY`, or `TimeoutError`."""
@@ -47,7 +48,20 @@ class Lookups:
             return await self._find_alone(asked)
         waiting = _Waiting(asked, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
+        if self._watch is None:
+            self._look_again()
         return await waiting.answer
+
+    def _look_again(self) -> None:
+        self._watch = asyncio.get_running_loop().call_later(SLOW, self._look_after_waiting)
+
+    def _look_after_waiting(self) -> None:
+        """Let those who wait be read for where the read before them is slow, also if nobody else comes."""
+        self._watch = None
+        if self._waiting:
+            if self._may_begin():
+                self._start_reader()
+            self._look_again()
 
     def _may_begin(self) -> bool:
         """Tell whether a read may begin: one at a time, as few large reads take less than many small ones."""

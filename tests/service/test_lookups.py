@@ -66,10 +66,7 @@ async def test_many_at_once_get_what_each_gets_alone_in_two_reads(
     assert slow.uses == 2  # one alone, and the others together
 
 
-async def test_a_read_that_hangs_holds_nobody_up_who_comes_later(
-    database: Database, add: Add, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.accounts.lookups.SLOW", -1)
+async def test_a_read_that_hangs_holds_nobody_up_who_comes_later(database: Database, add: Add) -> None:
     await add("kim@example.com", "right")
     slow = Slow(database)
     lookups = Lookups(slow)
