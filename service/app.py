@@ -38,7 +38,7 @@ from service.web.bodies import DeliveryReader
 from service.web.events import get_events, post_events
 from service.web.keys import PARTS, Parts
 from service.web.listening import listening
-from service.web.middlewares import authenticate, measure, refuse
+from service.web.middlewares import Gate
 from service.web.operations import get_healthz, get_metrics, get_readyz, get_status
 from service.web.password_import import post_password_import
 from service.web.registration import post_registration
@@ -132,7 +132,7 @@ def registration_policy(settings: Settings) -> Policy | CodePolicy | None:
 
 def make_app(parts: Parts) -> web.Application:
     """Make the application that Okta calls."""
-    app = web.Application(middlewares=[measure, refuse, authenticate])
+    app = web.Application(middlewares=[Gate(parts).admit])
     app[PARTS] = parts
     app.router.add_post("/okta/password-import", post_password_import)
     app.router.add_post("/okta/registration", post_registration)
@@ -145,7 +145,7 @@ def make_app(parts: Parts) -> web.Application:
 
 def make_admin_app(parts: Parts) -> web.Application:
     """Make the application for operators; it authenticates nobody, so it listens on loopback by default."""
-    app = web.Application(middlewares=[refuse])
+    app = web.Application(middlewares=[Gate(parts).refuse])
     app[PARTS] = parts
     app.router.add_get("/metrics", get_metrics)
     app.router.add_get("/status.json", get_status)

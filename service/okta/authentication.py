@@ -39,6 +39,9 @@ class Accepted:
     position: int
 
 
+BASIC = Accepted("basic", 1)
+
+
 class Authenticator:
     """Compares the credentials of a call with the accepted ones, in constant time, on digests of bytes."""
 
@@ -49,7 +52,7 @@ class Authenticator:
         self._key = random_source.token_bytes(32)
         self._header = header.lower().encode("ascii")
         self._secrets = tuple(map(self._digest, secrets))
-        self._basic = None if basic is None else self._digest(basic)
+        self._basic = None if basic is None else self._digest(base64.b64encode(basic))
         self._tokens = tokens
 
     def __call__(self, headers: Sequence[tuple[bytes, bytes]]) -> Accepted | Refused:
@@ -64,9 +67,11 @@ class Authenticator:
 
     def _judge_authorization(self, authorization: bytes) -> Accepted | Refused | None:
         """Judge Basic and Bearer, where they are accepted; None where it is neither."""
-        if self._basic is not None and (pair := basic_pair(authorization)) is not None:
-            is_right = hmac.compare_digest(self._digest(pair), self._basic)
-            return Accepted("basic", 1) if is_right else Refusal.WRONG
+        if self._basic is not None and (encoded := basic_credentials(authorization)) is not None:
+            # One pair has one encoding, so that nothing has to be decoded where it is the right one.
+            if hmac.compare_digest(self._digest(encoded), self._basic):
+                return BASIC
+            return Refusal.WRONG if is_pair(encoded) else None
         if self._tokens is not None and (token := bearer_token(authorization)) is not None:
             return self._tokens.judge(token)
         return None
@@ -121,19 +126,20 @@ class _Seen:
                 self.authorization = value
 
 
-def basic_pair(authorization: bytes) -> bytes | None:
-    """Read `user:password` out of a Basic header (RFC 7617): any case of the scheme, strict base64, UTF-8."""
+def basic_credentials(authorization: bytes) -> bytes | None:
+    """Give what stands behind the scheme of a Basic header (RFC 7617; any case of the scheme), without spaces."""
     scheme, space, rest = authorization.partition(b" ")
-    if scheme.lower() != b"basic" or not space:
-        return None
-    encoded = rest.strip(b" ")
+    return rest.strip(b" ") if scheme.lower() == b"basic" and space else None
+
+
+def is_pair(encoded: bytes) -> bool:
+    """Tell whether it is `user:password`, UTF-8 in strict base64 (RFC 4648, 3.5: no spare bits in the last digit)."""
     try:
         pair = base64.b64decode(encoded, validate=True)
         pair.decode("utf-8")
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        return None
-    # The decoder ignores the spare bits of the last character.
-    return pair if b":" in pair and base64.b64encode(pair) == encoded else None
+        return False
+    return b":" in pair and base64.b64encode(pair) == encoded
 
 
 def bearer_token(authorization: bytes) -> bytes | None:

@@ -14,6 +14,7 @@ MAX_USERNAME = 1024
 """Characters. A login of Okta's ends at 100; the store's index rows end at 2,704 bytes."""
 MAX_TRACE = 128
 """Characters of an id that is kept for tracing; Okta's have about 30."""
+WHERE = "data.context.credential"
 MAX_PASSWORD = 8192
 """Characters. Okta's own forms end far below; longer input only buys an attacker hashing time."""
 
@@ -39,10 +40,11 @@ class PasswordImportCall:
 def parse_call(body: bytes) -> PasswordImportCall:
     """Read a call. Members we don't read may be of any kind, or missing. Raises `MalformedCall`."""
     payload = parse_object(body)
-    request = member(payload, "data", "context", "request")
+    context = member(payload, "data", "context")
+    request, credential = member(context, "request"), member(context, "credential")
     return PasswordImportCall(
-        username=_credential(payload, "username", MAX_USERNAME),
-        password=_credential(payload, "password", MAX_PASSWORD),
+        username=_credential(credential, "username", MAX_USERNAME),
+        password=_credential(credential, "password", MAX_PASSWORD),
         event_id=trace(text_member(payload, "eventId")),
         request_id=trace(text_member(request, "id")),
         client_address=trace(text_member(request, "ipAddress")),
@@ -54,16 +56,15 @@ def trace(value: str | None) -> str | None:
     return value if value and len(value) <= MAX_TRACE and value.isascii() and value.isprintable() else None
 
 
-def _credential(payload: dict[str, object], name: str, longest: int) -> str:
-    where = f"data.context.credential.{name}"
-    value = member(payload, "data", "context", "credential", name)
-    if not isinstance(value, str) or not value:
-        raise MalformedCall(f"{name}_missing", f"{where} must be a non-empty string")
+def _credential(credential: object, name: str, longest: int) -> str:
+    value = text_member(credential, name)
+    if not value:
+        raise MalformedCall(f"{name}_missing", f"{WHERE}.{name} must be a non-empty string")
     if len(value) > longest:
-        raise MalformedCall(f"{name}_too_long", f"{where} is longer than {longest} characters")
+        raise MalformedCall(f"{name}_too_long", f"{WHERE}.{name} is longer than {longest} characters")
     # A NUL may stand in a password (old stores took it), but no login that PostgreSQL keeps can hold one.
     if not is_storable(value if name == "username" else value.replace("\0", "")):
-        raise MalformedCall(f"{name}_not_text", f"{where} holds a NUL or a lone surrogate")
+        raise MalformedCall(f"{name}_not_text", f"{WHERE}.{name} holds a NUL or a lone surrogate")
     return value
 
 

@@ -6,7 +6,6 @@ failure (or, where it has none, from when it first asked): what others do never 
 try, so nobody can lock anybody out. An address alone is never delayed: an office shares one.
 """
 
-import contextlib
 import ipaddress
 import socket
 from dataclasses import dataclass
@@ -61,8 +60,7 @@ def throttle(failures: Failures, *, in_flight: int = 0) -> Throttled | None:
 def client_network(address: str | None) -> str | None:
     """Give the network that a client's failures are counted for; None where there is no address that means one."""
     text = (address or "").strip()
-    with contextlib.suppress(OSError, ValueError):
-        socket.inet_pton(socket.AF_INET, text)  # takes a tenth of the time, and is what nearly all calls bring
+    if _is_ipv4(text):
         return text
     try:
         client = ipaddress.ip_address(text)
@@ -73,6 +71,15 @@ def client_network(address: str | None) -> str | None:
             return str(ipaddress.ip_network((int(client), IPV6_SITE), strict=False))
         client = client.ipv4_mapped
     return str(client)
+
+
+def _is_ipv4(text: str) -> bool:
+    # Takes a tenth of the time of `ipaddress`, and is what nearly all calls bring.
+    try:
+        socket.inet_pton(socket.AF_INET, text)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _living(streak: Streak | None, now: datetime) -> Streak | None:

@@ -7,7 +7,7 @@ number of connections. Here every answer is ours, and whoever sends nothing or s
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
@@ -143,10 +143,10 @@ class GuardedHandler(RequestHandler):
             elif self._deadline is None:
                 self._deadline = self._loop.call_later(HEADERS_WITHIN, self._too_slow)
 
-    async def _handle_request(
+    def _handle_request(
         self, request: web.BaseRequest, start_time: float | None, request_handler: Handle
-    ) -> tuple[web.StreamResponse, bool]:
-        return await super()._handle_request(request, start_time, _Answering(self._server, request_handler))
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
+        return super()._handle_request(request, start_time, _Answering(self._server, request_handler))
 
     def handle_error(
         self,

@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler
 from service.okta.authentication import Accepted, Authenticator, Refusal, Refused
 from service.okta.bearer import TokenFault
 from service.telemetry import describe
-from service.web.keys import PARTS
+from service.web.keys import Parts
 from service.web.refusals import REFUSAL_CODE, fault_code, refusal, refusal_for, refusal_for_http
 
 log = structlog.get_logger()
@@ -40,55 +40,68 @@ def route_of(request: web.Request) -> str:
     return resource.canonical if resource is not None else "unmatched"
 
 
-@web.middleware
-async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Count and time every answer."""
-    started = time.perf_counter()
-    answer = await handler(request)
-    route, telemetry = route_of(request), request.app[PARTS].telemetry
-    telemetry.answers.labels(route, answer.status).inc()
-    telemetry.answer_seconds.labels(route).observe(time.perf_counter() - started)
-    if REFUSAL_CODE in answer:
-        telemetry.refusals.labels(route, answer[REFUSAL_CODE]).inc()
-    return answer
+class Gate:
+    """Stands before the handlers of one application.
 
+    It has its parts at hand: to find them in the application takes four calls of aiohttp's, each time.
+    """
 
-@web.middleware
-async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn whatever was raised into an answer of the table; nothing leaves as a 500."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        return refusal_for_http(error)
-    except Exception as error:  # noqa: BLE001 (a fault of ours is a 503, whatever it was; it is logged and counted)
-        answer = refusal_for(error)
-        if answer.status >= web.HTTPInternalServerError.status_code:
-            request.app[PARTS].telemetry.faults.labels(fault_code(error)).inc()
-            log.warning("fault", route=route_of(request), code=fault_code(error), **describe(error))
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @web.middleware
+    async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let nobody but Okta past, before the body is read as anything; count and time every answer."""
+        started, route = time.perf_counter(), route_of(request)
+        try:
+            refused = await self._refused(request, route) if request.path.startswith(OKTA_PREFIX) else None
+            answer = await handler(request) if refused is None else refused
+        except Exception as error:  # noqa: BLE001 (a fault of ours is a 503, whatever it was; it is logged and counted)
+            answer = self._refusal(error, route)
+        self._count(answer, route, time.perf_counter() - started)
         return answer
 
+    @web.middleware
+    async def refuse(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Turn whatever was raised into an answer of the table; nothing leaves as a 500."""
+        try:
+            return await handler(request)
+        except Exception as error:  # noqa: BLE001 (likewise)
+            return self._refusal(error, route_of(request))
 
-@web.middleware
-async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let nobody but Okta past, before the body is read as anything."""
-    if not request.path.startswith(OKTA_PREFIX):
-        return await handler(request)
-    parts = request.app[PARTS]
-    judged = await _judge(request)
-    if isinstance(judged, Accepted):
-        parts.telemetry.credentials.labels(route_of(request), judged.kind, judged.position).inc()
-        return await handler(request)
-    return refusal(401, judged.value, _MESSAGES[judged], {hdrs.WWW_AUTHENTICATE: _challenge(judged)})
+    def _refusal(self, error: Exception, route: str) -> web.Response:
+        if isinstance(error, web.HTTPException):
+            return refusal_for_http(error)
+        answer = refusal_for(error)
+        if answer.status >= web.HTTPInternalServerError.status_code:
+            self._parts.telemetry.faults.labels(fault_code(error)).inc()
+            log.warning("fault", route=route, code=fault_code(error), **describe(error))
+        return answer
 
+    def _count(self, answer: web.StreamResponse, route: str, seconds: float) -> None:
+        telemetry, status = self._parts.telemetry, answer.status
+        telemetry.answers.labels(route, status).inc()
+        telemetry.answer_seconds.labels(route).observe(seconds)
+        if status >= web.HTTPBadRequest.status_code and REFUSAL_CODE in answer:
+            telemetry.refusals.labels(route, answer[REFUSAL_CODE]).inc()
 
-async def _judge(request: web.Request) -> Accepted | Refused:
-    """Judge the call; where a token names a key we don't have, once more with newer keys. Raises `KeysAway`."""
-    judged = _authenticator(request)(request.raw_headers)
-    keys = request.app[PARTS].issuer_keys
-    if judged is TokenFault.UNKNOWN_KEY and keys is not None:
-        await keys.renew()
-        judged = _authenticator(request)(request.raw_headers)
-    return judged
+    async def _refused(self, request: web.Request, route: str) -> web.Response | None:
+        """Refuse the call unless it is Okta's; a token with a key we don't have is judged again with newer keys.
+
+        Raises `KeysAway`.
+        """
+        judged = self._authenticator(request)(request.raw_headers)
+        if judged is TokenFault.UNKNOWN_KEY and self._parts.issuer_keys is not None:
+            await self._parts.issuer_keys.renew()
+            judged = self._authenticator(request)(request.raw_headers)
+        if isinstance(judged, Accepted):
+            self._parts.telemetry.credentials.labels(route, judged.kind, judged.position).inc()
+            return None
+        return refusal(401, judged.value, _MESSAGES[judged], {hdrs.WWW_AUTHENTICATE: _challenge(judged)})
+
+    def _authenticator(self, request: web.Request) -> Authenticator:
+        parts = self._parts  # asked at each call: a reload replaces them
+        return parts.event_authenticator if request.path == EVENTS_PATH else parts.inline_authenticator
 
 
 def _challenge(judged: Refused) -> str:
@@ -96,8 +109,3 @@ def _challenge(judged: Refused) -> str:
     if isinstance(judged, TokenFault):
         return 'Bearer realm="password-import", error="invalid_token"'
     return 'Basic realm="password-import"'
-
-
-def _authenticator(request: web.Request) -> Authenticator:
-    parts = request.app[PARTS]
-    return parts.event_authenticator if request.path == EVENTS_PATH else parts.inline_authenticator
