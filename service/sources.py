@@ -7,9 +7,10 @@ import codecs
 import difflib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from service.immutable import immutable
 from service.passwords import registry
 from service.passwords.format import UnusableHash
 from service.passwords.formula import parse_formula
@@ -31,7 +32,7 @@ class BadSources(Exception):
     """The file of sources is wrong; each fault stands on a line of its own, with its place."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Source:
     """A legacy store, as its hashes need it; a row may say otherwise for itself."""
 

@@ -1,9 +1,11 @@
 """What the store says of an account: the values that leave it. Knows no SQL."""
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
+
+from service.immutable import immutable
 
 
 class State(enum.StrEnum):
@@ -34,7 +36,7 @@ class NameClass(enum.IntEnum):
     LOCAL_PART = 3
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class KeptHash:
     """A hash as the store keeps it, with the recipe it is checked by."""
 
@@ -50,7 +52,7 @@ class KeptHash:
     """Whose it is: a sealed hash opens for no other."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Account:
     """An account with its hashes, as a sign-in needs it."""
 
@@ -60,7 +62,7 @@ class Account:
     hashes: tuple[KeptHash, ...] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Match:
     """An account that an import event may mean."""
 

@@ -6,10 +6,11 @@ come a moment later, many at a time.
 
 import enum
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
+
+from service.immutable import immutable
 
 MAX_REASON = 300
 """Characters."""
@@ -30,7 +31,7 @@ class Action(enum.StrEnum):
     """More was said in a moment than is written down; the reason tells how much."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Entry:
     """One entry, as it is written."""
 
@@ -45,7 +46,7 @@ class Entry:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Chosen:
     """Which entries are wanted; None means any."""
 

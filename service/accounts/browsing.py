@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from service.accounts.account import State
+from service.immutable import immutable
 
 PAGE = 1000
 """Accounts fetched at once."""
@@ -56,7 +57,7 @@ HASHES_BY_RECIPE = "SELECT recipe_id, count(*) AS number FROM hashes GROUP BY re
 UNARMED = "SELECT count(*) FROM accounts WHERE state = 'unarmed'"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Filters:
     """Which accounts are meant; what is None or empty says nothing."""
 
@@ -73,7 +74,7 @@ class Filters:
         return not self.states and self.source is None and self.format is None and self.ids is None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ListedAccount:
     """An account in a list."""
 
@@ -89,7 +90,7 @@ class ListedAccount:
     formats: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AccountDetails:
     """What a list does not say of an account."""
 

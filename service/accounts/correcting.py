@@ -2,9 +2,11 @@
 
 import enum
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import asyncpg
+
+from service.immutable import immutable
 
 HELD = """
 SELECT account.login_key FROM accounts AS account JOIN provisionings AS known ON known.account_id = account.id
@@ -33,7 +35,7 @@ class Corrected(enum.StrEnum):
     TAKEN = "another account has this login"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Correction:
     """What an account is to be from now on; an empty attribute is removed."""
 

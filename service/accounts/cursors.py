@@ -1,9 +1,11 @@
 """How far the System Log of an org is read. Only statements; knows no HTTP."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 import asyncpg
+
+from service.immutable import immutable
 
 FIND = "SELECT next_link, saved_at, rescanned_until, users_compared_at FROM log_cursors WHERE org = $1"
 
@@ -19,7 +21,7 @@ USERS_COMPARED = "UPDATE log_cursors SET users_compared_at = $2 WHERE org = $1"
 OLDEST_ACCOUNT = "SELECT min(loaded_at) FROM accounts"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class LogCursor:
     """Where reading goes on."""
 

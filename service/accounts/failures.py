@@ -8,10 +8,12 @@ like the others.
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 import asyncpg
+
+from service.immutable import immutable
 
 DIGEST = 16
 """Bytes of a row's name: among a million rows two meet with a chance of 1 in 10²⁶."""
@@ -59,7 +61,7 @@ WHERE since < now() - $1::interval
 """
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Streak:
     """Failures without a long pause between them."""
 
@@ -68,7 +70,7 @@ class Streak:
     """When the last one was; where there is none, when the first refused call asked."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Failures:
     """What is known about a login and an address when they ask."""
 
@@ -79,7 +81,7 @@ class Failures:
     address_known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Guesser:
     """Who is counted: a login, and the network from which it is tried."""
 

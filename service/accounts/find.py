@@ -7,7 +7,6 @@ an alias.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +15,7 @@ import asyncpg
 from service.accounts.account import Account, KeptHash, NameClass, State
 from service.accounts.failures import DIGEST, Failures, Guesser, failures_of
 from service.accounts.names import is_short, login_key
+from service.immutable import immutable
 
 
 def _accounts(key: str, short: str) -> str:
@@ -70,7 +70,7 @@ LEFT JOIN LATERAL {_accounts("asked.key", "asked.short")} ON true {HASHES}
 """  # noqa: S608 (made of constants)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Ambiguous:
     """Two accounts have the name, in the same class."""
 

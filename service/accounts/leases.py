@@ -7,12 +7,12 @@ that nobody takes the lease over between the check and the commit.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 import asyncpg
 
 from service.accounts.database import Database
+from service.immutable import immutable
 
 ACQUIRE = """
 INSERT INTO leases AS lease (name, token, holder, expires_at) VALUES ($1, 1, $2, clock_timestamp() + $3::interval)
@@ -35,7 +35,7 @@ class LeaseLost(Exception):
     """Somebody else holds the lease now; nothing of the transaction was written."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Lease:
     """A lease that was held when it was given."""
 

@@ -6,11 +6,12 @@ everybody called `info` the same person.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import asyncpg
 
 from service.accounts.names import login_key
+from service.immutable import immutable
 
 FIND_PROFILES = """
 WITH named AS (
@@ -26,7 +27,7 @@ ORDER BY account.id
 """
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class LegacyProfile:
     """An account as a registration may see it: no hash, no state."""
 

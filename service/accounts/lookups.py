@@ -5,12 +5,12 @@ In a storm a read for thirty takes a tenth of the time of thirty reads, here and
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from typing import cast
 
 from service.accounts.database import Database
 from service.accounts.failures import Failures
 from service.accounts.find import Asked, Found, find_and_failures
+from service.immutable import immutable
 
 SLOW = 0.05
 """Seconds after which a read is slow, and another may begin beside it: its connection may be dead."""
@@ -24,7 +24,7 @@ READ_WITHIN = 2.5
 LookedUp = tuple[Found, Failures]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Waiting:
     asked: Asked
     answer: asyncio.Future[LookedUp]

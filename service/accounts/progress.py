@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from typing import Any
 
 import asyncpg
+
+from service.immutable import immutable
 
 BY_SOURCE_AND_FORMAT = """
 SELECT source.name AS source, recipe.format, account.state, count(*) AS number
@@ -76,7 +78,7 @@ ORDER BY account.id LIMIT $2
 """
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Straggler:
     """An account that has neither migrated nor been retired."""
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from service.accounts.account import KeptHash
+from service.immutable import immutable
 
 # Refused ones wait for a correction, or for being asked for.
 CHOSEN = """
@@ -65,7 +66,7 @@ ORDER BY account.id LIMIT $2
 """
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Choice:
     """Which of the accounts that are not in Okta yet are meant."""
 
@@ -81,7 +82,7 @@ class Choice:
         return list(self.states), _listed(self.sources), _listed(self.formats), self.refused_too
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Candidate:
     """An account that is to be created in Okta."""
 
@@ -93,7 +94,7 @@ class Candidate:
     """Okta may have been asked already: look before asking again."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class RefusedAccount:
     """An account that Okta refused, and why."""
 
@@ -103,7 +104,7 @@ class RefusedAccount:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Ended:
     """What became of one."""
 

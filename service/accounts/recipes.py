@@ -1,10 +1,12 @@
 """How stored hashes are checked, one row for each way, and how many were loaded. Knows no hash but the stand-ins."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import asyncpg
+
+from service.immutable import immutable
 
 ENSURE_RECIPE = """
 WITH made AS (
@@ -25,7 +27,7 @@ LOGIN_DIGEST_KEY = "SELECT value FROM installation WHERE name = 'login_digest_ke
 HAS_ACCOUNTS = "SELECT EXISTS (SELECT FROM accounts)"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class KeptRecipe:
     """One way of checking, as it is kept."""
 

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import asyncpg
 
 from service.accounts.account import KeptHash
+from service.immutable import immutable
 
 # One probe of the index for each key, however many hashes there are.
 KEYS_IN_USE = """
@@ -56,7 +56,7 @@ Place = tuple[int, int]
 """An account and a source: where a hash is."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PlacedHash:
     """A kept hash with its place."""
 

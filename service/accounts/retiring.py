@@ -1,11 +1,11 @@
 """Armed accounts as they are compared with Okta's users, and forgetting hashes without a SUCCESS. Judges nobody."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import asyncpg
 
 from service.accounts.account import State
+from service.immutable import immutable
 
 ARMED = """
 SELECT id, login_key, okta_id, state FROM accounts
@@ -42,7 +42,7 @@ INSERT INTO audit (action, reason, account_id) SELECT 'retired', left(proof, 300
 """
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ArmedAccount:
     """An account that has a hash."""
 
@@ -52,7 +52,7 @@ class ArmedAccount:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Retired:
     """An account whose hash is to be forgotten, the Okta id it was judged by, and the proof."""
 

@@ -1,10 +1,11 @@
 """Import events that matched nobody when they came, found again for accounts that were added or bound since."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+
+from service.immutable import immutable
 
 # Once each: the Okta id of an event may be one account's, and its login another's.
 SET_ASIDE = """
@@ -18,7 +19,7 @@ ORDER BY event.published NULLS FIRST, event.uuid
 """
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SetAside:
     """An event that meant no account when it came."""
 

@@ -5,12 +5,12 @@ Only statements here; which event has which effect is decided by `service.polici
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
 
 from service.accounts.account import Match, State
+from service.immutable import immutable
 
 
 class Gate(enum.IntEnum):
@@ -89,7 +89,7 @@ ON CONFLICT (digest) DO NOTHING
 """
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class RecordedEvent:
     """An import event as it is recorded, with the account that it meant and what it did."""
 

@@ -6,11 +6,12 @@ answered us, because a verification that fails may take the hook's events away.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from service.actions.reconcile_log import Page
+from service.immutable import immutable
 from service.okta.body import member, text_member
 from service.okta.events import IMPORT_EVENT
 from service.okta.faults import NoAnswer, Refused
@@ -107,7 +108,7 @@ class Probe(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Wanted:
     """What the hooks must be."""
 

@@ -8,12 +8,12 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 from service.accounts import failures
 from service.accounts.database import AWAY, Database
 from service.accounts.failures import Guesser
+from service.immutable import immutable
 from service.policies.throttling import FORGET_AFTER, Throttled
 
 BELIEVED = 1.0
@@ -26,7 +26,7 @@ WRITE_EVERY = 0.5
 """Seconds until first asks are written; a process that is killed loses those, and the address asks anew."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Refusal:
     """A guess that is refused."""
 
@@ -35,7 +35,7 @@ class Refusal:
     account_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Login:
     delay: float
     account_id: int | None

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from service.accounts.leases import LeaseLost
 from service.actions.hold_lease import LIFE, RECONCILE, Held, hold_lease
 from service.actions.reconcile import Org, Reconciliation
 from service.actions.reconcile_users import TooManyMissing
+from service.immutable import immutable
 from service.okta.faults import OktaFault
 from service.settings import ForgetWhen
 
@@ -26,7 +26,7 @@ AFTER_A_FAULT = 30.0
 Told = Callable[[str, dict[str, Any]], None]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Rhythm:
     """How often what is done, in seconds."""
 

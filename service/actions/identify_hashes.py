@@ -14,6 +14,7 @@ from service.actions.read_account import hash_text
 from service.actions.read_recipe import text_of
 from service.actions.refusal import Reason, Refusal
 from service.actions.resolve_hash import HashResolver
+from service.immutable import immutable
 from service.legacy.rows import FaultyRow, Row
 from service.passwords.anonymise import pattern_of
 from service.passwords.okta_native import NotNative, native_hash
@@ -25,7 +26,7 @@ PATTERNS_KEPT = 10_000
 """A file in which every hash is of another unknown shape must not fill the memory."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class RecipeReport:
     """One way of checking, over many hashes."""
 

@@ -1,8 +1,9 @@
 """How long a check takes here, and whether Okta could do it. Knows checks; knows no store."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from service.immutable import immutable
 from service.passwords.format import Check, MalformedHash, Recipe, StoredHash, UnusableHash
 from service.passwords.okta_native import NotNative, native_hash
 from service.passwords.registry import candidates, check
@@ -21,7 +22,7 @@ WHY_NOT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Identified:
     """A hash as one format reads it."""
 

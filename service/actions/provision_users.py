@@ -22,6 +22,7 @@ from service.accounts.names import login_key
 from service.accounts.provisioning import Candidate, Choice, Ended
 from service.accounts.tombstones import Gate
 from service.actions.record_events import apply_set_aside
+from service.immutable import immutable
 from service.okta.faults import INVALID, MalformedAnswer, NoAnswer, OktaFault, ReadOnly, Refused
 from service.okta.users import HOOK, OktaUser
 from service.policies.provisioning import (
@@ -58,7 +59,7 @@ class Creating(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Plan:
     """Which accounts, and what they get."""
 
@@ -89,7 +90,7 @@ class Totals:
         return sum(self.outcomes.values())
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Request:
     candidate: Candidate
     profile: Mapping[str, Any] = field(repr=False)
@@ -97,7 +98,7 @@ class _Request:
     password: Mapping[str, Any] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Result:
     account_id: int
     outcome: Outcome

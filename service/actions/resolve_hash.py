@@ -12,6 +12,7 @@ from service.actions.likeness import Likeness, likeness
 from service.actions.open_hashes import recipe_parameters, stand_in_fields
 from service.actions.read_recipe import RECIPE_COLUMNS, read_recipe, text_of
 from service.actions.refusal import Reason, Refusal
+from service.immutable import immutable
 from service.passwords import registry
 from service.passwords.format import (
     Check,
@@ -39,7 +40,7 @@ Resolved = tuple[int, str | None, str | None]
 """The number of a recipe, a salt, and a username."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class NewRecipe:
     """A recipe that this load meets for the first time, as the store keeps it."""
 

@@ -1,7 +1,6 @@
 """Screen a registration: the policy, joined with what the legacy store knows. Knows no HTTP and no SQL."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from service.accounts.audit import Action, Entry
 from service.accounts.legacy_profiles import LegacyProfile
 from service.actions.audit_trail import AuditTrail, new_code
 from service.actions.code_policy import CodePolicy, PolicyFailed
+from service.immutable import immutable
 from service.okta.password_import import trace
 from service.okta.registration import Kind, ScreeningRequest
 from service.okta.registration_answer import Allow, AnswerTooLarge, Decision, Deny, write_answer
@@ -38,7 +38,7 @@ class Decided(StrEnum):
     DENIED = "denied"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Screening:
     """A decision, how it came about, and the answer to Okta; no answer means there is nothing to say."""
 

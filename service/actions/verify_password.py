@@ -27,6 +27,7 @@ from service.actions.open_hashes import UNUSABLE, HashOpener
 from service.actions.stand_ins import StandIns, load_stand_ins
 from service.actions.throttle_guesses import Guesses, TooManyFailures, count_wrong_password
 from service.actions.unknown_logins import UnknownLogins
+from service.immutable import immutable
 from service.okta.password_import import PasswordImportCall, Verdict
 from service.passwords.format import Check
 from service.passwords.pool import HashingPool, Joins
@@ -54,7 +55,7 @@ class SignIn(enum.StrEnum):
         return Verdict.VERIFIED if self is SignIn.VERIFIED else Verdict.UNVERIFIED
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Answered:
     """What became of a call, and the code by which its audit entry is found."""
 
@@ -75,7 +76,7 @@ class UnusableStoredHash(Exception):
     """A hash in the store cannot be checked, and no other hash of the account matched."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Asked:
     """One call, with who asks and until when."""
 

@@ -1,8 +1,10 @@
 """What a reader gives: a row with its place, or the fault that keeps it from being one. Knows no format of file."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Protocol
+
+from service.immutable import immutable
 
 
 class UnreadableFile(Exception):
@@ -24,7 +26,7 @@ class Row(NamedTuple):
         return f"Row(line={self.line})"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class FaultyRow:
     """What could not be read as a row."""
 

@@ -13,6 +13,7 @@ import secrets as random_source
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from service.immutable import immutable
 from service.okta.bearer import Expected, Keys, TokenFault, judge
 
 AUTHORIZATION = b"authorization"
@@ -31,7 +32,7 @@ Refused = Refusal | TokenFault
 """Why a call is not taken for Okta's, whatever it brought."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Accepted:
     """Which credential the call used: its kind and its position in the settings, never its value."""
 
@@ -94,7 +95,7 @@ class Authenticator:
         return hashlib.blake2b(value, key=self._key, digest_size=32).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AcceptedTokens:
     """Bearer tokens are accepted that say what is expected and are signed by one of the keys of that moment."""
 

@@ -9,11 +9,11 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from service.immutable import immutable
 from service.okta.body import MalformedCall, parse_object
 
 LEEWAY = 120
@@ -55,7 +55,7 @@ class TokenFault(enum.StrEnum):
     SCOPE = "token_scope"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Expected:
     """What a token must say."""
 

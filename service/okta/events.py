@@ -9,9 +9,10 @@ import enum
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
+from service.immutable import immutable
 from service.okta.body import is_storable, member, text_member
 from service.okta.cursor import Cursor
 from service.okta.password_import import trace
@@ -36,7 +37,7 @@ class Fault(enum.StrEnum):
     TOO_MANY_FAULTS = "too_many_faults"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ImportEvent:
     """Okta's report that a password was stored, or was not."""
 
@@ -54,7 +55,7 @@ class ImportEvent:
         return self.outcome == SUCCESS
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Unreadable:
     """What could not be read, as bytes, and why."""
 
@@ -67,7 +68,7 @@ class Unreadable:
         return hashlib.sha256(self.body).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Delivery:
     """All that a delivery held: import events in the order of `published`, foreign ones, and unreadable ones."""
 

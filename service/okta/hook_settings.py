@@ -5,9 +5,10 @@ A secret is sent and never comes back.
 """
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from service.immutable import immutable
 from service.okta.body import member, text_member
 from service.okta.events import IMPORT_EVENT
 from service.okta.faults import MalformedAnswer
@@ -50,7 +51,7 @@ _LABELS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class OAuthChannel:
     """How Okta fetches the token that proves it to the service."""
 
@@ -61,7 +62,7 @@ class OAuthChannel:
     hook_key_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class HeaderChannel:
     """The header that Okta sends verbatim."""
 
@@ -72,7 +73,7 @@ class HeaderChannel:
 Proof = HeaderChannel | OAuthChannel
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Hook:
     """A hook of the org as its API answers it."""
 

@@ -6,8 +6,9 @@ OpenAPI document. The guide's prose says `data.credential`; every sample and the
 
 import enum
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from service.immutable import immutable
 from service.okta.body import MalformedCall, is_storable, member, parse_object, text_member
 
 MAX_USERNAME = 1024
@@ -26,7 +27,7 @@ class Verdict(enum.StrEnum):
     UNVERIFIED = "UNVERIFIED"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PasswordImportCall:
     """Okta's question: is this password right? The name is as the person typed it."""
 

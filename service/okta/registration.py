@@ -7,8 +7,9 @@ https://developer.okta.com/docs/guides/archive-registration-inline-hook/.
 import enum
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from service.immutable import immutable
 from service.okta.body import MalformedCall, is_storable, member, parse_object, text_member
 from service.okta.password_import import trace
 
@@ -31,7 +32,7 @@ class Engine(enum.StrEnum):
     CLASSIC = "classic"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ScreeningRequest:
     """Okta's question whether this person may register, or change their profile so.
 

@@ -6,8 +6,9 @@ examples (`com.action.update`, a stray quote); the words below are those of the 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from service.immutable import immutable
 from service.okta.registration import Kind
 
 MAX_ANSWER = 256 * 1024
@@ -18,7 +19,7 @@ class AnswerTooLarge(Exception):
     """The answer would be 256 KB or larger, which Okta refuses."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Cause:
     """One thing that is wrong with what the person submitted."""
 
@@ -31,7 +32,7 @@ class Cause:
     domain: str = "end-user"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Allow:
     """Let the person through, with these changes to the profile."""
 
@@ -41,7 +42,7 @@ class Allow:
     """Say ALLOW in words. Okta allows without it too."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Deny:
     """Turn the person away. Without a summary they see Okta's own message."""
 

@@ -5,10 +5,11 @@ https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
+from service.immutable import immutable
 from service.okta.body import is_storable, member, text_member
 from service.okta.faults import MalformedAnswer
 
@@ -30,7 +31,7 @@ class Status(enum.StrEnum):
     DEPROVISIONED = "DEPROVISIONED"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class OktaUser:
     """A user as Okta's API answers one."""
 

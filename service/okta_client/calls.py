@@ -10,7 +10,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -20,6 +20,7 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from service.immutable import immutable
 from service.okta.faults import MalformedAnswer, NoAnswer, ReadOnly, refusal
 from service.okta_client.credentials import Credentials
 from service.okta_client.rate_limits import RateLimits, bucket_of
@@ -33,7 +34,7 @@ IS_NEXT = re.compile(r""";\s*rel\s*=\s*("?)next\1\s*(?:[;,]|$)""", re.IGNORECASE
 Told = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Answer:
     """What Okta answered."""
 

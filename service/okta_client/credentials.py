@@ -17,6 +17,7 @@ import aiohttp
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from service.immutable import immutable
 from service.okta.body import member, text_member
 from service.okta.faults import NoAnswer, NoToken, refusal
 
@@ -49,7 +50,7 @@ class Credentials(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ApiToken:
     """An API token, `SSWS`."""
 

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import aiohttp
 from yarl import URL
 
+from service.immutable import immutable
 from service.okta_client.address import BadAddress, org_address
 from service.okta_client.calls import Calls, Told
 from service.okta_client.credentials import SCOPES, ApiToken, BadKey, Credentials, PrivateKeyJwt, read_key
@@ -17,7 +18,7 @@ from service.settings import BadSettings, Settings
 CONNECT_WITHIN = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class OrgSettings:
     """Which org, and how we prove ourselves to it."""
 

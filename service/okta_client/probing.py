@@ -5,18 +5,20 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
+from service.immutable import immutable
+
 WITHIN = 5.0
 """Seconds; Okta gives three, and we may be farther away."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Probed:
     """What came of a call."""
 

@@ -11,8 +11,9 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+
+from service.immutable import immutable
 
 CLOCKS_APART = 2.0
 """Seconds: a smaller difference is the rounding of the Date header."""
@@ -22,7 +23,7 @@ RECOVER_AFTER = 50
 """Answers after which one more call may run at once, where Okta had said that there were too many."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Reported:
     """What an answer said of its window."""
 

@@ -2,13 +2,14 @@
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from service.immutable import immutable
 from service.passwords.encodings import encode
 from service.passwords.format import Lane
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Comparison:
     """Derives a key from the password and compares it with the stored one in constant time."""
 
@@ -29,7 +30,7 @@ class Comparison:
         return secret is not None and hmac.compare_digest(self.derive(secret), self.key)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Either:
     """Two comparisons, where the text does not say which of two products wrote it; both are always made."""
 

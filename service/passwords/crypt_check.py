@@ -7,8 +7,9 @@ reads only eight anyway, and for the others no store can have taken such a passw
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from service.immutable import immutable
 from service.passwords import crypt_library
 from service.passwords.encodings import encode
 from service.passwords.format import Lane, MalformedHash, StoredHash
@@ -16,7 +17,7 @@ from service.passwords.format import Lane, MalformedHash, StoredHash
 Loop = Callable[[bytes], bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class CryptCheck:
     """A hash of crypt(3) that is hashed again under itself."""
 

@@ -6,8 +6,9 @@ hashes twice eight characters, with 20 and 5 rounds. Two blocks of either look t
 
 import hmac
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from service.immutable import immutable
 from service.passwords import crypt_library
 from service.passwords.crypt_check import CryptCheck, check
 from service.passwords.encodings import CRYPT64, encode
@@ -24,7 +25,7 @@ CRYPT16_ROUNDS = (20, 5)
 _DIGIT = r"[./0-9A-Za-z]"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class BigcryptOrCrypt16:
     """Both readings of 24 characters; both are always made."""
 

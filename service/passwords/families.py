@@ -4,8 +4,8 @@ The text decides which member reads it; where it does not describe itself, the l
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from service.immutable import immutable
 from service.passwords import (
     applications,
     aspnet,
@@ -38,7 +38,7 @@ from service.passwords.bcrypt import BCRYPT
 from service.passwords.format import Check, Format, StoredHash
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Family:
     """A name for whichever of its members has the shape of a text. Recognises nothing itself."""
 

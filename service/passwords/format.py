@@ -6,8 +6,10 @@ A format recognises a stored hash by its whole shape, parses it once, with its c
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
+
+from service.immutable import immutable
 
 
 class Lane(enum.Enum):
@@ -37,7 +39,7 @@ class TooCostly(UnusableHash):
     """The stored hash asks for more time or memory than a sign-in may cost."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Recipe:
     """How the hashes of a source are to be checked, resolved when they are loaded and stored with them."""
 
@@ -54,7 +56,7 @@ class Recipe:
     """What only one format needs, such as the project parameters of Firebase (never repeated in messages)."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class StoredHash:
     """One row of a legacy store, as a format sees it."""
 

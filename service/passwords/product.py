@@ -1,8 +1,9 @@
 """A named format that is a formula: its names, its layout, and what it computes. Knows no product."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from service.immutable import immutable
 from service.passwords.encodings import to_bytes
 from service.passwords.format import Check, StoredHash
 from service.passwords.formula import check_row, fits, formula_stand_in, parse_formula
@@ -13,7 +14,7 @@ from service.passwords.shape import BLANK, is_text
 from service.passwords.stand_in import scramble_columns, scramble_match
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Product:
     """A format of one formula. Without a pattern the hash is a digest in hex or base64, then a colon and the salt."""
 

@@ -150,9 +150,10 @@ def names_of(found: Format) -> tuple[str, ...]:
 def check(stored: StoredHash) -> Check:
     """Parse a stored hash by the name or formula of its recipe. Raises `UnusableHash`."""
     require_charset(stored.recipe.charset)
-    if is_formula(stored.recipe.format):
-        return formula_check(stored)
-    return by_name(stored.recipe.format).parse(stored)
+    name = stored.recipe.format
+    if (found := _BY_NAME.get(name)) is not None:  # as the store has it
+        return found.parse(stored)
+    return formula_check(stored) if is_formula(name) else by_name(name).parse(stored)
 
 
 def stand_in(stored: StoredHash) -> StoredHash:

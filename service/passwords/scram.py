@@ -7,9 +7,10 @@ import hmac
 import re
 import stringprep
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
+from service.immutable import immutable
 from service.passwords import limits
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest
@@ -55,7 +56,7 @@ def _is_prohibited(text: str) -> bool:
     return mixed or not (right_to_left[0] and right_to_left[-1])
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Prepared:
     """A check of the password after SASLprep."""
 

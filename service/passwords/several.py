@@ -5,8 +5,9 @@ list of them. The option `each` names the format of all, where they don't descri
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from service.immutable import immutable
 from service.passwords.format import Check, Format, Lane, MalformedHash, StoredHash
 
 MOST = 8
@@ -14,7 +15,7 @@ MOST = 8
 SLOWEST_LAST = (Lane.INLINE, Lane.THREAD, Lane.PROCESS)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AnyOf:
     """Checks all, and tells whether any matches."""
 
@@ -36,7 +37,7 @@ class AnyOf:
         return any(matches)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Several:
     """A JSON list of hashes."""
 

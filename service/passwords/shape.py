@@ -5,8 +5,9 @@ In a shape's pattern, the groups whose names begin with `salt` or `digest` are w
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from service.immutable import immutable
 from service.passwords.encodings import encode
 from service.passwords.format import Check, Format, MalformedHash, StoredHash
 from service.passwords.stand_in import scramble_columns, scramble_match
@@ -22,7 +23,7 @@ def is_text(text: str) -> bool:
     return len(text) <= LONGEST and encode(text, "utf-8") is not None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Shape:
     """A format that a regular expression tells from every other text."""
 
@@ -60,7 +61,7 @@ def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     return pattern.fullmatch(text.strip(BLANK)) if is_text(text) else None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Wrapped:
     """A format that is a mark before a hash of another format."""
 

@@ -2,12 +2,13 @@
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from service.immutable import immutable
 from service.passwords.format import Lane
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class TextComparison:
     """Derives a key from the password's characters and compares it with the stored one in constant time."""
 

@@ -4,8 +4,9 @@ XenForo 1.0 and 1.1 hashed `digest(digest(password).salt)` with SHA-256 or SHA-1
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from service.immutable import immutable
 from service.passwords import phpass
 from service.passwords.bcrypt import BCRYPT
 from service.passwords.format import Check, Format, MalformedHash, StoredHash
@@ -18,7 +19,7 @@ _START = r"(?:a:[0-9]:\{s:4:|\{\s*)" + f'"hash"{_IS}"'
 _END = rf"(?:{_THEN}\"hashFunc\"{_IS}\"[a-z0-9]+\")?[;\s]*\}}"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Enclosed:
     """A hash of another format within the serialisation."""
 

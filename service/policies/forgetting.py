@@ -6,11 +6,12 @@ by a short name or another identifier. A conflicting id is a mismatch and delete
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from service.accounts.account import Match, State
 from service.accounts.names import login_key
+from service.immutable import immutable
 from service.okta.events import ImportEvent
 from service.settings import ForgetWhen
 
@@ -35,7 +36,7 @@ class Effect(enum.StrEnum):
     """A SUCCESS that no VERIFIED of ours explains, where the settings ask for one: the hash stays."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Decision:
     """One event, the account it means, and what is to be done."""
 

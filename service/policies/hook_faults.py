@@ -3,10 +3,10 @@
 import enum
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from service.immutable import immutable
 from service.okta.events import IMPORT_EVENT
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind, Proof
 
@@ -100,7 +100,7 @@ _WARNINGS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Finding:
     """Something that is wrong with a hook (or, without one, with the whole)."""
 

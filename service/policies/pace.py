@@ -1,8 +1,9 @@
 """How fast people migrate, and when the last would have. Pure arithmetic over days."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+from service.immutable import immutable
 
 DAYS = 7
 """The days whose mean counts: people sign in by the rhythm of weeks."""
@@ -10,7 +11,7 @@ FARTHEST = 3650
 """Days: an end beyond ten years is no forecast."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Pace:
     """The mean of the last full week, and the day on which it would bring the last one."""
 

@@ -5,9 +5,9 @@ asks for the legacy password again. Suspended and locked users come back; deacti
 """
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from service.immutable import immutable
 from service.okta.users import OWN, OktaUser, Status
 
 AFTER_DEACTIVATION = timedelta(days=30)
@@ -26,7 +26,7 @@ class Proof(enum.StrEnum):
     """The operator ended the programme."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Retirement:
     """The proof on which a hash is forgotten."""
 

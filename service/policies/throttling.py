@@ -8,10 +8,10 @@ try, so nobody can lock anybody out. An address alone is never delayed: an offic
 
 import ipaddress
 import socket
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from service.accounts.failures import Failures, Streak
+from service.immutable import immutable
 
 PAIR_FREE = 5
 """Failures of a login from one address before a delay: a person tries their three or four passwords."""
@@ -33,7 +33,7 @@ IPV6_SITE = 64
 """Bits: the smallest network that one customer of a provider gets (RFC 6177), who may use every address in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Throttled:
     """No check now, and no verdict."""
 
@@ -47,6 +47,8 @@ class Throttled:
 
 def throttle(failures: Failures, *, in_flight: int = 0) -> Throttled | None:
     """Tell whether a guess has to wait, given the failures and the checks of the same pair that have no verdict yet."""
+    if not (failures.pair or failures.login or in_flight):  # nearly everybody
+        return None
     pair, login = _living(failures.pair, failures.now), _living(failures.login, failures.now)
     tried = (pair.failures if pair else 0) + in_flight
     if in_flight and tried >= PAIR_FREE:

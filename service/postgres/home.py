@@ -10,15 +10,16 @@ import os
 import pwd
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from service.immutable import immutable
 
 
 class PostgresDidNotStart(Exception):
     """The embedded PostgreSQL could not be started."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Home:
     """`DATA_DIR/postgres`."""
 

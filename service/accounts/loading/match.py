@@ -5,9 +5,10 @@ Rows that say what the store holds already are `unchanged`, and nothing of them 
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import asyncpg
+
+from service.immutable import immutable
 
 
 class Fate(enum.StrEnum):
@@ -136,7 +137,7 @@ ORDER BY staged.line
 """
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class RefusedRow:
     """A staged row that the store refuses."""
 

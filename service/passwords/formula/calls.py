@@ -2,9 +2,10 @@
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
+from service.immutable import immutable
 from service.passwords.digests import SIZES
 from service.passwords.formula.functions import FUNCTIONS
 from service.passwords.formula.lexer import Token
@@ -26,7 +27,7 @@ _FORMS = {"raw": Form.RAW, "hex": Form.HEX, "hexupper": Form.UPPER, "base64": Fo
 _FEEDS = {Form.RAW: Feed.RAW, Form.HEX: Feed.HEX}
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Argument:
     """One argument of a call: a value or, where `number` is set, a whole number."""
 
@@ -35,7 +36,7 @@ class Argument:
     number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Call:
     """A name and its arguments, as they were read."""
 

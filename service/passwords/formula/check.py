@@ -2,8 +2,9 @@
 
 import hmac
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from service.immutable import immutable
 from service.passwords import limits
 from service.passwords.bcrypt import TAIL, salt_of
 from service.passwords.encodings import BCRYPT64, HEX, to_base64_alphabet, to_bytes, unbase64, unbase64_alphabet, unhex
@@ -22,7 +23,7 @@ _PREFIXES = ("0x", "0X", "\\x", "$BLAKE2$")
 """What SQL Server, PostgreSQL and hashcat write before hex."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class FormulaCheck:
     """A formula with the values of one row: every reading is computed, and any that gives the stored value verifies."""
 
@@ -50,7 +51,7 @@ class FormulaCheck:
         return hmac.compare_digest(value, expected)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class NamedCheck:
     """A named format that is given what the formula makes of the password."""
 

@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from service.immutable import immutable
 from service.passwords import limits
 from service.passwords.digests import SIZES, weight
 from service.passwords.format import Lane, TooCostly
@@ -33,7 +33,7 @@ def work(alternatives: Iterable[Operation]) -> Counter[str]:
     return counted
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Plan:
     """How readings are run together."""
 

@@ -2,8 +2,9 @@
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from service.immutable import immutable
 from service.passwords.digests import SIZES
 from service.passwords.formula.cost import Plan, check_cost, plan, uses_password
 from service.passwords.formula.faults import MalformedFormula
@@ -27,7 +28,7 @@ LETTERS = frozenset({"lower", "upper", "strtolower", "strtoupper"})
 """Around a whole formula these change nothing: hex is compared in any case."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Formula:
     """A formula that can be applied to stored hashes. Immutable and picklable; shared by all rows of a source."""
 

@@ -4,12 +4,12 @@ import base64
 import binascii
 import html
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from service.immutable import immutable
 from service.passwords.formula.values import Given, Value
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Function:
     """How a function is called and what it does."""
 

@@ -3,8 +3,8 @@
 import enum
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from service.immutable import immutable
 from service.passwords.formula.faults import MalformedFormula
 
 
@@ -19,7 +19,7 @@ class Kind(enum.Enum):
     END = "the end"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Token:
     """One token and where it begins."""
 

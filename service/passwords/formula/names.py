@@ -5,8 +5,8 @@ A digest's name may end in the form of its value: `sha1_bin`, `md5_hexupper`; `r
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from service.immutable import immutable
 from service.passwords import digests
 from service.passwords.formula.functions import ALIASES, FUNCTIONS
 from service.passwords.formula.operations import Feed
@@ -40,7 +40,7 @@ VARIABLES: Mapping[str, str] = {
 _KINDS = ("pbkdf2_hmac_", "pbkdf2_", "hmac_", "")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class DigestName:
     """A digest, alone or as the heart of HMAC or PBKDF2, with what its suffix says."""
 

@@ -3,9 +3,9 @@
 import enum
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
+from service.immutable import immutable
 from service.passwords.bcrypt import hash_bcrypt
 from service.passwords.digests import digest, for_rounds, keyed_digest
 from service.passwords.formula.functions import FUNCTIONS
@@ -24,7 +24,7 @@ class Operation(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Literal:
     """A text in quotes."""
 
@@ -39,7 +39,7 @@ class Literal:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Variable:
     """One of the values that come with the row or the call."""
 
@@ -66,7 +66,7 @@ class Variable:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Joined:
     """Values one after the other."""
 
@@ -99,7 +99,7 @@ def written(digest: bytes, form: Form | None) -> Value:
     return (form or Form.HEX).write(digest)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Hashed:
     """A digest, once or in rounds."""
 
@@ -134,7 +134,7 @@ class Hashed:
         return (self.operand,)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Keyed:
     """HMAC (RFC 2104)."""
 
@@ -153,7 +153,7 @@ class Keyed:
         return (self.key, self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Pbkdf2:
     """PBKDF2 (RFC 8018)."""
 
@@ -175,7 +175,7 @@ class Pbkdf2:
         return (self.password, self.salt)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Scrypt:
     """scrypt (RFC 7914)."""
 
@@ -199,7 +199,7 @@ class Scrypt:
         return (self.password, self.salt)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Bcrypt:
     """bcrypt with the cost and salt of the stored hash, which it computes whole."""
 
@@ -214,7 +214,7 @@ class Bcrypt:
         return (self.operand,)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Applied:
     """A function over one value, such as `lower`, with whole numbers as further arguments."""
 
@@ -231,7 +231,7 @@ class Applied:
         return (self.operand,)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Checked:
     """A named format that checks the operand instead of the password: what an upgrade in place leaves behind."""
 

@@ -2,7 +2,9 @@
 
 import base64
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from service.immutable import immutable
 
 Value = str | bytes
 
@@ -32,7 +34,7 @@ class Form(enum.Enum):
         return len(self.write(bytes(size)))
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Given:
     """What one evaluation is given: the password that is tried, and what the row holds."""
 

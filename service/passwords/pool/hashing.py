@@ -6,10 +6,10 @@ work taken from one that could still be answered. Knows no format and no account
 
 import asyncio
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from service.immutable import immutable
 from service.passwords.format import Check, Lane
 from service.passwords.pool.admission import Admission, Overloaded
 from service.passwords.pool.cores import usable_cores
@@ -19,7 +19,7 @@ from service.passwords.pool.job import Job, Outcome, try_checks
 from service.passwords.pool.threads import Workers
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Snapshot:
     """The pool's state, for metrics."""
 

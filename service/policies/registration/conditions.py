@@ -1,13 +1,13 @@
 """Conditions: tests of attributes, joined by all, any and not. Pure; each can be explained line by line."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from service.immutable import immutable
 from service.policies.registration.facts import AttributeName, Facts, Scope
 from service.policies.registration.value_tests import ValueTest
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AttributeTest:
     """A test of one attribute."""
 
@@ -15,28 +15,28 @@ class AttributeTest:
     test: ValueTest
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class KnownAccount:
     """Whether the legacy store has an account with the person's login or e-mail address."""
 
     expected: bool
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AllOf:
     """Every one of these."""
 
     conditions: tuple["Condition", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AnyOf:
     """At least one of these."""
 
     conditions: tuple["Condition", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Not:
     """The contrary."""
 

@@ -7,10 +7,11 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from service.immutable import immutable
 from service.policies.registration.lines import Path, lines_of
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Fault:
     """One thing that is wrong, and where."""
 

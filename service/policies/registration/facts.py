@@ -2,9 +2,10 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from service.immutable import immutable
 from service.okta.registration import ScreeningRequest
 
 
@@ -19,7 +20,7 @@ class Scope(enum.StrEnum):
     """The profile of the account in the legacy store."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AttributeName:
     """An attribute as a policy names it: `email`, `user.email`, `legacy.email`."""
 
@@ -40,7 +41,7 @@ class Missing(enum.Enum):
 MISSING: Final = Missing.MISSING
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Facts:
     """A request, and what the legacy store knows of the person."""
 

@@ -4,6 +4,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from service.immutable import immutable
 from service.okta.registration import Kind, ScreeningRequest
 from service.okta.registration_answer import Allow, Cause, Decision, Deny
 from service.policies.registration.conditions import explain, holds
@@ -31,7 +32,7 @@ class Outcome(enum.StrEnum):
     ALLOWED = "allowed"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Step:
     """One rule's part in a judgement; `reasons` hold no value of an attribute."""
 
@@ -40,7 +41,7 @@ class Step:
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Judgement:
     """The decision, and how the rules came to it, one by one."""
 

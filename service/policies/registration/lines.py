@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from service.immutable import immutable
+
 Path = tuple[str | int, ...]
 """The way to a value through tables (by key) and arrays (by position)."""
 
@@ -22,7 +24,7 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Token:
     text: str
     line: int

@@ -1,22 +1,22 @@
 """What a policy is, once it is read: rules, what they do, and what is done with people we know. Knows no TOML."""
 
 import enum
-from dataclasses import dataclass
 
+from service.immutable import immutable
 from service.okta.registration import Kind
 from service.okta.registration_answer import Allow, Deny
 from service.policies.registration.conditions import Condition, asks_legacy_store
 from service.policies.registration.facts import AttributeName, Scope
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Constant:
     """A value that the policy itself gives."""
 
     value: object
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Copy:
     """The value of another attribute, in lower case where that is asked."""
 
@@ -27,7 +27,7 @@ class Copy:
 Source = Constant | Copy
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Set:
     """Set these attributes, in this order."""
 
@@ -37,7 +37,7 @@ class Set:
 Effect = Deny | Set | Allow
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Rule:
     """What is done with the requests of some kinds that meet a condition."""
 
@@ -66,14 +66,14 @@ class Everything(enum.Enum):
     EVERYTHING = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Complete:
     """Fill in what the person did not send, from the legacy account."""
 
     attributes: tuple[str, ...] | Everything
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Policy:
     """A whole policy."""
 

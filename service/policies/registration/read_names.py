@@ -1,8 +1,8 @@
 """Reading the names of attributes from a policy, with their faults. Knows which names Okta could have."""
 
 import re
-from dataclasses import dataclass
 
+from service.immutable import immutable
 from service.okta.registration import Kind
 from service.policies.registration.document import Node
 from service.policies.registration.facts import AttributeName, Scope
@@ -12,7 +12,7 @@ _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _SCOPES = {"user": Scope.USER, "legacy": Scope.LEGACY, "submitted": Scope.SUBMITTED}
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Surroundings:
     """What a rule's names are read against."""
 

@@ -4,10 +4,11 @@ Except for `Sent` and `Present`, a test of an attribute that was not sent is fal
 sent, present or empty: a test of text or of a number is false for them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any, Protocol
 
+from service.immutable import immutable
 from service.policies.registration.addresses import domain_of, is_within
 from service.policies.registration.facts import MISSING
 from service.policies.registration.values import as_number, as_text, is_empty, same
@@ -21,7 +22,7 @@ class ValueTest(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Sent:
     """Whether Okta sent the attribute, with whatever value."""
 
@@ -35,7 +36,7 @@ class Sent:
         return (value is not MISSING) is self.expected
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Present:
     """Whether Okta sent the attribute with something in it."""
 
@@ -49,7 +50,7 @@ class Present:
         return (value is not MISSING and not is_empty(value)) is self.expected
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Empty:
     """Whether Okta sent the attribute with nothing in it."""
 
@@ -61,7 +62,7 @@ class Empty:
         return value is not MISSING and is_empty(value)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class OneOf:
     """Whether the value is one of those given."""
 
@@ -77,7 +78,7 @@ class OneOf:
         return any(same(value, given, ignore_case=self.ignore_case) for given in self.values)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Pattern:
     """Whether the whole text matches, by RE2: in time linear in the text, whatever the pattern."""
 
@@ -94,7 +95,7 @@ class Pattern:
         return text is not None and self.compiled.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Length:
     """Whether the text is so many characters long."""
 
@@ -112,7 +113,7 @@ class Length:
         return text is not None and self.least <= len(text) and (self.most is None or len(text) <= self.most)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Domain:
     """Whether the value is an address of one of these domains."""
 
@@ -130,7 +131,7 @@ class Domain:
         return any(is_within(domain, own) if self.subdomains else domain == own for own in self.domains)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Range:
     """Whether the value is a number between two others, both included."""
 
