@@ -123,11 +123,13 @@ class PasswordVerifier:
     async def verify(self, call: PasswordImportCall, *, deadline: float) -> Answered:
         """Answer a call before `deadline` (of the loop's clock).
 
-        Raises `Overloaded` where the check could not end in time, `TooManyFailures` where the login is guessed at, and
-        any other exception where we are at fault.
+        Raises `Overloaded` where the check could not end in time, `TooManyFailures` where the login is guessed at,
+        `TimeoutError` where something else took too long, and any other exception where we are at fault.
         """
         key = login_key(call.username)
-        answered = await self.joins.run((key, call.password), lambda: self._verify(call, key, deadline))
+        answered = await self.joins.run(
+            (key, call.password), lambda: self._verify(call, key, deadline), deadline=deadline
+        )
         self.telemetry.sign_ins.labels(answered.sign_in).inc()
         return answered
 

@@ -61,7 +61,7 @@ class Authenticator:
         seen = _Seen(headers, self._header)
         if seen.repeated:
             return Refusal.REPEATED
-        if seen.secret is not None and (position := self._position(seen.secret)):
+        if seen.secret is not None and self._secrets and (position := self._position(seen.secret)):
             return Accepted("secret", position)
         judged = None if seen.authorization is None else self._judge_authorization(seen.authorization)
         return self._fault(seen) if judged is None else judged

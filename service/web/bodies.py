@@ -5,6 +5,7 @@ process of their own, a few at a time; the others wait in their sockets, where t
 """
 
 import asyncio
+import math
 import multiprocessing
 import os
 import signal
@@ -33,23 +34,24 @@ BODY_WITHIN = 30.0
 JSON_TYPE = "application/json"
 
 
-async def read_call(request: web.Request) -> bytes:
-    """Read the body of an inline hook's call. Raises aiohttp's 413 and 415."""
+async def read_call(request: web.Request, deadline: float) -> bytes:
+    """Read the body of an inline hook's call before `deadline`. Raises aiohttp's 413 and 415, and `TimeoutError`."""
     headers = request.headers
     # Okta's own is this and no more: taking it apart takes longer than all else here.
     is_json = headers.get("Content-Type") == JSON_TYPE or request.content_type == JSON_TYPE
     if not is_json or headers.get("Content-Encoding", "identity") != "identity":
         raise web.HTTPUnsupportedMediaType
-    return bytes(await _read(request, MAX_INLINE_CALL))
+    return bytes(await _read(request, MAX_INLINE_CALL, deadline))
 
 
-async def _read(request: web.Request, most: int) -> bytearray:
+async def _read(request: web.Request, most: int, deadline: float = math.inf) -> bytearray:
     if (request.content_length or 0) > most:
         raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=request.content_length or 0)
     if request.content.is_eof():  # it came with the headers, as Okta's calls do
         return _bounded(bytearray(request.content.read_nowait()), most)
     body = bytearray()
-    async with asyncio.timeout(BODY_WITHIN):  # out of time is a 503: Okta sends a delivery once more
+    latest = asyncio.get_running_loop().time() + BODY_WITHIN
+    async with asyncio.timeout_at(min(latest, deadline)):  # out of time is a 503: Okta sends a delivery once more
         async for chunk in request.content.iter_any():
             body += chunk
             _bounded(body, most)

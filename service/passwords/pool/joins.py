@@ -11,6 +11,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from service.passwords.pool.deadlines import Deadlines
+
 T = TypeVar("T")
 
 
@@ -26,17 +28,20 @@ class Joins:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._flights: dict[bytes, _Flight] = {}
+        self._deadlines = Deadlines()
         self.joined = 0
         """How many calls have joined another's work."""
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def run(self, key_parts: tuple[str, str], work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def run(
+        self, key_parts: tuple[str, str], work: Callable[[], Coroutine[Any, Any, T]], *, deadline: float
+    ) -> T:
         """Await `work()`, or the same work that another caller with equal `key_parts` has begun.
 
-        A caller that is cancelled leaves the others alone; when the last one leaves, the work is cancelled.
-        Raises what the work raises, to every caller.
+        A caller that is cancelled, or out of time, leaves the others alone; when the last one leaves, the work is
+        cancelled. Raises what the work raises, to every caller, and `TimeoutError` at `deadline` of the loop's clock.
         """
         key = self._digest(key_parts)
         flight = self._flights.get(key) or self._begin(key, work)
@@ -44,6 +49,7 @@ class Joins:
         # Not `asyncio.shield`, which makes five more calls for each caller.
         told: asyncio.Future[T] = flight.task.get_loop().create_future()
         flight.waiting.append(told)
+        self._deadlines.keep(told, deadline)
         try:
             return await told
         finally:

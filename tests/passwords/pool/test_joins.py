@@ -1,12 +1,14 @@
 """A call about the same thing joins the one in flight."""
 
 import asyncio
+import math
 
 import pytest
 
 from service.passwords.pool import Joins
 
 SAME = ("jessie@example.com", "password1")
+NEVER = math.inf
 
 
 class Work:
@@ -31,7 +33,7 @@ class Work:
 
 async def test_the_second_call_waits_for_the_first_one_s_verdict() -> None:
     joins, work = Joins(), Work()
-    calls = [asyncio.create_task(joins.run(SAME, work)) for _ in range(3)]
+    calls = [asyncio.create_task(joins.run(SAME, work, deadline=NEVER)) for _ in range(3)]
     await work.begun.wait()
     work.end.set()
     assert await asyncio.gather(*calls) == ["verdict"] * 3
@@ -45,22 +47,22 @@ async def test_the_second_call_waits_for_the_first_one_s_verdict() -> None:
 async def test_another_login_or_password_does_not_join(other: tuple[str, str]) -> None:
     joins, work = Joins(), Work()
     work.end.set()
-    await asyncio.gather(joins.run(SAME, work), joins.run(other, work))
+    await asyncio.gather(joins.run(SAME, work, deadline=NEVER), joins.run(other, work, deadline=NEVER))
     assert (work.runs, joins.joined) == (2, 0)
 
 
 async def test_nothing_is_kept_once_nobody_waits() -> None:
     joins, work = Joins(), Work()
     work.end.set()
-    await joins.run(SAME, work)
+    await joins.run(SAME, work, deadline=NEVER)
     assert len(joins) == 0
-    await joins.run(SAME, work)
+    await joins.run(SAME, work, deadline=NEVER)
     assert work.runs == 2
 
 
 async def test_a_caller_that_hangs_up_leaves_the_one_that_joined() -> None:
     joins, work = Joins(), Work()
-    first, second = (asyncio.create_task(joins.run(SAME, work)) for _ in range(2))
+    first, second = (asyncio.create_task(joins.run(SAME, work, deadline=NEVER)) for _ in range(2))
     await work.begun.wait()
     first.cancel()
     await asyncio.wait([first])
@@ -72,7 +74,7 @@ async def test_a_caller_that_hangs_up_leaves_the_one_that_joined() -> None:
 
 async def test_when_the_last_caller_hangs_up_the_work_ends() -> None:
     joins, work = Joins(), Work()
-    calls = [asyncio.create_task(joins.run(SAME, work)) for _ in range(2)]
+    calls = [asyncio.create_task(joins.run(SAME, work, deadline=NEVER)) for _ in range(2)]
     await work.begun.wait()
     for call in calls:
         call.cancel()
@@ -84,12 +86,12 @@ async def test_when_the_last_caller_hangs_up_the_work_ends() -> None:
 
 async def test_a_call_after_all_hung_up_begins_anew() -> None:
     joins, work = Joins(), Work()
-    call = asyncio.create_task(joins.run(SAME, work))
+    call = asyncio.create_task(joins.run(SAME, work, deadline=NEVER))
     await work.begun.wait()
     call.cancel()
     await asyncio.wait([call])
     work.end.set()
-    assert await joins.run(SAME, work) == "verdict"
+    assert await joins.run(SAME, work, deadline=NEVER) == "verdict"
     assert work.runs == 2
 
 
@@ -100,7 +102,9 @@ async def test_a_fault_reaches_every_caller_and_is_not_kept() -> None:
         await asyncio.sleep(0)
         raise LookupError
 
-    results = await asyncio.gather(joins.run(SAME, fail), joins.run(SAME, fail), return_exceptions=True)
+    results = await asyncio.gather(
+        joins.run(SAME, fail, deadline=NEVER), joins.run(SAME, fail, deadline=NEVER), return_exceptions=True
+    )
     assert [type(result) for result in results] == [LookupError, LookupError]
     assert len(joins) == 0
 
@@ -113,4 +117,24 @@ async def test_two_processes_hold_different_keys_for_the_same_call() -> None:
 async def test_a_password_that_is_no_text_for_utf_8_joins_like_any_other() -> None:
     joins, work = Joins(), Work()
     work.end.set()
-    assert await joins.run(("jessie", "\ud800"), work) == "verdict"
+    assert await joins.run(("jessie", "\ud800"), work, deadline=NEVER) == "verdict"
+
+
+async def test_a_caller_out_of_time_leaves_the_one_that_joined() -> None:
+    joins, work = Joins(), Work()
+    loop = asyncio.get_running_loop()
+    late = asyncio.create_task(joins.run(SAME, work, deadline=loop.time() + 0.01))
+    second = asyncio.create_task(joins.run(SAME, work, deadline=NEVER))
+    with pytest.raises(TimeoutError):
+        await late
+    work.end.set()
+    assert await second == "verdict"
+    assert work.runs == 1
+
+
+async def test_when_the_last_caller_is_out_of_time_the_work_ends() -> None:
+    joins, work = Joins(), Work()
+    with pytest.raises(TimeoutError):
+        await joins.run(SAME, work, deadline=asyncio.get_running_loop().time() + 0.01)
+    await asyncio.sleep(0)
+    assert (work.cancelled, len(joins)) == (1, 0)
