@@ -20,7 +20,7 @@ from service.app import make_app, make_parts
 from service.passwords import registry
 from service.web.listening import CONNECTIONS
 from tests.loading.loader import Loader, command, contents
-from tests.passwords.test_vectors import ALL, FORMAT_OF, MORE
+from tests.passwords.vectors import ALL, FORMAT_OF, MORE
 from tests.service.conftest import AUTHORIZATION, PASSWORD, USER, Client, settings_of
 from tests.service.people import sign_in
 

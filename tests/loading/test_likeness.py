@@ -9,7 +9,7 @@ from service.passwords import registry
 from service.passwords.format import StoredHash, UnusableHash
 from service.sources import Source
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT
-from tests.passwords.test_vectors import ALL, load
+from tests.passwords.vectors import ALL, load
 
 DIGEST = "5f4dcc3b5aa765d61d8327deb882cf99"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.passwords import registry
 from service.passwords.format import Format, Lane, StoredHash, UnusableHash
-from tests.passwords.test_vectors import ALL, Vector, load
+from tests.passwords.vectors import ALL, Vector, load
 
 CHARACTERS = string.ascii_letters + string.digits + "$./+=:,{}|*-_ \n\0é😀²٣\ud800"
 PASSWORDS = (
