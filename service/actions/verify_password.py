@@ -4,68 +4,32 @@ A verdict is only given where everything worked. Whatever fails on our side is a
 password must not be called wrong because we failed.
 """
 
-import asyncio
-import enum
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-import asyncpg
 import structlog
 
 from service.accounts import recipes
 from service.accounts.account import Account, KeptHash, State
-from service.accounts.audit import Action, Entry
-from service.accounts.database import AWAY, Database
-from service.accounts.failures import Failures, Guesser
+from service.accounts.audit import Action
+from service.accounts.database import Database
+from service.accounts.failures import Failures
 from service.accounts.find import Ambiguous, Found
 from service.accounts.lookups import Lookups
 from service.accounts.names import login_key
-from service.accounts.verified import record_verified
 from service.actions.audit_trail import AuditTrail, new_code
 from service.actions.floods import Floods
 from service.actions.open_hashes import UNUSABLE, HashOpener
+from service.actions.remember_sign_in import SignInRecorder
+from service.actions.sign_in import Answered, Asked, SignIn
 from service.actions.stand_ins import StandIns, load_stand_ins
-from service.actions.throttle_guesses import Guesses, TooManyFailures, count_wrong_password
+from service.actions.throttle_guesses import Guesses, TooManyFailures
 from service.actions.unknown_logins import UnknownLogins
-from service.immutable import immutable
-from service.okta.password_import import PasswordImportCall, Verdict
+from service.okta.password_import import PasswordImportCall
 from service.passwords.format import Check
 from service.passwords.pool import HashingPool, Joins
-from service.telemetry import Telemetry, describe
+from service.telemetry import Telemetry
 
 log = structlog.get_logger()
-
-LAST_WRITE = 0.2
-"""Seconds before the deadline at which an unfinished record is given up, and the answer leaves."""
-
-
-class SignIn(enum.StrEnum):
-    """What became of a call."""
-
-    VERIFIED = "verified"
-    WRONG_PASSWORD = "wrong_password"  # noqa: S105 (an outcome)
-    UNKNOWN = "unknown_login"
-    AMBIGUOUS = "ambiguous_login"
-    UNARMED = "unarmed"
-    TOMBSTONE = "tombstone"
-
-    @property
-    def verdict(self) -> Verdict:
-        """The word that Okta gets."""
-        return Verdict.VERIFIED if self is SignIn.VERIFIED else Verdict.UNVERIFIED
-
-
-@immutable
-class Answered:
-    """What became of a call, and the code by which its audit entry is found."""
-
-    sign_in: SignIn
-    code: str
-
-    @property
-    def verdict(self) -> Verdict:
-        """The word that Okta gets."""
-        return self.sign_in.verdict
 
 
 class NoAccounts(Exception):
@@ -74,23 +38,6 @@ class NoAccounts(Exception):
 
 class UnusableStoredHash(Exception):
     """A hash in the store cannot be checked, and no other hash of the account matched."""
-
-
-@immutable
-class _Asked:
-    """One call, with who asks and until when."""
-
-    call: PasswordImportCall
-    key: str
-    who: Guesser
-    deadline: float
-    code: str
-
-    def entry(self, action: Action, reason: str, account_id: int | None = None) -> Entry:
-        """Give the entry of this call in the audit trail."""
-        return Entry(
-            action, reason, self.code, account_id, event_id=self.call.event_id, request_id=self.call.request_id
-        )
 
 
 @dataclass(slots=True)
@@ -107,11 +54,13 @@ class PasswordVerifier:
     unknown_logins: UnknownLogins = field(default_factory=UnknownLogins)
     stand_ins: StandIns | None = None
     lookups: Lookups = field(init=False)
+    recorder: SignInRecorder = field(init=False)
     _guesses: Guesses | None = None
     _accounts_seen: bool = False
 
     def __post_init__(self) -> None:
         self.lookups = Lookups(self.database)
+        self.recorder = SignInRecorder(self.database, self.telemetry, self.trail)
 
     async def prepare(self) -> None:
         """Read what the store says about checking: recipes and keys. To be repeated, as they change with loads."""
@@ -140,17 +89,17 @@ class PasswordVerifier:
         assert guesses is not None  # noqa: S101 (for the type checker: prepared just now)
         assert stand_ins is not None  # noqa: S101 (likewise)
         self.pool.require_room(stand_ins.kinds, account=key, deadline=deadline)
-        asked = _Asked(call, key, guesses.guesser(key, call.client_address), deadline, new_code())
+        asked = Asked(call, key, guesses.guesser(key, call.client_address), deadline, new_code())
         found, failures = await self._look_up(asked, guesses)
         with guesses.checking(asked.who):
             if isinstance(found, Account) and found.state in (State.WAITING, State.VERIFIED):
                 sign_in = await self._check(found, asked)
             else:
                 sign_in = await self._stand_in(found, asked, stand_ins)
-        await self._remember(sign_in, found, failures, asked)
+        await self.recorder.remember(sign_in, found, failures, asked)
         return Answered(sign_in, asked.code)
 
-    async def _look_up(self, asked: _Asked, guesses: Guesses) -> tuple[Found, Failures]:
+    async def _look_up(self, asked: Asked, guesses: Guesses) -> tuple[Found, Failures]:
         if (refusal := self.floods.judge(asked.who)) is not None:
             raise self._throttled(asked, refusal.retry_after, refusal.account_id)
         found, failures = await self.lookups.find(asked.key, asked.who)
@@ -168,11 +117,11 @@ class PasswordVerifier:
             return await self._look_up(asked, guesses)
         return found, failures
 
-    def _throttled(self, asked: _Asked, retry_after: float, account_id: int | None) -> TooManyFailures:
+    def _throttled(self, asked: Asked, retry_after: float, account_id: int | None) -> TooManyFailures:
         self.trail.note(asked.entry(Action.THROTTLED, "too many failures", account_id))
         return TooManyFailures(retry_after)
 
-    async def _stand_in(self, found: Found, asked: _Asked, stand_ins: StandIns) -> SignIn:
+    async def _stand_in(self, found: Found, asked: Asked, stand_ins: StandIns) -> SignIn:
         check = stand_ins.choose(asked.key)
         await self.pool.verify([check], asked.call.password, account=asked.key, deadline=asked.deadline)
         if found is None:
@@ -186,7 +135,7 @@ class PasswordVerifier:
         log.warning("asked_after_success", account_id=found.id, state=found.state.value, event_id=asked.call.event_id)
         return SignIn.TOMBSTONE
 
-    async def _check(self, account: Account, asked: _Asked) -> SignIn:
+    async def _check(self, account: Account, asked: Asked) -> SignIn:
         checks = self._open(account)
         if checks and await self.pool.verify(
             checks, asked.call.password, account=account.login_key, deadline=asked.deadline
@@ -210,34 +159,3 @@ class PasswordVerifier:
         log.error(
             "unusable_hash", account_id=account.id, source=kept.source, format=kept.format, fault=type(error).__name__
         )
-
-    async def _remember(self, sign_in: SignIn, found: Found, failures: Failures, asked: _Asked) -> None:
-        """Write down what became of the call, in at most one statement; a failed write changes no verdict."""
-        if sign_in is not SignIn.VERIFIED:
-            account_id = found.id if isinstance(found, Account) else None
-            self.trail.note(asked.entry(Action.REFUSED, sign_in, account_id))
-            who, event_id = asked.who, asked.call.event_id
-            if not await self._write(asked, lambda connection: count_wrong_password(connection, who, event_id)):
-                self.telemetry.faults.labels("failure_uncounted").inc()
-            return
-        assert isinstance(found, Account)  # noqa: S101 (for the type checker: nobody else is verified)
-        clear = asked.who if failures.pair or failures.login else None
-        entry = asked.entry(Action.VERIFIED, "password", found.id)
-        if found.state is State.VERIFIED and clear is None:
-            self.trail.note(entry)
-        elif not await self._write(
-            asked, lambda connection: record_verified(connection, found.id, clear_failures_of=clear, entry=entry)
-        ):
-            self.trail.note(entry)
-            # The person gets in all the same, and Okta's event tells us the rest.
-            self.telemetry.verified_unrecorded.inc()
-            log.warning("verified_unrecorded", account_id=found.id, event_id=asked.call.event_id)
-
-    async def _write(self, asked: _Asked, statement: Callable[[asyncpg.Connection], Awaitable[None]]) -> bool:
-        try:
-            async with asyncio.timeout_at(asked.deadline - LAST_WRITE), self.database.connection() as connection:
-                await statement(connection)
-        except (*AWAY, TimeoutError) as error:
-            log.warning("write_failed", **describe(error))
-            return False
-        return True

@@ -1,0 +1,55 @@
+"""A sign-in: what is asked, and what became of it. Knows no way from one to the other."""
+
+import enum
+
+from service.accounts.audit import Action, Entry
+from service.accounts.failures import Guesser
+from service.immutable import immutable
+from service.okta.password_import import PasswordImportCall, Verdict
+
+
+class SignIn(enum.StrEnum):
+    """What became of a call."""
+
+    VERIFIED = "verified"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 (an outcome)
+    UNKNOWN = "unknown_login"
+    AMBIGUOUS = "ambiguous_login"
+    UNARMED = "unarmed"
+    TOMBSTONE = "tombstone"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word that Okta gets."""
+        return Verdict.VERIFIED if self is SignIn.VERIFIED else Verdict.UNVERIFIED
+
+
+@immutable
+class Answered:
+    """What became of a call, and the code by which its audit entry is found."""
+
+    sign_in: SignIn
+    code: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word that Okta gets."""
+        return self.sign_in.verdict
+
+
+@immutable
+class Asked:
+    """One call, with who asks and until when."""
+
+    call: PasswordImportCall
+    key: str
+    who: Guesser
+    deadline: float
+    """On the loop's clock."""
+    code: str
+
+    def entry(self, action: Action, reason: str, account_id: int | None = None) -> Entry:
+        """Give the entry of this call in the audit trail."""
+        return Entry(
+            action, reason, self.code, account_id, event_id=self.call.event_id, request_id=self.call.request_id
+        )
