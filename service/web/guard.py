@@ -7,7 +7,7 @@ number of connections. Here every answer is ours, and whoever sends nothing or s
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
@@ -16,15 +16,13 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
 
-from service.telemetry import describe
-from service.web.refusals import refusal, refusal_for_http
+from service.web.answering import Answering, Handle
+from service.web.refusals import refusal
 
 log = structlog.get_logger()
 
 HEADERS_WITHIN = 5.0
 """Seconds from the first byte of a call (or from connecting) until its headers are there; Okta's call has three."""
-HANDSHAKE_WITHIN = 5.0
-"""Seconds for a TLS handshake."""
 KEEP_IDLE = 75.0
 """Seconds that an idle connection is kept: longer than the minute of common load balancers, which must close first."""
 LINGER = 2.0
@@ -46,7 +44,6 @@ LIMITS: Mapping[str, Any] = {
     "lingering_time": LINGER,
 }
 Count = Callable[[str], None]
-Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class GuardedServer(Server):
@@ -146,7 +143,7 @@ class GuardedHandler(RequestHandler):
     def _handle_request(
         self, request: web.BaseRequest, start_time: float | None, request_handler: Handle
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
-        return super()._handle_request(request, start_time, _Answering(self._server, request_handler))
+        return super()._handle_request(request, start_time, Answering(request_handler, self._server))
 
     def handle_error(
         self,
@@ -184,68 +181,6 @@ class GuardedHandler(RequestHandler):
         if isinstance(self.transport, asyncio.Transport):
             self.transport.write(_raw_refusal(status, code, message))
         self.force_close()
-
-
-class _Answering:
-    """Calls the application; whatever it raises becomes an answer of ours, also where no middleware was reached."""
-
-    __slots__ = ("_handle", "_server")
-
-    def __init__(self, server: GuardedServer, handle: Handle) -> None:
-        self._server = server
-        self._handle = handle
-
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        try:
-            answer = await self._handle(request)
-        except web.HTTPException as error:
-            answer = refusal_for_http(error)
-        except Exception as error:  # noqa: BLE001 (a fault of ours is a 503, whatever it was)
-            log.warning("fault", code="unhandled", **describe(error))
-            answer = refusal(503, "fault", "the call could not be answered")
-        answer.headers["Server"] = "password-import"
-        if self._server.is_draining:
-            answer.force_close()
-        return answer
-
-
-class GuardedRunner(web.AppRunner):
-    """Runs an application behind the guard."""
-
-    def __init__(self, app: web.Application, *, most_connections: int, count: Count, **options: Any) -> None:
-        super().__init__(app, **LIMITS, **options)
-        self._most, self._count = most_connections, count
-
-    async def cleanup(self) -> None:
-        """Accept nobody any more, answer those who are connected, and end.
-
-        aiohttp closes idle connections at once, and with them what a caller has just sent over one.
-        """
-        for site in list(self.sites):
-            await site.stop()
-        if isinstance(self.server, GuardedServer):
-            await self.server.drain()
-        await super().cleanup()
-
-    async def _make_server(self) -> Server:
-        return GuardedServer(await super()._make_server(), self._most, self._count)
-
-
-class GuardedSite(web.TCPSite):
-    """A port; with TLS, handshakes are bounded in time."""
-
-    async def start(self) -> None:
-        """Begin to listen."""
-        await web.BaseSite.start(self)
-        self._server = await asyncio.get_running_loop().create_server(
-            self._runner.server,  # type: ignore[arg-type]  # it is a factory of protocols
-            self._host,
-            self._port,
-            ssl=self._ssl_context,
-            backlog=self._backlog,
-            reuse_address=True,
-            ssl_handshake_timeout=HANDSHAKE_WITHIN if self._ssl_context else None,
-        )
 
 
 def _raw_refusal(status: int, code: str, message: str) -> bytes:

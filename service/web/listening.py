@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from service.web.guard import GuardedRunner, GuardedSite
+from service.web.guarded_port import GuardedRunner, GuardedSite
 from service.web.keys import PARTS
 from service.web.tls import ServerTls
 
