@@ -24,6 +24,7 @@ def rows(setting: Setting) -> Iterator[Row]:
     hashes = {store.login(number): store.bcrypt_hash(4) for number in range(4 * setting.number // 10)}
     url = store.make_store(setting.administrator, "timing", hashes, setting.folder)
     store.execute(url, FORGET)
+    store.execute(url, "VACUUM ANALYZE")  # as it is a while after; until then, a row of before stands beside each
     people = {"unknown": [f"nobody{number}@example.com" for number in range(len(hashes) // 2)]}
     people["known"] = store.fetchval(url, "SELECT array_agg(login) FROM accounts WHERE state = 'waiting'")
     people["tombstone"] = store.fetchval(url, "SELECT array_agg(login) FROM accounts WHERE state = 'migrated'")

@@ -120,7 +120,7 @@ def _count(row: Row | FaultyRow, resolver: HashResolver, report: HashReport, num
 
 def _report(kept: KeptRecipe, hashes: int, opener: HashOpener, *, timed: bool) -> RecipeReport:
     try:
-        check = opener.open_stand_in(kept)
+        check = opener.open(opener.keep_stand_in(kept))
     except UNUSABLE as error:
         return RecipeReport(kept.format, kept.cost, hashes, None, None, f"{type(error).__name__}: {error}")
     native = not isinstance(native_hash(check), NotNative)

@@ -43,9 +43,12 @@ class HashOpener:
         bound_to = b"" if kept.key_id is None else binding(kept.login_key, kept.source, kept.format, kept.parameters)
         return self.keys.open(kept.hash, kept.key_id, bound_to)
 
-    def open_stand_in(self, recipe: KeptRecipe) -> Check:
-        """Make the check of a recipe's stand-in. Raises `UnusableHash` or `MissingPepper`."""
-        return self._check(recipe.format, recipe.parameters, recipe.stand_in)
+    def keep_stand_in(self, recipe: KeptRecipe) -> KeptHash:
+        """Make of a recipe's stand-in what is kept of an account's hash, so that it is opened in the same way."""
+        text, salt, username = (recipe.stand_in.get(name) for name in ("hash", "salt", "username"))
+        bound_to = binding("", "", recipe.format, recipe.parameters)
+        kept, key_id = self.keys.seal(str(text).encode(), bound_to)
+        return KeptHash("", recipe.format, recipe.parameters, kept, salt, username, key_id, login_key="")
 
     def missing_peppers(self, recipes: Iterable[KeptRecipe]) -> list[str]:
         """Name the environment variables that stored hashes need and that are not set."""

@@ -11,11 +11,13 @@ import itertools
 from collections.abc import Sequence
 
 from service.accounts import recipes
-from service.actions.open_hashes import HashOpener, MissingPepper
-from service.passwords.format import Check, Lane, Recipe, StoredHash, UnusableHash
-from service.passwords.registry import check
+from service.accounts.account import KeptHash
+from service.actions.open_hashes import UNUSABLE, HashOpener
+from service.passwords.format import Check, Lane
 
-EMPTY_STORE = "$2b$10$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
+EMPTY_STORE = recipes.KeptRecipe(
+    0, "bcrypt", {}, "bcrypt 10", {"hash": "$2b$10$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"}, 1
+)
 """Checked where no recipe is known: bcrypt at cost 10 is what most stores hold. Nobody's: the digest is invented."""
 
 
@@ -26,38 +28,38 @@ FEW = 8
 class StandIns:
     """Chooses a stand-in for each login."""
 
-    def __init__(self, key: bytes, checks: Sequence[Check], weights: Sequence[int]) -> None:
+    def __init__(self, key: bytes, opener: HashOpener, stand_ins: Sequence[tuple[KeptHash, int]]) -> None:
         self._key = key
-        self._checks = checks
-        self._bounds = list(itertools.accumulate(weights))
-        by_cost = {check.cost: check for check in checks}
-        is_known = len(by_cost) <= FEW and all(check.lane is not Lane.INLINE for check in checks)
+        self._opener = opener
+        self._kept = [kept for kept, _ in stand_ins]
+        self._bounds = list(itertools.accumulate(weight for _, weight in stand_ins))
+        self.checks: Sequence[Check] = [opener.open(kept) for kept in self._kept]
+        """All of them: what a pool may warm itself with."""
+        by_cost = {check.cost: check for check in self.checks}
+        is_known = len(by_cost) <= FEW and all(check.lane is not Lane.INLINE for check in self.checks)
         self.kinds: Sequence[Check] = tuple(by_cost.values()) if is_known else ()
         """One check of each cost that the store has, where they are few and all need the pool; else none."""
 
     def choose(self, login_key: str) -> Check:
-        """Give the stand-in of a login; the same one each time, on every replica."""
+        """Give the stand-in of a login; the same one each time, on every replica.
+
+        It is opened anew each time, as the hash of an account is: that takes time, too.
+        """
         digest = hmac.digest(self._key, login_key.encode("utf-8", "surrogatepass"), hashlib.sha256)
         point = int.from_bytes(digest[:8]) * self._bounds[-1] >> 64
-        return self._checks[bisect.bisect_right(self._bounds, point)]
-
-    @property
-    def checks(self) -> Sequence[Check]:
-        """All of them: what a pool may warm itself with."""
-        return self._checks
+        return self._opener.open(self._kept[bisect.bisect_right(self._bounds, point)])
 
 
 def load_stand_ins(key: bytes, kept: Sequence[recipes.KeptRecipe], opener: HashOpener) -> StandIns:
     """Make the stand-ins of the recipes that hashes were loaded with; one that can't be opened stands for nobody."""
-    opened = [(_open(opener, recipe), recipe.hashes_loaded) for recipe in kept]
-    weighted = [(found, weight) for found, weight in opened if found is not None and weight > 0]
-    if not weighted:
-        return StandIns(key, [check(StoredHash(EMPTY_STORE, Recipe("bcrypt")))], [1])
-    return StandIns(key, [found for found, _ in weighted], [weight for _, weight in weighted])
+    stand_ins = [(opener.keep_stand_in(recipe), recipe.hashes_loaded) for recipe in kept if recipe.hashes_loaded > 0]
+    usable = [(found, weight) for found, weight in stand_ins if _opens(opener, found)]
+    return StandIns(key, opener, usable or [(opener.keep_stand_in(EMPTY_STORE), 1)])
 
 
-def _open(opener: HashOpener, recipe: recipes.KeptRecipe) -> Check | None:
+def _opens(opener: HashOpener, kept: KeptHash) -> bool:
     try:
-        return opener.open_stand_in(recipe)
-    except (UnusableHash, MissingPepper):
-        return None
+        opener.open(kept)
+    except UNUSABLE:
+        return False
+    return True

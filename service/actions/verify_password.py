@@ -4,7 +4,9 @@ A verdict is only given where everything worked. Whatever fails on our side is a
 password must not be called wrong because we failed.
 """
 
+import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -30,6 +32,9 @@ from service.passwords.pool import HashingPool, Joins
 from service.telemetry import Telemetry
 
 log = structlog.get_logger()
+
+TOLD_AFTER = 0.1
+"""Seconds until the log is told of a tombstone: the time that a line takes would tell the caller whose it is."""
 
 
 class NoAccounts(Exception):
@@ -132,7 +137,8 @@ class PasswordVerifier:
         if found.state is State.UNARMED:
             return SignIn.UNARMED
         self.telemetry.asked_after_success.inc()
-        log.warning("asked_after_success", account_id=found.id, state=found.state.value, event_id=asked.call.event_id)
+        fields = {"account_id": found.id, "state": found.state.value, "event_id": asked.call.event_id}
+        asyncio.get_running_loop().call_later(TOLD_AFTER, partial(log.warning, "asked_after_success", **fields))
         return SignIn.TOMBSTONE
 
     async def _check(self, account: Account, asked: Asked) -> SignIn:
