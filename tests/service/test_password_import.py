@@ -10,7 +10,7 @@ import pytest
 
 from service.accounts import recipes
 from service.accounts.recipes import has_accounts
-from service.actions import verify_password
+from service.actions import remember_sign_in
 from service.web.keys import Parts
 from tests.service.conftest import PATIENCE, Add, Client, answering_within
 from tests.service.people import add_hash, hashes_of, plain, sign_in, state_of
@@ -162,7 +162,7 @@ async def test_verified_is_answered_even_where_its_record_fails(
 async def test_verified_is_answered_even_where_its_record_hangs(
     client: Client, add: Add, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify_password, "LAST_WRITE", PATIENCE - 1)  # given up after a second
+    monkeypatch.setattr(remember_sign_in, "LAST_WRITE", PATIENCE - 1)  # given up after a second
     kim = await add("kim@example.com", "password2")
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE", kim.id)
