@@ -66,6 +66,21 @@ async def test_many_at_once_get_what_each_gets_alone_in_two_reads(
     assert slow.uses == 2  # one alone, and the others together
 
 
+async def test_names_of_any_characters_are_found_in_a_shared_read(database: Database, add: Add) -> None:
+    names = [
+        'o"neil\\@example.com',
+        "{'a','b'}@example.com",
+        "\x1f\x1e\n@example.com",
+        "\U0001f600@example.com",
+        "名@例",
+    ]
+    for name in names:
+        await add(name, "right")
+    lookups = Lookups(database)
+    found = await asyncio.gather(*(look_up(lookups, name) for name in ("nobody@example.com", *names)))
+    assert [key for key, _ in found] == [None, *names]
+
+
 async def test_a_read_that_hangs_holds_nobody_up_who_comes_later(database: Database, add: Add) -> None:
     await add("kim@example.com", "right")
     slow = Slow(database)
