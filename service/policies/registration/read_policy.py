@@ -33,10 +33,14 @@ _KINDS = {
     "both": frozenset({Kind.REGISTRATION, Kind.UPDATE}),
 }
 _RULE = ("name", "for", "when", "unless", "set", "deny", "allow")
-_MISPLACED = dict.fromkeys(
-    ("known_accounts", "unknown_request_types", "sensitive"),
-    "it stands above the first [[rule]], at the top of the file",
-)
+_HINTS = {
+    **dict.fromkeys(
+        ("known_accounts", "unknown_request_types", "sensitive"),
+        "it stands above the first [[rule]], at the top of the file",
+    ),
+    **dict.fromkeys(("summary", "message", "reason", "location"), "it belongs to deny"),
+    **dict.fromkeys(("if", "condition", "where"), "write when"),
+}
 _POLICY = ("rule", "known_accounts", "unknown_request_types", "sensitive")
 
 
@@ -86,7 +90,7 @@ def _allows_everything(rule: Rule) -> bool:
 
 
 def _rule(node: Node, sensitive: frozenset[str]) -> Rule:
-    members = node.table(_RULE, _MISPLACED)
+    members = node.table(_RULE, _HINTS)
     for required, why in (("name", "what it is called"), ("for", '"registration", "update" or "both"')):
         if isinstance(node.value, dict) and required not in members:
             node.fault(f"the rule needs {required}: {why}")

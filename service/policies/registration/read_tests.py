@@ -9,6 +9,7 @@ import re2
 
 from service.policies.registration.addresses import comparable
 from service.policies.registration.document import Node, kind_of
+from service.policies.registration.other_words import hints_of_tests
 from service.policies.registration.value_tests import (
     Domain,
     Empty,
@@ -26,7 +27,7 @@ Reader = Callable[..., ValueTest | None]
 
 def read_tests(node: Node) -> list[ValueTest]:
     """Read all tests of one attribute; every one must hold."""
-    members = node.table((*TESTS, "ignore_case"))
+    members = node.table((*TESTS, "ignore_case"), hints_of_tests(node.members()))
     if not node.value:
         node.fault(f"{node.key} has no test; it may be {', '.join(TESTS)}")
     case = members.pop("ignore_case", None)
