@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from service.immutable import immutable
 from service.okta.registration import Kind, ScreeningRequest
@@ -27,8 +27,11 @@ class Outcome(enum.StrEnum):
     """The request does not meet its condition."""
     NOT_REACHED = "not_reached"
     """What came before has decided already."""
+    NOTHING_SET = "nothing_set"
+    """It had nothing to set, or what it set is not sent because a rule denied."""
     DENIED = "denied"
     SET = "set"
+    """The answer has a command of it, whether or not the person had sent the same value."""
     ALLOWED = "allowed"
 
 
@@ -51,7 +54,7 @@ class Judgement:
     @property
     def decided_by(self) -> tuple[Step, ...]:
         """Give the steps that had a part in the decision."""
-        idle = (Outcome.OTHER_KIND, Outcome.NOT_MET, Outcome.NOT_REACHED)
+        idle = (Outcome.OTHER_KIND, Outcome.NOT_MET, Outcome.NOT_REACHED, Outcome.NOTHING_SET)
         return tuple(step for step in self.steps if step.outcome not in idle)
 
 
@@ -75,7 +78,7 @@ def judge(policy: Policy, request: ScreeningRequest, legacy: Mapping[str, object
         findings.steps.append(_apply(rule, facts, findings))
     if request.kind is Kind.REGISTRATION and policy.known_accounts is not None:
         findings.steps.append(_meet(policy, policy.known_accounts, facts, findings))
-    return Judgement(_conclude(findings), tuple(findings.steps))
+    return Judgement(_conclude(findings), tuple(map(_unsent, findings.steps) if findings.denials else findings.steps))
 
 
 def _judge_unknown(policy: Policy, findings: _Findings) -> None:
@@ -99,8 +102,7 @@ def _apply(rule: Rule, facts: Facts, findings: _Findings) -> Step:
                 findings.denials.append(effect)
                 outcome = Outcome.DENIED
             case Set():
-                findings.updates.append(_values(effect, facts))
-                outcome = Outcome.SET
+                outcome = _note(_values(effect, facts), findings)
             case Allow():
                 findings.explicitly = True
                 outcome = Outcome.ALLOWED
@@ -114,6 +116,13 @@ def _is_met(rule: Rule, facts: Facts) -> tuple[bool, tuple[str, ...]]:
             met = met and holds(condition, facts) is expected
             reasons += [f"{word} {line}" for line in explain(condition, facts)]
     return met, tuple(reasons)
+
+
+def _note(update: Mapping[str, object], findings: _Findings) -> Outcome:
+    if not update:
+        return Outcome.NOTHING_SET
+    findings.updates.append(update)
+    return Outcome.SET
 
 
 def _values(effect: Set, facts: Facts) -> dict[str, object]:
@@ -141,8 +150,8 @@ def _meet(policy: Policy, known: Deny | Complete, facts: Facts, findings: _Findi
         findings.denials.append(known)
         return Step(KNOWN_ACCOUNTS, Outcome.DENIED, ("the legacy store knows the person: yes",))
     already = {attribute for update in findings.updates for attribute in update}
-    findings.updates.append(_completion(known, policy.sensitive | already, facts))
-    return Step(KNOWN_ACCOUNTS, Outcome.SET, ("the legacy store knows the person: yes",))
+    outcome = _note(_completion(known, policy.sensitive | already, facts), findings)
+    return Step(KNOWN_ACCOUNTS, outcome, ("the legacy store knows the person: yes",))
 
 
 def _completion(known: Complete, untouched: frozenset[str], facts: Facts) -> dict[str, object]:
@@ -164,4 +173,9 @@ def _conclude(findings: _Findings) -> Decision:
         causes: list[Cause] = [cause for denial in findings.denials for cause in denial.causes]
         summary = next((denial.summary for denial in findings.denials if denial.summary is not None), None)
         return Deny(summary, tuple(causes))
-    return Allow(tuple(update for update in findings.updates if update), findings.explicitly)
+    return Allow(tuple(findings.updates), findings.explicitly)
+
+
+def _unsent(step: Step) -> Step:
+    """Tell of a rule that has set something that it came to nothing, since the answer is to deny."""
+    return replace(step, outcome=Outcome.NOTHING_SET) if step.outcome is Outcome.SET else step
