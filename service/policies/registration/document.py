@@ -1,6 +1,5 @@
 """A TOML document whose every value knows its line, and the list of its faults. Knows no rule of a policy."""
 
-import difflib
 import math
 import re
 import tomllib
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 
 from service.immutable import immutable
 from service.policies.registration.lines import Path, lines_of
+from service.policies.registration.other_words import suggestion
 
 
 @immutable
@@ -142,12 +142,6 @@ def kind_of(value: object) -> str:
         return str(value)
     names = {bool: "a boolean", str: "a string", int: "a number", float: "a number", list: "a list", dict: "a table"}
     return names.get(type(value), "a date or time")
-
-
-def suggestion(word: str, allowed: Collection[str]) -> str:
-    """Say which word was probably meant."""
-    close = difflib.get_close_matches(word, allowed, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; it may be {', '.join(allowed)}"
 
 
 def _quoted(word: str) -> str:

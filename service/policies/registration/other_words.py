@@ -1,11 +1,12 @@
-"""Words of other languages that people try in a condition, and what this one has for them. Reads no policy.
+"""Words that a policy does not have, and what was probably meant by them. Reads no policy.
 
-A word that is merely mistyped is guessed by its letters elsewhere. These need a hint of their own: by their letters
-they are like nothing, or like the contrary of what is meant (`not_equals` is close to `equals`).
+A word that is merely mistyped is guessed by its letters. Words of other languages need a hint of their own: by their
+letters they are like nothing, or like the contrary of what is meant (`not_equals` is close to `equals`).
 """
 
+import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 _PATTERN = "write pattern, which matches the whole value"
 _CONTRARY = "write not before the attribute, as in when.not.country.equals, or ask in unless"
@@ -38,6 +39,12 @@ def _by_word(hints: Mapping[str, str]) -> dict[str, str]:
 
 _HINTS_OF_TESTS = _by_word(_TESTS)
 _HINTS_OF_JOINS = _by_word(_JOINS)
+
+
+def suggestion(word: str, allowed: Collection[str]) -> str:
+    """Say which word was probably meant."""
+    close = difflib.get_close_matches(word, allowed, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; it may be {', '.join(allowed)}"
 
 
 def hints_of_tests(words: Iterable[str]) -> dict[str, str]:
