@@ -110,6 +110,9 @@ def faults(text: str) -> list[tuple[int, str]]:
         (HEAD + "when.or.a.equals = 'x'\n" + DENY, 4, "'or' joins no conditions: write any = ["),
         (HEAD + "if.a.sent = true\n" + DENY, 4, "'if' is not a key of rule: write when"),
         (HEAD + "where.a.sent = true\n" + DENY, 4, "'where' is not a key of rule: write when"),
+        (HEAD + "then.deny = true\n" + DENY, 4, "'then' is not a key of rule: write deny, set or allow"),
+        (HEAD + "reject = true\n" + DENY, 4, "write deny"),
+        (HEAD + "or = [{ a.sent = true }]\n" + DENY, 4, "it belongs to when or unless"),
         (HEAD + "message = 'No.'\n" + DENY, 4, "it belongs to deny"),
         # denials
         (HEAD + "deny = {}\n", 4, "needs a summary"),

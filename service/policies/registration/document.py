@@ -3,7 +3,7 @@
 import math
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from service.immutable import immutable
@@ -93,13 +93,13 @@ class Node:
             return {}
         return {key: self.child(key, value) for key, value in self.value.items()}
 
-    def table(self, allowed: Collection[str], misplaced: Mapping[str, str] | None = None) -> dict[str, "Node"]:
-        """Give the members of a table that may have only these keys; `misplaced` says where others belong."""
+    def table(self, allowed: Collection[str], hint: Callable[[str], str | None] | None = None) -> dict[str, "Node"]:
+        """Give the members of a table that may have only these keys; `hint` says of another what to do about it."""
         members = self.members()
         for key, node in members.items():
             if key not in allowed:
-                hint = (misplaced or {}).get(key)
-                node.fault(f"{key!r} is not a key of {self.key}{f': {hint}' if hint else suggestion(key, allowed)}")
+                known = hint(key) if hint else None
+                node.fault(f"{key!r} is not a key of {self.key}{f': {known}' if known else suggestion(key, allowed)}")
         return {key: node for key, node in members.items() if key in allowed}
 
     def items(self) -> list["Node"]:

@@ -6,7 +6,7 @@ letters they are like nothing, or like the contrary of what is meant (`not_equal
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 _PATTERN = "write pattern, which matches the whole value"
 _CONTRARY = "write not before the attribute, as in when.not.country.equals, or ask in unless"
@@ -18,13 +18,21 @@ _TESTS = {
     "endswith suffix": f'{_PATTERN}: pattern = ".*end"; for an address write domain or within_domain',
     "regex regexp re match matches": _PATTERN,
     "in isin anyof any inlist": "write one_of, with a list",
-    "not isnot ne neq notequal notequals notin noneof notoneof notcontains notmatches": _CONTRARY,
+    "not isnot ne neq unequal notequal notequals notin noneof notoneof notcontains notmatches": _CONTRARY,
     "eq is equal": "write equals",
     "min max minimum maximum gt gte lt lte greaterthan lessthan between range": f"write number = {_BOUNDS}",
     "minlength maxlength minlen maxlen len size": f"write length = {_BOUNDS}",
     "exists missing absent blank null isnull isempty notempty required": "write present, with true or false",
     "subdomain subdomains subdomainof": "write within_domain",
+    "iequals equalsignorecase": "write equals, and ignore_case = true beside it",
     "caseinsensitive casesensitive": "case counts, unless you write ignore_case = true",
+}
+_RULE = {
+    "if condition where": "write when",
+    "then action do": "write deny, set or allow",
+    "reject refuse block forbid": "write deny",
+    "and or not all any": "it belongs to when or unless",
+    "summary message reason location": "it belongs to deny",
 }
 _JOINS = {
     "and allof": "write all = [{ … }, { … }]; tests that stand side by side must all be true without it",
@@ -38,6 +46,7 @@ def _by_word(hints: Mapping[str, str]) -> dict[str, str]:
 
 
 _HINTS_OF_TESTS = _by_word(_TESTS)
+_HINTS_OF_RULE = _by_word(_RULE)
 _HINTS_OF_JOINS = _by_word(_JOINS)
 
 
@@ -47,9 +56,14 @@ def suggestion(word: str, allowed: Collection[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; it may be {', '.join(allowed)}"
 
 
-def hints_of_tests(words: Iterable[str]) -> dict[str, str]:
-    """Say what this language has for those of these words that other languages test a value by."""
-    return {word: hint for word in words if (hint := _HINTS_OF_TESTS.get(_plain(word)))}
+def hint_of_rule(word: str) -> str | None:
+    """Say what this language has for a word that other languages make a rule of; None for any other word."""
+    return _HINTS_OF_RULE.get(_plain(word))
+
+
+def hint_of_test(word: str) -> str | None:
+    """Say what this language has for a word that other languages test a value by; None for any other word."""
+    return _HINTS_OF_TESTS.get(_plain(word))
 
 
 def hint_of_join(word: str) -> str | None:

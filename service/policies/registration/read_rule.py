@@ -5,6 +5,7 @@ from service.okta.registration_answer import Allow
 from service.policies.registration.conditions import AttributeTest, leaves
 from service.policies.registration.document import Node
 from service.policies.registration.facts import Scope
+from service.policies.registration.other_words import hint_of_rule
 from service.policies.registration.policy import Effect, Rule
 from service.policies.registration.read_condition import read_condition
 from service.policies.registration.read_effects import read_denial, read_set
@@ -19,19 +20,15 @@ _KINDS = {
     "both": frozenset({Kind.REGISTRATION, Kind.UPDATE}),
 }
 _RULE = ("name", "for", "when", "unless", "set", "deny", "allow")
-_HINTS = {
-    **dict.fromkeys(
-        ("known_accounts", "unknown_request_types", "sensitive"),
-        "it stands above the first [[rule]], at the top of the file",
-    ),
-    **dict.fromkeys(("summary", "message", "reason", "location"), "it belongs to deny"),
-    **dict.fromkeys(("if", "condition", "where"), "write when"),
-}
+_MISPLACED = dict.fromkeys(
+    ("known_accounts", "unknown_request_types", "sensitive"),
+    "it stands above the first [[rule]], at the top of the file",
+)
 
 
 def read_rule(node: Node, sensitive: frozenset[str]) -> Rule:
     """Read one `[[rule]]`; where it has faults, what is left of it is given."""
-    members = node.table(_RULE, _HINTS)
+    members = node.table(_RULE, lambda word: _MISPLACED.get(word) or hint_of_rule(word))
     for required, why in (("name", "what it is called"), ("for", '"registration", "update" or "both"')):
         if isinstance(node.value, dict) and required not in members:
             node.fault(f"the rule needs {required}: {why}")

@@ -8,7 +8,7 @@ import re2
 from service.policies.registration.addresses import comparable
 from service.policies.registration.contradictions import note_contradictions
 from service.policies.registration.document import Node, kind_of
-from service.policies.registration.other_words import hints_of_tests
+from service.policies.registration.other_words import hint_of_test
 from service.policies.registration.presence_tests import Empty, Present, Sent
 from service.policies.registration.read_bounds import read_length, read_number
 from service.policies.registration.value_tests import Domain, OneOf, Pattern, ValueTest
@@ -18,7 +18,7 @@ Reader = Callable[..., ValueTest | None]
 
 def read_tests(node: Node) -> list[ValueTest]:
     """Read all tests of one attribute; every one must hold."""
-    members = node.table((*TESTS, "ignore_case"), hints_of_tests(node.members()))
+    members = node.table((*TESTS, "ignore_case"), hint_of_test)
     if not node.value:
         node.fault(f"{node.key} has no test; it may be {', '.join(TESTS)}")
     case = members.pop("ignore_case", None)
