@@ -18,15 +18,9 @@ from service.okta.faults import NoAnswer, Refused
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind, Proof
 from service.okta.log_queries import bounded, failures_of
 from service.okta.probes import is_good_answer, probe_payload
-from service.policies.hook_faults import (
-    Fault,
-    Finding,
-    certificate_fault,
-    clock_fault,
-    settings_faults,
-    status_fault,
-    told_fault,
-)
+from service.policies.hook_call_faults import certificate_fault, clock_fault, status_fault, told_fault
+from service.policies.hook_faults import Fault, Finding
+from service.policies.hook_settings_faults import settings_faults
 
 RECENT = timedelta(hours=24)
 CHALLENGE = "X-Okta-Verification-Challenge"

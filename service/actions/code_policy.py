@@ -6,6 +6,7 @@ It has an event loop and a thread of its own: code that blocks makes registratio
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
@@ -42,14 +43,14 @@ class CodePolicy:
             self._loop = None
 
     async def _ask(self, request: ScreeningRequest) -> Decision:
+        task = asyncio.current_task()
         try:
             return checked(await self._function(request))
-        except (PolicyFailed, GeneratorExit):  # the second where the loop has ended before the policy
+        except PolicyFailed:
             raise
         except BaseException as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise  # the caller's time ran out; any other cancellation is the policy's own, and a fault like any
+            if task is not None and _was_ended(task, error):
+                raise
             # The message of the exception may quote what the person submitted; its type and places can't.
             log.error("policy_failed", rule=self.name, **describe(error))  # noqa: TRY400 (its traceback shows values)
             raise PolicyFailed from None
@@ -66,6 +67,14 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
     finally:
         loop.close()
+
+
+def _was_ended(task: asyncio.Task[Any], error: BaseException) -> bool:
+    """Tell whether the policy was ended from outside: what it raises of the same kind by itself is a fault like any."""
+    if isinstance(error, asyncio.CancelledError):
+        return task.cancelling() > 0  # the caller's time ran out
+    # A call that is left over when the loop ends is closed by whoever frees it, outside of its own task.
+    return isinstance(error, GeneratorExit) and asyncio.current_task(task.get_loop()) is not task
 
 
 def checked(decision: object) -> Decision:

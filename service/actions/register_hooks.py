@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from service.actions.check_hooks import HookOrg, Wanted, find_ours
 from service.okta.faults import INVALID, Refused
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind, event_hook, inline_hook
-from service.policies.hook_faults import Fault, settings_faults
+from service.policies.hook_faults import Fault
+from service.policies.hook_settings_faults import settings_faults
 
 
 class Done(enum.StrEnum):

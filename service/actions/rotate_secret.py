@@ -14,7 +14,8 @@ from service.actions.check_hooks import HookOrg, Probe, Wanted, answer_fault, ca
 from service.okta.faults import Refused
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind, event_hook, inline_hook
 from service.okta.probes import is_good_answer, probe_payload
-from service.policies.hook_faults import Fault, Finding, told_fault
+from service.policies.hook_call_faults import told_fault
+from service.policies.hook_faults import Fault, Finding
 
 CALLS_A_REPLICA = 1
 CALLS_A_BALANCER = 20

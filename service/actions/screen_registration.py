@@ -14,7 +14,8 @@ from service.immutable import immutable
 from service.okta.password_import import trace
 from service.okta.registration import Kind, ScreeningRequest
 from service.okta.registration_answer import Allow, AnswerTooLarge, Decision, Deny, write_answer
-from service.policies.registration.judge import Judgement, Outcome, Step, judge
+from service.policies.registration.judge import judge
+from service.policies.registration.judgement import Judgement, Outcome, Step
 from service.policies.registration.policy import Policy
 from service.telemetry import Telemetry
 

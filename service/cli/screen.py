@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -49,12 +49,14 @@ def screen(
     Exit codes: 0 there is a decision, whichever; 1 the request is none of Okta's, or the policy failed; 2 the policy
     has faults, each named with its line.
     """
+    from service.cli.screen_report import story, summary
+
     if legacy is not None and stranger:
         raise typer.BadParameter("--legacy and --stranger contradict each other")
     known = [_profile(legacy)] if legacy is not None else [] if stranger else None
     call = _read_request(request)
     screening = run(_screen(call, policy, known))
-    typer.echo(json.dumps(_summary(call, screening), indent=2) if as_json else "\n".join(_story(call, screening)))
+    typer.echo(json.dumps(summary(call, screening), indent=2) if as_json else "\n".join(story(call, screening)))
 
 
 def _read_request(file: typer.FileBinaryRead) -> "ScreeningRequest":
@@ -127,28 +129,3 @@ def _finder(settings: "Settings", known: "Sequence[LegacyProfile] | None") -> "F
             return await find_legacy_profiles(connection, names)
 
     return find
-
-
-def _summary(request: "ScreeningRequest", screening: "Screening") -> dict[str, Any]:
-    return {
-        "kind": request.kind,
-        "decision": screening.decided,
-        "rules": [
-            {"rule": step.rule, "outcome": step.outcome, "reasons": step.reasons} for step in screening.judgement.steps
-        ],
-        "status": 200 if screening.answer else 204,
-        "answer": json.loads(screening.answer) if screening.answer else None,
-    }
-
-
-def _story(request: "ScreeningRequest", screening: "Screening") -> Iterator[str]:
-    engine = f" ({request.engine} engine)" if request.kind == "registration" else ""
-    yield f"A request of the kind {request.kind}{engine}, with {', '.join(request.profile) or 'no attribute'}."
-    for step in screening.judgement.steps:
-        yield f"  {step.outcome.replace('_', ' '):12}  {step.rule}"
-        yield from (f"  {'':12}    {reason}" for reason in step.reasons)
-    yield f"The decision: {screening.decided}."
-    if screening.answer is None:
-        yield "The answer: 204, nothing to say."
-    else:
-        yield "The answer: 200\n" + json.dumps(json.loads(screening.answer), indent=2)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 async def base_url_of(database: "Database", given: str | None) -> str:
     """Give the service's public address: as given, else as it was registered."""
     from service.accounts.installation import HOOKS_BASE_URL, get_text
-    from service.policies.hook_faults import is_https
+    from service.policies.hook_settings_faults import is_https
 
     if given is not None:
         if not is_https(given):

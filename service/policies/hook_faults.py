@@ -1,19 +1,10 @@
-"""What can be wrong with the hooks, how each is mended, and how Okta's and HTTP's words tell it. Pure."""
+"""What can be wrong with the hooks, and how each is mended. Finds none of it."""
 
 import enum
-import re
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from service.immutable import immutable
 from service.okta.events import IMPORT_EVENT
-from service.okta.hook_settings import HeaderChannel, Hook, HookKind, Proof
-
-CLOCKS_APART = 60.0
-"""Seconds: tokens and the order of events depend on the time."""
-CERTIFICATE_DAYS = 21
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+from service.okta.hook_settings import HookKind
 
 
 class Fault(enum.StrEnum):
@@ -113,77 +104,3 @@ class Finding:
         where = f"{self.kind.label}: " if self.kind else ""
         detail = f" ({self.detail})" if self.detail else ""
         return f"{where}{self.fault.value.replace('_', ' ')}{detail}. {self.fault.mend[0].upper()}{self.fault.mend[1:]}"
-
-
-def settings_faults(kind: HookKind, hook: Hook, uri: str, proof: Proof | None) -> Iterator[Finding]:
-    """Compare a hook's settings with what they must be; without `proof`, how Okta proves itself is right as it is."""
-    if not hook.active:
-        yield Finding(Fault.INACTIVE, kind)
-    if not is_https(hook.uri):
-        yield Finding(Fault.NOT_HTTPS, kind, hook.uri)
-    if hook.uri != uri:
-        yield Finding(Fault.OTHER_URL, kind, f"{hook.uri} instead of {uri}")
-    if proof is not None:
-        yield from _proof_faults(kind, hook, proof)
-    if kind.is_inline:
-        return
-    if IMPORT_EVENT not in hook.events:
-        yield Finding(Fault.WRONG_EVENTS, kind, ", ".join(hook.events) or "none")
-    elif extra := sorted({*hook.events} - {IMPORT_EVENT}):
-        yield Finding(Fault.EXTRA_EVENTS, kind, ", ".join(extra))
-    if hook.filtered:
-        yield Finding(Fault.FILTERED, kind)
-    if not hook.verified:
-        yield Finding(Fault.UNVERIFIED, kind)
-
-
-def _proof_faults(kind: HookKind, hook: Hook, proof: Proof) -> Iterator[Finding]:
-    is_header = isinstance(proof, HeaderChannel)
-    if hook.oauth is is_header:
-        yield Finding(Fault.OTHER_PROOF, kind, "OAuth" if hook.oauth else "a header secret")
-    elif is_header and hook.header is None:
-        yield Finding(Fault.NO_SECRET, kind)
-    elif isinstance(proof, HeaderChannel) and (hook.header or "").lower() != proof.name.lower():
-        yield Finding(Fault.OTHER_HEADER, kind, f"{hook.header} instead of {proof.name}")
-
-
-def is_https(url: str) -> bool:
-    """Tell whether Okta would call it; on loopback, where tests are, http is let pass."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-
-
-def status_fault(status: int) -> Fault | None:
-    """What an HTTP status of the hook's answer means; None where it is a good one."""
-    if status // 100 == 2:  # noqa: PLR2004 (the class of the status)
-        return None
-    if status // 100 == 3:  # noqa: PLR2004
-        return Fault.REDIRECTED
-    return {401: Fault.SECRET_NOT_OURS, 403: Fault.SECRET_NOT_OURS, 404: Fault.WRONG_PATH, 405: Fault.WRONG_PATH}.get(
-        status, Fault.NOT_READY
-    )
-
-
-def told_fault(text: str) -> Fault:
-    """What Okta's text about a failed call means; the texts are for people, so this is a guess with a default."""
-    status = re.search(r"(?:answered |responseCode=|status(?: code)?[ :=]+)([1-5]\d\d)\b", text)
-    if status:
-        return status_fault(int(status.group(1))) or Fault.WRONG_ANSWER
-    if re.search(r"timed? ?out", text, re.IGNORECASE):
-        return Fault.TIMED_OUT
-    if re.search(r"deserialize|JSON", text):
-        return Fault.WRONG_ANSWER
-    return Fault.UNREACHABLE
-
-
-def clock_fault(ahead: float | None) -> Iterator[Finding]:
-    """Compare Okta's clock with ours."""
-    if ahead is not None and abs(ahead) > CLOCKS_APART:
-        way = "behind" if ahead > 0 else "ahead of"
-        yield Finding(Fault.CLOCK, None, f"this machine is {abs(ahead):.0f} s {way} Okta")
-
-
-def certificate_fault(expires: datetime | None, now: datetime) -> Iterator[Finding]:
-    """Look at how long the certificate is still good."""
-    if expires is not None and expires < now + timedelta(days=CERTIFICATE_DAYS):
-        yield Finding(Fault.CERTIFICATE_EXPIRES, None, f"it ends at {expires:%Y-%m-%d %H:%M} UTC")

@@ -26,7 +26,8 @@ from service.okta.hook_settings import HeaderChannel, HookKind
 from service.okta.probes import is_probe, probe_login
 from service.okta_client.org import OktaOrg
 from service.okta_client.probing import ServiceProbe, open_probe
-from service.policies.hook_faults import Fault, Finding, told_fault
+from service.policies.hook_call_faults import told_fault
+from service.policies.hook_faults import Fault, Finding
 from simulator import EventHook, HeaderSecret, HookType, InlineHook, OAuthClient, Org
 from simulator.hook_oauth import use_oauth
 from tests.okta_side.conftest import SECRET, Running

@@ -45,6 +45,10 @@ async def awaits_what_was_cancelled(request: ScreeningRequest) -> Decision:
     return Allow()
 
 
+async def is_closed(request: ScreeningRequest) -> Decision:
+    raise GeneratorExit(MARK)
+
+
 async def hangs(request: ScreeningRequest) -> Decision:
     await asyncio.Event().wait()
     return Allow()

@@ -62,6 +62,7 @@ async def test_code_is_asked_about_unknown_types_too(screener: RegistrationScree
         "raises_no_exception",
         "is_cancelled",
         "awaits_what_was_cancelled",
+        "is_closed",
         "says_yes",
         "says_nothing",
         "sets_password",
@@ -90,6 +91,18 @@ async def test_code_that_hangs_is_ended_by_the_deadline(screener: RegistrationSc
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await screener.screen(parse_request(registration(JO)))
+
+
+async def test_call_that_is_left_over_when_the_loop_ends_is_no_fault_of_the_code() -> None:
+    asking = asyncio.create_task(CodePolicy("it", code_policies.hangs)._ask(parse_request(registration(JO))))
+    await asyncio.sleep(0)
+    coroutine = asking.get_coro()
+    assert coroutine is not None
+    with structlog.testing.capture_logs() as logs:
+        coroutine.close()  # as whoever frees it does
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert logs == []
 
 
 @pytest.mark.parametrize("screener", ["blocks"], indirect=True)

@@ -92,6 +92,28 @@ def faults(text: str) -> list[tuple[int, str]]:
         (HEAD + "when.a.domain = '*.example.com'\n" + DENY, 4, 'within_domain = "example.com"'),
         (HEAD + "when.a.domain = 'exa mple'\n" + DENY, 4, "no domain"),
         (HEAD + "when.a.within_domain = ['x.test',\n  '-']\n" + DENY, 5, "no domain"),
+        # words of other languages
+        (HEAD + "when.a.contains = 'x'\n" + DENY, 4, "'contains' is not a key of a: write pattern"),
+        (HEAD + "when.a.starts_with = 'x'\n" + DENY, 4, 'pattern = "start.*"'),
+        (HEAD + "when.a.endsWith = 'x'\n" + DENY, 4, "write domain or within_domain"),
+        (HEAD + "when.a.regex = 'x'\n" + DENY, 4, "write pattern"),
+        (HEAD + "when.a.in = ['x']\n" + DENY, 4, "write one_of"),
+        (HEAD + "when.a.not_equals = 'x'\n" + DENY, 4, "write not before the attribute"),
+        (HEAD + "when.a.not.equals = 'x'\n" + DENY, 4, "write not before the attribute"),
+        (HEAD + "when.a.min = 5\n" + DENY, 4, "write number = {"),
+        (HEAD + "when.a.min_length = 5\n" + DENY, 4, "write length = {"),
+        (HEAD + "when.a.exists = true\n" + DENY, 4, "write present"),
+        (HEAD + "when.a.subdomain = 'x.test'\n" + DENY, 4, "write within_domain"),
+        (HEAD + "when.a = { equals = 'x', case_sensitive = false }\n" + DENY, 4, "ignore_case = true"),
+        (HEAD + "when.and = [{ a.sent = true }]\n" + DENY, 4, "'and' joins no conditions: write all = ["),
+        (HEAD + "when.or = [{ a.sent = true }]\n" + DENY, 4, "'or' joins no conditions: write any = ["),
+        (HEAD + "when.or.a.equals = 'x'\n" + DENY, 4, "'or' joins no conditions: write any = ["),
+        (HEAD + "if.a.sent = true\n" + DENY, 4, "'if' is not a key of rule: write when"),
+        (HEAD + "where.a.sent = true\n" + DENY, 4, "'where' is not a key of rule: write when"),
+        (HEAD + "then.deny = true\n" + DENY, 4, "'then' is not a key of rule: write deny, set or allow"),
+        (HEAD + "reject = true\n" + DENY, 4, "write deny"),
+        (HEAD + "or = [{ a.sent = true }]\n" + DENY, 4, "it belongs to when or unless"),
+        (HEAD + "message = 'No.'\n" + DENY, 4, "it belongs to deny"),
         # denials
         (HEAD + "deny = {}\n", 4, "needs a summary"),
         (HEAD + "deny = 5\n", 4, "must be a table, not a number"),
@@ -132,6 +154,10 @@ def faults(text: str) -> list[tuple[int, str]]:
 def test_fault_is_named_with_its_line(text: str, line: int, part: str) -> None:
     found = faults(text)
     assert any(line == found_line and part in message for found_line, message in found), found
+
+
+def test_attribute_may_be_called_like_a_word_of_other_languages() -> None:
+    read_policy(HEAD + "when.or.equals = 'x'\nwhen.contains.present = true\n" + DENY)
 
 
 @pytest.mark.parametrize("value", ["9" * 5000, "[" * 3000 + "]" * 3000])

@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from service.accounts.database import Database
 from service.app import make_app, make_parts
 from service.settings import BadSettings
+from service.web.keys import PARTS
 from tests.registration import code_policies
 from tests.registration.asking import EMAIL, EXAMPLES, JO, call, registration, sample, update
 from tests.service.conftest import PATIENCE, answering_within, settings_of
@@ -104,13 +105,18 @@ async def test_absent_store_is_503_where_the_policy_needs_it_and_nothing_where_n
         assert await ask(client, update({"a": 1})) == (204, None)
 
 
-@pytest.mark.parametrize("function", ["raises", "exits", "says_yes", "raises_no_exception", "is_cancelled"])
-async def test_fault_of_a_policy_in_code_is_503(serve: Serve, function: str) -> None:
+@pytest.mark.parametrize(
+    "function", ["raises", "exits", "says_yes", "raises_no_exception", "is_cancelled", "is_closed"]
+)
+async def test_fault_of_a_policy_in_code_is_503_and_counted(serve: Serve, function: str) -> None:
     async with serve(f"tests.registration.code_policies:{function}") as client:
         status, answer = await ask(client, registration(JO))
         assert status == 503
         assert code_policies.MARK not in str(answer)
         assert EMAIL not in str(answer)
+        assert client.app is not None
+        registry = client.app[PARTS].telemetry.registry
+        assert registry.get_sample_value("password_import_faults_total", {"fault": "policy_failed"}) == 1
 
 
 async def test_policy_in_code_that_does_not_answer_is_503(serve: Serve) -> None:

@@ -14,6 +14,8 @@ from tests.registration.asking import EMAIL, JO, call, registration, update
 
 COMPLETE = 'known_accounts = "complete"\n'
 DENY_LONG = '[[rule]]\nname = "short"\nfor = "both"\nunless.nickName.length = { max = 9 }\ndeny = "Too long."\n'
+SET = '[[rule]]\nname = "sets"\nfor = "registration"\nset.nickName = "x"\n'
+COPY = '[[rule]]\nname = "copies"\nfor = "registration"\nset.a = { copy = "locale" }\n'
 
 
 class Store:
@@ -87,6 +89,28 @@ async def test_decisions_are_counted_by_rule_and_logged_without_what_was_submitt
     assert [(line["decision"], line["rule"]) for line in logs] == [("denied", ["short"]), ("allowed", [])]
     assert "marked-value" not in repr(logs) + metrics
     assert EMAIL not in repr(logs) + metrics
+
+
+@pytest.mark.parametrize(
+    "text, outcomes",
+    [
+        (COPY, ["nothing_set"]),
+        (COMPLETE, ["nothing_set"]),
+        (SET + DENY_LONG, ["nothing_set", "denied"]),
+        (SET, ["set"]),
+        (SET.replace("x", "a" * 10), ["set"]),  # what the person sent already is in the command all the same
+    ],
+)
+async def test_rule_is_reported_and_counted_as_set_only_where_the_answer_has_its_command(
+    text: str, outcomes: list[str]
+) -> None:
+    screening = screener(text, Store(LegacyProfile("jo", {"phone": " "})))
+    screened = await screening.screen(parse_request(registration(JO | {"nickName": "a" * 10})))
+    assert outcomes == [step.outcome for step in screened.judgement.steps]
+    is_set = "set" in outcomes
+    assert (b"com.okta.user.profile.update" in (screened.answer or b"")) is is_set
+    assert (b'registration_rules_total{outcome="set"' in screening._telemetry.exposition()) is is_set
+    assert b'outcome="nothing_set"' not in screening._telemetry.exposition()
 
 
 async def test_unknown_type_is_counted_and_logged() -> None:

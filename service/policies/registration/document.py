@@ -1,14 +1,14 @@
 """A TOML document whose every value knows its line, and the list of its faults. Knows no rule of a policy."""
 
-import difflib
 import math
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from service.immutable import immutable
 from service.policies.registration.lines import Path, lines_of
+from service.policies.registration.other_words import suggestion
 
 
 @immutable
@@ -93,13 +93,13 @@ class Node:
             return {}
         return {key: self.child(key, value) for key, value in self.value.items()}
 
-    def table(self, allowed: Collection[str], misplaced: Mapping[str, str] | None = None) -> dict[str, "Node"]:
-        """Give the members of a table that may have only these keys; `misplaced` says where others belong."""
+    def table(self, allowed: Collection[str], hint: Callable[[str], str | None] | None = None) -> dict[str, "Node"]:
+        """Give the members of a table that may have only these keys; `hint` says of another what to do about it."""
         members = self.members()
         for key, node in members.items():
             if key not in allowed:
-                hint = (misplaced or {}).get(key)
-                node.fault(f"{key!r} is not a key of {self.key}{f': {hint}' if hint else suggestion(key, allowed)}")
+                known = hint(key) if hint else None
+                node.fault(f"{key!r} is not a key of {self.key}{f': {known}' if known else suggestion(key, allowed)}")
         return {key: node for key, node in members.items() if key in allowed}
 
     def items(self) -> list["Node"]:
@@ -142,12 +142,6 @@ def kind_of(value: object) -> str:
         return str(value)
     names = {bool: "a boolean", str: "a string", int: "a number", float: "a number", list: "a list", dict: "a table"}
     return names.get(type(value), "a date or time")
-
-
-def suggestion(word: str, allowed: Collection[str]) -> str:
-    """Say which word was probably meant."""
-    close = difflib.get_close_matches(word, allowed, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; it may be {', '.join(allowed)}"
 
 
 def _quoted(word: str) -> str:

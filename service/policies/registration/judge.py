@@ -1,58 +1,18 @@
 """Judging a request by a policy, and saying why. Pure: the legacy profile was looked up before, where it is needed."""
 
-import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from service.immutable import immutable
 from service.okta.registration import Kind, ScreeningRequest
 from service.okta.registration_answer import Allow, Cause, Decision, Deny
 from service.policies.registration.conditions import explain, holds
-from service.policies.registration.facts import MISSING, Facts
-from service.policies.registration.policy import Complete, Constant, Everything, Policy, Rule, Set, Source
-from service.policies.registration.values import is_empty
+from service.policies.registration.facts import Facts
+from service.policies.registration.judgement import Judgement, Outcome, Step
+from service.policies.registration.new_values import values_to_complete, values_to_set
+from service.policies.registration.policy import Complete, Policy, Rule, Set
 
 KNOWN_ACCOUNTS = "known_accounts"
 UNKNOWN_REQUEST_TYPES = "unknown_request_types"
-NEVER_COMPLETED = frozenset({"login", "email", "password"})
-"""`complete = true` leaves these alone: the first two name the person, and Okta lets no hook set the third."""
-
-
-class Outcome(enum.StrEnum):
-    """What became of a rule; the value is the metric's label."""
-
-    OTHER_KIND = "other_kind"
-    """The rule is for requests of another kind."""
-    NOT_MET = "not_met"
-    """The request does not meet its condition."""
-    NOT_REACHED = "not_reached"
-    """What came before has decided already."""
-    DENIED = "denied"
-    SET = "set"
-    ALLOWED = "allowed"
-
-
-@immutable
-class Step:
-    """One rule's part in a judgement; `reasons` hold no value of an attribute."""
-
-    rule: str
-    outcome: Outcome
-    reasons: tuple[str, ...] = ()
-
-
-@immutable
-class Judgement:
-    """The decision, and how the rules came to it, one by one."""
-
-    decision: Decision
-    steps: tuple[Step, ...] = ()
-
-    @property
-    def decided_by(self) -> tuple[Step, ...]:
-        """Give the steps that had a part in the decision."""
-        idle = (Outcome.OTHER_KIND, Outcome.NOT_MET, Outcome.NOT_REACHED)
-        return tuple(step for step in self.steps if step.outcome not in idle)
 
 
 @dataclass
@@ -75,7 +35,7 @@ def judge(policy: Policy, request: ScreeningRequest, legacy: Mapping[str, object
         findings.steps.append(_apply(rule, facts, findings))
     if request.kind is Kind.REGISTRATION and policy.known_accounts is not None:
         findings.steps.append(_meet(policy, policy.known_accounts, facts, findings))
-    return Judgement(_conclude(findings), tuple(findings.steps))
+    return Judgement(_conclude(findings), tuple(map(_unsent, findings.steps) if findings.denials else findings.steps))
 
 
 def _judge_unknown(policy: Policy, findings: _Findings) -> None:
@@ -99,8 +59,7 @@ def _apply(rule: Rule, facts: Facts, findings: _Findings) -> Step:
                 findings.denials.append(effect)
                 outcome = Outcome.DENIED
             case Set():
-                findings.updates.append(_values(effect, facts))
-                outcome = Outcome.SET
+                outcome = _note(values_to_set(effect, facts), findings)
             case Allow():
                 findings.explicitly = True
                 outcome = Outcome.ALLOWED
@@ -116,19 +75,11 @@ def _is_met(rule: Rule, facts: Facts) -> tuple[bool, tuple[str, ...]]:
     return met, tuple(reasons)
 
 
-def _values(effect: Set, facts: Facts) -> dict[str, object]:
-    values = {attribute: _value(source, facts) for attribute, source in effect.attributes}
-    return {attribute: value for attribute, value in values.items() if value is not MISSING}
-
-
-def _value(source: Source, facts: Facts) -> object:
-    """Give the value to set, or `MISSING` where there is nothing to copy."""
-    if isinstance(source, Constant):
-        return source.value
-    value = facts.value(source.name)
-    if value is None:
-        return MISSING
-    return value.lower() if source.lower and isinstance(value, str) else value
+def _note(update: Mapping[str, object], findings: _Findings) -> Outcome:
+    if not update:
+        return Outcome.NOTHING_SET
+    findings.updates.append(update)
+    return Outcome.SET
 
 
 def _meet(policy: Policy, known: Deny | Complete, facts: Facts, findings: _Findings) -> Step:
@@ -141,22 +92,8 @@ def _meet(policy: Policy, known: Deny | Complete, facts: Facts, findings: _Findi
         findings.denials.append(known)
         return Step(KNOWN_ACCOUNTS, Outcome.DENIED, ("the legacy store knows the person: yes",))
     already = {attribute for update in findings.updates for attribute in update}
-    findings.updates.append(_completion(known, policy.sensitive | already, facts))
-    return Step(KNOWN_ACCOUNTS, Outcome.SET, ("the legacy store knows the person: yes",))
-
-
-def _completion(known: Complete, untouched: frozenset[str], facts: Facts) -> dict[str, object]:
-    legacy = facts.legacy or {}
-    if isinstance(known.attributes, Everything):
-        names = tuple(name for name in legacy if name not in NEVER_COMPLETED)
-    else:
-        names = known.attributes
-    return {
-        name: legacy[name]
-        for name in names
-        # A sensitive attribute never arrives, so it always looks as if the person had left it out.
-        if name not in untouched and not is_empty(legacy.get(name)) and is_empty(facts.request.profile.get(name))
-    }
+    outcome = _note(values_to_complete(known, policy.sensitive | already, facts), findings)
+    return Step(KNOWN_ACCOUNTS, outcome, ("the legacy store knows the person: yes",))
 
 
 def _conclude(findings: _Findings) -> Decision:
@@ -164,4 +101,9 @@ def _conclude(findings: _Findings) -> Decision:
         causes: list[Cause] = [cause for denial in findings.denials for cause in denial.causes]
         summary = next((denial.summary for denial in findings.denials if denial.summary is not None), None)
         return Deny(summary, tuple(causes))
-    return Allow(tuple(update for update in findings.updates if update), findings.explicitly)
+    return Allow(tuple(findings.updates), findings.explicitly)
+
+
+def _unsent(step: Step) -> Step:
+    """Tell of a rule that has set something that it came to nothing, since the answer is to deny."""
+    return replace(step, outcome=Outcome.NOTHING_SET) if step.outcome is Outcome.SET else step

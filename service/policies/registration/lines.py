@@ -3,53 +3,24 @@
 Grammar: https://toml.io/en/v1.0.0.
 """
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from service.immutable import immutable
+from service.policies.registration.toml_tokens import Token, key_of, tokens_of
 
 Path = tuple[str | int, ...]
 """The way to a value through tables (by key) and arrays (by position)."""
 
-_TOKEN = re.compile(
-    r"""
-      (?P<skipped> [ \t\r]+ | \#[^\n]* )
-    | (?P<newline> \n )
-    | (?P<string> \"{3}(?:[^\\]|\\.)*?\"{3}(?!\") | '{3}.*?'{3}(?!') | "(?:[^"\\]|\\.)*" | '[^']*' )
-    | (?P<sign> [\[\]{}=,.] )
-    | (?P<bare> [^\s\[\]{}=,.\#"']+ )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-
-@immutable
-class _Token:
-    text: str
-    line: int
-    is_string: bool = False
-
 
 def lines_of(document: str) -> dict[Path, int]:
     """Give the line, counted from 1, on which each key and each item of an array stands first."""
-    scanner = _Scanner(list(_tokens(document)))
+    scanner = _Scanner(list(tokens_of(document)))
     scanner.scan()
     return scanner.lines
 
 
-def _tokens(document: str) -> Iterator[_Token]:
-    line = 1
-    for match in _TOKEN.finditer(document):
-        if match.lastgroup != "skipped":
-            yield _Token(match.group(), line, is_string=match.lastgroup == "string")
-        line += match.group().count("\n")
-    yield _Token("", line)
-
-
 @dataclass
 class _Scanner:
-    tokens: list[_Token]
+    tokens: list[Token]
     at: int = 0
     table: Path = ()
     arrays: dict[Path, int] = field(default_factory=dict)
@@ -61,7 +32,7 @@ class _Scanner:
         token = self.tokens[self.at]
         return "a string" if token.is_string else token.text
 
-    def take(self) -> _Token:
+    def take(self) -> Token:
         token = self.tokens[self.at]
         self.at += 1
         return token
@@ -100,10 +71,10 @@ class _Scanner:
         return path
 
     def keys(self) -> list[str]:
-        keys = [_key(self.take())]
+        keys = [key_of(self.take())]
         while self.next == ".":
             self.take()
-            keys.append(_key(self.take()))
+            keys.append(key_of(self.take()))
         return keys
 
     def pair(self, path: Path) -> None:
@@ -133,18 +104,3 @@ class _Scanner:
                 self.value((*path, position))
                 position += 1
         self.take()
-
-
-def _key(token: _Token) -> str:
-    if not token.is_string:
-        return token.text
-    if token.text.startswith("'"):
-        return token.text[1:-1]
-    return re.sub(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", _unescaped, token.text[1:-1])
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    escape = match.group(1)
-    if len(escape) > 1:
-        return chr(int(escape[1:], 16))
-    return {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r"}.get(escape, escape)

@@ -12,6 +12,7 @@ from service.policies.registration.conditions import (
 )
 from service.policies.registration.document import Node, kind_of
 from service.policies.registration.facts import Scope
+from service.policies.registration.other_words import hint_of_join
 from service.policies.registration.read_names import Surroundings, read_name
 from service.policies.registration.read_tests import TESTS, read_tests
 from service.policies.registration.value_tests import ValueTest
@@ -31,12 +32,23 @@ def read_condition(node: Node, around: Surroundings) -> Condition:
 def _read_member(key: str, node: Node, around: Surroundings) -> list[Condition]:
     if key in _JOINS:
         return [_JOINS[key](node, around)]
-    if key in _SCOPE_WORDS and _looks_nested(node):
-        inner = next(iter(node.members()))
-        node.fault(f'to look at {inner!r} of {key!r}, write the name in quotes: "{key}.{inner}"')
+    misread = _misread(key, node)
+    if misread:
+        node.fault(misread)
         return []
     name = read_name(node, key, around)
     return [AttributeTest(name, test) for test in _read_attribute(node)] if name else []
+
+
+def _misread(key: str, node: Node) -> str | None:
+    """Say what was meant where a key is no attribute's name, going by what stands below it."""
+    if key in _SCOPE_WORDS and _looks_nested(node):
+        inner = next(iter(node.members()))
+        return f'to look at {inner!r} of {key!r}, write the name in quotes: "{key}.{inner}"'
+    hint = hint_of_join(key)
+    if hint and (isinstance(node.value, list) or _looks_nested(node)):
+        return f"{key!r} joins no conditions: {hint}"
+    return None
 
 
 def _looks_nested(node: Node) -> bool:

@@ -26,7 +26,7 @@ def read_denial(node: Node, default_location: str | None, default: Deny | None =
         if not node.value:
             node.fault("deny = false denies nothing: leave it out")
         return default or Deny()
-    members = {"summary": node} if isinstance(node.value, str) else node.table(_DENIAL, _MISPLACED)
+    members = {"summary": node} if isinstance(node.value, str) else node.table(_DENIAL, _MISPLACED.get)
     known = default.causes[0] if default else None
     texts = {word: _message(members[word]) for word in _DENIAL[:3] + _DENIAL[4:] if word in members}
     summary = texts.get("summary") or (default.summary if default else None)

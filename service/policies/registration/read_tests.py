@@ -1,70 +1,36 @@
-"""Reading the tests of one attribute from a policy, with their faults and the contradictions between them."""
+"""Reading the tests of one attribute from a policy, with their faults: which words there are, and what each takes."""
 
-import itertools
 import math
 from collections.abc import Callable
-from decimal import Decimal
 
 import re2
 
 from service.policies.registration.addresses import comparable
+from service.policies.registration.contradictions import note_contradictions
 from service.policies.registration.document import Node, kind_of
-from service.policies.registration.value_tests import (
-    Domain,
-    Empty,
-    Length,
-    OneOf,
-    Pattern,
-    Present,
-    Range,
-    Sent,
-    ValueTest,
-)
+from service.policies.registration.other_words import hint_of_test
+from service.policies.registration.presence_tests import Empty, Present, Sent
+from service.policies.registration.read_bounds import read_length, read_number
+from service.policies.registration.value_tests import Domain, OneOf, Pattern, ValueTest
 
 Reader = Callable[..., ValueTest | None]
 
 
 def read_tests(node: Node) -> list[ValueTest]:
     """Read all tests of one attribute; every one must hold."""
-    members = node.table((*TESTS, "ignore_case"))
+    members = node.table((*TESTS, "ignore_case"), hint_of_test)
     if not node.value:
         node.fault(f"{node.key} has no test; it may be {', '.join(TESTS)}")
     case = members.pop("ignore_case", None)
     ignore_case = case is not None and case.boolean()
     if case is not None and not members.keys() & _TEXTUAL:
         case.fault(f"ignore_case needs {' or '.join(_TEXTUAL)} beside it")
-    _contradictions(node, members)
+    note_contradictions(node, members)
     read = [
         TESTS[word](member, ignore_case=ignore_case) if word in _TEXTUAL else TESTS[word](member)
         for word, member in members.items()
     ]
     return [test for test in read if test is not None]
-
-
-def _contradictions(node: Node, members: dict[str, Node]) -> None:
-    for (word, one), (other, another) in itertools.combinations(members.items(), 2):
-        if not _states(word, one.value) & _states(other, another.value):
-            said = [
-                f"{name} = {str(value).lower()}" if isinstance(value, bool) else name
-                for name, value in ((word, one.value), (other, another.value))
-            ]
-            node.fault(f"{said[0]} contradicts {said[1]}: both can't be true")
-    if "equals" in members and "one_of" in members:
-        node.fault("equals and one_of say the same thing twice: keep one of them")
-
-
-def _states(word: str, value: object) -> set[str]:
-    """Say in which states of an attribute a test can be true; a test of what it holds wants it filled."""
-    return _STATES.get((word, value is True), {"filled"})
-
-
-_STATES = {
-    ("sent", True): {"empty", "filled"},
-    ("sent", False): {"absent"},
-    ("present", False): {"absent", "empty"},
-    ("empty", True): {"empty"},
-    ("empty", False): {"filled"},
-}
 
 
 def _read_sent(node: Node) -> ValueTest:
@@ -110,26 +76,6 @@ def _read_pattern(node: Node, *, ignore_case: bool) -> ValueTest | None:
     return None
 
 
-def _read_length(node: Node) -> ValueTest | None:
-    if isinstance(node.value, dict):
-        members = node.table(("min", "max"))
-        least = _count(members["min"]) if "min" in members else 0
-        most = _count(members["max"]) if "max" in members else None
-    else:
-        least = most = _count(node)
-    if node.value == {}:
-        node.fault("length needs a number, or min and max")
-    _check_order(node, least, most)
-    return Length(least, most)
-
-
-def _count(node: Node) -> int:
-    if isinstance(node.value, bool) or not isinstance(node.value, int) or node.value < 0:
-        node.fault(f"{node.key} must be a whole number of characters, 0 or more")
-        return 0
-    return node.value
-
-
 def _read_domain(node: Node) -> ValueTest:
     return Domain(_domains(node))
 
@@ -155,28 +101,6 @@ def _domain(node: Node) -> str | None:
     return domain
 
 
-def _read_number(node: Node) -> ValueTest:
-    members = node.table(("min", "max"))
-    if node.value == {}:
-        node.fault("number needs min, max or both")
-    least = _number(members["min"]) if "min" in members else None
-    most = _number(members["max"]) if "max" in members else None
-    _check_order(node, least, most)
-    return Range(least, most)
-
-
-def _number(node: Node) -> Decimal | None:
-    if isinstance(node.value, bool) or not isinstance(node.value, (int, float)) or not math.isfinite(node.value):
-        node.fault(f"{node.key} must be a number, not {kind_of(node.value)}")
-        return None
-    return Decimal(str(node.value))
-
-
-def _check_order(node: Node, least: Decimal | int | None, most: Decimal | int | None) -> None:
-    if least is not None and most is not None and least > most:
-        node.fault(f"{node.key}: min is greater than max, so nothing can meet it")
-
-
 TESTS: dict[str, Reader] = {
     "present": _read_present,
     "sent": _read_sent,
@@ -184,9 +108,9 @@ TESTS: dict[str, Reader] = {
     "equals": _read_equals,
     "one_of": _read_one_of,
     "pattern": _read_pattern,
-    "length": _read_length,
+    "length": read_length,
     "domain": _read_domain,
     "within_domain": _read_within_domain,
-    "number": _read_number,
+    "number": read_number,
 }
 _TEXTUAL = ("equals", "one_of", "pattern")

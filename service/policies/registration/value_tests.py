@@ -1,7 +1,7 @@
-"""The tests that a policy can make of one attribute's value. Pure; each says of itself what it asks.
+"""The tests that a policy can make of what an attribute holds. Pure; each says of itself what it asks.
 
-Except for `Sent` and `Present`, a test of an attribute that was not sent is false. Lists and objects are only ever
-sent, present or empty: a test of text or of a number is false for them.
+A test of an attribute that was not sent is false. Lists and objects are only ever sent, present or empty
+(`presence_tests`): a test of text or of a number is false for them.
 """
 
 from dataclasses import field
@@ -10,8 +10,7 @@ from typing import Any, Protocol
 
 from service.immutable import immutable
 from service.policies.registration.addresses import domain_of, is_within
-from service.policies.registration.facts import MISSING
-from service.policies.registration.values import as_number, as_text, is_empty, same
+from service.policies.registration.values import as_number, as_text, same
 
 
 class ValueTest(Protocol):
@@ -20,46 +19,6 @@ class ValueTest(Protocol):
     def holds(self, value: object) -> bool:
         """Tell whether it is so. Never raises."""
         ...
-
-
-@immutable
-class Sent:
-    """Whether Okta sent the attribute, with whatever value."""
-
-    expected: bool
-
-    def __str__(self) -> str:
-        return "was sent" if self.expected else "was not sent"
-
-    def holds(self, value: object) -> bool:
-        """Tell whether it is so."""
-        return (value is not MISSING) is self.expected
-
-
-@immutable
-class Present:
-    """Whether Okta sent the attribute with something in it."""
-
-    expected: bool
-
-    def __str__(self) -> str:
-        return "is present" if self.expected else "is missing or empty"
-
-    def holds(self, value: object) -> bool:
-        """Tell whether it is so."""
-        return (value is not MISSING and not is_empty(value)) is self.expected
-
-
-@immutable
-class Empty:
-    """Whether Okta sent the attribute with nothing in it."""
-
-    def __str__(self) -> str:
-        return "was sent empty"
-
-    def holds(self, value: object) -> bool:
-        """Tell whether it is so."""
-        return value is not MISSING and is_empty(value)
 
 
 @immutable

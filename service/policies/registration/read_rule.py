@@ -1,0 +1,73 @@
+"""Reading one rule of a policy, with every fault that can be seen in it alone. Knows no other rule."""
+
+from service.okta.registration import Kind
+from service.okta.registration_answer import Allow
+from service.policies.registration.conditions import AttributeTest, leaves
+from service.policies.registration.document import Node
+from service.policies.registration.facts import Scope
+from service.policies.registration.other_words import hint_of_rule
+from service.policies.registration.policy import Effect, Rule
+from service.policies.registration.read_condition import read_condition
+from service.policies.registration.read_effects import read_denial, read_set
+from service.policies.registration.read_names import Surroundings
+
+MAX_RULE_NAME = 100
+"""Characters; the name is a label of a metric."""
+
+_KINDS = {
+    "registration": frozenset({Kind.REGISTRATION}),
+    "update": frozenset({Kind.UPDATE}),
+    "both": frozenset({Kind.REGISTRATION, Kind.UPDATE}),
+}
+_RULE = ("name", "for", "when", "unless", "set", "deny", "allow")
+_MISPLACED = dict.fromkeys(
+    ("known_accounts", "unknown_request_types", "sensitive"),
+    "it stands above the first [[rule]], at the top of the file",
+)
+
+
+def read_rule(node: Node, sensitive: frozenset[str]) -> Rule:
+    """Read one `[[rule]]`; where it has faults, what is left of it is given."""
+    members = node.table(_RULE, lambda word: _MISPLACED.get(word) or hint_of_rule(word))
+    for required, why in (("name", "what it is called"), ("for", '"registration", "update" or "both"')):
+        if isinstance(node.value, dict) and required not in members:
+            node.fault(f"the rule needs {required}: {why}")
+    kinds = _KINDS.get(members["for"].choice(tuple(_KINDS)), frozenset()) if "for" in members else frozenset()
+    around = Surroundings(kinds, sensitive)
+    when = read_condition(members["when"], around) if "when" in members else None
+    unless = read_condition(members["unless"], around) if "unless" in members else None
+    if when is not None and when == unless:
+        node.fault("when and unless ask the same, so the rule never applies")
+    rule = Rule(_name(members.get("name")), node.line, kinds, when, unless)
+    return Rule(rule.name, rule.line, kinds, when, unless, _effects(node, members, rule, around))
+
+
+def _name(node: Node | None) -> str:
+    text = node.text() if node else ""
+    if node and len(text) > MAX_RULE_NAME:
+        node.fault(f"name is longer than {MAX_RULE_NAME} characters")
+    return text
+
+
+def _effects(node: Node, members: dict[str, Node], rule: Rule, around: Surroundings) -> tuple[Effect, ...]:
+    if isinstance(node.value, dict) and not members.keys() & {"set", "deny", "allow"}:
+        node.fault("the rule does nothing: it needs deny, set or allow")
+    if "deny" in members and members.keys() & {"set", "allow"}:
+        node.fault("a rule that denies can't set or allow anything: make two rules of it")
+    effects: list[Effect] = []
+    if "deny" in members:
+        effects.append(read_denial(members["deny"], _only_attribute(rule)))
+    if "set" in members:
+        effects.append(read_set(members["set"], around))
+    if "allow" in members:
+        if not members["allow"].boolean() and members["allow"].value is False:
+            members["allow"].fault("allow = false does nothing: to turn somebody away write deny")
+        effects.append(Allow(explicitly=True))
+    return tuple(effects)
+
+
+def _only_attribute(rule: Rule) -> str | None:
+    """Give the one submitted attribute that the rule looks at: a message without a location stands beside it."""
+    tests = [leaf for part in (rule.when, rule.unless) if part is not None for leaf in leaves(part)]
+    names = {test.name for test in tests if isinstance(test, AttributeTest) and test.name.scope is Scope.SUBMITTED}
+    return names.pop().attribute if len(names) == 1 else None
