@@ -7,20 +7,12 @@ from typing import NoReturn
 
 from service.immutable import immutable
 from service.passwords.digests import SIZES
+from service.passwords.formula.derived import Bcrypt, Pbkdf2, Scrypt
+from service.passwords.formula.digested import Feed, Hashed, Keyed
 from service.passwords.formula.functions import FUNCTIONS
 from service.passwords.formula.lexer import Token
 from service.passwords.formula.names import DigestName, digest_name, function_name, known_names, plain
-from service.passwords.formula.operations import (
-    Applied,
-    Bcrypt,
-    Checked,
-    Feed,
-    Hashed,
-    Keyed,
-    Operation,
-    Pbkdf2,
-    Scrypt,
-)
+from service.passwords.formula.operations import Applied, Checked, Operation
 from service.passwords.formula.values import Form
 
 _FORMS = {"raw": Form.RAW, "hex": Form.HEX, "hexupper": Form.UPPER, "base64": Form.BASE64}

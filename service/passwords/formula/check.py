@@ -11,8 +11,9 @@ from service.passwords.encodings import BCRYPT64, HEX, to_base64_alphabet, to_by
 from service.passwords.format import Check, Lane, MalformedHash, NoUsername, StoredHash
 from service.passwords.formula.columns import joined_again, pepper_value, salt_value, separated
 from service.passwords.formula.cost import lane_of, name_of, plan, work
+from service.passwords.formula.derived import Bcrypt
 from service.passwords.formula.formula import Formula, digest_size, parse_formula, raw
-from service.passwords.formula.operations import Applied, Bcrypt, Checked, Operation
+from service.passwords.formula.operations import Applied, Checked, Operation
 from service.passwords.formula.sizes import length_of
 from service.passwords.formula.values import Given
 from service.passwords.stand_in import scramble, scramble_match

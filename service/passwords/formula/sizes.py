@@ -1,16 +1,9 @@
 """How long the value of a formula is, where that is known before any password. Knows operations, no stored hash."""
 
 from service.passwords.digests import SIZES
-from service.passwords.formula.operations import (
-    Applied,
-    Hashed,
-    Joined,
-    Keyed,
-    Literal,
-    Operation,
-    Pbkdf2,
-    Scrypt,
-)
+from service.passwords.formula.derived import Pbkdf2, Scrypt
+from service.passwords.formula.digested import Hashed, Keyed
+from service.passwords.formula.operations import Applied, Joined, Literal, Operation
 from service.passwords.formula.values import Form
 
 _SAME_LENGTH = frozenset({"lower", "upper", "strtolower", "strtoupper", "ucfirst", "strrev", "raw", "ascii"})
