@@ -121,7 +121,7 @@ FORMATS: tuple[Format, ...] = (
     Family("xenforo", (*xenforo.FORMATS, BCRYPT), ("xf",)),
     Family("gitlab", (BCRYPT, pbkdf2.PBKDF2)),
     Family("mattermost", (BCRYPT, *_named(applications.FORMATS, "mattermost_pbkdf2"))),
-    Family("jenkins", (BCRYPT, *_named(applications.FORMATS, "jenkins_bcrypt", "jenkins_sha256"))),
+    Family("jenkins", (BCRYPT, *_named(applications.FORMATS, "jenkins_bcrypt"), *_product("jenkins_sha256"))),
     Family("sonarqube", (BCRYPT, *_named(applications.FORMATS, "sonarqube_pbkdf2")), ("sonar",)),
     Family("elasticsearch", (BCRYPT, *applications.FORMATS, *ldap.FORMATS, *ldap_pbkdf2.FORMATS), ("elastic",)),
     Family("dovecot", (*ldap.FORMATS, *ldap_pbkdf2.FORMATS, *cram_md5.FORMATS, *scram_layouts.FORMATS, *CRYPT)),
