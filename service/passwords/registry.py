@@ -91,6 +91,11 @@ def _is_marked(text: str) -> bool:
     return "(" in text or "$" in text
 
 
+def _is_whole(name: str) -> bool:
+    """Whether it names something only as it stands: `{SHA}` is a directory's, and `sha` a bare digest."""
+    return _is_marked(name) or name.startswith("{")
+
+
 def _title(name: str) -> Format | None:
     return _BY_TITLE.get(" ".join(name.lower().split()))
 
@@ -99,12 +104,12 @@ def _index() -> dict[str, Format]:
     """Names before aliases, so that no alias hides a name; that none is used twice is tested."""
     index = {_plain(each.name): each for each in FORMATS}
     for each in FORMATS:
-        for alias in filterfalse(_is_marked, names_of(each)):
+        for alias in filterfalse(_is_whole, names_of(each)):
             index.setdefault(_plain(alias), each)
     return index
 
 
 _BY_NAME = _index()
 _BY_LETTERS = {_letters(name): found for name, found in reversed(_BY_NAME.items())}
-_BY_TITLE = {title.lower(): each for each in FORMATS for title in filter(_is_marked, names_of(each))}
+_BY_TITLE = {title.lower(): each for each in FORMATS for title in filter(_is_whole, names_of(each))}
 """What has a formula's marks is a name only as it stands: without them, other formulas would look like it."""

@@ -110,6 +110,38 @@ def test_blanks_around_a_hash_are_those_of_its_column() -> None:
         ("Oracle 11", "oracle11"),
         ("ASP.NET Identity v3", "aspnet_identity_v3"),
         ("vBulletin 3", "vbulletin"),
+        ("bcrypt2y", "bcrypt"),
+        ("$2y$", "bcrypt"),
+        ("$6$", "sha512_crypt"),
+        ("$argon2id$", "argon2"),
+        ("$P$", "phpass"),
+        ("{SSHA}", "ldap_ssha"),
+        ("{SHA}", "ldap_sha1"),
+        ("{CRYPT}", "ldap"),
+        ("Apache-MD5", "apr_md5_crypt"),
+        ("PBKDF2:SHA256", "pbkdf2_sha256"),
+        ("Rfc2898DeriveBytes", "pbkdf2_sha1"),
+        ("/etc/shadow", "crypt"),
+        ("crypt-sha512", "sha512_crypt"),
+        ("md5sum", "md5"),
+        ("SSHA1", "ldap_ssha"),
+        ("OLD_PASSWORD", "mysql323"),
+        ("SQL Server 2012", "mssql2012"),
+        ("pg_md5", "postgres_md5"),
+        ("MongoDB SCRAM-SHA-256", "mongodb_scram"),
+        ("WooCommerce", "wordpress"),
+        ("Joomla 4", "joomla"),
+        ("phpBB3", "phpbb"),
+        (".NET Identity", "aspnet_identity"),
+        ("SqlMembershipProvider", "aspnet_membership"),
+        ("BCryptPasswordEncoder", "bcrypt"),
+        ("DelegatingPasswordEncoder", "spring"),
+        ("NoOpPasswordEncoder", "cleartext"),
+        ("Ruby on Rails", "bcrypt"),
+        ("MyBB 1.8", "mybb"),
+        ("389-DS", "ldap"),
+        ("Oracle Unified Directory", "ldap"),
+        ("Directus", "argon2"),
     ],
 )
 def test_a_format_is_found_by_what_others_call_it(name: str, expected: str) -> None:
@@ -118,10 +150,9 @@ def test_a_format_is_found_by_what_others_call_it(name: str, expected: str) -> N
 
 
 def test_no_two_formats_are_told_apart_by_separators_alone() -> None:
-    named = [(name, each.name) for each in registry.FORMATS for name in (each.name, *registry.names_of(each))]
-    letters = {
-        (re.sub(r"\W|_", "", name.lower()), by_name(name).name) for name, _ in named if not registry.is_formula(name)
-    }
+    named = {name for each in registry.FORMATS for name in (each.name, *registry.names_of(each))}
+    apart = {name for name in named if not registry.is_formula(name) and not set("{$") & set(name)}
+    letters = {(re.sub(r"\W|_", "", name.lower()), by_name(name).name) for name in apart}
     # Spring's own names, StandardPasswordEncoder and MessageDigestPasswordEncoder.
     letters -= {("springsha256", "spring_SHA-256")}
     assert len({each for each, _ in letters}) == len(letters)
@@ -131,6 +162,15 @@ def test_what_others_call_a_format_belongs_to_one_that_is_there() -> None:
     assert set(NAMES) <= {each.name for each in registry.FORMATS}
     names = [(other, each.name) for each in registry.FORMATS for other in NAMES.get(each.name, ())]
     assert [(other, name) for other, name in names if by_name(other).name != name] == []
+
+
+@pytest.mark.parametrize("text", ["{SHA}uJ6qx+YUFzQbcQtyd2gpTQ5qJ3s=", "uJ6qx+YUFzQbcQtyd2gpTQ5qJ3s="])
+def test_a_scheme_in_braces_reads_hashes_with_and_without_it(text: str) -> None:
+    assert check(StoredHash(text, Recipe("{SHA}"))).verify("hashcat")
+
+
+def test_a_mark_that_several_formats_have_is_no_name() -> None:
+    assert registry.is_formula("$md5$")
 
 
 @pytest.mark.parametrize("formula", ["md5($pass.':'.$salt)", "hmac_md5($pass, $salt)", "cubecart(md5($pass))"])
