@@ -23,6 +23,7 @@ from service.passwords import (
     foldings,
     fshp,
     ibm,
+    juniper,
     keycloak,
     kratos,
     ldap,
@@ -94,6 +95,7 @@ MODULES = (
     cram_md5,
     ibm,
     qnx,
+    juniper,
     foldings,
     several,
 )

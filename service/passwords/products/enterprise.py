@@ -50,6 +50,13 @@ FORMATS = (
     ),
     Product("peoplesoft", "sha1(utf16le($pass))", (), re.compile(r"(?P<digest>[A-Za-z0-9+/]{27}=)")),
     Product(
+        "peoplesoft_token",
+        "sha1(unhex($salt).utf16le($pass))",
+        ("ps_token", "peoplesoft_ps_token"),
+        re.compile(rf"(?P<digest>{HEX_DIGIT}{{40}}):(?P<salt>(?:{HEX_DIGIT}{{2}})+)"),
+        names_itself=False,
+    ),
+    Product(
         "ofbiz",
         "sha1($salt.$pass)",
         ("ofbiz_sha",),
