@@ -14,6 +14,7 @@ from service.passwords import (
     crypt3,
     databases,
     django,
+    domino,
     firebase,
     kratos,
     ldap,
@@ -29,6 +30,7 @@ from service.passwords import (
     scrypt,
     scrypt_layouts,
     spring,
+    symfony,
     werkzeug,
     xenforo,
     yescrypt,
@@ -108,6 +110,7 @@ FORMATS: tuple[Format, ...] = (
     Family(
         "php", (BCRYPT, ARGON2), ("password_hash", "php_password_hash", "laravel", "yii2", "shopware", "codeigniter4")
     ),
+    Family("symfony", (BCRYPT, ARGON2, *_named(symfony.FORMATS, "symfony_message_digest"))),
     Family(
         "passlib", (*CRYPT, ARGON2, *bcrypt_wrapped.FORMATS, *scrypt.FORMATS, *ldap.FORMATS, *phpass.FORMATS, *PBKDF2)
     ),
@@ -128,5 +131,6 @@ FORMATS: tuple[Format, ...] = (
     Family("postgresql", (*scram.FORMATS, *_product("postgres_md5")), ("postgres",)),
     Family("mysql", (*databases.FORMATS[:2], *_product("mysql41")), ("mariadb",)),
     Family("mssql", (databases.FORMATS[2], *_product("mssql2005", "mssql2012")), ("sqlserver", "sql_server")),
+    Family("domino", (*domino.FORMATS, *_named(domino.FORMATS, "domino5")), ("lotus_notes", "lotus_domino")),
     Family("oracle", (databases.FORMATS[3], *_product("oracle11", "oracle12")), ("oracle_database",)),
 )

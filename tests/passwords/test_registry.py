@@ -187,6 +187,9 @@ def test_a_formula_is_no_name_though_its_letters_are(formula: str) -> None:
         ("mssql", "0x010034767D5C2FD54D6119FFF04129A1D72E7C3194F7284A7F3A", "TEST"),
         ("laravel", "$argon2i$v=19$m=380,t=2,p=2$c29tZXNhbHQ$SrssP8n7m/12VWPM8dvNrw", "password"),
         ("dovecot", "{CRAM-MD5}5389b33b9725e5657cb631dc50017ff100000000000000000000000000000000", "hashcat"),
+        ("symfony", "$argon2i$v=19$m=380,t=2,p=2$c29tZXNhbHQ$SrssP8n7m/12VWPM8dvNrw", "password"),
+        ("domino", "(GDJ0nDZI8l8RJzlRbemg)", "hashcat"),
+        ("domino", "3dd2e1e5ac03e230243d58b8c5ada076", "hashcat"),
         ("mysql", "fcf7c1b8749cf99d88e5f34271d636178fb5d130", "hashcat"),
     ],
 )  # fmt: skip
