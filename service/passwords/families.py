@@ -1,11 +1,7 @@
-"""Names for several formats at once, as people call them: a product or a function. Knows which formats belong together.
-
-The text decides which member reads it; where it does not describe itself, the last member does, by its columns.
-"""
+"""Names for several formats at once, as people call them: a product or a function. Knows what belongs together."""
 
 from collections.abc import Iterable
 
-from service.immutable import immutable
 from service.passwords import (
     applications,
     aspnet,
@@ -37,31 +33,8 @@ from service.passwords import (
 )
 from service.passwords.argon2 import ARGON2
 from service.passwords.bcrypt import BCRYPT
-from service.passwords.format import Check, Format, StoredHash
-
-
-@immutable
-class Family:
-    """A name for whichever of its members has the shape of a text. Recognises nothing itself."""
-
-    name: str
-    members: tuple[Format, ...]
-    aliases: tuple[str, ...] = ()
-
-    def recognises(self, _text: str) -> bool:
-        """Leave it to the members."""
-        return False
-
-    def parse(self, stored: StoredHash) -> Check:
-        """Read with the member whose shape it is."""
-        return self._reader(stored).parse(stored)
-
-    def stand_in(self, stored: StoredHash) -> StoredHash:
-        """Scramble with that member."""
-        return self._reader(stored).stand_in(stored)
-
-    def _reader(self, stored: StoredHash) -> Format:
-        return next((each for each in self.members if each.recognises(stored.hash)), self.members[-1])
+from service.passwords.family import Family
+from service.passwords.format import Format
 
 
 def _product(*names: str) -> Iterable[Format]:
