@@ -7,22 +7,27 @@ from collections.abc import Mapping
 
 from service.passwords.titles import TITLES
 
-_BCRYPT = (
-    "rails, has_secure_password, clearance, mastodon, ghost, strapi, auth0, loopback, parse, parse_server, clerk, "
-    "workos, bcryptjs, play, grails, ipb4, invision4, synapse, blowfish, blf_crypt, 2a, 2b, 2y, php_bcrypt, "
-    "bcrypt_php, node_bcrypt, bcrypt_nodejs, ruby_on_rails, bcryptpasswordencoder, flarum, feathersjs, "
-    "invision_community"
-)
 _TYPED: Mapping[str, str] = {
-    "bcrypt": _BCRYPT,
-    "devise": "gitlab_devise, diaspora",
+    "bcrypt": (
+        "rails, has_secure_password, clearance, mastodon, ghost, strapi, auth0, loopback, parse, "
+        "parse_server, clerk, workos, bcryptjs, play, grails, ipb4, invision4, synapse, blowfish, blf_crypt, "
+        "2a, 2b, 2y, php_bcrypt, bcrypt_php, node_bcrypt, bcrypt_nodejs, ruby_on_rails, "
+        "bcryptpasswordencoder, flarum, feathersjs, invision_community, crypt_blowfish, openbsd_blowfish, "
+        "password_bcrypt, flask_bcrypt, bcrypt_elixir, golang_bcrypt, go_bcrypt, jbcrypt, python_bcrypt, "
+        "py_bcrypt, bcrypt_ruby, bcrypt_net, matrix_synapse, lemmy, peertube, joomla_bcrypt, ips4, cassandra"
+    ),
+    "devise": "gitlab_devise, diaspora, rails_devise",
     "bcrypt_of_hex_sha256": "rocketchat, rocket_chat",
     "bcrypt_of_hex_md5": "vbulletin5_bcrypt_md5, vb5",
     "bcrypt_of_hex_sha512": "nodebb",
     "nt": (
-        "samba, samba_nt, sambantpassword, ipanthash, active_directory, ad, ad_nt, nt_long, alfresco_md4, freeipa_nt"
+        "samba, samba_nt, sambantpassword, ipanthash, active_directory, ad, ad_nt, nt_long, alfresco_md4, "
+        "freeipa_nt, ntds"
     ),
-    "md5": "django_unsalted_md5, raw_md5_flat, drupal6, mantis, zabbix_md5, sugarcrm, md5sum, plain_md5",
+    "md5": (
+        "django_unsalted_md5, raw_md5_flat, drupal6, mantis, zabbix_md5, sugarcrm, md5sum, plain_md5, "
+        "mantisbt, unsaltedmd5passwordhasher"
+    ),
     "md5_utf16le": "raw_md5u",
     "sha1": "sha, sha_1, raw_sha, sha1sum, plain_sha1",
     "sha224": "sha_224, sha2_224, raw_sha_224",
@@ -45,30 +50,30 @@ _TYPED: Mapping[str, str] = {
     "aspnet_membership": (
         "dnn, dotnetnuke, sitecore, sharepoint, membership, sql_membership, sqlmembershipprovider, membership_provider"
     ),
-    "aspnet_identity_v2": "identity_v2, simplemembership, simple_membership",
-    "aspnet_identity_v3": "identity_v3, aspnetcore, aspnet_core",
+    "aspnet_identity_v2": "identity_v2, simplemembership, simple_membership, aspnet_identity_2, asp_net_identity_2",
+    "aspnet_identity_v3": "identity_v3, aspnetcore, aspnet_core, aspnet_identity_3",
     "aspnet_identity": (
-        "aspnetidentity, identity, microsoft_identity, asp_net_identity, asp_net_core_identity, "
-        "net_identity, dotnet_identity"
+        "aspnetidentity, identity, microsoft_identity, asp_net_identity, asp_net_core_identity, net_identity, "
+        "dotnet_identity"
     ),
     "keycloak": "keycloak_credential_json, rhsso, red_hat_sso",
-    "firebase_scrypt": "firebase_auth",
-    "pbkdf2": "pbkdf2_passlib, pbkdf2_passlib_mcf, odoo, erpnext, frappe, ckan, typo3_pbkdf2, gitlab_pbkdf2",
+    "firebase_scrypt": "firebase_auth, firebase_auth_scrypt, modified_scrypt",
+    "pbkdf2": "pbkdf2_passlib, pbkdf2_passlib_mcf, odoo, erpnext, frappe, ckan, typo3_pbkdf2, gitlab_pbkdf2, openerp",
     "pbkdf2_sha256": "salted_pbkdf2_hmac_sha256, fusionauth, pbkdf2_hmac_sha_256, pbkdf2withhmacsha256",
     "pbkdf2_sha512": "salted_pbkdf2_hmac_sha512, pbkdf2_hmac_sha_512, pbkdf2withhmacsha512, passport_local_mongoose",
     "pbkdf2_sha1": "pbkdf2_hmac_sha_1, pbkdf2withhmacsha1, rfc2898, rfc2898derivebytes",
-    "werkzeug": "werkzeug_plain, superset, airflow, flask_security_plain",
-    "django": "authentik, sentry, taiga, weblate, netbox",
-    "django_pbkdf2": "pbkdf2_django, django_pbkdf2_hmac_sha256",
-    "md5_crypt": "md5crypt_long, freebsd_md5, cisco_type5, cisco5, cisco_ios_md5, crypt_md5, unix_md5",
+    "werkzeug": "werkzeug_plain, superset, airflow, flask_security_plain, werkzeug_security",
+    "django": "authentik, sentry, taiga, weblate, netbox, zulip, wagtail, saleor, awx, edx, open_edx",
+    "django_pbkdf2": "pbkdf2_django, django_pbkdf2_hmac_sha256, pbkdf2passwordhasher, pbkdf2sha1passwordhasher",
+    "md5_crypt": "md5crypt_long, freebsd_md5, cisco_type5, cisco5, cisco_ios_md5, crypt_md5, unix_md5, bsd_md5",
     "apr_md5_crypt": "apr1_md5, apr, apache_apr1",
-    "des_crypt": "crypt_des, des, traditional_des, unix_des, unixcrypt",
+    "des_crypt": "crypt_des, des, traditional_des, unix_des, unixcrypt, crypt_std_des",
     "sha512_crypt": "redash, phpipam, moodle_sha512, crypt_sha512, unix_sha512",
     "ldap": (
         "freeipa, ipa, edirectory, netiq_edirectory, oud, odsee, sundsee, apacheds, oid, 389ds, forgerock, "
         "opendj, pingdirectory, oracle_unified_directory, sun_directory, red_hat_directory_server, rhel_idm"
     ),
-    "mysql41": "mysql_password, mysql_sha1, mysqlpassword, mysql4_1",
+    "mysql41": "mysql_password, mysql_sha1, mysqlpassword, mysql4_1, mysql56, mysql57",
     "mysql323": "mysql_old, old_password",
     "mssql2005": "mssql05, sqlserver2005, sqlserver2008",
     "mssql2012": (
@@ -76,7 +81,7 @@ _TYPED: Mapping[str, str] = {
         "sqlserver2017, sqlserver2019, sqlserver2022"
     ),
     "oracle10": "oracle_des",
-    "oracle12": "oracle18, oracle19",
+    "oracle12": "oracle18, oracle19, oracle18c, oracle19c, oracle21c",
     "sybase_ase": "sybasease",
     "sap_b": "sapb",
     "sap_f": "sapg",
@@ -98,17 +103,20 @@ _TYPED: Mapping[str, str] = {
     "mediawiki_b": "mediawiki_md5",
     "wordpress_bcrypt": "wordpress_6_8",
     "spring_bare_standard": "standardpasswordencoder, spring_standardpasswordencoder",
-    "lm": "lm_hash",
-    "bsdi_crypt": "bsdi",
+    "lm": "lm_hash, sambalmpassword",
+    "bsdi_crypt": "bsdi, crypt_ext_des",
     "msdcc": "ms_cache",
-    "argon2": "passwap_argon2, kratos_argon2, directus, argon2passwordencoder",
+    "argon2": (
+        "passwap_argon2, kratos_argon2, directus, argon2passwordencoder, password_argon2i, password_argon2id, "
+        "argon2_cffi, argon2_jvm, node_argon2, argon2_elixir, crypto_pwhash_str"
+    ),
     "nextcloud": "nextcloud_1, nextcloud_2",
     "magento_argon2": "magento2_argon2id13",
     "supertokens_f_scrypt": "supertokens_firebase_scrypt",
     "nt_crypt": "bsd_nthash",
     "cleartext": "ldap_plaintext, roundup_plaintext, nooppasswordencoder",
     "keccak_512": "raw_keccak",
-    "vbulletin": "phps2",
+    "vbulletin": "phps2, discuz, ucenter",
     "oscommerce": "osc",
     "whirlpool": "whirpool",
     "citrix_netscaler": "citrix_ns10",
@@ -123,12 +131,27 @@ _TYPED: Mapping[str, str] = {
     "postgres_md5": "pg_md5",
     "postgresql": "pg",
     "mongodb_scram": "mongodb_scram_sha_1, mongodb_scram_sha_256",
-    "wordpress": "wp, woocommerce",
+    "wordpress": "wp, woocommerce, buddypress",
     "joomla": "joomla3, joomla4, joomla5",
     "phpbb": "phpbb3, phpbb32",
     "spring": "delegatingpasswordencoder",
     "spring_scrypt": "scryptpasswordencoder",
     "mybb": "mybb16, mybb18",
+    "php": "password_default, glpi, pixelfed",
+    "django_argon2": "argon2passwordhasher",
+    "django_scrypt": "scryptpasswordhasher",
+    "django_bcrypt": "bcryptpasswordhasher",
+    "django_bcrypt_sha256": "bcryptsha256passwordhasher",
+    "django_salted_md5": "md5passwordhasher",
+    "django_salted_sha1": "sha1passwordhasher",
+    "mysql_sha2": "mysql80",
+    "drupal7": "drupal_sha512",
+    "magento": "adobe_commerce",
+    "ipb": "invision_power_board",
+    "smf": "simple_machines_forum",
+    "shiro1": "sonatype_nexus",
+    "hmailserver": "hmail",
+    "java_scrypt": "lambdaworks",
 }
 NAMES: Mapping[str, tuple[str, ...]] = {
     name: (*filter(None, _TYPED.get(name, "").split(", ")), *TITLES.get(name, ()))
