@@ -1,8 +1,8 @@
 """Layouts of single applications around well-known functions. Knows layouts; computes no function itself.
 
 Sources: Apache Shiro's Shiro1CryptFormat, Elasticsearch's Hasher, Mattermost's phcparser, Jenkins's
-HudsonPrivateSecurityRealm, SonarQube's CredentialsLocalAuthentication, OFBiz's HashCrypt, Bugzilla's bz_crypt,
-Bitrix's CUser, IonAuth's hash_password, Authlogic's Sha512, Gitea's, Grafana's and Discourse's user models.
+HudsonPrivateSecurityRealm, SonarQube's CredentialsLocalAuthentication, Gitea's user model. What is a formula and no
+more is in `products`.
 """
 
 import re
@@ -16,7 +16,6 @@ from service.passwords.digests import SIZES, digest, for_rounds
 from service.passwords.encodings import HEX, to_bytes, unbase64, undigest_column, unhex
 from service.passwords.format import Check, Format, Lane, MalformedHash, StoredHash
 from service.passwords.pbkdf2 import pbkdf2_check
-from service.passwords.product import Product
 from service.passwords.shape import Shape, Wrapped
 
 FEW_ROUNDS = 100
@@ -24,7 +23,6 @@ FEW_ROUNDS = 100
 GITEA_ITERATIONS = 50_000
 GITEA_SALT = 10
 _BASE64 = r"[A-Za-z0-9+/]*={0,2}"
-_HEX = r"[0-9A-Fa-f]"
 
 
 def shiro(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
@@ -114,63 +112,5 @@ FORMATS: tuple[Format, ...] = (
         names_itself=False,
     ),
     Wrapped("jenkins_bcrypt", re.compile(r"#jbcrypt:"), (BCRYPT,)),
-    Product(
-        "jenkins_sha256",
-        "sha256($pass.'{'.$salt.'}')",
-        (),
-        re.compile(rf"(?P<salt>[^:{{}}$]{{1,64}}):(?P<digest>{_HEX}{{64}})"),
-        names_itself=False,
-    ),
-    Product(
-        "ofbiz",
-        "sha1($salt.$pass)",
-        ("ofbiz_sha",),
-        re.compile(r"\$SHA(?:-1)?\$(?P<salt>[^$]{1,64})\$(?P<digest>[A-Za-z0-9_-]{27}=?)"),
-    ),
-    Product(
-        "bugzilla",
-        "sha256($pass.$salt)",
-        (),
-        re.compile(r"(?P<salt>[^,]{8,16}),(?P<digest>[A-Za-z0-9+/]{43})\{SHA-256\}"),
-    ),
-    Product(
-        "bitrix",
-        "md5($salt.$pass)",
-        ("1c_bitrix",),
-        re.compile(rf"(?P<salt>[!-~]{{8}})(?P<digest>{_HEX}{{32}})"),
-        names_itself=False,
-    ),
-    Product(
-        "ionauth",
-        "left(sha1($salt.$pass), 30)",
-        ("ion_auth",),
-        re.compile(r"(?P<salt>[0-9a-f]{10})(?P<digest>[0-9a-f]{30})"),
-        names_itself=False,
-    ),
-    Product("authlogic_sha512", "sha512_hex^20($pass.$salt)", (), names_itself=False),
     Shape("gitea", re.compile(DIGEST), read_gitea, ("gitea_pbkdf2", "forgejo"), names_itself=False),
-    Product("grafana", "pbkdf2_sha256($pass, $salt, 10000, 50)", (), names_itself=False),
-    Product("discourse", "pbkdf2_sha256($pass, $salt, $iterations, 32)", (), names_itself=False, iterations=64_000),
-    Product("cakephp", "sha1($pepper.$pass)", ("cakephp2",), names_itself=False),
-    Product("kentico", "sha256($pass.$salt)", ("wso2",), names_itself=False),
-    Product("smf21", "bcrypt(strtolower($user).$pass)", ("smf_bcrypt",), names_itself=False),
-    Product(
-        "mongodb_cr",
-        "md5($user.':mongo:'.$pass)",
-        (),
-        re.compile(rf"(?:\$mongodb\$0\$(?P<user>[^$]+)\$)?(?P<digest>{_HEX}{{32}})"),
-        names_itself=False,
-    ),
-    Product(
-        "solarwinds",
-        "sha512(pbkdf2_sha1_bin($pass, left($user.'1244352345234', 8), 1000, 1024))",
-        ("solarwinds_orion",),
-        re.compile(r"\$solarwinds\$0\$(?P<user>[^$]+)\$(?P<digest>[A-Za-z0-9+/]{86}==)"),
-    ),
-    Product(
-        "empirecms",
-        "md5($salt2.'E!m^p-i(r#e.C:M?S'.md5(md5($pass).$salt1).'d)i.g^o-d'.$salt1)",
-        ("empire_cms",),
-        names_itself=False,
-    ),
 )

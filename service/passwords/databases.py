@@ -13,12 +13,11 @@ from Crypto.Cipher import DES
 from service.passwords import crypt_loops
 from service.passwords.comparison import Comparison
 from service.passwords.digests import digest
-from service.passwords.encodings import unhex
+from service.passwords.encodings import HEX_DIGIT, unhex
 from service.passwords.format import Check, Lane, MalformedHash, NoUsername, StoredHash
 from service.passwords.shape import Shape
 from service.passwords.text_comparison import TextComparison
 
-_HEX = r"[0-9A-Fa-f]"
 ORACLE_KEY = bytes.fromhex("0123456789ABCDEF")
 MYSQL_ROUNDS = 1000
 """What the three digits of `$A$005$` count."""
@@ -85,18 +84,18 @@ def _oracle10(stored: StoredHash, match: re.Match[str]) -> Check:
 
 _MYSQL_SHA2 = re.compile(
     r"(?s)\$A\$(?P<rounds>[0-9A-F]{3})\$(?P<salt>.{20})(?P<digest>[./0-9A-Za-z]{43})"
-    rf"|\$mysql\$A\$(?P<rounds_hex>[0-9A-F]{{3}})\*(?P<salt_hex>{_HEX}{{40}})\*(?P<digest_hex>{_HEX}{{86}})"
+    rf"|\$mysql\$A\$(?P<rounds_hex>[0-9A-F]{{3}})\*(?P<salt_hex>{HEX_DIGIT}{{40}})\*(?P<digest_hex>{HEX_DIGIT}{{86}})"
 )
 _MSSQL2000 = re.compile(
-    rf"0x0100(?P<salt>{_HEX}{{8}})(?P<digest>{_HEX}{{40}})(?P<digest_upper>{_HEX}{{40}})", re.IGNORECASE
+    rf"0x0100(?P<salt>{HEX_DIGIT}{{8}})(?P<digest>{HEX_DIGIT}{{40}})(?P<digest_upper>{HEX_DIGIT}{{40}})", re.IGNORECASE
 )
 FORMATS = (
-    Shape("mysql323", re.compile(rf"(?P<digest>{_HEX}{{16}})"), _mysql323, ("mysql_old_password", "mysql4")),
+    Shape("mysql323", re.compile(rf"(?P<digest>{HEX_DIGIT}{{16}})"), _mysql323, ("mysql_old_password", "mysql4")),
     Shape("mysql_sha2", _MYSQL_SHA2, _mysql_sha2, ("caching_sha2_password", "mysql8")),
     Shape("mssql2000", _MSSQL2000, _mssql2000),
     Shape(
         "oracle10",
-        re.compile(rf"(?P<digest>{_HEX}{{16}})(?::(?P<user>.*))?"),
+        re.compile(rf"(?P<digest>{HEX_DIGIT}{{16}})(?::(?P<user>.*))?"),
         _oracle10,
         ("oracle7", "oracle8i", "oracle10g", "oracle_h"),
     ),

@@ -19,6 +19,8 @@ CRYPT64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """The alphabet of crypt(3), where `.` is 0 (called hash64 by passlib)."""
 BCRYPT64 = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 """The alphabet of bcrypt: the same characters in another order."""
+HEX_DIGIT = r"[0-9A-Fa-f]"
+"""Of either case, in a pattern."""
 STANDARD64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 

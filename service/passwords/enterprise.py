@@ -12,7 +12,7 @@ from functools import partial
 from service.passwords import crypt_loops, limits
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest, for_rounds
-from service.passwords.encodings import unbase64, unhex
+from service.passwords.encodings import HEX_DIGIT, unbase64, unhex
 from service.passwords.format import Check, Lane, MalformedHash, StoredHash
 from service.passwords.shape import Shape
 from service.passwords.text_comparison import TextComparison
@@ -21,7 +21,6 @@ SYBASE_LENGTH = 510
 """Bytes: 255 characters, the longest password."""
 SAP_DIGESTS = {"": "sha1", "256": "sha256", "384": "sha384", "512": "sha512"}
 _DIGIT = r"[./0-9A-Za-z]"
-_HEX = r"[0-9A-Fa-f]"
 
 
 def aix_pbkdf2(name: str, salt: bytes, iterations: int, secret: bytes) -> bytes:
@@ -98,7 +97,7 @@ FORMATS = (
     Shape("sap_h", re.compile(_SAP), _sap_h, ("sap_codvn_h", "sap_issha")),
     Shape(
         "sybase_ase",
-        re.compile(rf"0xc007(?P<salt>{_HEX}{{16}})(?P<digest>{_HEX}{{64}})", re.IGNORECASE),
+        re.compile(rf"0xc007(?P<salt>{HEX_DIGIT}{{16}})(?P<digest>{HEX_DIGIT}{{64}})", re.IGNORECASE),
         _sybase,
         ("sybase",),
     ),

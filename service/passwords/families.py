@@ -1,11 +1,7 @@
-"""Names for several formats at once, as people call them: a product or a function. Knows which formats belong together.
-
-The text decides which member reads it; where it does not describe itself, the last member does, by its columns.
-"""
+"""Names for several formats at once, as people call them: a product or a function. Knows what belongs together."""
 
 from collections.abc import Iterable
 
-from service.immutable import immutable
 from service.passwords import (
     applications,
     aspnet,
@@ -14,6 +10,7 @@ from service.passwords import (
     crypt3,
     databases,
     django,
+    domino,
     firebase,
     kratos,
     ldap,
@@ -29,37 +26,15 @@ from service.passwords import (
     scrypt,
     scrypt_layouts,
     spring,
+    symfony,
     werkzeug,
     xenforo,
     yescrypt,
 )
 from service.passwords.argon2 import ARGON2
 from service.passwords.bcrypt import BCRYPT
-from service.passwords.format import Check, Format, StoredHash
-
-
-@immutable
-class Family:
-    """A name for whichever of its members has the shape of a text. Recognises nothing itself."""
-
-    name: str
-    members: tuple[Format, ...]
-    aliases: tuple[str, ...] = ()
-
-    def recognises(self, _text: str) -> bool:
-        """Leave it to the members."""
-        return False
-
-    def parse(self, stored: StoredHash) -> Check:
-        """Read with the member whose shape it is."""
-        return self._reader(stored).parse(stored)
-
-    def stand_in(self, stored: StoredHash) -> StoredHash:
-        """Scramble with that member."""
-        return self._reader(stored).stand_in(stored)
-
-    def _reader(self, stored: StoredHash) -> Format:
-        return next((each for each in self.members if each.recognises(stored.hash)), self.members[-1])
+from service.passwords.family import Family
+from service.passwords.format import Format
 
 
 def _product(*names: str) -> Iterable[Format]:
@@ -108,6 +83,7 @@ FORMATS: tuple[Format, ...] = (
     Family(
         "php", (BCRYPT, ARGON2), ("password_hash", "php_password_hash", "laravel", "yii2", "shopware", "codeigniter4")
     ),
+    Family("symfony", (BCRYPT, ARGON2, *_named(symfony.FORMATS, "symfony_message_digest"))),
     Family(
         "passlib", (*CRYPT, ARGON2, *bcrypt_wrapped.FORMATS, *scrypt.FORMATS, *ldap.FORMATS, *phpass.FORMATS, *PBKDF2)
     ),
@@ -121,12 +97,13 @@ FORMATS: tuple[Format, ...] = (
     Family("xenforo", (*xenforo.FORMATS, BCRYPT), ("xf",)),
     Family("gitlab", (BCRYPT, pbkdf2.PBKDF2)),
     Family("mattermost", (BCRYPT, *_named(applications.FORMATS, "mattermost_pbkdf2"))),
-    Family("jenkins", (BCRYPT, *_named(applications.FORMATS, "jenkins_bcrypt", "jenkins_sha256"))),
+    Family("jenkins", (BCRYPT, *_named(applications.FORMATS, "jenkins_bcrypt"), *_product("jenkins_sha256"))),
     Family("sonarqube", (BCRYPT, *_named(applications.FORMATS, "sonarqube_pbkdf2")), ("sonar",)),
     Family("elasticsearch", (BCRYPT, *applications.FORMATS, *ldap.FORMATS, *ldap_pbkdf2.FORMATS), ("elastic",)),
     Family("dovecot", (*ldap.FORMATS, *ldap_pbkdf2.FORMATS, *cram_md5.FORMATS, *scram_layouts.FORMATS, *CRYPT)),
     Family("postgresql", (*scram.FORMATS, *_product("postgres_md5")), ("postgres",)),
     Family("mysql", (*databases.FORMATS[:2], *_product("mysql41")), ("mariadb",)),
     Family("mssql", (databases.FORMATS[2], *_product("mssql2005", "mssql2012")), ("sqlserver", "sql_server")),
+    Family("domino", (*domino.FORMATS, *_named(domino.FORMATS, "domino5")), ("lotus_notes", "lotus_domino")),
     Family("oracle", (databases.FORMATS[3], *_product("oracle11", "oracle12")), ("oracle_database",)),
 )

@@ -1,18 +1,17 @@
 """Products whose digests are folded or padded in ways of their own. Knows layouts; MD5 is others'.
 
-Progress OpenEdge's ENCODE: sixteen letters, of a CRC-16 over the password folded to sixteen bytes. ScreenOS
-(NetScreen): MD5 of name, a fixed text and password, in its own base64 with letters between. Radmin 2: MD5 of the
-password filled up to 100 bytes. Sources: hashcat's modes 26200, 22 and 9900.
+Progress OpenEdge's ENCODE: sixteen letters, of a CRC-16 over the password folded to sixteen bytes. Dahua's cameras and
+recorders: eight characters, each the sum of two bytes of MD5. Radmin 2: MD5 of the password filled up to 100 bytes.
+Sources: hashcat's modes 26200, 24900 and 9900.
 """
 
 import re
-from functools import partial
+import string
 
-from service.passwords.columns import username_of
 from service.passwords.comparison import Comparison
 from service.passwords.digests import digest
-from service.passwords.encodings import STANDARD64, encode, unhex
-from service.passwords.format import Check, MalformedHash, StoredHash
+from service.passwords.encodings import HEX_DIGIT, unhex
+from service.passwords.format import Check, StoredHash
 from service.passwords.shape import Shape
 
 BYTES = 16
@@ -20,9 +19,7 @@ OPENEDGE_START = 17
 OPENEDGE_PASSES = 5
 CRC16 = 0xA001
 """The polynomial x^16 + x^15 + x^2 + 1, the lowest bit first."""
-REALM = b":Administration Tools:"
-MARKS = {0: "n", 6: "r", 12: "c", 17: "s", 23: "t", 29: "n"}
-"""The letters that ScreenOS puts between, by their places."""
+DAHUA = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RADMIN_LENGTH = 100
 
 
@@ -60,14 +57,11 @@ def openedge(secret: bytes) -> bytes:
     return bytes(map(_letter, scratch))
 
 
-def screenos(username: bytes, secret: bytes) -> bytes:
-    """Each two bytes of MD5 are three digits of base64."""
-    hashed = digest("md5", username + REALM + secret)
-    pairs = (int.from_bytes(hashed[place : place + 2], "big") for place in range(0, BYTES, 2))
-    letters = [STANDARD64[pair >> shift & 0x3F] for pair in pairs for shift in (12, 6, 0)]
-    for place, mark in MARKS.items():
-        letters.insert(place, mark)
-    return "".join(letters).encode("ascii")
+def dahua(secret: bytes) -> bytes:
+    """Each two bytes of MD5 are one of 62 characters, so that 47 bits are left of it."""
+    hashed = digest("md5", secret)
+    sums = (hashed[place] + hashed[place + 1] for place in range(0, BYTES, 2))
+    return "".join(DAHUA[each % len(DAHUA)] for each in sums).encode("ascii")
 
 
 def radmin(secret: bytes) -> bytes:
@@ -80,36 +74,28 @@ def _openedge(stored: StoredHash, match: re.Match[str]) -> Check:
     return Comparison(openedge, key, "openedge", charset=stored.recipe.charset, padded=True)
 
 
-def _screenos(stored: StoredHash, match: re.Match[str]) -> Check:
-    username = encode(match["user"] or username_of(stored), stored.recipe.charset)
-    if username is None:
-        raise MalformedHash("the charset cannot write the username")
-    key = match["text"].encode("ascii")
-    return Comparison(partial(screenos, username), key, "screenos", charset=stored.recipe.charset)
+def _dahua(stored: StoredHash, match: re.Match[str]) -> Check:
+    return Comparison(dahua, match["digest"].encode("ascii"), "dahua", charset=stored.recipe.charset)
 
 
 def _radmin(stored: StoredHash, match: re.Match[str]) -> Check:
     return Comparison(radmin, unhex(match["digest"]), "radmin2", charset=stored.recipe.charset, padded=True)
 
 
-_DIGIT = r"[A-Za-z0-9+/]"
-_SCREENOS = (
-    rf"n(?P<digest1>{_DIGIT}{{5}})r(?P<digest2>{_DIGIT}{{5}})c(?P<digest3>{_DIGIT}{{4}})"
-    rf"s(?P<digest4>{_DIGIT}{{5}})t(?P<digest5>{_DIGIT}{{5}})n"
-)
 FORMATS = (
     Shape("openedge", re.compile(r"(?P<digest>[A-Za-z]{16})"), _openedge, ("progress_encode",), names_itself=False),
     Shape(
-        "screenos",
-        re.compile(rf"(?P<text>{_SCREENOS})(?::(?P<user>.+))?"),
-        _screenos,
-        ("netscreen", "juniper_netscreen"),
+        "dahua",
+        re.compile(r"\$dahua\$(?P<digest>[0-9A-Za-z]{8})"),
+        _dahua,
+        ("dahua_md5", "dahua_authentication_md5"),
+        bare=re.compile(r"(?P<digest>[0-9A-Za-z]{8})"),
     ),
     Shape(
         "radmin2",
-        re.compile(r"\$radmin2\$(?P<digest>[0-9A-Fa-f]{32})"),
+        re.compile(rf"\$radmin2\$(?P<digest>{HEX_DIGIT}{{32}})"),
         _radmin,
         ("radmin",),
-        bare=re.compile(r"(?P<digest>[0-9A-Fa-f]{32})"),
+        bare=re.compile(rf"(?P<digest>{HEX_DIGIT}{{32}})"),
     ),
 )

@@ -11,7 +11,7 @@ from Crypto.Cipher import DES
 
 from service.passwords.columns import username_of
 from service.passwords.digests import digest
-from service.passwords.encodings import unhex
+from service.passwords.encodings import HEX_DIGIT, unhex
 from service.passwords.format import Check, StoredHash
 from service.passwords.several import AnyOf
 from service.passwords.shape import Shape
@@ -22,7 +22,6 @@ RACF_LENGTH = 8
 """Characters of a name and of a password."""
 AS400_LENGTH = 10
 """Characters that a name is filled up to."""
-_HEX = r"[0-9A-Fa-f]"
 
 
 def racf(username: str, password: str) -> bytes:
@@ -57,16 +56,16 @@ def _as400(stored: StoredHash, match: re.Match[str]) -> Check:
 FORMATS = (
     Shape(
         "racf",
-        re.compile(rf"\$racf\$\*(?P<user>[^*]{{1,8}})\*(?P<digest>{_HEX}{{16}})"),
+        re.compile(rf"\$racf\$\*(?P<user>[^*]{{1,8}})\*(?P<digest>{HEX_DIGIT}{{16}})"),
         _racf,
         ("racf_des", "zos_racf"),
-        bare=re.compile(rf"(?P<user>)(?P<digest>{_HEX}{{16}})"),
+        bare=re.compile(rf"(?P<user>)(?P<digest>{HEX_DIGIT}{{16}})"),
     ),
     Shape(
         "as400_ssha1",
-        re.compile(rf"\$as400ssha1\$(?P<digest>{_HEX}{{40}})\$(?P<user>.{{1,10}})"),
+        re.compile(rf"\$as400ssha1\$(?P<digest>{HEX_DIGIT}{{40}})\$(?P<user>.{{1,10}})"),
         _as400,
         ("as400", "ibm_i", "os400"),
-        bare=re.compile(rf"(?P<user>)(?P<digest>{_HEX}{{40}})"),
+        bare=re.compile(rf"(?P<user>)(?P<digest>{HEX_DIGIT}{{40}})"),
     ),
 )

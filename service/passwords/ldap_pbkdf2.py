@@ -79,9 +79,7 @@ FORMATS = (
         read_dollars,
         aliases=("ldap_pbkdf2_sha1", "ldap_pbkdf2_sha256", "ldap_pbkdf2_sha512"),
     ),
-    Shape(
-        "ldap_pbkdf2_binary", re.compile(BINARY), read_binary, aliases=("389ds", "389ds_pbkdf2_sha256", "ldap_389ds")
-    ),
+    Shape("ldap_pbkdf2_binary", re.compile(BINARY), read_binary, aliases=("389ds_pbkdf2_sha256", "ldap_389ds")),
     Shape("opendj_pbkdf2", re.compile(OPENDJ), read_opendj),
     Shape("dovecot_pbkdf2", re.compile(DOVECOT), read_dovecot),
     Shape(

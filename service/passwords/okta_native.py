@@ -15,7 +15,8 @@ from service.passwords.digests import digest
 from service.passwords.format import Check
 from service.passwords.formula import FormulaCheck
 from service.passwords.formula.cost import uses_password
-from service.passwords.formula.operations import Hashed, Joined, Operation, Variable
+from service.passwords.formula.digested import Hashed
+from service.passwords.formula.operations import Joined, Operation, Variable
 from service.passwords.formula.values import Given
 from service.passwords.pbkdf2 import pbkdf2
 

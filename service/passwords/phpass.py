@@ -58,7 +58,7 @@ FORMATS = (
         "phpass",
         re.compile(rf"(?P<upgraded>U)?\$[PH]\${_HEAD}(?P<digest>{_DIGIT}{{22}})"),
         partial(read, "md5"),
-        ("wordpress", "phpbb3", "phpass_portable"),
+        ("wordpress", "phpass_portable"),
     ),
     Shape(
         "drupal7",

@@ -1,112 +1,27 @@
-"""The list of the accepted formats, and the one way from a stored hash to a check. Knows no format's inside.
-
-Each module that holds formats is imported here by name.
-"""
+"""The one way from a name or a text to a format, and from a stored hash to a check. Knows no format's inside."""
 
 import difflib
 import re
 from itertools import filterfalse
 
-from service.passwords import (
-    applications,
-    argon2,
-    aspnet,
-    azure,
-    bcrypt,
-    bcrypt_wrapped,
-    cisco,
-    cleartext,
-    cram_md5,
-    crypt3,
-    databases,
-    django,
-    domino,
-    enterprise,
-    families,
-    firebase,
-    foldings,
-    fshp,
-    ibm,
-    keycloak,
-    kratos,
-    ldap,
-    ldap_pbkdf2,
-    magento_argon2,
-    mediawiki,
-    nextcloud,
-    pbkdf2,
-    pbkdf2_layouts,
-    phpass,
-    products,
-    qnx,
-    sap,
-    scram,
-    scram_layouts,
-    scrypt,
-    scrypt_layouts,
-    several,
-    spring,
-    sspr,
-    symfony,
-    werkzeug,
-    windows,
-    xenforo,
-    yescrypt,
-)
+from service.passwords.accepted import FORMATS, MODULES
 from service.passwords.elsewhere import NAMES
 from service.passwords.encodings import require_charset
 from service.passwords.format import Check, Format, StoredHash, UnusableHash
 from service.passwords.formula import formula_check, formula_stand_in
 
-MODULES = (
-    bcrypt,
-    bcrypt_wrapped,
-    argon2,
-    crypt3,
-    scrypt,
-    pbkdf2,
-    django,
-    werkzeug,
-    ldap,
-    ldap_pbkdf2,
-    spring,
-    aspnet,
-    keycloak,
-    firebase,
-    nextcloud,
-    kratos,
-    symfony,
-    magento_argon2,
-    mediawiki,
-    scram,
-    scram_layouts,
-    pbkdf2_layouts,
-    sspr,
-    scrypt_layouts,
-    fshp,
-    azure,
-    cleartext,
-    families,
-    yescrypt,
-    phpass,
-    xenforo,
-    products,
-    databases,
-    enterprise,
-    windows,
-    domino,
-    sap,
-    cisco,
-    applications,
-    cram_md5,
-    ibm,
-    qnx,
-    foldings,
-    several,
-)
-
-FORMATS: tuple[Format, ...] = tuple(each for module in MODULES for each in module.FORMATS)
-
+__all__ = [
+    "FORMATS",
+    "MODULES",
+    "OVERRULING",
+    "UnknownFormat",
+    "by_name",
+    "candidates",
+    "check",
+    "is_formula",
+    "names_of",
+    "stand_in",
+]
 
 OVERRULING = frozenset({"magento2_v0", "magento2_v1", "magento2_upgraded", "magento_argon2"})
 """Their version behind digest and salt is a mark that other pairs of digest and salt lack."""
@@ -176,6 +91,11 @@ def _is_marked(text: str) -> bool:
     return "(" in text or "$" in text
 
 
+def _is_whole(name: str) -> bool:
+    """Whether it names something only as it stands: `{SHA}` is a directory's, and `sha` a bare digest."""
+    return _is_marked(name) or name.startswith("{")
+
+
 def _title(name: str) -> Format | None:
     return _BY_TITLE.get(" ".join(name.lower().split()))
 
@@ -184,12 +104,12 @@ def _index() -> dict[str, Format]:
     """Names before aliases, so that no alias hides a name; that none is used twice is tested."""
     index = {_plain(each.name): each for each in FORMATS}
     for each in FORMATS:
-        for alias in filterfalse(_is_marked, names_of(each)):
+        for alias in filterfalse(_is_whole, names_of(each)):
             index.setdefault(_plain(alias), each)
     return index
 
 
 _BY_NAME = _index()
 _BY_LETTERS = {_letters(name): found for name, found in reversed(_BY_NAME.items())}
-_BY_TITLE = {title.lower(): each for each in FORMATS for title in filter(_is_marked, names_of(each))}
+_BY_TITLE = {title.lower(): each for each in FORMATS for title in filter(_is_whole, names_of(each))}
 """What has a formula's marks is a name only as it stands: without them, other formulas would look like it."""

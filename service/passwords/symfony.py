@@ -61,7 +61,7 @@ FORMATS = (
         "symfony_message_digest",
         re.compile(DIGEST),
         read_message_digest,
-        aliases=("symfony", "symfony_sha512", "fosuserbundle"),
+        aliases=("symfony_sha512", "fosuserbundle"),
         names_itself=False,
     ),
     Shape("symfony_pbkdf2", re.compile(DIGEST), read_pbkdf2, names_itself=False),

@@ -12,7 +12,7 @@ from Crypto.Cipher import DES
 
 from service.passwords import limits
 from service.passwords.digests import digest
-from service.passwords.encodings import unhex
+from service.passwords.encodings import HEX_DIGIT, unhex
 from service.passwords.format import Check, Lane, NoUsername, StoredHash
 from service.passwords.shape import Shape
 from service.passwords.text_comparison import TextComparison
@@ -26,7 +26,6 @@ LM_CHARSET = "cp437"
 """The code page of an English Windows, where the source names none."""
 DCC2_ROUNDS = 10240
 DCC2_SIZE = 16
-_HEX = r"[0-9A-Fa-f]"
 
 
 def lm(charset: str, password: str) -> bytes:
@@ -67,9 +66,11 @@ def _dcc2(stored: StoredHash, match: re.Match[str]) -> Check:
     return TextComparison(partial(dcc2, username, rounds), key, f"msdcc2 {rounds}", Lane.THREAD)
 
 
-_LM = re.compile(rf"(?:\$LM\$|\{{LANMAN\}}|sambaLMPassword:+ *)?(?P<digest>{_HEX}{{16}}|{_HEX}{{32}})", re.IGNORECASE)
+_LM = re.compile(
+    rf"(?:\$LM\$|\{{LANMAN\}}|sambaLMPassword:+ *)?(?P<digest>{HEX_DIGIT}{{16}}|{HEX_DIGIT}{{32}})", re.IGNORECASE
+)
 _DCC2 = r"\$DCC2\$(?:(?P<rounds>[0-9]{1,9})#)?(?P<user>[^#]*)#"
-_DCC2_DIGEST = rf"(?P<digest>{_HEX}{{32}})(?::(?P<name>.*))?"
+_DCC2_DIGEST = rf"(?P<digest>{HEX_DIGIT}{{32}})(?::(?P<name>.*))?"
 FORMATS = (
     Shape("lm", _LM, _lm, ("lmhash", "lanman")),
     Shape(

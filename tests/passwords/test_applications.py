@@ -1,4 +1,4 @@
-"""What the layouts of single applications, of IBM and of QNX refuse, and what they leave to others."""
+"""What the layouts of single applications, of IBM, QNX and Juniper refuse, and what they leave to others."""
 
 import pytest
 
@@ -10,6 +10,8 @@ SHIRO = "$shiro1$SHA-256$%d$dxucP0IgyO99rdL0Ltj1Qg==$qssS60kTC7TqE61/JFrX/OEk0js
 QNX = "@m,%d@bde10f1a1119328c64594c52df3165cf@6e1f9a390d50a85c"
 MATTERMOST = "$pbkdf2$f=SHA256,w=%d,l=%d$4EJ0aoqSHZt0dKO8ccz/OQ$oWnpQnGjl+x+6J08bTP1OVQ+7ZF29qMaucfyyDY0Rlw"
 STRETCH = "{PBKDF2_STRETCH}%d$8QN+eThJEaCd18sCP0nfzxJq2D9yhmSZgI20TDooYcE=$+0ELfqW4D2+/SlHvm/885dzv67qO2SMJg32Mv/9epXk="
+
+IVE = "3u+UR6n8AgABAAAAHxxdXKmiOmUoqKnZlf8lTOhlPYy93EAkbPfs5+49YLFd/B1+omSKbW7DoqNM40/EeVnwJ8kYoXv9zy9D5C5m5A=="
 
 
 def check(name: str, text: str, **columns: str) -> Check:
@@ -40,6 +42,8 @@ def test_what_takes_too_long_is_refused(name: str, text: str) -> None:
         ("mattermost_pbkdf2", MATTERMOST % (600_000, 31)),
         ("openedge", "lebVZteiEsdpknc3"),
         ("screenos", "nKjiFErqK7TPcZdFZsZMNWPtw4Pv8m:26506173"),
+        ("dahua", "$dahua$4WzwxXx"),
+        ("juniper_ive", IVE.replace("HxxdXK", "IxxdXK")),
     ],
 )
 def test_what_is_not_whole_is_malformed(name: str, text: str) -> None:
@@ -61,6 +65,8 @@ def test_a_hash_under_a_name_needs_one(name: str) -> None:
         ("$pbkdf2$1212$THDqatpidANpadlLeTeOEg$HV3oi1k5C5LQCgG1BMOL.BX4YZc", ["pbkdf2"]),
         ("$SHA$aB3$Zd2pS7aT1pUo8jQyQvY8m1n2o3Q", ["ofbiz"]),
         (STRETCH % 10_000, ["elasticsearch_stretch"]),
+        (IVE, ["juniper_ive"]),
+        (IVE.replace("HxxdXK", "IxxdXK"), []),
     ],
 )
 def test_each_is_told_from_what_looks_alike(text: str, expected: list[str]) -> None:

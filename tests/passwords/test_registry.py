@@ -34,7 +34,7 @@ def documented() -> dict[str, set[str]]:
 
 def test_every_module_that_holds_formats_is_listed() -> None:
     found = {module.name for module in pkgutil.iter_modules(service.passwords.__path__)}
-    modules = {importlib.import_module(f"service.passwords.{name}") for name in found - {"registry"}}
+    modules = {importlib.import_module(f"service.passwords.{name}") for name in found - {"accepted", "registry"}}
     assert {module for module in modules if hasattr(module, "FORMATS")} == set(registry.MODULES)
 
 
@@ -110,6 +110,51 @@ def test_blanks_around_a_hash_are_those_of_its_column() -> None:
         ("Oracle 11", "oracle11"),
         ("ASP.NET Identity v3", "aspnet_identity_v3"),
         ("vBulletin 3", "vbulletin"),
+        ("bcrypt2y", "bcrypt"),
+        ("$2y$", "bcrypt"),
+        ("$6$", "sha512_crypt"),
+        ("$argon2id$", "argon2"),
+        ("$P$", "phpass"),
+        ("{SSHA}", "ldap_ssha"),
+        ("{SHA}", "ldap_sha1"),
+        ("{CRYPT}", "ldap"),
+        ("Apache-MD5", "apr_md5_crypt"),
+        ("PBKDF2:SHA256", "pbkdf2_sha256"),
+        ("Rfc2898DeriveBytes", "pbkdf2_sha1"),
+        ("/etc/shadow", "crypt"),
+        ("crypt-sha512", "sha512_crypt"),
+        ("md5sum", "md5"),
+        ("SSHA1", "ldap_ssha"),
+        ("OLD_PASSWORD", "mysql323"),
+        ("SQL Server 2012", "mssql2012"),
+        ("pg_md5", "postgres_md5"),
+        ("MongoDB SCRAM-SHA-256", "mongodb_scram"),
+        ("WooCommerce", "wordpress"),
+        ("Joomla 4", "joomla"),
+        ("phpBB3", "phpbb"),
+        (".NET Identity", "aspnet_identity"),
+        ("SqlMembershipProvider", "aspnet_membership"),
+        ("BCryptPasswordEncoder", "bcrypt"),
+        ("DelegatingPasswordEncoder", "spring"),
+        ("NoOpPasswordEncoder", "cleartext"),
+        ("Ruby on Rails", "bcrypt"),
+        ("MyBB 1.8", "mybb"),
+        ("389-DS", "ldap"),
+        ("Oracle Unified Directory", "ldap"),
+        ("Directus", "argon2"),
+        ("PASSWORD_DEFAULT", "php"),
+        ("PASSWORD_ARGON2ID", "argon2"),
+        ("CRYPT_BLOWFISH", "bcrypt"),
+        ("BCrypt.Net", "bcrypt"),
+        ("PBKDF2PasswordHasher", "django_pbkdf2"),
+        ("sambaLMPassword", "lm"),
+        ("Oracle 19c", "oracle12"),
+        ("MySQL 5.7", "mysql41"),
+        ("MySQL 8.0", "mysql_sha2"),
+        ("Adobe Commerce", "magento"),
+        ("Invision Power Board", "ipb"),
+        ("Simple Machines Forum", "smf"),
+        ("Discuz!", "vbulletin"),
     ],
 )
 def test_a_format_is_found_by_what_others_call_it(name: str, expected: str) -> None:
@@ -118,10 +163,9 @@ def test_a_format_is_found_by_what_others_call_it(name: str, expected: str) -> N
 
 
 def test_no_two_formats_are_told_apart_by_separators_alone() -> None:
-    named = [(name, each.name) for each in registry.FORMATS for name in (each.name, *registry.names_of(each))]
-    letters = {
-        (re.sub(r"\W|_", "", name.lower()), by_name(name).name) for name, _ in named if not registry.is_formula(name)
-    }
+    named = {name for each in registry.FORMATS for name in (each.name, *registry.names_of(each))}
+    apart = {name for name in named if not registry.is_formula(name) and not set("{$") & set(name)}
+    letters = {(re.sub(r"\W|_", "", name.lower()), by_name(name).name) for name in apart}
     # Spring's own names, StandardPasswordEncoder and MessageDigestPasswordEncoder.
     letters -= {("springsha256", "spring_SHA-256")}
     assert len({each for each, _ in letters}) == len(letters)
@@ -131,6 +175,15 @@ def test_what_others_call_a_format_belongs_to_one_that_is_there() -> None:
     assert set(NAMES) <= {each.name for each in registry.FORMATS}
     names = [(other, each.name) for each in registry.FORMATS for other in NAMES.get(each.name, ())]
     assert [(other, name) for other, name in names if by_name(other).name != name] == []
+
+
+@pytest.mark.parametrize("text", ["{SHA}uJ6qx+YUFzQbcQtyd2gpTQ5qJ3s=", "uJ6qx+YUFzQbcQtyd2gpTQ5qJ3s="])
+def test_a_scheme_in_braces_reads_hashes_with_and_without_it(text: str) -> None:
+    assert check(StoredHash(text, Recipe("{SHA}"))).verify("hashcat")
+
+
+def test_a_mark_that_several_formats_have_is_no_name() -> None:
+    assert registry.is_formula("$md5$")
 
 
 @pytest.mark.parametrize("formula", ["md5($pass.':'.$salt)", "hmac_md5($pass, $salt)", "cubecart(md5($pass))"])
@@ -147,6 +200,9 @@ def test_a_formula_is_no_name_though_its_letters_are(formula: str) -> None:
         ("mssql", "0x010034767D5C2FD54D6119FFF04129A1D72E7C3194F7284A7F3A", "TEST"),
         ("laravel", "$argon2i$v=19$m=380,t=2,p=2$c29tZXNhbHQ$SrssP8n7m/12VWPM8dvNrw", "password"),
         ("dovecot", "{CRAM-MD5}5389b33b9725e5657cb631dc50017ff100000000000000000000000000000000", "hashcat"),
+        ("symfony", "$argon2i$v=19$m=380,t=2,p=2$c29tZXNhbHQ$SrssP8n7m/12VWPM8dvNrw", "password"),
+        ("domino", "(GDJ0nDZI8l8RJzlRbemg)", "hashcat"),
+        ("domino", "3dd2e1e5ac03e230243d58b8c5ada076", "hashcat"),
         ("mysql", "fcf7c1b8749cf99d88e5f34271d636178fb5d130", "hashcat"),
     ],
 )  # fmt: skip

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from service.passwords import registry
-from service.passwords.families import Family
+from service.passwords.family import Family
 from service.passwords.product import Product
 from tests.passwords.vectors import ALL, MORE, load
 

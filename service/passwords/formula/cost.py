@@ -7,7 +7,9 @@ from service.immutable import immutable
 from service.passwords import limits
 from service.passwords.digests import SIZES, weight
 from service.passwords.format import Lane, TooCostly
-from service.passwords.formula.operations import Bcrypt, Hashed, Keyed, Operation, Pbkdf2, Scrypt, Variable, walk
+from service.passwords.formula.derived import Bcrypt, Pbkdf2, Scrypt
+from service.passwords.formula.digested import Hashed, Keyed
+from service.passwords.formula.operations import Operation, Variable, walk
 
 MAX_ROUNDS = 1_000_000
 """Digests of one check, all readings together: a round of a Python loop takes about 0.7 µs, so 0.7 s; Okta waits 3."""

@@ -7,20 +7,10 @@ from dataclasses import replace
 from service.immutable import immutable
 from service.passwords.digests import SIZES
 from service.passwords.formula.cost import Plan, check_cost, plan, uses_password
+from service.passwords.formula.derived import Bcrypt, Pbkdf2, Scrypt
+from service.passwords.formula.digested import Feed, Hashed, Keyed
 from service.passwords.formula.faults import MalformedFormula
-from service.passwords.formula.operations import (
-    Applied,
-    Bcrypt,
-    Checked,
-    Feed,
-    Hashed,
-    Keyed,
-    Operation,
-    Pbkdf2,
-    Scrypt,
-    Variable,
-    walk,
-)
+from service.passwords.formula.operations import Applied, Checked, Operation, Variable, walk
 from service.passwords.formula.parser import parse
 from service.passwords.formula.values import Form
 

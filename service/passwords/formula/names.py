@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from service.immutable import immutable
 from service.passwords import digests
+from service.passwords.formula.digested import Feed
 from service.passwords.formula.functions import ALIASES, FUNCTIONS
-from service.passwords.formula.operations import Feed
 from service.passwords.formula.values import Form
 
 SUFFIXES: Mapping[str, Form] = {

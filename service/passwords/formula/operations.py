@@ -1,15 +1,14 @@
-"""The operations of a formula: a closed set, each of which computes itself. Knows no notation and no stored hash."""
+"""The operations of a formula: a closed set, each of which computes itself. Here those that hash nothing themselves.
 
-import enum
-import hashlib
+The digests are in `digested`, the slow functions in `derived`. Knows no notation and no stored hash.
+"""
+
 from collections.abc import Iterator
 from typing import Protocol
 
 from service.immutable import immutable
-from service.passwords.bcrypt import hash_bcrypt
-from service.passwords.digests import digest, for_rounds, keyed_digest
 from service.passwords.formula.functions import FUNCTIONS
-from service.passwords.formula.values import Form, Given, Value
+from service.passwords.formula.values import Given, Value
 
 
 class Operation(Protocol):
@@ -81,137 +80,6 @@ class Joined:
     def parts(self) -> tuple[Operation, ...]:
         """The values."""
         return self.values
-
-
-class Feed(enum.Enum):
-    """What the next of several rounds hashes."""
-
-    HEX = "hex"
-    """The digest in hex, as PHP's functions return it."""
-    RAW = "raw"
-    """The digest's bytes."""
-    CHAIN = "chain"
-    """The digest's bytes followed by the first input again (Symfony's MessageDigestPasswordEncoder)."""
-
-
-def written(digest: bytes, form: Form | None) -> Value:
-    """A digest in its form; hex where the formula states none, because that is what hashcat's notation means."""
-    return (form or Form.HEX).write(digest)
-
-
-@immutable
-class Hashed:
-    """A digest, once or in rounds."""
-
-    algorithm: str
-    operand: Operation
-    form: Form | None = None
-    rounds: int = 1
-    feed: Feed | None = None
-
-    def evaluate(self, given: Given) -> Value:
-        """The digest in its form."""
-        data = given.encode(self.operand.evaluate(given))
-        value = digest(self.algorithm, data)
-        return written(self._repeat(value, data) if self.rounds > 1 else value, self.form)
-
-    def _repeat(self, value: bytes, data: bytes) -> bytes:
-        hashed, more = for_rounds(self.algorithm), range(self.rounds - 1)
-        match self.feed:
-            case Feed.RAW:
-                for _ in more:
-                    value = hashed(value)
-            case Feed.CHAIN:
-                for _ in more:
-                    value = hashed(value + data)
-            case _:
-                for _ in more:
-                    value = hashed(value.hex().encode("ascii"))
-        return value
-
-    def parts(self) -> tuple[Operation, ...]:
-        """What is hashed."""
-        return (self.operand,)
-
-
-@immutable
-class Keyed:
-    """HMAC (RFC 2104)."""
-
-    algorithm: str
-    key: Operation
-    message: Operation
-    form: Form | None = None
-
-    def evaluate(self, given: Given) -> Value:
-        """The code in its form."""
-        key, message = given.encode(self.key.evaluate(given)), given.encode(self.message.evaluate(given))
-        return written(keyed_digest(self.algorithm, key, message), self.form)
-
-    def parts(self) -> tuple[Operation, ...]:
-        """Key and message."""
-        return (self.key, self.message)
-
-
-@immutable
-class Pbkdf2:
-    """PBKDF2 (RFC 8018)."""
-
-    algorithm: str
-    password: Operation
-    salt: Operation
-    iterations: int
-    size: int
-    form: Form | None = None
-
-    def evaluate(self, given: Given) -> Value:
-        """The derived key in its form."""
-        password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
-        key = hashlib.pbkdf2_hmac(self.algorithm, password, salt, self.iterations, self.size)
-        return written(key, self.form)
-
-    def parts(self) -> tuple[Operation, ...]:
-        """Password and salt."""
-        return (self.password, self.salt)
-
-
-@immutable
-class Scrypt:
-    """scrypt (RFC 7914)."""
-
-    password: Operation
-    salt: Operation
-    n: int
-    r: int
-    p: int
-    size: int
-    form: Form | None = None
-
-    def evaluate(self, given: Given) -> Value:
-        """The derived key in its form."""
-        password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
-        memory = 128 * self.r * (self.n + self.p + 2) + (1 << 20)  # bytes; OpenSSL refuses without room to spare
-        key = hashlib.scrypt(password, salt=salt, n=self.n, r=self.r, p=self.p, maxmem=memory, dklen=self.size)
-        return written(key, self.form)
-
-    def parts(self) -> tuple[Operation, ...]:
-        """Password and salt."""
-        return (self.password, self.salt)
-
-
-@immutable
-class Bcrypt:
-    """bcrypt with the cost and salt of the stored hash, which it computes whole."""
-
-    operand: Operation
-
-    def evaluate(self, given: Given) -> Value:
-        """The whole hash; of the operand the first 72 bytes count, as in every store."""
-        return hash_bcrypt(given.encode(self.operand.evaluate(given)), given.setting).decode("ascii")
-
-    def parts(self) -> tuple[Operation, ...]:
-        """What is hashed."""
-        return (self.operand,)
 
 
 @immutable

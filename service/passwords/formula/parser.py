@@ -9,7 +9,8 @@ call     = name [ "^" rounds ] "(" value { "," value or number } ")"
 import functools
 from typing import NoReturn
 
-from service.passwords.formula.calls import Argument, Call
+from service.passwords.formula.arguments import Argument, Arguments
+from service.passwords.formula.calls import Call
 from service.passwords.formula.faults import MalformedFormula
 from service.passwords.formula.lexer import Kind, Token, tokens
 from service.passwords.formula.names import VARIABLES
@@ -124,7 +125,8 @@ class _Parser:
         return None
 
     def _build(self, name: Token, rounds: int | None, arguments: list[Argument]) -> Operation:
-        return Call(name, tuple(arguments), rounds, outermost=self._depth == 0, fail=self._fail).build()
+        given = Arguments(name, tuple(arguments), self._fail)
+        return Call(name, given, rounds, outermost=self._depth == 0, fail=self._fail).build()
 
     def _at_sign(self, sign: str) -> bool:
         return self._next.kind is Kind.SIGN and self._next.value == sign

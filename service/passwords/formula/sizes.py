@@ -1,16 +1,10 @@
-"""How long the value of a formula is, where that is known before any password. Knows operations, no stored hash."""
+"""How long a formula's value is, and whether it is bytes, as far as no password is needed. Knows no stored hash."""
 
 from service.passwords.digests import SIZES
-from service.passwords.formula.operations import (
-    Applied,
-    Hashed,
-    Joined,
-    Keyed,
-    Literal,
-    Operation,
-    Pbkdf2,
-    Scrypt,
-)
+from service.passwords.formula.derived import Pbkdf2, Scrypt
+from service.passwords.formula.digested import Hashed, Keyed
+from service.passwords.formula.functions import FUNCTIONS
+from service.passwords.formula.operations import Applied, Joined, Literal, Operation
 from service.passwords.formula.values import Form
 
 _SAME_LENGTH = frozenset({"lower", "upper", "strtolower", "strtoupper", "ucfirst", "strrev", "raw", "ascii"})
@@ -32,6 +26,17 @@ def length_of(operation: Operation) -> int | None:
             return _applied(operation)
         case _:
             return None
+
+
+def yields_bytes(operation: Operation) -> bool:
+    """Whether the value is known to be raw bytes, which have no letters."""
+    match operation:
+        case Hashed() | Keyed() | Pbkdf2() | Scrypt():
+            return operation.form is Form.RAW
+        case Applied():
+            return FUNCTIONS[operation.function].yields_bytes
+        case _:
+            return any(yields_bytes(part) for part in operation.parts())
 
 
 def _applied(operation: Applied) -> int | None:
