@@ -17,10 +17,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from service.actions.check_hooks import HookCheck, Wanted
+from service.actions.check_hooks import HookCheck
 from service.actions.register_hooks import Done, register_hooks
 from service.actions.rotate_secret import NotAccepted, rotate_secret
 from service.actions.unknown_logins import UnknownLogins
+from service.actions.wanted_hooks import Wanted
 from service.okta.events import IMPORT_EVENT
 from service.okta.hook_settings import HeaderChannel, HookKind
 from service.okta.probes import is_probe, probe_login
