@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from service.accounts.database import Database
     from service.accounts.provisioning import Choice
     from service.accounts.sealing import HashKeys
-    from service.actions.provision_users import Plan, Totals
+    from service.actions.plan_requests import Plan
+    from service.actions.provision_users import Totals
     from service.okta_client import OktaOrg
     from service.settings import ForgetWhen, Settings
 
@@ -134,7 +135,7 @@ async def _provision(settings: "Settings", choice: "Choice", options: Options) -
 def _plan(choice: "Choice", options: Options, groups: Sequence[str], keys: "HashKeys") -> "Plan":
     from service.actions.direct_import import direct_import
     from service.actions.open_hashes import HashOpener
-    from service.actions.provision_users import Plan
+    from service.actions.plan_requests import Plan
 
     native = direct_import(HashOpener(os.environ, keys)) if options.direct else None
     return Plan(choice, groups, options.attributes, native, options.limit)

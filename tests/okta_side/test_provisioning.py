@@ -14,7 +14,8 @@ from service.accounts.provisioning import Choice
 from service.actions.correct_accounts import Corrections, correct_accounts, read_report, write_report
 from service.actions.direct_import import direct_import
 from service.actions.open_hashes import HashOpener
-from service.actions.provision_users import Plan, Provisioning, Totals
+from service.actions.plan_requests import Plan
+from service.actions.provision_users import Provisioning, Totals
 from service.actions.record_events import Channel, record_delivery
 from service.okta.events import read_events
 from service.okta.faults import INVALID, MalformedAnswer, NoAnswer, ReadOnly, Refused
