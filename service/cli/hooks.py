@@ -1,14 +1,13 @@
 """`hooks register`, `hooks check` and `hooks rotate-secret`."""
 
-import json
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.failures import DONE, FAILED, CommandFailed
-from service.cli.okta import faults_said
+from service.cli.failures import CommandFailed
+from service.cli.hook_findings import say
+from service.cli.okta import faults_said, tell
 from service.cli.running import prepare, run
 from service.cli.wanted_hooks import base_url_of, wanted_hooks
 
@@ -153,39 +152,13 @@ async def _rotate(
         address = await base_url_of(database, base_url)
         wanted = wanted_hooks(settings, address, registration=registration, newest=True)
         try:
-            rotated = await rotate(org, probe, wanted, replicas=replicas, overlap=overlap, told=_tell)
+            rotated = await rotate(org, probe, wanted, replicas=replicas, overlap=overlap, told=tell)
         except NotAccepted as error:
             raise CommandFailed(f"{error}: nothing was changed") from None
         try:
             async with hold_lease(database, RECONCILE) as fenced:
                 log = await Reconciliation(fenced, org, settings.forget_when).read_log()
-            _tell(f"the System Log is read: {log.events} import events")
+            tell(f"the System Log is read: {log.events} import events")
         except Held as held:
-            _tell(f"{held}: what was delivered to neither hook comes by it")
+            tell(f"{held}: what was delivered to neither hook comes by it")
         return rotated
-
-
-def say(findings: "Sequence[Finding]", *, as_json: bool) -> int:
-    """Print what is wrong; 1 where people could not sign in."""
-    if as_json:
-        shown = [
-            {
-                "fault": each.fault.value,
-                "hook": each.kind.label if each.kind else None,
-                "detail": each.detail,
-                "mend": each.fault.mend,
-                "warning": each.fault.is_warning,
-            }
-            for each in findings
-        ]
-        typer.echo(json.dumps(shown))
-    else:
-        for each in findings:
-            typer.echo(f"{'warning: ' if each.fault.is_warning else ''}{each}")
-        if not findings:
-            typer.echo("the hooks are as they should be")
-    return FAILED if any(not each.fault.is_warning for each in findings) else DONE
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, file=sys.stderr)
