@@ -57,8 +57,8 @@ async def _reconcile(
     settings: "Settings", since: datetime | None, users: bool, allow_missing: bool, share: float
 ) -> "Report":
     from service.actions.hold_lease import LIFE, RECONCILE, hold_lease
+    from service.actions.missing_users import TooManyMissing
     from service.actions.reconcile import Reconciliation
-    from service.actions.reconcile_users import TooManyMissing
     from service.app import open_database
     from service.okta_client import open_org, org_settings
 
