@@ -3,9 +3,7 @@
 The log is read before anything is retired, so that a SUCCESS wins over the look of a user.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -18,8 +16,9 @@ from service.actions.bind_found import bind_found
 from service.actions.missing_users import MissingUsers
 from service.actions.retire_accounts import Judged, retire_accounts
 from service.actions.seen_accounts import SeenAccounts, unseen_accounts
+from service.actions.users_report import UsersReport
 from service.okta.users import IMPORT, OWN, OktaUser
-from service.policies.retiring import Proof, judge_user
+from service.policies.retiring import judge_user
 from service.settings import ForgetWhen
 
 READ_LOG_EVERY = timedelta(minutes=1)
@@ -40,20 +39,6 @@ class Users(Protocol):
     async def find_user(self, id_or_login: str) -> OktaUser | None:
         """Find one by id or login."""
         ...
-
-
-@dataclass
-class UsersReport:
-    """What the comparison found and did."""
-
-    users: int = 0
-    compared: int = 0
-    bound: int = 0
-    missing: int = 0
-    own_password_unbound: int = 0
-    """Users with a password of their own and the login of an account that nobody created there: left alone."""
-    other_providers: Counter[str] = field(default_factory=Counter)
-    retired: Counter[Proof] = field(default_factory=Counter)
 
 
 class UserComparison:
@@ -127,12 +112,12 @@ class UserComparison:
         if user.provider == OWN:
             self.report.own_password_unbound += 1
         else:
-            self.report.other_providers[user.provider or "none"] += 1
+            self.report.count_provider(user.provider)
         return False
 
     def _judge(self, account: ArmedAccount, user: OktaUser) -> list[Judged]:
         if user.provider not in (IMPORT, OWN):
-            self.report.other_providers[user.provider or "none"] += 1
+            self.report.count_provider(user.provider)
         retirement = judge_user(user, self.clock())
         return [] if retirement is None else [(account.id, user.id, retirement)]
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from service.actions.log_report import LogReport
     from service.actions.reconcile import Report
-    from service.actions.reconcile_log import LogReport
-    from service.actions.reconcile_users import UsersReport
+    from service.actions.users_report import UsersReport
 
 
 @contextmanager
