@@ -89,9 +89,10 @@ class LogReader:
         async with self.database.connection() as connection:
             cursor = await cursors.find_cursor(connection, self.log.host)
         until = self.clock()
-        begin = since or ((cursor and cursor.rescanned_until) or until) - OVERLAP
-        report = LogReport(since=max(begin, until - RETENTION))
-        items, link = await self.log.log_page(bounded(max(begin, until - RETENTION), until))
+        last = (cursor and cursor.rescanned_until) or until
+        begin = max(min(since or until, last - OVERLAP), until - RETENTION)
+        report = LogReport(since=begin)
+        items, link = await self.log.log_page(bounded(begin, until))
         await self._apply(report, items)
         while link is not None:
             items, link = await self.log.next_log_page(link)
@@ -111,7 +112,9 @@ class LogReader:
                 if isinstance(error, Refused) and error.is_about_us:
                     raise
                 report.lose_cursor()
-                since = cursor.saved_at - MARGIN
+        if cursor is not None:
+            # A later moment would skip for ever what was not read yet: the link that is saved next lies behind it.
+            since = min(since or cursor.saved_at, cursor.saved_at - MARGIN)
         return await self._page_since(report, since, oldest)
 
     async def _page_since(self, report: LogReport, since: datetime | None, oldest: datetime | None) -> Page:
