@@ -22,7 +22,8 @@ from service.okta_client.calls import next_link
 from service.okta_client.credentials import PrivateKeyJwt
 from service.okta_client.opening import open_org, org_settings
 from service.okta_client.org import OktaOrg
-from service.okta_client.rate_limits import LONGEST_WINDOW, RateLimits, read_headers
+from service.okta_client.rate_limits import RateLimits
+from service.okta_client.reported_limits import LONGEST_WINDOW, read_headers
 from service.settings import BadSettings, Settings
 from simulator import Org
 from simulator.clients import Client
