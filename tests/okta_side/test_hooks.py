@@ -317,7 +317,7 @@ async def test_failures_of_many_other_hooks_hide_none_of_ours_and_the_last_is_to
 async def test_a_clock_that_is_off_is_told(
     registered: Broken, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.okta_client.org.clock_ahead", lambda _at: -300.0)
+    monkeypatch.setattr("service.okta_client.org_calls.clock_ahead", lambda _at: -300.0)
     assert (Fault.CLOCK, None) in named(await HookCheck(okta, probe, wanted).run())
 
 
