@@ -11,9 +11,9 @@ from service.actions.hook_org import HookOrg
 from service.actions.probe_service import Probe, call_service, probe_findings
 from service.actions.recent_failures import recent_failures
 from service.actions.wanted_hooks import Wanted, find_ours
-from service.okta.events import IMPORT_EVENT
 from service.okta.faults import NoAnswer, Refused
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind
+from service.okta.import_event import IMPORT_EVENT
 from service.okta.probes import is_good_answer, probe_payload
 from service.policies.hook_faults import Fault, Finding, clock_fault, settings_faults, told_fault
 

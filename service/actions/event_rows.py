@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from service.accounts.names import login_key
 from service.accounts.set_aside import SetAside
 from service.accounts.tombstones import Gate, RecordedEvent
-from service.okta.events import ImportEvent
+from service.okta.import_event import ImportEvent
 from service.policies.forgetting import Decision, Effect
 
 

@@ -15,7 +15,8 @@ import asyncpg
 from service.accounts import set_aside, tombstones
 from service.accounts.database import Database
 from service.actions.event_rows import bound_by, event_of, gate_for, key_of, proofs_of, recorded_as
-from service.okta.events import Delivery, ImportEvent
+from service.okta.events import Delivery
+from service.okta.import_event import ImportEvent
 from service.policies.forgetting import Decision, Effect, decide
 from service.settings import ForgetWhen
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from service.immutable import immutable
-from service.okta.events import IMPORT_EVENT
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind, Proof
+from service.okta.import_event import IMPORT_EVENT
 
 CLOCKS_APART = 60.0
 """Seconds: tokens and the order of events depend on the time."""

@@ -22,8 +22,8 @@ from service.actions.register_hooks import Done, register_hooks
 from service.actions.rotate_secret import NotAccepted, rotate_secret
 from service.actions.unknown_logins import UnknownLogins
 from service.actions.wanted_hooks import Wanted
-from service.okta.events import IMPORT_EVENT
 from service.okta.hook_settings import HeaderChannel, HookKind
+from service.okta.import_event import IMPORT_EVENT
 from service.okta.probes import is_probe, probe_login
 from service.okta_client.org import OktaOrg
 from service.okta_client.probing import ServiceProbe, open_probe
