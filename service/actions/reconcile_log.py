@@ -76,10 +76,11 @@ class LogReader:
             newest = await self._apply(report, items)
             # A busy log is never empty: what happened after we began is for the next time.
             ended = not items or (len(items) < PAGE and newest is not None and newest > begun)
-            if link is not None:
-                async with self.database.transaction() as connection:
-                    await cursors.save_cursor(connection, self.log.host, link, asked if ended else read_until)
-            if ended or link is None:
+            if link is None:
+                return report
+            async with self.database.transaction() as connection:
+                await cursors.save_cursor(connection, self.log.host, link, asked if ended else read_until)
+            if ended:
                 return report
             asked = self.clock()
             items, link = await self.log.next_log_page(link)

@@ -18,12 +18,13 @@ from service.cli.running import prepare, run
 from service.immutable import immutable
 
 if TYPE_CHECKING:
+    from service.accounts.database import Database
     from service.accounts.provisioning import Choice
     from service.accounts.sealing import HashKeys
     from service.actions.plan_requests import Plan
     from service.actions.provision_users import Totals
     from service.okta_client import OktaOrg
-    from service.settings import Settings
+    from service.settings import ForgetWhen, Settings
 
 
 def provision(
@@ -105,7 +106,6 @@ def _choice(
 
 
 async def _provision(settings: "Settings", choice: "Choice", options: Options) -> "tuple[Totals, int]":
-    from service.actions.hold_lease import LIFE, PROVISION, hold_lease
     from service.actions.provision_users import Provisioning
     from service.app import open_database
     from service.credentials import hash_keys
@@ -122,13 +122,26 @@ async def _provision(settings: "Settings", choice: "Choice", options: Options) -
             plan = _plan(choice, options, (), keys)
             return await Provisioning(database, org, plan, settings.forget_when).foresee(), 0
         await refuse_without_hooks(settings, database, org, options.base_url)
-        async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
-            await take_corrections(fenced, options.corrected, settings.forget_when, keys)
-            groups = await _groups(org, options.group)
-            with progress() as told:
-                work = Provisioning(fenced, org, _plan(choice, options, groups, keys), settings.forget_when, told)
-                totals = await work.run()
-            return totals, await write_refused(fenced, options.report)
+        return await _create(database, org, choice, options, keys, settings.forget_when)
+
+
+async def _create(
+    database: "Database",
+    org: "OktaOrg",
+    choice: "Choice",
+    options: Options,
+    keys: "HashKeys",
+    forget_when: "ForgetWhen",
+) -> "tuple[Totals, int]":
+    from service.actions.hold_lease import LIFE, PROVISION, hold_lease
+    from service.actions.provision_users import Provisioning
+
+    async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
+        await take_corrections(fenced, options.corrected, forget_when, keys)
+        plan = _plan(choice, options, await _groups(org, options.group), keys)
+        with progress() as told:
+            totals = await Provisioning(fenced, org, plan, forget_when, told).run()
+        return totals, await write_refused(fenced, options.report)
 
 
 def _plan(choice: "Choice", options: Options, groups: Sequence[str], keys: "HashKeys") -> "Plan":

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
     from service.actions.provision_users import Totals
 
 
@@ -13,21 +16,12 @@ if TYPE_CHECKING:
 def progress() -> "Iterator[Callable[[Totals], None]]":
     """Show how far it is, the rate and the time left on a terminal; nothing elsewhere."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _totals: None
         return
-    columns = (
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:.1f}/s"),
-        BarColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        TextColumn("{task.fields[refused]:,} refused"),
-    )
-    # The rate of the last ten minutes: Okta's limits let work come in bursts.
-    with Progress(*columns, console=console, transient=True, speed_estimate_period=600) as bar:
+    with _bar(console) as bar:
         task = bar.add_task("provision", total=None, rate=0.0, refused=0)
 
         def told(totals: "Totals") -> None:
@@ -38,6 +32,20 @@ def progress() -> "Iterator[Callable[[Totals], None]]":
             bar.update(task, total=totals.total, completed=totals.done, rate=rate, refused=refused)
 
         yield told
+
+
+def _bar(console: "Console") -> "Progress":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.1f}/s"),
+        BarColumn(),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        TextColumn("{task.fields[refused]:,} refused"),
+    )
+    # The rate of the last ten minutes: Okta's limits let work come in bursts.
+    return Progress(*columns, console=console, transient=True, speed_estimate_period=600)
 
 
 def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,27 +59,32 @@ async def _reconcile(
     settings: "Settings", since: datetime | None, users: bool, allow_missing: bool, share: float
 ) -> "Report":
     from service.actions.hold_lease import LIFE, RECONCILE, hold_lease
-    from service.actions.missing_users import TooManyMissing
     from service.actions.reconcile import Reconciliation
     from service.app import open_database
     from service.okta_client import open_org, org_settings
 
     chosen = org_settings(settings)
-    wait = LIFE.total_seconds() + 1
     async with (
         open_database(settings) as database,
         open_org(chosen, share=share) as org,
-        hold_lease(database, RECONCILE, wait=wait) as fenced,
+        hold_lease(database, RECONCILE, wait=LIFE.total_seconds() + 1) as fenced,
     ):
-        with progress() as told:
+        with progress() as told, _missing_said(org.host):
             work = Reconciliation(fenced, org, settings.forget_when, allow_missing=allow_missing, told=told)
-            try:
-                return await work.run(since, users=users)
-            except TooManyMissing:
-                raise CommandFailed(
-                    f"so many of the users are not in {org.host} that it is probably another org: nothing was retired"
-                    " for that; --allow-missing retires them all the same"
-                ) from None
+            return await work.run(since, users=users)
+
+
+@contextmanager
+def _missing_said(host: str) -> Iterator[None]:
+    from service.actions.missing_users import TooManyMissing
+
+    try:
+        yield
+    except TooManyMissing:
+        raise CommandFailed(
+            f"so many of the users are not in {host} that it is probably another org: nothing was retired for that;"
+            " --allow-missing retires them all the same"
+        ) from None
 
 
 async def _follow(settings: "Settings", every: float, share: float) -> None:
