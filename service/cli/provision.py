@@ -9,7 +9,7 @@ import typer
 from service.cli.failures import DONE, SOME_REFUSED
 from service.cli.okta import faults_said, read_share
 from service.cli.provision_report import story, summary
-from service.cli.provision_run import Options, provision_run
+from service.cli.provision_run import Options, run_provision
 from service.cli.running import prepare, run
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def provision(
         dry_run, group, attribute, direct, read_share(share), concurrency, limit, report, corrected, base_url
     )
     with faults_said():
-        totals, refused = run(provision_run(settings, choice, options))
+        totals, refused = run(run_provision(settings, choice, options))
     if as_json:
         typer.echo(json.dumps(summary(totals, refused, report)))
     else:

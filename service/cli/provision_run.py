@@ -38,7 +38,7 @@ class Options:
     base_url: str | None
 
 
-async def provision_run(settings: "Settings", choice: "Choice", options: Options) -> "tuple[Totals, int]":
+async def run_provision(settings: "Settings", choice: "Choice", options: Options) -> "tuple[Totals, int]":
     """Create the accounts, or foresee it; give the totals, and how many accounts the report lists."""
     from service.actions.provision_users import Provisioning
     from service.app import open_database
