@@ -10,7 +10,7 @@ from urllib.parse import quote
 from service.okta.body import text_member
 from service.okta.faults import INVALID, MalformedAnswer, Refused
 from service.okta.users import OktaUser, new_user, read_user, read_users
-from service.okta_client.calls import Answer
+from service.okta_client.answer import Answer
 from service.okta_client.org_hooks import OrgHooks
 
 USERS_ON_A_PAGE = 200

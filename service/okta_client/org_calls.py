@@ -8,7 +8,8 @@ from yarl import URL
 
 from service.okta.faults import MalformedAnswer
 from service.okta_client.address import is_of
-from service.okta_client.calls import Answer, Calls, clock_ahead
+from service.okta_client.answer import Answer, clock_ahead
+from service.okta_client.calls import Calls
 
 
 class OrgCalls:

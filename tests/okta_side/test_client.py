@@ -18,7 +18,7 @@ from service.okta.faults import MalformedAnswer, NoAnswer, NoToken, OktaFault, R
 from service.okta.hook_settings import HeaderChannel, HookKind, event_hook, inline_hook
 from service.okta.users import HOOK, new_user
 from service.okta_client.address import BadAddress, is_of, org_address
-from service.okta_client.calls import next_link
+from service.okta_client.answer import next_link
 from service.okta_client.credentials import PrivateKeyJwt
 from service.okta_client.opening import open_org, org_settings
 from service.okta_client.org import OktaOrg
