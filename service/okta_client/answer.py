@@ -32,7 +32,7 @@ def read_answer(status: int, headers: CIMultiDictProxy[str], content: bytes) -> 
     """Read an answer. Raises the `OktaFault` that it means."""
     try:
         value = json.loads(content) if content else None
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if status >= HTTPStatus.BAD_REQUEST:
         refused = refusal(status, value)
