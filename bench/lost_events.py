@@ -21,7 +21,7 @@ import bcrypt
 
 from bench.provisioning import World, world
 from service.accounts.migrations import upgrade
-from service.okta.events import IMPORT_EVENT
+from service.okta.import_event import IMPORT_EVENT
 from service.postgres import embedded_sync
 from simulator import Channel
 from simulator.user import Status, User

@@ -23,6 +23,8 @@ from service.settings import ForgetWhen
 PAGE = 1000
 OWN = ("account_id", "reason", "login")
 FIRST = ("email", "firstName", "lastName")
+ID_DIGITS = 18
+"""Every number of so many digits fits PostgreSQL's bigint."""
 
 
 class BadReport(Exception):
@@ -70,10 +72,14 @@ async def write_report(database: Database, file: TextIO) -> int:
 def read_report(file: Iterable[str]) -> list[tuple[int, Correction]]:
     """Read a corrected report: each row with its line. Raises `BadReport`."""
     reader = csv.DictReader(file)
-    missing = {"account_id", "login"} - set(reader.fieldnames or ())
-    if missing:
-        raise BadReport(f"line 1: the column {min(missing)} is missing")
-    return [(reader.line_num, _correction(reader.line_num, row)) for row in reader]
+    try:
+        missing = {"account_id", "login"} - set(reader.fieldnames or ())
+        if missing:
+            raise BadReport(f"line 1: the column {min(missing)} is missing")
+        return [(reader.line_num, _correction(reader.line_num, row)) for row in reader]
+    except csv.Error as error:
+        # A quote that is not closed makes one cell of all that follows, and a cell has a limit.
+        raise BadReport(f"line {reader.line_num}: {error}; is a quote not closed?") from None
 
 
 async def correct_accounts(
@@ -106,7 +112,7 @@ async def _correct(
 
 def _correction(line: int, row: Mapping[str | None, Any]) -> Correction:
     number, login = str(row["account_id"] or "").strip(), str(row["login"] or "").strip()
-    if not number.isascii() or not number.isdecimal():
+    if not number.isascii() or not number.isdecimal() or len(number) > ID_DIGITS:
         raise BadReport(f"line {line}: account_id is no number")
     if None in row:
         raise BadReport(f"line {line}: there are more cells than columns")

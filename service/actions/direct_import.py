@@ -5,7 +5,7 @@ from typing import Any
 
 from service.accounts.account import KeptHash
 from service.actions.open_hashes import UNUSABLE, HashOpener
-from service.actions.provision_users import Direct
+from service.actions.plan_requests import Direct
 from service.passwords.okta_native import NotNative, native_hash
 
 

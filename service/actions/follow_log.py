@@ -15,8 +15,8 @@ from service.accounts.cursors import find_cursor
 from service.accounts.database import AWAY, Database
 from service.accounts.leases import LeaseLost
 from service.actions.hold_lease import LIFE, RECONCILE, Held, hold_lease
+from service.actions.missing_users import TooManyMissing
 from service.actions.reconcile import Org, Reconciliation
-from service.actions.reconcile_users import TooManyMissing
 from service.immutable import immutable
 from service.okta.faults import OktaFault
 from service.settings import ForgetWhen

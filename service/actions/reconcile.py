@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from service.accounts.database import Database
-from service.actions.reconcile_log import Log, LogReader, LogReport
-from service.actions.reconcile_users import UserComparison, Users, UsersReport
+from service.actions.log_report import LogReport
+from service.actions.reconcile_log import Log, LogReader
+from service.actions.reconcile_users import UserComparison, Users
+from service.actions.users_report import UsersReport
 from service.settings import ForgetWhen
 
 

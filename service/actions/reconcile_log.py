@@ -5,26 +5,22 @@ that Okta gave; the link is saved after the events before it are committed, so w
 which changes nothing. Knows no HTTP.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from service.accounts import cursors
 from service.accounts.cursors import LogCursor
 from service.accounts.database import Database
+from service.actions.log_report import LogReport
 from service.actions.record_events import Channel, record_delivery
 from service.okta.events import read_events
 from service.okta.faults import MalformedAnswer, Refused
 from service.okta.log_queries import PAGE, RETENTION, bounded, polling
-from service.policies.forgetting import Effect
 from service.settings import ForgetWhen
 
 OVERLAP = timedelta(hours=24)
 """How far a second look reaches back before the last one; Okta promises no most for the delay of an event."""
-WARN_BEFORE = timedelta(days=14)
-"""How long before the log forgets what was not read yet a warning is given."""
 MARGIN = timedelta(hours=1)
 """For clocks, and for events that were under way when a link was saved."""
 
@@ -46,35 +42,6 @@ class Log(Protocol):
     async def next_log_page(self, link: str) -> Page:
         """Get the page that a link leads to."""
         ...
-
-
-@dataclass
-class LogReport:
-    """What was read and what it did."""
-
-    since: datetime | None = None
-    """From when on the log was read; None where reading went on at a saved link."""
-    pages: int = 0
-    events: int = 0
-    unreadable: int = 0
-    effects: Counter[Effect] = field(default_factory=Counter)
-    cursor_lost: bool = False
-    warnings: list[str] = field(default_factory=list)
-    """What the operator must know."""
-    incomplete: bool = False
-    """Events may be gone for good: the accounts have to be compared with the org's users."""
-
-    def add(self, later: "LogReport") -> None:
-        """Add what reading on brought."""
-        self.pages += later.pages
-        self.events += later.events
-        self.unreadable += later.unreadable
-        self.effects += later.effects
-
-    def add_again(self, again: "LogReport") -> None:
-        """Add what a second look brought; most of its events were counted before."""
-        self.pages += again.pages
-        self.effects += again.effects
 
 
 class LogReader:
@@ -109,10 +76,11 @@ class LogReader:
             newest = await self._apply(report, items)
             # A busy log is never empty: what happened after we began is for the next time.
             ended = not items or (len(items) < PAGE and newest is not None and newest > begun)
-            if link is not None:
-                async with self.database.transaction() as connection:
-                    await cursors.save_cursor(connection, self.log.host, link, asked if ended else read_until)
-            if ended or link is None:
+            if link is None:
+                return report
+            async with self.database.transaction() as connection:
+                await cursors.save_cursor(connection, self.log.host, link, asked if ended else read_until)
+            if ended:
                 return report
             asked = self.clock()
             items, link = await self.log.next_log_page(link)
@@ -122,9 +90,10 @@ class LogReader:
         async with self.database.connection() as connection:
             cursor = await cursors.find_cursor(connection, self.log.host)
         until = self.clock()
-        begin = since or ((cursor and cursor.rescanned_until) or until) - OVERLAP
-        report = LogReport(since=max(begin, until - RETENTION))
-        items, link = await self.log.log_page(bounded(max(begin, until - RETENTION), until))
+        last = (cursor and cursor.rescanned_until) or until
+        begin = max(min(since or until, last - OVERLAP), until - RETENTION)
+        report = LogReport(since=begin)
+        items, link = await self.log.log_page(bounded(begin, until))
         await self._apply(report, items)
         while link is not None:
             items, link = await self.log.next_log_page(link)
@@ -137,26 +106,23 @@ class LogReader:
         self, report: LogReport, cursor: LogCursor | None, since: datetime | None, oldest: datetime | None
     ) -> Page:
         if since is None and cursor is not None:
-            _warn_of_age(report, cursor.saved_at, self.clock())
+            report.warn_of_age(cursor.saved_at, self.clock())
             try:
                 return await self.log.next_log_page(cursor.next_link)
             except (Refused, MalformedAnswer) as error:
                 if isinstance(error, Refused) and error.is_about_us:
                     raise
-                report.cursor_lost = report.incomplete = True
-                report.warnings.append("the link where reading stopped is no longer good; the log is read again")
-                since = cursor.saved_at - MARGIN
+                report.lose_cursor()
+        if cursor is not None:
+            # A later moment would skip for ever what was not read yet: the link that is saved next lies behind it.
+            since = min(since or cursor.saved_at, cursor.saved_at - MARGIN)
         return await self._page_since(report, since, oldest)
 
     async def _page_since(self, report: LogReport, since: datetime | None, oldest: datetime | None) -> Page:
         earliest = self.clock() - RETENTION
         wanted = since or oldest
         if wanted is not None and wanted < earliest:
-            report.incomplete = True
-            report.warnings.append(
-                f"Okta keeps its log for {RETENTION.days} days: what happened before {earliest:%Y-%m-%d} can't be read;"
-                " the accounts are compared with the org's users instead"
-            )
+            report.lose_events_before(earliest)
         report.since = max(since or earliest, earliest)
         return await self.log.log_page(polling(report.since))
 
@@ -170,17 +136,3 @@ class LogReader:
         report.effects += effects
         self.told(report)
         return max((event.published for event in delivery.events if event.published), default=None)
-
-
-def _warn_of_age(report: LogReport, saved_at: datetime, now: datetime) -> None:
-    left = RETENTION - (now - saved_at)
-    if left <= timedelta():
-        report.incomplete = True
-        report.warnings.append(
-            f"the log was last read {(now - saved_at).days} days ago; Okta keeps it for {RETENTION.days}, so events are"
-            " lost; the accounts are compared with the org's users instead"
-        )
-    elif left < WARN_BEFORE:
-        report.warnings.append(
-            f"the log was last read {(now - saved_at).days} days ago; Okta keeps it for {RETENTION.days} days"
-        )

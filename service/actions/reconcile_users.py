@@ -3,36 +3,25 @@
 The log is read before anything is retired, so that a SUCCESS wins over the look of a user.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from service.accounts import cursors, tombstones
+from service.accounts import cursors
 from service.accounts.account import State
 from service.accounts.database import Database
 from service.accounts.names import login_key
-from service.accounts.retiring import ArmedAccount, armed_accounts, armed_after, count_bound
-from service.accounts.tombstones import Gate
-from service.actions.record_events import apply_set_aside
-from service.actions.retire_accounts import retire_accounts
+from service.accounts.retiring import ArmedAccount, armed_accounts, count_bound
+from service.actions.bind_found import bind_found
+from service.actions.missing_users import MissingUsers
+from service.actions.retire_accounts import Judged, retire_accounts
+from service.actions.seen_accounts import SeenAccounts, unseen_accounts
+from service.actions.users_report import UsersReport
 from service.okta.users import IMPORT, OWN, OktaUser
-from service.policies.retiring import Proof, Retirement, judge_missing, judge_user
+from service.policies.retiring import judge_user
 from service.settings import ForgetWhen
 
-PAGE = 1000
-MOST_MISSING = 0.1
-"""The share of accounts beyond which missing users mean another org, or a mistake, rather than deletions."""
-FEW = 10
-"""So many may be missing whatever their share."""
 READ_LOG_EVERY = timedelta(minutes=1)
-
-Judged = tuple[int, str | None, Retirement]
-
-
-class TooManyMissing(Exception):
-    """So many users do not exist in the org that it is probably another one; nothing was retired for it."""
 
 
 class Users(Protocol):
@@ -50,20 +39,6 @@ class Users(Protocol):
     async def find_user(self, id_or_login: str) -> OktaUser | None:
         """Find one by id or login."""
         ...
-
-
-@dataclass
-class UsersReport:
-    """What the comparison found and did."""
-
-    users: int = 0
-    compared: int = 0
-    bound: int = 0
-    missing: int = 0
-    own_password_unbound: int = 0
-    """Users with a password of their own and the login of an account that nobody created there: left alone."""
-    other_providers: Counter[str] = field(default_factory=Counter)
-    retired: Counter[Proof] = field(default_factory=Counter)
 
 
 class UserComparison:
@@ -88,7 +63,7 @@ class UserComparison:
         self.clock = clock
         self.told = told
         self.report = UsersReport()
-        self._seen = _Seen()
+        self._seen = SeenAccounts()
         self._known = 0
         self._read_log_at = clock() + READ_LOG_EVERY
 
@@ -104,29 +79,30 @@ class UserComparison:
         return self.report
 
     async def _compare(self, page: Sequence[OktaUser]) -> None:
+        met = await self._meet(page)
+        self.report.users += len(page)
+        self.report.compared += len(met)
+        ours = [
+            (account, user) for account, user in met if account.okta_id is not None or self._may_bind(account, user)
+        ]
+        for account, _ in ours:
+            self._seen.add(account.id)
+        self._known += len(ours)
+        judged = [each for account, user in ours for each in self._judge(account, user)]
+        if self.clock() >= self._read_log_at:
+            # Comparing millions takes hours, in which people go on signing in.
+            await self._read_log()
+        found = [(account.id, user.id) for account, user in ours if account.okta_id is None]
+        self.report.bound += await bind_found(self.database, found, self.forget_when)
+        await self._retire(judged)
+        self.told(self.report)
+
+    async def _meet(self, page: Sequence[OktaUser]) -> list[tuple[ArmedAccount, OktaUser]]:
         by_id = {user.id: user for user in page}
         by_login = {login_key(user.login): user for user in page}
         async with self.database.connection() as connection:
             accounts = await armed_accounts(connection, list(by_id), list(by_login))
-        binds: list[tuple[int, str]] = []
-        judged: list[Judged] = []
-        for account in accounts:
-            user = by_id[account.okta_id] if account.okta_id else by_login[account.login_key]
-            if account.okta_id is None and not self._may_bind(account, user):
-                continue
-            if account.okta_id is None:
-                binds.append((account.id, user.id))
-            self._seen.add(account.id)
-            self._known += 1
-            judged += self._judge(account, user)
-        self.report.users += len(page)
-        self.report.compared += len(accounts)
-        if self.clock() >= self._read_log_at:
-            # Comparing millions takes hours, in which people go on signing in.
-            await self._read_log()
-        await self._bind(binds)
-        await self._retire(judged)
-        self.told(self.report)
+        return [(each, by_id[each.okta_id] if each.okta_id else by_login[each.login_key]) for each in accounts]
 
     def _may_bind(self, account: ArmedAccount, user: OktaUser) -> bool:
         # Someone of the same login who never asked us may be somebody else, or a test: no hash goes for that, and
@@ -136,25 +112,14 @@ class UserComparison:
         if user.provider == OWN:
             self.report.own_password_unbound += 1
         else:
-            self.report.other_providers[user.provider or "none"] += 1
+            self.report.count_provider(user.provider)
         return False
 
     def _judge(self, account: ArmedAccount, user: OktaUser) -> list[Judged]:
         if user.provider not in (IMPORT, OWN):
-            self.report.other_providers[user.provider or "none"] += 1
+            self.report.count_provider(user.provider)
         retirement = judge_user(user, self.clock())
         return [] if retirement is None else [(account.id, user.id, retirement)]
-
-    async def _bind(self, pairs: list[tuple[int, str]]) -> None:
-        if not pairs:
-            return
-        async with self.database.transaction() as connection:
-            await tombstones.pass_gate(connection, Gate.CLOSED)
-            taken = await tombstones.find_matches(connection, [okta_id for _, okta_id in pairs], [], lock=False)
-            free = [pair for pair in pairs if pair[1] not in {match.okta_id for match in taken}]
-            await tombstones.bind(connection, sorted(free))
-            await apply_set_aside(connection, [account_id for account_id, _ in free], self.forget_when)
-        self.report.bound += len(free)
 
     async def _retire(self, judged: list[Judged]) -> None:
         if judged:
@@ -167,48 +132,15 @@ class UserComparison:
 
     async def _look_for_missing(self) -> None:
         async with self.database.connection() as connection:
-            allowed = max(FEW, int(await count_bound(connection) * MOST_MISSING))
-        gone: list[Judged] = []
-        async for account in self._unseen():
+            missing = MissingUsers(await count_bound(connection), allow_any=self.allow_missing)
+        async for account in unseen_accounts(self.database, self._seen):
             user = await self.users.find_user(account.okta_id or "")
             self.report.compared += 1
-            if user is not None:
+            if user is None:
+                missing.add(account, self.clock())
+                self.report.missing = len(missing)
+                self.told(self.report)
+            else:
                 self._known += 1
                 await self._retire(self._judge(account, user))
-                continue
-            gone.append((account.id, account.okta_id, judge_missing(account.okta_id or "", self.clock())))
-            self.report.missing = len(gone)
-            if len(gone) > allowed and not self.allow_missing:
-                raise TooManyMissing
-            self.told(self.report)
-        if gone and not self._known and not self.allow_missing:
-            raise TooManyMissing
-        await self._retire(gone)
-
-    async def _unseen(self) -> AsyncIterator[ArmedAccount]:
-        last = 0
-        while True:
-            async with self.database.connection() as connection:
-                accounts = await armed_after(connection, last, PAGE)
-            if not accounts:
-                return
-            last = accounts[-1].id
-            for account in accounts:
-                if account.id not in self._seen:
-                    yield account
-
-
-class _Seen:
-    """Which accounts were met: a bit for each id, because there may be fifty million."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray()
-
-    def add(self, number: int) -> None:
-        missing = number // 8 + 1 - len(self._bits)
-        if missing > 0:
-            self._bits.extend(bytes(missing + len(self._bits) // 2))
-        self._bits[number // 8] |= 1 << number % 8
-
-    def __contains__(self, number: int) -> bool:
-        return number // 8 < len(self._bits) and bool(self._bits[number // 8] & 1 << number % 8)
+        await self._retire(missing.judged(known=self._known))

@@ -7,17 +7,16 @@ Run again with the same events, whole or in part, it changes nothing.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import asyncpg
 
 from service.accounts import set_aside, tombstones
 from service.accounts.database import Database
-from service.accounts.names import login_key
-from service.accounts.set_aside import SetAside
-from service.accounts.tombstones import Gate, RecordedEvent
-from service.okta.events import Delivery, ImportEvent
+from service.actions.event_rows import bound_by, event_of, gate_for, key_of, proofs_of, recorded_as
+from service.okta.events import Delivery
+from service.okta.import_event import ImportEvent
 from service.policies.forgetting import Decision, Effect, decide
 from service.settings import ForgetWhen
 
@@ -60,9 +59,9 @@ async def apply_set_aside(
     effects: Counter[Effect] = Counter()
     # An event that means a login may bind it to an Okta id, which is what another event was set aside for.
     while kept := await set_aside.list_set_aside(connection, account_ids):
-        decisions = await _decide(connection, [_event(each) for each in kept], forget_when, lock=True)
+        decisions = await _decide(connection, [event_of(each) for each in kept], forget_when, lock=True)
         effects += await _apply(connection, decisions, None, Channel.HOOK)
-        account_ids = _bound(decisions)
+        account_ids = bound_by(decisions)
     return effects
 
 
@@ -92,14 +91,14 @@ async def _record(
     forget_when: ForgetWhen,
 ) -> Counter[Effect]:
     foreseen = await _decide(connection, events, forget_when, lock=False)
-    gate = _gate_for(foreseen)
+    gate = gate_for(foreseen)
     await tombstones.pass_gate(connection, gate)
     decisions = await _decide(connection, events, forget_when, lock=True)
-    if _gate_for(decisions) > gate:
+    if gate_for(decisions) > gate:
         # Somebody deleted or bound an account between the two looks: begin again, with the gate held first.
         raise asyncpg.SerializationError("the accounts changed while their events were decided")
     effects = await _apply(connection, decisions, delivery_id, channel)
-    return effects + await apply_set_aside(connection, _bound(decisions), forget_when)
+    return effects + await apply_set_aside(connection, bound_by(decisions), forget_when)
 
 
 async def _decide(
@@ -109,69 +108,25 @@ async def _decide(
     matches = await tombstones.find_matches(
         connection,
         [event.user_id for event in events if event.user_id],
-        [key for event in events if (key := _key(event))],
+        [key for event in events if (key := key_of(event))],
         lock=lock,
     )
-    asked = [(each.uuid, each.user_id, _key(each), each.outcome, each.published) for each in events]
+    asked = [(each.uuid, each.user_id, key_of(each), each.outcome, each.published) for each in events]
     done = await tombstones.already_recorded(connection, asked)
     return decide((event for event in events if event.uuid not in done), matches, forget_when)
-
-
-def _key(event: ImportEvent) -> str | None:
-    return login_key(event.login) if event.login else None
-
-
-def _gate_for(decisions: Iterable[Decision]) -> Gate:
-    if any(decision.binds for decision in decisions):
-        return Gate.CLOSED
-    return Gate.SHARED if any(decision.effect is Effect.UNMATCHED for decision in decisions) else Gate.OPEN
 
 
 async def _apply(
     connection: asyncpg.Connection, decisions: Sequence[Decision], delivery_id: str | None, channel: Channel
 ) -> Counter[Effect]:
-    if not await tombstones.record_events(connection, [_recorded(each, delivery_id, channel) for each in decisions]):
+    rows = [recorded_as(each, delivery_id, channel.value) for each in decisions]
+    if not await tombstones.record_events(connection, rows):
         raise asyncpg.SerializationError("another event was recorded under one of the uuids")
     await tombstones.bind(
         connection, [(each.account_id, each.binds) for each in decisions if each.account_id and each.binds]
     )
-    await tombstones.bury(connection, _proofs(decisions))
+    await tombstones.bury(connection, proofs_of(decisions))
     return Counter(decision.effect for decision in decisions)
-
-
-def _event(kept: SetAside) -> ImportEvent:
-    return ImportEvent(
-        kept.uuid, kept.okta_user_id, kept.login_key, kept.outcome, kept.reason, kept.published, kept.transaction_id
-    )
-
-
-def _bound(decisions: Iterable[Decision]) -> list[int]:
-    return [each.account_id for each in decisions if each.binds and each.account_id is not None]
-
-
-def _proofs(decisions: Iterable[Decision]) -> list[tuple[int, str]]:
-    return [
-        (each.account_id, each.event.uuid)
-        for each in decisions
-        if each.effect is Effect.MIGRATED and each.account_id is not None
-    ]
-
-
-def _recorded(decision: Decision, delivery_id: str | None, channel: Channel) -> RecordedEvent:
-    event = decision.event
-    return RecordedEvent(
-        uuid=event.uuid,
-        delivery_id=delivery_id,
-        okta_user_id=event.user_id,
-        login_key=_key(event),
-        outcome=event.outcome,
-        reason=event.reason,
-        published=event.published,
-        transaction_id=event.transaction_id,
-        channel=channel.value,
-        account_id=decision.account_id,
-        effect=decision.effect.value,
-    )
 
 
 def _slices(events: Sequence[ImportEvent]) -> Iterator[Sequence[ImportEvent]]:

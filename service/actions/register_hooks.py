@@ -6,7 +6,8 @@ An event hook whose settings are right is left alone, because replacing it stops
 import enum
 from collections.abc import Callable, Sequence
 
-from service.actions.check_hooks import HookOrg, Wanted, find_ours
+from service.actions.hook_org import HookOrg
+from service.actions.wanted_hooks import Wanted, find_ours
 from service.okta.faults import INVALID, Refused
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind, event_hook, inline_hook
 from service.policies.hook_faults import Fault

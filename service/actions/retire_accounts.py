@@ -7,11 +7,14 @@ from service.accounts.database import Database
 from service.accounts.retiring import Retired, retire
 from service.policies.retiring import Proof, Retirement
 
+Judged = tuple[int, str | None, Retirement]
+"""An account, the Okta id that it was judged by, and why its hash is of no use."""
+
 SLICE = 500
 """Accounts in one transaction, so that nobody waits long for their rows."""
 
 
-async def retire_accounts(database: Database, judged: Sequence[tuple[int, str | None, Retirement]]) -> Counter[Proof]:
+async def retire_accounts(database: Database, judged: Sequence[Judged]) -> Counter[Proof]:
     """Retire accounts that were judged by their Okta ids; those that changed since are left alone."""
     retired: Counter[Proof] = Counter()
     for start in range(0, len(judged), SLICE):

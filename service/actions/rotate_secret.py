@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from service.actions.check_hooks import HookOrg, Probe, Wanted, answer_fault, call_service, find_ours
+from service.actions.hook_org import HookOrg
+from service.actions.probe_service import Probe, answer_fault, call_service
+from service.actions.wanted_hooks import Wanted, find_ours
 from service.okta.faults import Refused
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind, event_hook, inline_hook
 from service.okta.probes import is_good_answer, probe_payload

@@ -1,20 +1,19 @@
-"""`hooks register`, `hooks check` and `hooks rotate-secret`."""
+"""`hooks register` and `hooks check`. Parses and prints; what is wrong with a hook, its action knows."""
 
-import json
-import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.failures import DONE, FAILED, CommandFailed
+from service.cli.failures import CommandFailed
+from service.cli.hook_findings import say
+from service.cli.hook_options import BaseUrl, Registration, opened
 from service.cli.okta import faults_said
+from service.cli.rotate_secret import rotate_secret
 from service.cli.running import prepare, run
 from service.cli.wanted_hooks import base_url_of, wanted_hooks
 
 if TYPE_CHECKING:
     from service.actions.register_hooks import Done
-    from service.actions.rotate_secret import Rotated
     from service.okta.hook_settings import Hook, HookKind
     from service.policies.hook_faults import Finding
     from service.settings import Settings
@@ -23,12 +22,6 @@ app = typer.Typer(
     no_args_is_help=True, help="Make the org's hooks, say what is wrong with them, and change their secret."
 )
 
-Registration = Annotated[
-    bool, typer.Option("--registration/--no-registration", help="With the registration hook, or without.")
-]
-BaseUrl = Annotated[
-    str | None, typer.Option(metavar="URL", help="The service's public address. [default: as it was registered]")
-]
 OAuth = Annotated[bool, typer.Option("--oauth", help="The inline hooks prove themselves by OAuth.")]
 HookKey = Annotated[str | None, typer.Option(metavar="ID", help="With --oauth: the hook key, for private_key_jwt.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
@@ -73,29 +66,7 @@ def check(
     return say(findings, as_json=as_json)
 
 
-@app.command("rotate-secret")
-def rotate_secret(
-    base_url: BaseUrl = None,
-    registration: Registration = True,
-    replica: Annotated[
-        list[str] | None, typer.Option(metavar="URL", help="Address of a replica; once for each. [default: base URL]")
-    ] = None,
-    overlap: Annotated[
-        float, typer.Option(min=0, help="Seconds in which the old and the new event hook both deliver.")
-    ] = 300.0,
-) -> int:
-    """Let Okta send the newest secret: the last in HOOK_SECRETS (and EVENT_HOOK_SECRETS).
-
-    Before: add the new secret at the end of the list, keep the old one, and let every replica read it. Every replica is
-    called with it first; if one does not take it, nothing is changed. Afterwards: remove the old secret from the list.
-    """
-    with faults_said():
-        rotated = run(_rotate(prepare(), base_url, registration, replica or [], overlap))
-    for kind in rotated.inline:
-        typer.echo(f"{kind.label}: the new secret is set")
-    if rotated.new_events:
-        typer.echo(f"event hook: {rotated.new_events.id} replaces {', '.join(rotated.removed)}")
-    return say(rotated.findings, as_json=False)
+app.command("rotate-secret")(rotate_secret)
 
 
 async def _register(
@@ -104,12 +75,8 @@ async def _register(
     from service.accounts.installation import HOOKS_BASE_URL, set_text
     from service.actions.check_hooks import HookCheck
     from service.actions.register_hooks import register_hooks
-    from service.app import open_database
-    from service.okta_client import open_org, org_settings
-    from service.okta_client.probing import open_probe
 
-    chosen = org_settings(settings)
-    async with open_database(settings) as database, open_org(chosen) as org, open_probe() as probe:
+    async with opened(settings) as (database, org, probe):
         address = await base_url_of(database, base_url)
         wanted = wanted_hooks(settings, address, registration=registration, oauth=oauth, hook_key=hook_key)
 
@@ -126,66 +93,7 @@ async def _register(
 
 async def _check(settings: "Settings", base_url: str | None, registration: bool, verify: bool) -> "list[Finding]":
     from service.actions.check_hooks import HookCheck
-    from service.app import open_database
-    from service.okta_client import open_org, org_settings
-    from service.okta_client.probing import open_probe
 
-    chosen = org_settings(settings)
-    async with open_database(settings) as database, open_org(chosen) as org, open_probe() as probe:
-        address = await base_url_of(database, base_url)
-        wanted = wanted_hooks(settings, address, registration=registration)
+    async with opened(settings) as (database, org, probe):
+        wanted = wanted_hooks(settings, await base_url_of(database, base_url), registration=registration)
         return await HookCheck(org, probe, wanted, verify=verify).run()
-
-
-async def _rotate(
-    settings: "Settings", base_url: str | None, registration: bool, replicas: Sequence[str], overlap: float
-) -> "Rotated":
-    from service.actions.hold_lease import RECONCILE, Held, hold_lease
-    from service.actions.reconcile import Reconciliation
-    from service.actions.rotate_secret import NotAccepted
-    from service.actions.rotate_secret import rotate_secret as rotate
-    from service.app import open_database
-    from service.okta_client import open_org, org_settings
-    from service.okta_client.probing import open_probe
-
-    chosen = org_settings(settings)
-    async with open_database(settings) as database, open_org(chosen) as org, open_probe() as probe:
-        address = await base_url_of(database, base_url)
-        wanted = wanted_hooks(settings, address, registration=registration, newest=True)
-        try:
-            rotated = await rotate(org, probe, wanted, replicas=replicas, overlap=overlap, told=_tell)
-        except NotAccepted as error:
-            raise CommandFailed(f"{error}: nothing was changed") from None
-        try:
-            async with hold_lease(database, RECONCILE) as fenced:
-                log = await Reconciliation(fenced, org, settings.forget_when).read_log()
-            _tell(f"the System Log is read: {log.events} import events")
-        except Held as held:
-            _tell(f"{held}: what was delivered to neither hook comes by it")
-        return rotated
-
-
-def say(findings: "Sequence[Finding]", *, as_json: bool) -> int:
-    """Print what is wrong; 1 where people could not sign in."""
-    if as_json:
-        shown = [
-            {
-                "fault": each.fault.value,
-                "hook": each.kind.label if each.kind else None,
-                "detail": each.detail,
-                "mend": each.fault.mend,
-                "warning": each.fault.is_warning,
-            }
-            for each in findings
-        ]
-        typer.echo(json.dumps(shown))
-    else:
-        for each in findings:
-            typer.echo(f"{'warning: ' if each.fault.is_warning else ''}{each}")
-        if not findings:
-            typer.echo("the hooks are as they should be")
-    return FAILED if any(not each.fault.is_warning for each in findings) else DONE
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, file=sys.stderr)

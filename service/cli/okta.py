@@ -1,5 +1,6 @@
 """What the commands that talk to Okta share: how its faults are said, and how shares and times are read."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,11 @@ from datetime import UTC, datetime, timedelta
 import typer
 
 from service.cli.failures import CommandFailed
+
+
+def tell(text: str) -> None:
+    """Say on standard error what goes on; standard output is for the result."""
+    typer.echo(text, file=sys.stderr)
 
 
 @contextmanager

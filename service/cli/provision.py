@@ -1,29 +1,19 @@
-"""`provision` creates the loaded accounts in Okta."""
+"""`provision` creates the loaded accounts in Okta. Parses and prints; knows no step of it."""
 
 import json
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.failures import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
+from service.cli.failures import DONE, SOME_REFUSED
 from service.cli.okta import faults_said, read_share
+from service.cli.provision_report import story, summary
+from service.cli.provision_run import Options, run_provision
 from service.cli.running import prepare, run
-from service.cli.wanted_hooks import base_url_of, wanted_hooks
 
 if TYPE_CHECKING:
-    from service.accounts.database import Database
     from service.accounts.provisioning import Choice
-    from service.accounts.sealing import HashKeys
-    from service.actions.provision_users import Plan, Totals
-    from service.okta_client import OktaOrg
-    from service.settings import ForgetWhen, Settings
 
 
 def provision(
@@ -67,28 +57,12 @@ def provision(
         dry_run, group, attribute, direct, read_share(share), concurrency, limit, report, corrected, base_url
     )
     with faults_said():
-        totals, refused = run(_provision(settings, choice, options))
+        totals, refused = run(run_provision(settings, choice, options))
     if as_json:
         typer.echo(json.dumps(summary(totals, refused, report)))
     else:
         typer.echo("\n".join(story(totals, refused, report, dry_run=dry_run)))
     return SOME_REFUSED if refused else DONE
-
-
-@dataclass(frozen=True)
-class Options:
-    """What was asked for besides the choice of accounts."""
-
-    dry_run: bool
-    group: str | None
-    attributes: list[str] | None
-    direct: bool
-    share: float
-    concurrency: int
-    limit: int | None
-    report: Path
-    corrected: Path | None
-    base_url: str | None
 
 
 def _choice(
@@ -102,158 +76,3 @@ def _choice(
             f"{min(unknown)}: accounts that have a hash are waiting or verified", param_hint="--state"
         )
     return Choice(chosen, sources, formats, refused_too)
-
-
-async def _provision(settings: "Settings", choice: "Choice", options: Options) -> "tuple[Totals, int]":
-    from service.actions.hold_lease import LIFE, PROVISION, hold_lease
-    from service.actions.provision_users import Provisioning
-    from service.app import open_database
-    from service.credentials import hash_keys
-    from service.okta_client import open_org, org_settings
-
-    chosen, keys = org_settings(settings), hash_keys(settings)
-    async with (
-        open_database(settings) as database,
-        open_org(
-            chosen, share=options.share, concurrent=options.concurrency, wait_out_read_only=True, told=_tell
-        ) as org,
-    ):
-        if options.dry_run:
-            plan = _plan(choice, options, (), keys)
-            return await Provisioning(database, org, plan, settings.forget_when).foresee(), 0
-        await _refuse_without_hooks(settings, database, org, options.base_url)
-        async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
-            await _take_corrections(fenced, options.corrected, settings.forget_when, keys)
-            groups = await _groups(org, options.group)
-            with progress() as told:
-                work = Provisioning(fenced, org, _plan(choice, options, groups, keys), settings.forget_when, told)
-                totals = await work.run()
-            return totals, await _write_report(fenced, options.report)
-
-
-def _plan(choice: "Choice", options: Options, groups: Sequence[str], keys: "HashKeys") -> "Plan":
-    from service.actions.direct_import import direct_import
-    from service.actions.open_hashes import HashOpener
-    from service.actions.provision_users import Plan
-
-    native = direct_import(HashOpener(os.environ, keys)) if options.direct else None
-    return Plan(choice, groups, options.attributes, native, options.limit)
-
-
-async def _refuse_without_hooks(
-    settings: "Settings", database: "Database", org: "OktaOrg", base_url: str | None
-) -> None:
-    """People who are created before the hooks work could not sign in."""
-    from service.actions.check_hooks import HookCheck
-    from service.okta_client.probing import open_probe
-
-    address = await base_url_of(database, base_url)
-    wanted = wanted_hooks(settings, address, registration=False)
-    async with open_probe() as probe:
-        findings = await HookCheck(org, probe, wanted).run()
-    for finding in findings:
-        _tell(f"{'warning: ' if finding.fault.is_warning else ''}{finding}")
-    if any(not finding.fault.is_warning for finding in findings):
-        raise CommandFailed("the hooks are not ready: nobody was created, because they could not sign in")
-
-
-async def _take_corrections(
-    database: "Database", corrected: Path | None, forget_when: "ForgetWhen", keys: "HashKeys"
-) -> None:
-    from service.actions.correct_accounts import BadReport, correct_accounts, read_report
-
-    if corrected is None:
-        return
-    try:
-        with corrected.open(encoding="utf-8-sig", newline="") as file:
-            rows = read_report(file)
-    except (BadReport, UnicodeDecodeError) as error:
-        fault = str(error) if isinstance(error, BadReport) else "is not UTF-8"
-        raise CommandFailed(f"--corrected {corrected}: {fault}", WRONG_USAGE) from None
-    done = await correct_accounts(database, rows, forget_when=forget_when, keys=keys)
-    _tell(f"{done.corrected:,} accounts corrected")
-    for refused in done.refused:
-        _tell(f"{corrected}, {refused}")
-
-
-async def _groups(org: "OktaOrg", name: str | None) -> Sequence[str]:
-    if name is None:
-        return ()
-    return [await org.ensure_group(f"{name} {datetime.now(UTC):%Y-%m-%d}")]
-
-
-async def _write_report(database: "Database", path: Path) -> int:
-    from service.actions.correct_accounts import write_report
-
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("w", encoding="utf-8", newline="") as file:
-        refused = await write_report(database, file)
-    if refused:
-        beside.replace(path)
-    else:
-        beside.unlink()
-    return refused
-
-
-@contextmanager
-def progress() -> "Iterator[Callable[[Totals], None]]":
-    """Show how far it is, the rate and the time left on a terminal; nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _totals: None
-        return
-    columns = (
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:.1f}/s"),
-        BarColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        TextColumn("{task.fields[refused]:,} refused"),
-    )
-    # The rate of the last ten minutes: Okta's limits let work come in bursts.
-    with Progress(*columns, console=console, transient=True, speed_estimate_period=600) as bar:
-        task = bar.add_task("provision", total=None, rate=0.0, refused=0)
-
-        def told(totals: "Totals") -> None:
-            from service.policies.provisioning import Outcome
-
-            rate = bar.tasks[0].speed or 0.0
-            refused = totals.outcomes[Outcome.REFUSED]
-            bar.update(task, total=totals.total, completed=totals.done, rate=rate, refused=refused)
-
-        yield told
-
-
-def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:
-    """Give the totals for a script."""
-    return {
-        "accounts": totals.total,
-        "outcomes": {outcome.value: number for outcome, number in totals.outcomes.items()},
-        "methods": {method.value: number for method, number in totals.methods.items()},
-        "unanswered": totals.unanswered,
-        "looked_up": totals.looked_up,
-        "refused": refused,
-        "report": str(report) if refused else None,
-    }
-
-
-def story(totals: "Totals", refused: int, report: Path, *, dry_run: bool) -> Iterator[str]:
-    """Tell the totals in lines."""
-    if dry_run:
-        yield f"{totals.total:,} accounts would be created"
-        yield from (f"  by {method.value}: {number:,}" for method, number in totals.methods.items())
-        yield from (f"  {outcome.value}: {number:,}" for outcome, number in totals.outcomes.items())
-        return
-    yield f"{totals.total:,} accounts to create"
-    yield from (f"  {outcome.value}: {number:,}" for outcome, number in totals.outcomes.items())
-    yield from (f"  by {method.value}: {number:,}" for method, number in totals.methods.items())
-    if totals.unanswered:
-        yield f"  no answer from Okta for {totals.unanswered:,}: run it again, they are looked up first"
-    if refused:
-        yield f"{refused:,} refused accounts, each with the reason, are in {report}; corrected, give it to --corrected"
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, file=sys.stderr)

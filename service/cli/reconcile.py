@@ -3,7 +3,7 @@
 import asyncio
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,7 @@ import typer
 
 from service.cli.failures import CommandFailed
 from service.cli.okta import faults_said, read_moment, read_share
+from service.cli.reconcile_report import progress, story, summary
 from service.cli.running import prepare, run
 
 if TYPE_CHECKING:
@@ -59,26 +60,31 @@ async def _reconcile(
 ) -> "Report":
     from service.actions.hold_lease import LIFE, RECONCILE, hold_lease
     from service.actions.reconcile import Reconciliation
-    from service.actions.reconcile_users import TooManyMissing
     from service.app import open_database
     from service.okta_client import open_org, org_settings
 
     chosen = org_settings(settings)
-    wait = LIFE.total_seconds() + 1
     async with (
         open_database(settings) as database,
         open_org(chosen, share=share) as org,
-        hold_lease(database, RECONCILE, wait=wait) as fenced,
+        hold_lease(database, RECONCILE, wait=LIFE.total_seconds() + 1) as fenced,
     ):
-        with _progress() as told:
+        with progress() as told, _missing_said(org.host):
             work = Reconciliation(fenced, org, settings.forget_when, allow_missing=allow_missing, told=told)
-            try:
-                return await work.run(since, users=users)
-            except TooManyMissing:
-                raise CommandFailed(
-                    f"so many of the users are not in {org.host} that it is probably another org: nothing was retired"
-                    " for that; --allow-missing retires them all the same"
-                ) from None
+            return await work.run(since, users=users)
+
+
+@contextmanager
+def _missing_said(host: str) -> Iterator[None]:
+    from service.actions.missing_users import TooManyMissing
+
+    try:
+        yield
+    except TooManyMissing:
+        raise CommandFailed(
+            f"so many of the users are not in {host} that it is probably another org: nothing was retired for that;"
+            " --allow-missing retires them all the same"
+        ) from None
 
 
 async def _follow(settings: "Settings", every: float, share: float) -> None:
@@ -99,69 +105,3 @@ async def _follow(settings: "Settings", every: float, share: float) -> None:
     chosen = org_settings(settings)
     async with open_database(settings) as database, open_org(chosen, share=share) as org:
         await follow(database, org, settings.forget_when, stop=stop, told=told, rhythm=Rhythm(log=every))
-
-
-@contextmanager
-def _progress() -> "Iterator[Callable[[Report], None]]":
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _report: None
-        return
-    with console.status("reading the System Log") as status:
-
-        def told(report: "Report") -> None:
-            users = f"; {report.users.users:,} users compared" if report.users else ""
-            status.update(f"{report.log.events:,} import events read{users}")
-
-        yield told
-
-
-def summary(report: "Report") -> dict[str, Any]:
-    """Give the report for a script."""
-    log, users = report.log, report.users
-    return {
-        "log": {
-            "since": log.since.isoformat() if log.since else None,
-            "events": log.events,
-            "unreadable": log.unreadable,
-            "effects": {effect.value: number for effect, number in log.effects.items()},
-            "cursor_lost": log.cursor_lost,
-            "warnings": log.warnings,
-        },
-        "users": users
-        and {
-            "users": users.users,
-            "compared": users.compared,
-            "bound": users.bound,
-            "missing": users.missing,
-            "retired": {proof.value: number for proof, number in users.retired.items()},
-            "own_password_unbound": users.own_password_unbound,
-            "other_providers": dict(users.other_providers),
-        },
-    }
-
-
-def story(report: "Report") -> Iterator[str]:
-    """Tell the report in lines."""
-    log, users = report.log, report.users
-    yield from (f"warning: {warning}" for warning in log.warnings)
-    begin = f" since {log.since:%Y-%m-%d %H:%M} UTC" if log.since else ""
-    yield f"{log.events:,} import events read{begin}"
-    yield from (f"  {effect.value}: {number:,}" for effect, number in log.effects.most_common())
-    if log.unreadable:
-        yield f"  {log.unreadable:,} could not be read, and are kept for inspection"
-    if users is None:
-        return
-    yield f"{users.compared:,} accounts compared with {users.users:,} users"
-    if users.bound:
-        yield f"  {users.bound:,} found by their login and bound"
-    yield from (f"  retired, {proof.value.replace('_', ' ')}: {number:,}" for proof, number in users.retired.items())
-    if users.own_password_unbound:
-        yield (
-            f"  {users.own_password_unbound:,} users have the login of a waiting account and a password of their own,"
-            " and were not created for it: left alone"
-        )
-    for provider, number in users.other_providers.items():
-        yield f"  {number:,} users sign in by {provider}: left alone"

@@ -6,7 +6,7 @@ from service.cli.failures import WRONG_USAGE, CommandFailed
 
 if TYPE_CHECKING:
     from service.accounts.database import Database
-    from service.actions.check_hooks import Wanted
+    from service.actions.wanted_hooks import Wanted
     from service.okta.hook_settings import HeaderChannel, Proof
     from service.settings import Settings
 
@@ -40,7 +40,7 @@ def wanted_hooks(
     hook_key: str | None = None,
 ) -> "Wanted":
     """Give what the hooks must be; `newest` takes the last of the accepted secrets instead of the first."""
-    from service.actions.check_hooks import Wanted
+    from service.actions.wanted_hooks import Wanted
 
     event_proof = _header(settings, settings.event_secrets(), newest, basic=not settings.has_event_secrets())
     if event_proof is None:

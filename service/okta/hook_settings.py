@@ -10,8 +10,8 @@ from typing import Any
 
 from service.immutable import immutable
 from service.okta.body import member, text_member
-from service.okta.events import IMPORT_EVENT
 from service.okta.faults import MalformedAnswer
+from service.okta.import_event import IMPORT_EVENT
 
 VERSION = "1.0.0"
 

@@ -7,7 +7,7 @@ persisted later. https://developer.okta.com/docs/reference/system-log-query/
 
 from datetime import UTC, datetime, timedelta
 
-from service.okta.events import IMPORT_EVENT
+from service.okta.import_event import IMPORT_EVENT
 
 RETENTION = timedelta(days=90)
 """Okta keeps its log so long; what is older is gone."""

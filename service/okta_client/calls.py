@@ -5,14 +5,8 @@ twice does no harm. What else to do about a lost answer only the caller knows.
 """
 
 import asyncio
-import json
 import random
-import re
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import field
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -20,8 +14,8 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from service.immutable import immutable
-from service.okta.faults import MalformedAnswer, NoAnswer, ReadOnly, refusal
+from service.okta.faults import NoAnswer, ReadOnly
+from service.okta_client.answer import Answer, read_answer
 from service.okta_client.credentials import Credentials
 from service.okta_client.rate_limits import RateLimits, bucket_of
 
@@ -29,19 +23,7 @@ TRIES = 6
 """How often a call is sent that may be sent again, where no answer comes."""
 LONGEST_WAIT = 60.0
 """Seconds between tries while Okta is in read-only mode."""
-LINK = re.compile(r"<(?P<target>[^>]*)>(?P<parameters>[^<]*)")
-IS_NEXT = re.compile(r""";\s*rel\s*=\s*("?)next\1\s*(?:[;,]|$)""", re.IGNORECASE)
 Told = Callable[[str], None]
-
-
-@immutable
-class Answer:
-    """What Okta answered."""
-
-    value: object = field(repr=False)
-    next_link: str | None = None
-    at: datetime | None = None
-    """Okta's clock."""
 
 
 class Calls:
@@ -96,7 +78,7 @@ class Calls:
             if status == HTTPStatus.UNAUTHORIZED and not renewed and self._credentials.renew(authorization):
                 renewed = True  # once: an app may be refused with every token
                 continue
-            return _read(status, headers, content)
+            return read_answer(status, headers, content)
 
     async def _exchange(
         self, bucket: str, method: str, url: URL, body: Mapping[str, Any] | None, authorization: str
@@ -113,41 +95,5 @@ class Calls:
             raise NoAnswer(f"no answer from {url.host} ({type(error).__name__})") from None
 
 
-def _read(status: int, headers: CIMultiDictProxy[str], content: bytes) -> Answer:
-    try:
-        value = json.loads(content) if content else None
-    except ValueError:
-        value = None
-    if status >= HTTPStatus.BAD_REQUEST:
-        refused = refusal(status, value)
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(refused, ReadOnly):
-            raise NoAnswer(str(refused))
-        raise refused
-    if status >= HTTPStatus.MULTIPLE_CHOICES:
-        raise MalformedAnswer(f"Okta answered {status}, which is followed nowhere")
-    if content and value is None:
-        raise NoAnswer(f"{status} came with something that is no JSON")
-    return Answer(value, next_link(headers.getall("Link", [])), _date(headers.get("Date")))
-
-
-def next_link(lines: list[str]) -> str | None:
-    """Find the link to the next page, exactly as it was given (RFC 8288; Okta sends a line for each link)."""
-    # A proxy may have folded the lines into one.
-    links = (link for line in lines for link in LINK.finditer(line))
-    return next((link["target"] for link in links if IS_NEXT.search(link["parameters"])), None)
-
-
-def _date(text: str | None) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text) if text else None
-    except ValueError:
-        return None
-
-
 def _spread() -> float:
     return random.uniform(0.5, 1.0)  # noqa: S311 (spreads retries, guards nothing)
-
-
-def clock_ahead(at: datetime | None) -> float | None:
-    """How many seconds Okta's clock is ahead of ours; None where it did not say."""
-    return None if at is None else at.timestamp() - time.time()

@@ -10,16 +10,16 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import Protocol
 
 import aiohttp
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from service.immutable import immutable
 from service.okta.body import member, text_member
 from service.okta.faults import NoAnswer, NoToken, refusal
+from service.okta_client.private_key import PrivateKey
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFE = 300
@@ -34,8 +34,6 @@ SCOPES = (
     "okta.logs.read",
 )
 """All that any command needs; OKTA_CLIENT_SCOPES names fewer where a command needs fewer (docs/okta-api.md)."""
-
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class Credentials(Protocol):
@@ -92,6 +90,13 @@ class PrivateKeyJwt:
         return True
 
     async def _fetch(self, session: aiohttp.ClientSession) -> None:
+        status, answer = await self._ask(session)
+        token, life = text_member(answer, "access_token"), member(answer, "expires_in")
+        if token is None:
+            raise _token_refused(status, answer)
+        self._token, self._ends = token, time.monotonic() + (life if isinstance(life, int) else ASSERTION_LIFE)
+
+    async def _ask(self, session: aiohttp.ClientSession) -> tuple[int, object]:
         form = {
             "grant_type": "client_credentials",
             "scope": " ".join(self.scopes),
@@ -107,10 +112,7 @@ class PrivateKeyJwt:
             raise NoAnswer(f"no token could be had from {self.token_url}") from None
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise NoAnswer(f"no token could be had from {self.token_url} (it answered {status})")
-        token, life = text_member(answer, "access_token"), member(answer, "expires_in")
-        if token is None:
-            raise _token_refused(status, answer)
-        self._token, self._ends = token, time.monotonic() + (life if isinstance(life, int) else ASSERTION_LIFE)
+        return status, answer
 
     def _assertion(self) -> str:
         now = int(time.time())
@@ -124,35 +126,6 @@ class PrivateKeyJwt:
         }
         algorithm = "RS256" if isinstance(self.key, rsa.RSAPrivateKey) else "ES256"
         return jwt.encode(claims, self.key, algorithm=algorithm, headers={"kid": self.kid} if self.kid else None)
-
-
-class BadKey(Exception):
-    """OKTA_CLIENT_PRIVATEKEY is neither a private key as PEM or JWK, nor the path of a file with one."""
-
-
-def read_key(given: str) -> tuple[PrivateKey, str | None]:
-    """Read a private key and, from a JWK, its id: PEM, JWK or a path, as Okta's SDK takes them. Raises `BadKey`."""
-    text = given.strip()
-    if not text.startswith(("{", "-----")):
-        try:
-            text = Path(text).read_text(encoding="utf-8").strip()
-        except (OSError, ValueError):
-            raise BadKey from None
-    try:
-        if text.startswith("{"):
-            jwk = jwt.PyJWK.from_json(text)
-            return _private(jwk.key), jwk.key_id
-        # In a variable, the ends of lines are often written as \n.
-        algorithm = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256)
-        return _private(algorithm.prepare_key(text.replace("\\n", "\n"))), None
-    except (jwt.PyJWTError, ValueError, TypeError):
-        raise BadKey from None
-
-
-def _private(key: object) -> PrivateKey:
-    if not isinstance(key, PrivateKey):
-        raise BadKey
-    return key
 
 
 def _token_refused(status: int, answer: object) -> NoToken:

@@ -10,8 +10,9 @@ from yarl import URL
 from service.immutable import immutable
 from service.okta_client.address import BadAddress, org_address
 from service.okta_client.calls import Calls, Told
-from service.okta_client.credentials import SCOPES, ApiToken, BadKey, Credentials, PrivateKeyJwt, read_key
+from service.okta_client.credentials import SCOPES, ApiToken, Credentials, PrivateKeyJwt
 from service.okta_client.org import OktaOrg
+from service.okta_client.private_key import BadKey, read_key
 from service.okta_client.rate_limits import RateLimits
 from service.settings import BadSettings, Settings
 

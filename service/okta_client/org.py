@@ -1,4 +1,4 @@
-"""An org's management API, one method a call. Knows the endpoints; decides nothing.
+"""An org's users, groups and System Log, and by inheritance its hooks, one method a call. Decides nothing.
 
 https://developer.okta.com/docs/api/openapi/okta-management/guides/overview/
 """
@@ -7,31 +7,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from yarl import URL
-
 from service.okta.body import text_member
 from service.okta.faults import INVALID, MalformedAnswer, Refused
-from service.okta.hook_settings import Hook, HookKind, read_hook, read_hooks
 from service.okta.users import OktaUser, new_user, read_user, read_users
-from service.okta_client.address import is_of
-from service.okta_client.calls import Answer, Calls, clock_ahead
+from service.okta_client.answer import Answer
+from service.okta_client.org_hooks import OrgHooks
 
 USERS_ON_A_PAGE = 200
 
 
-class OktaOrg:
+class OktaOrg(OrgHooks):
     """One org. Every method raises `OktaFault` where Okta did not do what was asked."""
-
-    def __init__(self, url: URL, calls: Calls) -> None:
-        self.url = url
-        self.calls = calls
-        self.clock_ahead: float | None = None
-        """Seconds that Okta's clock is ahead of ours, by the last answer."""
-
-    @property
-    def host(self) -> str:
-        """The org's name: what cursors and Okta ids belong to."""
-        return self.url.authority
 
     # Users
 
@@ -39,7 +25,7 @@ class OktaOrg:
         self, profile: Mapping[str, Any], password: Mapping[str, Any], groups: Sequence[str]
     ) -> OktaUser:
         """Create an active user. No mail is sent, because it has a password. After `NoAnswer` it may exist."""
-        answer = await self._send("POST", "users", new_user(profile, password, groups), query={"activate": "true"})
+        answer = await self.send("POST", "users", new_user(profile, password, groups), query={"activate": "true"})
         return read_user(answer.value)
 
     async def find_user(self, id_or_login: str) -> OktaUser | None:
@@ -47,11 +33,11 @@ class OktaOrg:
         if "/" in id_or_login or "\\" in id_or_login:
             # Okta takes the first in a filter only; many servers refuse either in a path, even escaped.
             quoted = id_or_login.replace("\\", "\\\\").replace('"', '\\"')
-            answer = await self._send("GET", "users", query={"filter": f'profile.login eq "{quoted}"'})
+            answer = await self.send("GET", "users", query={"filter": f'profile.login eq "{quoted}"'})
             found = read_users(answer.value)
             return found[0] if found else None
         try:
-            return read_user((await self._send("GET", f"users/{quote(id_or_login, safe='')}")).value)
+            return read_user((await self.send("GET", f"users/{quote(id_or_login, safe='')}")).value)
         except Refused as refused:
             if refused.not_found:
                 return None
@@ -60,12 +46,12 @@ class OktaOrg:
     async def list_users(self, asked: str | None = None) -> AsyncIterator[list[OktaUser]]:
         """List users page by page; without a filter, all but the deactivated."""
         query = {"limit": str(USERS_ON_A_PAGE)} | ({"filter": asked} if asked else {})
-        answer = await self._send("GET", "users", query=query)
+        answer = await self.send("GET", "users", query=query)
         while True:
             yield read_users(answer.value)
             if answer.next_link is None:
                 return
-            answer = await self._follow(answer.next_link)
+            answer = await self.follow(answer.next_link)
 
     # Groups
 
@@ -76,7 +62,7 @@ class OktaOrg:
             return found
         description = "Users that password-import created."
         try:
-            answer = await self._send("POST", "groups", {"profile": {"name": name, "description": description}})
+            answer = await self.send("POST", "groups", {"profile": {"name": name, "description": description}})
         except Refused as refused:
             found = await self._find_group(name) if refused.code == INVALID else None
             if found is None:
@@ -85,7 +71,7 @@ class OktaOrg:
         return _id_of(answer.value)
 
     async def _find_group(self, name: str) -> str | None:
-        answer = await self._send("GET", "groups", query={"q": name})
+        answer = await self.send("GET", "groups", query={"q": name})
         groups = answer.value if isinstance(answer.value, list) else []
         return next((_id_of(group) for group in groups if text_member(group, "profile", "name") == name), None)
 
@@ -93,69 +79,11 @@ class OktaOrg:
 
     async def log_page(self, query: Mapping[str, str]) -> tuple[list[object], str | None]:
         """Get the first page of a question to the log, and the link to the next one."""
-        return _log_page(await self._send("GET", "logs", query=query))
+        return _log_page(await self.send("GET", "logs", query=query))
 
     async def next_log_page(self, link: str) -> tuple[list[object], str | None]:
         """Get the page that a link leads to. Raises `MalformedAnswer` where it leads away from the org."""
-        return _log_page(await self._follow(link))
-
-    # Hooks
-
-    async def list_hooks(self, kind: HookKind) -> list[Hook]:
-        """List the org's hooks of a kind; all event hooks, whatever they are for."""
-        if not kind.is_inline:
-            return read_hooks((await self._send("GET", "eventHooks")).value)
-        return read_hooks((await self._send("GET", "inlineHooks", query={"type": kind.value})).value)
-
-    async def create_hook(self, kind: HookKind, settings: Mapping[str, Any]) -> Hook:
-        """Create a hook; an event hook is still to be verified."""
-        return read_hook((await self._send("POST", _collection(kind), settings)).value)
-
-    async def replace_hook(self, kind: HookKind, hook_id: str, settings: Mapping[str, Any]) -> Hook:
-        """Replace a hook's settings; that un-verifies an event hook."""
-        path = f"{_collection(kind)}/{quote(hook_id, safe='')}"
-        return read_hook((await self._send("PUT", path, settings, again=True)).value)
-
-    async def hook_step(self, kind: HookKind, hook_id: str, step: str) -> Hook:
-        """Take a step of a hook's life: activate, deactivate or, for an event hook, verify."""
-        path = f"{_collection(kind)}/{quote(hook_id, safe='')}/lifecycle/{step}"
-        return read_hook((await self._send("POST", path, again=True)).value)
-
-    async def delete_hook(self, kind: HookKind, hook_id: str) -> None:
-        """Delete an inactive hook."""
-        await self._send("DELETE", f"{_collection(kind)}/{quote(hook_id, safe='')}")
-
-    async def execute_hook(self, hook_id: str, payload: Mapping[str, Any]) -> object:
-        """Let Okta call an inline hook with this payload, and give what the service answered."""
-        return (await self._send("POST", f"inlineHooks/{quote(hook_id, safe='')}/execute", payload)).value
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        query: Mapping[str, str] | None = None,
-        again: bool | None = None,
-    ) -> Answer:
-        target = f"{self.url.origin()}/api/v1/{path}"
-        if query:
-            target += "?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
-        return self._noted(await self.calls.send(method, target, body, again=again))
-
-    async def _follow(self, link: str) -> Answer:
-        if not is_of(self.url, link):
-            raise MalformedAnswer(f"a link leads away from {self.host}: it is not followed")
-        return self._noted(await self.calls.send("GET", link))
-
-    def _noted(self, answer: Answer) -> Answer:
-        ahead = clock_ahead(answer.at)
-        self.clock_ahead = self.clock_ahead if ahead is None else ahead
-        return answer
-
-
-def _collection(kind: HookKind) -> str:
-    return "inlineHooks" if kind.is_inline else "eventHooks"
+        return _log_page(await self.follow(link))
 
 
 def _id_of(value: object) -> str:

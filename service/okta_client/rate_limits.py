@@ -1,60 +1,20 @@
 """When the next call may leave: what Okta's headers say is left, less the share that others keep. Sends nothing.
 
-Each kind of endpoint has a window that begins with a call in it; `X-Rate-Limit-Reset` is in epoch seconds by Okta's
-clock; a limit of 0 means too many calls at once. https://developer.okta.com/docs/reference/rl2-monitor/
+Each kind of endpoint has a window (`rate_window.py`), and all together have a limit of calls at once.
 """
 
 import asyncio
-import math
 import random
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from email.utils import parsedate_to_datetime
 
-from service.immutable import immutable
+from service.okta_client.rate_window import Window
+from service.okta_client.reported_limits import read_headers
 
-CLOCKS_APART = 2.0
-"""Seconds: a smaller difference is the rounding of the Date header."""
-LONGEST_WINDOW = 120.0
-"""Seconds: Okta's windows are a minute. A reset that is farther away is the fault of a clock or of a proxy."""
 RECOVER_AFTER = 50
 """Answers after which one more call may run at once, where Okta had said that there were too many."""
-
-
-@immutable
-class Reported:
-    """What an answer said of its window."""
-
-    limit: int
-    remaining: int
-    resets: float
-    """By our clock, in epoch seconds."""
-
-    @property
-    def is_about_concurrency(self) -> bool:
-        """Tell whether it says that too many calls ran at once; its reset is only a suggestion then."""
-        return self.limit == 0
-
-
-def read_headers(headers: Mapping[str, str], now: float) -> Reported | None:
-    """Read the three headers; None where they are missing or no numbers."""
-    names = ("X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset")
-    try:
-        limit, remaining, resets = (int(headers[name]) for name in names)
-    except (KeyError, ValueError):
-        return None
-    return Reported(limit, remaining, min(resets - _ahead(headers, now), now + LONGEST_WINDOW))
-
-
-def _ahead(headers: Mapping[str, str], now: float) -> float:
-    """How many seconds Okta's clock is ahead of ours; 0 for what rounding explains."""
-    try:
-        apart = parsedate_to_datetime(headers["Date"]).timestamp() - now
-    except (KeyError, ValueError, TypeError):
-        return 0.0
-    return apart if abs(apart) > CLOCKS_APART else 0.0
 
 
 def bucket_of(method: str, path: str) -> str:
@@ -63,37 +23,6 @@ def bucket_of(method: str, path: str) -> str:
     if len(parts) < 2:  # noqa: PLR2004 (a collection, without an id)
         return parts[0] if parts else "other"
     return f"{parts[0]}/{'read' if method == 'GET' else 'write'}"
-
-
-class _Window:
-    def __init__(self) -> None:
-        self.reported: Reported | None = None
-        self.running = 0
-
-    def take_in(self, reported: Reported, now: float) -> None:
-        known = self.reported
-        if known is not None and now < known.resets and abs(known.resets - reported.resets) < 1:
-            # Answers overtake each other: within a window only the lowest number is true.
-            remaining = min(known.remaining, reported.remaining)
-            reported = Reported(reported.limit, remaining, max(known.resets, reported.resets))
-        self.reported = reported
-
-    def spend(self, calls: int) -> None:
-        known = self.reported
-        if known is not None:
-            self.reported = Reported(known.limit, max(0, known.remaining - calls), known.resets)
-
-    def wait(self, share: float, now: float) -> float | None:
-        """Seconds until a call may leave: 0 for now, None for when another one has ended."""
-        known = self.reported
-        if known is None or now >= known.resets:
-            # A new window is unknown until its first answer: one call finds out.
-            return 0.0 if self.running == 0 else None
-        kept_free = min(math.ceil(known.limit * (1 - share)), known.limit - 1)
-        if known.remaining - self.running > kept_free:
-            return 0.0
-        # What runs may be counted in `remaining` already; when it has ended, there may be room after all.
-        return None if self.running and known.remaining > kept_free else known.resets - now
 
 
 class RateLimits:
@@ -107,7 +36,7 @@ class RateLimits:
         self._running = 0
         self._answers = 0
         self._pause_until = 0.0
-        self._windows: dict[str, _Window] = defaultdict(_Window)
+        self._windows: dict[str, Window] = defaultdict(Window)
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
@@ -144,7 +73,7 @@ class RateLimits:
         """Count a call whose answer never came: Okta has counted it."""
         self._windows[bucket].spend(1)
 
-    async def _wait(self, window: _Window) -> None:
+    async def _wait(self, window: Window) -> None:
         begun = time.monotonic()
         async with self._changed:
             while (seconds := self._seconds(window)) != 0:
@@ -157,7 +86,7 @@ class RateLimits:
             self._running += 1
         self.waited += time.monotonic() - begun
 
-    def _seconds(self, window: _Window) -> float | None:
+    def _seconds(self, window: Window) -> float | None:
         now = time.time()
         if now < self._pause_until:
             return self._pause_until - now

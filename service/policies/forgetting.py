@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from service.accounts.account import Match, State
 from service.accounts.names import login_key
 from service.immutable import immutable
-from service.okta.events import ImportEvent
+from service.okta.import_event import ImportEvent
 from service.settings import ForgetWhen
 
 CLOCKS_APART = timedelta(minutes=5)

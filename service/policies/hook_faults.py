@@ -3,8 +3,8 @@
 import enum
 
 from service.immutable import immutable
-from service.okta.events import IMPORT_EVENT
 from service.okta.hook_settings import HookKind
+from service.okta.import_event import IMPORT_EVENT
 
 
 class Fault(enum.StrEnum):

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from service.okta.events import IMPORT_EVENT
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind, Proof
+from service.okta.import_event import IMPORT_EVENT
 from service.policies.hook_faults import Fault, Finding
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

@@ -10,7 +10,8 @@ import pytest
 from service.accounts.database import Database
 from service.accounts.verified import record_verified
 from service.actions.record_events import Channel, record_delivery
-from service.okta.events import Delivery, ImportEvent
+from service.okta.events import Delivery
+from service.okta.import_event import ImportEvent
 from service.settings import ForgetWhen
 from tests.faults.conftest import tell, under_load
 from tests.service.people import add_person, hashes_of, plain

@@ -8,7 +8,8 @@ from service.accounts.database import Database
 from service.accounts.verified import record_verified
 from service.actions import load_batches
 from service.actions.record_events import Channel, record_delivery
-from service.okta.events import Delivery, ImportEvent
+from service.okta.events import Delivery
+from service.okta.import_event import ImportEvent
 from service.settings import ForgetWhen
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, Loader
 

@@ -12,17 +12,19 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from service.okta.faults import MalformedAnswer, NoAnswer, NoToken, OktaFault, Refused
 from service.okta.hook_settings import HeaderChannel, HookKind, event_hook, inline_hook
 from service.okta.users import HOOK, new_user
 from service.okta_client.address import BadAddress, is_of, org_address
-from service.okta_client.calls import next_link
+from service.okta_client.answer import next_link, read_answer
 from service.okta_client.credentials import PrivateKeyJwt
 from service.okta_client.opening import open_org, org_settings
 from service.okta_client.org import OktaOrg
-from service.okta_client.rate_limits import LONGEST_WINDOW, RateLimits, read_headers
+from service.okta_client.rate_limits import RateLimits
+from service.okta_client.reported_limits import LONGEST_WINDOW, read_headers
 from service.settings import BadSettings, Settings
 from simulator import Org
 from simulator.clients import Client
@@ -272,6 +274,12 @@ def test_the_next_link_is_found_on_a_line_of_its_own_or_not_and_kept_as_it_is() 
     assert next_link([f'<{link}&self>; rel="self"', f'<{link}>; rel="next"']) == link
     assert next_link([f'<{link}&self>; rel="self", <{link}>; rel=next']) == link
     assert next_link(['<x>; rel="self"', '<y>; rel="nextofkin"']) is None
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"\xff", b"[" * 100_000], ids=["no JSON", "no UTF-8", "too deep"])
+def test_a_good_answer_that_can_not_be_read_is_taken_for_none(content: bytes) -> None:
+    with pytest.raises(NoAnswer):
+        read_answer(200, CIMultiDictProxy(CIMultiDict()), content)
 
 
 async def test_a_redirect_is_not_followed(org: Org, okta: OktaOrg, monkeypatch: pytest.MonkeyPatch) -> None:

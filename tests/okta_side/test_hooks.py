@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from service.actions.check_hooks import HookCheck, Wanted
+from service.actions.check_hooks import HookCheck
 from service.actions.register_hooks import Done, register_hooks
 from service.actions.rotate_secret import NotAccepted, rotate_secret
 from service.actions.unknown_logins import UnknownLogins
-from service.okta.events import IMPORT_EVENT
+from service.actions.wanted_hooks import Wanted
 from service.okta.hook_settings import HeaderChannel, HookKind
+from service.okta.import_event import IMPORT_EVENT
 from service.okta.probes import is_probe, probe_login
 from service.okta_client.org import OktaOrg
 from service.okta_client.probing import ServiceProbe, open_probe
@@ -317,7 +318,7 @@ async def test_failures_of_many_other_hooks_hide_none_of_ours_and_the_last_is_to
 async def test_a_clock_that_is_off_is_told(
     registered: Broken, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.okta_client.org.clock_ahead", lambda _at: -300.0)
+    monkeypatch.setattr("service.okta_client.org_calls.clock_ahead", lambda _at: -300.0)
     assert (Fault.CLOCK, None) in named(await HookCheck(okta, probe, wanted).run())
 
 

@@ -1,9 +1,10 @@
 """Creating the accounts in Okta: each once, none re-armed, whatever is lost, refused or in the way."""
 
 import asyncio
+import csv
 import io
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import asyncpg
@@ -11,10 +12,11 @@ import pytest
 
 from service.accounts.database import Database
 from service.accounts.provisioning import Choice
-from service.actions.correct_accounts import Corrections, correct_accounts, read_report, write_report
+from service.actions.correct_accounts import BadReport, Corrections, correct_accounts, read_report, write_report
 from service.actions.direct_import import direct_import
 from service.actions.open_hashes import HashOpener
-from service.actions.provision_users import Plan, Provisioning, Totals
+from service.actions.plan_requests import Plan
+from service.actions.provision_users import Provisioning, Totals
 from service.actions.record_events import Channel, record_delivery
 from service.okta.events import read_events
 from service.okta.faults import INVALID, MalformedAnswer, NoAnswer, ReadOnly, Refused
@@ -230,6 +232,29 @@ async def test_another_person_of_the_same_login_is_refused_and_not_touched(
         "the login exists in Okta already, with another email, firstName",
     )
     assert (user.rearmed, await pool.fetchval("SELECT okta_id FROM accounts")) == (0, None)
+
+
+@pytest.fixture
+def python_s_own_limit() -> Iterator[None]:
+    """A load, which may have run in this process, raises the limit."""
+    before = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(before)
+
+
+@pytest.mark.usefixtures("python_s_own_limit")
+@pytest.mark.parametrize(
+    "rows, fault",
+    [
+        (f'1,"{JESSIE}\n' + "2,x\n" * 50_000, r"line \d+: field larger than field limit .*; is a quote not closed\?"),
+        (f"{'9' * 19},{JESSIE}\n", "line 2: account_id is no number"),
+        (f"{'9' * 5000},{JESSIE}\n", "line 2: account_id is no number"),
+    ],
+    ids=["open quote", "beyond bigint", "beyond int"],
+)
+def test_a_report_that_was_garbled_by_hand_is_refused_by_line(rows: str, fault: str) -> None:
+    with pytest.raises(BadReport, match=fault):
+        read_report(io.StringIO(f"account_id,login\n{rows}"))
 
 
 async def test_what_okta_refuses_is_reported_and_can_be_corrected_and_run_again(

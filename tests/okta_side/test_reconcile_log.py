@@ -162,6 +162,32 @@ async def test_since_reads_again_what_was_read_before(hooked: Org, reader: LogRe
     assert (await reader.catch_up(datetime.now(UTC) - timedelta(days=1))).events == 1
 
 
+async def test_since_skips_nothing_that_was_not_read_yet(
+    hooked: Org, reader: LogReader, add: Add, pool: asyncpg.Pool
+) -> None:
+    person = await add(JESSIE)
+    hooked.add_user(JESSIE)
+    await reader.catch_up()
+    hooked.switch(drop=1.0)
+    await sign_in(hooked, JESSIE)
+    now = datetime.now(UTC)
+    reader.clock = lambda: now + timedelta(hours=2)
+    assert (await reader.catch_up(now + timedelta(hours=1))).events == 1
+    assert await state_of(pool, person) == "migrated"
+
+
+async def test_since_shortens_no_second_look(hooked: Org, reader: LogReader, add: Add) -> None:
+    await add(JESSIE)
+    hooked.add_user(JESSIE)
+    await reader.catch_up()
+    await reader.look_again()
+    hooked.switch(drop=1.0)
+    await sign_in(hooked, JESSIE)
+    now = datetime.now(UTC)
+    reader.clock = lambda: now + timedelta(hours=2)
+    assert (await reader.look_again(now + timedelta(hours=1))).events == 1
+
+
 async def test_after_ninety_days_without_reading_events_are_known_to_be_lost(
     okta: OktaOrg, reader: LogReader, database: Database
 ) -> None:

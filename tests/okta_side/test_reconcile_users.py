@@ -10,9 +10,10 @@ import asyncpg
 import pytest
 
 from service.accounts.database import Database
+from service.actions.log_report import LogReport
+from service.actions.missing_users import TooManyMissing
 from service.actions.reconcile import Reconciliation
-from service.actions.reconcile_log import LogReport
-from service.actions.reconcile_users import TooManyMissing, UsersReport
+from service.actions.users_report import UsersReport
 from service.okta.users import OktaUser
 from service.okta_client.org import OktaOrg
 from service.policies.retiring import Proof

@@ -10,7 +10,8 @@ import pytest
 from bench.lost_events import run as lose_events
 from bench.provisioning import World, prove, world
 from service.accounts.database import Database
-from service.actions.provision_users import Plan, Provisioning
+from service.actions.plan_requests import Plan
+from service.actions.provision_users import Provisioning
 from service.okta_client.opening import open_org
 from service.settings import ForgetWhen
 from tests.okta_side.conftest import org_settings

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from service.accounts.names import login_key
-from service.okta.events import ImportEvent, Unreadable, parse_delivery
+from service.okta.events import Unreadable, parse_delivery
+from service.okta.import_event import ImportEvent
 from service.settings import ForgetWhen
 from service.web.keys import Parts
 from tests.service.conftest import Add, Client

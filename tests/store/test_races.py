@@ -13,7 +13,8 @@ from service.accounts.names import login_key
 from service.accounts.tombstones import Gate
 from service.accounts.verified import record_verified
 from service.actions.record_events import Channel, apply_set_aside, record_delivery
-from service.okta.events import Delivery, ImportEvent
+from service.okta.events import Delivery
+from service.okta.import_event import ImportEvent
 from service.settings import ForgetWhen
 from tests.service.people import add_hash
 
