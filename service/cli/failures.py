@@ -7,6 +7,7 @@ import asyncpg
 import typer
 from typer.exceptions import TyperException
 
+from service.cli.closed_pipe import nobody_reads
 from service.postgres import NoPostgres, PostgresDidNotStart
 from service.settings import BadSettings
 from service.telemetry import describe
@@ -25,14 +26,19 @@ class CommandFailed(Exception):
 
 
 def reported(run: Callable[..., object]) -> int:
-    """Run the command line and give its exit code."""
+    """Run the command line and give its exit code; that nobody reads to the end what it prints is no failure."""
     try:
         result = run(standalone_mode=False)
+        sys.stdout.flush()
     except TyperException as error:
         _show(error)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _say("stopped", INTERRUPTED)
+    except (BrokenPipeError, SystemExit) as error:
+        # Typer makes an exit of every broken pipe: also of one to a server, which is a fault.
+        fault = error.__context__ if isinstance(error, SystemExit) else error
+        return DONE if nobody_reads() else _say(*_told(fault)) if isinstance(fault, Exception) else FAILED
     except Exception as error:  # noqa: BLE001 (the end of the line: what no command expected is said here)
         return _say(*_told(error))
     # Typer makes an exit code of Ctrl-C by itself, and says nothing.
