@@ -12,6 +12,8 @@ from service.cli.failures import WRONG_USAGE, CommandFailed
 from service.cli.running import prepare, run
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from service.accounts.browsing import Filters
     from service.accounts.database import Database
 
@@ -83,9 +85,10 @@ async def _list(filters: "Filters", as_json: bool) -> None:
 
     writer = csv.writer(sys.stdout)
     names = list(ListedAccount.__dataclass_fields__)
-    if not as_json:
-        writer.writerow(names)
     async with open_database(prepare()) as database, database.connection() as connection:
+        await _require_source(connection, filters)
+        if not as_json:
+            writer.writerow(names)
         async for account in all_accounts(connection, filters):
             if as_json:
                 typer.echo(json.dumps(asdict(account), default=str))
@@ -135,12 +138,24 @@ async def _meant(database: "Database", logins: list[str], filters: "Filters") ->
 
     from service.actions.tend_accounts import find_logins
 
+    async with database.connection() as connection:
+        await _require_source(connection, filters)
     if not logins:
         if filters.says_nothing:
             raise CommandFailed("say which accounts: logins, or --state, --source, --format", WRONG_USAGE)
         return filters, []
     ids, unknown = await find_logins(database, logins)
     return replace(filters, ids=ids), unknown
+
+
+async def _require_source(connection: "asyncpg.Connection", filters: "Filters") -> None:
+    from service.accounts.loading.sources import source_names
+
+    if filters.source is not None:
+        known = await source_names(connection)
+        if filters.source not in known:
+            those = f"one of {', '.join(known)}" if known else "nothing was loaded yet"
+            raise CommandFailed(f"--source {filters.source}: {those}", WRONG_USAGE)
 
 
 def _filters(states: list[str] | None, source: str | None, of_format: str | None) -> "Filters":
