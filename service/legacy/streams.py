@@ -7,11 +7,13 @@ file already), so that the row that holds them is refused by itself and can be w
 import codecs
 import gzip
 import io
+import itertools
 import os
 import select
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
@@ -73,6 +75,8 @@ class Export:
         self.text: TextIO = io.TextIOWrapper(
             self._plain, encoding=self.charset, errors=errors_in(self.charset), newline="", write_through=False
         )
+        self._ahead: list[str] = []
+        """Lines that were looked at, and are still to be taken."""
 
     def consumed(self) -> int:
         """Bytes of the file that were taken so far (compressed ones, where it is)."""
@@ -81,14 +85,24 @@ class Export:
         except (OSError, ValueError):
             return 0
 
-    def peek(self) -> str:
-        """Look at the beginning of the text without taking it."""
-        return self._plain.peek(256)[:256].decode(self.charset, "replace")
+    def look(self, most: int) -> Iterator[str]:
+        """Give some of the first lines; `lines` gives them again. Raises `UnreadableFile`."""
+        with self._faults_named():
+            for line in itertools.islice(self.text, most):
+                self._ahead.append(line)
+                yield line
 
     def lines(self) -> Iterator[str]:
         """Give the lines with their ends. Raises `UnreadableFile` where the file ends too early or is no text."""
-        try:
+        yield from self._ahead
+        self._ahead.clear()
+        with self._faults_named():
             yield from self.text
+
+    @contextmanager
+    def _faults_named(self) -> Iterator[None]:
+        try:
+            yield
         except DAMAGED as error:
             raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
         except UnicodeError:
