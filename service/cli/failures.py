@@ -1,5 +1,8 @@
 """What a command says when it fails, and its exit code. Knows our exceptions; prints no value of a setting."""
 
+import os
+import socket
+import ssl
 import sys
 from collections.abc import Callable
 
@@ -69,14 +72,29 @@ def _show(error: TyperException) -> None:
 def _plain(error: Exception) -> str:
     if isinstance(error, asyncpg.PostgresError):
         # The server's main message names tables and constraints; its detail quotes rows, and is left out.
-        return f"PostgreSQL: {error.args[0] if error.args else type(error).__name__}"
+        return f"{_place(error)}PostgreSQL: {error.args[0] if error.args else type(error).__name__}"
     if isinstance(error, ImportError):
         return f"the package {error.name} is missing or broken: was the set-up completed?"
+    if isinstance(error, OSError) and _place(error):
+        return f"{_place(error)}{_why(error)}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
     # Its message may quote a secret; its type and the places that it passed can't.
     told = describe(error)
     return f"{told['exception']} at {', '.join(told['trace'])}"
+
+
+def _place(error: Exception) -> str:
+    """Give what could not be reached or listened on: whoever tried notes it, without a secret."""
+    return "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if error.errno and not isinstance(error, ssl.SSLError | socket.gaierror):  # they have numbers of their own
+        return os.strerror(error.errno)  # asyncio's words name the place once more
+    return error.strerror or "it can't be reached"
 
 
 def _say(message: str, code: int) -> int:
