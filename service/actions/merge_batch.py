@@ -101,8 +101,11 @@ class BatchMerger:
         merged.added = await add_accounts(self.connection, unknown, self.source_id, self.recipe_ids)
         await record_loaded(self.connection, self.sealer.source, merged.added)
         merged.fates[Fate.NEW] += len(unknown)
-        numbers = Counter([each.recipe for each in unknown])
-        return Counter({self.recipe_ids[number]: count for number, count in numbers.items() if number is not None})
+        loaded = Counter[int]()
+        for number, count in Counter([each.recipe for each in unknown]).items():
+            if number is not None:  # several may be one recipe to the store
+                loaded[self.recipe_ids[number]] += count
+        return loaded
 
     async def foresee(self, accounts: Sequence[StagedAccount]) -> Merged:
         """Tell what `merge` would do; writes nothing but temporary tables."""

@@ -34,7 +34,9 @@ SHOWN = 6
 """Formats that a refusal names."""
 MARKS_KEPT = 1000
 """More beginnings than a store has formats: beyond that they are no names, but parts of hashes."""
-
+MOST_MET = 10_000
+"""Recipes and costs that are remembered at once. A store has a handful; where every row has a parameter of its own,
+none comes back, and to remember them all would take a kilobyte a row."""
 
 Resolved = tuple[int, str | None, str | None]
 """The number of a recipe, a salt, and a username."""
@@ -74,6 +76,8 @@ class HashResolver:
         self._marks: dict[tuple[int, str], Way] = {}
         self._alike: dict[Likeness | None, int] = {}
         self._numbered = 0
+        self._met = 0
+        """How many recipes and costs are remembered."""
         self.new: list[NewRecipe] = []
         """Recipes that nobody took note of yet."""
         self.named_by_login = 0
@@ -94,6 +98,8 @@ class HashResolver:
         return self._resolve(fields, text, login)
 
     def _resolve(self, fields: Mapping[str, object], text: str, username: str | None) -> Resolved:
+        if self._met >= MOST_MET:
+            self._forget()
         recipe = self._plain if RECIPE_COLUMNS.isdisjoint(fields) else self._recipe(fields)
         salt = text_of(fields, "salt") if "salt" in fields else None
         alike = likeness(recipe, text, salt, username)
@@ -103,6 +109,15 @@ class HashResolver:
             if alike is not None:
                 self._alike[alike] = number
         return number, salt, username
+
+    def _forget(self) -> None:
+        """Begin anew: what comes again gets another number, which the store finds to be the same recipe.
+
+        All at once, because what is known of a recipe is known by its identity, which the next one may be given.
+        """
+        for known in (self._recipes, self._ways, self._marks, self._alike):
+            known.clear()
+        self._met = 0
 
     def _parsed(self, recipe: Recipe, text: str, salt: str | None, username: str | None) -> int:
         if recipe.format:
@@ -118,6 +133,7 @@ class HashResolver:
         found = self._recipes.get(key)
         if found is None:
             found = self._recipes[key] = read_recipe(fields, self._source)
+            self._met += 1
         return found
 
     def _way(self, recipe: Recipe, format_name: str) -> Way:
@@ -162,6 +178,7 @@ class HashResolver:
     def _number(self, way: Way, stored: StoredHash, check: Check) -> int:
         stand_in = stand_in_fields(registry.stand_in(stored))
         self._numbered += 1
+        self._met += 1
         way.numbers[check.cost] = self._numbered
         parameters = recipe_parameters(way.recipe)
         self.new.append(NewRecipe(self._numbered, way.recipe.format, parameters, check.cost, stand_in))
