@@ -5,13 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from service.legacy.charsets import errors_in
 from service.legacy.csv_rejects import CsvRejects
 from service.legacy.csv_rows import CsvReader
-from service.legacy.json_lines import JsonLinesReader, JsonRejects
+from service.legacy.json_lines import JsonLinesReader
+from service.legacy.json_rejects import JsonRejects
 from service.legacy.kinds import Kind, kind_named, kind_of
-from service.legacy.ldif import LdifReader, LdifRejects
+from service.legacy.ldif import LdifReader
+from service.legacy.ldif_rejects import LdifRejects
 from service.legacy.rows import FaultyRow, Reader, Rejects, Row
-from service.legacy.streams import Export, errors_in
+from service.legacy.streams import Export
 
 
 def open_export(

@@ -1,23 +1,19 @@
-"""From a path to lines of text: standard input, gzip by its content, byte order marks, charsets. Knows no columns.
-
-What is outside the charset becomes lone surrogates (Python's `surrogateescape`; in UTF-16 and UTF-32 they are in the
-file already), so that the row that holds them is refused by itself and can be written to the rejects file as it was.
-"""
+"""From a path to lines of text: standard input, gzip by its content, byte order marks. Knows no columns."""
 
 import codecs
 import gzip
 import io
 import itertools
 import os
-import select
-import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import BinaryIO, TextIO, cast
 
+from service.legacy.charsets import errors_in
 from service.legacy.rows import UnreadableFile
+from service.legacy.standard_input import StandardInput
 
 GZIP = b"\x1f\x8b"
 DAMAGED = (EOFError, OSError, zlib.error)
@@ -25,8 +21,6 @@ DAMAGED = (EOFError, OSError, zlib.error)
 STANDARD_INPUT = Path("-")
 BUFFER = 1 << 18
 """Bytes read at once."""
-LOOK_EVERY = 0.2
-"""Seconds between two looks whether what waits for standard input should go on waiting."""
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -34,21 +28,6 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-
-
-class StandardInput(io.FileIO):
-    """Standard input that another thread can tell to wait no longer: Ctrl-C ends a load whose pipe is silent."""
-
-    def __init__(self) -> None:
-        super().__init__(sys.stdin.fileno(), closefd=False)
-        self.interrupted = False
-
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 (any buffer; 3.12 has a name for it)
-        """Read what is there, as soon as there is some; nothing once it was interrupted."""
-        while not self.interrupted:
-            if select.select([self], [], [], LOOK_EVERY)[0]:
-                return super().readinto(buffer)
-        return 0
 
 
 class Export:
@@ -151,24 +130,3 @@ def _size(file: BinaryIO) -> int | None:
     except (OSError, io.UnsupportedOperation):
         return None
     return size or None
-
-
-def errors_in(charset: str) -> str:
-    """Name how Python keeps what is no text in a charset, so that it can be written again."""
-    return "surrogatepass" if codecs.lookup(charset).name.startswith(("utf-16", "utf-32")) else "surrogateescape"
-
-
-def is_clean(text: str) -> bool:
-    """Tell whether PostgreSQL can keep it as text: no NUL, and nothing outside the charset of its file."""
-    if text.isascii():
-        return "\0" not in text
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
-
-
-def fault_of(text: str, charset: str) -> str:
-    """Say what is wrong with a text that is not clean."""
-    return "a NUL character" if "\0" in text else f"bytes that are not {charset}"
