@@ -6,7 +6,10 @@ import asyncpg
 import pytest
 
 from service.actions import resolve_hash
+from service.actions.identify_hashes import report_rows
+from service.actions.open_hashes import HashOpener
 from service.actions.resolve_hash import HashResolver
+from service.legacy.rows import FaultyRow, Row
 from service.sources import Source
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, Loader
 
@@ -34,13 +37,21 @@ def test_each_row_keeps_its_own_recipe_when_earlier_ones_are_forgotten(monkeypat
     assert [iterations[number] for number in numbers] == ROWS
 
 
+SPELLINGS = [
+    {"login": "a", "password_hash": BCRYPT},
+    {"login": "b", "password_hash": OTHER_BCRYPT, "salt_encoding": ""},
+    {"login": "c", "password_hash": OTHER_BCRYPT, "salt_encoding": "text"},
+]
+
+
 async def test_hashes_are_counted_also_where_rows_write_one_recipe_in_two_ways(
     loader: Loader, pool: asyncpg.Pool
 ) -> None:
-    rows = [
-        {"login": "a", "password_hash": BCRYPT},
-        {"login": "b", "password_hash": OTHER_BCRYPT, "salt_encoding": ""},
-        {"login": "c", "password_hash": OTHER_BCRYPT, "salt_encoding": "text"},
-    ]
-    await loader.load("\n".join(map(json.dumps, rows)), name="export.jsonl")
-    assert await pool.fetchval("SELECT hashes_loaded FROM recipes") == len(rows)
+    await loader.load("\n".join(map(json.dumps, SPELLINGS)), name="export.jsonl")
+    assert await pool.fetchval("SELECT hashes_loaded FROM recipes") == len(SPELLINGS)
+
+
+def test_identify_names_a_recipe_once_that_rows_write_in_two_ways() -> None:
+    rows: list[Row | FaultyRow] = [Row(line, dict[str, object](row), "") for line, row in enumerate(SPELLINGS, 1)]
+    report = report_rows(iter(rows), HashResolver(Source("s"), {}), HashOpener({}))
+    assert [(each.format, each.hashes) for each in report.recipes] == [("bcrypt", len(SPELLINGS))]
