@@ -1,15 +1,16 @@
 """How Alembic reaches the database: by the service's own settings, time-boxed, one migration at a time."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from service.accounts.connecting import connect
 from service.accounts.schema import metadata
 from service.database_url import database_dsn
 from service.settings import load_settings
@@ -41,11 +42,8 @@ def _migrate(connection: Connection) -> None:
 
 async def _run() -> None:
     async with _dsn() as dsn:
-
-        async def connect() -> asyncpg.Connection:
-            return await asyncpg.connect(dsn, statement_cache_size=0)
-
-        engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+        connecting = functools.partial(connect, dsn, statement_cache_size=0)
+        engine = create_async_engine("postgresql+asyncpg://", async_creator=connecting, poolclass=NullPool)
         async with engine.connect() as connection:
             await connection.run_sync(_migrate)
             await connection.commit()

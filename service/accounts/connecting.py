@@ -7,7 +7,7 @@ would keep us from ever reaching the second. Here they are all asked at once.
 import asyncio
 import contextlib
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
@@ -22,8 +22,32 @@ def one_each(dsn: str) -> list[str]:
     return [parts._replace(netloc=f"{who}{at}{host}").geturl() for host in hosts.split(",")]
 
 
+def place_of(dsn: str) -> str:
+    """Name the database of a URL and its hosts: never who connects, nor by which password."""
+    parts = urlsplit(dsn)
+    if parts.netloc.count("@") < dsn.count("@"):
+        # What looks like a host and a port may be a part of the password then.
+        return "a database whose URL can't be split: in a password / ? # are written as %2F %3F %23"
+    asked = parse_qs(parts.query)
+    hosts = parts.netloc.rpartition("@")[2] or asked.get("host", ["the default host"])[0]
+    port = asked.get("port", ["5432"])[0]
+    named = [host if host.rpartition(":")[2].isdigit() else f"{host}:{port}" for host in hosts.split(",")]
+    return f"the database {unquote(parts.path.strip('/')) or 'of the default name'} at {', '.join(named)}"
+
+
 async def connect(dsn: str, **options: Any) -> asyncpg.Connection:
-    """Connect to the first server that answers and may be written to. Raises what the last one to fail raised."""
+    """Connect to the first server that answers and may be written to. Raises what the last one to fail raised.
+
+    The error has a note that names the database: its type is what it was, and calls are answered by that.
+    """
+    try:
+        return await _connect(dsn, **options)
+    except (OSError, asyncpg.PostgresError) as error:
+        error.add_note(place_of(dsn))
+        raise
+
+
+async def _connect(dsn: str, **options: Any) -> asyncpg.Connection:
     urls = one_each(dsn)
     if len(urls) == 1:
         return await asyncpg.connect(dsn, **options)

@@ -3,6 +3,7 @@
 Each recipe is measured once, by its stand-in, and counts for all hashes that have it. Knows no terminal.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from service.actions.open_hashes import UNUSABLE, HashOpener
 from service.actions.read_account import hash_text
 from service.actions.read_recipe import text_of
 from service.actions.refusal import Reason, Refusal
-from service.actions.resolve_hash import HashResolver
+from service.actions.resolve_hash import HashResolver, NewRecipe
 from service.immutable import immutable
 from service.legacy.rows import FaultyRow, Row
 from service.passwords.anonymise import pattern_of
@@ -89,17 +90,27 @@ def report_rows(rows: Iterator[Row | FaultyRow], resolver: HashResolver, opener:
     """Read an export to its end; nothing of it is kept but counts."""
     report = HashReport(cores=usable_cores())
     numbers: Counter[int] = Counter()
-    kept: list[KeptRecipe] = []
+    met: list[NewRecipe] = []
     for row in rows:
         report.rows += 1
         try:
             _count(row, resolver, report, numbers)
         except Refusal as refusal:
             report.refusals[refusal.reason] += 1
-        kept += [KeptRecipe(n.number, n.format, n.parameters, n.cost, n.stand_in, 0) for n in resolver.new]
+        met += resolver.new
         resolver.new.clear()
-    report.recipes = report_recipes(((each, numbers[each.id]) for each in kept), opener)
+    report.recipes = report_recipes(_as_kept(met, numbers), opener)
     return report
+
+
+def _as_kept(met: Iterable[NewRecipe], numbers: Counter[int]) -> Iterator[tuple[KeptRecipe, int]]:
+    """Give recipes as the store would keep them, each once under however many numbers, with their hashes."""
+    same: dict[str, list[NewRecipe]] = {}
+    for each in met:
+        same.setdefault(json.dumps([each.format, each.parameters, each.cost], sort_keys=True), []).append(each)
+    for first, *others in same.values():
+        kept = KeptRecipe(first.number, first.format, first.parameters, first.cost, first.stand_in, 0)
+        yield kept, sum(numbers[each.number] for each in (first, *others))
 
 
 def _count(row: Row | FaultyRow, resolver: HashResolver, report: HashReport, numbers: Counter[int]) -> None:

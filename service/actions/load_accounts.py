@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from service.accounts import recipes
-from service.accounts.loading.match import Fate
+from service.accounts.loading.fates import Fate
 from service.accounts.loading.merge import AccountsChanged
 from service.accounts.loading.seal import Sealer
 from service.accounts.loading.session import make_durable
@@ -22,7 +22,8 @@ from service.accounts.loading.sources import ensure_source, find_source
 from service.accounts.loading.staged import number_recipe
 from service.accounts.sealing import NO_KEYS, HashKeys
 from service.actions.load_batches import Batch, BatchReader
-from service.actions.merge_batch import BatchMerger, Merged
+from service.actions.merge_batch import BatchMerger
+from service.actions.merged_batch import Merged
 from service.actions.record_events import COLLISIONS
 from service.actions.refusal import Reason
 from service.actions.resolve_hash import HashResolver, NewRecipe

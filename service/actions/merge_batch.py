@@ -13,40 +13,22 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from service.accounts.audit import record_changed, record_loaded
-from service.accounts.deleted import deleted_logins
 from service.accounts.loading import match, merge
-from service.accounts.loading.add import add_accounts, known_logins, known_okta_ids
-from service.accounts.loading.match import Fate, RefusedRow
+from service.accounts.loading.add import add_accounts
+from service.accounts.loading.fates import Fate
+from service.accounts.loading.foresee import foresee
+from service.accounts.loading.other_keys import take_kept, under_other_keys
 from service.accounts.loading.seal import Sealer
 from service.accounts.loading.staged import StagedAccount, stage
 from service.accounts.tombstones import Gate, pass_gate
+from service.actions.merged_batch import Merged, conclude
 from service.actions.record_events import apply_set_aside
-from service.actions.refusal import Reason, Refusal
-from service.policies.forgetting import Effect
+from service.actions.separate_batch import separate, without_deleted, without_taken
 from service.settings import ForgetWhen
-
-REASONS = {
-    Fate.SAME_LOGIN: Reason.SAME_LOGIN,
-    Fate.OTHER_SPELLING: Reason.OTHER_SPELLING,
-    Fate.OTHER_OKTA_ID: Reason.OTHER_OKTA_ID,
-    Fate.OKTA_ID_TAKEN: Reason.OKTA_ID_TAKEN,
-}
 
 MOST_LOOKS = 6
 """An export whose later rows repeat earlier ones is looked up after all, but for one batch in 2⁶: each surprise costs
 the work of a batch, and a line in PostgreSQL's log."""
-
-
-@dataclass(slots=True)
-class Merged:
-    """What became of a batch."""
-
-    fates: Counter[Fate] = field(default_factory=Counter)
-    refused: list[tuple[int, Refusal]] = field(default_factory=list)
-    """By line."""
-    effects: Counter[Effect] = field(default_factory=Counter)
-    """What import events did that had come before their accounts."""
-    added: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -81,9 +63,10 @@ class BatchMerger:
         async with self.connection.transaction():
             await pass_gate(self.connection, Gate.CLOSED)
             if look:
-                unknown, known = await self._separate(accounts, merged)
+                unknown, known = await separate(self.connection, accounts, merged, self.deleted_key)
+                unknown = await without_taken(self.connection, unknown, merged)
             else:
-                unknown = await self._without_deleted(accounts, merged)
+                unknown = await without_deleted(self.connection, accounts, merged, self.deleted_key)
             loaded = await self._add(unknown, merged)
             bound = await self._update(known, merged, loaded) if known else ()
             if loaded:
@@ -101,45 +84,22 @@ class BatchMerger:
         merged.added = await add_accounts(self.connection, unknown, self.source_id, self.recipe_ids)
         await record_loaded(self.connection, self.sealer.source, merged.added)
         merged.fates[Fate.NEW] += len(unknown)
-        numbers = Counter([each.recipe for each in unknown])
-        return Counter({self.recipe_ids[number]: count for number, count in numbers.items() if number is not None})
+        loaded = Counter[int]()
+        for number, count in Counter([each.recipe for each in unknown]).items():
+            if number is not None:  # several may be one recipe to the store
+                loaded[self.recipe_ids[number]] += count
+        return loaded
 
     async def foresee(self, accounts: Sequence[StagedAccount]) -> Merged:
         """Tell what `merge` would do; writes nothing but temporary tables."""
         merged = Merged()
         async with self.connection.transaction():
-            _, known = await self._separate(accounts, merged, keep_unknown=True)
-            await self._stage(known)
+            unknown, known = await separate(self.connection, accounts, merged, self.deleted_key)
+            await self._stage([*known, *unknown])
             await match.match(self.connection, self.source_id, self._own)
-            await match.foresee(self.connection)
-            await self._conclude(merged)
+            await foresee(self.connection)
+            await conclude(self.connection, merged)
         return merged
-
-    async def _separate(
-        self, accounts: Sequence[StagedAccount], merged: Merged, *, keep_unknown: bool = False
-    ) -> tuple[Sequence[StagedAccount], list[StagedAccount]]:
-        """Tell the accounts that are to be added from those to be compared; leave the deleted ones out."""
-        logins = await known_logins(self.connection, [each.login_key for each in accounts])
-        known = [each for each in accounts if each.login_key in logins]
-        unknown = [each for each in accounts if each.login_key not in logins] if known else accounts
-        unknown = await self._without_deleted(unknown, merged)
-        if keep_unknown:
-            return [], [*known, *unknown]
-        okta_ids = [each.okta_id for each in unknown if each.okta_id is not None]
-        taken = await known_okta_ids(self.connection, okta_ids) if okta_ids else frozenset()
-        merged.refused += [(each.line, Refusal(Reason.OKTA_ID_TAKEN)) for each in unknown if each.okta_id in taken]
-        return (
-            [each for each in unknown if each.okta_id not in taken] if taken else unknown,
-            known,
-        )
-
-    async def _without_deleted(self, accounts: Sequence[StagedAccount], merged: Merged) -> Sequence[StagedAccount]:
-        """Leave out whom an operator deleted."""
-        deleted = await deleted_logins(self.connection, [each.login_key for each in accounts], self.deleted_key)
-        if not deleted:
-            return accounts
-        merged.fates[Fate.DELETED] += len(deleted)
-        return [each for each in accounts if each.login_key not in deleted]
 
     async def _update(self, known: Sequence[StagedAccount], merged: Merged, loaded: Counter[int]) -> Sequence[int]:
         """Bring known accounts up to date; give those whose Okta id is new."""
@@ -153,27 +113,20 @@ class BatchMerger:
             bound = await merge.change(self.connection, self.source_id)
             await record_changed(self.connection, self.sealer.source)
             loaded += await merge.rehashed(self.connection)
-        await self._conclude(merged)
+        await conclude(self.connection, merged)
         return bound
 
     async def _stage(self, known: Sequence[StagedAccount]) -> None:
         """Stage accounts; a hash that is kept under another key, and is the same, has not changed."""
         await stage(self.connection, known)
         if self.sealer.is_on:
-            others = await match.under_other_keys(self.connection, self.source_id)
-            await match.take_kept(self.connection, self.source_id, self._same(known, others))
+            others = await under_other_keys(self.connection, self.source_id)
+            await take_kept(self.connection, self.source_id, self._same(known, others))
 
     def _same(self, known: Sequence[StagedAccount], kept: Sequence[tuple[int, bytes, str | None]]) -> list[int]:
         """Give the lines of the accounts whose kept hash, under whichever key, is the one of the row."""
         by_line = {each.line: each for each in known}
         return [line for line, text, key_id in kept if self.sealer.is_same(by_line[line], text, key_id)]
-
-    async def _conclude(self, merged: Merged) -> None:
-        await match.touch(self.connection)
-        found = await match.fates(self.connection)
-        merged.fates.update({fate: number for fate, number in found.items() if not fate.is_refusal})
-        if any(fate.is_refusal for fate in found):
-            merged.refused += [(each.line, _refusal(each)) for each in await match.refused(self.connection)]
 
     def _remember(self, added: Sequence[int]) -> None:
         if not added:
@@ -183,7 +136,3 @@ class BatchMerger:
             self._own[-1] = asyncpg.Range(self._own[-1].lower, end)
         else:
             self._own.append(asyncpg.Range(first, end))
-
-
-def _refusal(refused: RefusedRow) -> Refusal:
-    return Refusal(REASONS[refused.fate], f"{refused.kept_login!r} is in the store" if refused.kept_login else "")

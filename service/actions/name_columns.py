@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from service.actions.read_account import NOTES, OWN_COLUMNS
 from service.actions.read_profile import NEVER_STORED
-from service.sources import OPTIONS
+from service.sources.checks import OPTIONS
 
 ALIASES = {"hash": "password_hash", "formula": "format"}
 """Other names of columns that people give them; `--map` is for all others."""

@@ -6,7 +6,8 @@ from service.actions.refusal import Reason, Refusal
 from service.legacy import strict_json
 from service.passwords.format import Recipe
 from service.passwords.limits import MAX_DIGITS
-from service.sources import OPTIONS, SALT_ENCODINGS, Source
+from service.sources import Source
+from service.sources.checks import OPTIONS, SALT_ENCODINGS
 
 RECIPE_COLUMNS = OPTIONS | {"format", "iterations", "charset", "pepper_env", "salt_encoding", "options"}
 

@@ -3,38 +3,26 @@
 A row's own columns come before the settings of its source, and these before what the hash says of itself.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import field, replace
 from typing import Any
 
 from service.actions.likeness import Likeness, likeness
 from service.actions.open_hashes import recipe_parameters, stand_in_fields
+from service.actions.parse_hash import Way, mark_of, only_candidate, parse, parse_named, parser_of
 from service.actions.read_recipe import RECIPE_COLUMNS, read_recipe, text_of
 from service.actions.refusal import Reason, Refusal
 from service.immutable import immutable
 from service.passwords import registry
-from service.passwords.format import (
-    Check,
-    Format,
-    MalformedHash,
-    NoUsername,
-    Recipe,
-    StoredHash,
-    TooCostly,
-    UnusableHash,
-)
-from service.passwords.formula import formula_check
+from service.passwords.format import Check, NoUsername, Recipe, StoredHash
 from service.sources import Source
 
 HASH_COLUMNS = RECIPE_COLUMNS | {"password_hash", "salt", "username", "user"}
-MARK = re.compile(r"\$[^$]{0,40}\$|\{[^}]{0,40}\}|[A-Za-z0-9_.@+-]{1,24}[$:|]")
-"""How a hash begins that names its format, as `$2b$`, `{SSHA}` and `pbkdf2_sha256$` do."""
-SHOWN = 6
-"""Formats that a refusal names."""
 MARKS_KEPT = 1000
 """More beginnings than a store has formats: beyond that they are no names, but parts of hashes."""
-
+MOST_MET = 10_000
+"""Recipes and costs that are remembered at once. A store has a handful; where every row has a parameter of its own,
+none comes back, and to remember them all would take a kilobyte a row."""
 
 Resolved = tuple[int, str | None, str | None]
 """The number of a recipe, a salt, and a username."""
@@ -51,17 +39,6 @@ class NewRecipe:
     stand_in: dict[str, Any] = field(repr=False)
 
 
-@dataclass(slots=True)
-class Way:
-    """One recipe, with what is looked up once for all rows that have it."""
-
-    recipe: Recipe
-    pepper: bytes | None = field(repr=False)
-    parse: Callable[[StoredHash], Check]
-    numbers: dict[str, int] = field(default_factory=dict)
-    """Of the recipe with each cost that it was met with."""
-
-
 class HashResolver:
     """Resolves the hashes of one load; numbers the recipes as it meets them."""
 
@@ -74,6 +51,8 @@ class HashResolver:
         self._marks: dict[tuple[int, str], Way] = {}
         self._alike: dict[Likeness | None, int] = {}
         self._numbered = 0
+        self._met = 0
+        """How many recipes and costs are remembered."""
         self.new: list[NewRecipe] = []
         """Recipes that nobody took note of yet."""
         self.named_by_login = 0
@@ -94,6 +73,8 @@ class HashResolver:
         return self._resolve(fields, text, login)
 
     def _resolve(self, fields: Mapping[str, object], text: str, username: str | None) -> Resolved:
+        if self._met >= MOST_MET:
+            self._forget()
         recipe = self._plain if RECIPE_COLUMNS.isdisjoint(fields) else self._recipe(fields)
         salt = text_of(fields, "salt") if "salt" in fields else None
         alike = likeness(recipe, text, salt, username)
@@ -104,10 +85,19 @@ class HashResolver:
                 self._alike[alike] = number
         return number, salt, username
 
+    def _forget(self) -> None:
+        """Begin anew: what comes again gets another number, which the store finds to be the same recipe.
+
+        All at once, because what is known of a recipe is known by its identity, which the next one may be given.
+        """
+        for known in (self._recipes, self._ways, self._marks, self._alike):
+            known.clear()
+        self._met = 0
+
     def _parsed(self, recipe: Recipe, text: str, salt: str | None, username: str | None) -> int:
         if recipe.format:
             way = self._way(recipe, recipe.format)
-            stored, check = _parse_named(way, text, salt, username)
+            stored, check = parse_named(way, text, salt, username)
         else:
             way, stored, check = self._recognise(recipe, text, salt, username)
         return way.numbers.get(check.cost) or self._number(way, stored, check)
@@ -118,6 +108,7 @@ class HashResolver:
         found = self._recipes.get(key)
         if found is None:
             found = self._recipes[key] = read_recipe(fields, self._source)
+            self._met += 1
         return found
 
     def _way(self, recipe: Recipe, format_name: str) -> Way:
@@ -125,25 +116,25 @@ class HashResolver:
         way = self._ways.get(key)
         if way is None:
             named = recipe if recipe.format else replace(recipe, format=format_name)
-            way = self._ways[key] = Way(named, self._pepper(named), _parser(named))
+            way = self._ways[key] = Way(named, self._pepper(named), parser_of(named))
         return way
 
     def _recognise(
         self, recipe: Recipe, text: str, salt: str | None, username: str | None
     ) -> tuple[Way, StoredHash, Check]:
         """Tell the format by the shape; what begins like an earlier hash is tried as that first."""
-        mark = _mark(text)
+        mark = mark_of(text)
         way = self._marks.get((id(recipe), mark))
         if way is not None:
             try:
-                return way, *_parse(way, text, salt, username)
+                return way, *parse(way, text, salt, username)
             except Refusal as refusal:
                 if refusal.reason is not Reason.MALFORMED_HASH:
                     raise
-        way = self._way(recipe, _only_candidate(text).name)
+        way = self._way(recipe, only_candidate(text).name)
         if len(self._marks) < MARKS_KEPT:
             self._marks[id(recipe), mark] = way
-        return way, *_parse(way, text, salt, username)
+        return way, *parse(way, text, salt, username)
 
     def _username(self, fields: Mapping[str, object]) -> str | None:
         if self._source.username is not None:
@@ -162,58 +153,8 @@ class HashResolver:
     def _number(self, way: Way, stored: StoredHash, check: Check) -> int:
         stand_in = stand_in_fields(registry.stand_in(stored))
         self._numbered += 1
+        self._met += 1
         way.numbers[check.cost] = self._numbered
         parameters = recipe_parameters(way.recipe)
         self.new.append(NewRecipe(self._numbered, way.recipe.format, parameters, check.cost, stand_in))
         return self._numbered
-
-
-def _parser(recipe: Recipe) -> Callable[[StoredHash], Check]:
-    if registry.is_formula(recipe.format):
-        return formula_check
-    try:
-        return registry.by_name(recipe.format).parse
-    except registry.UnknownFormat as error:
-        raise Refusal(Reason.UNKNOWN_FORMAT, str(error)) from None
-
-
-def _parse(way: Way, text: str, salt: str | None, username: str | None) -> tuple[StoredHash, Check]:
-    stored = StoredHash(text, way.recipe, salt, username, way.pepper)
-    try:
-        return stored, way.parse(stored)
-    except NoUsername:
-        raise
-    except TooCostly as error:
-        raise Refusal(Reason.TOO_COSTLY, str(error)) from None
-    except MalformedHash as error:
-        raise Refusal(Reason.MALFORMED_HASH, str(error)) from None
-    except UnusableHash as error:
-        raise Refusal(Reason.UNKNOWN_FORMAT, str(error)) from None
-
-
-def _parse_named(way: Way, text: str, salt: str | None, username: str | None) -> tuple[StoredHash, Check]:
-    """Say also what a hash looks like that is not of the format that its row or source names."""
-    try:
-        return _parse(way, text, salt, username)
-    except Refusal as refusal:
-        looks = [each.name for each in registry.candidates(text)]
-        if refusal.reason is not Reason.MALFORMED_HASH or not looks:
-            raise
-        raise Refusal(refusal.reason, f"{refusal.detail}; it looks like {' or '.join(looks[:SHOWN])}") from None
-
-
-def _only_candidate(text: str) -> Format:
-    found = registry.candidates(text)
-    if not found:
-        raise Refusal(Reason.UNKNOWN_SHAPE, "name its format, or a formula")
-    if len(found) > 1:
-        raise Refusal(Reason.AMBIGUOUS_SHAPE, f"name one: {', '.join(each.name for each in found[:SHOWN])}")
-    return found[0]
-
-
-def _mark(text: str) -> str:
-    """Give what the format of a hash can be told by again: how it begins, else how long and of what digits it is."""
-    begin = MARK.match(text)
-    if begin is None:
-        return f"{len(text)} {text.isalnum()} {text.islower()}"
-    return begin[0] if text[0] in "${" else f"{begin[0]}{len(text)}"

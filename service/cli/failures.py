@@ -1,5 +1,8 @@
 """What a command says when it fails, and its exit code. Knows our exceptions; prints no value of a setting."""
 
+import os
+import socket
+import ssl
 import sys
 from collections.abc import Callable
 
@@ -7,6 +10,7 @@ import asyncpg
 import typer
 from typer.exceptions import TyperException
 
+from service.cli.closed_pipe import nobody_reads
 from service.postgres import NoPostgres, PostgresDidNotStart
 from service.settings import BadSettings
 from service.telemetry import describe
@@ -25,14 +29,19 @@ class CommandFailed(Exception):
 
 
 def reported(run: Callable[..., object]) -> int:
-    """Run the command line and give its exit code."""
+    """Run the command line and give its exit code; that nobody reads to the end what it prints is no failure."""
     try:
         result = run(standalone_mode=False)
+        sys.stdout.flush()
     except TyperException as error:
         _show(error)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _say("stopped", INTERRUPTED)
+    except (BrokenPipeError, SystemExit) as error:
+        # Typer makes an exit of every broken pipe: also of one to a server, which is a fault.
+        fault = error.__context__ if isinstance(error, SystemExit) else error
+        return DONE if nobody_reads() else _say(*_told(fault)) if isinstance(fault, Exception) else FAILED
     except Exception as error:  # noqa: BLE001 (the end of the line: what no command expected is said here)
         return _say(*_told(error))
     # Typer makes an exit code of Ctrl-C by itself, and says nothing.
@@ -63,14 +72,29 @@ def _show(error: TyperException) -> None:
 def _plain(error: Exception) -> str:
     if isinstance(error, asyncpg.PostgresError):
         # The server's main message names tables and constraints; its detail quotes rows, and is left out.
-        return f"PostgreSQL: {error.args[0] if error.args else type(error).__name__}"
+        return f"{_place(error)}PostgreSQL: {error.args[0] if error.args else type(error).__name__}"
     if isinstance(error, ImportError):
         return f"the package {error.name} is missing or broken: was the set-up completed?"
+    if isinstance(error, OSError) and _place(error):
+        return f"{_place(error)}{_why(error)}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
     # Its message may quote a secret; its type and the places that it passed can't.
     told = describe(error)
     return f"{told['exception']} at {', '.join(told['trace'])}"
+
+
+def _place(error: Exception) -> str:
+    """Give what could not be reached or listened on: whoever tried notes it, without a secret."""
+    return "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if error.errno and not isinstance(error, ssl.SSLError | socket.gaierror):  # they have numbers of their own
+        return os.strerror(error.errno)  # asyncio's words name the place once more
+    return error.strerror or "it can't be reached"
 
 
 def _say(message: str, code: int) -> int:

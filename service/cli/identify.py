@@ -3,10 +3,9 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +14,6 @@ from service.cli.running import prepare, run
 
 if TYPE_CHECKING:
     from service.actions.identify_hashes import HashReport
-    from service.actions.measure_check import Identified
     from service.settings import Settings
     from service.sources import Source
 
@@ -43,6 +41,8 @@ def identify(
     """
     if formats:
         return _formats()
+    from service.cli.identify_report import as_dict, lines
+
     settings = prepare()
     chosen = _source(settings, source, of_format, iterations)
     if text is not None:
@@ -50,7 +50,7 @@ def identify(
             sys.stdin.readline().rstrip("\r\n") if text == "-" else text, chosen, salt, username, as_json=as_json
         )
     report = _of_file(file, chosen, charset, mapping or []) if file else run(_of_store(settings))
-    typer.echo(json.dumps(_as_dict(report)) if as_json else "\n".join(_lines(report)))
+    typer.echo(json.dumps(as_dict(report)) if as_json else "\n".join(lines(report)))
     return SOME_REFUSED if report.unverifiable or report.refusals else 0
 
 
@@ -74,6 +74,7 @@ def _source(settings: "Settings", name: str | None, of_format: str | None, itera
 def _one(text: str, source: "Source", salt: str | None, username: str | None, *, as_json: bool) -> int:
     from service.actions.measure_check import identify_hash
     from service.actions.read_recipe import read_recipe
+    from service.cli.identify_report import told
     from service.passwords.anonymise import pattern_of
 
     pepper = os.environ.get(source.pepper_env, "").encode("utf-8", "surrogateescape") if source.pepper_env else None
@@ -84,22 +85,10 @@ def _one(text: str, source: "Source", salt: str | None, username: str | None, *,
         typer.echo(f"unknown: {pattern_of(text)}")
         typer.echo("Name a format (identify --formats), or write a formula: docs/formulas.md.")
     else:
-        typer.echo("\n".join(line for each in found for line in _told(each)))
+        typer.echo("\n".join(line for each in found for line in told(each)))
         if len(found) > 1:
             typer.echo(f"{len(found)} formats look like this: say which with `format`, in the file or in SOURCES.")
     return 0 if any(each.fault is None for each in found) else FAILED
-
-
-def _told(found: "Identified") -> Iterator[str]:
-    yield found.format
-    if found.fault is not None:
-        yield f"  can't be checked: {found.fault}"
-        return
-    yield f"  cost: {found.cost}, about {found.milliseconds:.3g} ms here"
-    if found.okta is None:
-        yield f"  Okta can't import it directly: {found.not_okta}"
-    else:
-        yield f"  Okta can import it directly: {json.dumps({'credentials': {'password': {'hash': found.okta}}})}"
 
 
 def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> "HashReport":
@@ -135,45 +124,3 @@ async def _of_store(settings: "Settings") -> "HashReport":
         unarmed = await browsing.count_unarmed(connection)
     found = report_recipes([(each, numbers[each.id]) for each in kept], HashOpener(os.environ))
     return HashReport(rows, unarmed, found, cores=usable_cores())
-
-
-def _lines(report: "HashReport") -> Iterator[str]:
-    hashes = report.verifiable + report.unverifiable
-    yield f"{report.rows:,} accounts, {hashes:,} hashes, {report.without_hash:,} without a hash"
-    if hashes:
-        yield f"{_share(report.verifiable, hashes)} can be verified; {report.unverifiable:,} can't"
-        yield f"{_share(report.okta_direct, hashes)} could be imported by Okta directly"
-    for each in sorted(report.recipes, key=lambda each: -each.hashes):
-        time = f"{each.milliseconds:9.3g} ms" if each.milliseconds is not None else " " * 12
-        direct = each.fault or ("Okta directly" if each.okta else "")
-        yield f"  {each.hashes:>12,}  {time}  {each.format}  ({each.cost})  {direct}".rstrip()
-    for reason, number in report.refusals.most_common():
-        yield f"  {number:>12,}  refused: {reason}"
-    for pattern, number in report.patterns.most_common(20):
-        yield f"  {number:>12,}  of the shape {pattern}"
-    slowest = max(
-        (each for each in report.recipes if each.milliseconds), key=lambda e: e.milliseconds or 0, default=None
-    )
-    if slowest is not None and report.sign_ins_per_second:
-        yield f"the slowest: {slowest.format} ({slowest.cost}), {slowest.milliseconds:.3g} ms"
-        yield f"about {report.sign_ins_per_second:,.0f} sign-ins a second on the {report.cores} cores here"
-
-
-def _as_dict(report: "HashReport") -> dict[str, Any]:
-    return {
-        "rows": report.rows,
-        "without_hash": report.without_hash,
-        "verifiable": report.verifiable,
-        "unverifiable": report.unverifiable,
-        "okta_direct": report.okta_direct,
-        "recipes": [asdict(each) for each in report.recipes],
-        "refusals": {reason.name.lower(): number for reason, number in report.refusals.items()},
-        "patterns": dict(report.patterns.most_common(100)),
-        "cores": report.cores,
-        "sign_ins_per_second": report.sign_ins_per_second,
-    }
-
-
-def _share(part: int, whole: int) -> str:
-    share = f"{100 * part / whole:.1f}"
-    return f"{'99.9' if part < whole and share == '100.0' else share} %"

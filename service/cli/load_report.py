@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from service.accounts.loading.match import Fate
+from service.accounts.loading.fates import Fate
 from service.actions.load_accounts import Totals
 from service.actions.refusal import Reason
 from service.legacy.rows import Reader

@@ -10,10 +10,11 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from service.legacy.charsets import fault_of, is_clean
+from service.legacy.csv_header import delimiter_of, require_header
 from service.legacy.rows import FaultyRow, Row, UnreadableFile
-from service.legacy.streams import Export, fault_of, is_clean
+from service.legacy.streams import Export
 
-DELIMITERS = ",;\t|"
 LONGEST_FIELD = 1 << 20
 """Characters; a stray quote must not take the rest of the file into memory."""
 BLOCK = 200
@@ -39,7 +40,7 @@ class CsvReader:
         self._taken: list[str] = []
         """The lines of the record at hand."""
         first = self._first_line()
-        self.delimiter = delimiter or _delimiter(first)
+        self.delimiter = delimiter or delimiter_of(first)
         self._again = deque([first])
         """Lines to be read again."""
         try:
@@ -47,7 +48,7 @@ class CsvReader:
         except csv.Error as error:
             raise UnreadableFile(f"{export.path}: the header can't be read: {error}") from None
         self.columns = [rename(name) for name in self.header]
-        self._require_header()
+        require_header(self.header, self.columns, export)
 
     def _first_line(self) -> str:
         """Take the first line that is not empty."""
@@ -146,19 +147,3 @@ class CsvReader:
         """Let all lines of the record but the first be read again."""
         self._again.extendleft(reversed(self._taken[1:]))
         del self._taken[1:]
-
-    def _require_header(self) -> None:
-        where = self.export.path
-        if not self.header or not any(self.header):
-            raise UnreadableFile(f"{where}: the file is empty; its first line must name the columns")
-        if "" in self.header:
-            raise UnreadableFile(f"{where}: column {self.header.index('') + 1} of the header has no name")
-        doubled = sorted({name for name in self.columns if self.columns.count(name) > 1})
-        if doubled:
-            raise UnreadableFile(f"{where}: the header names a column twice: {', '.join(doubled)}")
-        if not is_clean("".join(self.header)):
-            raise UnreadableFile(f"{where}: the header has {fault_of(''.join(self.header), self.export.charset)}")
-
-
-def _delimiter(header: str) -> str:
-    return max(DELIMITERS, key=header.count)

@@ -6,14 +6,13 @@ https://jsonlines.org/
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, TextIO, cast
+from typing import cast
 
 from service.legacy import strict_json
+from service.legacy.charsets import fault_of, is_clean
 from service.legacy.rows import FaultyRow, Row, UnreadableFile
-from service.legacy.streams import Export, fault_of, is_clean
+from service.legacy.streams import Export
 
-NOTES = ("line", "reason")
-"""The keys that the rejects file adds to each row, and that are passed over when it is loaded."""
 LAYOUTS_KEPT = 1000
 """Lines may all differ in their keys."""
 LONGEST_LINE = 1 << 20
@@ -101,30 +100,3 @@ class JsonLinesReader:
             if len(self._names) < LAYOUTS_KEPT:
                 self._names[keys] = names
         return found if names == keys else dict(zip(names, found.values(), strict=True))
-
-
-class JsonRejects:
-    """Refused rows as JSON Lines, with line and reason as their first members."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def write(self, row: Row | FaultyRow, reason: str) -> None:
-        """Write one row; what is no JSON object, or not one alone, is kept as text in the member `unreadable`."""
-        notes: dict[str, object] = {"line": row.line, "reason": reason}
-        found = row.raw if isinstance(row.raw, dict) else _parsed(row.raw)
-        own = {"unreadable": row.raw} if found is None else {k: v for k, v in found.items() if k not in NOTES}
-        self._file.write(json.dumps(notes | own, ensure_ascii=True, default=str) + "\n")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-def _parsed(raw: object) -> dict[str, Any] | None:
-    try:
-        found = json.loads(str(raw), object_pairs_hook=strict_json.each_key_once)
-        json.dumps(found)  # takes more depth than reading does
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

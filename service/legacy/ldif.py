@@ -1,18 +1,15 @@
-"""LDIF content records: base64 values, folded lines, several values of one attribute. Knows no directory.
+"""LDIF content records: entries, and which columns their attributes are. Knows no directory.
 
-RFC 2849. Change records and values that lie behind a URL are refused; what follows a `#` is a comment.
+RFC 2849. Change records are refused.
 """
 
-import base64
-import binascii
-import re
 from collections.abc import Callable, Iterator
-from typing import TextIO
 
+from service.legacy.charsets import fault_of, is_clean
+from service.legacy.ldif_lines import attribute, unfolded
 from service.legacy.rows import FaultyRow, Row
-from service.legacy.streams import Export, fault_of, is_clean
+from service.legacy.streams import Export
 
-PASSWORD = "userpassword"  # noqa: S105 (the attribute, in lower case)
 NAMES = {"userpassword": "password_hash", "givenname": "firstName", "sn": "lastName"}
 """What the columns of an account are called in a directory."""
 OPERATIONAL = frozenset(
@@ -23,8 +20,6 @@ OPERATIONAL = frozenset(
     }
 )  # fmt: skip
 """Attributes that say nothing of a person."""
-LINE_END = re.compile(r"\r\n|\r|\n")
-"""Python's own `splitlines` also ends lines at characters that are part of a value, as U+2028 or latin-1's 0x85."""
 LONGEST_RECORD = 1 << 24
 """Characters; photographs are in it. What is longer is cut off there, so that no file fills the memory."""
 
@@ -109,8 +104,8 @@ class LdifReader:
     def _values(self, text: str) -> dict[str, list[str]]:
         """Give the values of each attribute, by the spelling that the file used first."""
         values: dict[str, list[str]] = {}
-        for line in _unfolded(text):
-            name, value = _attribute(line)
+        for line in unfolded(text):
+            name, value = attribute(line)
             lower = name.lower()
             if lower == "changetype" and value != "add":
                 raise ValueError("a record of changes; only entries as they are can be loaded")
@@ -119,69 +114,9 @@ class LdifReader:
         return values
 
 
-class LdifRejects:
-    """Refused entries as LDIF, each under a comment with its line and reason."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def write(self, row: Row | FaultyRow, reason: str) -> None:
-        """Write one entry."""
-        said = " ".join(reason.split())
-        lines = [line for line in _lines(str(row.raw)) if not line.startswith("# line ")]
-        self._file.write("\n".join([f"# line {row.line}: {said}", *lines]) + "\n\n")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
 def _says_something(lines: list[str]) -> bool:
     return any(not line.startswith(("#", " ")) and not line.lower().startswith("version:") for line in lines)
 
 
 def _of(values: dict[str, list[str]], lower: str) -> list[str]:
     return next((found for name, found in values.items() if name.lower() == lower), [])
-
-
-def _lines(text: str) -> list[str]:
-    return LINE_END.split(text.rstrip("\r\n"))
-
-
-def _unfolded(text: str) -> Iterator[str]:
-    """Join a line with those after it that begin with a space; leave comments out."""
-    whole: str | None = None
-    for line in _lines(text):
-        if line.startswith(" ") and whole is not None:
-            whole += line[1:]
-            continue
-        if whole is not None and not whole.startswith("#"):
-            yield whole
-        whole = line
-    if whole is not None and not whole.startswith("#"):
-        yield whole
-
-
-def _attribute(line: str) -> tuple[str, str | None]:
-    """Give an attribute's name without its options and its value; None for one that is no text, as a photograph is."""
-    name, colon, rest = line.partition(":")
-    name = name.partition(";")[0].strip()
-    if not colon or not name:
-        raise ValueError("a line without an attribute")
-    if rest.startswith("<"):
-        raise ValueError(f"{name} lies behind a URL, which is not followed")
-    if not rest.startswith(":"):
-        return name, rest.removeprefix(" ").rstrip() if name.lower() != PASSWORD else rest.strip()
-    try:
-        raw = base64.b64decode("".join(rest[1:].split()), validate=True)
-    except binascii.Error:
-        raise ValueError(f"{name} is not base64") from None
-    try:
-        value = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        value = "\0"
-    if "\0" in value:
-        if name.lower() in {PASSWORD, "uid", "mail"}:
-            raise ValueError(f"{name} is no text")
-        return name, None
-    return name, value

@@ -1,35 +1,20 @@
-"""Opens an export by what it is: by its name, else by how it begins. Knows which kinds of files there are."""
+"""Opens an export, and the file for its rejects, with what reads and writes its kind. Knows no line of them."""
 
 import os
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
+from service.legacy.charsets import errors_in
 from service.legacy.csv_rejects import CsvRejects
 from service.legacy.csv_rows import CsvReader
-from service.legacy.json_lines import JsonLinesReader, JsonRejects
-from service.legacy.ldif import LdifReader, LdifRejects
-from service.legacy.rows import FaultyRow, Reader, Rejects, Row, UnreadableFile
-from service.legacy.streams import Export, errors_in
-
-
-class Kind(StrEnum):
-    """A kind of file."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-    LDIF = "ldif"
-
-
-ENDINGS = {
-    ".csv": Kind.CSV,
-    ".tsv": Kind.CSV,
-    ".jsonl": Kind.JSONL,
-    ".ndjson": Kind.JSONL,
-    ".json": Kind.JSONL,
-    ".ldif": Kind.LDIF,
-}
+from service.legacy.json_lines import JsonLinesReader
+from service.legacy.json_rejects import JsonRejects
+from service.legacy.kinds import Kind, kind_named, kind_of
+from service.legacy.ldif import LdifReader
+from service.legacy.ldif_rejects import LdifRejects
+from service.legacy.rows import FaultyRow, Reader, Rejects, Row
+from service.legacy.streams import Export
 
 
 def open_export(
@@ -43,7 +28,7 @@ def open_export(
     """Open a file or standard input for reading. Raises `UnreadableFile`."""
     export = Export(path, charset)
     try:
-        match _kind(kind) or kind_of(export):
+        match kind_named(kind) or kind_of(export):
             case Kind.CSV:
                 return CsvReader(export, delimiter, rename)
             case Kind.JSONL:
@@ -53,31 +38,6 @@ def open_export(
     except BaseException:
         export.close()
         raise
-
-
-def _kind(name: str | None) -> Kind | None:
-    if name is None or name in tuple(Kind):
-        return None if name is None else Kind(name)
-    raise UnreadableFile(f"no kind of file is called {name!r}: csv, jsonl or ldif")
-
-
-def kind_of(export: Export) -> Kind:
-    """Tell the kind by the name, else by the first characters."""
-    endings = [ending.lower() for ending in export.path.suffixes]
-    for ending in reversed(endings):
-        if ending in ENDINGS:
-            return ENDINGS[ending]
-    return kind_of_text(export.peek())
-
-
-def kind_of_text(head: str) -> Kind:
-    """Tell the kind by how a file begins."""
-    begin = head.lstrip()
-    if begin.startswith(("{", "[")):
-        return Kind.JSONL
-    if begin.lower().startswith(("dn:", "version:", "# ", "#\n")):
-        return Kind.LDIF
-    return Kind.CSV
 
 
 def open_rejects(path: Path, reader: Reader) -> Rejects:

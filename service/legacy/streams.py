@@ -1,21 +1,19 @@
-"""From a path to lines of text: standard input, gzip by its content, byte order marks, charsets. Knows no columns.
-
-What is outside the charset becomes lone surrogates (Python's `surrogateescape`; in UTF-16 and UTF-32 they are in the
-file already), so that the row that holds them is refused by itself and can be written to the rejects file as it was.
-"""
+"""From a path to lines of text: standard input, gzip by its content, byte order marks. Knows no columns."""
 
 import codecs
 import gzip
 import io
+import itertools
 import os
-import select
-import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import BinaryIO, TextIO, cast
 
+from service.legacy.charsets import errors_in
 from service.legacy.rows import UnreadableFile
+from service.legacy.standard_input import StandardInput
 
 GZIP = b"\x1f\x8b"
 DAMAGED = (EOFError, OSError, zlib.error)
@@ -23,8 +21,6 @@ DAMAGED = (EOFError, OSError, zlib.error)
 STANDARD_INPUT = Path("-")
 BUFFER = 1 << 18
 """Bytes read at once."""
-LOOK_EVERY = 0.2
-"""Seconds between two looks whether what waits for standard input should go on waiting."""
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -32,21 +28,6 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-
-
-class StandardInput(io.FileIO):
-    """Standard input that another thread can tell to wait no longer: Ctrl-C ends a load whose pipe is silent."""
-
-    def __init__(self) -> None:
-        super().__init__(sys.stdin.fileno(), closefd=False)
-        self.interrupted = False
-
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 (any buffer; 3.12 has a name for it)
-        """Read what is there, as soon as there is some; nothing once it was interrupted."""
-        while not self.interrupted:
-            if select.select([self], [], [], LOOK_EVERY)[0]:
-                return super().readinto(buffer)
-        return 0
 
 
 class Export:
@@ -73,6 +54,8 @@ class Export:
         self.text: TextIO = io.TextIOWrapper(
             self._plain, encoding=self.charset, errors=errors_in(self.charset), newline="", write_through=False
         )
+        self._ahead: list[str] = []
+        """Lines that were looked at, and are still to be taken."""
 
     def consumed(self) -> int:
         """Bytes of the file that were taken so far (compressed ones, where it is)."""
@@ -81,14 +64,24 @@ class Export:
         except (OSError, ValueError):
             return 0
 
-    def peek(self) -> str:
-        """Look at the beginning of the text without taking it."""
-        return self._plain.peek(256)[:256].decode(self.charset, "replace")
+    def look(self, most: int) -> Iterator[str]:
+        """Give some of the first lines; `lines` gives them again. Raises `UnreadableFile`."""
+        with self._faults_named():
+            for line in itertools.islice(self.text, most):
+                self._ahead.append(line)
+                yield line
 
     def lines(self) -> Iterator[str]:
         """Give the lines with their ends. Raises `UnreadableFile` where the file ends too early or is no text."""
-        try:
+        yield from self._ahead
+        self._ahead.clear()
+        with self._faults_named():
             yield from self.text
+
+    @contextmanager
+    def _faults_named(self) -> Iterator[None]:
+        try:
+            yield
         except DAMAGED as error:
             raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
         except UnicodeError:
@@ -137,24 +130,3 @@ def _size(file: BinaryIO) -> int | None:
     except (OSError, io.UnsupportedOperation):
         return None
     return size or None
-
-
-def errors_in(charset: str) -> str:
-    """Name how Python keeps what is no text in a charset, so that it can be written again."""
-    return "surrogatepass" if codecs.lookup(charset).name.startswith(("utf-16", "utf-32")) else "surrogateescape"
-
-
-def is_clean(text: str) -> bool:
-    """Tell whether PostgreSQL can keep it as text: no NUL, and nothing outside the charset of its file."""
-    if text.isascii():
-        return "\0" not in text
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
-
-
-def fault_of(text: str, charset: str) -> str:
-    """Say what is wrong with a text that is not clean."""
-    return "a NUL character" if "\0" in text else f"bytes that are not {charset}"

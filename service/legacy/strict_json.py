@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from service.legacy.streams import is_clean
+from service.legacy.charsets import is_clean
 
 
 class Unusable(ValueError):

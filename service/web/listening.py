@@ -19,6 +19,8 @@ CONNECTIONS: Mapping[str, Any] = {
     "auto_decompress": False,
 }
 """How aiohttp treats connections, in the service and in its tests."""
+SETTINGS = {"service": "HOST and PORT", "admin": "ADMIN_HOST and ADMIN_PORT"}
+"""What says where they listen."""
 SHUTDOWN_WITHIN = 10.0
 """Seconds that calls in hand get to end: more than Okta waits, less than orchestrators' grace."""
 
@@ -39,7 +41,7 @@ async def listening(
     )
     await runner.setup()
     try:
-        await GuardedSite(runner, host, port, ssl_context=tls.context if tls else None).start()
+        await _start(name, GuardedSite(runner, host, port, ssl_context=tls.context if tls else None), f"{host}:{port}")
         bound_host, bound_port, *_ = runner.addresses[0]
         place = f"[{bound_host}]:{bound_port}" if ":" in bound_host else f"{bound_host}:{bound_port}"
         url = f"{'https' if tls else 'http'}://{place}"
@@ -47,3 +49,11 @@ async def listening(
         yield url
     finally:
         await runner.cleanup()
+
+
+async def _start(name: str, site: GuardedSite, place: str) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        error.add_note(f"{SETTINGS[name]}, {place}")
+        raise

@@ -107,6 +107,15 @@ async def test_deleting_without_saying_whom_is_wrong_usage(database_url: str) ->
     assert (code, "say which accounts" in err) == (2, True)
 
 
+@pytest.mark.parametrize("words", ["list", "forget --yes", "delete --yes", "delete rajiv@example.com --yes"])
+async def test_a_source_that_nothing_was_loaded_from_is_wrong_usage_and_those_that_are_there_are_named(
+    database_url: str, people: Path, words: str
+) -> None:
+    await run(database_url, "load", str(people), "--source", "legacy")
+    code, out, err = await run(database_url, "accounts", *words.split(), "--source", "legac")
+    assert (code, out, "--source legac: one of legacy" in err) == (2, "", True), err
+
+
 async def test_identify_names_a_hash_and_what_okta_could_do(database_url: str) -> None:
     code, out, _ = await run(database_url, "identify", BCRYPT, "--json")
     (found,) = json.loads(out)["candidates"]

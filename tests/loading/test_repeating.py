@@ -6,7 +6,7 @@ import pytest
 from service.accounts.browsing import Filters
 from service.accounts.database import Database
 from service.accounts.deleting import delete
-from service.accounts.loading.match import Fate
+from service.accounts.loading.fates import Fate
 from service.accounts.loading.session import loading_session, make_durable
 from service.actions import load_batches
 from service.actions.refusal import Reason

@@ -8,7 +8,7 @@ import pytest
 
 from service.accounts.database import Database
 from service.accounts.loading import match
-from service.accounts.loading.match import Fate
+from service.accounts.loading.fates import Fate
 from service.accounts.sealing import NO_KEYS, HashKeys, binding
 from service.actions.rotate_keys import rotate_keys
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, SEALING, Loader

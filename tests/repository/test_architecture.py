@@ -19,7 +19,7 @@ NO_IDEA = {"utils", "util", "common", "core", "helpers", "helper", "models", "mi
 BESIDE_THE_STORE = "service/postgres"
 
 ENVIRONMENT_READERS = {
-    "service/settings.py",
+    "service/settings/__init__.py",
     "service/app.py",  # peppers lie in variables that the sources name, so no setting can list them
     "service/passwords/pool/processes.py",  # hands a worker the few variables that Python needs to start
     "service/postgres/binaries.py",  # EMBEDDED_PG_BIN: where a server is, on machines that bring their own

@@ -3,40 +3,11 @@
 Rows that say what the store holds already are `unchanged`, and nothing of them is written: no row version, no lock.
 """
 
-import enum
 from collections.abc import Sequence
 
 import asyncpg
 
-from service.immutable import immutable
-
-
-class Fate(enum.StrEnum):
-    """What becomes of a staged account."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-    TOMBSTONE = "tombstone"
-    """Its hash is forgotten, and stays so: left alone."""
-    DELETED = "deleted"
-    """An operator deleted it: not brought back."""
-    SAME_LOGIN = "same_login"
-    """Refused: an earlier row of the same load has the login."""
-    OTHER_SPELLING = "other_spelling"
-    """Refused: the store has another account whose login is the same to Okta."""
-    OTHER_OKTA_ID = "other_okta_id"
-    """Refused: the account is known under another Okta id."""
-    OKTA_ID_TAKEN = "okta_id_taken"
-    """Refused: another account has the Okta id."""
-
-    @property
-    def is_refusal(self) -> bool:
-        """Tell whether the row goes to the rejects file."""
-        return self in REFUSALS
-
-
-REFUSALS = frozenset({Fate.SAME_LOGIN, Fate.OTHER_SPELLING, Fate.OTHER_OKTA_ID, Fate.OKTA_ID_TAKEN})
+from service.accounts.loading.fates import Fate
 
 PROFILE = "(account.profile - coalesce(staged.cleared, '{}')) || staged.profile"
 """What the export says of an attribute counts; of what it does not speak stays as it was."""
@@ -86,19 +57,6 @@ WHERE account.okta_id = staged.okta_id AND account.id IS DISTINCT FROM staged.ac
   AND staged.fate IN ('new', 'changed', 'unchanged')
 """
 
-UNDER_OTHER_KEYS = """
-SELECT staged.line, kept.hash, kept.key_id
-FROM staged JOIN accounts AS account ON account.login_key = staged.login_key
-JOIN hashes AS kept ON kept.account_id = account.id AND kept.source_id = $1
-WHERE staged.hash IS NOT NULL AND kept.key_id IS DISTINCT FROM staged.key_id
-"""
-
-TAKE_KEPT = """
-UPDATE staged SET hash = kept.hash, key_id = kept.key_id
-FROM accounts AS account JOIN hashes AS kept ON kept.account_id = account.id
-WHERE account.login_key = staged.login_key AND kept.source_id = $1 AND staged.line = ANY($2::bigint[])
-"""
-
 RESPELLED = """
 SELECT staged.line, staged.login, account.login AS kept_login,
        EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id = $1) AS same_source
@@ -114,47 +72,6 @@ TOUCH = """
 INSERT INTO touched (account_id)
 SELECT account_id FROM staged WHERE fate IN ('changed', 'unchanged', 'tombstone') ON CONFLICT DO NOTHING
 """
-
-FORESEEN = """
-UPDATE staged SET fate = CASE WHEN foreseen.login_key = staged.login_key THEN 'same_login' ELSE 'okta_id_taken' END
-FROM foreseen
-WHERE staged.fate = 'new' AND foreseen.login_key = staged.login_key
-   OR staged.fate IN ('new', 'changed') AND foreseen.okta_id = staged.okta_id
-"""
-
-FORESEE = """
-INSERT INTO foreseen (login_key, okta_id) SELECT login_key, okta_id FROM staged
-WHERE fate = 'new' OR fate = 'changed' AND okta_id IS NOT NULL
-"""
-
-FATES = "SELECT fate, count(*) AS number FROM staged GROUP BY fate"
-
-REFUSED = """
-SELECT staged.line, staged.fate, account.login AS kept_login
-FROM staged LEFT JOIN accounts AS account ON account.id = staged.account_id
-WHERE staged.fate = ANY($1::text[])
-ORDER BY staged.line
-"""
-
-
-@immutable
-class RefusedRow:
-    """A staged row that the store refuses."""
-
-    line: int
-    fate: Fate
-    kept_login: str | None
-    """The login of the account that it collides with, where there is one."""
-
-
-async def under_other_keys(connection: asyncpg.Connection, source_id: int) -> list[tuple[int, bytes, str | None]]:
-    """Give the kept hashes, with their keys, that are under another key than the staged ones; each by its line."""
-    return [tuple(row) for row in await connection.fetch(UNDER_OTHER_KEYS, source_id)]
-
-
-async def take_kept(connection: asyncpg.Connection, source_id: int, lines: Sequence[int]) -> None:
-    """Stage what is kept already, for lines that say the same."""
-    await connection.execute(TAKE_KEPT, source_id, lines)
 
 
 async def match(connection: asyncpg.Connection, source_id: int, own: Sequence[asyncpg.Range[int]]) -> int:
@@ -176,20 +93,3 @@ def _is_same(login: str, other: str) -> bool:
 async def touch(connection: asyncpg.Connection) -> None:
     """Note which accounts this batch has met."""
     await connection.execute(TOUCH)
-
-
-async def foresee(connection: asyncpg.Connection) -> None:
-    """Refuse what an earlier batch of a dry run would have added, and note what this one would add."""
-    await connection.execute(FORESEEN)
-    await connection.execute(FORESEE)
-
-
-async def fates(connection: asyncpg.Connection) -> dict[Fate, int]:
-    """Count the staged accounts by their fate."""
-    return {Fate(row["fate"]): row["number"] for row in await connection.fetch(FATES)}
-
-
-async def refused(connection: asyncpg.Connection) -> list[RefusedRow]:
-    """List the staged rows that the store refuses."""
-    rows = await connection.fetch(REFUSED, sorted(REFUSALS))
-    return [RefusedRow(row["line"], Fate(row["fate"]), row["kept_login"]) for row in rows]

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from service.accounts.connecting import connect
 from service.accounts.loading.staged import prepare_session
 from service.accounts.tombstones import Gate, pass_gate
 
@@ -17,7 +18,7 @@ WAIT_FOR_DISK = "SET LOCAL synchronous_commit TO DEFAULT"
 @asynccontextmanager
 async def loading_session(dsn: str) -> AsyncIterator[asyncpg.Connection]:
     """Connect, and make the temporary tables; they go with the session."""
-    connection = await asyncpg.connect(dsn, timeout=CONNECT_WITHIN)
+    connection = await connect(dsn, timeout=CONNECT_WITHIN)
     try:
         await prepare_session(connection)
         yield connection

@@ -4,6 +4,8 @@ import asyncpg
 
 FIND_SOURCE = "SELECT id FROM sources WHERE name = $1"
 
+SOURCE_NAMES = "SELECT name FROM sources ORDER BY name"
+
 ADD_SOURCE = "INSERT INTO sources (name) VALUES ($1) ON CONFLICT (name) DO NOTHING"
 
 
@@ -11,6 +13,11 @@ async def find_source(connection: asyncpg.Connection, name: str) -> int | None:
     """Give the id of a source; None where nothing was loaded from it yet."""
     source_id: int | None = await connection.fetchval(FIND_SOURCE, name)
     return source_id
+
+
+async def source_names(connection: asyncpg.Connection) -> list[str]:
+    """List the sources that anything was ever loaded from."""
+    return [row["name"] for row in await connection.fetch(SOURCE_NAMES)]
 
 
 async def ensure_source(connection: asyncpg.Connection, name: str) -> int:

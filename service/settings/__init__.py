@@ -1,0 +1,76 @@
+"""Every setting, read once from the environment (and `.env`) and passed on as values. Knows no part that uses them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsConfigDict
+
+from service.settings.admission import AdmissionSettings, basic_header, require_authentication
+from service.settings.places import PlaceSettings
+from service.settings.written import BadSettings, Unset, parse_hash_keys, read_text
+
+__all__ = ["BadSettings", "ForgetWhen", "Settings", "basic_header", "load_settings", "require_authentication"]
+
+
+class ForgetWhen(StrEnum):
+    """Which SUCCESS is believed."""
+
+    SUCCESS = "success"
+    """Every one that Okta reports (see docs/decisions/0002)."""
+    VERIFIED = "verified"
+    """Only one that a VERIFIED of ours explains."""
+
+
+class Settings(AdmissionSettings, PlaceSettings):
+    """The service's settings; docs/settings.md says what each is for."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", hide_input_in_errors=True, populate_by_name=False, frozen=True
+    )
+
+    answer_within: Annotated[float, Field(gt=0, lt=3)] = 2.5
+    queue_within: Annotated[float, Field(gt=0, lt=3)] = 1.0
+    hash_keys: Annotated[SecretStr | None, Unset] = None
+    hash_keys_file: Annotated[Path | None, Unset] = None
+    sealed_hashes_only: bool = False
+    audit_keep_days: Annotated[int, Field(ge=100, le=36_500)] = 400
+    forget_when: ForgetWhen = ForgetWhen.SUCCESS
+    okta_client_orgurl: Annotated[str | None, Unset] = None
+    okta_client_authorizationmode: Annotated[str | None, Unset] = None
+    okta_client_token: Annotated[SecretStr | None, Unset] = None
+    okta_client_clientid: Annotated[str | None, Unset] = None
+    okta_client_privatekey: Annotated[SecretStr | None, Unset] = None
+    okta_client_kid: Annotated[str | None, Unset] = None
+    okta_client_scopes: Annotated[str | None, Unset] = None
+    hook_oauth_client_secret: Annotated[SecretStr | None, Unset] = None
+    okta_client_requesttimeout: Annotated[float, Field(ge=0)] = 60.0
+
+    sources: Annotated[Path | None, Unset] = None
+    registration_policy: Annotated[str | None, Unset] = None
+
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+    def all_hash_keys(self) -> dict[str, bytes]:
+        """Give the keys that hashes are encrypted under, by their ids, the active one first. Raises `BadSettings`."""
+        given = {} if self.hash_keys is None else parse_hash_keys("HASH_KEYS", self.hash_keys.get_secret_value())
+        if self.hash_keys_file is None:
+            return given
+        return given | parse_hash_keys("HASH_KEYS_FILE", read_text("HASH_KEYS_FILE", self.hash_keys_file))
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises `BadSettings`, which names every fault at once."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise BadSettings("\n".join(map(_fault, error.errors(include_input=False)))) from None
+    return settings
+
+
+def _fault(error: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in error["loc"]).upper()
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
