@@ -5,7 +5,8 @@ import json
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -23,10 +24,6 @@ class ForgetWhen(StrEnum):
 
 class BadSettings(Exception):
     """The configuration is wrong; each fault stands on a line of its own and no value is quoted."""
-
-
-def _blank_is_unset(value: object) -> object:
-    return None if value == "" else value
 
 
 def _secret_list(value: object) -> object:
@@ -56,10 +53,19 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-Unset = BeforeValidator(_blank_is_unset)
+def _has_sound_ports(url: str) -> bool:
+    # A / ? or # that is not encoded ends the hosts in the middle of a password: its first part is then a port.
+    try:
+        hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    except ValueError:
+        return False
+    return all(_HOST.fullmatch(host) for host in hosts)
+
+
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_list)]
 HASH_KEY = 32
 """Bytes of a key that hashes are encrypted under."""
+_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE_ISSUER = re.compile(
     r"https://[^\s/?#@]+(/[^\s?#]*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/[^\s?#]*)?"
@@ -74,60 +80,72 @@ class Settings(BaseSettings):
         env_file=".env", extra="ignore", hide_input_in_errors=True, populate_by_name=False, frozen=True
     )
 
-    database_url: Annotated[SecretStr | None, Unset] = None
-    migration_database_url: Annotated[SecretStr | None, Unset] = None
+    database_url: SecretStr | None = None
+    migration_database_url: SecretStr | None = None
     database_connections: Annotated[int, Field(ge=1, le=1000)] = 8
     database_pooler: bool = False
     data_dir: Path = Path("var")
 
     host: str = "127.0.0.1"
     port: Port = 8082
-    tls_cert: Annotated[Path | None, Unset] = None
-    tls_key: Annotated[Path | None, Unset] = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     max_connections: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
     admin_host: str = "127.0.0.1"
     admin_port: Port = 8083
 
-    basic_auth_user: Annotated[str | None, Unset] = None
-    basic_auth_password: Annotated[SecretStr | None, Unset] = None
+    basic_auth_user: str | None = None
+    basic_auth_password: SecretStr | None = None
     hook_secrets: Secrets = ()
-    hook_secrets_file: Annotated[Path | None, Unset] = None
+    hook_secrets_file: Path | None = None
     event_hook_secrets: Secrets = ()
-    event_hook_secrets_file: Annotated[Path | None, Unset] = None
+    event_hook_secrets_file: Path | None = None
     hook_secret_header: str = "Authorization"
 
-    oauth_issuer: Annotated[str | None, Unset] = None
-    oauth_audience: Annotated[str | None, Unset] = None
-    oauth_client_id: Annotated[str | None, Unset] = None
-    oauth_scope: Annotated[str | None, Unset] = None
+    oauth_issuer: str | None = None
+    oauth_audience: str | None = None
+    oauth_client_id: str | None = None
+    oauth_scope: str | None = None
 
     answer_within: Annotated[float, Field(gt=0, lt=3)] = 2.5
     queue_within: Annotated[float, Field(gt=0, lt=3)] = 1.0
-    hash_keys: Annotated[SecretStr | None, Unset] = None
-    hash_keys_file: Annotated[Path | None, Unset] = None
+    hash_keys: SecretStr | None = None
+    hash_keys_file: Path | None = None
     sealed_hashes_only: bool = False
     audit_keep_days: Annotated[int, Field(ge=100, le=36_500)] = 400
     forget_when: ForgetWhen = ForgetWhen.SUCCESS
-    okta_client_orgurl: Annotated[str | None, Unset] = None
-    okta_client_authorizationmode: Annotated[str | None, Unset] = None
-    okta_client_token: Annotated[SecretStr | None, Unset] = None
-    okta_client_clientid: Annotated[str | None, Unset] = None
-    okta_client_privatekey: Annotated[SecretStr | None, Unset] = None
-    okta_client_kid: Annotated[str | None, Unset] = None
-    okta_client_scopes: Annotated[str | None, Unset] = None
-    hook_oauth_client_secret: Annotated[SecretStr | None, Unset] = None
+    okta_client_orgurl: str | None = None
+    okta_client_authorizationmode: str | None = None
+    okta_client_token: SecretStr | None = None
+    okta_client_clientid: str | None = None
+    okta_client_privatekey: SecretStr | None = None
+    okta_client_kid: str | None = None
+    okta_client_scopes: str | None = None
+    hook_oauth_client_secret: SecretStr | None = None
     okta_client_requesttimeout: Annotated[float, Field(ge=0)] = 60.0
 
-    sources: Annotated[Path | None, Unset] = None
-    registration_policy: Annotated[str | None, Unset] = None
+    sources: Path | None = None
+    registration_policy: str | None = None
 
-    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # An empty HOST would listen on every address, an empty DATA_DIR would be the folder of the command.
+        return {name: value for name, value in given.items() if value != ""}
 
     @field_validator("database_url", "migration_database_url")
     @classmethod
     def _database_is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        if url is None:
+            return None
+        if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with postgresql://")
+        if not _has_sound_ports(url.get_secret_value()):
+            raise ValueError(
+                "has a port that is no number; in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25"
+            )
         return url
 
     @field_validator("hook_secret_header")
@@ -233,19 +251,19 @@ def require_authentication(settings: Settings) -> None:
 
 
 def _read_secrets(name: str, given: tuple[SecretStr, ...], file: Path | None) -> tuple[bytes, ...]:
-    values = list(given)
+    in_file: tuple[SecretStr, ...] = ()
     if file is not None:
         try:
-            values += _parse_secrets(file.read_text(encoding="utf-8"))
+            in_file = _parse_secrets(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise BadSettings(f"{name}_FILE: cannot be read: {type(error).__name__}") from None
         except ValueError as error:
             raise BadSettings(f"{name}_FILE: {error}") from None
-    secrets = [value.get_secret_value().encode() for value in values]
-    faults = _secret_faults(name, secrets)
+    own, filed = ([value.get_secret_value().encode() for value in values] for values in (given, in_file))
+    faults = _secret_faults(name, own) + _secret_faults(f"{name}_FILE", filed)
     if faults:
         raise BadSettings("\n".join(faults))
-    return tuple(secrets)
+    return (*own, *filed)
 
 
 def _read_text(name: str, file: Path) -> str:
