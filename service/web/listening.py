@@ -1,5 +1,6 @@
 """A port that an application listens on, from its first call to the answer of its last. Knows no route."""
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from service.settings import BadSettings
 from service.web.guarded_port import GuardedRunner, GuardedSite
 from service.web.keys import PARTS
 from service.web.tls import ServerTls
@@ -21,13 +23,17 @@ CONNECTIONS: Mapping[str, Any] = {
 """How aiohttp treats connections, in the service and in its tests."""
 SHUTDOWN_WITHIN = 10.0
 """Seconds that calls in hand get to end: more than Okta waits, less than orchestrators' grace."""
+_VARIABLES = {"service": "HOST", "admin": "ADMIN_HOST"}
 
 
 @asynccontextmanager
 async def listening(
     name: str, app: web.Application, host: str, port: int, *, tls: ServerTls | None = None
 ) -> AsyncIterator[str]:
-    """Serve an application on a port (0: any free one) and give its URL; afterwards, finish what was accepted."""
+    """Serve an application on a port (0: any free one) and give its URL; afterwards, finish what was accepted.
+
+    Raises `BadSettings` where the host is no address here, `OSError` where the port can't be had.
+    """
     parts = app[PARTS]
     runner = GuardedRunner(
         app,
@@ -39,7 +45,10 @@ async def listening(
     )
     await runner.setup()
     try:
-        await GuardedSite(runner, host, port, ssl_context=tls.context if tls else None).start()
+        try:
+            await GuardedSite(runner, host, port, ssl_context=tls.context if tls else None).start()
+        except socket.gaierror as error:
+            raise BadSettings(f"{_VARIABLES[name]}: no such address: {error.strerror}") from None
         bound_host, bound_port, *_ = runner.addresses[0]
         place = f"[{bound_host}]:{bound_port}" if ":" in bound_host else f"{bound_host}:{bound_port}"
         url = f"{'https' if tls else 'http'}://{place}"
