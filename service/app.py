@@ -36,6 +36,7 @@ from service.settings import BadSettings, Settings, require_authentication
 from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
 from service.web.events import get_events, post_events
+from service.web.first_counts import show_zeros
 from service.web.keys import PARTS, Parts
 from service.web.listening import listening
 from service.web.middlewares import Gate
@@ -67,6 +68,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     """Make the parts of a running service. Raises `BadSettings` where nothing could authenticate Okta."""
     require_authentication(settings)
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ, hash_keys(settings)), DeliveryReader()
+    show_zeros(telemetry)
     trail, keys = AuditTrail(), issuer_keys(settings)
     screener = make_screener(settings, database, telemetry, trail)
     if keys is not None:

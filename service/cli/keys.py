@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 keys = typer.Typer(no_args_is_help=True, help="Make and rotate the keys that stored hashes are encrypted under.")
 
+PLAIN = "SEALED_HASHES_ONLY is set: what is not encrypted stays so, for somebody may have planted it"
+"""Sealing it here would make a planted hash a good one."""
+
 
 @keys.command()
 def make() -> None:
@@ -37,18 +40,20 @@ def rotate() -> int:
     First give the new key, in front of the old one, to every process that reads hashes. Can be stopped and run again.
     When it is done, status names only the new key, and the old one can be destroyed.
     """
-    done = run(_rotate(prepare()))
+    done, why = run(_rotate(prepare()))
     typer.echo(f"{done.sealed:,} hashes put under the new key, {done.left:,} left")
     if done.shut:
-        typer.echo(f"{done.shut:,} can't be opened with the keys at hand: /readyz names what is missing", err=True)
+        typer.echo(f"{done.shut:,} can't be opened with the keys at hand", err=True)
+        for reason in why:
+            typer.echo(reason, err=True)
     return DONE if done.left == 0 else FAILED
 
 
-async def _rotate(settings: "Settings") -> "Rotated":
+async def _rotate(settings: "Settings") -> "tuple[Rotated, list[str]]":
     from rich.console import Console
     from rich.progress import Progress, TextColumn
 
-    from service.actions.rotate_keys import rotate_keys
+    from service.actions.rotate_keys import keys_missing, rotate_keys
     from service.app import open_database
     from service.credentials import hash_keys
 
@@ -58,4 +63,7 @@ async def _rotate(settings: "Settings") -> "Rotated":
     async with open_database(settings) as database:
         with Progress(TextColumn("{task.completed:>12,} hashes"), console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("rotate", total=None)
-            return await rotate_keys(database, held, lambda sealed: bar.update(task, completed=sealed))
+            done = await rotate_keys(database, held, lambda sealed: bar.update(task, completed=sealed))
+        async with database.connection() as connection:
+            why = await keys_missing(connection, held)
+        return done, [*why, PLAIN] if settings.sealed_hashes_only else why

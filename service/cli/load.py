@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.failures import DONE, SOME_REFUSED, CommandFailed
+from service.cli.failures import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
 from service.cli.load_input import file_reader, mapped, open_rejects_for, query_reader, source_of
 from service.cli.running import prepare, run
 from service.settings import Settings
 
 if TYPE_CHECKING:
+    import asyncpg
+
+    from service.accounts.sealing import HashKeys
     from service.actions.load_accounts import Totals
     from service.legacy.rows import Reader, Rejects
     from service.sources import Source
@@ -95,6 +98,7 @@ async def _load(
     keys = hash_keys(settings)
     async with database_dsn(settings) as dsn, loading_session(dsn) as connection:
         try:
+            await _require_keys(connection, keys)
             load = Load(
                 connection,
                 source,
@@ -113,3 +117,13 @@ async def _load(
                 return await load.run(iter(reader), told)
         finally:
             rejects.close()
+
+
+async def _require_keys(connection: "asyncpg.Connection", keys: "HashKeys") -> None:
+    """Refuse a load that would store hashes in clear where others are encrypted: the keys were forgotten."""
+    from service.accounts.rekeying import keys_in_use
+
+    if keys.active is None and await keys_in_use(connection):
+        raise CommandFailed(
+            "stored hashes are encrypted and HASH_KEYS is not set: this load would store them in clear", WRONG_USAGE
+        )

@@ -64,7 +64,7 @@ def source_of(settings: Settings, name: str) -> "Source":
     try:
         source = choose_source(name, settings.sources)
     except BadSources as error:
-        raise CommandFailed(f"the configuration is wrong:\n{error}", WRONG_USAGE) from None
+        raise CommandFailed(f"the configuration is wrong (SOURCES):\n{error}", WRONG_USAGE) from None
     if source.pepper_env is not None and source.pepper_env not in os.environ:
         raise CommandFailed(f"the source {name} needs the pepper {source.pepper_env}, which is not set", WRONG_USAGE)
     return source

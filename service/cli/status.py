@@ -37,6 +37,7 @@ def story(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator[str]:
     yield from (f"  {state:10} {number:>12,}{_share(number, total)}" for state, number in accounts.items())
     yield from _pace(found)
     yield from _table("Hashes by source and format", found["sources"], ("source", "format", "state", "number"))
+    yield from _counts("Encrypted hashes by key", found.get("encryption", {}).get("by_key", {}))
     yield from _table("Created in Okta", found["provisioned"], ("method", "outcome", "number"))
     yield from _table("Migrated and retired by day (UTC)", found["days"], ("day", "state", "accounts"))
     yield from _counts("Retired because", found["retired_because"])

@@ -2,15 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict
 
 from service.settings.admission import AdmissionSettings, basic_header, require_authentication
 from service.settings.places import PlaceSettings
-from service.settings.written import BadSettings, Unset, parse_hash_keys, read_text
+from service.settings.written import BadSettings, parse_hash_keys, read_text
 
 __all__ = ["BadSettings", "ForgetWhen", "Settings", "basic_header", "load_settings", "require_authentication"]
 
@@ -33,25 +33,31 @@ class Settings(AdmissionSettings, PlaceSettings):
 
     answer_within: Annotated[float, Field(gt=0, lt=3)] = 2.5
     queue_within: Annotated[float, Field(gt=0, lt=3)] = 1.0
-    hash_keys: Annotated[SecretStr | None, Unset] = None
-    hash_keys_file: Annotated[Path | None, Unset] = None
+    hash_keys: SecretStr | None = None
+    hash_keys_file: Path | None = None
     sealed_hashes_only: bool = False
     audit_keep_days: Annotated[int, Field(ge=100, le=36_500)] = 400
     forget_when: ForgetWhen = ForgetWhen.SUCCESS
-    okta_client_orgurl: Annotated[str | None, Unset] = None
-    okta_client_authorizationmode: Annotated[str | None, Unset] = None
-    okta_client_token: Annotated[SecretStr | None, Unset] = None
-    okta_client_clientid: Annotated[str | None, Unset] = None
-    okta_client_privatekey: Annotated[SecretStr | None, Unset] = None
-    okta_client_kid: Annotated[str | None, Unset] = None
-    okta_client_scopes: Annotated[str | None, Unset] = None
-    hook_oauth_client_secret: Annotated[SecretStr | None, Unset] = None
+    okta_client_orgurl: str | None = None
+    okta_client_authorizationmode: str | None = None
+    okta_client_token: SecretStr | None = None
+    okta_client_clientid: str | None = None
+    okta_client_privatekey: SecretStr | None = None
+    okta_client_kid: str | None = None
+    okta_client_scopes: str | None = None
+    hook_oauth_client_secret: SecretStr | None = None
     okta_client_requesttimeout: Annotated[float, Field(ge=0)] = 60.0
 
-    sources: Annotated[Path | None, Unset] = None
-    registration_policy: Annotated[str | None, Unset] = None
+    sources: Path | None = None
+    registration_policy: str | None = None
 
-    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # An empty HOST would listen on every address, an empty DATA_DIR would be the folder of the command.
+        return {name: value for name, value in given.items() if value != ""}
 
     def all_hash_keys(self) -> dict[str, bytes]:
         """Give the keys that hashes are encrypted under, by their ids, the active one first. Raises `BadSettings`."""

@@ -3,12 +3,12 @@
 import base64
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
-from service.settings.written import BadSettings, Secrets, Unset, is_utf8, read_secrets, secret_faults
+from service.settings.written import BadSettings, Secrets, is_utf8, read_secrets, secret_faults
 
 _SAFE_ISSUER = re.compile(
     r"https://[^\s/?#@]+(/[^\s?#]*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/[^\s?#]*)?"
@@ -18,18 +18,18 @@ _SAFE_ISSUER = re.compile(
 class AdmissionSettings(BaseSettings):
     """How Okta proves who it is."""
 
-    basic_auth_user: Annotated[str | None, Unset] = None
-    basic_auth_password: Annotated[SecretStr | None, Unset] = None
+    basic_auth_user: str | None = None
+    basic_auth_password: SecretStr | None = None
     hook_secrets: Secrets = ()
-    hook_secrets_file: Annotated[Path | None, Unset] = None
+    hook_secrets_file: Path | None = None
     event_hook_secrets: Secrets = ()
-    event_hook_secrets_file: Annotated[Path | None, Unset] = None
+    event_hook_secrets_file: Path | None = None
     hook_secret_header: str = "Authorization"
 
-    oauth_issuer: Annotated[str | None, Unset] = None
-    oauth_audience: Annotated[str | None, Unset] = None
-    oauth_client_id: Annotated[str | None, Unset] = None
-    oauth_scope: Annotated[str | None, Unset] = None
+    oauth_issuer: str | None = None
+    oauth_audience: str | None = None
+    oauth_client_id: str | None = None
+    oauth_scope: str | None = None
 
     @field_validator("hook_secret_header")
     @classmethod

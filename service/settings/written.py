@@ -14,10 +14,6 @@ class BadSettings(Exception):
     """The configuration is wrong; each fault stands on a line of its own and no value is quoted."""
 
 
-def _blank_is_unset(value: object) -> object:
-    return None if value == "" else value
-
-
 def _secret_list(value: object) -> object:
     return _parse_secrets(value) if isinstance(value, str) else value
 
@@ -46,7 +42,6 @@ def is_utf8(text: str) -> bool:
     return True
 
 
-Unset = BeforeValidator(_blank_is_unset)
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_list)]
 HASH_KEY = 32
 """Bytes of a key that hashes are encrypted under."""
@@ -55,19 +50,19 @@ _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 def read_secrets(name: str, given: tuple[SecretStr, ...], file: Path | None) -> tuple[bytes, ...]:
     """Give the secrets of a variable and of the file beside it. Raises `BadSettings`."""
-    values = list(given)
+    in_file: tuple[SecretStr, ...] = ()
     if file is not None:
         try:
-            values += _parse_secrets(file.read_text(encoding="utf-8"))
+            in_file = _parse_secrets(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise BadSettings(f"{name}_FILE: cannot be read: {type(error).__name__}") from None
         except ValueError as error:
             raise BadSettings(f"{name}_FILE: {error}") from None
-    secrets = [value.get_secret_value().encode() for value in values]
-    faults = secret_faults(name, secrets)
+    own, filed = ([value.get_secret_value().encode() for value in values] for values in (given, in_file))
+    faults = secret_faults(name, own) + secret_faults(f"{name}_FILE", filed)
     if faults:
         raise BadSettings("\n".join(faults))
-    return tuple(secrets)
+    return (*own, *filed)
 
 
 def read_text(name: str, file: Path) -> str:

@@ -1,5 +1,6 @@
 """A port that an application listens on, from its first call to the answer of its last. Knows no route."""
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from service.settings import BadSettings
 from service.web.guarded_port import GuardedRunner, GuardedSite
 from service.web.keys import PARTS
 from service.web.tls import ServerTls
@@ -29,7 +31,10 @@ SHUTDOWN_WITHIN = 10.0
 async def listening(
     name: str, app: web.Application, host: str, port: int, *, tls: ServerTls | None = None
 ) -> AsyncIterator[str]:
-    """Serve an application on a port (0: any free one) and give its URL; afterwards, finish what was accepted."""
+    """Serve an application on a port (0: any free one) and give its URL; afterwards, finish what was accepted.
+
+    Raises `BadSettings` where the host is no address here, `OSError` where the port can't be had.
+    """
     parts = app[PARTS]
     runner = GuardedRunner(
         app,
@@ -54,6 +59,9 @@ async def listening(
 async def _start(name: str, site: GuardedSite, place: str) -> None:
     try:
         await site.start()
+    except socket.gaierror as error:
+        host = SETTINGS[name].partition(" ")[0]
+        raise BadSettings(f"{host}: no such address: {error.strerror}") from None
     except OSError as error:
         error.add_note(f"{SETTINGS[name]}, {place}")
         raise

@@ -51,8 +51,10 @@ def fault_code(error: BaseException) -> str:
     return "fault"
 
 
+OVERLOADED = "overloaded"
+
 _LATER = {
-    Overloaded: ("overloaded", "the check could not end in time"),
+    Overloaded: (OVERLOADED, "the check could not end in time"),
     TooManyFailures: ("throttled", "this login failed too often lately"),
 }
 
@@ -66,6 +68,9 @@ _FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str]
     (KeysAway, "issuer_keys_away"),
     (AWAY, "database_away"),
 )
+
+FAULT_CODES = (*(code for _, code in _FAULTS), "fault", "failure_uncounted")
+"""Every label of the metric `faults`; the last one is `SignInRecorder`'s, and answers no call."""
 
 HTTP_CODES = {
     404: ("no_such_path", "there is nothing at this path"),

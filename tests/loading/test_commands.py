@@ -1,6 +1,7 @@
 """The commands around loading, run as an operator runs them."""
 
 import asyncio
+import base64
 import json
 import os
 import signal
@@ -161,3 +162,31 @@ async def test_ctrl_c_ends_a_load_whose_pipe_is_silent_and_keeps_whole_batches(
 async def test_a_store_without_tables_is_told_to_migrate(empty_database_url: str, people: Path) -> None:
     code, _, err = await run(empty_database_url, "load", str(people), "--source", "legacy")
     assert (code, "password-import migrate" in err) == (1, True)
+
+
+KEYS = json.dumps({"one": base64.b64encode(bytes(range(32))).decode()})
+OTHER_KEYS = json.dumps({"two": base64.b64encode(bytes(range(1, 33))).decode()})
+
+
+async def test_a_load_without_the_keys_of_an_encrypted_store_is_refused(
+    database_url: str, people: Path, pool: asyncpg.Pool
+) -> None:
+    arguments = ("load", str(people), "--source", "legacy")
+    assert (await run(database_url, *arguments, HASH_KEYS=KEYS))[0] == 0
+    code, _, told = await run(database_url, *arguments)
+    assert code == 2
+    assert "HASH_KEYS is not set" in told
+    assert await pool.fetchval("SELECT count(*) FROM hashes WHERE key_id IS NULL") == 0
+    assert "Encrypted hashes by key\n  one  2\n" in (await run(database_url, "status"))[1]
+
+
+async def test_a_rotation_says_why_hashes_are_left(database_url: str, people: Path) -> None:
+    arguments = ("load", str(people), "--source", "legacy")
+    assert (await run(database_url, *arguments))[0] == 0
+    code, out, told = await run(database_url, "keys", "rotate", HASH_KEYS=KEYS, SEALED_HASHES_ONLY="true")
+    assert (code, out) == (1, "0 hashes put under the new key, 2 left\n")
+    assert "SEALED_HASHES_ONLY is set: what is not encrypted stays so" in told
+    assert (await run(database_url, "keys", "rotate", HASH_KEYS=KEYS))[0] == 0
+    code, _, told = await run(database_url, "keys", "rotate", HASH_KEYS=OTHER_KEYS)
+    assert code == 1
+    assert "the key one is not in HASH_KEYS" in told

@@ -66,6 +66,16 @@ def test_every_log_line_is_explained() -> None:
     assert {event for event in events if f"`{event}`" not in OPERATIONS} == set()
 
 
+def test_every_log_line_that_is_explained_can_be_written() -> None:
+    table = OPERATIONS.partition("| event | level | means |")[2].partition("\n\n")[0]
+    explained = {
+        event for cell in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE) for event in re.findall(r"\w+", cell)
+    }
+    words = {node.value for path in SERVICE for node in ast.walk(syntax(path)) if isinstance(node, ast.Constant)}
+    assert explained
+    assert explained - words == set()
+
+
 def test_every_code_of_a_refusal_is_explained() -> None:
     codes = {*Refusal, *TokenFault} | {code for code, _ in (*HTTP_CODES.values(), *_LATER.values())}
     codes |= {code for _, code in _FAULTS} | literals(calls(SERVICE, "_turn_away", "refusal"), 1)

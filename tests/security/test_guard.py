@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 from yarl import URL
 
+from service.app import make_admin_app
+from service.settings import BadSettings
 from service.web import guard
 from service.web.keys import Parts
+from service.web.listening import listening
 from tests.security.serving import call, serving, wire
 from tests.service.conftest import Add
 
@@ -174,3 +177,9 @@ async def test_an_answer_does_not_tell_what_runs_here(url: URL) -> None:
             answer = await connection.ask(raw)
             assert answer is not None
             assert answer.headers["server"] == "password-import"
+
+
+async def test_a_host_that_is_no_address_is_told_by_the_name_of_its_setting(parts: Parts) -> None:
+    with pytest.raises(BadSettings, match="ADMIN_HOST: no such address"):
+        async with listening("admin", make_admin_app(parts), "no address", 0):
+            pass

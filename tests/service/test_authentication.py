@@ -2,12 +2,14 @@
 
 import base64
 import json
+from pathlib import Path
 
 import aiohttp
 import pytest
+from pydantic import ValidationError
 
 from service.okta.authentication import Accepted, Authenticator, Refusal
-from service.settings import BadSettings, load_settings, require_authentication
+from service.settings import BadSettings, Settings, load_settings, require_authentication
 from tests.service.conftest import AUTHORIZATION, Client, settings_of
 
 Header = tuple[bytes, bytes]
@@ -121,6 +123,40 @@ def test_a_pair_that_is_no_utf8_is_refused_at_start_and_not_quoted(monkeypatch: 
 def test_blank_and_padded_secrets_are_refused_at_start_by_position(secret: str) -> None:
     with pytest.raises(BadSettings, match="HOOK_SECRETS: secret 2 is blank or has space around it"):
         require_authentication(settings_of(hook_secrets=json.dumps(["good", secret])))
+
+
+def test_a_blank_secret_of_the_file_is_told_as_the_files(tmp_path: Path) -> None:
+    (tmp_path / "secrets").write_text('["good", " "]')
+    with pytest.raises(BadSettings, match="HOOK_SECRETS_FILE: secret 2 is blank"):
+        require_authentication(settings_of(hook_secrets='["one"]', hook_secrets_file=str(tmp_path / "secrets")))
+
+
+def test_an_empty_value_is_no_value_for_any_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # where no .env is
+    for name in Settings.model_fields:
+        monkeypatch.setenv(name.upper(), "")
+    assert load_settings() == Settings.model_construct()
+
+
+@pytest.mark.parametrize(
+    "url, sound",
+    [
+        ("postgresql://app:marked/word@db/app", False),
+        ("postgresql://app:marked#word@db/app", False),
+        ("postgresql://db:marked/app", False),
+        ("postgresql://app:[marked@db/app", False),
+        ("postgresql://app:p%2Fw@db/app", True),
+        ("postgresql://app:pw@db1:5432,db2:5433,[::1]:5434,[::1]/app?target_session_attrs=read-write", True),
+        ("postgresql:///app?host=/run/postgresql", True),
+    ],
+)
+def test_an_address_with_a_port_that_is_no_number_is_refused_and_not_quoted(url: str, sound: bool) -> None:
+    if sound:
+        assert settings_of(database_url=url).database_url is not None
+        return
+    with pytest.raises(ValidationError, match="a port that is no number") as refused:
+        settings_of(database_url=url)
+    assert "marked" not in str(refused.value)
 
 
 def test_every_fault_of_the_settings_is_named_at_once_and_no_value_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,6 +141,17 @@ async def test_a_corrupt_stored_hash_is_our_fault_and_no_verdict(
     assert parts.telemetry.registry.get_sample_value("password_import_faults_total", {"fault": "unusable_hash"}) == 2
 
 
+async def test_what_alerts_watch_is_0_from_the_start_so_that_the_first_count_is_seen(parts: Parts) -> None:
+    for counter, labels in {
+        "faults": {"fault": "database_away"},
+        "sign_ins": {"outcome": "verified"},
+        "import_events": {"channel": "hook", "effect": "mismatch"},
+        "unreadable_events": {"fault": "not_json"},
+        "refusals": {"route": "/okta/events", "code": "credentials_wrong"},
+    }.items():
+        assert parts.telemetry.registry.get_sample_value(f"password_import_{counter}_total", labels) == 0
+
+
 async def test_a_good_hash_beside_a_corrupt_one_still_verifies(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     kim = await add("kim@example.com", "password2")
     async with pool.acquire() as connection:
