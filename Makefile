@@ -63,8 +63,8 @@ fmt: setup ## format, and mend what ruff can mend
 
 # uv locks for every platform and Python at once, and reads no index from pip's settings, so that the hashes are those
 # of the public registry. It is needed for nothing else, so it is not in the locks.
-UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-header --no-annotate $(if $(UPGRADE),--upgrade)
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate $(if $(UPGRADE),--upgrade)
 lock: setup ## write requirements/*.txt anew for pyproject.toml; UPGRADE=1 takes newer versions
 	$(PIP_INSTALL) 'uv>=0.13'
 	$(UV_COMPILE) -o requirements/build.txt requirements/build.in

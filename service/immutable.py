@@ -10,7 +10,7 @@ T = TypeVar("T")
 def immutable(cls: type[T]) -> type[T]:
     """Make a data class whose objects nobody may change: the type checker sees to it.
 
-    `frozen=True` would see to it at run time too, and make each object take three times as long: a sign-in makes a
+    `frozen=True` would see to it at run time too, and make each object take several times as long: a sign-in makes a
     dozen.
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)

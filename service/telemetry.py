@@ -50,10 +50,7 @@ class _QuickLabels(MetricWrapperBase):
 
 
 class _Counter(_QuickLabels, Counter):
-    def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:
-        """Count up, and ask nothing else: the questions take two thirds of the time. What lacks its labels fails."""
-        assert exemplar is None  # noqa: S101 (we use none)
-        self._value.inc(amount)
+    pass
 
 
 class _Histogram(_QuickLabels, Histogram):

@@ -17,7 +17,7 @@ SLOW = 0.05
 AT_ONCE = 2
 """Reads under way at most."""
 MOST = 64
-"""Look-ups in one read: about a millisecond of the loop's time."""
+"""Look-ups in one read: less than a millisecond of the loop's time."""
 READ_WITHIN = 2.5
 """Seconds for a read that several share; who waits for it has a deadline of their own."""
 

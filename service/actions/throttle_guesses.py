@@ -42,7 +42,7 @@ class Guesses:
 
 
 class _Checking:
-    """Counts a check of a pair while it lasts. A generator would take four times as long."""
+    """Counts a check of a pair while it lasts. A generator would take several times as long."""
 
     __slots__ = ("_in_flight", "_pair")
 

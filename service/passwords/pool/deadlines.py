@@ -1,6 +1,6 @@
 """Ends what waits at its deadline: one timer for all who wait. Knows no check and no call.
 
-`asyncio.timeout` gives each its own, which takes a twentieth of a sign-in with a fast hash.
+`asyncio.timeout` gives each its own, which is felt at each sign-in with a fast hash.
 """
 
 import asyncio
