@@ -82,6 +82,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
             asyncio.create_task(keep_prepared(verifier, timedelta(days=settings.audit_keep_days))),
             asyncio.create_task(trail.keep_writing(database)),
             asyncio.create_task(verifier.floods.keep_writing(database)),
+            asyncio.create_task(verifier.asked_after_success.keep_telling()),
         ]
         try:
             yield Parts(

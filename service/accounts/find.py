@@ -31,10 +31,11 @@ def _accounts(key: str, short: str) -> str:
 ) AS account"""  # noqa: S608 (made of constants)
 
 
+# Where there is no hash, the first source and recipe come along, for nothing: so the time of a read does not tell.
 HASHES = """
 LEFT JOIN hashes AS kept ON kept.account_id = account.id
-LEFT JOIN sources AS source ON source.id = kept.source_id
-LEFT JOIN recipes AS recipe ON recipe.id = kept.recipe_id"""
+LEFT JOIN sources AS source ON source.id = coalesce(kept.source_id, 1)
+LEFT JOIN recipes AS recipe ON recipe.id = coalesce(kept.recipe_id, 1)"""
 COLUMNS = """
     account.class, account.id, account.state, account.login_key,
     source.name AS source, recipe.format, recipe.parameters, kept.hash, kept.salt, kept.username, kept.key_id"""

@@ -5,13 +5,11 @@ proportions: asking twice gives no second sample.
 """
 
 import bisect
-import hashlib
-import hmac
 import itertools
 from collections.abc import Sequence
 
 from service.accounts import recipes
-from service.accounts.account import KeptHash
+from service.accounts.account import Account, KeptHash, State
 from service.actions.open_hashes import UNUSABLE, HashOpener
 from service.passwords.format import Check, Lane
 
@@ -28,8 +26,7 @@ FEW = 8
 class StandIns:
     """Chooses a stand-in for each login."""
 
-    def __init__(self, key: bytes, opener: HashOpener, stand_ins: Sequence[tuple[KeptHash, int]]) -> None:
-        self._key = key
+    def __init__(self, opener: HashOpener, stand_ins: Sequence[tuple[KeptHash, int]]) -> None:
         self._opener = opener
         self._kept = [kept for kept, _ in stand_ins]
         self._bounds = list(itertools.accumulate(weight for _, weight in stand_ins))
@@ -40,21 +37,32 @@ class StandIns:
         self.kinds: Sequence[Check] = tuple(by_cost.values()) if is_known else ()
         """One check of each cost that the store has, where they are few and all need the pool; else none."""
 
-    def choose(self, login_key: str) -> Check:
-        """Give the stand-in of a login; the same one each time, on every replica.
+    def choose(self, login_key: str, login_digest: bytes) -> Account:
+        """Give the stand-in of a login by its keyed digest; the same one each time, on every replica.
 
-        It is opened anew each time, as the hash of an account is: that takes time, too.
+        It is made anew, and to be opened anew, at each call, as a read makes an account: that takes time, too. For the
+        same reason the digest is the one under which failures are counted, which every call needs.
         """
-        digest = hmac.digest(self._key, login_key.encode("utf-8", "surrogatepass"), hashlib.sha256)
-        point = int.from_bytes(digest[:8]) * self._bounds[-1] >> 64
-        return self._opener.open(self._kept[bisect.bisect_right(self._bounds, point)])
+        point = int.from_bytes(login_digest[:8]) * self._bounds[-1] >> 64
+        one = self._kept[bisect.bisect_right(self._bounds, point)]
+        kept = KeptHash(
+            source=one.source,
+            format=one.format,
+            parameters=one.parameters,
+            hash=one.hash,
+            salt=one.salt,
+            username=one.username,
+            key_id=one.key_id,
+            login_key=one.login_key,
+        )
+        return Account(0, State.WAITING, login_key, (kept,))
 
 
-def load_stand_ins(key: bytes, kept: Sequence[recipes.KeptRecipe], opener: HashOpener) -> StandIns:
+def load_stand_ins(kept: Sequence[recipes.KeptRecipe], opener: HashOpener) -> StandIns:
     """Make the stand-ins of the recipes that hashes were loaded with; one that can't be opened stands for nobody."""
     stand_ins = [(opener.keep_stand_in(recipe), recipe.hashes_loaded) for recipe in kept if recipe.hashes_loaded > 0]
     usable = [(found, weight) for found, weight in stand_ins if _opens(opener, found)]
-    return StandIns(key, opener, usable or [(opener.keep_stand_in(EMPTY_STORE), 1)])
+    return StandIns(opener, usable or [(opener.keep_stand_in(EMPTY_STORE), 1)])
 
 
 def _opens(opener: HashOpener, kept: KeptHash) -> bool:

@@ -4,9 +4,7 @@ A verdict is only given where everything worked. Whatever fails on our side is a
 password must not be called wrong because we failed.
 """
 
-import asyncio
 from dataclasses import dataclass, field
-from functools import partial
 
 import structlog
 
@@ -18,6 +16,7 @@ from service.accounts.failures import Failures
 from service.accounts.find import Ambiguous, Found
 from service.accounts.lookups import Lookups
 from service.accounts.names import login_key
+from service.actions.asked_after_success import AskedAfterSuccess
 from service.actions.audit_trail import AuditTrail, new_code
 from service.actions.floods import Floods
 from service.actions.open_hashes import UNUSABLE, HashOpener
@@ -32,9 +31,6 @@ from service.passwords.pool import HashingPool, Joins
 from service.telemetry import Telemetry
 
 log = structlog.get_logger()
-
-TOLD_AFTER = 0.1
-"""Seconds until the log is told of a tombstone: the time that a line takes would tell the caller whose it is."""
 
 
 class NoAccounts(Exception):
@@ -60,18 +56,20 @@ class PasswordVerifier:
     stand_ins: StandIns | None = None
     lookups: Lookups = field(init=False)
     recorder: SignInRecorder = field(init=False)
+    asked_after_success: AskedAfterSuccess = field(init=False)
     _guesses: Guesses | None = None
     _accounts_seen: bool = False
 
     def __post_init__(self) -> None:
         self.lookups = Lookups(self.database)
         self.recorder = SignInRecorder(self.database, self.telemetry, self.trail)
+        self.asked_after_success = AskedAfterSuccess(self.telemetry)
 
     async def prepare(self) -> None:
         """Read what the store says about checking: recipes and keys. To be repeated, as they change with loads."""
         async with self.database.connection() as connection:
             key = await recipes.login_digest_key(connection)
-            self.stand_ins = load_stand_ins(key, await recipes.list_recipes(connection), self.opener)
+            self.stand_ins = load_stand_ins(await recipes.list_recipes(connection), self.opener)
         self._guesses = self._guesses or Guesses(key)
 
     async def verify(self, call: PasswordImportCall, *, deadline: float) -> Answered:
@@ -127,8 +125,7 @@ class PasswordVerifier:
         return TooManyFailures(retry_after)
 
     async def _stand_in(self, found: Found, asked: Asked, stand_ins: StandIns) -> SignIn:
-        check = stand_ins.choose(asked.key)
-        await self.pool.verify([check], asked.call.password, account=asked.key, deadline=asked.deadline)
+        await self._check(stand_ins.choose(asked.key, asked.who.login), asked)
         if found is None:
             self.unknown_logins.note(asked.key)
             return SignIn.UNKNOWN
@@ -136,9 +133,7 @@ class PasswordVerifier:
             return SignIn.AMBIGUOUS
         if found.state is State.UNARMED:
             return SignIn.UNARMED
-        self.telemetry.asked_after_success.inc()
-        fields = {"account_id": found.id, "state": found.state.value, "event_id": asked.call.event_id}
-        asyncio.get_running_loop().call_later(TOLD_AFTER, partial(log.warning, "asked_after_success", **fields))
+        self.asked_after_success.note(found, asked.call.event_id)
         return SignIn.TOMBSTONE
 
     async def _check(self, account: Account, asked: Asked) -> SignIn:

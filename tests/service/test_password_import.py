@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from service.accounts import recipes
 from service.accounts.recipes import has_accounts
@@ -128,6 +129,11 @@ async def test_a_tombstone_is_unverified_and_tells_the_operator(
     await pool.execute("DELETE FROM hashes")
     await pool.execute("UPDATE accounts SET state = 'migrated', forgotten_at = now(), proof = 'event'")
     assert await ask(client, kim.login, "password2") == UNVERIFIED
+    with capture_logs() as logs:
+        parts.verifier.asked_after_success.tell()
+    assert [(line["event"], line["account_id"], line["state"]) for line in logs] == [
+        ("asked_after_success", kim.id, "migrated")
+    ]
     assert parts.telemetry.registry.get_sample_value("password_import_asked_after_success_total") == 1
 
 

@@ -1,0 +1,46 @@
+"""Okta's questions about tombstones: told to the operator a moment later, all together. Knows no call and no rule.
+
+Okta should not ask after its SUCCESS. A line in the log takes so long that the time of an answer would tell the caller
+whose account is one: so a call only leaves a note.
+"""
+
+import asyncio
+from collections import deque
+
+import structlog
+
+from service.accounts.account import Account
+from service.telemetry import Telemetry
+
+log = structlog.get_logger()
+
+TOLD_EVERY = 1.0
+"""Seconds until a note is told."""
+
+
+class AskedAfterSuccess:
+    """The notes that wait to be told."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._waiting: deque[tuple[Account, str | None]] = deque()
+
+    def note(self, tombstone: Account, event_id: str | None) -> None:
+        """Take a question, with the id of the event that asked it."""
+        self._waiting.append((tombstone, event_id))
+
+    async def keep_telling(self) -> None:
+        """Tell what waits, for as long as the service runs, and what is left when it ends."""
+        try:
+            while True:
+                await asyncio.sleep(TOLD_EVERY)
+                self.tell()
+        finally:
+            self.tell()
+
+    def tell(self) -> None:
+        """Count each question, and write it to the log."""
+        while self._waiting:
+            tombstone, event_id = self._waiting.popleft()
+            self._telemetry.asked_after_success.inc()
+            log.warning("asked_after_success", account_id=tombstone.id, state=tombstone.state.value, event_id=event_id)
