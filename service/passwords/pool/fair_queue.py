@@ -2,13 +2,14 @@
 
 Two levels. Calls are kept in bands of like price, and the bands share the workers' seconds equally (start-time fair
 queueing, Goyal, Vin and Cheng, 1996), so that a source of very slow hashes cannot take the pool from the fast ones.
-Inside a band the accounts take turns, one call each, first come first served, so that a login under attack has one
-turn a round like everybody else. Knows no time and runs nothing.
+Inside a band the accounts take turns, one call each, first come first served; whose call is being checked stands
+behind whose is not, and lines up again when it has ended, as a person who asks again does. So a login under attack has
+one turn a round like everybody else. Knows no time and runs nothing.
 """
 
 import math
-from collections import deque
-from collections.abc import Hashable
+from collections import Counter, deque
+from collections.abc import Container, Hashable
 
 from service.passwords.pool.job import Job
 
@@ -27,15 +28,19 @@ class _Band:
         self.turns.setdefault(job.account, deque()).append(job)
         self._count(1, job)
 
-    def take(self) -> Job:
-        account = next(iter(self.turns))
-        calls = self.turns.pop(account)
-        job = calls.popleft()
-        if calls:
-            self.turns[account] = calls  # back to the end of the ring
+    def take(self, busy: Container[Hashable]) -> Job:
+        """Take the next call, of an account that is not `busy` where there is one."""
+        account = next((one for one in self.turns if one not in busy), next(iter(self.turns)))
+        job = self.turns[account].popleft()
+        self.line_up(account)
         self._count(-1, job)
         self.served += job.seconds
         return job
+
+    def line_up(self, account: Hashable) -> None:
+        """Let `account` go to the end of the ring, or leave it where nothing of it waits."""
+        if calls := self.turns.pop(account, None):
+            self.turns[account] = calls
 
     def discard(self, job: Job) -> bool:
         calls = self.turns.get(job.account)
@@ -63,6 +68,8 @@ class FairQueue:
 
     def __init__(self) -> None:
         self._bands: dict[int, _Band] = {}
+        self._busy: Counter[Hashable] = Counter()
+        """How many calls of an account were taken and have not ended; nothing where there are none."""
         self._clock = 0.0
         """The virtual clock: what the band that was served last had been given before."""
 
@@ -77,13 +84,23 @@ class FairQueue:
         band.put(job)
 
     def take(self) -> Job | None:
-        """Take the call whose turn it is, or None where nobody waits."""
+        """Take the call whose turn it is, or None where nobody waits. To be followed by `end`."""
         waiting = [band for band in self._bands.values() if band.calls]
         if not waiting:
             return None
         band = min(waiting, key=lambda one: one.served)
         self._clock = band.served
-        return band.take()
+        job = band.take(self._busy)
+        self._busy[job.account] += 1
+        return job
+
+    def end(self, job: Job) -> None:
+        """Let the account of `job`, which was taken, line up again."""
+        self._busy[job.account] -= 1
+        if not self._busy[job.account]:
+            del self._busy[job.account]
+        for band in self._bands.values():
+            band.line_up(job.account)
 
     def discard(self, job: Job) -> bool:
         """Take `job` out of the queue, wherever it stands; False where it was not there."""

@@ -111,7 +111,8 @@ class HashingPool:
         for check in checks:
             jobs = [self._job([check], "warm-up", object(), 0.0) for _ in range(self._size)]
             for job in jobs:
-                self._hand_over(job)
+                self._queue.put(job)
+            self._hand_over()
             await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
 
     def estimate(self, cost: str) -> float | None:
@@ -145,10 +146,10 @@ class HashingPool:
         return Job(checks, password, account, seconds, self._loop.create_future())
 
     async def _submit(self, job: Job, deadline: float) -> bool:
-        if len(self._running) < self._handed:
-            self._hand_over(job)
-            return await job.future
         self._queue.put(job)
+        self._hand_over()
+        if job in self._running:
+            return await job.future
         timer = self._loop.call_at(deadline - job.seconds, self._expire, job)
         job.future.add_done_callback(lambda _: self._leave(job, timer))
         return await job.future
@@ -163,15 +164,16 @@ class HashingPool:
             self._dropped += 1
             self._settle()
 
-    def _hand_over(self, job: Job) -> None:
-        job.handed_over = self._loop.time()
-        self._running.add(job)
-        self._workers.hand_over(job)
+    def _hand_over(self) -> None:
+        while len(self._running) < self._handed and (job := self._queue.take()) is not None:
+            job.handed_over = self._loop.time()
+            self._running.add(job)
+            self._workers.hand_over(job)
 
     def _finish(self, job: Job, outcome: Outcome | None) -> None:
         self._running.discard(job)
-        while len(self._running) < self._handed and (following := self._queue.take()) is not None:
-            self._hand_over(following)
+        self._queue.end(job)
+        self._hand_over()
         if outcome is None:
             self._dropped += 1
         else:

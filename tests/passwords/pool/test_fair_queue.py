@@ -1,7 +1,7 @@
 """Whose turn it is."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Hashable
 
 import pytest
@@ -60,6 +60,37 @@ def test_a_newcomer_waits_one_round_and_not_behind_all_that_a_hammered_login_has
     queue.take()
     queue.put(job("c"))
     assert "c" in accounts([one for _ in range(3) if (one := queue.take())])
+
+
+def test_who_is_being_checked_stands_behind_everybody_who_is_not() -> None:
+    queue = filled(*map(job, "aab"))
+    queue.take()
+    queue.put(job("c"))
+    assert accounts(drain(queue)) == "bca"
+
+
+def test_an_account_lines_up_again_when_its_call_has_ended() -> None:
+    queue = filled(*map(job, "aaabc"))
+    checked = queue.take()
+    assert checked is not None
+    queue.put(job("d"))
+    queue.end(checked)
+    queue.put(job("e"))
+    assert accounts(drain(queue)) == "bcdaea"
+
+
+def test_a_hammered_login_gets_no_more_than_one_of_many_who_ask_again_and_again() -> None:
+    queue = filled(*map(job, "a" * 1000 + "bcdefghi"))
+    checked = deque(one for _ in range(3) if (one := queue.take()))
+    served = []
+    for _ in range(900):
+        served.append(ended := checked.popleft())
+        queue.end(ended)
+        if (following := queue.take()) is not None:
+            checked.append(following)
+        if ended.account != "a":
+            queue.put(job(ended.account))
+    assert Counter(accounts(served))["a"] == pytest.approx(100, abs=1)
 
 
 def test_dear_and_cheap_checks_get_equal_seconds() -> None:
