@@ -119,7 +119,7 @@ async def prove(there: World) -> dict[str, object]:
 
 async def run(there: World, accounts: int) -> list[dict[str, object]]:
     """Play it, reconcile, and prove it; twice, because the second time must change nothing."""
-    await there.pool.execute("UPDATE hashes SET hash = $1", await _hashed())
+    await store_password(there)
     begun = time.monotonic()
     happened: dict[str, object] = dict(await migrate(there, accounts))
     happened["seconds"] = round(time.monotonic() - begun, 1)
@@ -144,8 +144,10 @@ async def _reconcile(there: World) -> dict[str, object]:
     return told
 
 
-async def _hashed() -> bytes:
-    return await asyncio.to_thread(bcrypt.hashpw, PASSWORD.encode(), bcrypt.gensalt(4))
+async def store_password(there: World) -> None:
+    """Give every account the password that people sign in with."""
+    hashed = await asyncio.to_thread(bcrypt.hashpw, PASSWORD.encode(), bcrypt.gensalt(4))
+    await there.pool.execute("UPDATE hashes SET hash = $1", hashed)
 
 
 async def main(accounts: int) -> None:

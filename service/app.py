@@ -40,7 +40,7 @@ from service.web.first_counts import show_zeros
 from service.web.keys import PARTS, Parts
 from service.web.listening import listening
 from service.web.middlewares import Gate
-from service.web.operations import get_healthz, get_metrics, get_readyz, get_status
+from service.web.operations import get_healthz, get_metrics, get_readyz, get_status, still_missing
 from service.web.password_import import post_password_import
 from service.web.registration import post_registration
 from service.web.tls import BadCertificate, ServerTls
@@ -171,6 +171,8 @@ async def serve(settings: Settings) -> None:
             listening("admin", make_admin_app(parts), settings.admin_host, settings.admin_port)
         )
         spare_garbage_collector()
+        for reason in await still_missing(parts):  # whoever starts it by hand looks at the log, not at /readyz
+            log.warning("not_ready", reason=reason)
         await stop.wait()
         log.info("stopping")
 

@@ -49,9 +49,9 @@ class Database:
         self._pooler = pooler
         self._pool: asyncpg.Pool | None = None
         # Taken from the pool and kept, with the time of their last use: taking and returning one for each statement
-        # takes as long as the statement (measured: 40 of 95 µs).
+        # takes as long as the statement.
         self._kept: deque[tuple[asyncpg.pool.PoolConnectionProxy, float]] = deque()
-        # asyncpg's own queue lets newcomers overtake those who wait (measured: a p99 of 1.5 s instead of 26 ms).
+        # asyncpg's own queue lets newcomers overtake those who wait.
         self._turns = asyncio.Semaphore(connections)
 
     async def open(self) -> None:

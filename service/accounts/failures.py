@@ -146,5 +146,5 @@ def _streak(failures: int | None, since: datetime | None) -> Streak | None:
 
 
 def _digest(key: bytes, text: bytes) -> bytes:
-    # A keyed hash (RFC 7693), as good as an HMAC here; OpenSSL's takes 23 µs to begin, and a sign-in needs two.
+    # A keyed hash (RFC 7693), as good as an HMAC here; OpenSSL's is slow to begin, and a sign-in needs two.
     return hashlib.blake2b(text, key=key[:64], digest_size=DIGEST).digest()

@@ -16,8 +16,8 @@ SLOW = 0.05
 """Seconds after which a read is slow, and another may begin beside it: its connection may be dead."""
 AT_ONCE = 2
 """Reads under way at most."""
-MOST = 64
-"""Look-ups in one read: less than a millisecond of the loop's time."""
+MOST = 32
+"""Look-ups in one read. With more at once, the loop stalls over their answers while the server has nothing to do."""
 READ_WITHIN = 2.5
 """Seconds for a read that several share; who waits for it has a deadline of their own."""
 

@@ -22,6 +22,8 @@ COUNT_LOADED = "UPDATE recipes SET hashes_loaded = hashes_loaded + $2 WHERE id =
 
 RECIPES = "SELECT id, format, parameters, cost, stand_in, hashes_loaded FROM recipes ORDER BY id"
 
+FORMATS = "SELECT DISTINCT format FROM recipes ORDER BY format"
+
 LOGIN_DIGEST_KEY = "SELECT value FROM installation WHERE name = 'login_digest_key'"
 
 HAS_ACCOUNTS = "SELECT EXISTS (SELECT FROM accounts)"
@@ -83,6 +85,11 @@ async def list_recipes(connection: asyncpg.Connection) -> list[KeptRecipe]:
         )
         for row in await connection.fetch(RECIPES)
     ]
+
+
+async def formats_loaded(connection: asyncpg.Connection) -> list[str]:
+    """List the formats and formulas that any hash was ever loaded with."""
+    return [row["format"] for row in await connection.fetch(FORMATS)]
 
 
 async def login_digest_key(connection: asyncpg.Connection) -> bytes:

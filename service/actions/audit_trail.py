@@ -24,7 +24,9 @@ FLUSH_EVERY = 1.0
 MOST = 5_000
 """Entries held; beyond that they are counted only. A flood of guesses must fill neither memory nor disk."""
 BATCH = 1_000
-"""Entries in one statement, and per `FLUSH_EVERY`: 86 million a day at the very most."""
+"""Entries written per `FLUSH_EVERY`: 86 million a day at the very most."""
+PIECE = 200
+"""Entries in one statement: all of one are encoded in one go, and the loop must not stall over it."""
 
 
 _CODES, _KEY = itertools.count(), secrets.token_bytes(32)
@@ -65,8 +67,10 @@ class AuditTrail:
         if not entries:
             return
         try:
-            async with asyncio.timeout(FLUSH_EVERY * 10), database.connection() as connection:
-                await audit.record(connection, [entry for _, entry in entries], [at for at, _ in entries])
+            async with asyncio.timeout(FLUSH_EVERY * 10), database.transaction() as connection:
+                for begin in range(0, len(entries), PIECE):
+                    piece = entries[begin : begin + PIECE]
+                    await audit.record(connection, [entry for _, entry in piece], [at for at, _ in piece])
         except BaseException as error:
             # Also where the service ends in the midst of it: rather twice than not at all.
             self._waiting.extendleft(reversed(entries))

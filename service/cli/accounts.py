@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from service.cli.accounts_ending import delete, forget
-from service.cli.accounts_meant import OfFormat, OfSource, States, filters_of, require_source
+from service.cli.accounts_meant import OfFormat, OfSource, States, filters_of, require_known
 from service.cli.failures import CommandFailed
 from service.cli.running import prepare, run
 
@@ -51,7 +51,7 @@ async def _list(filters: "Filters", as_json: bool) -> None:
     writer = csv.writer(sys.stdout)
     names = list(ListedAccount.__dataclass_fields__)
     async with open_database(prepare()) as database, database.connection() as connection:
-        await require_source(connection, filters)
+        await require_known(connection, filters)
         if not as_json:
             writer.writerow(names)
         async for account in all_accounts(connection, filters):

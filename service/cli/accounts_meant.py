@@ -30,15 +30,21 @@ def filters_of(states: list[str] | None, source: str | None, of_format: str | No
     return Filters(tuple(State(state) for state in states or []), source, of_format)
 
 
-async def require_source(connection: "asyncpg.Connection", filters: "Filters") -> None:
-    """Refuse a source that nothing was ever loaded from."""
+async def require_known(connection: "asyncpg.Connection", filters: "Filters") -> None:
+    """Refuse a source that nothing was ever loaded from, and a format that no hash ever had."""
     from service.accounts.loading.sources import source_names
+    from service.accounts.recipes import formats_loaded
 
     if filters.source is not None:
-        known = await source_names(connection)
-        if filters.source not in known:
-            those = f"one of {', '.join(known)}" if known else "nothing was loaded yet"
-            raise CommandFailed(f"--source {filters.source}: {those}", WRONG_USAGE)
+        _require("--source", filters.source, await source_names(connection))
+    if filters.format is not None:
+        _require("--format", filters.format, await formats_loaded(connection))
+
+
+def _require(option: str, given: str, known: list[str]) -> None:
+    if given not in known:
+        those = f"one of {', '.join(known)}" if known else "nothing was loaded yet"
+        raise CommandFailed(f"{option} {given}: {those}", WRONG_USAGE)
 
 
 async def meant(database: "Database", logins: list[str], filters: "Filters") -> "tuple[Filters, list[str]]":
@@ -48,7 +54,7 @@ async def meant(database: "Database", logins: list[str], filters: "Filters") -> 
     from service.actions.tend_accounts import find_logins
 
     async with database.connection() as connection:
-        await require_source(connection, filters)
+        await require_known(connection, filters)
     if not logins:
         if filters.says_nothing:
             raise CommandFailed("say which accounts: logins, or --state, --source, --format", WRONG_USAGE)

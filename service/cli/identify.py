@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.failures import FAILED, SOME_REFUSED, WRONG_USAGE, CommandFailed
+from service.cli.failures import FAILED, SOME_REFUSED, CommandFailed
 from service.cli.running import prepare, run
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> 
         finally:
             reader.close()
     except UnreadableFile as error:
-        raise CommandFailed(str(error), WRONG_USAGE) from None
+        raise CommandFailed(str(error)) from None
 
 
 async def _of_store(settings: "Settings") -> "HashReport":

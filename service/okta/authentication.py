@@ -91,7 +91,7 @@ class Authenticator:
         return found
 
     def _digest(self, value: bytes) -> bytes:
-        # A keyed hash (RFC 7693) as good as an HMAC here, which takes OpenSSL 23 µs to begin.
+        # A keyed hash (RFC 7693) as good as an HMAC here, which OpenSSL is slow to begin.
         return hashlib.blake2b(value, key=self._key, digest_size=32).digest()
 
 

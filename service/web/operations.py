@@ -8,7 +8,7 @@ from aiohttp import web
 from service.actions.migration_status import migration_status
 from service.actions.readiness import what_is_missing
 from service.web.bodies import JSON_TYPE
-from service.web.keys import PARTS
+from service.web.keys import PARTS, Parts
 
 READY_WITHIN = 2.0
 """Seconds; an orchestrator that asks should not wait longer than Okta would."""
@@ -22,6 +22,15 @@ async def get_healthz(_request: web.Request) -> web.Response:
 async def get_readyz(request: web.Request) -> web.Response:
     """Say whether verdicts can be given, and if not, what is missing."""
     parts = request.app[PARTS]
+    missing = await still_missing(parts)
+    parts.telemetry.ready.set(not missing)
+    if missing:
+        return _json({"status": "not ready", "missing": missing}, status=503)
+    return _json({"status": "ready"})
+
+
+async def still_missing(parts: Parts) -> list[str]:
+    """List what keeps a running service from giving verdicts, as `/readyz` does, within `READY_WITHIN`."""
     try:
         async with asyncio.timeout(READY_WITHIN):
             missing = list(await what_is_missing(parts.database, parts.revisions, parts.opener))
@@ -29,10 +38,7 @@ async def get_readyz(request: web.Request) -> web.Response:
         missing = ["the database does not answer"]
     if parts.issuer_keys is not None and not parts.issuer_keys.are_known:
         missing.append("the keys of OAUTH_ISSUER can't be had")
-    parts.telemetry.ready.set(not missing)
-    if missing:
-        return _json({"status": "not ready", "missing": missing}, status=503)
-    return _json({"status": "ready"})
+    return missing
 
 
 async def get_metrics(request: web.Request) -> web.Response:

@@ -108,13 +108,20 @@ async def test_deleting_without_saying_whom_is_wrong_usage(database_url: str) ->
     assert (code, "say which accounts" in err) == (2, True)
 
 
+@pytest.mark.parametrize("given, known", [("--source legac", "legacy"), ("--format bcript", "bcrypt")])
 @pytest.mark.parametrize("words", ["list", "forget --yes", "delete --yes", "delete rajiv@example.com --yes"])
-async def test_a_source_that_nothing_was_loaded_from_is_wrong_usage_and_those_that_are_there_are_named(
-    database_url: str, people: Path, words: str
+async def test_what_nothing_was_loaded_of_is_wrong_usage_and_what_is_there_is_named(
+    database_url: str, people: Path, words: str, given: str, known: str
 ) -> None:
     await run(database_url, "load", str(people), "--source", "legacy")
-    code, out, err = await run(database_url, "accounts", *words.split(), "--source", "legac")
-    assert (code, out, "--source legac: one of legacy" in err) == (2, "", True), err
+    code, out, err = await run(database_url, "accounts", *words.split(), *given.split())
+    assert (code, out, f"{given}: one of {known}" in err) == (2, "", True), err
+
+
+async def test_an_export_that_is_not_there_fails_in_each_command_alike(database_url: str) -> None:
+    for words in (["load", "--source", "legacy"], ["identify", "--file"]):
+        code, out, err = await run(database_url, *words, "absent.csv")
+        assert (code, out, "absent.csv: No such file or directory" in err) == (1, "", True), err
 
 
 async def test_identify_names_a_hash_and_what_okta_could_do(database_url: str) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 import pytest
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
+from bench.provisioning import World, world
 from service.accounts.database import Database
 from service.app import make_app, make_parts
 from service.okta_client.credentials import ApiToken
@@ -21,6 +23,7 @@ from tests.service.conftest import PATIENCE, Add, settings_of
 from tests.service.people import Person, add_person
 
 SECRET = "Basic YWRtaW46c3VwZXJzZWNyZXQ="
+STORY_ACCOUNTS = 150
 
 
 @pytest.fixture
@@ -79,6 +82,13 @@ async def hooked(org: Org, service: Running) -> Org:
     org.set_password_hook(f"{service.url}/okta/password-import", secret)
     assert await org.verify_event_hook(org.add_event_hook(f"{service.url}/okta/events", secret))
     return org
+
+
+@pytest.fixture
+async def there(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """An org, a service and accounts, for stories that run the commands in processes of their own."""
+    async with world(database_url, tmp_path, STORY_ACCOUNTS) as there:
+        yield there
 
 
 @pytest.fixture

@@ -2,27 +2,16 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from bench.lost_events import run as lose_events
-from bench.provisioning import World, prove, world
+from bench.provisioning import World, prove
 from service.accounts.database import Database
 from service.actions.plan_requests import Plan
 from service.actions.provision_users import Provisioning
 from service.okta_client.opening import open_org
 from service.settings import ForgetWhen
+from tests.okta_side.conftest import STORY_ACCOUNTS as ACCOUNTS
 from tests.okta_side.conftest import org_settings
-
-ACCOUNTS = 150
-
-
-@pytest.fixture
-async def there(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    async with world(database_url, tmp_path, ACCOUNTS) as there:
-        yield there
 
 
 async def test_killed_half_way_under_faults_each_user_exists_once_and_no_limit_is_passed(
