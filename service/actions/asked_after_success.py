@@ -5,6 +5,7 @@ whose account is one: so a call only leaves a note.
 """
 
 import asyncio
+import sys
 from collections import deque
 
 import structlog
@@ -16,6 +17,8 @@ log = structlog.get_logger()
 
 TOLD_EVERY = 1.0
 """Seconds until a note is told."""
+TOLD_AT_ONCE = 50
+"""Notes after which the loop turns to others."""
 
 
 class AskedAfterSuccess:
@@ -34,13 +37,15 @@ class AskedAfterSuccess:
         try:
             while True:
                 await asyncio.sleep(TOLD_EVERY)
-                self.tell()
+                for _ in range(0, len(self._waiting), TOLD_AT_ONCE):
+                    self.tell(TOLD_AT_ONCE)
+                    await asyncio.sleep(0)
         finally:
             self.tell()
 
-    def tell(self) -> None:
+    def tell(self, most: int = sys.maxsize) -> None:
         """Count each question, and write it to the log."""
-        while self._waiting:
+        for _ in range(min(most, len(self._waiting))):
             tombstone, event_id = self._waiting.popleft()
             self._telemetry.asked_after_success.inc()
             log.warning("asked_after_success", account_id=tombstone.id, state=tombstone.state.value, event_id=event_id)

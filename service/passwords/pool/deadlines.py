@@ -8,6 +8,10 @@ import heapq
 import itertools
 from typing import Any
 
+CLEARED = 4
+"""Futures that are done and leave at each step: more than come, so nothing piles up, and never thousands in one go, as
+where one was waited for and all behind it were done: the loop would stall."""
+
 _Waiting = tuple[float, int, asyncio.Future[Any]]
 
 
@@ -16,7 +20,7 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._waiting: list[_Waiting] = []
-        """A heap; what is done leaves it when it is the first."""
+        """A heap; what is done leaves it once it is the first."""
         self._numbers = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -36,13 +40,16 @@ class Deadlines:
         self._timer = loop.call_at(self._waiting[0][0], self._end_late, loop) if self._waiting else None
 
     def _end_late(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._waiting and (self._waiting[0][0] <= loop.time() or self._waiting[0][2].done()):
+        while self._waiting and self._waiting[0][0] <= loop.time():
             *_, future = heapq.heappop(self._waiting)
             if not future.done():
                 future.set_exception(TimeoutError())
+        self._forget_done()
         self._timer = None
         self._set_timer(loop)
 
     def _forget_done(self) -> None:
-        while self._waiting and self._waiting[0][2].done():
+        for _ in range(CLEARED):
+            if not self._waiting or not self._waiting[0][2].done():
+                return
             heapq.heappop(self._waiting)

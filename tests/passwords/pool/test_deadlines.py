@@ -1,11 +1,12 @@
 """What waits is ended at its deadline, and nothing is kept of what is done."""
 
 import asyncio
+import itertools
 import math
 
 import pytest
 
-from service.passwords.pool.deadlines import Deadlines
+from service.passwords.pool.deadlines import CLEARED, Deadlines
 
 
 def waiting() -> asyncio.Future[str]:
@@ -52,6 +53,24 @@ async def test_one_that_comes_after_all_others_were_ended_is_ended_too() -> None
         deadlines.keep(future, soon())
         with pytest.raises(TimeoutError):
             await future
+
+
+async def test_what_was_done_behind_one_that_was_not_goes_soon_but_not_in_one_go() -> None:
+    deadlines, first = Deadlines(), waiting()
+    deadlines.keep(first, soon(100))
+    for _ in range(1_000):
+        behind = waiting()
+        deadlines.keep(behind, math.inf)
+        behind.set_result("verdict")
+    first.set_result("verdict")
+    lengths = [len(deadlines)]
+    for _ in range(400):
+        following = waiting()
+        deadlines.keep(following, math.inf)
+        following.set_result("verdict")
+        lengths.append(len(deadlines))
+    assert max(before - after for before, after in itertools.pairwise(lengths)) < CLEARED
+    assert lengths[-1] == 1
 
 
 async def test_what_is_done_is_not_kept() -> None:
