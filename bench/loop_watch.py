@@ -17,7 +17,7 @@ class LoopWatch:
         """Seconds of the clock: with other load on the machine, also the time in which the loop was not scheduled."""
         self.busy = 0.0
         """Seconds that the loop's thread computed between two ticks: no other load changes it, but it does not see a
-        thread that holds the interpreter's lock."""
+        thread that holds the interpreter's lock, and a virtual machine that is paused seems to compute."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
