@@ -24,7 +24,7 @@ def rows(setting: Setting) -> Iterator[Row]:
     others = [sign_in(store.login(number), store.PASSWORD) for number in range(1, setting.number)]
     limit = raw_limit(store.bcrypt_hash(cost), cores=setting.cores, seconds=min(2, setting.seconds))
     with setting.service(url) as server, ProcessPoolExecutor(1, get_context("spawn")) as attacker:
-        # Its process computes for a second as it starts; that must not fall into a round.
+        # Its process computes as it starts; that must not fall into a round.
         begin(attacker, open_loop.arrive, server.port, _guesses(-1), rate=10, seconds=0.1, quiet=1.0).result()
         for number in range(setting.rounds):
             alone = measure(server.port, others, callers=4 * setting.cores, seconds=setting.seconds)

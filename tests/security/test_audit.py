@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -15,7 +16,7 @@ from service.accounts.audit import Action, Entry
 from service.accounts.database import Database
 from service.accounts.migrations import ROOT
 from service.accounts.retiring import Retired, retire
-from service.actions.audit_trail import MOST, AuditTrail
+from service.actions.audit_trail import MOST, PIECE, AuditTrail
 from service.app import make_parts
 from service.web.keys import Parts
 from tests.registration.asking import registration
@@ -157,6 +158,29 @@ async def test_entries_wait_while_the_database_is_away_and_a_flood_is_counted(
     reasons = [entry["reason"] for entry in await entries(pool)]
     assert len(reasons) == MOST + 1
     assert "7 entries" in reasons
+
+
+async def test_a_batch_whose_connection_breaks_off_in_its_midst_is_written_later_and_once(
+    database_url: str, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, trail, record, pieces = Database(database_url), AuditTrail(), audit.record, 0
+
+    async def broken_off(connection: asyncpg.Connection, *piece: Any) -> None:
+        nonlocal pieces
+        pieces += 1
+        if pieces == 2:
+            await pool.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
+        await record(connection, *piece)
+
+    monkeypatch.setattr(audit, "record", broken_off)
+    for number in range(2 * PIECE + 1):
+        trail.note(Entry(Action.REFUSED, str(number)))
+    await database.open()
+    await trail.flush(database)
+    assert await entries(pool) == []
+    await trail.flush(database)
+    await database.close()
+    assert sorted(int(str(entry["reason"])) for entry in await entries(pool)) == list(range(2 * PIECE + 1))
 
 
 async def test_the_trail_is_only_added_to(pool: asyncpg.Pool) -> None:
