@@ -31,9 +31,10 @@ def _accounts(key: str, short: str) -> str:
 ) AS account"""  # noqa: S608 (made of constants)
 
 
-# Where there is no hash, the first source and recipe come along, for nothing: so the time of a read does not tell.
+# Where there is no account, hashes are looked for all the same (no account has the id 0), and where there is no hash,
+# the first source and recipe come along, for nothing: so the time of a read does not tell.
 HASHES = """
-LEFT JOIN hashes AS kept ON kept.account_id = account.id
+LEFT JOIN hashes AS kept ON kept.account_id = coalesce(account.id, 0)
 LEFT JOIN sources AS source ON source.id = coalesce(kept.source_id, 1)
 LEFT JOIN recipes AS recipe ON recipe.id = coalesce(kept.recipe_id, 1)"""
 COLUMNS = """
