@@ -1,12 +1,13 @@
 """What Okta asks about tombstones is told to the operator after the answer, and not lost when the service ends."""
 
 import asyncio
+import itertools
 
 import pytest
 from structlog.testing import capture_logs
 
 from service.accounts.account import Account, State
-from service.actions.asked_after_success import AskedAfterSuccess
+from service.actions.asked_after_success import TOLD_AT_ONCE, AskedAfterSuccess
 from service.telemetry import Telemetry
 
 KIM = Account(7, State.MIGRATED, "kim@example.com", ())
@@ -35,3 +36,22 @@ async def test_what_waits_is_told_when_the_service_ends(asked: AskedAfterSuccess
     with capture_logs() as logs:
         await asyncio.gather(telling, return_exceptions=True)
     assert [line["event"] for line in logs] == ["asked_after_success"]
+
+
+async def test_many_notes_are_told_in_order_and_not_in_one_go(
+    asked: AskedAfterSuccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.actions.asked_after_success.TOLD_EVERY", 0)
+    events = [str(number) for number in range(3 * TOLD_AT_ONCE)]
+    for event in events:
+        asked.note(KIM, event)
+    told = [0]
+    with capture_logs() as logs:
+        telling = asyncio.create_task(asked.keep_telling())
+        while len(logs) < len(events):
+            await asyncio.sleep(0)
+            told.append(len(logs))
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+    assert max(after - before for before, after in itertools.pairwise(told)) == TOLD_AT_ONCE
+    assert [line["event_id"] for line in logs] == events
