@@ -40,11 +40,11 @@ async def _soak(url: str, people: int, seconds: float) -> tuple[float, float, fl
     requests = [sign_in(store.login(number), store.PASSWORD) for number in range(people)]
     process = psutil.Process()
     async with service_here(url) as port:
-        asked = asyncio.create_task(
-            asyncio.to_thread(closed_loop.measure, port, requests, callers=AT_ONCE, seconds=seconds)
-        )
-        await asyncio.sleep(seconds / 4)
-        before = process.memory_info().rss
         async with watched() as watch:
+            asked = asyncio.create_task(
+                asyncio.to_thread(closed_loop.measure, port, requests, callers=AT_ONCE, seconds=seconds)
+            )
+            await asyncio.sleep(seconds / 4)
+            before = process.memory_info().rss
             await asked
         return process.memory_info().rss / before, watch.busy, watch.late
