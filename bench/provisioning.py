@@ -85,33 +85,34 @@ async def world(dsn: str, folder: Path, accounts: int) -> AsyncIterator[World]:
     settings = Settings(_env_file=None, **given)
     database = Database(dsn, connections=8)
     await database.open()
-    async with (
-        asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool,
-        make_parts(settings, database) as parts,
-        Org(seed=7) as org,
-        serve(org),
-    ):
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
+        # Before the service starts, which measures what a check of each kind takes.
         await pool.execute(ADD, accounts, RECIPE, STAND_IN, HASH.encode())
-        server = TestServer(make_app(parts))
-        await server.start_server(**CONNECTIONS)
-        url = str(server.make_url("")).rstrip("/")
-        secret = HeaderSecret("Authorization", AUTHORIZATION)
-        org.hold_deliveries = True
-        org.set_password_hook(f"{url}/okta/password-import", secret)
-        assert await org.verify_event_hook(org.add_event_hook(f"{url}/okta/events", secret))
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": ROOT,
-            "DATABASE_URL": dsn,
-            "OKTA_CLIENT_ORGURL": org.url,
-            "OKTA_CLIENT_TOKEN": org.api_token,
-            "BASIC_AUTH_USER": PAIR[0],
-            "BASIC_AUTH_PASSWORD": PAIR[1],
-            "BASE_URL": url,
-        }
-        yield World(org, pool, environment, folder)
-        await server.close()
+        async with make_parts(settings, database) as parts, Org(seed=7) as org, serve(org):
+            server = TestServer(make_app(parts))
+            await server.start_server(**CONNECTIONS)
+            url = str(server.make_url("")).rstrip("/")
+            await _set_hooks(org, url)
+            environment = {
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": ROOT,
+                "DATABASE_URL": dsn,
+                "OKTA_CLIENT_ORGURL": org.url,
+                "OKTA_CLIENT_TOKEN": org.api_token,
+                "BASIC_AUTH_USER": PAIR[0],
+                "BASIC_AUTH_PASSWORD": PAIR[1],
+                "BASE_URL": url,
+            }
+            yield World(org, pool, environment, folder)
+            await server.close()
     await database.close()
+
+
+async def _set_hooks(org: Org, url: str) -> None:
+    secret = HeaderSecret("Authorization", AUTHORIZATION)
+    org.hold_deliveries = True
+    org.set_password_hook(f"{url}/okta/password-import", secret)
+    assert await org.verify_event_hook(org.add_event_hook(f"{url}/okta/events", secret))
 
 
 async def provision(there: World, accounts: int, kills: int) -> dict[str, object]:
