@@ -36,6 +36,7 @@ def faults(text: str) -> list[tuple[int, str]]:
         ("[[rule]]\nname = 'it'\ndeny = true\n", 1, "needs for"),
         ("[[rule]]\nname = 'it'\nfor = 'updates'\ndeny = true\n", 3, "did you mean 'update'"),
         ("[[rule]]\nname = ' '\nfor = 'both'\ndeny = true\n", 2, "blank"),
+        ('[[rule]]\nname = "a\\u0000b"\nfor = "both"\ndeny = true\n', 2, "can't be printed"),
         ("[[rule]]\nname = 7\nfor = 'both'\ndeny = true\n", 2, "must be a string, not a number"),
         (HEAD, 1, "does nothing"),
         (HEAD + "whn.a.sent = true\n" + DENY, 4, "did you mean 'when'"),

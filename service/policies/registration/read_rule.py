@@ -46,6 +46,8 @@ def _name(node: Node | None) -> str:
     text = node.text() if node else ""
     if node and len(text) > MAX_RULE_NAME:
         node.fault(f"name is longer than {MAX_RULE_NAME} characters")
+    if node and not text.isprintable():  # PostgreSQL keeps no NUL: the audit trail could never be written again
+        node.fault("name holds a character that can't be printed")
     return text
 
 
