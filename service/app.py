@@ -25,6 +25,7 @@ from service.actions.load_policy import load_policy
 from service.actions.open_hashes import HashOpener
 from service.actions.screen_registration import RegistrationScreener
 from service.actions.verify_password import PasswordVerifier
+from service.background import in_background
 from service.credentials import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.database_url import database_dsn
 from service.passwords.fast_bcrypt import hash_bcrypt
@@ -79,10 +80,10 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
         with contextlib.suppress(*AWAY, TimeoutError):  # without a database: at the first call, or the next refresh
             await prepare(verifier)
         background = [
-            asyncio.create_task(keep_prepared(verifier, timedelta(days=settings.audit_keep_days))),
-            asyncio.create_task(trail.keep_writing(database)),
-            asyncio.create_task(verifier.floods.keep_writing(database)),
-            asyncio.create_task(verifier.asked_after_success.keep_telling()),
+            in_background(keep_prepared(verifier, timedelta(days=settings.audit_keep_days))),
+            in_background(trail.keep_writing(database)),
+            in_background(verifier.floods.keep_writing(database)),
+            in_background(verifier.asked_after_success.keep_telling()),
         ]
         try:
             yield Parts(

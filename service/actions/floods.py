@@ -5,6 +5,7 @@ ever. A flood then costs neither a read nor a write for each guess, which would 
 """
 
 import asyncio
+import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -24,6 +25,8 @@ ADDRESSES = 50_000
 """Addresses remembered with a login, and first asks that wait to be written."""
 WRITE_EVERY = 0.5
 """Seconds until first asks are written; a process that is killed loses those, and the address asks anew."""
+PIECE = 1_000
+"""First asks in one statement: all of one are encoded in one go, and the loop must not stall over it."""
 
 
 @immutable
@@ -85,17 +88,16 @@ class Floods:
 
     async def write(self, database: Database) -> None:
         """Write the first asks that wait. They stay where the database is away."""
-        if not self._unwritten:
-            return
-        now = self._clock()
-        asks = [(pair, timedelta(seconds=now - asked)) for pair, asked in self._unwritten.items()]
-        try:
-            async with database.connection() as connection:
-                await failures.note_asks(connection, asks, forget_after=FORGET_AFTER)
-        except (*AWAY, TimeoutError):
-            return
-        for pair, _ in asks:
-            self._unwritten.pop(pair, None)
+        while self._unwritten:
+            now, piece = self._clock(), itertools.islice(self._unwritten.items(), PIECE)
+            asks = [(pair, timedelta(seconds=now - asked)) for pair, asked in piece]
+            try:
+                async with database.connection() as connection:
+                    await failures.note_asks(connection, asks, forget_after=FORGET_AFTER)
+            except (*AWAY, TimeoutError):
+                return
+            for pair, _ in asks:
+                self._unwritten.pop(pair, None)
 
     def _wait(self, who: Guesser, until: float) -> None:
         self._pairs[who.pair] = until

@@ -1,15 +1,19 @@
 """A flood of guesses is refused from memory, for a second at a time, and never refuses whom the store would let try."""
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
 import pytest
 
+from service.accounts import failures
 from service.accounts.database import Database
 from service.accounts.failures import guesser, read_failures
-from service.actions.floods import BELIEVED, Floods
+from service.actions import floods as floods_module
+from service.actions.floods import BELIEVED, PIECE, Floods
 from service.policies.throttling import Throttled, throttle
 from service.web.keys import Parts
 from tests.service.conftest import Add, Client
@@ -88,6 +92,24 @@ async def test_a_first_ask_is_written_as_of_when_it_was(
         assert timedelta(seconds=20) <= known.now - known.pair.since < timedelta(seconds=30)
     await floods.write(database)
     assert await pool.fetchval("SELECT count(*) FROM failures") == 2
+
+
+async def test_many_first_asks_are_all_written_and_not_in_one_go(
+    floods: Floods, database: Database, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    async def note_asks(connection: asyncpg.Connection, asks: Sequence[Any], **given: Any) -> None:
+        written.append(len(asks))
+        await failures.note_asks(connection, asks, **given)
+
+    monkeypatch.setattr(floods_module, "failures", SimpleNamespace(note_asks=note_asks))
+    for number in range(2 * PIECE + 1):
+        who = guesser(KEY, "jessie@example.com", str(number))
+        floods.note(who, Throttled(60, first_ask=True, login_delay=60), None)
+    await floods.write(database)
+    assert written == [PIECE, PIECE, 1]
+    assert await pool.fetchval("SELECT count(*) FROM failures") == 2 * PIECE + 1
 
 
 async def test_first_asks_wait_for_a_database_that_is_away(floods: Floods, database: Database) -> None:

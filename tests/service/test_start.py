@@ -1,4 +1,4 @@
-"""What `serve` says when it starts."""
+"""What `serve` says when it starts, and when a part of it ends that should not."""
 
 import asyncio
 import json
@@ -7,8 +7,10 @@ import sys
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.accounts.migrations import ROOT
+from service.background import in_background
 from tests.service.conftest import PASSWORD, USER
 
 WAIT = 300
@@ -44,3 +46,25 @@ async def test_a_service_that_starts_without_what_it_needs_logs_what_is_missing(
     url = database_url if reachable else "postgresql://app@127.0.0.1:9/app"
     said = await first_line("not_ready", DATABASE_URL=url)
     assert (said["level"], said["reason"]) == ("warning", reason)
+
+
+async def test_background_work_that_a_fault_ends_is_told_with_its_place_and_not_its_words() -> None:
+    async def keep_working() -> None:
+        raise RuntimeError("password1")
+
+    with capture_logs() as logs:
+        await asyncio.gather(in_background(keep_working()), return_exceptions=True)
+        await asyncio.sleep(0)
+    (line,) = logs
+    assert (line["event"], line["log_level"], line["exception"]) == ("background_ended", "error", "RuntimeError")
+    assert "keep_working" in line["trace"][-1]
+    assert "password1" not in str(line)
+
+
+async def test_background_work_that_is_cancelled_is_no_fault() -> None:
+    task = in_background(asyncio.sleep(60))
+    task.cancel()
+    with capture_logs() as logs:
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(0)
+    assert not logs

@@ -1,0 +1,23 @@
+"""Work that goes on for as long as the service runs. Knows no work."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from service.telemetry import describe
+
+log = structlog.get_logger()
+
+
+def in_background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Begin what ends only when it is cancelled; should a fault of ours end it, the log says so at once."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_tell_fault)
+    return task
+
+
+def _tell_fault(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        log.error("background_ended", **describe(fault))
