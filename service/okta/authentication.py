@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import secrets as random_source
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from service.immutable import immutable
 from service.okta.bearer import Expected, Keys, TokenFault, judge
@@ -58,13 +57,17 @@ class Authenticator:
 
     def __call__(self, headers: Sequence[tuple[bytes, bytes]]) -> Accepted | Refused:
         """Judge the raw headers of a call."""
-        seen = _Seen(headers, self._header)
-        if seen.repeated:
+        secrets = _values(headers, self._header)
+        authorizations = secrets if self._header == AUTHORIZATION else _values(headers, AUTHORIZATION)
+        if len(secrets) > 1 or len(authorizations) > 1:
             return Refusal.REPEATED
-        if seen.secret is not None and self._secrets and (position := self._position(seen.secret)):
+        if secrets and self._secrets and (position := self._position(secrets[0])):
             return Accepted("secret", position)
-        judged = None if seen.authorization is None else self._judge_authorization(seen.authorization)
-        return self._fault(seen) if judged is None else judged
+        if authorizations and (judged := self._judge_authorization(authorizations[0])) is not None:
+            return judged
+        if not secrets and not authorizations:
+            return Refusal.MISSING
+        return Refusal.WRONG if secrets and self._secrets else Refusal.MALFORMED
 
     def _judge_authorization(self, authorization: bytes) -> Accepted | Refused | None:
         """Judge Basic and Bearer, where they are accepted; None where it is neither."""
@@ -76,11 +79,6 @@ class Authenticator:
         if self._tokens is not None and (token := bearer_token(authorization)) is not None:
             return self._tokens.judge(token)
         return None
-
-    def _fault(self, seen: "_Seen") -> Refusal:
-        if seen.secret is None and seen.authorization is None:
-            return Refusal.MISSING
-        return Refusal.MALFORMED if seen.secret is None or not self._secrets else Refusal.WRONG
 
     def _position(self, value: bytes) -> int:
         # Every secret is compared, so that the time does not tell which one was nearly right.
@@ -108,23 +106,8 @@ class AcceptedTokens:
         return judged if isinstance(judged, TokenFault) else Accepted("bearer", judged)
 
 
-@dataclass(slots=True)
-class _Seen:
-    headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
-    name: bytes
-    secret: bytes | None = field(default=None, repr=False)
-    authorization: bytes | None = field(default=None, repr=False)
-    repeated: bool = False
-
-    def __post_init__(self) -> None:
-        for name, value in self.headers:
-            lowered = name.lower()
-            if lowered == self.name:
-                self.repeated |= self.secret is not None
-                self.secret = value
-            if lowered == AUTHORIZATION:
-                self.repeated |= self.authorization is not None
-                self.authorization = value
+def _values(headers: Sequence[tuple[bytes, bytes]], lowered: bytes) -> list[bytes]:
+    return [value for name, value in headers if name.lower() == lowered]
 
 
 def basic_credentials(authorization: bytes) -> bytes | None:
