@@ -36,7 +36,7 @@ def faults(text: str) -> list[tuple[int, str]]:
         ("[[rule]]\nname = 'it'\ndeny = true\n", 1, "needs for"),
         ("[[rule]]\nname = 'it'\nfor = 'updates'\ndeny = true\n", 3, "did you mean 'update'"),
         ("[[rule]]\nname = ' '\nfor = 'both'\ndeny = true\n", 2, "blank"),
-        ('[[rule]]\nname = "a\\u0000b"\nfor = "both"\ndeny = true\n', 2, "can't be printed"),
+        ('[[rule]]\nname = "a\\u0000b"\nfor = "both"\ndeny = true\n', 2, "control character"),
         ("[[rule]]\nname = 7\nfor = 'both'\ndeny = true\n", 2, "must be a string, not a number"),
         (HEAD, 1, "does nothing"),
         (HEAD + "whn.a.sent = true\n" + DENY, 4, "did you mean 'when'"),
@@ -165,6 +165,12 @@ def test_attribute_may_be_called_like_a_word_of_other_languages() -> None:
 def test_what_the_interpreter_cannot_read_is_a_fault_too(value: str) -> None:
     with pytest.raises(FaultyPolicy, match=r"^policy.toml: .* too many digits, or it nests too deeply$"):
         read_policy(f"x = {value}\n", "policy.toml")
+
+
+def test_a_name_may_hold_the_invisible_characters_that_languages_need() -> None:
+    name = "R\u00e8gle\u00a0: \u0646\u200c"
+    policy = read_policy(HEAD.replace("it", name) + DENY, "policy.toml")
+    assert [rule.name for rule in policy.rules] == [name]
 
 
 def test_one_fault_is_named_once() -> None:

@@ -1,5 +1,7 @@
 """Reading one rule of a policy, with every fault that can be seen in it alone. Knows no other rule."""
 
+import unicodedata
+
 from service.okta.registration import Kind
 from service.okta.registration_answer import Allow
 from service.policies.registration.conditions import AttributeTest, leaves
@@ -46,8 +48,9 @@ def _name(node: Node | None) -> str:
     text = node.text() if node else ""
     if node and len(text) > MAX_RULE_NAME:
         node.fault(f"name is longer than {MAX_RULE_NAME} characters")
-    if node and not text.isprintable():  # PostgreSQL keeps no NUL: the audit trail could never be written again
-        node.fault("name holds a character that can't be printed")
+    if node and any(unicodedata.category(character) == "Cc" for character in text):
+        # PostgreSQL keeps no NUL: the audit trail could never be written again. The others would break its lines.
+        node.fault("name holds a control character")
     return text
 
 
