@@ -16,6 +16,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
+from service.background import in_background
 from service.okta.bearer import Keys, read_keys
 from service.telemetry import describe
 
@@ -78,7 +79,7 @@ class IssuerKeys:
             await self._fetch_once()
         except KeysAway:
             log.warning("issuer_keys_away")
-        self._refreshing = asyncio.create_task(self._keep_fresh())
+        self._refreshing = in_background(self._keep_fresh())
 
     async def close(self) -> None:
         """End the background work."""
