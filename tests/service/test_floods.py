@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -12,7 +11,6 @@ import pytest
 from service.accounts import failures
 from service.accounts.database import Database
 from service.accounts.failures import guesser, read_failures
-from service.actions import floods as floods_module
 from service.actions.floods import BELIEVED, PIECE, Floods
 from service.policies.throttling import Throttled, throttle
 from service.web.keys import Parts
@@ -94,22 +92,40 @@ async def test_a_first_ask_is_written_as_of_when_it_was(
     assert await pool.fetchval("SELECT count(*) FROM failures") == 2
 
 
-async def test_many_first_asks_are_all_written_and_not_in_one_go(
+async def test_many_first_asks_are_written_a_few_at_a_time_and_those_that_cannot_be_wait(
     floods: Floods, database: Database, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written: list[int] = []
+    note_asks, written = failures.note_asks, list[int]()
 
-    async def note_asks(connection: asyncpg.Connection, asks: Sequence[Any], **given: Any) -> None:
+    async def note_some(connection: asyncpg.Connection, asks: Sequence[Any], **given: Any) -> None:
         written.append(len(asks))
-        await failures.note_asks(connection, asks, **given)
+        if len(written) == 2:
+            raise ConnectionResetError
+        await note_asks(connection, asks, **given)
 
-    monkeypatch.setattr(floods_module, "failures", SimpleNamespace(note_asks=note_asks))
+    monkeypatch.setattr("service.accounts.failures.note_asks", note_some)
     for number in range(2 * PIECE + 1):
         who = guesser(KEY, "jessie@example.com", str(number))
         floods.note(who, Throttled(60, first_ask=True, login_delay=60), None)
     await floods.write(database)
-    assert written == [PIECE, PIECE, 1]
+    assert await pool.fetchval("SELECT count(*) FROM failures") == PIECE
+    await floods.write(database)
+    assert written == [PIECE, PIECE, PIECE, 1]
     assert await pool.fetchval("SELECT count(*) FROM failures") == 2 * PIECE + 1
+
+
+async def test_an_address_that_asks_anew_after_a_kill_keeps_its_first_moment(
+    floods: Floods, clock: Clock, database: Database, pool: asyncpg.Pool
+) -> None:
+    refused = Throttled(60, first_ask=True, login_delay=60)
+    floods.note(HERE, refused, None)
+    clock.now += 20
+    await floods.write(database)
+    first = await pool.fetchval("SELECT since FROM failures")
+    restarted = Floods(clock)
+    restarted.note(HERE, refused, None)
+    await restarted.write(database)
+    assert await pool.fetchval("SELECT since FROM failures") == first
 
 
 async def test_first_asks_wait_for_a_database_that_is_away(floods: Floods, database: Database) -> None:
