@@ -102,15 +102,14 @@ async def test_a_delivery_answered_503_because_it_took_too_long_is_committed_all
 ) -> None:
     kim = await add("kim@example.com", "password2")
     parts.settings = answering_within(parts.settings, 0.0)
-    async with pool.acquire() as holder:
-        async with holder.transaction():
-            await holder.execute("SELECT FROM accounts FOR UPDATE")
-            answer = await client.post("/okta/events", data=delivery(event("e1", "00u1kim", kim.login)))
-            assert (answer.status, (await answer.json())["error"]["code"]) == (503, "out_of_time")
-            closing = asyncio.create_task(parts.deliveries.close())
-            await until(pool, WAITS_FOR_A_LOCK)
-            # The recording waits for the row, and a service that stops for the recording.
-            assert not closing.done()
+    async with pool.acquire() as holder, holder.transaction():
+        await holder.execute("SELECT FROM accounts FOR UPDATE")
+        answer = await client.post("/okta/events", data=delivery(event("e1", "00u1kim", kim.login)))
+        assert (answer.status, (await answer.json())["error"]["code"]) == (503, "out_of_time")
+        closing = asyncio.create_task(parts.deliveries.close())
+        await until(pool, WAITS_FOR_A_LOCK)
+        # The recording waits for the row, and a service that stops for the recording.
+        assert not closing.done()
     await closing
     assert (await state_of(pool, kim), await hashes_of(pool, kim)) == ("migrated", 0)
 
