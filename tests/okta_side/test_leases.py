@@ -59,6 +59,42 @@ async def test_who_lost_a_lease_writes_nothing(database: Database, pool: asyncpg
     assert await pool.fetchval("SELECT count(*) FROM sources") == 0
 
 
+async def test_releasing_a_lost_lease_leaves_the_new_holders_alone(database: Database) -> None:
+    stale = await take(database, "one", timedelta(0))
+    held = await take(database, "two")
+    assert stale
+    assert held
+    async with database.transaction() as connection:
+        await leases.release(connection, stale)
+        assert await leases.holder_of(connection, "work") == "two"
+        await leases.renew(connection, held, LIFE)
+    assert await take(database, "three") is None
+
+
+async def test_renewing_a_lost_lease_fails_and_leaves_the_new_holders_alone(database: Database) -> None:
+    stale = await take(database, "one", timedelta(0))
+    held = await take(database, "two")
+    assert stale
+    assert held
+    with pytest.raises(LeaseLost):
+        async with database.transaction() as connection:
+            await leases.renew(connection, stale, timedelta(days=1))
+    async with FencedDatabase(database, held).transaction():
+        pass
+
+
+async def test_a_lease_is_renewed_and_released_by_its_name_alone(database: Database) -> None:
+    async with database.transaction() as connection:
+        one = await leases.acquire(connection, "one", "holder", LIFE)
+        two = await leases.acquire(connection, "two", "holder", LIFE)
+        assert one
+        assert two
+        assert one.token == two.token
+        await leases.release(connection, one)
+        assert await leases.holder_of(connection, "one") is None
+        assert await leases.holder_of(connection, "two") == "holder"
+
+
 async def test_nobody_takes_a_lease_over_between_the_check_and_the_commit(database: Database) -> None:
     held = await take(database, "one", timedelta(0))
     assert held

@@ -1,4 +1,4 @@
-"""Recording import events beside others: gates, repeated uuids, events that were set aside, and slices that begin again.
+"""Recording import events beside others: gates, repeated uuids, events set aside, and slices that begin again.
 
 Each race is played in one order, which a lock that the test holds makes certain.
 """
@@ -22,6 +22,7 @@ from service.okta.events import Delivery
 from service.okta.import_event import ImportEvent
 from service.policies.forgetting import Effect
 from service.settings import ForgetWhen
+from tests.blocking import until_blocked_or_done
 from tests.service.people import add_person, hashes_of, plain, state_of
 
 KIM = "kim@example.com"
@@ -56,19 +57,6 @@ async def transaction(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         yield plain(proxy)
 
 
-async def until_blocked_or_done(pool: asyncpg.Pool, task: "asyncio.Task[Any]") -> bool:
-    """Wait until a task waits for a lock of the store, or has ended; tell whether it waits."""
-    waiting = (
-        "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with asyncio.timeout(300):
-        while not task.done():
-            if await pool.fetchval(waiting):
-                return True
-            await asyncio.sleep(0.01)
-    return False
-
-
 @pytest.fixture
 def after_first_look(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Awaitable[None]]], list[bool]]:
     """Let something happen between the first look of a slice and its lock; gives the looks, locking or not."""
@@ -76,7 +64,7 @@ def after_first_look(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], 
     def arrange(happens: Callable[[], Awaitable[None]]) -> list[bool]:
         find, looks = tombstones.find_matches, list[bool]()
 
-        async def find_and_wait(*arguments: Any, lock: bool) -> Any:
+        async def find_and_wait(*arguments: Any, lock: bool) -> object:
             found = await find(*arguments, lock=lock)
             looks.append(lock)
             if looks == [False]:
@@ -263,7 +251,7 @@ async def test_a_success_under_an_okta_id_that_is_just_being_bound_finds_its_acc
     kim = await add_person(pool, KIM, "x")
     apply, delivered = record_events.apply_set_aside, list[Effects]()
 
-    async def apply_before_a_success(connection: asyncpg.Connection, *arguments: Any) -> Any:
+    async def apply_before_a_success(connection: asyncpg.Connection, *arguments: Any) -> object:
         effects = await apply(connection, *arguments)
         if not delivered and arguments[0]:
             monkeypatch.setattr(record_events, "apply_set_aside", apply)

@@ -1,0 +1,176 @@
+"""Accounts that are buried, retired, deleted or verified while a load looks at them, each at a certain moment."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+
+from service.accounts.loading import merge
+from service.accounts.loading.fates import Fate
+from service.accounts.loading.session import loading_session
+from service.accounts.loading.sources import ensure_source, find_source
+from service.accounts.sealing import HashKeys
+from service.actions import load_accounts
+from service.actions.load_accounts import TRIES
+from tests.blocking import until_blocked_or_done
+from tests.loading.loader import BCRYPT, OTHER_BCRYPT, SEALING, Loader, contents
+
+PEOPLE = f"login,password_hash,firstName\na@example.com,{BCRYPT},Ann\nb@example.com,{BCRYPT},Bo\n"
+NEWER = PEOPLE.replace(BCRYPT, OTHER_BCRYPT).replace("Ann", "Anna")
+BURY = (
+    "DELETE FROM hashes WHERE account_id = 1",
+    ("UPDATE accounts SET state = $1, forgotten_at = now(), proof = 'event' WHERE id = 1"),
+)
+Arrange = Callable[[Callable[[], Awaitable[None]]], None]
+
+
+@pytest.fixture
+def after_look(monkeypatch: pytest.MonkeyPatch) -> Arrange:
+    """Let something happen once, after a load has compared a batch and before it locks what changed."""
+
+    def arrange(happens: Callable[[], Awaitable[None]]) -> None:
+        hold = merge.hold
+
+        async def happen_and_hold(*arguments: Any) -> object:
+            monkeypatch.setattr(merge, "hold", hold)
+            await happens()
+            return await hold(*arguments)
+
+        monkeypatch.setattr(merge, "hold", happen_and_hold)
+
+    return arrange
+
+
+def burying(pool: asyncpg.Pool, state: str) -> Callable[[], Awaitable[None]]:
+    async def bury() -> None:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute(BURY[0])
+            await connection.execute(BURY[1], state)
+
+    return bury
+
+
+@pytest.mark.parametrize("state", ["migrated", "retired"])
+async def test_an_account_buried_between_the_look_and_the_lock_is_a_tombstone_and_the_load_goes_on(
+    loader: Loader, pool: asyncpg.Pool, after_look: Arrange, state: str
+) -> None:
+    await loader.load(PEOPLE)
+    after_look(burying(pool, state))
+    assert (await loader.load(NEWER)).fates == {Fate.TOMBSTONE: 1, Fate.CHANGED: 1}
+    ann, bo = await contents(pool)
+    assert (ann["state"], ann["hashes"], ann["profile"]) == (state, [], {"firstName": "Ann"})
+    assert OTHER_BCRYPT in str(bo["hashes"])
+
+
+@pytest.mark.parametrize("state", ["migrated", "retired"])
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("hashed", [True, False], ids=["with a hash", "without a hash"])
+async def test_a_tombstone_is_one_in_reports_in_dry_runs_and_in_rows_without_a_hash(
+    loader: Loader, pool: asyncpg.Pool, state: str, dry_run: bool, hashed: bool
+) -> None:
+    await loader.load(PEOPLE)
+    await burying(pool, state)()
+    before = await contents(pool)
+    newer = "login,firstName,identifiers\na@example.com,Anna,ann\n"
+    row = f"login,password_hash,firstName\na@example.com,{OTHER_BCRYPT},Anna\n" if hashed else newer
+    assert (await loader.load(row, dry_run=dry_run)).fates == {Fate.TOMBSTONE: 1}
+    assert await contents(pool) == before
+
+
+async def test_an_account_deleted_between_the_look_and_the_lock_makes_the_batch_begin_again(
+    loader: Loader, pool: asyncpg.Pool, after_look: Arrange
+) -> None:
+    await loader.load(PEOPLE)
+
+    async def delete() -> None:
+        await pool.execute(BURY[0])
+        await pool.execute("DELETE FROM accounts WHERE id = 1")
+
+    after_look(delete)
+    assert (await loader.load(NEWER)).fates == {Fate.NEW: 1, Fate.CHANGED: 1}
+    assert OTHER_BCRYPT in str((await contents(pool))[0]["hashes"])
+
+
+async def test_a_batch_that_always_meets_something_is_given_up_after_its_tries(
+    loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await loader.load(PEOPLE)
+    before, tried = await contents(pool), 0
+
+    async def hold(*_: object) -> None:
+        nonlocal tried
+        tried += 1
+        raise merge.AccountsChanged
+
+    async def at_once(_: float) -> None:
+        pass
+
+    monkeypatch.setattr(merge, "hold", hold)
+    monkeypatch.setattr(load_accounts.asyncio, "sleep", at_once)
+    with pytest.raises(merge.AccountsChanged):
+        await loader.load(NEWER)
+    assert (tried, await contents(pool)) == (TRIES, before)
+
+
+@pytest.mark.parametrize(
+    "error", [asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError,
+              asyncpg.ForeignKeyViolationError],
+)  # fmt: skip
+async def test_a_batch_begins_again_after_each_kind_of_collision(
+    loader: Loader, pool: asyncpg.Pool, after_look: Arrange, error: type[Exception]
+) -> None:
+    await loader.load(PEOPLE)
+
+    async def collide() -> None:
+        raise error("collision")
+
+    after_look(collide)
+    assert (await loader.load(NEWER)).fates == {Fate.CHANGED: 2}
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE accounts SET loaded_at = loaded_at WHERE id = 1",
+    "SELECT FROM installation WHERE name = 'binding_gate' FOR SHARE",
+], ids=["its accounts", "the binding gate"])  # fmt: skip
+async def test_what_a_batch_changes_is_held_until_it_ends(
+    loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    await loader.load(PEOPLE)
+    change, others = merge.change, list[asyncio.Task[Any]]()
+
+    async def change_beside_another(*arguments: Any) -> object:
+        others.append(asyncio.create_task(pool.execute(statement)))
+        assert await until_blocked_or_done(pool, others[0])
+        return await change(*arguments)
+
+    monkeypatch.setattr(merge, "change", change_beside_another)
+    assert (await loader.load(NEWER)).fates == {Fate.CHANGED: 2}
+    await asyncio.gather(*others)
+
+
+async def test_a_hash_that_is_to_be_replaced_is_held_against_whoever_seals_it_anew(
+    loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.keys = HashKeys({"key": SEALING})
+    await loader.load(PEOPLE)
+    change, others = merge.change, list[asyncio.Task[Any]]()
+
+    async def change_beside_another(*arguments: Any) -> object:
+        others.append(asyncio.create_task(pool.execute("SELECT FROM hashes WHERE account_id = 1 FOR UPDATE")))
+        assert await until_blocked_or_done(pool, others[0])
+        return await change(*arguments)
+
+    monkeypatch.setattr(merge, "change", change_beside_another)
+    assert (await loader.load(NEWER)).fates == {Fate.CHANGED: 2}
+    await asyncio.gather(*others)
+
+
+async def test_a_source_that_another_load_makes_at_once_is_found(database_url: str, pool: asyncpg.Pool) -> None:
+    async with loading_session(database_url) as connection:
+        async with pool.acquire() as other, other.transaction():
+            await other.execute("INSERT INTO sources (name) VALUES ('legacy')")
+            making = asyncio.create_task(ensure_source(connection, "legacy"))
+            assert await until_blocked_or_done(pool, making)
+        assert await making == await find_source(connection, "legacy")
