@@ -1,6 +1,6 @@
 """Any history of loads, sign-ins, events, reconciling, crashes and restarts keeps to the rules of model.py.
 
-A failing one is shrunk, and printed as a script that replays it.
+A failing one is shrunk for a minute at most, and printed as a script that replays it.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from tests.histories.strategies import histories
 
 EXAMPLES = 100
 """For each way of forgetting; bench/histories.py plays a hundred thousand."""
+SHRINK_WITHIN = 60
+"""Seconds, for each parametrised run; hypothesis itself would shrink for five minutes."""
 any_history = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -49,6 +51,12 @@ def stage(database_url: str, request: pytest.FixtureRequest) -> Iterator[Stage]:
     stage = Stage(database_url, request.param)
     yield stage
     stage.close()
+
+
+@pytest.fixture(autouse=True)
+def shrinking_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Hypothesis has no setting for it. Without the constant this fails, so that a new version is noticed.
+    monkeypatch.setattr("hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS", SHRINK_WITHIN)
 
 
 ANN, BO, BO_BEFORE = "ann@a.example", "bo@a.example", "renamed@a.example"
