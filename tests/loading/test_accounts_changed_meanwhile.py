@@ -12,7 +12,6 @@ from service.accounts.loading.fates import Fate
 from service.accounts.loading.session import loading_session
 from service.accounts.loading.sources import ensure_source, find_source
 from service.accounts.sealing import HashKeys
-from service.actions import load_accounts
 from service.actions.load_accounts import TRIES
 from tests.blocking import until_blocked_or_done
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, SEALING, Loader, contents
@@ -108,7 +107,7 @@ async def test_a_batch_that_always_meets_something_is_given_up_after_its_tries(
         pass
 
     monkeypatch.setattr(merge, "hold", hold)
-    monkeypatch.setattr(load_accounts.asyncio, "sleep", at_once)
+    monkeypatch.setattr("service.actions.load_accounts.asyncio.sleep", at_once)
     with pytest.raises(merge.AccountsChanged):
         await loader.load(NEWER)
     assert (tried, await contents(pool)) == (TRIES, before)

@@ -5,10 +5,11 @@ import pytest
 
 from service.accounts.browsing import Filters
 from service.accounts.database import Database
-from service.accounts.loading import add
+from service.accounts.loading import add, session
 from service.accounts.loading.fates import Fate
 from service.actions import load_accounts, load_batches
 from service.actions.load_batches import BATCH, PIECE
+from service.actions.merge_batch import BatchMerger
 from service.actions.refusal import Reason
 from service.actions.tend_accounts import delete_accounts
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, Loader, contents
@@ -84,16 +85,16 @@ async def test_a_row_that_repeats_a_new_login_of_an_earlier_batch_is_refused(
 async def test_accounts_that_somebody_else_adds_between_two_batches_are_not_taken_for_those_of_the_load(
     loader: Loader, pool: asyncpg.Pool, batches_of_two: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge, added = load_accounts.BatchMerger.merge, list[str]()
+    merge, added = BatchMerger.merge, list[str]()
 
-    async def merge_and_add(self: load_accounts.BatchMerger, accounts: object) -> object:
+    async def merge_and_add(self: BatchMerger, accounts: object) -> object:
         merged = await merge(self, accounts)  # type: ignore[arg-type]
         if not added:
             added.append("f@example.com")
             await add_person(pool, "f@example.com", source="legacy")
         return merged
 
-    monkeypatch.setattr(load_accounts.BatchMerger, "merge", merge_and_add)
+    monkeypatch.setattr(BatchMerger, "merge", merge_and_add)
     rows = [f"{letter}@example.com,{letter}" for letter in "abcdef"]
     totals = await loader.load(export(*rows, header="login,firstName"))
     assert (totals.fates, totals.refusals) == ({Fate.NEW: 5, Fate.CHANGED: 1}, {})
@@ -148,11 +149,11 @@ def test_a_batch_whose_size_is_no_multiple_of_a_piece_has_no_more_rows(monkeypat
 async def test_a_load_waits_for_the_disk_once_and_a_dry_run_does_not(
     loader: Loader, monkeypatch: pytest.MonkeyPatch, batches_of_two: None, dry_run: bool
 ) -> None:
-    make_durable, waited = load_accounts.make_durable, list[object]()
+    waited = list[object]()
 
     async def wait(connection: asyncpg.Connection) -> None:
         waited.append(await connection.fetchval("SELECT count(*) FROM accounts"))
-        await make_durable(connection)
+        await session.make_durable(connection)
 
     monkeypatch.setattr(load_accounts, "make_durable", wait)
     await loader.load(export("a", "b", "c", header="login"), dry_run=dry_run)
