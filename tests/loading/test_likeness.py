@@ -52,6 +52,12 @@ def test_a_salt_is_read_row_by_row_where_it_is_encoded() -> None:
         known.resolve({"salt": "xyz"}, DIGEST)
 
 
+def test_rows_that_are_parsed_one_by_one_have_one_recipe_all_the_same() -> None:
+    known = resolver(format="md5($salt.$pass)", salt_encoding="hex")
+    assert [known.resolve({"salt": salt}, DIGEST)[0] for salt in ("abcd", "ef01", "abcd")] == [1, 1, 1]
+    assert len(known.new) == 1
+
+
 def test_a_salt_that_is_read_in_two_ways_has_a_recipe_of_its_own() -> None:
     known = resolver(format="pbkdf2_md5", iterations=1000)
     numbers = [known.resolve({"salt": salt}, DIGEST)[0] for salt in ("c2FsdHM=", "salt", "cGVwcGU=")]
