@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 
+import pytest
+
 from service.accounts.loading.seal import Sealer
 from service.accounts.sealing import NO_KEYS
+from service.actions import load_batches
 from service.actions.load_batches import BATCH, BATCH_BYTES, PIECE, BatchReader
 from service.actions.resolve_hash import HashResolver
 from service.legacy.rows import Row
 from service.sources import Source
+from tests.loading.loader import BCRYPT
 
 
 class Rows:
@@ -33,3 +37,15 @@ def test_a_batch_has_so_many_rows() -> None:
 
 def test_a_batch_of_rows_with_photographs_ends_early() -> None:
     assert batches_of(Rows(2 * PIECE + 1, size=BATCH_BYTES // PIECE + 1)) == [PIECE, PIECE, 1]
+
+
+def test_a_batch_tells_only_the_recipes_that_no_earlier_one_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_batches, "BATCH", 1)
+    hashes = [BCRYPT, BCRYPT, BCRYPT.replace("$04$", "$05$")]
+    rows = (Row(line, {"login": f"p{line}", "password_hash": text}, "") for line, text in enumerate(hashes, 1))
+    reader = BatchReader(rows, HashResolver(Source("legacy"), {}), Sealer(NO_KEYS, "legacy"))
+    assert [[each.cost for each in batch.recipes] for batch in iter(reader.next, None)] == [
+        ["bcrypt 4"],
+        [],
+        ["bcrypt 5"],
+    ]
