@@ -44,7 +44,8 @@ def test_a_batch_tells_only_the_recipes_that_no_earlier_one_had(monkeypatch: pyt
     hashes = [BCRYPT, BCRYPT, BCRYPT.replace("$04$", "$05$")]
     rows = (Row(line, {"login": f"p{line}", "password_hash": text}, "") for line, text in enumerate(hashes, 1))
     reader = BatchReader(rows, HashResolver(Source("legacy"), {}), Sealer(NO_KEYS, "legacy"))
-    assert [[each.cost for each in batch.recipes] for batch in iter(reader.next, None)] == [
+    batches = list(iter(reader.next, None))
+    assert [[each.cost for each in batch.recipes] for batch in batches] == [
         ["bcrypt 4"],
         [],
         ["bcrypt 5"],

@@ -86,3 +86,12 @@ async def test_a_hash_that_is_sealed_anew_while_it_is_compared_is_unchanged_and_
     assert (await sealing.load(PEOPLE)).fates == {Fate.UNCHANGED: 2}
     await database.close()
     assert await opened(pool, NEWER) == {"jessie@example.com": (BCRYPT, "newer")}
+
+
+async def test_a_hash_under_a_key_that_is_gone_is_replaced_by_the_one_of_the_row(
+    sealing: Loader, pool: asyncpg.Pool
+) -> None:
+    await sealing.load(PEOPLE)
+    sealing.keys = HashKeys({"newer": bytes(range(1, 33))})
+    assert (await sealing.load(PEOPLE)).fates == {Fate.CHANGED: 1, Fate.UNCHANGED: 1}
+    assert await opened(pool, sealing.keys) == {"jessie@example.com": (BCRYPT, "newer")}

@@ -112,6 +112,20 @@ async def test_of_two_events_under_one_uuid_at_once_only_the_recorded_one_acts(
     assert await recorded(pool) == {"e1": "kept"}
 
 
+async def test_an_event_that_is_recorded_meanwhile_does_not_act_again(database: Database, pool: asyncpg.Pool) -> None:
+    kim = await add_person(pool, KIM, "x")
+    async with transaction(pool) as connection:
+        await connection.execute(
+            "INSERT INTO import_events (uuid, okta_user_id, login_key, outcome, channel, account_id, effect) "
+            "VALUES ('e1', '00u1', $1, 'SUCCESS', 'hook', $2, 'unexplained')", KIM, kim.id,
+        )  # fmt: skip
+        delivering = asyncio.create_task(deliver(database, event("e1", "00u1", KIM)))
+        assert await until_blocked_or_done(pool, delivering)
+    assert await delivering == {}
+    assert (await state_of(pool, kim), await hashes_of(pool, kim)) == ("waiting", 1)
+    assert await recorded(pool) == {"e1": "unexplained"}
+
+
 async def test_another_event_under_the_uuid_of_one_set_aside_at_once_does_not_act(
     database: Database, pool: asyncpg.Pool
 ) -> None:
