@@ -221,3 +221,11 @@ async def test_a_value_in_base64_is_read_with_its_spaces_and_a_photograph_is_lef
     name = base64.b64encode(b" two words ").decode()
     await loader.load(f"dn: uid=a\nuid: a\ncn:: {name}\njpegPhoto:: /9j/4A==\n", name="export.ldif")
     assert (await contents(pool))[0]["profile"] == {"cn": " two words "}
+
+
+async def test_a_row_with_fewer_columns_than_an_earlier_one_is_read_by_its_own(
+    loader: Loader, pool: asyncpg.Pool
+) -> None:
+    rows = '{"Login": "a", "note": "x"}\n{"Login": "b"}\n{"Login": "c", "age": 3}\n'
+    assert (await loader.load(rows, name="export.jsonl")).refused == 0
+    assert [row["profile"] for row in await contents(pool)] == [{"note": "x"}, {}, {"age": 3}]
