@@ -92,6 +92,19 @@ async def test_an_account_deleted_between_the_look_and_the_lock_makes_the_batch_
     assert OTHER_BCRYPT in str((await contents(pool))[0]["hashes"])
 
 
+async def test_an_account_without_a_hash_that_is_deleted_between_the_look_and_the_lock_is_added_again(
+    loader: Loader, pool: asyncpg.Pool, after_look: Arrange
+) -> None:
+    await loader.load("login,firstName\na@example.com,Ann\n")
+
+    async def delete() -> None:
+        await pool.execute("DELETE FROM accounts")
+
+    after_look(delete)
+    assert (await loader.load("login,firstName\na@example.com,Anna\n")).fates == {Fate.NEW: 1}
+    assert [row["profile"] for row in await contents(pool)] == [{"firstName": "Anna"}]
+
+
 async def test_a_batch_that_always_meets_something_is_given_up_after_its_tries(
     loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
