@@ -52,6 +52,12 @@ def test_who_has_waited_may_try() -> None:
     assert wait(streak(PAIR_FREE + 3, seconds_ago=5)) == 3
 
 
+def test_whose_delay_has_just_passed_does_not_wait_at_all() -> None:
+    failed = Failures(streak(PAIR_FREE + 3, seconds_ago=8), streak(LOGIN_FREE, seconds_ago=8), NOW)
+    assert throttle(failed) is None
+    assert throttle(Failures(streak(1), streak(1), NOW)) is None
+
+
 def test_a_streak_is_forgotten_after_a_long_pause() -> None:
     assert wait(streak(1000, seconds_ago=FORGET_AFTER.total_seconds() + 1), streak(1000, seconds_ago=4000)) == 0
 

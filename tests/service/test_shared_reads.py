@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 import asyncpg
@@ -22,7 +22,7 @@ from tests.service.test_lookups import Slow
 KEY = b"key"
 FAILED = {"kim@example.com": (1, 2), "rajiv@example.com": (3, 1), "nobody@example.com": (2, 2)}
 """Failures of each login: from the address that asks, and from others."""
-NOTHING = Failures(None, None, datetime.min)
+NOTHING = Failures(None, None, datetime(2026, 3, 2, tzinfo=UTC))
 
 
 def who(login: str, address: str | None = "192.0.2.1") -> Guesser:

@@ -126,3 +126,17 @@ async def test_guesses_from_another_address_do_not_count_as_in_flight(
     await asyncio.gather(*calls)
     answer = await other
     assert (answer.status, "UNVERIFIED" in await answer.text()) == (200, False)
+
+
+async def test_what_is_in_flight_is_remembered_when_the_recipes_are_read_again(
+    client: Client, add: Add, parts: Parts, held: HeldChecks
+) -> None:
+    await add(KIM, "right")
+    calls = [asyncio.create_task(ask(client, f"wrong {number}", f"guess-{number}")) for number in range(PAIR_FREE)]
+    await until(lambda: len(held.asked) == PAIR_FREE)
+    await parts.verifier.prepare()
+    one_more = asyncio.create_task(ask(client, "one more", "one-more"))
+    await until(lambda: one_more.done() or "one more" in held.asked)
+    held.gate.set()
+    await asyncio.gather(*calls)
+    assert await one_more == (429, "throttled")
