@@ -71,7 +71,7 @@ async def test_a_connection_that_makes_room_is_counted(parts: Parts) -> None:
             assert answer is not None
             assert answer.code == "no_accounts"
         assert await one.is_closed()
-    value = parts.telemetry.registry.get_sample_value("password_import_connections_total", {"reason": "evicted"})
+    value = parts.telemetry.registry.get_sample_value("password_import_connections_closed_total", {"reason": "evicted"})
     assert value == 1
 
 

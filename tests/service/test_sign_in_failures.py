@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import asyncpg
 import pytest
@@ -67,7 +67,7 @@ async def in_the_future(pool: asyncpg.Pool) -> None:
 class NoReads(Lookups):
     """Look-ups that must not be made."""
 
-    async def find(self, *_: object) -> Any:
+    async def find(self, *_: object) -> NoReturn:
         raise AssertionError("the store was read")
 
 
@@ -104,10 +104,10 @@ async def test_a_failure_that_cannot_be_counted_is_told_and_the_verdict_stands(
 ) -> None:
     await add(KIM, "right")
     assert await ask(client, KIM, "wrong", "one") == WRONG
-    assert metric(parts, "faults", code="failure_uncounted") == 0
+    assert metric(parts, "faults", fault="failure_uncounted") == 0
     await pool.execute("ALTER TABLE failures ADD CONSTRAINT broken CHECK (failures < 0) NOT VALID")
     assert await ask(client, KIM, "wrong", "two") == WRONG
-    assert metric(parts, "faults", code="failure_uncounted") == 1
+    assert metric(parts, "faults", fault="failure_uncounted") == 1
 
 
 async def test_a_verified_whose_record_fails_is_in_the_audit_trail_once(
@@ -166,7 +166,7 @@ async def test_where_the_pool_has_no_room_a_call_is_refused_before_anything_is_r
         assert (answer.status, answer.headers["Retry-After"]) == (429, "3")
         assert (await answer.json())["error"]["code"] == "overloaded"
     assert asked == [(["bcrypt 4"], KIM)]
-    assert metric(parts, "faults", code="fault") == 0
+    assert metric(parts, "faults", fault="fault") == 0
 
 
 class Recorded:
@@ -183,10 +183,10 @@ class Recorded:
 
 
 @pytest.fixture
-async def verify(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Recorded]:
+def verify(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Recorded:
     verify = Recorded()
     monkeypatch.setattr(parts.verifier.pool, "verify", verify)
-    yield verify
+    return verify
 
 
 async def test_every_spelling_of_a_login_takes_turns_as_one_account(client: Client, add: Add, verify: Recorded) -> None:
@@ -238,7 +238,7 @@ async def test_an_account_that_waits_without_any_hash_is_our_fault_and_counted(
     await add(KIM, "right")
     await pool.execute("DELETE FROM hashes")
     assert await ask(client, KIM, "right") == (503, "unusable_hash")
-    assert metric(parts, "faults", code="unusable_hash") == 1
+    assert metric(parts, "faults", fault="unusable_hash") == 1
 
 
 async def test_a_body_without_a_length_is_bounded_too(client: Client) -> None:
