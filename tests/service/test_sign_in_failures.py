@@ -42,11 +42,11 @@ def who(parts: Parts, login: str = KIM, address: str = HERE) -> Guesser:
     return parts.verifier._guesses.guesser(login, address)
 
 
-async def counted(pool: asyncpg.Pool, one: Guesser) -> tuple[int | None, int | None]:
+async def counted(pool: asyncpg.Pool, one: Guesser) -> tuple[int | None, ...]:
     """The failures of the pair and of the login; None where nothing is kept."""
     async with pool.acquire() as proxy:
         known: Failures = await read_failures(plain(proxy), one)
-    return known.pair and known.pair.failures, known.login and known.login.failures
+    return tuple(streak.failures if streak else None for streak in (known.pair, known.login))
 
 
 async def audited(parts: Parts, pool: asyncpg.Pool) -> list[tuple[str, int | None]]:
