@@ -205,3 +205,18 @@ def test_a_band_that_was_given_more_than_its_share_gets_no_new_one_by_being_empt
         if one.seconds > 0.5:  # its band is empty until the next one comes
             queue.put(job(f"dear {n}", 0.8))
     assert spent[0.05] == pytest.approx(spent[0.8], abs=0.9)
+
+
+def test_an_account_of_which_another_call_is_still_being_checked_stands_behind_the_others() -> None:
+    queue = filled(*map(job, "aaaa"))
+    first, second = queue.take(), queue.take()
+    assert first is not None
+    assert second is not None
+    queue.end(first)
+    queue.put(job("b"))
+    assert accounts([one for _ in range(2) if (one := queue.take())]) == "ba"
+
+
+def test_a_call_is_told_of_a_round_for_each_of_its_account_s_that_wait_and_of_its_own() -> None:
+    queue = filled(*map(job, "a" + "b" * 10))
+    assert queue.ahead_of("a", 0.1) == pytest.approx(0.4)
