@@ -60,6 +60,7 @@ class Floods:
         """Remember what the store's failures led to."""
         now = self._clock()
         self._logins[who.login] = _Login(throttled.login_delay, account_id, now + BELIEVED)
+        self._logins.move_to_end(who.login)
         self._wait(who, now + throttled.retry_after)
         if throttled.first_ask:
             self._unwritten[who.pair] = now
@@ -101,5 +102,6 @@ class Floods:
 
     def _wait(self, who: Guesser, until: float) -> None:
         self._pairs[who.pair] = until
+        self._pairs.move_to_end(who.pair)
         if len(self._pairs) > ADDRESSES:
             self._pairs.popitem(last=False)

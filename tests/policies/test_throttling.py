@@ -11,6 +11,7 @@ from service.policies.throttling import (
     FORGET_AFTER,
     LOGIN_FREE,
     LOGIN_LONGEST,
+    ONE_AT_A_TIME,
     PAIR_FREE,
     PAIR_LONGEST,
     Throttled,
@@ -51,6 +52,12 @@ def test_who_has_waited_may_try() -> None:
     assert wait(streak(PAIR_FREE + 3, seconds_ago=5)) == 3
 
 
+def test_whose_delay_has_just_passed_does_not_wait_at_all() -> None:
+    failed = Failures(streak(PAIR_FREE + 3, seconds_ago=8), streak(LOGIN_FREE, seconds_ago=8), NOW)
+    assert throttle(failed) is None
+    assert throttle(Failures(streak(1), streak(1), NOW)) is None
+
+
 def test_a_streak_is_forgotten_after_a_long_pause() -> None:
     assert wait(streak(1000, seconds_ago=FORGET_AFTER.total_seconds() + 1), streak(1000, seconds_ago=4000)) == 0
 
@@ -89,6 +96,21 @@ def test_guesses_that_are_still_being_checked_count_beyond_the_free_ones() -> No
     assert wait(streak(PAIR_FREE - 1), in_flight=1) > 0
     assert wait(in_flight=PAIR_FREE) > 0
     assert wait(streak(2), in_flight=PAIR_FREE - 3) == 0
+
+
+def test_exactly_at_the_limit_with_one_in_flight_a_guess_waits_for_that_one() -> None:
+    long_ago = streak(PAIR_FREE - 1, seconds_ago=60)  # no delay of the failures themselves is left
+    assert wait(long_ago) == 0
+    assert wait(long_ago, in_flight=1) == ONE_AT_A_TIME
+    assert wait(streak(PAIR_FREE - 2, seconds_ago=60), in_flight=1) == 0
+    assert wait(in_flight=PAIR_FREE) == ONE_AT_A_TIME
+    assert wait(in_flight=PAIR_FREE - 1) == 0
+
+
+def test_a_streak_that_is_over_does_not_count_beside_what_is_in_flight() -> None:
+    seconds = FORGET_AFTER.total_seconds()
+    assert wait(streak(PAIR_FREE, seconds_ago=seconds), in_flight=1) == ONE_AT_A_TIME
+    assert wait(streak(PAIR_FREE, seconds_ago=seconds + 1), in_flight=1) == 0
 
 
 def test_who_has_waited_may_try_only_once_at_a_time() -> None:

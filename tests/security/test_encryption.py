@@ -20,7 +20,7 @@ from service.accounts.database import Database
 from service.accounts.find import find
 from service.accounts.loading.session import loading_session
 from service.accounts.names import login_key
-from service.accounts.sealing import HashKeys, SealedShut, binding
+from service.accounts.sealing import NONCE, HashKeys, SealedShut, binding
 from service.actions.correct_accounts import correct_accounts
 from service.actions.load_accounts import Load, Totals
 from service.actions.migration_status import migration_status
@@ -65,6 +65,19 @@ def test_a_sealed_hash_opens_for_whom_it_was_sealed_and_for_nobody_else(text: by
         BOTH.open(sealed, "old", mine)
     with pytest.raises(SealedShut):
         HashKeys({"old": OLD}).open(sealed, "new", mine)
+
+
+def test_the_same_hash_encrypted_for_two_accounts_has_nothing_in_common() -> None:
+    text = b"$2b$10$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
+    mine, yours = (BOTH.seal(text, binding(login, "s", "bcrypt", {}))[0] for login in ("kim@example.com", "jo@x.org"))
+    assert mine[:NONCE] != yours[:NONCE]
+    pieces = [{kept[start : start + 4] for start in range(len(kept) - 3)} for kept in (mine, yours)]
+    assert not pieces[0] & pieces[1]
+
+
+def test_two_hashes_of_one_account_are_encrypted_under_two_nonces() -> None:
+    one, two = (BOTH.seal(text, b"kim")[0] for text in (b"$2b$10$one", b"$2b$10$two"))
+    assert one[:NONCE] != two[:NONCE]
 
 
 def test_a_binding_differs_with_login_source_format_and_parameters() -> None:

@@ -80,3 +80,14 @@ async def test_what_is_done_is_not_kept() -> None:
         deadlines.keep(future, math.inf)
         future.set_result("verdict")
     assert len(deadlines) == 1
+
+
+async def test_one_that_comes_later_and_ends_earlier_is_not_left_to_the_first_one_s_timer() -> None:
+    loop, deadlines = asyncio.get_running_loop(), Deadlines()
+    far, near = loop.create_future(), loop.create_future()
+    deadlines.keep(far, loop.time() + 100_000)
+    deadlines.keep(near, loop.time())
+    async with asyncio.timeout(60):
+        with pytest.raises(TimeoutError):
+            await near
+    assert not far.done()

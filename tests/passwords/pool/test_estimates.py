@@ -62,3 +62,10 @@ def test_costs_without_number_do_not_fill_the_memory() -> None:
         one.learn(f"pbkdf2 {rounds}", 0.01)
     assert len(one.measurements()) == estimates.REMEMBERED
     assert one.measured("pbkdf2 0") is None
+
+
+def test_a_cost_that_ran_lately_is_remembered_before_one_that_did_not() -> None:
+    one = Estimates()
+    for cost in ["first", "second", *map(str, range(estimates.REMEMBERED - 2)), "first", "one more"]:
+        one.learn(cost, 0.1)
+    assert (one.measured("first"), one.measured("second")) == (0.1, None)

@@ -171,3 +171,52 @@ def test_every_call_comes_out_once_or_has_left(calls: list[tuple[str, float, boo
     assert Counter(map(id, taken)) == Counter(id(one) for one, leaves in jobs if not leaves)
     assert len(queue) == 0
     assert queue.ahead_of("z", 0.07) == pytest.approx(0)
+
+
+def seconds_by_price(queue: FairQueue, calls: int) -> dict[float, float]:
+    spent = {0.05: 0.0, 0.8: 0.0}
+    for _ in range(calls):
+        one = queue.take()
+        assert one is not None
+        spent[one.seconds] += one.seconds
+    return spent
+
+
+def test_a_band_that_was_idle_gets_its_share_and_no_arrears() -> None:
+    queue = filled(job("dear", 0.8))
+    queue.take()
+    for n in range(400):
+        queue.put(job(f"a{n}", 0.05))
+    seconds_by_price(queue, 100)  # five seconds in which nothing dear waited
+    for n in range(20):
+        queue.put(job(f"b{n}", 0.8))
+    spent = seconds_by_price(queue, 85)
+    assert spent[0.05] == pytest.approx(spent[0.8], abs=0.9)
+
+
+def test_a_band_that_was_given_more_than_its_share_gets_no_new_one_by_being_empty_for_a_moment() -> None:
+    queue = filled(*(job(f"a{n}", 0.05) for n in range(400)))
+    queue.put(job("dear 0", 0.8))
+    spent = {0.05: 0.0, 0.8: 0.0}
+    for n in range(1, 200):
+        one = queue.take()
+        assert one is not None
+        spent[one.seconds] += one.seconds
+        if one.seconds > 0.5:  # its band is empty until the next one comes
+            queue.put(job(f"dear {n}", 0.8))
+    assert spent[0.05] == pytest.approx(spent[0.8], abs=0.9)
+
+
+def test_an_account_of_which_another_call_is_still_being_checked_stands_behind_the_others() -> None:
+    queue = filled(*map(job, "aaaa"))
+    first, second = queue.take(), queue.take()
+    assert first is not None
+    assert second is not None
+    queue.end(first)
+    queue.put(job("b"))
+    assert accounts([one for _ in range(2) if (one := queue.take())]) == "ba"
+
+
+def test_a_call_is_told_of_a_round_for_each_of_its_account_s_that_wait_and_of_its_own() -> None:
+    queue = filled(*map(job, "a" + "b" * 10))
+    assert queue.ahead_of("a", 0.1) == pytest.approx(0.4)

@@ -138,3 +138,59 @@ async def test_when_the_last_caller_is_out_of_time_the_work_ends() -> None:
         await joins.run(SAME, work, deadline=asyncio.get_running_loop().time() + 0.01)
     await asyncio.sleep(0)
     assert (work.cancelled, len(joins)) == (1, 0)
+
+
+async def test_work_that_ends_after_all_hung_up_leaves_the_new_work_alone() -> None:
+    joins, slow_to_end, work = Joins(), asyncio.Event(), Work()
+
+    async def lingers() -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await slow_to_end.wait()
+        return "never"
+
+    first = asyncio.create_task(joins.run(SAME, lingers, deadline=NEVER))
+    await asyncio.sleep(0)
+    old = next(iter(joins._flights.values())).task
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    second = asyncio.create_task(joins.run(SAME, work, deadline=NEVER))
+    await work.begun.wait()
+    slow_to_end.set()
+    await asyncio.wait([old])
+    third = asyncio.create_task(joins.run(SAME, work, deadline=NEVER))
+    await asyncio.sleep(0)
+    work.end.set()
+    assert await asyncio.gather(second, third) == ["verdict"] * 2
+    assert work.runs == 1
+
+
+async def test_a_caller_that_hangs_up_as_the_work_ends_leaves_the_others_their_verdict() -> None:
+    joins, work = Joins(), Work()
+    first, second = (asyncio.create_task(joins.run(SAME, work, deadline=NEVER)) for _ in range(2))
+    await work.begun.wait()
+
+    async def hang_up() -> None:
+        await work.end.wait()  # it wakes behind the work, which has its verdict by then
+        first.cancel()
+
+    hanging_up = asyncio.create_task(hang_up())
+    await asyncio.sleep(0)
+    work.end.set()
+    async with asyncio.timeout(60):
+        assert await second == "verdict"
+    await hanging_up
+    await asyncio.wait([first])
+    assert first.cancelled()
+
+
+async def test_work_that_is_cancelled_from_outside_ends_every_caller() -> None:
+    joins, work = Joins(), Work()
+    calls = [asyncio.create_task(joins.run(SAME, work, deadline=NEVER)) for _ in range(2)]
+    await work.begun.wait()
+    next(iter(joins._flights.values())).task.cancel()
+    async with asyncio.timeout(60):
+        await asyncio.wait(calls)
+    assert all(call.cancelled() for call in calls)
