@@ -14,7 +14,7 @@ async def waits_for_the_gate(pool: asyncpg.Pool, work: Awaitable[object]) -> boo
         async with other.transaction():
             await other.execute("SELECT 1 FROM installation WHERE name = 'binding_gate' FOR SHARE")
             working = asyncio.ensure_future(work)
-            while not working.done() and not await watching.fetchval(WAITING):
+            while not working.done() and not await watching.fetchval(WAITING):  # noqa: ASYNC110 (a lock has no event)
                 await asyncio.sleep(0)
             waited = not working.done()
         await working

@@ -68,7 +68,8 @@ class HookBoard:
     async def replace_hook(self, kind: HookKind, hook_id: str, settings: Mapping[str, Any]) -> Hook:
         self._note("replace", hook_id)
         known = self.hooks[hook_id][1]
-        self.put(kind, replace(known, uri=settings["channel"]["config"]["uri"], verified=kind.is_inline))
+        uri = settings["channel"]["config"]["uri"]
+        self.put(kind, replace(known, name=settings["name"], uri=uri, verified=kind.is_inline))
         return self.hooks[hook_id][1]
 
     async def hook_step(self, kind: HookKind, hook_id: str, step: str) -> Hook:
@@ -78,12 +79,12 @@ class HookBoard:
         self.put(kind, replace(known, **change))  # type: ignore[arg-type]
         return self.hooks[hook_id][1]
 
-    async def delete_hook(self, kind: HookKind, hook_id: str) -> None:
+    async def delete_hook(self, _kind: HookKind, hook_id: str) -> None:
         self._note("delete", hook_id)
         assert not self.hooks[hook_id][1].active, "Okta deletes no active hook"
         del self.hooks[hook_id]
 
-    async def execute_hook(self, hook_id: str, payload: Mapping[str, Any]) -> object:
+    async def execute_hook(self, hook_id: str, _payload: Mapping[str, Any]) -> object:
         self._note("execute", hook_id)
         return self.answers[self.hooks[hook_id][0]]
 

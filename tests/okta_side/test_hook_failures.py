@@ -79,6 +79,12 @@ async def test_an_event_hook_that_okta_refuses_for_another_reason_is_not_made_un
     assert [name for what, name in board.changes if what == "create"] == [EVENTS.label]
 
 
+async def test_a_hook_that_is_updated_keeps_its_name(board: HookBoard) -> None:
+    board.put(PASSWORD, hook(PASSWORD, name="Named by an admin"))
+    done = await register_hooks(board, WANTED)
+    assert done[0][2].name == "Named by an admin"
+
+
 async def test_what_was_changed_is_told_before_a_later_hook_fails(board: HookBoard) -> None:
     board.put(EVENTS, hook(EVENTS, uri="https://old.example.com/okta/events"))
     board.faults["verify"] = NOT_VERIFIED

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -63,7 +63,9 @@ class FakeOrg:
         self.sent: list[tuple[str, Mapping[str, Any], tuple[str, ...]]] = []
         self.looked_up: list[str] = []
 
-    async def create_user(self, profile: Mapping[str, Any], password: Mapping[str, Any], groups: Any) -> OktaUser:
+    async def create_user(
+        self, profile: Mapping[str, Any], password: Mapping[str, Any], groups: Sequence[str]
+    ) -> OktaUser:
         login = profile["login"]
         self.sent.append((login, password, tuple(groups)))
         if login in self.creating:

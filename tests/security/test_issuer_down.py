@@ -25,7 +25,7 @@ from service.issuer_keys import (
     KeysAway,
     fetch_keys,
 )
-from service.okta.bearer import Expected, Keys, judge
+from service.okta.bearer import Expected, Keys, judge, read_keys
 from simulator.clients import Key
 from tests.security.forging import AUDIENCE, CLIENT, SCOPE, Issuer
 from tests.service.conftest import Add, settings_of
@@ -280,3 +280,7 @@ def test_a_token_of_the_second_client_is_counted_as_the_second_one_s(private: rs
     made = Issuer(ISSUER, private)
     expected = Expected(ISSUER, AUDIENCE, ("0oaother", CLIENT), SCOPE)
     assert judge(made.sign(), {made.kid: private.public_key()}, expected) == 2
+
+
+def test_every_key_of_an_issuer_is_read(private: rsa.RSAPrivateKey) -> None:
+    assert set(read_keys({"keys": [Key(kid, private).public_jwk() for kid in "abc"]})) == {"a", "b", "c"}
