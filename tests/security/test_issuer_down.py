@@ -256,8 +256,8 @@ async def test_bad_answers_of_an_issuer_bring_no_keys(serve: Any, private: rsa.R
 
 
 async def test_an_answer_that_does_not_say_how_long_it_is_good_is_asked_for_soon_to_refresh(
-    serve: Any,
-    private: rsa.RSAPrivateKey,  # noqa: ANN401
+    serve: Any,  # noqa: ANN401
+    private: rsa.RSAPrivateKey,
 ) -> None:
     async def jwks(_request: web.Request) -> web.Response:
         return web.json_response({"keys": [Key("k", private).public_jwk()]})
