@@ -133,7 +133,7 @@ class Follower:
                 stop.set()
             return await asked(link)
 
-        self.org.next_log_page = next_log_page  # type: ignore[method-assign]
+        self.org.next_log_page = next_log_page  # type: ignore[method-assign, assignment]
         async with asyncio.timeout(120):
             rhythm = Rhythm(log=0.001)
             await follow(self.database, self.org, ForgetWhen.SUCCESS, stop=stop, told=tell, rhythm=rhythm)

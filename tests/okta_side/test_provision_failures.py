@@ -20,7 +20,7 @@ from service.actions.provision_users import CHUNK, Provisioning, Totals
 from service.actions.record_events import Channel, record_delivery
 from service.okta.events import read_events
 from service.okta.faults import INVALID, NoAnswer, OktaFault, Refused
-from service.okta.users import HOOK, IMPORT, OWN, OktaUser
+from service.okta.users import HOOK, OWN, OktaUser
 from service.policies.provisioning import (
     CLOCKS_APART,
     Method,
@@ -33,21 +33,12 @@ from service.policies.provisioning import (
 )
 from service.settings import ForgetWhen
 from tests.okta_side.gates import waits_for_the_gate
+from tests.okta_side.org import NOW, user
 from tests.service.conftest import Add
 from tests.service.people import Person, event, plain, state_of
 from tests.service.people import add_hash as put_hash
 
 JESSIE, KIM = "jessie.smith@example.com", "kim.sato@example.com"
-
-NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
-
-
-def user(login: str, own: str = "", **members: Any) -> OktaUser:
-    """A user as Okta answers one; by default one that still waits for the imported password."""
-    given = {"provider": IMPORT, "created": NOW, "profile": {"login": login, "email": login}} | members
-    return OktaUser(
-        id=own or f"00u-{login}", login=login, status="ACTIVE", status_changed=None, password_changed=None, **given
-    )
 
 
 class FakeOrg:

@@ -164,7 +164,7 @@ class Sleeps:
         self.slept: list[float] = []
         self.steps = steps
         self.is_done = asyncio.Event()
-        monkeypatch.setattr(issuer_keys.asyncio, "sleep", self.sleep)
+        monkeypatch.setattr(asyncio, "sleep", self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
