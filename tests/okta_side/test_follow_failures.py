@@ -102,6 +102,8 @@ async def test_work_whose_lease_was_lost_ends_quietly_where_it_wrote_nothing(
         await pool.execute("UPDATE leases SET token = token + 1, holder = 'another'")
         async with asyncio.timeout(60):
             await renewals.are_done.wait()
+            while any("_keep" in repr(task.get_coro()) for task in asyncio.all_tasks()):  # noqa: ASYNC110
+                await asyncio.sleep(0)
     assert await pool.fetchval("SELECT holder FROM leases WHERE expires_at > now()") == "another"
 
 
