@@ -1,0 +1,88 @@
+"""SIGHUP where one of several files is faulty: all secrets or none, and what was not named stays as it was."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from service.accounts.database import Database
+from service.app import make_parts
+from service.reloading import reload
+from simulator import Org, serve
+from simulator.hook_oauth import HOOK_SCOPE
+from tests.security.forging import AUDIENCE, CLIENT, SCOPE
+from tests.service.conftest import PATIENCE, settings_of
+
+HEADER = b"Authorization"
+
+
+def given(value: str) -> list[tuple[bytes, bytes]]:
+    return [(HEADER, value.encode())]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    inline, events = tmp_path / "inline.json", tmp_path / "events.json"
+    inline.write_text('["old-inline-secret"]')
+    events.write_text('["old-event-secret"]')
+    return inline, events
+
+
+async def test_secrets_change_all_or_none(database_url: str, database: Database, files: tuple[Path, Path]) -> None:
+    inline, events = files
+    settings = settings_of(database_url=database_url, hook_secrets_file=inline, event_hook_secrets_file=events)
+    async with make_parts(settings, database) as parts:
+        before = parts.inline_authenticator, parts.event_authenticator
+        inline.write_text('["new-inline-secret"]')
+        events.write_text('["new-event-secret"')
+        reload(parts, None)
+        assert (parts.inline_authenticator, parts.event_authenticator) == before
+        events.write_text('["new-event-secret"]')
+        reload(parts, None)
+        for authenticator, name in ((parts.inline_authenticator, "inline"), (parts.event_authenticator, "event")):
+            assert authenticator(given(f"old-{name}-secret")) == "credentials_wrong"
+            assert authenticator(given(f"new-{name}-secret")) != "credentials_wrong"
+
+
+async def test_a_new_event_secret_is_taken_at_the_signal(
+    database_url: str, database: Database, files: tuple[Path, Path]
+) -> None:
+    _, events = files
+    settings = settings_of(database_url=database_url, hook_secrets='["inline"]', event_hook_secrets_file=events)
+    async with make_parts(settings, database) as parts:
+        events.write_text('["new-event-secret"]')
+        reload(parts, None)
+        assert parts.event_authenticator(given("old-event-secret")) == "credentials_wrong"
+        assert parts.event_authenticator(given("new-event-secret")) != "credentials_wrong"
+
+
+@pytest.fixture
+async def org() -> AsyncIterator[Org]:
+    async with Org(seed=1, hook_timeout=PATIENCE, batch_window=0.01) as org, serve(org):
+        yield org
+
+
+async def test_tokens_still_get_in_after_the_signal(org: Org, database_url: str, database: Database) -> None:
+    settings = settings_of(
+        database_url=database_url,
+        oauth_issuer=org.issuer,
+        oauth_audience=AUDIENCE,
+        oauth_scope=SCOPE,
+        event_hook_secrets='["event-secret"]',
+    )
+    token = org.authorization_server.issue(org.issuer, CLIENT, [SCOPE, HOOK_SCOPE])
+    async with make_parts(settings, database) as parts:
+        before = parts.inline_authenticator(given(f"Bearer {token}"))
+        reload(parts, None)
+        assert parts.inline_authenticator(given(f"Bearer {token}")) == before
+        assert getattr(before, "kind", None) == "bearer"
+
+
+async def test_a_policy_in_python_stays_until_a_restart(database_url: str, database: Database) -> None:
+    settings = settings_of(
+        database_url=database_url, hook_secrets='["s"]', registration_policy="tests.registration.code_policies:good"
+    )
+    async with make_parts(settings, database) as parts:
+        before = parts.screener.policy
+        reload(parts, None)
+        assert parts.screener.policy is before
