@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from service.actions.refusal import Reason, Refusal
 from service.passwords import registry
@@ -38,7 +39,7 @@ class Way:
 def parser_of(recipe: Recipe) -> Callable[[StoredHash], Check]:
     """Give what parses the hashes of a recipe. Raises `Refusal` where no format has the name."""
     if registry.is_formula(recipe.format):
-        return formula_check
+        return partial(formula_check, find=registry.find)
     try:
         return registry.by_name(recipe.format).parse
     except registry.UnknownFormat as error:

@@ -5,7 +5,7 @@ A format recognises a stored hash by its whole shape, parses it once, with its c
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Protocol
 
@@ -37,6 +37,10 @@ class NoUsername(MalformedHash):
 
 class TooCostly(UnusableHash):
     """The stored hash asks for more time or memory than a sign-in may cost."""
+
+
+class UnknownFormat(UnusableHash):
+    """No format has this name, and it is not a formula."""
 
 
 @immutable
@@ -110,3 +114,12 @@ class Format(Protocol):
     def stand_in(self, stored: StoredHash) -> StoredHash:
         """Make a hash of nobody's that takes as long to check as `stored` does and shares no digest or salt with it."""
         ...
+
+
+FindFormat = Callable[[str], Format | None]
+"""Looks up a format by any of its names; None where no format is called so."""
+
+
+def find_none(_name: str) -> Format | None:
+    """Find no format: for formulas without a named format around them."""
+    return None

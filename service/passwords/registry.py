@@ -4,20 +4,22 @@ import difflib
 import re
 from itertools import filterfalse
 
-from service.passwords.accepted import FORMATS, MODULES
+from service.passwords.accepted import LISTED
 from service.passwords.elsewhere import NAMES
 from service.passwords.encodings import require_charset
-from service.passwords.format import Check, Format, StoredHash, UnusableHash
+from service.passwords.format import Check, Format, StoredHash, UnknownFormat
 from service.passwords.formula import formula_check, formula_stand_in
+from service.passwords.several import Several
 
 __all__ = [
     "FORMATS",
-    "MODULES",
+    "GROUPS",
     "OVERRULING",
     "UnknownFormat",
     "by_name",
     "candidates",
     "check",
+    "find",
     "is_formula",
     "names_of",
     "stand_in",
@@ -25,10 +27,6 @@ __all__ = [
 
 OVERRULING = frozenset({"magento2_v0", "magento2_v1", "magento2_upgraded", "magento_argon2"})
 """Their version behind digest and salt is a mark that other pairs of digest and salt lack."""
-
-
-class UnknownFormat(UnusableHash):
-    """No format has this name, and it is not a formula."""
 
 
 def candidates(text: str) -> tuple[Format, ...]:
@@ -42,11 +40,16 @@ def by_name(name: str) -> Format:
 
     `UnknownFormat` lists names that are close, and repeats `name` only where there are any: it may be a misplaced hash.
     """
-    found = _BY_NAME.get(name) or _title(name) or _BY_NAME.get(_plain(name)) or _BY_LETTERS.get(_letters(name))
+    found = find(name)
     if found is None:
         close = difflib.get_close_matches(_plain(name), _BY_NAME, n=3)
         raise UnknownFormat(f"no format is called {name!r}; close: {', '.join(close)}" if close else "no such format")
     return found
+
+
+def find(name: str) -> Format | None:
+    """The format called `name`, in any case, with any separators; None where there is none."""
+    return _BY_NAME.get(name) or _title(name) or _BY_NAME.get(_plain(name)) or _BY_LETTERS.get(_letters(name))
 
 
 def is_formula(text: str) -> bool:
@@ -68,13 +71,13 @@ def check(stored: StoredHash) -> Check:
     name = stored.recipe.format
     if (found := _BY_NAME.get(name)) is not None:  # as the store has it
         return found.parse(stored)
-    return formula_check(stored) if is_formula(name) else by_name(name).parse(stored)
+    return formula_check(stored, find) if is_formula(name) else by_name(name).parse(stored)
 
 
 def stand_in(stored: StoredHash) -> StoredHash:
     """Make a hash of nobody's that takes as long to check. Raises `UnusableHash`."""
     if is_formula(stored.recipe.format):
-        return formula_stand_in(stored)
+        return formula_stand_in(stored, find)
     return by_name(stored.recipe.format).stand_in(stored)
 
 
@@ -98,6 +101,11 @@ def _is_whole(name: str) -> bool:
 
 def _title(name: str) -> Format | None:
     return _BY_TITLE.get(" ".join(name.lower().split()))
+
+
+GROUPS: dict[str, tuple[Format, ...]] = {**LISTED, "several": (Several(by_name, candidates),)}
+"""The formats by the headings of docs/formats.md, the likelier before those that its hashes look like."""
+FORMATS: tuple[Format, ...] = tuple(each for group in GROUPS.values() for each in group)
 
 
 def _index() -> dict[str, Format]:

@@ -5,10 +5,11 @@ list of them. The option `each` names the format of all, where they don't descri
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import field, replace
 
 from service.immutable import immutable
-from service.passwords.format import Check, Format, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Format, Lane, MalformedHash, StoredHash, UnknownFormat
 
 MOST = 8
 """Hashes in a row: each is checked for a wrong password."""
@@ -41,6 +42,10 @@ class AnyOf:
 class Several:
     """A JSON list of hashes."""
 
+    by_name: Callable[[str], Format]
+    """Looks up a format by any of its names. Raises `UnknownFormat`."""
+    candidates: Callable[[str], tuple[Format, ...]]
+    """Every format whose whole shape a text has."""
     name: str = "several"
     aliases: tuple[str, ...] = ("any_of",)
     names_itself: bool = True
@@ -48,7 +53,7 @@ class Several:
     def recognises(self, text: str) -> bool:
         """Tell whether it is a list of texts, each of which describes itself."""
         texts = _texts(text)
-        return texts is not None and all(len(_candidates(each)) == 1 for each in texts)
+        return texts is not None and all(len(self.candidates(each)) == 1 for each in texts)
 
     def parse(self, stored: StoredHash) -> Check:
         """Read each."""
@@ -63,26 +68,18 @@ class Several:
         texts = _texts(stored.hash)
         if texts is None:
             raise MalformedHash(f"not a JSON list of 2 to {MOST} hashes")
-        return [_named(replace(stored, hash=text), number) for number, text in enumerate(texts, 1)]
+        return [self._named(replace(stored, hash=text), number) for number, text in enumerate(texts, 1)]
 
-
-def _named(stored: StoredHash, number: int) -> tuple[Format, StoredHash]:
-    from service.passwords import registry  # noqa: PLC0415 (the registry knows this module)
-
-    name = stored.recipe.options.get("each")
-    try:
-        found = (registry.by_name(name),) if name else registry.candidates(stored.hash)
-    except registry.UnknownFormat as error:
-        raise MalformedHash(f"the option each: {error}") from None
-    if len(found) != 1:
-        raise MalformedHash(f"number {number} of the hashes is of {'no' if not found else 'more than one'} known shape")
-    return found[0], replace(stored, recipe=replace(stored.recipe, format=found[0].name))
-
-
-def _candidates(text: str) -> tuple[Format, ...]:
-    from service.passwords import registry  # noqa: PLC0415 (the registry knows this module)
-
-    return registry.candidates(text)
+    def _named(self, stored: StoredHash, number: int) -> tuple[Format, StoredHash]:
+        name = stored.recipe.options.get("each")
+        try:
+            found = (self.by_name(name),) if name else self.candidates(stored.hash)
+        except UnknownFormat as error:
+            raise MalformedHash(f"the option each: {error}") from None
+        if len(found) != 1:
+            which = "no" if not found else "more than one"
+            raise MalformedHash(f"number {number} of the hashes is of {which} known shape")
+        return found[0], replace(stored, recipe=replace(stored.recipe, format=found[0].name))
 
 
 def _texts(text: str) -> list[str] | None:
@@ -96,6 +93,3 @@ def _texts(text: str) -> list[str] | None:
         return None
     # A list in a list would be read again and again.
     return found if all(isinstance(each, str) and not each.lstrip().startswith("[") for each in found) else None
-
-
-FORMATS = (Several(),)

@@ -39,7 +39,7 @@ def faults_of(table: object) -> Iterator[str]:
 def _format_faults(name: str, iterations: object) -> Iterator[str]:
     try:
         if registry.is_formula(name):
-            parse_formula(name, iterations if isinstance(iterations, int) else None)
+            parse_formula(name, iterations if isinstance(iterations, int) else None, registry.find)
         else:
             registry.by_name(name)
     except UnusableHash as error:

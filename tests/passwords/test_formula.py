@@ -219,10 +219,10 @@ def test_bcrypt_of_bcrypt_takes_the_same_salt_twice() -> None:
 )
 def test_a_named_format_around_a_formula_checks_the_formulas_value(name: str, make: Callable[[str], str]) -> None:
     row = stored(f"{name}(md5($pass))", make(md5(b"password")))
-    check = pickle.loads(pickle.dumps(formula_check(row)))  # noqa: S301 (our own)
+    check = pickle.loads(pickle.dumps(formula_check(row, registry.find)))  # noqa: S301 (our own)
     assert check.verify("password")
     assert not check.verify("other")
-    assert formula_check(formula_stand_in(row)).cost == check.cost
+    assert formula_check(formula_stand_in(row, registry.find), registry.find).cost == check.cost
 
 
 FAULTS = {
@@ -256,7 +256,7 @@ FAULTS = {
 @pytest.mark.parametrize("formula", FAULTS)
 def test_a_fault_is_named_with_its_place(formula: str) -> None:
     with pytest.raises(MalformedFormula) as raised:
-        parse_formula(formula)
+        parse_formula(formula, find=registry.find)
     assert (raised.value.fault, raised.value.position) == FAULTS[formula]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.passwords import registry
 from service.passwords.format import Recipe, StoredHash
 from service.passwords.formula import formula_check
 
@@ -29,6 +30,7 @@ def test_an_example_verifies_its_password_and_no_other(example: list[str]) -> No
     formula, _, stored, *rest = (cell.strip().strip("`") if i != 3 else cell for i, cell in enumerate(example))
     values = beside(rest[0]) if rest else {}
     pepper = values["pepper"].encode() if "pepper" in values else None
-    check = formula_check(StoredHash(stored, Recipe(formula), values.get("salt"), values.get("user"), pepper))
+    row = StoredHash(stored, Recipe(formula), values.get("salt"), values.get("user"), pepper)
+    check = formula_check(row, registry.find)
     assert check.verify(values.get("password", "password"))
     assert not check.verify("Password")

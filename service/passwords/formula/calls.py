@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from service.immutable import immutable
 from service.passwords.digests import SIZES
+from service.passwords.format import FindFormat
 from service.passwords.formula.arguments import Arguments
 from service.passwords.formula.derived import Bcrypt, Pbkdf2, Scrypt
 from service.passwords.formula.digested import Feed, Hashed, Keyed
@@ -30,6 +31,7 @@ class Call:
     rounds: int | None
     outermost: bool
     fail: Callable[[str, Token], NoReturn]
+    find: FindFormat
 
     def build(self) -> Operation:
         """The operation, or `MalformedFormula`."""
@@ -84,16 +86,13 @@ class Call:
         return Applied(function, operand, self.arguments.numbers(1))
 
     def _checked(self) -> Checked:
-        """A named format around the whole formula. The registry knows formulas too, hence the late import."""
-        from service.passwords import registry  # noqa: PLC0415
-
-        try:
-            found = registry.by_name(self.name.value)
-        except registry.UnknownFormat:
+        """A named format around the whole formula."""
+        found = self.find(self.name.value)
+        if found is None:
             self._unknown()
         if not self.outermost:
             self.fail(f"{found.name} is a format of its own: only the whole formula can be in it", self.name)
-        return Checked(found.name, *self.arguments.values(1))
+        return Checked(found, *self.arguments.values(1))
 
     def _unknown(self) -> NoReturn:
         close = difflib.get_close_matches(plain(self.name.value), known_names(), n=2, cutoff=0.6)

@@ -4,8 +4,14 @@ from dataclasses import replace
 
 from service.passwords import limits
 from service.passwords.bcrypt import salt_of
-from service.passwords.encodings import BCRYPT64, to_base64_alphabet, to_bytes, unbase64_alphabet
-from service.passwords.format import Check, Lane, MalformedHash, NoUsername, StoredHash
+from service.passwords.encodings import (
+    BCRYPT64,
+    require_charset,
+    to_base64_alphabet,
+    to_bytes,
+    unbase64_alphabet,
+)
+from service.passwords.format import Check, FindFormat, Lane, MalformedHash, NoUsername, StoredHash, find_none
 from service.passwords.formula.checks import FormulaCheck, NamedCheck
 from service.passwords.formula.columns import joined_again, pepper_value, salt_value, separated
 from service.passwords.formula.cost import lane_of, name_of, plan, work
@@ -17,9 +23,12 @@ from service.passwords.formula.values import Given
 from service.passwords.stand_in import scramble, scramble_match
 
 
-def formula_check(stored: StoredHash) -> Check:
-    """Apply the formula of the recipe to the row. Raises `MalformedHash` (so `MalformedFormula`) and `TooCostly`."""
-    formula = parse_formula(stored.recipe.format, stored.recipe.iterations)
+def formula_check(stored: StoredHash, find: FindFormat = find_none) -> Check:
+    """Apply the formula of the recipe to the row. Raises `MalformedHash` (so `MalformedFormula`) and `TooCostly`.
+
+    `find` looks up the named formats that may be around a formula, as in ``argon2(md5($pass))``.
+    """
+    formula = parse_formula(stored.recipe.format, stored.recipe.iterations, find)
     return check_row(formula, stored)
 
 
@@ -42,9 +51,9 @@ def check_row(formula: Formula, stored: StoredHash) -> Check:
     return FormulaCheck(found, given, how.lane, how.cost, how.padded)
 
 
-def formula_stand_in(stored: StoredHash) -> StoredHash:
+def formula_stand_in(stored: StoredHash, find: FindFormat = find_none) -> StoredHash:
     """A row of nobody's that takes as long: the digest and what stands beside it scrambled."""
-    formula = parse_formula(stored.recipe.format, stored.recipe.iterations)
+    formula = parse_formula(stored.recipe.format, stored.recipe.iterations, find)
     parts = separated(stored, formula.variables)
     salt = None if parts.salt is None else scramble(parts.salt)
     username = None if parts.username is None else scramble(parts.username)
@@ -87,22 +96,23 @@ def _bcrypt(formula: Formula, parts: StoredHash, given: Given) -> FormulaCheck:
 
 
 def _named(root: Checked, parts: StoredHash, given: Given) -> NamedCheck:
-    """The format's own check; imported late because the registry, in its turn, knows formulas."""
-    from service.passwords import registry  # noqa: PLC0415
-
-    check = registry.check(replace(parts, recipe=replace(parts.recipe, format=root.format, iterations=None)))
+    """The format's own check."""
+    require_charset(parts.recipe.charset)
+    check = root.format.parse(_as_named(root, parts))
     lane = lane_of((root.operand,))
     cost = name_of(work((root.operand,)), check.cost)
     return NamedCheck(root.operand, given, check, lane if check.lane is Lane.INLINE else check.lane, cost)
 
 
 def _scrambled(root: Operation, parts: StoredHash) -> str:
-    from service.passwords import registry  # noqa: PLC0415 (as above)
-
     if isinstance(root, Checked):
-        recipe = replace(parts.recipe, format=root.format, iterations=None)
-        return registry.by_name(root.format).stand_in(replace(parts, recipe=recipe)).hash
+        return root.format.stand_in(_as_named(root, parts)).hash
     if isinstance(root, Bcrypt):
         return scramble_match(require_bcrypt(parts.hash))
     mark = mark_of(parts.hash)
     return mark + scramble(parts.hash[len(mark) :])
+
+
+def _as_named(root: Checked, parts: StoredHash) -> StoredHash:
+    """The row as the format around the formula reads it."""
+    return replace(parts, recipe=replace(parts.recipe, format=root.format.name, iterations=None))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from service.immutable import immutable
 from service.passwords.digests import SIZES
+from service.passwords.format import FindFormat, find_none
 from service.passwords.formula.cost import Plan, check_cost, plan, uses_password
 from service.passwords.formula.derived import Bcrypt, Pbkdf2, Scrypt
 from service.passwords.formula.digested import Feed, Hashed, Keyed
@@ -32,13 +33,14 @@ class Formula:
 
 
 @functools.lru_cache(maxsize=512)
-def parse_formula(text: str, iterations: int | None = None) -> Formula:
+def parse_formula(text: str, iterations: int | None = None, find: FindFormat = find_none) -> Formula:
     """Read a formula such as ``md5(md5($pass).$salt)``; the notation is in docs/formulas.md.
 
     `iterations` are those of the row or source: the value of `$iterations`, and where the formula does not say
-    `$iterations` the rounds of its outermost digest. Raises `MalformedFormula`, which names the place, and `TooCostly`.
+    `$iterations` the rounds of its outermost digest. `find` looks up the named formats that may be around a formula.
+    Raises `MalformedFormula`, which names the place, and `TooCostly`.
     """
-    roots = tuple(_bare(root) for root in parse(text, iterations))
+    roots = tuple(_bare(root) for root in parse(text, iterations, find))
     for root in roots:
         _require_sense(text, root)
     if iterations is not None and "$iterations" not in text.lower():

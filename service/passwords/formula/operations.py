@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from service.immutable import immutable
+from service.passwords.format import Format
 from service.passwords.formula.functions import FUNCTIONS
 from service.passwords.formula.values import Given, Value
 
@@ -103,7 +104,7 @@ class Applied:
 class Checked:
     """A named format that checks the operand instead of the password: what an upgrade in place leaves behind."""
 
-    format: str
+    format: Format
     operand: Operation
 
     def evaluate(self, given: Given) -> Value:

@@ -9,6 +9,7 @@ call     = name [ "^" rounds ] "(" value { "," value or number } ")"
 import functools
 from typing import NoReturn
 
+from service.passwords.format import FindFormat
 from service.passwords.formula.arguments import Argument, Arguments
 from service.passwords.formula.calls import Call
 from service.passwords.formula.faults import MalformedFormula
@@ -23,17 +24,21 @@ MAX_CALLS = 300
 
 
 @functools.lru_cache(maxsize=512)
-def parse(text: str, iterations: int | None) -> tuple[Operation, ...]:
-    """Read `text` into its alternatives. `$iterations` stands for the row's iterations. Raises `MalformedFormula`."""
-    return _Parser(text, iterations).formula()
+def parse(text: str, iterations: int | None, find: FindFormat) -> tuple[Operation, ...]:
+    """Read `text` into its alternatives. `$iterations` stands for the row's iterations. Raises `MalformedFormula`.
+
+    `find` looks up the named formats that may be around a formula.
+    """
+    return _Parser(text, iterations, find).formula()
 
 
 class _Parser:
     """Recursive descent, one token ahead."""
 
-    def __init__(self, text: str, iterations: int | None) -> None:
+    def __init__(self, text: str, iterations: int | None, find: FindFormat) -> None:
         self._text = text
         self._iterations = iterations
+        self._find = find
         self._tokens = tokens(text)
         self._next = next(self._tokens)
         self._depth = 0
@@ -126,7 +131,7 @@ class _Parser:
 
     def _build(self, name: Token, rounds: int | None, arguments: list[Argument]) -> Operation:
         given = Arguments(name, tuple(arguments), self._fail)
-        return Call(name, given, rounds, outermost=self._depth == 0, fail=self._fail).build()
+        return Call(name, given, rounds, outermost=self._depth == 0, fail=self._fail, find=self._find).build()
 
     def _at_sign(self, sign: str) -> bool:
         return self._next.kind is Kind.SIGN and self._next.value == sign
