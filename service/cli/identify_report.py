@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from service.actions.identify_hashes import HashReport
-from service.actions.measure_check import Identified
+if TYPE_CHECKING:
+    from service.actions.identify_hashes import HashReport
+    from service.actions.measure_check import Identified
 
 
-def told(found: Identified) -> Iterator[str]:
+def told(found: "Identified") -> Iterator[str]:
     """Give the lines of one hash."""
     yield found.format
     if found.fault is not None:
@@ -22,7 +23,7 @@ def told(found: Identified) -> Iterator[str]:
         yield f"  Okta can import it directly: {json.dumps({'credentials': {'password': {'hash': found.okta}}})}"
 
 
-def lines(report: HashReport) -> Iterator[str]:
+def lines(report: "HashReport") -> Iterator[str]:
     """Give the lines of the report."""
     hashes = report.verifiable + report.unverifiable
     yield f"{report.rows:,} accounts, {hashes:,} hashes, {report.without_hash:,} without a hash"
@@ -45,7 +46,7 @@ def lines(report: HashReport) -> Iterator[str]:
         yield f"about {report.sign_ins_per_second:,.0f} sign-ins a second on the {report.cores} cores here"
 
 
-def as_dict(report: HashReport) -> dict[str, Any]:
+def as_dict(report: "HashReport") -> dict[str, Any]:
     """Give the report for a script."""
     return {
         "rows": report.rows,

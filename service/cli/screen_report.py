@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from service.actions.screen_registration import Screening
-from service.okta.registration import ScreeningRequest
+if TYPE_CHECKING:
+    from service.actions.screen_registration import Screening
+    from service.okta.registration import ScreeningRequest
 
 
-def summary(request: ScreeningRequest, screening: Screening) -> dict[str, Any]:
+def summary(request: "ScreeningRequest", screening: "Screening") -> dict[str, Any]:
     """Give it for a script."""
     return {
         "kind": request.kind,
@@ -21,7 +22,7 @@ def summary(request: ScreeningRequest, screening: Screening) -> dict[str, Any]:
     }
 
 
-def story(request: ScreeningRequest, screening: Screening) -> Iterator[str]:
+def story(request: "ScreeningRequest", screening: "Screening") -> Iterator[str]:
     """Tell it line by line, rule by rule."""
     engine = f" ({request.engine} engine)" if request.kind == "registration" else ""
     yield f"A request of the kind {request.kind}{engine}, with {', '.join(request.profile) or 'no attribute'}."
