@@ -30,7 +30,13 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 async def test_secrets_change_all_or_none(database_url: str, database: Database, files: tuple[Path, Path]) -> None:
     inline, events = files
-    settings = settings_of(database_url=database_url, hook_secrets_file=inline, event_hook_secrets_file=events)
+    settings = settings_of(
+        database_url=database_url,
+        hook_secrets_file=inline,
+        event_hook_secrets_file=events,
+        basic_auth_user="admin",
+        basic_auth_password="supersecret",
+    )
     async with make_parts(settings, database) as parts:
         before = parts.inline_authenticator, parts.event_authenticator
         inline.write_text('["new-inline-secret"]')
