@@ -47,7 +47,7 @@ SERVER = {
 }
 PART = 100
 """Histories under one seed, played by one process, between two of which a run may end."""
-Told = tuple[int | None, "Counter[str]"]
+Progress = tuple[int | None, "Counter[str]"]
 """The part that a process has played, and what was in it; None where the process is done."""
 
 
@@ -92,7 +92,7 @@ def remember_types() -> None:
     setattr(asyncpg.Connection, "_introspect_types", remembered)  # noqa: B010 (likewise)
 
 
-def work(process: int, parts: Sequence[int], options: argparse.Namespace, told: "Queue[Told]") -> None:
+def work(process: int, parts: Sequence[int], options: argparse.Namespace, told: "Queue[Progress]") -> None:
     """Play parts in a database of one's own, until all are played or time is up."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable()
@@ -138,7 +138,7 @@ def main() -> None:
 def play_all(left: Sequence[int], options: argparse.Namespace, done: Done) -> bool:
     """Share the parts among processes; tell whether a rule was broken."""
     spawning = multiprocessing.get_context("spawn")
-    told: Queue[Told] = spawning.Queue()
+    told: Queue[Progress] = spawning.Queue()
     processes = [
         spawning.Process(target=work, args=(each, left[each :: options.processes], options, told))
         for each in range(options.processes)

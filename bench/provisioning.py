@@ -36,7 +36,7 @@ ADD = """
 WITH source AS (
     INSERT INTO sources (name) VALUES ('bench') ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id
 ), recipe AS (
-    INSERT INTO recipes (format, parameters, cost, stand_in) VALUES ('bcrypt', $2, 'bcrypt 4', $3)
+    INSERT INTO recipes (format, parameters, cost, dummy_hash) VALUES ('bcrypt', $2, 'bcrypt 4', $3)
     ON CONFLICT (format, parameters, cost) DO UPDATE SET cost = excluded.cost RETURNING id
 ), added AS (
     INSERT INTO accounts (login, login_key, state, profile)
@@ -49,7 +49,7 @@ SELECT added.id, source.id, recipe.id, $4::bytea FROM added, source, recipe
 """
 RECIPE = json.dumps({"charset": "utf-8", "salt_encoding": "text"})
 HASH = "$2b$04$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
-STAND_IN = json.dumps({"hash": HASH, "salt": None, "username": None})
+DUMMY_HASH = json.dumps({"hash": HASH, "salt": None, "username": None})
 ROOT = str(Path(__file__).resolve().parents[1])
 PAIR = ("admin", "supersecret")
 AUTHORIZATION = "Basic YWRtaW46c3VwZXJzZWNyZXQ="
@@ -87,7 +87,7 @@ async def world(dsn: str, folder: Path, accounts: int) -> AsyncIterator[World]:
     await database.open()
     async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
         # Before the service starts, which measures what a check of each kind takes.
-        await pool.execute(ADD, accounts, RECIPE, STAND_IN, HASH.encode())
+        await pool.execute(ADD, accounts, RECIPE, DUMMY_HASH, HASH.encode())
         async with make_parts(settings, database) as parts, Org(seed=7) as org, serve(org):
             server = TestServer(make_app(parts))
             await server.start_server(**CONNECTIONS)

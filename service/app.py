@@ -15,7 +15,7 @@ from datetime import timedelta
 import structlog
 from aiohttp import web
 
-from service.accounts.database import AWAY, Database
+from service.accounts.database import DATABASE_UNAVAILABLE, Database
 from service.accounts.legacy_profiles import LegacyProfile, find_legacy_profiles
 from service.accounts.migrations import known_revisions
 from service.actions.audit_trail import AuditTrail
@@ -29,7 +29,7 @@ from service.background import in_background
 from service.credentials import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.database_url import database_dsn
 from service.passwords.fast_bcrypt import hash_bcrypt
-from service.passwords.pool import HashingPool, Joins
+from service.passwords.pool import HashingPool, SingleFlight
 from service.policies.registration.document import FaultyPolicy
 from service.policies.registration.policy import Policy
 from service.reloading import reload
@@ -40,7 +40,7 @@ from service.web.events import get_events, post_events
 from service.web.first_counts import show_zeros
 from service.web.keys import PARTS, Parts
 from service.web.listening import listening
-from service.web.middlewares import Gate
+from service.web.middlewares import Middleware
 from service.web.operations import get_healthz, get_metrics, get_readyz, get_status, still_missing
 from service.web.password_import import post_password_import
 from service.web.registration import post_registration
@@ -56,7 +56,7 @@ GARBAGE = 20_000
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """Give an open pool of connections; where no server is set, to the embedded one."""
     async with database_dsn(settings) as dsn:
-        database = Database(dsn, connections=settings.database_connections, pooler=settings.database_pooler)
+        database = Database(dsn, connections=settings.database_pool_size, pooler=settings.database_pooler)
         await database.open()
         try:
             yield database
@@ -75,15 +75,17 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     if keys is not None:
         await keys.open()
     await asyncio.to_thread(hash_bcrypt.choose)
-    async with HashingPool(queue_within=settings.queue_within) as pool:
-        verifier = PasswordVerifier(database, pool, Joins(), opener, telemetry, trail)
-        with contextlib.suppress(*AWAY, TimeoutError):  # without a database: at the first call, or the next refresh
+    async with HashingPool(queue_timeout=settings.queue_timeout) as pool:
+        verifier = PasswordVerifier(database, pool, SingleFlight(), opener, telemetry, trail)
+        with contextlib.suppress(
+            *DATABASE_UNAVAILABLE, TimeoutError
+        ):  # without a database: at the first call, or the next refresh
             await prepare(verifier)
         background = [
-            in_background(keep_prepared(verifier, timedelta(days=settings.audit_keep_days))),
+            in_background(keep_prepared(verifier, timedelta(days=settings.audit_retention_days))),
             in_background(trail.keep_writing(database)),
-            in_background(verifier.floods.keep_writing(database)),
-            in_background(verifier.asked_after_success.keep_telling()),
+            in_background(verifier.throttle_cache.keep_writing(database)),
+            in_background(verifier.sign_ins_after_migration.keep_reporting()),
         ]
         try:
             yield Parts(
@@ -136,7 +138,7 @@ def registration_policy(settings: Settings) -> Policy | CodePolicy | None:
 
 def make_app(parts: Parts) -> web.Application:
     """Make the application that Okta calls."""
-    app = web.Application(middlewares=[Gate(parts).admit])
+    app = web.Application(middlewares=[Middleware(parts).admit])
     app[PARTS] = parts
     app.router.add_post("/okta/password-import", post_password_import)
     app.router.add_post("/okta/registration", post_registration)
@@ -149,7 +151,7 @@ def make_app(parts: Parts) -> web.Application:
 
 def make_admin_app(parts: Parts) -> web.Application:
     """Make the application for operators; it authenticates nobody, so it listens on loopback by default."""
-    app = web.Application(middlewares=[Gate(parts).refuse])
+    app = web.Application(middlewares=[Middleware(parts).errors])
     app[PARTS] = parts
     app.router.add_get("/metrics", get_metrics)
     app.router.add_get("/status.json", get_status)

@@ -14,10 +14,10 @@ log = structlog.get_logger()
 def in_background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """Begin what ends only when it is cancelled; should a fault of ours end it, the log says so at once."""
     task = asyncio.create_task(work)
-    task.add_done_callback(_tell_fault)
+    task.add_done_callback(_log_crash)
     return task
 
 
-def _tell_fault(task: asyncio.Task[None]) -> None:
+def _log_crash(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (fault := task.exception()) is not None:
-        log.error("background_ended", **describe(fault))
+        log.error("background_task_failed", **describe(fault))

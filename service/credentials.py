@@ -10,9 +10,9 @@ from service.settings import BadSettings, Settings
 def hash_keys(settings: Settings) -> HashKeys:
     """Make what seals and opens stored hashes. Raises `BadSettings`."""
     keys = settings.all_hash_keys()
-    if settings.sealed_hashes_only and not keys:
-        raise BadSettings("SEALED_HASHES_ONLY needs HASH_KEYS or HASH_KEYS_FILE")
-    return HashKeys(keys, sealed_only=settings.sealed_hashes_only)
+    if settings.require_encrypted_hashes and not keys:
+        raise BadSettings("REQUIRE_ENCRYPTED_HASHES needs HASH_KEYS or HASH_KEYS_FILE")
+    return HashKeys(keys, require_encrypted=settings.require_encrypted_hashes)
 
 
 def issuer_keys(settings: Settings) -> IssuerKeys | None:

@@ -40,7 +40,7 @@ MAX_DOCUMENT = 256 * 1024
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])")
 
 
-class KeysAway(Exception):
+class IssuerUnreachable(Exception):
     """The issuer's keys can't be had, so no token can be judged."""
 
 
@@ -77,8 +77,8 @@ class IssuerKeys:
         """Fetch the keys before traffic comes, and keep them fresh from now on."""
         try:
             await self._fetch_once()
-        except KeysAway:
-            log.warning("issuer_keys_away")
+        except IssuerUnreachable:
+            log.warning("issuer_unreachable")
         self._refreshing = in_background(self._keep_fresh())
 
     async def close(self) -> None:
@@ -90,17 +90,17 @@ class IssuerKeys:
     async def renew(self) -> None:
         """Make sure that the keys are as good as new, because a token names one that is not among them.
 
-        Raises `KeysAway` where that can't be said in time: such a token may be good.
+        Raises `IssuerUnreachable` where that can't be said in time: such a token may be good.
         """
         if self._is_recent(self._fetched_at):
             return
         if self._is_recent(self._tried_at) and self._fetching is None:
-            raise KeysAway
+            raise IssuerUnreachable
         try:
             async with asyncio.timeout(WAIT_WITHIN):
                 await self._fetch_once()
         except TimeoutError:
-            raise KeysAway from None
+            raise IssuerUnreachable from None
 
     def _is_recent(self, moment: float | None) -> bool:
         return moment is not None and self._clock() - moment < REFETCH_AFTER
@@ -110,8 +110,8 @@ class IssuerKeys:
             await asyncio.sleep(self._refresh_after)
             try:
                 await self._fetch_once()
-            except KeysAway:
-                log.warning("issuer_keys_away")
+            except IssuerUnreachable:
+                log.warning("issuer_unreachable")
 
     async def _fetch_once(self) -> None:
         """Fetch, or wait for the fetch that is under way; a caller that gives up does not end it."""
@@ -134,7 +134,7 @@ class IssuerKeys:
         except (aiohttp.ClientError, OSError, ValueError, RecursionError, TimeoutError, BadIssuer) as error:
             self._refresh_after = RETRY_EVERY
             log.warning("issuer_keys_failed", **describe(error))
-            raise KeysAway from None
+            raise IssuerUnreachable from None
         self._keys, self._fetched_at = MappingProxyType(keys), began
         self._refresh_after = min(max(max_age, REFRESH_SOONEST), REFRESH_LATEST)
         log.info("issuer_keys", count=len(keys), seconds=round(self._refresh_after))

@@ -26,7 +26,7 @@ LOG_FIELDS = frozenset(
 
 COSTS_SHOWN = 100
 """Costs come with the hashes that were loaded: a store with random rounds has thousands."""
-ANSWER_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter that nobody reads
@@ -62,15 +62,17 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.answers = self._counter("answers", "Answers by route and HTTP status.", "route", "status")
-        self.answer_seconds = _Histogram(
-            "password_import_answer_seconds",
+        self.requests = self._counter("requests", "Requests by route and HTTP status.", "route", "status")
+        self.request_duration_seconds = _Histogram(
+            "password_import_request_duration_seconds",
             "Seconds from the first byte of a call to its answer.",
             ("route",),
-            buckets=ANSWER_SECONDS,
+            buckets=DURATION_BUCKETS,
             registry=self.registry,
         )
-        self.refusals = self._counter("refusals", "Calls refused, by route and reason.", "route", "code")
+        self.error_responses = self._counter(
+            "error_responses", "Error responses, by route and reason.", "route", "code"
+        )
         self.credentials = self._counter(
             "credentials", "Accepted calls by the credential that they used.", "route", "kind", "position"
         )
@@ -81,8 +83,8 @@ class Telemetry:
         self.verified_unrecorded = self._counter(
             "verified_unrecorded", "VERIFIED answers whose record could not be written."
         )
-        self.asked_after_success = self._counter(
-            "asked_after_success", "Calls for accounts whose hash was forgotten: Okta should not ask any more."
+        self.sign_ins_after_migration = self._counter(
+            "sign_in_after_migration", "Calls for accounts whose hash was forgotten: Okta should not ask any more."
         )
         self.import_events = self._counter("import_events", "Import events by what they did.", "channel", "effect")
         self.foreign_events = self._counter("foreign_events", "Delivered events of other types.")
@@ -94,8 +96,11 @@ class Telemetry:
         self.pool = Gauge(
             "password_import_pool", "The hashing pool: calls queued, running, …", ("state",), registry=self.registry
         )
-        self.check_seconds = Gauge(
-            "password_import_check_seconds", "Measured seconds of a check, by cost.", ("cost",), registry=self.registry
+        self.check_duration_seconds = Gauge(
+            "password_import_check_duration_seconds",
+            "Measured seconds of a check, by cost.",
+            ("cost",),
+            registry=self.registry,
         )
         self.ready = Gauge("password_import_ready", "1 where the last /readyz said ready.", registry=self.registry)
 
@@ -107,7 +112,7 @@ class Telemetry:
         for state, number in states.items():
             self.pool.labels(state).set(number)
         for cost, measured in list(seconds.items())[:COSTS_SHOWN]:
-            self.check_seconds.labels(cost).set(measured)
+            self.check_duration_seconds.labels(cost).set(measured)
 
     def exposition(self) -> bytes:
         """Write all metrics in Prometheus's text format."""

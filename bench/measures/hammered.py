@@ -25,14 +25,14 @@ def rows(setting: Setting) -> Iterator[Row]:
     limit = raw_limit(store.bcrypt_hash(cost), cores=setting.cores, seconds=min(2, setting.seconds))
     with setting.service(url) as server, ProcessPoolExecutor(1, get_context("spawn")) as attacker:
         # Its process computes as it starts; that must not fall into a round.
-        begin(attacker, open_loop.arrive, server.port, _guesses(-1), rate=10, seconds=0.1, quiet=1.0).result()
+        begin(attacker, open_loop.arrive, server.port, _attempts(-1), rate=10, seconds=0.1, quiet=1.0).result()
         for number in range(setting.rounds):
             alone = measure(server.port, others, callers=4 * setting.cores, seconds=setting.seconds)
             attack = begin(
                 attacker,
                 open_loop.arrive,
                 server.port,
-                _guesses(number),
+                _attempts(number),
                 rate=min(10 * limit, 500),
                 seconds=setting.seconds + 2,
                 quiet=1.0,
@@ -43,7 +43,7 @@ def rows(setting: Setting) -> Iterator[Row]:
     yield Row("sign-ins/s of others, one login hammered at 10 times capacity", ratios, "without the attack")
 
 
-def _guesses(seed: int) -> list[bytes]:
+def _attempts(seed: int) -> list[bytes]:
     return [
         sign_in(
             store.login(0),

@@ -11,7 +11,7 @@ import asyncpg
 from bench import store
 from bench.setting import Setting
 from bench.table import Row
-from service.accounts.failures import guesser
+from service.accounts.failures import throttle_key
 from service.accounts.find import find_and_failures
 
 FILL = """
@@ -60,7 +60,7 @@ async def _compare(small: str, grown: str, few: int, many: int, *, rounds: int, 
 
 async def _seconds(connection: asyncpg.Connection, number: int) -> float:
     key = store.login(number)
-    who = guesser(b"bench", key, "192.0.2.0/24")
+    who = throttle_key(b"bench", key, "192.0.2.0/24")
     begun = time.perf_counter()
     await find_and_failures(connection, [(key, who)])
     return time.perf_counter() - begun

@@ -10,7 +10,7 @@ from bench.loop_watch import watched
 from bench.own_process import in_own_process
 from bench.setting import Setting
 from bench.table import Row
-from service.passwords.format import Check, Lane
+from service.passwords.format import Check, Executor
 from service.passwords.pool import HashingPool
 from tests.passwords.vectors import ALL, load
 
@@ -22,21 +22,24 @@ TRIES = 3
 def rows(setting: Setting) -> Iterator[Row]:
     """Fill a pool with checks of one format after the other, and name the one that stalls the loop for longest."""
     found = in_own_process(_stalls, 3 if setting.quick else None, min(0.3, setting.seconds))
-    for lane in Lane:
-        if stalls := found[lane.value]:
+    for executor in Executor:
+        if stalls := found[executor.value]:
             worst = max(stalls, key=lambda name: stalls[name])
             note = f"of {len(stalls)} formats; the worst is {worst}: {stalls[worst] * 1000:.1f} ms"
             yield Row(
-                f"longest stall of the loop, lane {lane.value}", [s / ACCEPTED for s in stalls.values()], "20 ms", note
+                f"longest stall of the loop, lane {executor.value}",
+                [s / ACCEPTED for s in stalls.values()],
+                "20 ms",
+                note,
             )
 
 
 async def _stalls(most: int | None, seconds: float) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = defaultdict(dict)
-    async with HashingPool(queue_within=60) as pool:
+    async with HashingPool(queue_timeout=60) as pool:
         for name, check in _checks(most).items():
             await pool.warm([check])
-            found[check.lane.value][name] = min([await _stall(pool, check, seconds) for _ in range(TRIES)])
+            found[check.executor.value][name] = min([await _stall(pool, check, seconds) for _ in range(TRIES)])
     return found
 
 

@@ -20,17 +20,17 @@ SILENT = 1.0
 """Seconds on one connection after which, if it is given up, the idle ones are too: their server may be gone."""
 
 
-class DatabaseAway(Exception):
+class DatabaseUnavailable(Exception):
     """The database cannot be reached or cannot serve."""
 
 
-AWAY = (
+DATABASE_UNAVAILABLE = (
     OSError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.PostgresError,
     NOT_THE_PRIMARY,
-    DatabaseAway,
+    DatabaseUnavailable,
 )
 """What any use of the database may raise when the database, and not the call, is at fault.
 
@@ -83,11 +83,11 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Wait for a turn and take a connection. Raises `DatabaseAway`, or one of `AWAY` from its use."""
+        """Wait for a turn and take a connection. Raises `DatabaseUnavailable`, or one of `DATABASE_UNAVAILABLE` from its use."""
         async with self._turns:
             pool = self._pool
             if pool is None:
-                raise DatabaseAway
+                raise DatabaseUnavailable
             kept = await self._take(pool)
             taken = asyncio.get_running_loop().time()
             try:

@@ -45,7 +45,7 @@ ON CONFLICT (subject) DO UPDATE SET
 """
 
 # In one order, so that two that note the same ones never lock each other.
-NOTE_ASKS = """
+RECORD_FIRST_ATTEMPTS = """
 INSERT INTO failures AS known (subject, failures, since)
 SELECT pair, 0, now() - ago FROM unnest($1::bytea[], $2::interval[]) AS asked (pair, ago) ORDER BY pair
 ON CONFLICT (subject) DO UPDATE SET failures = 0, since = excluded.since, events = '{}'
@@ -62,7 +62,7 @@ WHERE since < now() - $1::interval
 
 
 @immutable
-class Streak:
+class FailureCount:
     """Failures without a long pause between them."""
 
     failures: int
@@ -74,15 +74,15 @@ class Streak:
 class Failures:
     """What is known about a login and an address when they ask."""
 
-    pair: Streak | None
-    login: Streak | None
+    pair: FailureCount | None
+    login: FailureCount | None
     now: datetime
     """The database's clock, by which all replicas agree."""
     address_known: bool = True
 
 
 @immutable
-class Guesser:
+class ThrottleKey:
     """Who is counted: a login, and the network from which it is tried."""
 
     pair: bytes = field(repr=False)
@@ -90,47 +90,47 @@ class Guesser:
     address_known: bool
 
 
-def guesser(digest_key: bytes, login_key: str, network: str | None) -> Guesser:
+def throttle_key(digest_key: bytes, login_key: str, network: str | None) -> ThrottleKey:
     """Name the rows of a login and a network."""
     login = login_key.encode("utf-8", "surrogatepass")
     place = (network or "").encode()
     pair = b"pair" + len(login).to_bytes(4, "big") + login + place
-    return Guesser(_digest(digest_key, pair), _digest(digest_key, b"login" + login), network is not None)
+    return ThrottleKey(_digest(digest_key, pair), _digest(digest_key, b"login" + login), network is not None)
 
 
-async def read_failures(connection: asyncpg.Connection, who: Guesser) -> Failures:
+async def read_failures(connection: asyncpg.Connection, who: ThrottleKey) -> Failures:
     """Read both streaks; they may be long over."""
     (row,) = await connection.fetch(FAILURES, who.pair, who.login)
     return failures_of(row, who)
 
 
-def failures_of(row: asyncpg.Record, who: Guesser) -> Failures:
+def failures_of(row: asyncpg.Record, who: ThrottleKey) -> Failures:
     """Read both streaks from a row with the columns of FAILURES, whichever query it came with."""
     return Failures(
-        _streak(row["pair_failures"], row["pair_since"]),
-        _streak(row["login_failures"], row["login_since"]),
+        _failure_count(row["pair_failures"], row["pair_since"]),
+        _failure_count(row["login_failures"], row["login_since"]),
         row["now"],
         who.address_known,
     )
 
 
 async def count_failure(
-    connection: asyncpg.Connection, who: Guesser, *, event_id: str | None, forget_after: timedelta
+    connection: asyncpg.Connection, who: ThrottleKey, *, event_id: str | None, forget_after: timedelta
 ) -> None:
     """Count a wrong password for the pair and the login; a second time with the same `event_id` changes nothing."""
     event = secrets.token_bytes(8) if event_id is None else hashlib.sha256(event_id.encode()).digest()[:8]
     await connection.execute(COUNT_FAILURE, who.pair, who.login, event, forget_after)
 
 
-async def note_asks(
+async def record_first_attempts(
     connection: asyncpg.Connection, asks: Sequence[tuple[bytes, timedelta]], *, forget_after: timedelta
 ) -> None:
     """Remember which pairs have asked, and how long ago, for logins that are under attack."""
     pairs, ago = zip(*asks, strict=True)
-    await connection.execute(NOTE_ASKS, pairs, ago, forget_after)
+    await connection.execute(RECORD_FIRST_ATTEMPTS, pairs, ago, forget_after)
 
 
-async def clear_failures(connection: asyncpg.Connection, who: Guesser) -> None:
+async def clear_failures(connection: asyncpg.Connection, who: ThrottleKey) -> None:
     """Forget the failures of somebody who knew the password after all."""
     await connection.execute(CLEAR_FAILURES, who.pair, who.login)
 
@@ -141,8 +141,8 @@ async def prune_failures(connection: asyncpg.Connection, *, forget_after: timede
     return int(status.split()[-1])
 
 
-def _streak(failures: int | None, since: datetime | None) -> Streak | None:
-    return None if failures is None or since is None else Streak(failures, since)
+def _failure_count(failures: int | None, since: datetime | None) -> FailureCount | None:
+    return None if failures is None or since is None else FailureCount(failures, since)
 
 
 def _digest(key: bytes, text: bytes) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from service.accounts.account import Account, KeptHash, NameClass, State
-from service.accounts.failures import DIGEST, Failures, Guesser, failures_of
+from service.accounts.failures import DIGEST, Failures, ThrottleKey, failures_of
 from service.accounts.names import is_short, login_key
 from service.immutable import immutable
 
@@ -40,7 +40,7 @@ LEFT JOIN recipes AS recipe ON recipe.id = coalesce(kept.recipe_id, 1)"""
 COLUMNS = """
     account.class, account.id, account.state, account.login_key,
     source.name AS source, recipe.format, recipe.parameters, kept.hash, kept.salt, kept.username, kept.key_id"""
-STREAKS = """
+FAILURE_COUNTS = """
     pair.failures AS pair_failures, pair.since AS pair_since,
     login.failures AS login_failures, login.since AS login_since, now() AS now"""
 
@@ -48,7 +48,7 @@ FIND = f"SELECT {COLUMNS} FROM {_accounts('$1', '$2')} {HASHES}"  # noqa: S608 (
 
 # A sign-in reads once: who is meant, and who failed lately.
 FIND_AND_FAILURES = f"""
-SELECT 1 AS number, {STREAKS}, {COLUMNS}
+SELECT 1 AS number, {FAILURE_COUNTS}, {COLUMNS}
 FROM (SELECT $3::bytea AS pair, $4::bytea AS login) AS asked
 LEFT JOIN failures AS pair ON pair.subject = asked.pair
 LEFT JOIN failures AS login ON login.subject = asked.login
@@ -59,7 +59,7 @@ LEFT JOIN {_accounts("$1", "$2")} ON true {HASHES}
 # keep it to one look into an index for each. The names come as one text and the digests as one row of bytes: asyncpg
 # asks of each element of an array whether it is an array itself, which makes a look-up take half as long again here.
 FIND_MANY_AND_FAILURES = f"""
-SELECT asked.number, {STREAKS}, {COLUMNS}
+SELECT asked.number, {FAILURE_COUNTS}, {COLUMNS}
 FROM (
     SELECT key, number, position('@' IN key) = 0 AS short,
            substr($2::bytea, {2 * DIGEST} * number::int - {2 * DIGEST - 1}, {DIGEST}) AS pair,
@@ -88,11 +88,11 @@ async def find(connection: asyncpg.Connection, name: str) -> Found:
     return _found(await connection.fetch(FIND, key, is_short(key)))
 
 
-Asked = tuple[str, Guesser]
+Lookup = tuple[str, ThrottleKey]
 """The key of a name, and who asks for it."""
 
 
-async def find_and_failures(connection: asyncpg.Connection, asked: Sequence[Asked]) -> list[tuple[Found, Failures]]:
+async def find_and_failures(connection: asyncpg.Connection, asked: Sequence[Lookup]) -> list[tuple[Found, Failures]]:
     """Find, for each key of a name, the account that is meant, and the failed sign-ins of who asks for it."""
     if len(asked) == 1:  # in a shorter statement, which takes less
         ((key, who),) = asked

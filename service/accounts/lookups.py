@@ -9,7 +9,7 @@ from typing import cast
 
 from service.accounts.database import Database
 from service.accounts.failures import Failures
-from service.accounts.find import Asked, Found, find_and_failures
+from service.accounts.find import Found, Lookup, find_and_failures
 from service.immutable import immutable
 
 SLOW = 0.05
@@ -26,7 +26,7 @@ LookedUp = tuple[Found, Failures]
 
 @immutable
 class _Waiting:
-    asked: Asked
+    asked: Lookup
     answer: asyncio.Future[LookedUp]
 
 
@@ -42,17 +42,17 @@ class Lookups:
         """When the latest read began, on the loop's clock."""
         self._watch: asyncio.TimerHandle | None = None
 
-    async def find(self, *asked: *Asked) -> LookedUp:
-        """Read for one sign-in. Raises one of the database's `AWAY`, or `TimeoutError`."""
+    async def find(self, *asked: *Lookup) -> LookedUp:
+        """Read for one sign-in. Raises one of the database's `DATABASE_UNAVAILABLE`, or `TimeoutError`."""
         if self._may_begin():
             return await self._find_alone(asked)
         waiting = _Waiting(asked, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._watch is None:
-            self._look_again()
+            self._retry()
         return await waiting.answer
 
-    def _look_again(self) -> None:
+    def _retry(self) -> None:
         self._watch = asyncio.get_running_loop().call_later(SLOW, self._look_after_waiting)
 
     def _look_after_waiting(self) -> None:
@@ -61,14 +61,14 @@ class Lookups:
         if self._waiting:
             if self._may_begin():
                 self._start_reader()
-            self._look_again()
+            self._retry()
 
     def _may_begin(self) -> bool:
         """Tell whether a read may begin: one at a time, as few large reads take less than many small ones."""
         reads = len(self._readers) + self._alone
         return not reads or (reads < AT_ONCE and asyncio.get_running_loop().time() - self._begun > SLOW)
 
-    async def _find_alone(self, asked: Asked) -> LookedUp:
+    async def _find_alone(self, asked: Lookup) -> LookedUp:
         self._alone += 1
         self._begun = asyncio.get_running_loop().time()
         try:
@@ -102,7 +102,7 @@ class Lookups:
             try:
                 await self._read(batch)
             except Exception as fault:  # noqa: BLE001 (whatever it is, those who wait are told)
-                _tell(batch, fault)
+                _deliver(batch, fault)
 
     async def _read(self, batch: list[_Waiting]) -> None:
         if not batch:
@@ -114,7 +114,7 @@ class Lookups:
                 each.answer.set_result(own)
 
 
-def _tell(batch: list[_Waiting], fault: BaseException) -> None:
+def _deliver(batch: list[_Waiting], fault: BaseException) -> None:
     for each in batch:
         if not each.answer.done():
             each.answer.set_exception(fault)

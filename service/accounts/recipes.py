@@ -10,7 +10,7 @@ from service.immutable import immutable
 
 ENSURE_RECIPE = """
 WITH made AS (
-    INSERT INTO recipes (format, parameters, cost, stand_in) VALUES ($1, $2, $3, $4)
+    INSERT INTO recipes (format, parameters, cost, dummy_hash) VALUES ($1, $2, $3, $4)
     ON CONFLICT (format, parameters, cost) DO NOTHING RETURNING id
 )
 SELECT id FROM made UNION ALL SELECT id FROM recipes WHERE format = $1 AND parameters = $2 AND cost = $3 LIMIT 1
@@ -20,7 +20,7 @@ FIND_RECIPE = "SELECT id FROM recipes WHERE format = $1 AND parameters = $2 AND 
 
 COUNT_LOADED = "UPDATE recipes SET hashes_loaded = hashes_loaded + $2 WHERE id = $1"
 
-RECIPES = "SELECT id, format, parameters, cost, stand_in, hashes_loaded FROM recipes ORDER BY id"
+RECIPES = "SELECT id, format, parameters, cost, dummy_hash, hashes_loaded FROM recipes ORDER BY id"
 
 FORMATS = "SELECT DISTINCT format FROM recipes ORDER BY format"
 
@@ -37,7 +37,7 @@ class KeptRecipe:
     format: str
     parameters: dict[str, Any] = field(repr=False)
     cost: str
-    stand_in: dict[str, Any] = field(repr=False)
+    dummy_hash: dict[str, Any] = field(repr=False)
     hashes_loaded: int
 
 
@@ -46,10 +46,10 @@ async def ensure_recipe(
     format_name: str,
     parameters: dict[str, Any],
     cost: str,
-    stand_in: dict[str, Any],
+    dummy_hash: dict[str, Any],
 ) -> int:
     """Give the id of a recipe, making its row where there is none yet."""
-    values = format_name, json.dumps(parameters, sort_keys=True), cost, json.dumps(stand_in)
+    values = format_name, json.dumps(parameters, sort_keys=True), cost, json.dumps(dummy_hash)
     while True:
         # Made by somebody else between the two halves of the statement, the row is seen at the next try.
         recipe_id: int | None = await connection.fetchval(ENSURE_RECIPE, *values)
@@ -80,7 +80,7 @@ async def list_recipes(connection: asyncpg.Connection) -> list[KeptRecipe]:
             row["format"],
             json.loads(row["parameters"]),
             row["cost"],
-            json.loads(row["stand_in"]),
+            json.loads(row["dummy_hash"]),
             row["hashes_loaded"],
         )
         for row in await connection.fetch(RECIPES)

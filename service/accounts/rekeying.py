@@ -99,15 +99,15 @@ async def login_key_of(connection: asyncpg.Connection, account_id: int) -> str |
     return login_key
 
 
-async def put(connection: asyncpg.Connection, sealed: Sequence[tuple[Place, bytes, str | None]]) -> None:
+async def put(connection: asyncpg.Connection, encrypted: Sequence[tuple[Place, bytes, str | None]]) -> None:
     """Write sealed hashes to their places."""
-    places = [place for place, _, _ in sealed]
+    places = [place for place, _, _ in encrypted]
     await connection.execute(
         PUT,
         [account_id for account_id, _ in places],
         [source_id for _, source_id in places],
-        [kept for _, kept, _ in sealed],
-        [key_id for _, _, key_id in sealed],
+        [kept for _, kept, _ in encrypted],
+        [key_id for _, _, key_id in encrypted],
     )
 
 

@@ -62,7 +62,7 @@ recipes = Table(
     Column("format", Text, nullable=False),
     Column("parameters", JSONB, nullable=False),
     Column("cost", Text, nullable=False),
-    Column("stand_in", JSONB, nullable=False),
+    Column("dummy_hash", JSONB, nullable=False),
     # Never counted down, so that the choice of stand-ins stays the same while people migrate.
     Column("hashes_loaded", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("format", "parameters", "cost"),

@@ -20,38 +20,38 @@ NONCE = 12
 """Bytes of a nonce (NIST SP 800-38D)."""
 
 
-class SealedShut(Exception):
+class DecryptionFailed(Exception):
     """A stored hash can't be opened: its key is not here, or it was sealed for another account or changed since."""
 
 
 class HashKeys:
     """The keys by their ids; the first one seals, all of them open. Without any, hashes are kept as they are."""
 
-    def __init__(self, keys: Mapping[str, bytes], *, sealed_only: bool = False) -> None:
+    def __init__(self, keys: Mapping[str, bytes], *, require_encrypted: bool = False) -> None:
         self.active = next(iter(keys), None)
         self._keys = {key_id: _Key(key) for key_id, key in keys.items()}
-        self._sealed_only = sealed_only
+        self._require_encrypted = require_encrypted
 
     def __contains__(self, key_id: object) -> bool:
         return key_id in self._keys
 
-    def seal(self, text: bytes, bound_to: bytes) -> tuple[bytes, str | None]:
+    def encrypt(self, text: bytes, bound_to: bytes) -> tuple[bytes, str | None]:
         """Give what is kept of a hash, and the id of the key it is kept under (None: as it is).
 
         The same hash of the same account gives the same bytes under the same key: a load compares them.
         """
         if self.active is None:
             return text, None
-        return self._keys[self.active].seal(text, bound_to), self.active
+        return self._keys[self.active].encrypt(text, bound_to), self.active
 
     def open(self, kept: bytes, key_id: str | None, bound_to: bytes) -> bytes:
-        """Give the hash again. Raises `SealedShut`."""
+        """Give the hash again. Raises `DecryptionFailed`."""
         if key_id is None:
-            if self._sealed_only:
-                raise SealedShut("the hash is not encrypted, and SEALED_HASHES_ONLY is set")
+            if self._require_encrypted:
+                raise DecryptionFailed("the hash is not encrypted, and REQUIRE_ENCRYPTED_HASHES is set")
             return kept
         if key_id not in self._keys:
-            raise SealedShut("its key is not here")
+            raise DecryptionFailed("its key is not here")
         return self._keys[key_id].open(kept, bound_to)
 
 
@@ -68,7 +68,7 @@ class _Key:
         self._cipher = AESGCM(_derive(key, b"seal"))
         self._nonce_key = _derive(key, b"nonce")
 
-    def seal(self, text: bytes, bound_to: bytes) -> bytes:
+    def encrypt(self, text: bytes, bound_to: bytes) -> bytes:
         told = len(bound_to).to_bytes(8, "big") + bound_to + text
         nonce = hmac.digest(self._nonce_key, told, "sha256")[:NONCE]
         return nonce + self._cipher.encrypt(nonce, text, bound_to)
@@ -77,7 +77,7 @@ class _Key:
         try:
             return self._cipher.decrypt(kept[:NONCE], kept[NONCE:], bound_to)
         except (InvalidTag, ValueError):
-            raise SealedShut("it was sealed under another key, for another account, or changed since") from None
+            raise DecryptionFailed("it was sealed under another key, for another account, or changed since") from None
 
 
 NO_KEYS = HashKeys({})

@@ -8,7 +8,7 @@ import asyncpg
 from service.immutable import immutable
 
 # Once each: the Okta id of an event may be one account's, and its login another's.
-SET_ASIDE = """
+UNMATCHED_EVENTS = """
 SELECT DISTINCT event.uuid, event.okta_user_id, event.login_key, event.outcome, event.reason, event.published,
        event.transaction_id, event.channel
 FROM accounts AS account
@@ -20,7 +20,7 @@ ORDER BY event.published NULLS FIRST, event.uuid
 
 
 @immutable
-class SetAside:
+class UnmatchedEvent:
     """An event that meant no account when it came."""
 
     uuid: str
@@ -33,6 +33,6 @@ class SetAside:
     channel: str
 
 
-async def list_set_aside(connection: asyncpg.Connection, account_ids: Sequence[int]) -> list[SetAside]:
+async def list_unmatched(connection: asyncpg.Connection, account_ids: Sequence[int]) -> list[UnmatchedEvent]:
     """List the events set aside that mean one of these accounts, the oldest first."""
-    return [SetAside(*row) for row in await connection.fetch(SET_ASIDE, account_ids)]
+    return [UnmatchedEvent(*row) for row in await connection.fetch(UNMATCHED_EVENTS, account_ids)]

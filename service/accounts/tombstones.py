@@ -13,21 +13,21 @@ from service.accounts.account import Match, State
 from service.immutable import immutable
 
 
-class Gate(enum.IntEnum):
+class BindingLock(enum.IntEnum):
     """How a transaction passes the binding gate, before it locks anything else.
 
     Whoever adds accounts or binds Okta ids closes it; whoever sets an event aside because it means nobody shares it.
     So one of the two always sees what the other wrote.
     """
 
-    OPEN = 0
+    NONE = 0
     SHARED = 1
-    CLOSED = 2
+    EXCLUSIVE = 2
 
 
-PASS_GATE = {
-    Gate.SHARED: "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR SHARE",
-    Gate.CLOSED: "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR UPDATE",
+ACQUIRE_BINDING_LOCK = {
+    BindingLock.SHARED: "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR SHARE",
+    BindingLock.EXCLUSIVE: "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR UPDATE",
 }
 
 MATCHES = """
@@ -63,8 +63,8 @@ RETURNING uuid
 
 DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
 
-BURY = """
-WITH buried AS (
+MARK_MIGRATED = """
+WITH marked AS (
     UPDATE accounts AS account
     SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid
     FROM unnest($1::bigint[], $2::text[]) AS event (account_id, uuid)
@@ -72,8 +72,8 @@ WITH buried AS (
     RETURNING account.id, event.uuid
 )
 INSERT INTO audit (action, reason, account_id, event_id, request_id)
-SELECT 'forgotten', 'SUCCESS ' || buried.uuid, buried.id, event.delivery_id, event.transaction_id
-FROM buried LEFT JOIN import_events AS event USING (uuid)
+SELECT 'forgotten', 'SUCCESS ' || marked.uuid, marked.id, event.delivery_id, event.transaction_id
+FROM marked LEFT JOIN import_events AS event USING (uuid)
 """
 
 BIND = """
@@ -106,10 +106,10 @@ class RecordedEvent:
     effect: str
 
 
-async def pass_gate(connection: asyncpg.Connection, gate: Gate) -> None:
+async def acquire_binding_lock(connection: asyncpg.Connection, lock: BindingLock) -> None:
     """Hold the binding gate until the transaction ends."""
-    if gate is not Gate.OPEN:
-        await connection.execute(PASS_GATE[gate])
+    if lock is not BindingLock.NONE:
+        await connection.execute(ACQUIRE_BINDING_LOCK[lock])
 
 
 async def find_matches(
@@ -144,11 +144,11 @@ async def record_events(connection: asyncpg.Connection, events: Sequence[Recorde
     return len(await connection.fetch(RECORD_EVENTS, *columns)) == len(rows)
 
 
-async def bury(connection: asyncpg.Connection, proofs: Sequence[tuple[int, str]]) -> None:
+async def mark_migrated(connection: asyncpg.Connection, proofs: Sequence[tuple[int, str]]) -> None:
     """Delete the hashes of accounts, and make tombstones of them; each comes with the event that proves it."""
     account_ids = [account_id for account_id, _ in proofs]
     await connection.execute(DELETE_HASHES, account_ids)
-    await connection.execute(BURY, account_ids, [uuid for _, uuid in proofs])
+    await connection.execute(MARK_MIGRATED, account_ids, [uuid for _, uuid in proofs])
 
 
 async def bind(connection: asyncpg.Connection, pairs: Sequence[tuple[int, str]]) -> None:

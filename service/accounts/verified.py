@@ -3,7 +3,7 @@
 import asyncpg
 
 from service.accounts.audit import Entry
-from service.accounts.failures import Guesser
+from service.accounts.failures import ThrottleKey
 
 # One write for a sign-in, with its entry in the audit trail.
 RECORD_VERIFIED = """
@@ -22,7 +22,7 @@ async def record_verified(
     connection: asyncpg.Connection,
     account_id: int,
     *,
-    clear_failures_of: Guesser | None = None,
+    clear_failures_of: ThrottleKey | None = None,
     entry: Entry | None = None,
 ) -> None:
     """Mark a waiting account as verified; the first time counts, and a tombstone stays one.

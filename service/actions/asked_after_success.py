@@ -15,13 +15,13 @@ from service.telemetry import Telemetry
 
 log = structlog.get_logger()
 
-TOLD_EVERY = 1.0
+REPORT_EVERY = 1.0
 """Seconds until a note is told."""
-TOLD_AT_ONCE = 50
+REPORTED_AT_ONCE = 50
 """Notes after which the loop turns to others."""
 
 
-class AskedAfterSuccess:
+class SignInsAfterMigration:
     """The notes that wait to be told."""
 
     def __init__(self, telemetry: Telemetry) -> None:
@@ -32,20 +32,22 @@ class AskedAfterSuccess:
         """Take a question, with the id of the event that asked it."""
         self._waiting.append((tombstone, event_id))
 
-    async def keep_telling(self) -> None:
+    async def keep_reporting(self) -> None:
         """Tell what waits, for as long as the service runs, and what is left when it ends."""
         try:
             while True:
-                await asyncio.sleep(TOLD_EVERY)
-                for _ in range(0, len(self._waiting), TOLD_AT_ONCE):
-                    self.tell(TOLD_AT_ONCE)
+                await asyncio.sleep(REPORT_EVERY)
+                for _ in range(0, len(self._waiting), REPORTED_AT_ONCE):
+                    self.report(REPORTED_AT_ONCE)
                     await asyncio.sleep(0)
         finally:
-            self.tell()
+            self.report()
 
-    def tell(self, most: int = sys.maxsize) -> None:
+    def report(self, most: int = sys.maxsize) -> None:
         """Count each question, and write it to the log."""
         for _ in range(min(most, len(self._waiting))):
             tombstone, event_id = self._waiting.popleft()
-            self._telemetry.asked_after_success.inc()
-            log.warning("asked_after_success", account_id=tombstone.id, state=tombstone.state.value, event_id=event_id)
+            self._telemetry.sign_ins_after_migration.inc()
+            log.warning(
+                "sign_in_after_migration", account_id=tombstone.id, state=tombstone.state.value, event_id=event_id
+            )

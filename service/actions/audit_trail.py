@@ -14,7 +14,7 @@ import structlog
 
 from service.accounts import audit
 from service.accounts.audit import Action, Entry
-from service.accounts.database import AWAY, Database
+from service.accounts.database import DATABASE_UNAVAILABLE, Database
 from service.telemetry import describe
 
 log = structlog.get_logger()
@@ -74,9 +74,9 @@ class AuditTrail:
         except BaseException as error:
             # Also where the service ends in the midst of it: rather twice than not at all.
             self._waiting.extendleft(reversed(entries))
-            if not isinstance(error, (*AWAY, TimeoutError)):
+            if not isinstance(error, (*DATABASE_UNAVAILABLE, TimeoutError)):
                 raise
-            log.warning("audit_waits", count=len(self._waiting), **describe(error))
+            log.warning("audit_write_delayed", count=len(self._waiting), **describe(error))
 
     async def close(self, database: Database) -> None:
         """Write all that waits, unless the database is away."""

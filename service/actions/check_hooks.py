@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Sequence
 from service.actions.hook_org import HookOrg
 from service.actions.probe_service import Probe, call_service, probe_findings
 from service.actions.recent_failures import recent_failures
-from service.actions.wanted_hooks import Wanted, find_ours
+from service.actions.wanted_hooks import DesiredHooks, find_ours
 from service.okta.faults import NoAnswer, Refused
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind
 from service.okta.import_event import IMPORT_EVENT
 from service.okta.probes import is_good_answer, probe_payload
-from service.policies.hook_call_faults import clock_fault, told_fault
+from service.policies.hook_call_faults import clock_fault, reported_failure_fault
 from service.policies.hook_faults import Fault, Finding
 from service.policies.hook_settings_faults import settings_faults
 
@@ -23,17 +23,17 @@ from service.policies.hook_settings_faults import settings_faults
 class HookCheck:
     """One check. `verify` verifies the event hook once more, which tells whether its secret is ours."""
 
-    def __init__(self, org: HookOrg, probe: Probe, wanted: Wanted, *, verify: bool = True) -> None:
+    def __init__(self, org: HookOrg, probe: Probe, desired: DesiredHooks, *, verify: bool = True) -> None:
         self.org = org
         self.probe = probe
-        self.wanted = wanted
+        self.desired = desired
         self.verify = verify
         self._answers = False
 
     async def run(self) -> list[Finding]:
         """Give all that is wrong. Raises `OktaFault` where Okta cannot be asked at all."""
         findings: list[Finding] = []
-        for kind in self.wanted.kinds:
+        for kind in self.desired.kinds:
             findings += [finding async for finding in self._check(kind)]
         # The same fault of all hooks is the service's, or the certificate's: once is enough.
         findings += clock_fault(self.org.clock_ahead)
@@ -47,7 +47,7 @@ class HookCheck:
                 raise
             yield Finding(Fault.FORBIDDEN, kind, str(refused))
             return
-        ours = find_ours(kind, hooks, self.wanted)
+        ours = find_ours(kind, hooks, self.desired)
         if not ours:
             yield _missing(kind, hooks)
             return
@@ -59,8 +59,8 @@ class HookCheck:
             yield finding
 
     async def _check_best(self, kind: HookKind, hook: Hook) -> AsyncIterator[Finding]:
-        proof = None if self.wanted.takes_tokens_of(kind, hook) else self.wanted.proof(kind)
-        faults = list(settings_faults(kind, hook, self.wanted.uri(kind), proof))
+        proof = None if self.desired.takes_tokens_of(kind, hook) else self.desired.proof(kind)
+        faults = list(settings_faults(kind, hook, self.desired.uri(kind), proof))
         direct = await self._from_here(kind)
         for finding in [*faults, *direct]:
             yield finding
@@ -72,10 +72,10 @@ class HookCheck:
 
     async def _from_here(self, kind: HookKind) -> list[Finding]:
         """Call the service as Okta would, with the secret that we have."""
-        proof = self.wanted.proof(kind)
+        proof = self.desired.proof(kind)
         if not isinstance(proof, HeaderChannel):
             return []
-        return list(probe_findings(kind, await call_service(self.probe, self.wanted.base_url, kind, proof)))
+        return list(probe_findings(kind, await call_service(self.probe, self.desired.base_url, kind, proof)))
 
     async def _from_okta(self, kind: HookKind, hook: Hook) -> AsyncIterator[Finding]:
         """Let Okta call the service."""
@@ -98,8 +98,8 @@ class HookCheck:
         if not kind.is_inline:
             # Okta does not say why; that the service takes our secret was seen from here.
             return Fault.SECRET_NOT_OURS
-        fault = told_fault(" ".join(refused.texts))
-        by_token = fault is Fault.SECRET_NOT_OURS and self.wanted.takes_tokens_of(kind, hook)
+        fault = reported_failure_fault(" ".join(refused.texts))
+        by_token = fault is Fault.SECRET_NOT_OURS and self.desired.takes_tokens_of(kind, hook)
         return Fault.TOKEN_NOT_OURS if by_token else fault
 
 

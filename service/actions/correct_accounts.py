@@ -14,9 +14,9 @@ from service.accounts.names import is_too_long, login_key
 from service.accounts.provisioning import RefusedAccount
 from service.accounts.rekeying import login_key_of
 from service.accounts.sealing import NO_KEYS, HashKeys
-from service.accounts.tombstones import Gate, pass_gate
-from service.actions.record_events import apply_set_aside
-from service.actions.rotate_keys import reseal
+from service.accounts.tombstones import BindingLock, acquire_binding_lock
+from service.actions.record_events import apply_unmatched
+from service.actions.rotate_keys import reencrypt
 from service.okta.body import is_storable
 from service.settings import ForgetWhen
 
@@ -101,12 +101,12 @@ async def _correct(
     connection: asyncpg.Connection, correction: Correction, forget_when: ForgetWhen, keys: HashKeys
 ) -> Corrected:
     # A changed login may be the one that an event was set aside for.
-    await pass_gate(connection, Gate.CLOSED)
+    await acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
     old_login_key = await login_key_of(connection, correction.account_id)
     result = await correcting.correct(connection, correction)
     if result is Corrected.DONE and old_login_key is not None:
-        await reseal(connection, correction.account_id, keys, old_login_key)
-        await apply_set_aside(connection, [correction.account_id], forget_when)
+        await reencrypt(connection, correction.account_id, keys, old_login_key)
+        await apply_unmatched(connection, [correction.account_id], forget_when)
     return result
 
 

@@ -7,9 +7,9 @@ import asyncpg
 from service.accounts import provisioning, tombstones
 from service.accounts.database import Database
 from service.accounts.provisioning import Ended
-from service.accounts.tombstones import Gate
+from service.accounts.tombstones import BindingLock
 from service.actions.create_user import Result
-from service.actions.record_events import apply_set_aside
+from service.actions.record_events import apply_unmatched
 from service.policies.provisioning import Outcome
 from service.settings import ForgetWhen
 
@@ -17,11 +17,11 @@ from service.settings import ForgetWhen
 async def end_requests(database: Database, results: Sequence[Result], forget_when: ForgetWhen) -> list[Result]:
     """Write the ends down in one transaction, and give them as they are written: a user has one account."""
     async with database.transaction() as connection:
-        await tombstones.pass_gate(connection, Gate.CLOSED)
+        await tombstones.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
         checked = await _bind(connection, sorted(results, key=lambda each: each.account_id))
         ended = [Ended(each.account_id, each.outcome.value, each.reason, each.sent) for each in checked]
         await provisioning.end(connection, ended)
-        await apply_set_aside(connection, [each.account_id for each in checked if each.user], forget_when)
+        await apply_unmatched(connection, [each.account_id for each in checked if each.user], forget_when)
     return checked
 
 

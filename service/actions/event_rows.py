@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from service.accounts.names import login_key
-from service.accounts.set_aside import SetAside
-from service.accounts.tombstones import Gate, RecordedEvent
+from service.accounts.set_aside import UnmatchedEvent
+from service.accounts.tombstones import BindingLock, RecordedEvent
 from service.okta.import_event import ImportEvent
 from service.policies.forgetting import Decision, Effect
 
@@ -14,14 +14,16 @@ def key_of(event: ImportEvent) -> str | None:
     return login_key(event.login) if event.login else None
 
 
-def gate_for(decisions: Iterable[Decision]) -> Gate:
+def binding_lock_for(decisions: Iterable[Decision]) -> BindingLock:
     """Tell how far the gate has to be shut for what these decisions do."""
     if any(decision.binds for decision in decisions):
-        return Gate.CLOSED
-    return Gate.SHARED if any(decision.effect is Effect.UNMATCHED for decision in decisions) else Gate.OPEN
+        return BindingLock.EXCLUSIVE
+    return (
+        BindingLock.SHARED if any(decision.effect is Effect.UNMATCHED for decision in decisions) else BindingLock.NONE
+    )
 
 
-def event_of(kept: SetAside) -> ImportEvent:
+def event_of(kept: UnmatchedEvent) -> ImportEvent:
     """Give an event as it was before it was set aside."""
     return ImportEvent(
         kept.uuid, kept.okta_user_id, kept.login_key, kept.outcome, kept.reason, kept.published, kept.transaction_id

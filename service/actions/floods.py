@@ -12,8 +12,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from service.accounts import failures
-from service.accounts.database import AWAY, Database
-from service.accounts.failures import Guesser
+from service.accounts.database import DATABASE_UNAVAILABLE, Database
+from service.accounts.failures import ThrottleKey
 from service.immutable import immutable
 from service.policies.throttling import FORGET_AFTER, Throttled
 
@@ -30,7 +30,7 @@ PIECE = 1_000
 
 
 @immutable
-class Refusal:
+class ThrottledAttempt:
     """A guess that is refused."""
 
     retry_after: float
@@ -45,7 +45,7 @@ class _Login:
     believed_until: float
 
 
-class Floods:
+class ThrottleCache:
     """What this process knows of guesses that the store refused."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,18 +56,18 @@ class Floods:
         self._unwritten: dict[bytes, float] = {}
         """When each asked first."""
 
-    def note(self, who: Guesser, throttled: Throttled, account_id: int | None) -> None:
+    def note(self, who: ThrottleKey, throttled: Throttled, account_id: int | None) -> None:
         """Remember what the store's failures led to."""
         now = self._clock()
         self._logins[who.login] = _Login(throttled.login_delay, account_id, now + BELIEVED)
         self._logins.move_to_end(who.login)
         self._wait(who, now + throttled.retry_after)
-        if throttled.first_ask:
+        if throttled.first_attempt:
             self._unwritten[who.pair] = now
         if len(self._logins) > LOGINS:
             self._logins.popitem(last=False)
 
-    def judge(self, who: Guesser) -> Refusal | None:
+    def judge(self, who: ThrottleKey) -> ThrottledAttempt | None:
         """Tell whether `who` has to wait by what the store said a moment ago; None where the store must be asked."""
         login, now = self._logins.get(who.login), self._clock()
         if login is None or now >= login.believed_until:
@@ -79,7 +79,7 @@ class Floods:
             until = now + login.delay
             self._wait(who, until)
             self._unwritten[who.pair] = now
-        return Refusal(until - now, login.account_id) if until > now else None
+        return ThrottledAttempt(until - now, login.account_id) if until > now else None
 
     async def keep_writing(self, database: Database) -> None:
         """Write first asks, for as long as the service runs."""
@@ -94,13 +94,13 @@ class Floods:
             asks = [(pair, timedelta(seconds=now - asked)) for pair, asked in piece]
             try:
                 async with database.connection() as connection:
-                    await failures.note_asks(connection, asks, forget_after=FORGET_AFTER)
-            except (*AWAY, TimeoutError):
+                    await failures.record_first_attempts(connection, asks, forget_after=FORGET_AFTER)
+            except (*DATABASE_UNAVAILABLE, TimeoutError):
                 return
             for pair, _ in asks:
                 self._unwritten.pop(pair, None)
 
-    def _wait(self, who: Guesser, until: float) -> None:
+    def _wait(self, who: ThrottleKey, until: float) -> None:
         self._pairs[who.pair] = until
         self._pairs.move_to_end(who.pair)
         if len(self._pairs) > ADDRESSES:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from service.accounts.cursors import find_cursor
-from service.accounts.database import AWAY, Database
+from service.accounts.database import DATABASE_UNAVAILABLE, Database
 from service.accounts.leases import LeaseLost
 from service.actions.hold_lease import LIFE, RECONCILE, Held, hold_lease
 from service.actions.missing_users import TooManyMissing
@@ -23,7 +23,7 @@ from service.settings import ForgetWhen
 
 AFTER_A_FAULT = 30.0
 """Seconds; Okta's limits are shared with others."""
-Told = Callable[[str, dict[str, Any]], None]
+Progress = Callable[[str, dict[str, Any]], None]
 
 
 @immutable
@@ -42,7 +42,7 @@ async def follow(
     forget_when: ForgetWhen,
     *,
     stop: asyncio.Event,
-    told: Told,
+    progress: Progress,
     rhythm: Rhythm | None = None,
 ) -> None:
     """Reconcile until `stop` is set. Every fault is told, and tried again."""
@@ -51,18 +51,18 @@ async def follow(
     while not stop.is_set():
         try:
             async with hold_lease(database, RECONCILE, life=rhythm.life) as fenced:
-                told("reconciling", {"org": org.host})
+                progress("reconciling", {"org": org.host})
                 waiting = False
-                await _until(stop, _follow(Reconciliation(fenced, org, forget_when), rhythm, stop, told))
+                await _until(stop, _follow(Reconciliation(fenced, org, forget_when), rhythm, stop, progress))
         except Held as held:
             if not waiting:
-                told("another_reconciles", {"reason": str(held)})
+                progress("another_reconciles", {"reason": str(held)})
             waiting = True
             await _pause(stop, rhythm.life.total_seconds() / 3)
         except LeaseLost:
-            told("lease_lost", {})
-        except (OktaFault, *AWAY, TimeoutError) as error:
-            told("reconcile_failed", {"fault": _fault(error)})
+            progress("lease_lost", {})
+        except (OktaFault, *DATABASE_UNAVAILABLE, TimeoutError) as error:
+            progress("reconcile_failed", {"fault": _fault(error)})
             await _pause(stop, min(AFTER_A_FAULT, rhythm.log * 3))
 
 
@@ -78,22 +78,22 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
         await working
 
 
-async def _follow(work: Reconciliation, rhythm: Rhythm, stop: asyncio.Event, told: Told) -> None:
+async def _follow(work: Reconciliation, rhythm: Rhythm, stop: asyncio.Event, progress: Progress) -> None:
     clock = asyncio.get_running_loop().time
     again, users = await _last_done(work)
     again_at, users_at = clock() + rhythm.again - again, clock() + rhythm.users - users
     while not stop.is_set():
         report = await work.read_log()
         if clock() >= again_at:
-            report.add_again(await work.look_again())
+            report.add_again(await work.rescan())
             again_at = clock() + rhythm.again
         if clock() >= users_at or report.incomplete:
-            await _compare(work, told)
+            await _compare(work, progress)
             users_at = clock() + rhythm.users
         for warning in report.warnings:
-            told("log_warning", {"reason": warning})
+            progress("log_warning", {"reason": warning})
         if report.effects:
-            told("reconciled", {"effects": {effect.value: number for effect, number in report.effects.items()}})
+            progress("reconciled", {"effects": {effect.value: number for effect, number in report.effects.items()}})
         await _pause(stop, rhythm.log)
 
 
@@ -108,14 +108,14 @@ async def _last_done(work: Reconciliation) -> tuple[float, float]:
     return again, users
 
 
-async def _compare(work: Reconciliation, told: Told) -> None:
+async def _compare(work: Reconciliation, progress: Progress) -> None:
     try:
         found = await work.compare_users()
     except TooManyMissing:
-        told("too_many_missing", {"reason": "so many users are missing that this is probably another org"})
+        progress("too_many_missing", {"reason": "so many users are missing that this is probably another org"})
         return
     retired = {proof.value: number for proof, number in found.retired.items()}
-    told("users_compared", {"count": found.compared, "bound": found.bound, "retired": retired})
+    progress("users_compared", {"count": found.compared, "bound": found.bound, "retired": retired})
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 
 from service.accounts import leases
-from service.accounts.database import AWAY, Database
+from service.accounts.database import DATABASE_UNAVAILABLE, Database
 from service.accounts.leases import FencedDatabase, Lease, LeaseLost
 
 log = structlog.get_logger()
@@ -37,9 +37,9 @@ async def hold_lease(
         yield FencedDatabase(database, lease)
     finally:
         renewing.cancel()
-        with contextlib.suppress(*AWAY, TimeoutError, LeaseLost, asyncio.CancelledError):
+        with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError, LeaseLost, asyncio.CancelledError):
             await renewing
-        with contextlib.suppress(*AWAY, TimeoutError):
+        with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError):
             async with database.connection() as connection:
                 await leases.release(connection, lease)
 
@@ -56,7 +56,7 @@ async def _acquire(database: Database, name: str, wait: float, life: timedelta) 
         if asyncio.get_running_loop().time() >= deadline:
             raise Held(f"{name} is being done by {holder or 'somebody else'}")
         if not is_told:
-            log.info("lease_awaited", name=name, seconds=life.total_seconds())
+            log.info("waiting_for_lease", name=name, seconds=life.total_seconds())
             is_told = True
         await asyncio.sleep(min(1.0, max(0.05, wait / 20)))
 
@@ -65,7 +65,7 @@ async def _keep(database: Database, lease: Lease, life: timedelta) -> None:
     """Renew until it is lost. A lease that can't be renewed in time ends: whoever writes then finds out."""
     while True:
         await asyncio.sleep(life.total_seconds() / 3)
-        with contextlib.suppress(*AWAY, TimeoutError):
+        with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError):
             async with database.connection() as connection:
                 await leases.renew(connection, lease, life)
 

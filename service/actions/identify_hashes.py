@@ -13,7 +13,7 @@ from service.actions.measure_check import measure
 from service.actions.open_hashes import UNUSABLE, HashOpener
 from service.actions.read_account import hash_text
 from service.actions.read_recipe import text_of
-from service.actions.refusal import Reason, Refusal
+from service.actions.refusal import Reason, RejectedRow
 from service.actions.resolve_hash import HashResolver, NewRecipe
 from service.immutable import immutable
 from service.legacy.rows import FaultyRow, Row
@@ -95,7 +95,7 @@ def report_rows(rows: Iterator[Row | FaultyRow], resolver: HashResolver, opener:
         report.rows += 1
         try:
             _count(row, resolver, report, numbers)
-        except Refusal as refusal:
+        except RejectedRow as refusal:
             report.refusals[refusal.reason] += 1
         met += resolver.new
         resolver.new.clear()
@@ -109,20 +109,20 @@ def _as_kept(met: Iterable[NewRecipe], numbers: Counter[int]) -> Iterator[tuple[
     for each in met:
         same.setdefault(json.dumps([each.format, each.parameters, each.cost], sort_keys=True), []).append(each)
     for first, *others in same.values():
-        kept = KeptRecipe(first.number, first.format, first.parameters, first.cost, first.stand_in, 0)
+        kept = KeptRecipe(first.number, first.format, first.parameters, first.cost, first.dummy_hash, 0)
         yield kept, sum(numbers[each.number] for each in (first, *others))
 
 
 def _count(row: Row | FaultyRow, resolver: HashResolver, report: HashReport, numbers: Counter[int]) -> None:
     if isinstance(row, FaultyRow):
-        raise Refusal(Reason.UNREADABLE, row.fault)
+        raise RejectedRow(Reason.UNREADABLE, row.fault)
     text = hash_text(row.fields)
     if text is None:
         report.without_hash += 1
         return
     try:
         number, _, _ = resolver.resolve(row.fields, text, text_of(row.fields, "login"))
-    except Refusal as refusal:
+    except RejectedRow as refusal:
         if refusal.reason.is_unverifiable and len(report.patterns) < PATTERNS_KEPT:
             report.patterns[pattern_of(text)] += 1
         raise
@@ -131,7 +131,7 @@ def _count(row: Row | FaultyRow, resolver: HashResolver, report: HashReport, num
 
 def _report(kept: KeptRecipe, hashes: int, opener: HashOpener, *, timed: bool) -> RecipeReport:
     try:
-        check = opener.open(opener.keep_stand_in(kept))
+        check = opener.open(opener.stored_dummy_hash(kept))
     except UNUSABLE as error:
         return RecipeReport(kept.format, kept.cost, hashes, None, None, f"{type(error).__name__}: {error}")
     native = not isinstance(native_hash(check), NotNative)

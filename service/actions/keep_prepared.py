@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 
 from service.accounts import audit
-from service.accounts.database import AWAY
+from service.accounts.database import DATABASE_UNAVAILABLE
 from service.actions.throttle_guesses import prune
 from service.actions.verify_password import PasswordVerifier
 from service.telemetry import describe
@@ -30,12 +30,12 @@ async def keep_prepared(verifier: PasswordVerifier, keep: timedelta) -> None:
             async with verifier.database.connection() as connection:
                 await prune(connection)
                 await audit.prune(connection, keep, PRUNED)
-        except (*AWAY, TimeoutError) as error:
+        except (*DATABASE_UNAVAILABLE, TimeoutError) as error:
             log.warning("refresh_failed", **describe(error))
 
 
 async def prepare(verifier: PasswordVerifier) -> None:
     """Read the recipes, and measure the costs that were never measured here."""
     await verifier.prepare()
-    checks = verifier.stand_ins.checks if verifier.stand_ins else ()
+    checks = verifier.dummy_hashes.checks if verifier.dummy_hashes else ()
     await verifier.pool.warm([check for check in checks if verifier.pool.estimate(check.cost) is None][:WARMED])

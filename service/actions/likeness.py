@@ -23,10 +23,10 @@ ALIKE = re.compile(
 DIGIT_BY_DIGIT = frozenset({"cisco_type7", "cisco7"})
 """Formats in hex that say something with single digits."""
 
-Likeness = tuple[int, int | None, str, int, bool | None, bool]
+ParseKey = tuple[int, int | None, str, int, bool | None, bool]
 
 
-def likeness(recipe: Recipe, text: str, salt: str | None, username: str | None) -> Likeness | None:
+def parse_key(recipe: Recipe, text: str, salt: str | None, username: str | None) -> ParseKey | None:
     """Give what hashes of one recipe share that are alike; None for a hash that is to be parsed by itself."""
     match = ALIKE.fullmatch(text)
     if match is None or recipe.format in DIGIT_BY_DIGIT or not (username is None or username.isascii()):

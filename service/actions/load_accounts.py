@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from service.accounts import recipes
-from service.accounts.loading.fates import Fate
+from service.accounts.loading.fates import RowOutcome
 from service.accounts.loading.merge import AccountsChanged
-from service.accounts.loading.seal import Sealer
+from service.accounts.loading.seal import HashEncrypter
 from service.accounts.loading.session import make_durable
 from service.accounts.loading.sources import ensure_source, find_source
 from service.accounts.loading.staged import number_recipe
@@ -47,7 +47,7 @@ class Totals:
     """What a load did, or would do."""
 
     rows: int = 0
-    fates: Counter[Fate] = field(default_factory=Counter)
+    row_outcomes: Counter[RowOutcome] = field(default_factory=Counter)
     refusals: Counter[Reason] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
     """Rows with a hash that can be checked, by the name of its format."""
@@ -82,10 +82,10 @@ class Load:
     totals: Totals = field(default_factory=Totals)
     _format_names: dict[int, str] = field(default_factory=dict)
 
-    async def run(self, rows: Iterator[Row | FaultyRow], told: Callable[[Totals], None]) -> Totals:
+    async def run(self, rows: Iterator[Row | FaultyRow], progress: Callable[[Totals], None]) -> Totals:
         """Load all rows; `told` hears the totals after each batch. Raises what the reader and the database raise."""
         merger = await self._merger()
-        reader = BatchReader(rows, self.resolver, merger.sealer, self.consumed)
+        reader = BatchReader(rows, self.resolver, merger.encrypter, self.consumed)
         sys.setswitchinterval(SWITCH_EVERY)
         # The next batch is read while PostgreSQL merges this one.
         reading = asyncio.create_task(asyncio.to_thread(reader.next))
@@ -95,7 +95,7 @@ class Load:
                 await self._load(batch, merger)
                 self.totals.long_logins = reader.long_logins
                 self.totals.named_by_login = self.resolver.named_by_login
-                told(self.totals)
+                progress(self.totals)
         finally:
             self.interrupt()
             await asyncio.gather(reading, return_exceptions=True)
@@ -109,15 +109,17 @@ class Load:
         else:
             source_id = await ensure_source(self.connection, self.source.name)
         key = await recipes.login_digest_key(self.connection)
-        sealer = Sealer(self.keys, self.source.name)
-        return BatchMerger(self.connection, NOBODY if source_id is None else source_id, key, self.forget_when, sealer)
+        encrypter = HashEncrypter(self.keys, self.source.name)
+        return BatchMerger(
+            self.connection, NOBODY if source_id is None else source_id, key, self.forget_when, encrypter
+        )
 
     async def _load(self, batch: Batch, merger: BatchMerger) -> None:
         for recipe in batch.recipes:
             await self._number(recipe, merger)
         for attempt in range(TRIES):
             try:
-                merged = await (merger.foresee if self.dry_run else merger.merge)(batch.accounts)
+                merged = await (merger.dry_run if self.dry_run else merger.merge)(batch.accounts)
                 break
             except AGAIN:
                 if attempt == TRIES - 1:
@@ -133,14 +135,14 @@ class Load:
         if self.dry_run:
             recipe_id = await recipes.find_recipe(self.connection, *identity)
         else:
-            recipe_id = await recipes.ensure_recipe(self.connection, *identity, recipe.stand_in)
+            recipe_id = await recipes.ensure_recipe(self.connection, *identity, recipe.dummy_hash)
             merger.recipe_ids[recipe.number] = recipe_id
         await number_recipe(self.connection, recipe.number, recipe_id)
 
     def _count(self, batch: Batch, merged: Merged) -> None:
         totals = self.totals
         totals.rows += len(batch.rows)
-        totals.fates += merged.fates
+        totals.row_outcomes += merged.row_outcomes
         totals.effects += merged.effects
         refusals = batch.refusals
         if merged.refused:

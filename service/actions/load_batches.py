@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from service.accounts.loading.seal import Sealer
+from service.accounts.loading.seal import HashEncrypter
 from service.accounts.loading.staged import StagedAccount
 from service.actions.read_account import AccountReader
-from service.actions.refusal import Reason, Refusal
+from service.actions.refusal import Reason, RejectedRow
 from service.actions.resolve_hash import HashResolver, NewRecipe
 from service.legacy.rows import FaultyRow, Row
 
@@ -27,7 +27,7 @@ class Batch:
     rows: list[Row | FaultyRow]
     accounts: Sequence[StagedAccount] = ()
     """Sealed, where hashes are encrypted."""
-    refusals: list[tuple[Row | FaultyRow, Refusal]] = field(default_factory=list)
+    refusals: list[tuple[Row | FaultyRow, RejectedRow]] = field(default_factory=list)
     recipes: list[NewRecipe] = field(default_factory=list)
     """Those that no earlier batch had."""
     numbers: Counter[int | None] = field(default_factory=Counter)
@@ -41,14 +41,14 @@ class BatchReader:
         self,
         rows: Iterator[Row | FaultyRow],
         resolver: HashResolver,
-        sealer: Sealer,
+        encrypter: HashEncrypter,
         consumed: Callable[[], int] = lambda: 0,
     ) -> None:
         """Read `rows`; `consumed` tells the bytes that were taken for them so far."""
         self._rows = rows
         self._consumed = consumed
         self._resolver = resolver
-        self._sealer = sealer
+        self._sealer = encrypter
         self._reader = AccountReader(resolver)
 
     def next(self) -> Batch | None:
@@ -61,7 +61,7 @@ class BatchReader:
         batch.recipes, self._resolver.new = self._resolver.new, []
         for recipe in batch.recipes:
             self._sealer.learn(recipe.number, recipe.format, recipe.parameters)
-        batch.accounts = self._sealer.seal(accounts)
+        batch.accounts = self._sealer.encrypt(accounts)
         batch.numbers = Counter([account.recipe for account in accounts])
         return batch
 
@@ -84,11 +84,11 @@ class BatchReader:
         accounts, read = [], self._reader.read
         for row in batch.rows:
             if isinstance(row, FaultyRow):
-                batch.refusals.append((row, Refusal(Reason.UNREADABLE, row.fault)))
+                batch.refusals.append((row, RejectedRow(Reason.UNREADABLE, row.fault)))
                 continue
             try:
                 accounts.append(read(row))
-            except Refusal as refusal:
+            except RejectedRow as refusal:
                 batch.refusals.append((row, refusal))
         return accounts
 
@@ -102,9 +102,9 @@ def _distinct(accounts: list[StagedAccount], batch: Batch) -> list[StagedAccount
     rows = {row.line: row for row in batch.rows}
     for account in accounts:
         if account.login_key in logins:
-            refusal = Refusal(Reason.SAME_LOGIN, f"see line {logins[account.login_key]}")
+            refusal = RejectedRow(Reason.SAME_LOGIN, f"see line {logins[account.login_key]}")
         elif account.okta_id is not None and account.okta_id in lines:
-            refusal = Refusal(Reason.OKTA_ID_TAKEN, f"see line {lines[account.okta_id]}")
+            refusal = RejectedRow(Reason.OKTA_ID_TAKEN, f"see line {lines[account.okta_id]}")
         else:
             logins[account.login_key] = lines[account.okta_id] = account.line
             kept.append(account)

@@ -15,14 +15,14 @@ import asyncpg
 from service.accounts.audit import record_changed, record_loaded
 from service.accounts.loading import match, merge
 from service.accounts.loading.add import add_accounts
-from service.accounts.loading.fates import Fate
-from service.accounts.loading.foresee import foresee
+from service.accounts.loading.fates import RowOutcome
+from service.accounts.loading.foresee import dry_run
 from service.accounts.loading.other_keys import take_kept, under_other_keys
-from service.accounts.loading.seal import Sealer
+from service.accounts.loading.seal import HashEncrypter
 from service.accounts.loading.staged import StagedAccount, stage
-from service.accounts.tombstones import Gate, pass_gate
+from service.accounts.tombstones import BindingLock, acquire_binding_lock
 from service.actions.merged_batch import Merged, conclude
-from service.actions.record_events import apply_set_aside
+from service.actions.record_events import apply_unmatched
 from service.actions.separate_batch import separate, without_deleted, without_taken
 from service.settings import ForgetWhen
 
@@ -39,7 +39,7 @@ class BatchMerger:
     source_id: int
     deleted_key: bytes = field(repr=False)
     forget_when: ForgetWhen
-    sealer: Sealer
+    encrypter: HashEncrypter
     recipe_ids: dict[int, int] = field(default_factory=dict)
     """By the numbers that this load gives them."""
     _own: list[asyncpg.Range[int]] = field(default_factory=list)
@@ -61,7 +61,7 @@ class BatchMerger:
     async def _merge(self, accounts: Sequence[StagedAccount], *, look: bool) -> Merged:
         merged, known = Merged(), list[StagedAccount]()
         async with self.connection.transaction():
-            await pass_gate(self.connection, Gate.CLOSED)
+            await acquire_binding_lock(self.connection, BindingLock.EXCLUSIVE)
             if look:
                 unknown, known = await separate(self.connection, accounts, merged, self.deleted_key)
                 unknown = await without_taken(self.connection, unknown, merged)
@@ -71,7 +71,7 @@ class BatchMerger:
             bound = await self._update(known, merged, loaded) if known else ()
             if loaded:
                 await merge.count_loaded(self.connection, loaded)
-            merged.effects = await apply_set_aside(self.connection, [*merged.added, *bound], self.forget_when)
+            merged.effects = await apply_unmatched(self.connection, [*merged.added, *bound], self.forget_when)
         self._remember(merged.added)
         if look and not known:
             self._looks -= 1
@@ -82,22 +82,22 @@ class BatchMerger:
         if not unknown:
             return Counter()
         merged.added = await add_accounts(self.connection, unknown, self.source_id, self.recipe_ids)
-        await record_loaded(self.connection, self.sealer.source, merged.added)
-        merged.fates[Fate.NEW] += len(unknown)
+        await record_loaded(self.connection, self.encrypter.source, merged.added)
+        merged.row_outcomes[RowOutcome.NEW] += len(unknown)
         loaded = Counter[int]()
         for number, count in Counter([each.recipe for each in unknown]).items():
             if number is not None:  # several may be one recipe to the store
                 loaded[self.recipe_ids[number]] += count
         return loaded
 
-    async def foresee(self, accounts: Sequence[StagedAccount]) -> Merged:
+    async def dry_run(self, accounts: Sequence[StagedAccount]) -> Merged:
         """Tell what `merge` would do; writes nothing but temporary tables."""
         merged = Merged()
         async with self.connection.transaction():
             unknown, known = await separate(self.connection, accounts, merged, self.deleted_key)
             await self._stage([*known, *unknown])
             await match.match(self.connection, self.source_id, self._own)
-            await foresee(self.connection)
+            await dry_run(self.connection)
             await conclude(self.connection, merged)
         return merged
 
@@ -108,10 +108,10 @@ class BatchMerger:
         bound: Sequence[int] = ()
         if changed:
             kept = await merge.hold(self.connection, self.source_id, changed)
-            if self.sealer.is_on and self._same(known, kept):
+            if self.encrypter.is_on and self._same(known, kept):
                 raise merge.AccountsChanged
             bound = await merge.change(self.connection, self.source_id)
-            await record_changed(self.connection, self.sealer.source)
+            await record_changed(self.connection, self.encrypter.source)
             loaded += await merge.rehashed(self.connection)
         await conclude(self.connection, merged)
         return bound
@@ -119,14 +119,14 @@ class BatchMerger:
     async def _stage(self, known: Sequence[StagedAccount]) -> None:
         """Stage accounts; a hash that is kept under another key, and is the same, has not changed."""
         await stage(self.connection, known)
-        if self.sealer.is_on:
+        if self.encrypter.is_on:
             others = await under_other_keys(self.connection, self.source_id)
             await take_kept(self.connection, self.source_id, self._same(known, others))
 
     def _same(self, known: Sequence[StagedAccount], kept: Sequence[tuple[int, bytes, str | None]]) -> list[int]:
         """Give the lines of the accounts whose kept hash, under whichever key, is the one of the row."""
         by_line = {each.line: each for each in known}
-        return [line for line, text, key_id in kept if self.sealer.is_same(by_line[line], text, key_id)]
+        return [line for line, text, key_id in kept if self.encrypter.is_same(by_line[line], text, key_id)]
 
     def _remember(self, added: Sequence[int]) -> None:
         if not added:

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.accounts.account import KeptHash
 from service.accounts.recipes import KeptRecipe
-from service.accounts.sealing import NO_KEYS, HashKeys, SealedShut, binding
+from service.accounts.sealing import NO_KEYS, DecryptionFailed, HashKeys, binding
 from service.passwords import registry
 from service.passwords.format import Check, MalformedHash, Recipe, StoredHash, UnusableHash
 
@@ -20,7 +20,7 @@ class MissingPepper(Exception):
         self.name = name
 
 
-UNUSABLE = (UnusableHash, MissingPepper, SealedShut)
+UNUSABLE = (UnusableHash, MissingPepper, DecryptionFailed)
 """Why no check can be made of a stored hash."""
 
 
@@ -34,20 +34,20 @@ class HashOpener:
     def open(self, kept: KeptHash) -> Check:
         """Make the check of a kept hash. Raises one of `UNUSABLE`."""
         try:
-            text = self._unsealed(kept).decode("utf-8")
+            text = self._decrypted(kept).decode("utf-8")
         except UnicodeDecodeError:
             raise MalformedHash("the stored hash is not text") from None
         return self._check(kept.format, kept.parameters, {"hash": text, "salt": kept.salt, "username": kept.username})
 
-    def _unsealed(self, kept: KeptHash) -> bytes:
+    def _decrypted(self, kept: KeptHash) -> bytes:
         bound_to = b"" if kept.key_id is None else binding(kept.login_key, kept.source, kept.format, kept.parameters)
         return self.keys.open(kept.hash, kept.key_id, bound_to)
 
-    def keep_stand_in(self, recipe: KeptRecipe) -> KeptHash:
+    def stored_dummy_hash(self, recipe: KeptRecipe) -> KeptHash:
         """Make of a recipe's stand-in what is kept of an account's hash, so that it is opened in the same way."""
-        text, salt, username = (recipe.stand_in.get(name) for name in ("hash", "salt", "username"))
+        text, salt, username = (recipe.dummy_hash.get(name) for name in ("hash", "salt", "username"))
         bound_to = binding("", "", recipe.format, recipe.parameters)
-        kept, key_id = self.keys.seal(str(text).encode(), bound_to)
+        kept, key_id = self.keys.encrypt(str(text).encode(), bound_to)
         return KeptHash("", recipe.format, recipe.parameters, kept, salt, username, key_id, login_key="")
 
     def missing_peppers(self, recipes: Iterable[KeptRecipe]) -> list[str]:
@@ -80,7 +80,7 @@ def recipe_parameters(recipe: Recipe) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if value is not None and value != {}}
 
 
-def stand_in_fields(stand_in: StoredHash) -> dict[str, Any]:
+def dummy_hash_fields(dummy_hash: StoredHash) -> dict[str, Any]:
     """Give what the store keeps of a stand-in; a pepper is never kept."""
-    fields = {"hash": stand_in.hash, "salt": stand_in.salt, "username": stand_in.username}
+    fields = {"hash": dummy_hash.hash, "salt": dummy_hash.salt, "username": dummy_hash.username}
     return json.loads(json.dumps(fields))  # type: ignore[no-any-return]  # a dictionary went in

@@ -14,7 +14,7 @@ CHALLENGE = "X-Okta-Verification-Challenge"
 CHALLENGED = "password-import-probe"
 
 
-class Answered(Protocol):
+class ProbeAnswer(Protocol):
     """What a call of the service brought."""
 
     @property
@@ -51,12 +51,12 @@ class Answered(Protocol):
 class Probe(Protocol):
     """Calls the service from here."""
 
-    async def call(self, url: str, headers: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> Answered:
+    async def call(self, url: str, headers: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> ProbeAnswer:
         """Post a payload, or get where there is none."""
         ...
 
 
-async def call_service(probe: Probe, base_url: str, kind: HookKind, proof: HeaderChannel) -> Answered:
+async def call_service(probe: Probe, base_url: str, kind: HookKind, proof: HeaderChannel) -> ProbeAnswer:
     """Call a hook's route of a service with a secret and a probe of nobody's."""
     url, headers = base_url.rstrip("/") + kind.path, {proof.name: proof.value}
     if kind.is_inline:
@@ -64,7 +64,7 @@ async def call_service(probe: Probe, base_url: str, kind: HookKind, proof: Heade
     return await probe.call(url, headers | {CHALLENGE: CHALLENGED})
 
 
-def answer_fault(kind: HookKind, called: Answered) -> Fault | None:
+def answer_fault(kind: HookKind, called: ProbeAnswer) -> Fault | None:
     """What is wrong with what the service answered to a probe."""
     fault = status_fault(called.status or 0)
     if fault is not None:
@@ -75,7 +75,7 @@ def answer_fault(kind: HookKind, called: Answered) -> Fault | None:
     return None if echoed else Fault.WRONG_ANSWER
 
 
-def probe_findings(kind: HookKind, called: Answered) -> Iterator[Finding]:
+def probe_findings(kind: HookKind, called: ProbeAnswer) -> Iterator[Finding]:
     """Give what a call with a secret of ours shows."""
     yield from certificate_fault(called.certificate_ends, datetime.now(UTC))
     if called.bad_certificate:

@@ -50,24 +50,24 @@ class Provisioning:
         org: Creating,
         plan: Plan,
         forget_when: ForgetWhen,
-        told: Callable[[Totals], None] = lambda _totals: None,
+        progress: Callable[[Totals], None] = lambda _totals: None,
     ) -> None:
         self.database = database
         self.creation = UserCreation(org)
         self.plan = plan
         self.forget_when = forget_when
-        self.told = told
+        self.progress = progress
         self.totals = Totals()
 
     async def run(self) -> Totals:
         """Create all that are to be created. Raises `OktaFault` where Okta refuses us; all that is done is kept."""
         await self._count()
-        self.told(self.totals)
+        self.progress(self.totals)
         async for requests in self._chunks(lambda totals: totals.done + totals.unanswered):
             await self._create_all(requests)
         return self.totals
 
-    async def foresee(self) -> Totals:
+    async def dry_run(self) -> Totals:
         """Tell what a run would do, asking Okta nothing."""
         await self._count()
         async for requests in self._chunks(lambda totals: sum(totals.methods.values()) + totals.done):
@@ -116,4 +116,4 @@ class Provisioning:
             return
         checked = await end_requests(self.database, results, self.forget_when)
         self.totals.outcomes += Counter(each.outcome for each in checked)
-        self.told(self.totals)
+        self.progress(self.totals)

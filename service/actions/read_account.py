@@ -7,7 +7,7 @@ from service.accounts.loading.staged import StagedAccount
 from service.accounts.names import MAX_NAME, is_too_long, login_key
 from service.actions.read_profile import ProfileColumns, refuse_secrets
 from service.actions.read_recipe import text_of
-from service.actions.refusal import Reason, Refusal
+from service.actions.refusal import Reason, RejectedRow
 from service.actions.resolve_hash import HASH_COLUMNS, HashResolver
 from service.legacy.rows import Row
 
@@ -32,7 +32,7 @@ class AccountReader:
         """How many logins are longer than Okta takes."""
 
     def read(self, row: Row) -> StagedAccount:
-        """Read one row. Raises `Refusal`."""
+        """Read one row. Raises `RejectedRow`."""
         fields = row.fields
         login, key = self._login(fields)
         recipe = hash_bytes = salt = username = None
@@ -50,14 +50,14 @@ class AccountReader:
     def _login(self, fields: Mapping[str, object]) -> tuple[str, str]:
         login = (text_of(fields, "login") or "").strip()
         if not login:
-            raise Refusal(Reason.NO_LOGIN)
+            raise RejectedRow(Reason.NO_LOGIN)
         if len(login) > OKTA_LONGEST:
             if is_too_long(login):
-                raise Refusal(Reason.BAD_LOGIN, f"it is longer than {MAX_NAME} bytes")
+                raise RejectedRow(Reason.BAD_LOGIN, f"it is longer than {MAX_NAME} bytes")
             self.long_logins += 1
         key = login_key(login)
         if not key:
-            raise Refusal(Reason.BAD_LOGIN, "nothing is left of it without diacritics")
+            raise RejectedRow(Reason.BAD_LOGIN, "nothing is left of it without diacritics")
         return login, key
 
     def _profile_columns(self, fields: Mapping[str, object]) -> ProfileColumns:
@@ -72,7 +72,7 @@ class AccountReader:
 
 
 def hash_text(fields: Mapping[str, object]) -> str | None:
-    """Give the hash of a row as one text; None where it has none. Raises `Refusal`."""
+    """Give the hash of a row as one text; None where it has none. Raises `RejectedRow`."""
     value = fields.get("password_hash")
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -85,7 +85,7 @@ def hash_text(fields: Mapping[str, object]) -> str | None:
 def _okta_id(fields: Mapping[str, object]) -> str | None:
     okta_id = text_of(fields, "okta_id")
     if okta_id and is_too_long(okta_id):
-        raise Refusal(Reason.BAD_COLUMN, f"the okta_id is longer than {MAX_NAME} bytes")
+        raise RejectedRow(Reason.BAD_COLUMN, f"the okta_id is longer than {MAX_NAME} bytes")
     return okta_id
 
 
@@ -95,7 +95,7 @@ def _identifiers(given: object, key: str) -> list[str]:
         return []
     names = given.split(";") if isinstance(given, str) else given
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise Refusal(Reason.BAD_COLUMN, "identifiers is no list of texts")
+        raise RejectedRow(Reason.BAD_COLUMN, "identifiers is no list of texts")
     if any(map(is_too_long, names)):
-        raise Refusal(Reason.BAD_COLUMN, f"an identifier is longer than {MAX_NAME} bytes")
+        raise RejectedRow(Reason.BAD_COLUMN, f"an identifier is longer than {MAX_NAME} bytes")
     return sorted({login_key(name.strip()) for name in names} - {"", key})

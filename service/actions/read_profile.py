@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from service.actions.refusal import Reason, Refusal
+from service.actions.refusal import Reason, RejectedRow
 from service.legacy import strict_json
 
 NEVER_STORED = {
@@ -17,10 +17,10 @@ _write = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def refuse_secrets(names: Sequence[str]) -> None:
-    """Refuse what would put a secret into the profile. Raises `Refusal`."""
+    """Refuse what would put a secret into the profile. Raises `RejectedRow`."""
     for name, advice in NEVER_STORED.items():
         if name in names:
-            raise Refusal(Reason.BAD_COLUMN, advice)
+            raise RejectedRow(Reason.BAD_COLUMN, advice)
 
 
 class ProfileColumns:
@@ -33,7 +33,7 @@ class ProfileColumns:
         self._quoted = [(f"{_quote(name)}:", name) for name in names]
 
     def read(self, fields: Mapping[str, object]) -> tuple[str, list[str] | None]:
-        """Give the attributes as JSON, and the names of those that the row says are empty. Raises `Refusal`."""
+        """Give the attributes as JSON, and the names of those that the row says are empty. Raises `RejectedRow`."""
         if not self._nested:
             try:
                 # Written by hand where all values are texts, as in every CSV: a third of the encoder's time.
@@ -57,7 +57,7 @@ class ProfileColumns:
         try:
             return _write(kept), cleared or None
         except RecursionError:
-            raise Refusal(Reason.BAD_COLUMN, "an attribute is nested too deeply") from None
+            raise RejectedRow(Reason.BAD_COLUMN, "an attribute is nested too deeply") from None
 
 
 def _object(nested: object) -> dict[str, object]:
@@ -67,9 +67,9 @@ def _object(nested: object) -> dict[str, object]:
         except ValueError:
             nested = None
     if not isinstance(nested, dict):
-        raise Refusal(Reason.BAD_COLUMN, "profile is no JSON object")
+        raise RejectedRow(Reason.BAD_COLUMN, "profile is no JSON object")
     names = [name.lower() for name in nested]
     refuse_secrets(names)
     if "password_hash" in names:
-        raise Refusal(Reason.BAD_COLUMN, "password_hash stands beside the profile, not in it")
+        raise RejectedRow(Reason.BAD_COLUMN, "password_hash stands beside the profile, not in it")
     return nested

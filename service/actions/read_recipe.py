@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from service.actions.refusal import Reason, Refusal
+from service.actions.refusal import Reason, RejectedRow
 from service.legacy import strict_json
 from service.passwords.format import Recipe
 from service.passwords.limits import MAX_DIGITS
@@ -16,7 +16,7 @@ LONGEST_OPTIONS = 500
 
 
 def read_recipe(fields: Mapping[str, object], source: Source) -> Recipe:
-    """Make the recipe of a row; its format is empty where neither row nor source names one. Raises `Refusal`."""
+    """Make the recipe of a row; its format is empty where neither row nor source names one. Raises `RejectedRow`."""
     return Recipe(
         format=text_of(fields, "format") or source.format or "",
         charset=_charset(text_of(fields, "charset")) or source.charset,
@@ -28,7 +28,7 @@ def read_recipe(fields: Mapping[str, object], source: Source) -> Recipe:
 
 
 def text_of(fields: Mapping[str, object], name: str) -> str | None:
-    """Give a column as text; None where it is missing or empty. Raises `Refusal` for what is no text or number."""
+    """Give a column as text; None where it is missing or empty. Raises `RejectedRow` for what is no text or number."""
     value = fields.get(name)
     if value is None or value == "":
         return None
@@ -36,7 +36,7 @@ def text_of(fields: Mapping[str, object], name: str) -> str | None:
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    raise Refusal(Reason.BAD_COLUMN, f"{name} is no text")
+    raise RejectedRow(Reason.BAD_COLUMN, f"{name} is no text")
 
 
 def _whole(fields: Mapping[str, object], name: str) -> int | None:
@@ -44,7 +44,7 @@ def _whole(fields: Mapping[str, object], name: str) -> int | None:
     if text is None:
         return None
     if not (text.strip().isascii() and text.strip().isdigit()) or len(text) > MAX_DIGITS:
-        raise Refusal(Reason.BAD_COLUMN, f"{name} is no whole number")
+        raise RejectedRow(Reason.BAD_COLUMN, f"{name} is no whole number")
     return int(text)
 
 
@@ -53,13 +53,13 @@ def _charset(name: str | None) -> str | None:
         try:
             "a".encode(name)
         except (LookupError, UnicodeError):
-            raise Refusal(Reason.BAD_COLUMN, f"no charset is called {name!r}") from None
+            raise RejectedRow(Reason.BAD_COLUMN, f"no charset is called {name!r}") from None
     return name
 
 
 def _salt_encoding(name: str | None) -> str | None:
     if name is not None and name not in SALT_ENCODINGS:
-        raise Refusal(Reason.BAD_COLUMN, f"salt_encoding is none of {', '.join(SALT_ENCODINGS)}")
+        raise RejectedRow(Reason.BAD_COLUMN, f"salt_encoding is none of {', '.join(SALT_ENCODINGS)}")
     return name
 
 
@@ -72,7 +72,7 @@ def _options(fields: Mapping[str, object]) -> dict[str, str]:
         if value is not None:
             options[name] = value
     if sum(map(len, options.values())) + sum(map(len, options)) > LONGEST_OPTIONS:
-        raise Refusal(Reason.BAD_COLUMN, f"options are longer than {LONGEST_OPTIONS} characters")
+        raise RejectedRow(Reason.BAD_COLUMN, f"options are longer than {LONGEST_OPTIONS} characters")
     return dict(sorted(options.items()))
 
 
@@ -83,5 +83,5 @@ def _object(given: object) -> dict[str, str]:
         except ValueError:
             given = None
     if not isinstance(given, dict):
-        raise Refusal(Reason.BAD_COLUMN, "options is no JSON object")
+        raise RejectedRow(Reason.BAD_COLUMN, "options is no JSON object")
     return {str(name): str(value) for name, value in given.items() if value is not None}

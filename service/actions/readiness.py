@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from service.accounts import recipes
-from service.accounts.database import AWAY, Database
+from service.accounts.database import DATABASE_UNAVAILABLE, Database
 from service.accounts.migrations import is_current
 from service.actions.open_hashes import HashOpener
 from service.actions.rotate_keys import keys_missing
@@ -19,5 +19,5 @@ async def what_is_missing(database: Database, revisions: tuple[str, ...], opener
             peppers = opener.missing_peppers(await recipes.list_recipes(connection))
             missing += await keys_missing(connection, opener.keys)
             return [*missing, *(f"the pepper {name} is not set, and stored hashes need it" for name in peppers)]
-    except (*AWAY, TimeoutError):
+    except (*DATABASE_UNAVAILABLE, TimeoutError):
         return ["the database cannot be reached"]

@@ -23,7 +23,7 @@ async def recent_failures(org: HookOrg, kind: HookKind, hooks: Sequence[Hook]) -
         return [Finding(Fault.FORBIDDEN, kind, f"the System Log: {refused}")]
     own = {hook.id for hook in hooks}
     failed = [each for each in events if own & set(_targets(each)) and not _is_success(each)]
-    return [Finding(Fault.RECENT_FAILURES, kind, _told(failed))] if failed else []
+    return [Finding(Fault.RECENT_FAILURES, kind, _summary(failed))] if failed else []
 
 
 def _question(kind: HookKind) -> Mapping[str, str]:
@@ -33,7 +33,7 @@ def _question(kind: HookKind) -> Mapping[str, str]:
     return bounded(until - RECENT, until, failures_of(event)) | {"sortOrder": "DESCENDING"}
 
 
-def _told(failed: Sequence[object]) -> str:
+def _summary(failed: Sequence[object]) -> str:
     last = failed[0]
     reason = text_member(last, "outcome", "reason") or text_member(last, "displayMessage")
     return f"{len(failed)} in 24 hours, the last at {text_member(last, 'published')}: {reason}"

@@ -36,7 +36,7 @@ class Reconciliation:
         *,
         allow_missing: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        told: Callable[[Report], None] = lambda _report: None,
+        progress: Callable[[Report], None] = lambda _report: None,
     ) -> None:
         self.database = database
         self.org = org
@@ -44,12 +44,12 @@ class Reconciliation:
         self.allow_missing = allow_missing
         self.clock = clock
         self.report = Report()
-        self._told = told
+        self._progress = progress
 
     async def run(self, since: datetime | None = None, *, users: bool = True) -> Report:
         """Do it all once; `users` false compares the users only where events are lost. Raises `OktaFault`."""
         self.report.log = await self.read_log(since)
-        self.report.log.add_again(await self.look_again(since))
+        self.report.log.add_again(await self.rescan(since))
         if users or self.report.log.incomplete:
             self.report.users = await self.compare_users()
         return self.report
@@ -58,9 +58,9 @@ class Reconciliation:
         """Catch up with the log."""
         return await self._reader().catch_up(since)
 
-    async def look_again(self, since: datetime | None = None) -> LogReport:
+    async def rescan(self, since: datetime | None = None) -> LogReport:
         """Look for events that were persisted late."""
-        return await self._reader().look_again(since)
+        return await self._reader().rescan(since)
 
     async def compare_users(self) -> UsersReport:
         """Compare the accounts with the org's users. Raises `TooManyMissing`."""
@@ -71,7 +71,7 @@ class Reconciliation:
             self._read_more,
             allow_missing=self.allow_missing,
             clock=self.clock,
-            told=self._users_told,
+            progress=self._users_progress,
         )
         return await comparison.run()
 
@@ -80,10 +80,10 @@ class Reconciliation:
         self.report.log.add(more)
 
     def _reader(self) -> LogReader:
-        return LogReader(self.database, self.org, self.forget_when, clock=self.clock, told=self._log_told)
+        return LogReader(self.database, self.org, self.forget_when, clock=self.clock, progress=self._log_progress)
 
-    def _log_told(self, report: LogReport) -> None:
-        self._told(Report(report, self.report.users))
+    def _log_progress(self, report: LogReport) -> None:
+        self._progress(Report(report, self.report.users))
 
-    def _users_told(self, report: UsersReport) -> None:
-        self._told(Report(self.report.log, report))
+    def _users_progress(self, report: UsersReport) -> None:
+        self._progress(Report(self.report.log, report))

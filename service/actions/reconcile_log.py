@@ -54,13 +54,13 @@ class LogReader:
         forget_when: ForgetWhen,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        told: Callable[[LogReport], None] = lambda _report: None,
+        progress: Callable[[LogReport], None] = lambda _report: None,
     ) -> None:
         self.database = database
         self.log = log
         self.forget_when = forget_when
         self.clock = clock
-        self.told = told
+        self.progress = progress
 
     async def catch_up(self, since: datetime | None = None) -> LogReport:
         """Read all that is new, or all since a moment. Raises `OktaFault`, or what the database raises."""
@@ -85,7 +85,7 @@ class LogReader:
             asked = self.clock()
             items, link = await self.log.next_log_page(link)
 
-    async def look_again(self, since: datetime | None = None) -> LogReport:
+    async def rescan(self, since: datetime | None = None) -> LogReport:
         """Read a bounded span once more, overlapping the last one, for events that were persisted late."""
         async with self.database.connection() as connection:
             cursor = await cursors.find_cursor(connection, self.log.host)
@@ -134,5 +134,5 @@ class LogReader:
         report.events += len(delivery.events)
         report.unreadable += len(delivery.unreadable)
         report.effects += effects
-        self.told(report)
+        self.progress(report)
         return max((event.published for event in delivery.events if event.published), default=None)

@@ -53,7 +53,7 @@ class UserComparison:
         *,
         allow_missing: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        told: Callable[[UsersReport], None] = lambda _report: None,
+        progress: Callable[[UsersReport], None] = lambda _report: None,
     ) -> None:
         self.database = database
         self.users = users
@@ -61,7 +61,7 @@ class UserComparison:
         self.read_log = read_log
         self.allow_missing = allow_missing
         self.clock = clock
-        self.told = told
+        self.progress = progress
         self.report = UsersReport()
         self._seen = SeenAccounts()
         self._known = 0
@@ -95,7 +95,7 @@ class UserComparison:
         found = [(account.id, user.id) for account, user in ours if account.okta_id is None]
         self.report.bound += await bind_found(self.database, found, self.forget_when)
         await self._retire(judged)
-        self.told(self.report)
+        self.progress(self.report)
 
     async def _meet(self, page: Sequence[OktaUser]) -> list[tuple[ArmedAccount, OktaUser]]:
         by_id = {user.id: user for user in page}
@@ -139,7 +139,7 @@ class UserComparison:
             if user is None:
                 missing.add(account, self.clock())
                 self.report.missing = len(missing)
-                self.told(self.report)
+                self.progress(self.report)
             else:
                 self._known += 1
                 await self._retire(self._judge(account, user))

@@ -14,7 +14,7 @@ import asyncpg
 
 from service.accounts import set_aside, tombstones
 from service.accounts.database import Database
-from service.actions.event_rows import bound_by, event_of, gate_for, key_of, proofs_of, recorded_as
+from service.actions.event_rows import binding_lock_for, bound_by, event_of, key_of, proofs_of, recorded_as
 from service.okta.events import Delivery
 from service.okta.import_event import ImportEvent
 from service.policies.forgetting import Decision, Effect, decide
@@ -49,7 +49,7 @@ async def record_delivery(
     return effects
 
 
-async def apply_set_aside(
+async def apply_unmatched(
     connection: asyncpg.Connection, account_ids: Sequence[int], forget_when: ForgetWhen
 ) -> Counter[Effect]:
     """Apply, in the caller's transaction, the events that came before these accounts did.
@@ -58,7 +58,7 @@ async def apply_set_aside(
     """
     effects: Counter[Effect] = Counter()
     # An event that means a login may bind it to an Okta id, which is what another event was set aside for.
-    while kept := await set_aside.list_set_aside(connection, account_ids):
+    while kept := await set_aside.list_unmatched(connection, account_ids):
         decisions = await _decide(connection, [event_of(each) for each in kept], forget_when, lock=True)
         effects += await _apply(connection, decisions, None, Channel.HOOK)
         account_ids = bound_by(decisions)
@@ -90,15 +90,15 @@ async def _record(
     channel: Channel,
     forget_when: ForgetWhen,
 ) -> Counter[Effect]:
-    foreseen = await _decide(connection, events, forget_when, lock=False)
-    gate = gate_for(foreseen)
-    await tombstones.pass_gate(connection, gate)
+    expected = await _decide(connection, events, forget_when, lock=False)
+    lock = binding_lock_for(expected)
+    await tombstones.acquire_binding_lock(connection, lock)
     decisions = await _decide(connection, events, forget_when, lock=True)
-    if gate_for(decisions) > gate:
+    if binding_lock_for(decisions) > lock:
         # Somebody deleted or bound an account between the two looks: begin again, with the gate held first.
         raise asyncpg.SerializationError("the accounts changed while their events were decided")
     effects = await _apply(connection, decisions, delivery_id, channel)
-    return effects + await apply_set_aside(connection, bound_by(decisions), forget_when)
+    return effects + await apply_unmatched(connection, bound_by(decisions), forget_when)
 
 
 async def _decide(
@@ -125,7 +125,7 @@ async def _apply(
     await tombstones.bind(
         connection, [(each.account_id, each.binds) for each in decisions if each.account_id and each.binds]
     )
-    await tombstones.bury(connection, proofs_of(decisions))
+    await tombstones.mark_migrated(connection, proofs_of(decisions))
     return Counter(decision.effect for decision in decisions)
 
 

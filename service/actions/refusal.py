@@ -39,7 +39,7 @@ UNVERIFIABLE = frozenset(
 )
 
 
-class Refusal(Exception):
+class RejectedRow(Exception):
     """A row is not loaded; the message never quotes a hash."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:

@@ -7,7 +7,7 @@ import enum
 from collections.abc import Callable, Sequence
 
 from service.actions.hook_org import HookOrg
-from service.actions.wanted_hooks import Wanted, find_ours
+from service.actions.wanted_hooks import DesiredHooks, find_ours
 from service.okta.faults import INVALID, Refused
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind, event_hook, inline_hook
 from service.policies.hook_faults import Fault
@@ -22,41 +22,45 @@ class Done(enum.StrEnum):
     KEPT = "kept"
 
 
-Told = Callable[[HookKind, Done, Hook], None]
+Progress = Callable[[HookKind, Done, Hook], None]
 
 
 async def register_hooks(
-    org: HookOrg, wanted: Wanted, *, told: Told = lambda _kind, _done, _hook: None
+    org: HookOrg, desired: DesiredHooks, *, progress: Progress = lambda _kind, _done, _hook: None
 ) -> list[tuple[HookKind, Done, Hook]]:
     """Make or update every hook that there must be; verify the event hook. Raises `OktaFault`.
 
     `told` hears of each change when it is made, so that it is known where a later step fails.
     """
     done = []
-    for kind in wanted.kinds:
-        ours = find_ours(kind, await org.list_hooks(kind), wanted)
-        what, hook = await (_inline if kind.is_inline else _events)(org, kind, ours, wanted, told)
+    for kind in desired.kinds:
+        ours = find_ours(kind, await org.list_hooks(kind), desired)
+        what, hook = await (_inline if kind.is_inline else _events)(org, kind, ours, desired, progress)
         done.append((kind, what, hook))
     return done
 
 
-async def _inline(org: HookOrg, kind: HookKind, ours: Sequence[Hook], wanted: Wanted, told: Told) -> tuple[Done, Hook]:
-    settings = inline_hook(kind, ours[0].name if ours else kind.label, wanted.uri(kind), wanted.proof(kind))
+async def _inline(
+    org: HookOrg, kind: HookKind, ours: Sequence[Hook], desired: DesiredHooks, progress: Progress
+) -> tuple[Done, Hook]:
+    settings = inline_hook(kind, ours[0].name if ours else kind.label, desired.uri(kind), desired.proof(kind))
     if not ours:
         hook = await org.create_hook(kind, settings)
-        told(kind, Done.CREATED, hook)
+        progress(kind, Done.CREATED, hook)
         return Done.CREATED, hook
     # The secret can't be compared, so it is always set.
     hook = await org.replace_hook(kind, ours[0].id, settings)
-    told(kind, Done.UPDATED, hook)
+    progress(kind, Done.UPDATED, hook)
     return Done.UPDATED, await _active(org, kind, hook)
 
 
-async def _events(org: HookOrg, kind: HookKind, ours: Sequence[Hook], wanted: Wanted, told: Told) -> tuple[Done, Hook]:
-    proof, uri = wanted.event_proof, wanted.uri(kind)
+async def _events(
+    org: HookOrg, kind: HookKind, ours: Sequence[Hook], desired: DesiredHooks, progress: Progress
+) -> tuple[Done, Hook]:
+    proof, uri = desired.event_proof, desired.uri(kind)
     if not ours:
         hook = await _create_events(org, kind, uri, proof)
-        told(kind, Done.CREATED, hook)
+        progress(kind, Done.CREATED, hook)
         return Done.CREATED, await _verified(org, kind, hook)
     faults = {finding.fault for finding in settings_faults(kind, ours[0], uri, proof)}
     if faults <= {Fault.INACTIVE, Fault.UNVERIFIED}:
@@ -67,7 +71,7 @@ async def _events(org: HookOrg, kind: HookKind, ours: Sequence[Hook], wanted: Wa
             if refused.is_about_us:
                 raise
     hook = await org.replace_hook(kind, ours[0].id, event_hook(ours[0].name, uri, proof))
-    told(kind, Done.UPDATED, hook)
+    progress(kind, Done.UPDATED, hook)
     return Done.UPDATED, await _verified(org, kind, await _active(org, kind, hook))
 
 

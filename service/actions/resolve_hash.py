@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Any
 
-from service.actions.likeness import Likeness, likeness
-from service.actions.open_hashes import recipe_parameters, stand_in_fields
-from service.actions.parse_hash import Way, mark_of, only_candidate, parse, parse_named, parser_of
+from service.actions.likeness import ParseKey, parse_key
+from service.actions.open_hashes import dummy_hash_fields, recipe_parameters
+from service.actions.parse_hash import PreparedRecipe, only_candidate, parse, parse_named, parser_of, prefix_of
 from service.actions.read_recipe import RECIPE_COLUMNS, read_recipe, text_of
-from service.actions.refusal import Reason, Refusal
+from service.actions.refusal import Reason, RejectedRow
 from service.immutable import immutable
 from service.passwords import registry
 from service.passwords.format import Check, NoUsername, Recipe, StoredHash
 from service.sources import Source
 
 HASH_COLUMNS = RECIPE_COLUMNS | {"password_hash", "salt", "username", "user"}
-MARKS_KEPT = 1000
+MAX_PREFIXES = 1000
 """More beginnings than a store has formats: beyond that they are no names, but parts of hashes."""
 MOST_MET = 10_000
 """Recipes and costs that are remembered at once. A store has a handful; where every row has a parameter of its own,
@@ -36,7 +36,7 @@ class NewRecipe:
     format: str
     parameters: dict[str, Any] = field(repr=False)
     cost: str
-    stand_in: dict[str, Any] = field(repr=False)
+    dummy_hash: dict[str, Any] = field(repr=False)
 
 
 class HashResolver:
@@ -47,9 +47,9 @@ class HashResolver:
         self._environment = environment
         self._plain = read_recipe({}, source)
         self._recipes: dict[tuple[object, ...], Recipe] = {}
-        self._ways: dict[tuple[int, str], Way] = {}
-        self._marks: dict[tuple[int, str], Way] = {}
-        self._alike: dict[Likeness | None, int] = {}
+        self._prepared: dict[tuple[int, str], PreparedRecipe] = {}
+        self._prefixes: dict[tuple[int, str], PreparedRecipe] = {}
+        self._alike: dict[ParseKey | None, int] = {}
         self._numbered = 0
         self._met = 0
         """How many recipes and costs are remembered."""
@@ -59,7 +59,7 @@ class HashResolver:
         """How many hashes have a name mixed in that no column gives, so that the login was taken."""
 
     def resolve(self, fields: Mapping[str, object], text: str, login: str | None = None) -> Resolved:
-        """Give the number of the recipe by which `text` is checked, the salt and the username. Raises `Refusal`.
+        """Give the number of the recipe by which `text` is checked, the salt and the username. Raises `RejectedRow`.
 
         Where no column says which name was mixed in, it is the login.
         """
@@ -68,7 +68,7 @@ class HashResolver:
             return self._resolve(fields, text, username)
         except NoUsername as error:
             if self._source.username is not None or login is None:
-                raise Refusal(Reason.MALFORMED_HASH, str(error)) from None
+                raise RejectedRow(Reason.MALFORMED_HASH, str(error)) from None
         self.named_by_login += 1
         return self._resolve(fields, text, login)
 
@@ -77,7 +77,7 @@ class HashResolver:
             self._forget()
         recipe = self._plain if RECIPE_COLUMNS.isdisjoint(fields) else self._recipe(fields)
         salt = text_of(fields, "salt") if "salt" in fields else None
-        alike = likeness(recipe, text, salt, username)
+        alike = parse_key(recipe, text, salt, username)
         number = self._alike.get(alike)
         if number is None:
             number = self._parsed(recipe, text, salt, username)
@@ -90,17 +90,17 @@ class HashResolver:
 
         All at once, because what is known of a recipe is known by its identity, which the next one may be given.
         """
-        for known in (self._recipes, self._ways, self._marks, self._alike):
+        for known in (self._recipes, self._prepared, self._prefixes, self._alike):
             known.clear()
         self._met = 0
 
     def _parsed(self, recipe: Recipe, text: str, salt: str | None, username: str | None) -> int:
         if recipe.format:
-            way = self._way(recipe, recipe.format)
-            stored, check = parse_named(way, text, salt, username)
+            prepared = self._prepare(recipe, recipe.format)
+            stored, check = parse_named(prepared, text, salt, username)
         else:
-            way, stored, check = self._recognise(recipe, text, salt, username)
-        return way.numbers.get(check.cost) or self._number(way, stored, check)
+            prepared, stored, check = self._recognise(recipe, text, salt, username)
+        return prepared.numbers.get(check.cost) or self._number(prepared, stored, check)
 
     def _recipe(self, fields: Mapping[str, object]) -> Recipe:
         """Give the recipe of a row, its format empty where nothing names it; the same object for the same columns."""
@@ -111,30 +111,30 @@ class HashResolver:
             self._met += 1
         return found
 
-    def _way(self, recipe: Recipe, format_name: str) -> Way:
+    def _prepare(self, recipe: Recipe, format_name: str) -> PreparedRecipe:
         key = id(recipe), format_name
-        way = self._ways.get(key)
-        if way is None:
+        prepared = self._prepared.get(key)
+        if prepared is None:
             named = recipe if recipe.format else replace(recipe, format=format_name)
-            way = self._ways[key] = Way(named, self._pepper(named), parser_of(named))
-        return way
+            prepared = self._prepared[key] = PreparedRecipe(named, self._pepper(named), parser_of(named))
+        return prepared
 
     def _recognise(
         self, recipe: Recipe, text: str, salt: str | None, username: str | None
-    ) -> tuple[Way, StoredHash, Check]:
+    ) -> tuple[PreparedRecipe, StoredHash, Check]:
         """Tell the format by the shape; what begins like an earlier hash is tried as that first."""
-        mark = mark_of(text)
-        way = self._marks.get((id(recipe), mark))
-        if way is not None:
+        prefix = prefix_of(text)
+        prepared = self._prefixes.get((id(recipe), prefix))
+        if prepared is not None:
             try:
-                return way, *parse(way, text, salt, username)
-            except Refusal as refusal:
+                return prepared, *parse(prepared, text, salt, username)
+            except RejectedRow as refusal:
                 if refusal.reason is not Reason.MALFORMED_HASH:
                     raise
-        way = self._way(recipe, only_candidate(text).name)
-        if len(self._marks) < MARKS_KEPT:
-            self._marks[id(recipe), mark] = way
-        return way, *parse(way, text, salt, username)
+        prepared = self._prepare(recipe, only_candidate(text).name)
+        if len(self._prefixes) < MAX_PREFIXES:
+            self._prefixes[id(recipe), prefix] = prepared
+        return prepared, *parse(prepared, text, salt, username)
 
     def _username(self, fields: Mapping[str, object]) -> str | None:
         if self._source.username is not None:
@@ -147,14 +147,14 @@ class HashResolver:
             return None
         value = self._environment.get(recipe.pepper_env)
         if value is None:
-            raise Refusal(Reason.NO_PEPPER, recipe.pepper_env)
+            raise RejectedRow(Reason.NO_PEPPER, recipe.pepper_env)
         return value.encode("utf-8", "surrogateescape")
 
-    def _number(self, way: Way, stored: StoredHash, check: Check) -> int:
-        stand_in = stand_in_fields(registry.stand_in(stored))
+    def _number(self, prepared: PreparedRecipe, stored: StoredHash, check: Check) -> int:
+        dummy_hash = dummy_hash_fields(registry.dummy_hash(stored))
         self._numbered += 1
         self._met += 1
-        way.numbers[check.cost] = self._numbered
-        parameters = recipe_parameters(way.recipe)
-        self.new.append(NewRecipe(self._numbered, way.recipe.format, parameters, check.cost, stand_in))
+        prepared.numbers[check.cost] = self._numbered
+        parameters = recipe_parameters(prepared.recipe)
+        self.new.append(NewRecipe(self._numbered, prepared.recipe.format, parameters, check.cost, dummy_hash))
         return self._numbered

@@ -13,7 +13,7 @@ from service.accounts import rekeying
 from service.accounts.account import KeptHash
 from service.accounts.database import Database
 from service.accounts.rekeying import Place, PlacedHash
-from service.accounts.sealing import HashKeys, SealedShut, binding
+from service.accounts.sealing import DecryptionFailed, HashKeys, binding
 
 BATCH = 500
 """Hashes in one transaction: some ten milliseconds."""
@@ -25,19 +25,19 @@ ROUNDS = 20
 class Rotated:
     """What a rotation did."""
 
-    sealed: int = 0
+    encrypted: int = 0
     shut: int = 0
     """Hashes that no key at hand opens; they stay as they are."""
     left: int = 0
     """Hashes that are not under the active key at the end, those among them."""
 
 
-async def rotate_keys(database: Database, keys: HashKeys, told: Callable[[int], None] = lambda _: None) -> Rotated:
+async def rotate_keys(database: Database, keys: HashKeys, progress: Callable[[int], None] = lambda _: None) -> Rotated:
     """Seal every hash under the active key; without one, open them all. `told` hears how many are done."""
     done = Rotated()
     for _ in range(ROUNDS):
         done.shut = 0
-        await _pass(database, keys, done, told)
+        await _pass(database, keys, done, progress)
         async with database.connection() as connection:
             done.left = await rekeying.count_others(connection, keys.active)
         if done.left <= done.shut:
@@ -56,48 +56,48 @@ async def keys_missing(connection: asyncpg.Connection, keys: HashKeys) -> list[s
     return missing
 
 
-async def reseal(connection: asyncpg.Connection, account_id: int, keys: HashKeys, old_login_key: str) -> None:
-    """Bind an account's hashes to its new login key, in the transaction that gave it one. Raises `SealedShut`."""
+async def reencrypt(connection: asyncpg.Connection, account_id: int, keys: HashKeys, old_login_key: str) -> None:
+    """Bind an account's hashes to its new login key, in the transaction that gave it one. Raises `DecryptionFailed`."""
     placed = await rekeying.of_account(connection, account_id)
-    sealed = []
+    encrypted = []
     for place, kept in ((each.place, each.kept) for each in placed):
         old, new = (_binding(kept, login_key) for login_key in (old_login_key, kept.login_key))
         if kept.key_id is not None:
-            sealed.append((place, *keys.seal(keys.open(kept.hash, kept.key_id, old), new)))
-    if sealed:
-        await rekeying.put(connection, sealed)
+            encrypted.append((place, *keys.encrypt(keys.open(kept.hash, kept.key_id, old), new)))
+    if encrypted:
+        await rekeying.put(connection, encrypted)
 
 
-async def _pass(database: Database, keys: HashKeys, done: Rotated, told: Callable[[int], None]) -> None:
+async def _pass(database: Database, keys: HashKeys, done: Rotated, progress: Callable[[int], None]) -> None:
     place: Place = (0, 0)
     while True:
         async with database.transaction() as connection:
             batch = await rekeying.under_other_keys(connection, keys.active, place, BATCH)
             if not batch:
                 return
-            await rekeying.put(connection, _sealed(batch, keys, done))
+            await rekeying.put(connection, _encrypted(batch, keys, done))
         place = batch[-1].place
-        told(done.sealed)
+        progress(done.encrypted)
 
 
-def _sealed(batch: list[PlacedHash], keys: HashKeys, done: Rotated) -> list[tuple[Place, bytes, str | None]]:
-    sealed = []
+def _encrypted(batch: list[PlacedHash], keys: HashKeys, done: Rotated) -> list[tuple[Place, bytes, str | None]]:
+    encrypted = []
     for each in batch:
         bound_to = _binding(each.kept, each.kept.login_key)
         try:
             text = keys.open(each.kept.hash, each.kept.key_id, bound_to)
-        except SealedShut:
+        except DecryptionFailed:
             done.shut += 1
             continue
-        sealed.append((each.place, *keys.seal(text, bound_to)))
-    done.sealed += len(sealed)
-    return sealed
+        encrypted.append((each.place, *keys.encrypt(text, bound_to)))
+    done.encrypted += len(encrypted)
+    return encrypted
 
 
 def _opens(keys: HashKeys, kept: KeptHash) -> bool:
     try:
         keys.open(kept.hash, kept.key_id, _binding(kept, kept.login_key))
-    except SealedShut:
+    except DecryptionFailed:
         return False
     return True
 

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 
 from service.actions.hook_org import HookOrg
 from service.actions.probe_service import Probe, answer_fault, call_service
-from service.actions.wanted_hooks import Wanted, find_ours
+from service.actions.wanted_hooks import DesiredHooks, find_ours
 from service.okta.faults import Refused
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind, event_hook, inline_hook
 from service.okta.probes import is_good_answer, probe_payload
-from service.policies.hook_call_faults import told_fault
+from service.policies.hook_call_faults import reported_failure_fault
 from service.policies.hook_faults import Fault, Finding
 
 CALLS_A_REPLICA = 1
@@ -38,12 +38,12 @@ class Rotated:
     findings: list[Finding] = field(default_factory=list)
 
 
-async def prove_replicas(probe: Probe, wanted: Wanted, replicas: Sequence[str]) -> None:
+async def prove_replicas(probe: Probe, desired: DesiredHooks, replicas: Sequence[str]) -> None:
     """Call every replica with the new secret. Raises `NotAccepted`."""
-    addresses = replicas or [wanted.base_url] * CALLS_A_BALANCER
+    addresses = replicas or [desired.base_url] * CALLS_A_BALANCER
     for address in addresses:
-        for kind in wanted.kinds:
-            proof = wanted.proof(kind)
+        for kind in desired.kinds:
+            proof = desired.proof(kind)
             if not isinstance(proof, HeaderChannel):
                 continue
             called = await call_service(probe, address, kind, proof)
@@ -59,54 +59,56 @@ async def prove_replicas(probe: Probe, wanted: Wanted, replicas: Sequence[str]) 
 async def rotate_secret(
     org: HookOrg,
     probe: Probe,
-    wanted: Wanted,
+    desired: DesiredHooks,
     *,
     replicas: Sequence[str] = (),
     overlap: float = 300.0,
-    told: Callable[[str], None] = lambda _text: None,
+    progress: Callable[[str], None] = lambda _text: None,
 ) -> Rotated:
     """Let Okta send the secrets of `wanted`. `overlap`: seconds in which both event hooks deliver.
 
     Raises `NotAccepted`, having changed nothing, and `OktaFault`.
     """
-    await prove_replicas(probe, wanted, replicas)
+    await prove_replicas(probe, desired, replicas)
     rotated = Rotated()
-    for kind in wanted.kinds:
-        if kind.is_inline and isinstance(wanted.inline_proof, HeaderChannel):
-            await _inline(org, kind, wanted, rotated)
-    await _events(org, wanted, rotated, overlap, told)
+    for kind in desired.kinds:
+        if kind.is_inline and isinstance(desired.inline_proof, HeaderChannel):
+            await _inline(org, kind, desired, rotated)
+    await _events(org, desired, rotated, overlap, progress)
     return rotated
 
 
-async def _inline(org: HookOrg, kind: HookKind, wanted: Wanted, rotated: Rotated) -> None:
-    ours = find_ours(kind, await org.list_hooks(kind), wanted)
+async def _inline(org: HookOrg, kind: HookKind, desired: DesiredHooks, rotated: Rotated) -> None:
+    ours = find_ours(kind, await org.list_hooks(kind), desired)
     for hook in ours:
-        if wanted.takes_tokens_of(kind, hook):
+        if desired.takes_tokens_of(kind, hook):
             continue  # it has no secret of ours
-        await org.replace_hook(kind, hook.id, inline_hook(kind, hook.name, hook.uri, wanted.inline_proof))
+        await org.replace_hook(kind, hook.id, inline_hook(kind, hook.name, hook.uri, desired.inline_proof))
         rotated.inline.append(kind)
         try:
             good = is_good_answer(kind, await org.execute_hook(hook.id, probe_payload(kind)))
         except Refused as refused:
-            rotated.findings.append(Finding(told_fault(" ".join(refused.texts)), kind, str(refused)))
+            rotated.findings.append(Finding(reported_failure_fault(" ".join(refused.texts)), kind, str(refused)))
         else:
             rotated.findings += [] if good else [Finding(Fault.WRONG_ANSWER, kind)]
 
 
-async def _events(org: HookOrg, wanted: Wanted, rotated: Rotated, overlap: float, told: Callable[[str], None]) -> None:
+async def _events(
+    org: HookOrg, desired: DesiredHooks, rotated: Rotated, overlap: float, progress: Callable[[str], None]
+) -> None:
     kind = HookKind.EVENTS
-    old = find_ours(kind, await org.list_hooks(kind), wanted)
+    old = find_ours(kind, await org.list_hooks(kind), desired)
     if not old:
         rotated.findings.append(Finding(Fault.MISSING, kind))
         return
     name = f"{kind.label} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
-    new = await org.create_hook(kind, event_hook(name, wanted.uri(kind), wanted.event_proof))
+    new = await org.create_hook(kind, event_hook(name, desired.uri(kind), desired.event_proof))
     try:
         rotated.new_events = await org.hook_step(kind, new.id, "verify")
     except Refused:
         await _remove(org, kind, new.id)
         raise
-    told(f"both event hooks deliver for {overlap:.0f} seconds, until the new one surely does")
+    progress(f"both event hooks deliver for {overlap:.0f} seconds, until the new one surely does")
     await asyncio.sleep(overlap)
     for hook in old:
         await _remove(org, kind, hook.id)

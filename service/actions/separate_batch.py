@@ -6,10 +6,10 @@ import asyncpg
 
 from service.accounts.deleted import deleted_logins
 from service.accounts.loading.add import known_logins, known_okta_ids
-from service.accounts.loading.fates import Fate
+from service.accounts.loading.fates import RowOutcome
 from service.accounts.loading.staged import StagedAccount
 from service.actions.merged_batch import Merged
-from service.actions.refusal import Reason, Refusal
+from service.actions.refusal import Reason, RejectedRow
 
 
 async def separate(
@@ -29,7 +29,7 @@ async def without_deleted(
     deleted = await deleted_logins(connection, [each.login_key for each in accounts], deleted_key)
     if not deleted:
         return accounts
-    merged.fates[Fate.DELETED] += len(deleted)
+    merged.row_outcomes[RowOutcome.DELETED] += len(deleted)
     return [each for each in accounts if each.login_key not in deleted]
 
 
@@ -41,5 +41,5 @@ async def without_taken(
     taken = await known_okta_ids(connection, okta_ids) if okta_ids else frozenset()
     if not taken:
         return accounts
-    merged.refused += [(each.line, Refusal(Reason.OKTA_ID_TAKEN)) for each in accounts if each.okta_id in taken]
+    merged.refused += [(each.line, RejectedRow(Reason.OKTA_ID_TAKEN)) for each in accounts if each.okta_id in taken]
     return [each for each in accounts if each.okta_id not in taken]

@@ -3,12 +3,12 @@
 import enum
 
 from service.accounts.audit import Action, Entry
-from service.accounts.failures import Guesser
+from service.accounts.failures import ThrottleKey
 from service.immutable import immutable
 from service.okta.password_import import PasswordImportCall, Verdict
 
 
-class SignIn(enum.StrEnum):
+class SignInOutcome(enum.StrEnum):
     """What became of a call."""
 
     VERIFIED = "verified"
@@ -21,29 +21,29 @@ class SignIn(enum.StrEnum):
     @property
     def verdict(self) -> Verdict:
         """The word that Okta gets."""
-        return Verdict.VERIFIED if self is SignIn.VERIFIED else Verdict.UNVERIFIED
+        return Verdict.VERIFIED if self is SignInOutcome.VERIFIED else Verdict.UNVERIFIED
 
 
 @immutable
-class Answered:
+class SignInResult:
     """What became of a call, and the code by which its audit entry is found."""
 
-    sign_in: SignIn
+    outcome: SignInOutcome
     code: str
 
     @property
     def verdict(self) -> Verdict:
         """The word that Okta gets."""
-        return self.sign_in.verdict
+        return self.outcome.verdict
 
 
 @immutable
-class Asked:
+class SignInRequest:
     """One call, with who asks and until when."""
 
     call: PasswordImportCall
     key: str
-    who: Guesser
+    who: ThrottleKey
     deadline: float
     """On the loop's clock."""
     code: str

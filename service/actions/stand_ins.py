@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from service.accounts import recipes
 from service.accounts.account import Account, KeptHash, State
 from service.actions.open_hashes import UNUSABLE, HashOpener
-from service.passwords.format import Check, Lane
+from service.passwords.format import Check, Executor
 
 EMPTY_STORE = recipes.KeptRecipe(
     0, "bcrypt", {}, "bcrypt 10", {"hash": "$2b$10$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"}, 1
@@ -23,17 +23,17 @@ FEW = 8
 """Costs; stores that vary their rounds at random have thousands."""
 
 
-class StandIns:
+class DummyHashes:
     """Chooses a stand-in for each login."""
 
-    def __init__(self, opener: HashOpener, stand_ins: Sequence[tuple[KeptHash, int]]) -> None:
+    def __init__(self, opener: HashOpener, dummy_hashes: Sequence[tuple[KeptHash, int]]) -> None:
         self._opener = opener
-        self._kept = [kept for kept, _ in stand_ins]
-        self._bounds = list(itertools.accumulate(weight for _, weight in stand_ins))
+        self._kept = [kept for kept, _ in dummy_hashes]
+        self._bounds = list(itertools.accumulate(weight for _, weight in dummy_hashes))
         self.checks: Sequence[Check] = [opener.open(kept) for kept in self._kept]
         """All of them: what a pool may warm itself with."""
         by_cost = {check.cost: check for check in self.checks}
-        is_known = len(by_cost) <= FEW and all(check.lane is not Lane.INLINE for check in self.checks)
+        is_known = len(by_cost) <= FEW and all(check.executor is not Executor.INLINE for check in self.checks)
         self.kinds: Sequence[Check] = tuple(by_cost.values()) if is_known else ()
         """One check of each cost that the store has, where they are few and all need the pool; else none."""
 
@@ -58,11 +58,13 @@ class StandIns:
         return Account(0, State.WAITING, login_key, (kept,))
 
 
-def load_stand_ins(kept: Sequence[recipes.KeptRecipe], opener: HashOpener) -> StandIns:
+def load_dummy_hashes(kept: Sequence[recipes.KeptRecipe], opener: HashOpener) -> DummyHashes:
     """Make the stand-ins of the recipes that hashes were loaded with; one that can't be opened stands for nobody."""
-    stand_ins = [(opener.keep_stand_in(recipe), recipe.hashes_loaded) for recipe in kept if recipe.hashes_loaded > 0]
-    usable = [(found, weight) for found, weight in stand_ins if _opens(opener, found)]
-    return StandIns(opener, usable or [(opener.keep_stand_in(EMPTY_STORE), 1)])
+    dummy_hashes = [
+        (opener.stored_dummy_hash(recipe), recipe.hashes_loaded) for recipe in kept if recipe.hashes_loaded > 0
+    ]
+    usable = [(found, weight) for found, weight in dummy_hashes if _opens(opener, found)]
+    return DummyHashes(opener, usable or [(opener.stored_dummy_hash(EMPTY_STORE), 1)])
 
 
 def _opens(opener: HashOpener, kept: KeptHash) -> bool:

@@ -5,10 +5,10 @@ from types import TracebackType
 import asyncpg
 
 from service.accounts import failures
-from service.accounts.failures import Failures, Guesser
+from service.accounts.failures import Failures, ThrottleKey
 from service.policies.throttling import FORGET_AFTER, Throttled, client_network, throttle
 
-STREAKS_KEPT = 1_000_000
+MAX_FAILURE_ROWS = 1_000_000
 """Rows, about 150 MB: a botnet trying a login each from a million addresses, and still a bound."""
 
 
@@ -21,22 +21,22 @@ class TooManyFailures(Exception):
         """Seconds."""
 
 
-class Guesses:
+class AttemptsInFlight:
     """The guesses that one process checks now, over the failures that all replicas share."""
 
     def __init__(self, digest_key: bytes) -> None:
         self._digest_key = digest_key
         self._in_flight: dict[bytes, int] = {}
 
-    def guesser(self, login_key: str, client_address: str | None) -> Guesser:
+    def throttle_key(self, login_key: str, client_address: str | None) -> ThrottleKey:
         """Name who asks."""
-        return failures.guesser(self._digest_key, login_key, client_network(client_address))
+        return failures.throttle_key(self._digest_key, login_key, client_network(client_address))
 
-    def judge(self, who: Guesser, known: Failures) -> Throttled | None:
+    def judge(self, who: ThrottleKey, known: Failures) -> Throttled | None:
         """Tell whether `who` has to wait, also for those of their guesses that are still being checked."""
         return throttle(known, in_flight=self._in_flight.get(who.pair, 0))
 
-    def checking(self, who: Guesser) -> "_Checking":
+    def checking(self, who: ThrottleKey) -> "_Checking":
         """Hold this around a check: a burst of guesses must not pass before the first of them is counted."""
         return _Checking(self._in_flight, who.pair)
 
@@ -59,11 +59,11 @@ class _Checking:
             self._in_flight[self._pair] = left
 
 
-async def count_wrong_password(connection: asyncpg.Connection, who: Guesser, event_id: str | None) -> None:
+async def count_wrong_password(connection: asyncpg.Connection, who: ThrottleKey, event_id: str | None) -> None:
     """Count a failure once, however often Okta sends the call."""
     await failures.count_failure(connection, who, event_id=event_id, forget_after=FORGET_AFTER)
 
 
 async def prune(connection: asyncpg.Connection) -> int:
     """Keep the table small: to be run every minute or so, by any replica. Tells how many rows it deleted."""
-    return await failures.prune_failures(connection, forget_after=FORGET_AFTER, keep=STREAKS_KEPT)
+    return await failures.prune_failures(connection, forget_after=FORGET_AFTER, keep=MAX_FAILURE_ROWS)

@@ -8,7 +8,7 @@ from service.okta.hook_settings import HeaderChannel, Hook, HookKind, Proof
 
 
 @immutable
-class Wanted:
+class DesiredHooks:
     """What the hooks must be."""
 
     base_url: str
@@ -36,10 +36,10 @@ class Wanted:
         return kind.is_inline and hook.oauth and self.accepts_oauth
 
 
-def find_ours(kind: HookKind, hooks: Sequence[Hook], wanted: Wanted) -> list[Hook]:
+def find_ours(kind: HookKind, hooks: Sequence[Hook], desired: DesiredHooks) -> list[Hook]:
     """Find which of the org's hooks are ours, the best first: those of our URL, else those that do the same."""
-    hooks = sorted(hooks, key=lambda hook: (hook.uri != wanted.uri(kind), not hook.active, not hook.verified))
+    hooks = sorted(hooks, key=lambda hook: (hook.uri != desired.uri(kind), not hook.active, not hook.verified))
     if kind is HookKind.PASSWORD_IMPORT:
         return hooks  # an org has one
-    here = [hook for hook in hooks if hook.uri == wanted.uri(kind)]
+    here = [hook for hook in hooks if hook.uri == desired.uri(kind)]
     return here or [hook for hook in hooks if hook.uri.endswith(kind.path) or hook.name == kind.label]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.accounts_meant import OfFormat, OfSource, States, filters_of, meant
+from service.cli.accounts_meant import OfFormat, OfSource, States, filters_of, selected
 from service.cli.failures import CommandFailed
 from service.cli.running import prepare, run
 
@@ -48,7 +48,7 @@ async def _forget(logins: list[str], filters: "Filters", yes: bool) -> int:
     from service.app import open_database
 
     async with open_database(prepare()) as database:
-        filters, unknown = await meant(database, logins, filters)
+        filters, unknown = await selected(database, logins, filters)
         if unknown:
             raise CommandFailed(f"no account has the login {', '.join(unknown)}")
         _confirm(f"Forget the hashes of {_accounts(await count_accounts(database, filters))}, for good?", yes)
@@ -60,7 +60,7 @@ async def _delete(logins: list[str], filters: "Filters", yes: bool, erase: bool)
     from service.app import open_database
 
     async with open_database(prepare()) as database:
-        filters, unknown = await meant(database, logins, filters)
+        filters, unknown = await selected(database, logins, filters)
         if unknown and not erase:
             raise CommandFailed(f"no account has the login {', '.join(unknown)}")
         _confirm(f"Delete {_accounts(await count_accounts(database, filters))}?", yes)

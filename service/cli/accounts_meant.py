@@ -47,7 +47,7 @@ def _require(option: str, given: str, known: list[str]) -> None:
         raise CommandFailed(f"{option} {given}: {those}", WRONG_USAGE)
 
 
-async def meant(database: "Database", logins: list[str], filters: "Filters") -> "tuple[Filters, list[str]]":
+async def selected(database: "Database", logins: list[str], filters: "Filters") -> "tuple[Filters, list[str]]":
     """Find the accounts of logins, which come beside the filters; give also the logins that no account has."""
     from dataclasses import replace
 

@@ -46,5 +46,5 @@ async def _export(chosen: "Chosen") -> None:
 
     async with open_database(prepare()) as database, database.transaction() as connection:
         async for row in entries(connection, chosen):
-            told = {name: value for name, value in row.items() if value is not None}
-            sys.stdout.write(json.dumps(told | {"at": row["at"].isoformat()}) + "\n")
+            report = {name: value for name, value in row.items() if value is not None}
+            sys.stdout.write(json.dumps(report | {"at": row["at"].isoformat()}) + "\n")

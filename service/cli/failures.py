@@ -41,14 +41,14 @@ def reported(run: Callable[..., object]) -> int:
     except (BrokenPipeError, SystemExit) as error:
         # Typer makes an exit of every broken pipe: also of one to a server, which is a fault.
         fault = error.__context__ if isinstance(error, SystemExit) else error
-        return DONE if nobody_reads() else _say(*_told(fault)) if isinstance(fault, Exception) else FAILED
+        return DONE if nobody_reads() else _say(*_message(fault)) if isinstance(fault, Exception) else FAILED
     except Exception as error:  # noqa: BLE001 (the end of the line: what no command expected is said here)
-        return _say(*_told(error))
+        return _say(*_message(error))
     # Typer makes an exit code of Ctrl-C by itself, and says nothing.
     return _say("stopped", INTERRUPTED) if result == INTERRUPTED else result if isinstance(result, int) else DONE
 
 
-def _told(error: Exception) -> tuple[str, int]:
+def _message(error: Exception) -> tuple[str, int]:
     if isinstance(error, BadSettings):
         return f"the configuration is wrong:\n{error}", WRONG_USAGE
     if isinstance(error, CommandFailed):
@@ -80,8 +80,8 @@ def _plain(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
     # Its message may quote a secret; its type and the places that it passed can't.
-    told = describe(error)
-    return f"{told['exception']} at {', '.join(told['trace'])}"
+    details = describe(error)
+    return f"{details['exception']} at {', '.join(details['trace'])}"
 
 
 def _place(error: Exception) -> str:

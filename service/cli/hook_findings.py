@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from service.cli.failures import DONE, FAILED, CommandFailed
-from service.cli.okta import tell
-from service.cli.wanted_hooks import base_url_of, wanted_hooks
+from service.cli.okta import print_progress
+from service.cli.wanted_hooks import base_url_of, desired_hooks
 
 if TYPE_CHECKING:
     from service.accounts.database import Database
@@ -37,11 +37,11 @@ async def refuse_without_hooks(
     from service.okta_client.probing import open_probe
 
     address = await base_url_of(database, base_url)
-    wanted = wanted_hooks(settings, address, registration=False)
+    desired = desired_hooks(settings, address, registration=False)
     async with open_probe() as probe:
-        findings = await HookCheck(org, probe, wanted).run()
+        findings = await HookCheck(org, probe, desired).run()
     for finding in findings:
-        tell(_line(finding))
+        print_progress(_line(finding))
     if _is_broken(findings):
         raise CommandFailed("the hooks are not ready: nobody was created, because they could not sign in")
 
@@ -59,6 +59,6 @@ def _shown(finding: "Finding") -> dict[str, Any]:
         "fault": finding.fault.value,
         "hook": finding.kind.label if finding.kind else None,
         "detail": finding.detail,
-        "mend": finding.fault.mend,
+        "remedy": finding.fault.remedy,
         "warning": finding.fault.is_warning,
     }

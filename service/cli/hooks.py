@@ -7,10 +7,10 @@ import typer
 from service.cli.failures import CommandFailed
 from service.cli.hook_findings import say
 from service.cli.hook_options import BaseUrl, Registration, opened
-from service.cli.okta import faults_said
+from service.cli.okta import errors_reported
 from service.cli.rotate_secret import rotate_secret
 from service.cli.running import prepare, run
-from service.cli.wanted_hooks import base_url_of, wanted_hooks
+from service.cli.wanted_hooks import base_url_of, desired_hooks
 
 if TYPE_CHECKING:
     from service.actions.register_hooks import Done
@@ -42,7 +42,7 @@ def register(
     """
     changed: list[str] = []
     try:
-        with faults_said():
+        with errors_reported():
             return run(_register(prepare(), base_url, registration, oauth, hook_key, changed))
     except CommandFailed as failed:
         if not changed:
@@ -61,7 +61,7 @@ def check(
     as_json: AsJson = False,
 ) -> int:
     """Find out what is wrong with the hooks, and how to mend it. The exit code is 1 where people could not sign in."""
-    with faults_said():
+    with errors_reported():
         findings = run(_check(prepare(), base_url, registration, verify))
     return say(findings, as_json=as_json)
 
@@ -78,22 +78,22 @@ async def _register(
 
     async with opened(settings) as (database, org, probe):
         address = await base_url_of(database, base_url)
-        wanted = wanted_hooks(settings, address, registration=registration, oauth=oauth, hook_key=hook_key)
+        desired = desired_hooks(settings, address, registration=registration, oauth=oauth, hook_key=hook_key)
 
-        def told(kind: "HookKind", done: "Done", hook: "Hook") -> None:
+        def report(kind: "HookKind", done: "Done", hook: "Hook") -> None:
             changed.append(f"the {kind.label} ({done.value}, {hook.id})")
 
-        for kind, done, hook in await register_hooks(org, wanted, told=told):
+        for kind, done, hook in await register_hooks(org, desired, progress=report):
             typer.echo(f"{kind.label}: {done.value}, {hook.id}, {hook.uri}")
         async with database.connection() as connection:
             await set_text(connection, HOOKS_BASE_URL, address)
         # Each event hook was verified just now.
-        return say(await HookCheck(org, probe, wanted, verify=False).run(), as_json=False)
+        return say(await HookCheck(org, probe, desired, verify=False).run(), as_json=False)
 
 
 async def _check(settings: "Settings", base_url: str | None, registration: bool, verify: bool) -> "list[Finding]":
     from service.actions.check_hooks import HookCheck
 
     async with opened(settings) as (database, org, probe):
-        wanted = wanted_hooks(settings, await base_url_of(database, base_url), registration=registration)
-        return await HookCheck(org, probe, wanted, verify=verify).run()
+        desired = desired_hooks(settings, await base_url_of(database, base_url), registration=registration)
+        return await HookCheck(org, probe, desired, verify=verify).run()

@@ -74,7 +74,7 @@ def _source(settings: "Settings", name: str | None, of_format: str | None, itera
 def _one(text: str, source: "Source", salt: str | None, username: str | None, *, as_json: bool) -> int:
     from service.actions.measure_check import identify_hash
     from service.actions.read_recipe import read_recipe
-    from service.cli.identify_report import told
+    from service.cli.identify_report import report_lines
     from service.passwords.anonymise import pattern_of
 
     pepper = os.environ.get(source.pepper_env, "").encode("utf-8", "surrogateescape") if source.pepper_env else None
@@ -85,7 +85,7 @@ def _one(text: str, source: "Source", salt: str | None, username: str | None, *,
         typer.echo(f"unknown: {pattern_of(text)}")
         typer.echo("Name a format (identify --formats), or write a formula: docs/formulas.md.")
     else:
-        typer.echo("\n".join(line for each in found for line in told(each)))
+        typer.echo("\n".join(line for each in found for line in report_lines(each)))
         if len(found) > 1:
             typer.echo(f"{len(found)} formats look like this: say which with `format`, in the file or in SOURCES.")
     return 0 if any(each.fault is None for each in found) else FAILED

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from service.actions.measure_check import Identified
 
 
-def told(found: "Identified") -> Iterator[str]:
+def report_lines(found: "Identified") -> Iterator[str]:
     """Give the lines of one hash."""
     yield found.format
     if found.fault is not None:

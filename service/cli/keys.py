@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 keys = typer.Typer(no_args_is_help=True, help="Make and rotate the keys that stored hashes are encrypted under.")
 
-PLAIN = "SEALED_HASHES_ONLY is set: what is not encrypted stays so, for somebody may have planted it"
+PLAIN = "REQUIRE_ENCRYPTED_HASHES is set: what is not encrypted stays so, for somebody may have planted it"
 """Sealing it here would make a planted hash a good one."""
 
 
@@ -41,7 +41,7 @@ def rotate() -> int:
     When it is done, status names only the new key, and the old one can be destroyed.
     """
     done, why = run(_rotate(prepare()))
-    typer.echo(f"{done.sealed:,} hashes put under the new key, {done.left:,} left")
+    typer.echo(f"{done.encrypted:,} hashes put under the new key, {done.left:,} left")
     if done.shut:
         typer.echo(f"{done.shut:,} can't be opened with the keys at hand", err=True)
         for reason in why:
@@ -63,7 +63,7 @@ async def _rotate(settings: "Settings") -> "tuple[Rotated, list[str]]":
     async with open_database(settings) as database:
         with Progress(TextColumn("{task.completed:>12,} hashes"), console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("rotate", total=None)
-            done = await rotate_keys(database, held, lambda sealed: bar.update(task, completed=sealed))
+            done = await rotate_keys(database, held, lambda encrypted: bar.update(task, completed=encrypted))
         async with database.connection() as connection:
             why = await keys_missing(connection, held)
-        return done, [*why, PLAIN] if settings.sealed_hashes_only else why
+        return done, [*why, PLAIN] if settings.require_encrypted_hashes else why

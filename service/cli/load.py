@@ -113,8 +113,8 @@ async def _load(
             # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
             gc.freeze()
             gc.set_threshold(200_000, 20, 100)
-            with progress(reader) as told:
-                return await load.run(iter(reader), told)
+            with progress(reader) as report:
+                return await load.run(iter(reader), report)
         finally:
             rejects.close()
 

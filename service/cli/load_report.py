@@ -8,17 +8,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from service.accounts.loading.fates import Fate
+from service.accounts.loading.fates import RowOutcome
 from service.actions.load_accounts import Totals
 from service.actions.refusal import Reason
 from service.legacy.rows import Reader
 
 SHOWN = (
-    (Fate.NEW, "new"),
-    (Fate.CHANGED, "changed"),
-    (Fate.UNCHANGED, "unchanged"),
-    (Fate.TOMBSTONE, "tombstones left alone"),
-    (Fate.DELETED, "deleted ones left alone"),
+    (RowOutcome.NEW, "new"),
+    (RowOutcome.CHANGED, "changed"),
+    (RowOutcome.UNCHANGED, "unchanged"),
+    (RowOutcome.TOMBSTONE, "tombstones left alone"),
+    (RowOutcome.DELETED, "deleted ones left alone"),
 )
 
 
@@ -42,18 +42,22 @@ def progress(reader: Reader) -> Iterator[Callable[[Totals], None]]:
     with bar:
         task = bar.add_task("load", total=reader.size, rows=0, rate=0.0, refused=0)
 
-        def told(totals: Totals) -> None:
+        def report(totals: Totals) -> None:
             elapsed = bar.tasks[0].elapsed or 1e-9
             bar.update(
                 task, completed=reader.consumed(), rows=totals.rows, rate=totals.rows / elapsed, refused=totals.refused
             )
 
-        yield told
+        yield report
 
 
 def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[str]:
     """Give the lines of the report."""
-    done = ", ".join(f"{totals.fates[fate]:,} {word}" for fate, word in SHOWN if totals.fates[fate] or fate is Fate.NEW)
+    done = ", ".join(
+        f"{totals.row_outcomes[outcome]:,} {word}"
+        for outcome, word in SHOWN
+        if totals.row_outcomes[outcome] or outcome is RowOutcome.NEW
+    )
     would = "would be: " if dry_run else ""
     yield f"{_rows(totals.rows)}: {would}{done}, {totals.refused:,} refused"
     for reason, number in totals.refusals.most_common():
@@ -101,7 +105,7 @@ def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
         {
             "dry_run": dry_run,
             "rows": totals.rows,
-            **{fate.value: totals.fates[fate] for fate, _ in SHOWN},
+            **{outcome.value: totals.row_outcomes[outcome] for outcome, _ in SHOWN},
             "refused": totals.refused,
             "refusals": {reason.name.lower(): number for reason, number in totals.refusals.most_common()},
             "formats": dict(totals.formats.most_common()),

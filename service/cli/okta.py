@@ -10,13 +10,13 @@ import typer
 from service.cli.failures import CommandFailed
 
 
-def tell(text: str) -> None:
+def print_progress(text: str) -> None:
     """Say on standard error what goes on; standard output is for the result."""
     typer.echo(text, file=sys.stderr)
 
 
 @contextmanager
-def faults_said() -> Iterator[None]:
+def errors_reported() -> Iterator[None]:
     """Say what Okta or a lease holds against the work, in one line."""
     from service.accounts.leases import LeaseLost
     from service.actions.hold_lease import Held

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.failures import DONE, SOME_REFUSED
-from service.cli.okta import faults_said, read_share
-from service.cli.provision_report import story, summary
+from service.cli.okta import errors_reported, read_share
+from service.cli.provision_report import report_lines, summary
 from service.cli.provision_run import Options, run_provision
 from service.cli.running import prepare, run
 
@@ -56,12 +56,12 @@ def provision(
     options = Options(
         dry_run, group, attribute, direct, read_share(share), concurrency, limit, report, corrected, base_url
     )
-    with faults_said():
+    with errors_reported():
         totals, refused = run(run_provision(settings, choice, options))
     if as_json:
         typer.echo(json.dumps(summary(totals, refused, report)))
     else:
-        typer.echo("\n".join(story(totals, refused, report, dry_run=dry_run)))
+        typer.echo("\n".join(report_lines(totals, refused, report, dry_run=dry_run)))
     return SOME_REFUSED if refused else DONE
 
 

@@ -24,14 +24,14 @@ def progress() -> "Iterator[Callable[[Totals], None]]":
     with _bar(console) as bar:
         task = bar.add_task("provision", total=None, rate=0.0, refused=0)
 
-        def told(totals: "Totals") -> None:
+        def report(totals: "Totals") -> None:
             from service.policies.provisioning import Outcome
 
             rate = bar.tasks[0].speed or 0.0
             refused = totals.outcomes[Outcome.REFUSED]
             bar.update(task, total=totals.total, completed=totals.done, rate=rate, refused=refused)
 
-        yield told
+        yield report
 
 
 def _bar(console: "Console") -> "Progress":
@@ -61,7 +61,7 @@ def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:
     }
 
 
-def story(totals: "Totals", refused: int, report: Path, *, dry_run: bool) -> Iterator[str]:
+def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool) -> Iterator[str]:
     """Tell the totals in lines."""
     if dry_run:
         yield f"{totals.total:,} accounts would be created"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.cli.hook_findings import refuse_without_hooks
-from service.cli.okta import tell
+from service.cli.okta import print_progress
 from service.cli.provision_report import progress
 from service.cli.refused_accounts import take_corrections, write_refused
 from service.immutable import immutable
@@ -49,12 +49,16 @@ async def run_provision(settings: "Settings", choice: "Choice", options: Options
     async with (
         open_database(settings) as database,
         open_org(
-            chosen, share=options.share, concurrent=options.concurrency, wait_out_read_only=True, told=tell
+            chosen,
+            share=options.share,
+            concurrent=options.concurrency,
+            wait_out_read_only=True,
+            progress=print_progress,
         ) as org,
     ):
         if options.dry_run:
             plan = _plan(choice, options, (), keys)
-            return await Provisioning(database, org, plan, settings.forget_when).foresee(), 0
+            return await Provisioning(database, org, plan, settings.forget_when).dry_run(), 0
         await refuse_without_hooks(settings, database, org, options.base_url)
         return await _create(database, org, choice, options, keys, settings.forget_when)
 
@@ -73,8 +77,8 @@ async def _create(
     async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
         await take_corrections(fenced, options.corrected, forget_when, keys)
         plan = _plan(choice, options, await _groups(org, options.group), keys)
-        with progress() as told:
-            totals = await Provisioning(fenced, org, plan, forget_when, told).run()
+        with progress() as report:
+            totals = await Provisioning(fenced, org, plan, forget_when, report).run()
         return totals, await write_refused(fenced, options.report)
 
 

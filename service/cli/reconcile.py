@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from service.cli.failures import CommandFailed
-from service.cli.okta import faults_said, read_moment, read_share
-from service.cli.reconcile_report import progress, story, summary
+from service.cli.okta import errors_reported, read_moment, read_share
+from service.cli.reconcile_report import progress, report_lines, summary
 from service.cli.running import prepare, run
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def reconcile(
             raise typer.BadParameter("--since and --follow exclude each other: run reconcile --since first")
         run(_follow(settings, every, read_share(share)))
         return
-    with faults_said():
+    with errors_reported():
         report = run(_reconcile(settings, begin, users, allow_missing, read_share(share)))
-    typer.echo(json.dumps(summary(report)) if as_json else "\n".join(story(report)))
+    typer.echo(json.dumps(summary(report)) if as_json else "\n".join(report_lines(report)))
 
 
 async def _reconcile(
@@ -69,8 +69,8 @@ async def _reconcile(
         open_org(chosen, share=share) as org,
         hold_lease(database, RECONCILE, wait=LIFE.total_seconds() + 1) as fenced,
     ):
-        with progress() as told, _missing_said(org.host):
-            work = Reconciliation(fenced, org, settings.forget_when, allow_missing=allow_missing, told=told)
+        with progress() as report, _missing_said(org.host):
+            work = Reconciliation(fenced, org, settings.forget_when, allow_missing=allow_missing, progress=report)
             return await work.run(since, users=users)
 
 
@@ -99,9 +99,9 @@ async def _follow(settings: "Settings", every: float, share: float) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log = structlog.get_logger()
 
-    def told(event: str, fields: dict[str, Any]) -> None:
+    def report(event: str, fields: dict[str, Any]) -> None:
         (log.warning if event in FAULTS else log.info)(event, **fields)
 
     chosen = org_settings(settings)
     async with open_database(settings) as database, open_org(chosen, share=share) as org:
-        await follow(database, org, settings.forget_when, stop=stop, told=told, rhythm=Rhythm(log=every))
+        await follow(database, org, settings.forget_when, stop=stop, progress=report, rhythm=Rhythm(log=every))

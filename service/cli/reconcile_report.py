@@ -21,11 +21,11 @@ def progress() -> "Iterator[Callable[[Report], None]]":
         return
     with console.status("reading the System Log") as status:
 
-        def told(report: "Report") -> None:
+        def report(report: "Report") -> None:
             users = f"; {report.users.users:,} users compared" if report.users else ""
             status.update(f"{report.log.events:,} import events read{users}")
 
-        yield told
+        yield report
 
 
 def summary(report: "Report") -> dict[str, Any]:
@@ -56,14 +56,14 @@ def _users(users: "UsersReport") -> dict[str, Any]:
     }
 
 
-def story(report: "Report") -> Iterator[str]:
+def report_lines(report: "Report") -> Iterator[str]:
     """Tell the report in lines."""
-    yield from _log_story(report.log)
+    yield from _log_lines(report.log)
     if report.users is not None:
-        yield from _users_story(report.users)
+        yield from _users_lines(report.users)
 
 
-def _log_story(log: "LogReport") -> Iterator[str]:
+def _log_lines(log: "LogReport") -> Iterator[str]:
     yield from (f"warning: {warning}" for warning in log.warnings)
     begin = f" since {log.since:%Y-%m-%d %H:%M} UTC" if log.since else ""
     yield f"{log.events:,} import events read{begin}"
@@ -72,7 +72,7 @@ def _log_story(log: "LogReport") -> Iterator[str]:
         yield f"  {log.unreadable:,} could not be read, and are kept for inspection"
 
 
-def _users_story(users: "UsersReport") -> Iterator[str]:
+def _users_lines(users: "UsersReport") -> Iterator[str]:
     yield f"{users.compared:,} accounts compared with {users.users:,} users"
     if users.bound:
         yield f"  {users.bound:,} found by their login and bound"

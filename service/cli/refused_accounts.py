@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.cli.failures import WRONG_USAGE, CommandFailed
-from service.cli.okta import tell
+from service.cli.okta import print_progress
 
 if TYPE_CHECKING:
     from service.accounts.database import Database
@@ -27,9 +27,9 @@ async def take_corrections(
         fault = str(error) if isinstance(error, BadReport) else "is not UTF-8"
         raise CommandFailed(f"--corrected {corrected}: {fault}", WRONG_USAGE) from None
     done = await correct_accounts(database, rows, forget_when=forget_when, keys=keys)
-    tell(f"{done.corrected:,} accounts corrected")
+    print_progress(f"{done.corrected:,} accounts corrected")
     for refused in done.refused:
-        tell(f"{corrected}, {refused}")
+        print_progress(f"{corrected}, {refused}")
 
 
 async def write_refused(database: "Database", path: Path) -> int:

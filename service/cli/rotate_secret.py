@@ -8,9 +8,9 @@ import typer
 from service.cli.failures import CommandFailed
 from service.cli.hook_findings import say
 from service.cli.hook_options import BaseUrl, Registration, opened
-from service.cli.okta import faults_said, tell
+from service.cli.okta import errors_reported, print_progress
 from service.cli.running import prepare, run
-from service.cli.wanted_hooks import base_url_of, wanted_hooks
+from service.cli.wanted_hooks import base_url_of, desired_hooks
 
 if TYPE_CHECKING:
     from service.accounts.database import Database
@@ -34,7 +34,7 @@ def rotate_secret(
     Before: add the new secret at the end of the list, keep the old one, and let every replica read it. Every replica is
     called with it first; if one does not take it, nothing is changed. Afterwards: remove the old secret from the list.
     """
-    with faults_said():
+    with errors_reported():
         rotated = run(_rotate(prepare(), base_url, registration, replica or [], overlap))
     for kind in rotated.inline:
         typer.echo(f"{kind.label}: the new secret is set")
@@ -51,9 +51,9 @@ async def _rotate(
 
     async with opened(settings) as (database, org, probe):
         address = await base_url_of(database, base_url)
-        wanted = wanted_hooks(settings, address, registration=registration, newest=True)
+        desired = desired_hooks(settings, address, registration=registration, newest=True)
         try:
-            rotated = await rotate(org, probe, wanted, replicas=replicas, overlap=overlap, told=tell)
+            rotated = await rotate(org, probe, desired, replicas=replicas, overlap=overlap, progress=print_progress)
         except NotAccepted as error:
             raise CommandFailed(f"{error}: nothing was changed") from None
         await _read_log(settings, database, org)
@@ -68,6 +68,6 @@ async def _read_log(settings: "Settings", database: "Database", org: "OktaOrg") 
     try:
         async with hold_lease(database, RECONCILE) as fenced:
             log = await Reconciliation(fenced, org, settings.forget_when).read_log()
-        tell(f"the System Log is read: {log.events} import events")
+        print_progress(f"the System Log is read: {log.events} import events")
     except Held as held:
-        tell(f"{held}: what was delivered to neither hook comes by it")
+        print_progress(f"{held}: what was delivered to neither hook comes by it")

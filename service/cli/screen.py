@@ -49,14 +49,14 @@ def screen(
     Exit codes: 0 there is a decision, whichever; 1 the request is none of Okta's, or the policy failed; 2 the policy
     has faults, each named with its line.
     """
-    from service.cli.screen_report import story, summary
+    from service.cli.screen_report import report_lines, summary
 
     if legacy is not None and stranger:
         raise typer.BadParameter("--legacy and --stranger contradict each other")
     known = [_profile(legacy)] if legacy is not None else [] if stranger else None
     call = _read_request(request)
     screening = run(_screen(call, policy, known))
-    typer.echo(json.dumps(summary(call, screening), indent=2) if as_json else "\n".join(story(call, screening)))
+    typer.echo(json.dumps(summary(call, screening), indent=2) if as_json else "\n".join(report_lines(call, screening)))
 
 
 def _read_request(file: typer.FileBinaryRead) -> "ScreeningRequest":
@@ -94,7 +94,7 @@ async def _screen(
     loaded = _load_policy(policy or settings.registration_policy)
     screener = RegistrationScreener(loaded, _finder(settings, known), Telemetry())
     # A database may have to be started first; code must answer as fast as in the service.
-    within = settings.answer_within if isinstance(loaded, CodePolicy) else None
+    within = settings.request_timeout if isinstance(loaded, CodePolicy) else None
     try:
         async with asyncio.timeout(within):
             return await screener.screen(request)

@@ -22,7 +22,7 @@ def summary(request: "ScreeningRequest", screening: "Screening") -> dict[str, An
     }
 
 
-def story(request: "ScreeningRequest", screening: "Screening") -> Iterator[str]:
+def report_lines(request: "ScreeningRequest", screening: "Screening") -> Iterator[str]:
     """Tell it line by line, rule by rule."""
     engine = f" ({request.engine} engine)" if request.kind == "registration" else ""
     yield f"A request of the kind {request.kind}{engine}, with {', '.join(request.profile) or 'no attribute'}."

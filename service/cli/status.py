@@ -18,7 +18,7 @@ STUCK = {
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False) -> None:
     """Tell how far the migration is: by state, source, format and day, how fast it goes, and who is stuck and why."""
     found, names = run(_status())
-    typer.echo(json.dumps(found) if as_json else "\n".join(story(found, names)))
+    typer.echo(json.dumps(found) if as_json else "\n".join(report_lines(found, names)))
 
 
 async def _status() -> tuple[dict[str, Any], dict[str, list[str]]]:
@@ -29,7 +29,7 @@ async def _status() -> tuple[dict[str, Any], dict[str, list[str]]]:
         return await report_progress(connection), await name_stuck(connection)
 
 
-def story(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator[str]:
+def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator[str]:
     """Tell the report in lines, and name the first few of those who are stuck."""
     accounts = dict(found["accounts"])
     total = accounts.pop("total")

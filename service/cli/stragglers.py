@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.failures import CommandFailed
-from service.cli.okta import faults_said
+from service.cli.okta import errors_reported
 from service.cli.running import prepare, run
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def stragglers(
     settings = prepare()
     if retire and not yes and not typer.confirm("Forget the hashes of all who have not migrated, for good?", err=True):
         raise CommandFailed("nothing was forgotten")
-    with faults_said():
+    with errors_reported():
         counts, retired = run(_stragglers(settings, output, retire))
     _say(counts, retired, as_json=as_json, to_stdout=output is not None, ended=retire)
 
@@ -80,11 +80,11 @@ async def _to_file(database: "Database", path: Path) -> "Counter[Why]":
 def _say(counts: "Counter[Why]", retired: "Counter[Proof]", *, as_json: bool, to_stdout: bool, ended: bool) -> None:
     """Say the totals: where the CSV is on standard output, to standard error."""
     if as_json:
-        told = {
+        report = {
             "left": {why.value: number for why, number in counts.items()},
             "retired": {proof.value: number for proof, number in retired.items()},
         }
-        typer.echo(json.dumps(told), err=not to_stdout)
+        typer.echo(json.dumps(report), err=not to_stdout)
         return
     lines = [f"{counts.total():,} accounts have not migrated"]
     lines += [f"  {why.value.replace('_', ' ')}: {number:,}" for why, number in counts.most_common()]

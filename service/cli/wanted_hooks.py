@@ -6,7 +6,7 @@ from service.cli.failures import WRONG_USAGE, CommandFailed
 
 if TYPE_CHECKING:
     from service.accounts.database import Database
-    from service.actions.wanted_hooks import Wanted
+    from service.actions.wanted_hooks import DesiredHooks
     from service.okta.hook_settings import HeaderChannel, Proof
     from service.settings import Settings
 
@@ -30,7 +30,7 @@ async def base_url_of(database: "Database", given: str | None) -> str:
     return kept
 
 
-def wanted_hooks(
+def desired_hooks(
     settings: "Settings",
     base_url: str,
     *,
@@ -38,9 +38,9 @@ def wanted_hooks(
     newest: bool = False,
     oauth: bool = False,
     hook_key: str | None = None,
-) -> "Wanted":
+) -> "DesiredHooks":
     """Give what the hooks must be; `newest` takes the last of the accepted secrets instead of the first."""
-    from service.actions.wanted_hooks import Wanted
+    from service.actions.wanted_hooks import DesiredHooks
 
     event_proof = _header(settings, settings.event_secrets(), newest, basic=not settings.has_event_secrets())
     if event_proof is None:
@@ -56,7 +56,7 @@ def wanted_hooks(
         inline_proof = _tokens_alone()
     if inline_proof is None:
         raise CommandFailed("there is no secret for the inline hooks: set HOOK_SECRETS, or use --oauth", WRONG_USAGE)
-    return Wanted(base_url, inline_proof, event_proof, registration, accepts_oauth)
+    return DesiredHooks(base_url, inline_proof, event_proof, registration, accepts_oauth)
 
 
 def _tokens_alone() -> "Proof":

@@ -18,7 +18,7 @@ from service.okta.bearer import Expected, Keys, TokenFault, judge
 AUTHORIZATION = b"authorization"
 
 
-class Refusal(enum.StrEnum):
+class CredentialFault(enum.StrEnum):
     """Why a call is not taken for Okta's."""
 
     MISSING = "credentials_missing"
@@ -27,7 +27,7 @@ class Refusal(enum.StrEnum):
     WRONG = "credentials_wrong"
 
 
-Refused = Refusal | TokenFault
+Refused = CredentialFault | TokenFault
 """Why a call is not taken for Okta's, whatever it brought."""
 
 
@@ -60,14 +60,14 @@ class Authenticator:
         secrets = _values(headers, self._header)
         authorizations = secrets if self._header == AUTHORIZATION else _values(headers, AUTHORIZATION)
         if len(secrets) > 1 or len(authorizations) > 1:
-            return Refusal.REPEATED
+            return CredentialFault.REPEATED
         if secrets and self._secrets and (position := self._position(secrets[0])):
             return Accepted("secret", position)
         if authorizations and (judged := self._judge_authorization(authorizations[0])) is not None:
             return judged
         if not secrets and not authorizations:
-            return Refusal.MISSING
-        return Refusal.WRONG if secrets and self._secrets else Refusal.MALFORMED
+            return CredentialFault.MISSING
+        return CredentialFault.WRONG if secrets and self._secrets else CredentialFault.MALFORMED
 
     def _judge_authorization(self, authorization: bytes) -> Accepted | Refused | None:
         """Judge Basic and Bearer, where they are accepted; None where it is neither."""
@@ -75,7 +75,7 @@ class Authenticator:
             # One pair has one encoding, so that nothing has to be decoded where it is the right one.
             if hmac.compare_digest(self._digest(encoded), self._basic):
                 return BASIC
-            return Refusal.WRONG if is_pair(encoded) else None
+            return CredentialFault.WRONG if is_pair(encoded) else None
         if self._tokens is not None and (token := bearer_token(authorization)) is not None:
             return self._tokens.judge(token)
         return None

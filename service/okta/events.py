@@ -45,45 +45,45 @@ class Delivery:
 
 def parse_delivery(body: bytes | bytearray) -> Delivery:
     """Read the body of an event delivery. Never raises: what can't be read comes back as bytes."""
-    reading = Reading()
+    reader = DeliveryReader()
     try:
-        _walk(Cursor(body.decode("utf-8")), reading)
+        _walk(Cursor(body.decode("utf-8")), reader)
     except (ValueError, RecursionError):
         # Half a delivery is none: what was read of it is not taken for Okta's word.
         return Delivery(None, (), 0, (Unreadable(Fault.NOT_JSON, bytes(body)),))
-    if not reading.has_events:
-        return Delivery(reading.delivery_id, (), 0, (Unreadable(Fault.NO_EVENTS, bytes(body)),))
-    delivery = reading.delivery()
+    if not reader.has_events:
+        return Delivery(reader.delivery_id, (), 0, (Unreadable(Fault.NO_EVENTS, bytes(body)),))
+    delivery = reader.delivery()
     if len(delivery.unreadable) > MAX_UNREADABLE:
         return replace(delivery, unreadable=(Unreadable(Fault.TOO_MANY_FAULTS, bytes(body)),))
     return delivery
 
 
-def _walk(cursor: Cursor, reading: "Reading") -> None:
+def _walk(cursor: Cursor, reader: "DeliveryReader") -> None:
     if cursor.peek() != "{":
         cursor.value()
     else:
         for name in cursor.members():
             if name == "data" and cursor.peek() == "{":
-                _walk_data(cursor, reading)
+                _walk_data(cursor, reader)
             else:
                 value = cursor.value()
                 if name == "eventId" and isinstance(value, str):
-                    reading.delivery_id = trace(value)
+                    reader.delivery_id = trace(value)
     cursor.end()
 
 
-def _walk_data(cursor: Cursor, reading: "Reading") -> None:
+def _walk_data(cursor: Cursor, reader: "DeliveryReader") -> None:
     for name in cursor.members():
         if name == "events" and cursor.peek() == "[":
-            reading.has_events = True
+            reader.has_events = True
             for item in cursor.items():
-                reading.take(item)
+                reader.take(item)
         else:
             cursor.value()
 
 
-class Reading:
+class DeliveryReader:
     """Log events as they are read, one by one: each is an import event, of another type, or unreadable."""
 
     def __init__(self) -> None:
@@ -112,8 +112,8 @@ class Reading:
 
 def read_events(items: Iterable[object], delivery_id: str | None = None) -> Delivery:
     """Read log events that are decoded already."""
-    reading = Reading()
-    reading.delivery_id = delivery_id
+    reader = DeliveryReader()
+    reader.delivery_id = delivery_id
     for item in items:
-        reading.take(item)
-    return reading.delivery()
+        reader.take(item)
+    return reader.delivery()

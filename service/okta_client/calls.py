@@ -23,7 +23,7 @@ TRIES = 6
 """How often a call is sent that may be sent again, where no answer comes."""
 LONGEST_WAIT = 60.0
 """Seconds between tries while Okta is in read-only mode."""
-Told = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 class Calls:
@@ -36,13 +36,13 @@ class Calls:
         limits: RateLimits,
         *,
         wait_out_read_only: bool = False,
-        told: Told = lambda _text: None,
+        progress: Progress = lambda _text: None,
     ) -> None:
         self.limits = limits
         self._session = session
         self._credentials = credentials
         self._wait_out = wait_out_read_only
-        self._told = told
+        self._told = progress
 
     async def send(
         self, method: str, url: str | URL, body: Mapping[str, Any] | None = None, *, again: bool | None = None

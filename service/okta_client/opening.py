@@ -9,7 +9,7 @@ from yarl import URL
 
 from service.immutable import immutable
 from service.okta_client.address import BadAddress, org_address
-from service.okta_client.calls import Calls, Told
+from service.okta_client.calls import Calls, Progress
 from service.okta_client.credentials import SCOPES, ApiToken, Credentials, PrivateKeyJwt
 from service.okta_client.org import OktaOrg
 from service.okta_client.private_key import BadKey, read_key
@@ -45,14 +45,14 @@ async def open_org(
     share: float = 0.5,
     concurrent: int = 8,
     wait_out_read_only: bool = False,
-    told: Told = lambda _text: None,
+    progress: Progress = lambda _text: None,
 ) -> AsyncIterator[OktaOrg]:
     """Give the org while its connections are open. `share` (0 to 1) of each rate limit is used, the rest kept free."""
     timeout = aiohttp.ClientTimeout(total=settings.request_within, connect=CONNECT_WITHIN)
     # No cookies: Okta's are the browser's business, and would tie calls together.
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
         limits = RateLimits(share=share, concurrent=concurrent)
-        calls = Calls(session, settings.credentials, limits, wait_out_read_only=wait_out_read_only, told=told)
+        calls = Calls(session, settings.credentials, limits, wait_out_read_only=wait_out_read_only, progress=progress)
         yield OktaOrg(settings.url, calls)
 
 

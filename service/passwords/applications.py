@@ -14,7 +14,7 @@ from service.passwords.columns import DIGEST, iterations_of, salt_text, separate
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest, for_rounds
 from service.passwords.encodings import HEX, to_bytes, unbase64, undigest_column, unhex
-from service.passwords.format import Check, Format, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, Format, MalformedHash, StoredHash
 from service.passwords.pbkdf2 import pbkdf2_check
 from service.passwords.shape import Shape, Wrapped
 
@@ -40,9 +40,9 @@ def read_shiro(stored: StoredHash, match: re.Match[str]) -> Check:
     if len(key) != SIZES[name]:
         raise MalformedHash("the digest does not have the length of its function")
     limits.check_rounds(rounds)
-    lane = Lane.INLINE if rounds <= FEW_ROUNDS else Lane.PROCESS
+    executor = Executor.INLINE if rounds <= FEW_ROUNDS else Executor.PROCESS
     derive = partial(shiro, name, unbase64(match["salt"]), rounds)
-    return Comparison(derive, key, f"shiro {name} x{rounds}", lane, stored.recipe.charset)
+    return Comparison(derive, key, f"shiro {name} x{rounds}", executor, stored.recipe.charset)
 
 
 def stretched(check: Comparison, secret: bytes) -> bytes:
@@ -55,7 +55,7 @@ def read_elastic_stretch(stored: StoredHash, match: re.Match[str]) -> Check:
     inner = pbkdf2_check(
         stored, "sha512", limits.number(match["iterations"]), unbase64(match["salt"]), unbase64(match["digest"])
     )
-    return Comparison(partial(stretched, inner), inner.key, inner.cost, inner.lane, inner.charset)
+    return Comparison(partial(stretched, inner), inner.key, inner.cost, inner.executor, inner.charset)
 
 
 def read_mattermost(stored: StoredHash, match: re.Match[str]) -> Check:

@@ -8,7 +8,7 @@ from argon2.low_level import Type, core, error_to_str, ffi
 from service.passwords import limits
 from service.passwords.comparison import Comparison
 from service.passwords.encodings import unbase64
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash
 from service.passwords.shape import Shape
 
 Cost = tuple[int, int, int]
@@ -52,7 +52,7 @@ def argon2_check(stored: StoredHash, kind: str, version: int, cost: Cost, salt: 
         derive=partial(argon2_key, TYPES[kind], version, cost, salt, len(key)),
         key=key,
         cost=f"argon2{kind} m={memory} t={passes} p={lanes}",
-        lane=Lane.THREAD,
+        executor=Executor.THREAD,
         charset=stored.recipe.charset,
     )
 

@@ -10,7 +10,7 @@ from service.passwords import limits
 from service.passwords.comparison import Comparison
 from service.passwords.digests import digest
 from service.passwords.encodings import unhex
-from service.passwords.format import Check, Lane, StoredHash
+from service.passwords.format import Check, Executor, StoredHash
 from service.passwords.pbkdf2 import pbkdf2
 from service.passwords.shape import Shape
 
@@ -29,7 +29,7 @@ def read_azure(_stored: StoredHash, match: re.Match[str]) -> Check:
     iterations = limits.number(match["iterations"])
     limits.check_pbkdf2(iterations, KEY, KEY)
     derive = partial(azure, unhex(match["salt"]), iterations)
-    return Comparison(derive, unhex(match["digest"]), f"pbkdf2-sha256 {iterations}", Lane.THREAD, "utf-16-le")
+    return Comparison(derive, unhex(match["digest"]), f"pbkdf2-sha256 {iterations}", Executor.THREAD, "utf-16-le")
 
 
 PATTERN = r"(?i)v1;PPH1_MD4,(?P<salt>(?:[0-9a-f]{2})+),(?P<iterations>[0-9]+),(?P<digest>[0-9a-f]{64});?"

@@ -12,7 +12,7 @@ from functools import partial
 from service.passwords import fast_bcrypt, limits
 from service.passwords.comparison import Comparison
 from service.passwords.encodings import BCRYPT64
-from service.passwords.format import Check, Lane, StoredHash
+from service.passwords.format import Check, Executor, StoredHash
 from service.passwords.shape import Shape
 
 KEY = 72
@@ -80,7 +80,7 @@ def read_bcrypt(prepare: Prepare, stored: StoredHash, match: re.Match[str], *, t
         derive=partial(derive, prepare, variant, salt_of(match)),
         key=_tidy(match["digest"]),
         cost=f"bcrypt {cost}" + (f" x{times}" if times > 1 else ""),
-        lane=Lane.THREAD,
+        executor=Executor.THREAD,
         charset=stored.recipe.charset,
     )
 

@@ -23,7 +23,7 @@ def separated(stored: StoredHash, match: re.Match[str]) -> StoredHash:
     return stored if stored.salt is not None else replace(stored, salt=match["salt"])
 
 
-def other_reading(stored: StoredHash, match: re.Match[str], size: int) -> tuple[bytes, bytes] | None:
+def other_interpretation(stored: StoredHash, match: re.Match[str], size: int) -> tuple[bytes, bytes] | None:
     """Salt and digest where a match of `DIGEST` may just as well mean others; None where it may not.
 
     Guides for Node write the salt first: then the digest has the usual `size`, and the salt is shorter. And nobody may

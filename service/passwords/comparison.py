@@ -6,7 +6,7 @@ from dataclasses import field
 
 from service.immutable import immutable
 from service.passwords.encodings import encode
-from service.passwords.format import Lane
+from service.passwords.format import Executor
 
 
 @immutable
@@ -17,7 +17,7 @@ class Comparison:
     """A function of a module, or a `functools.partial` of one, so that it can be pickled; raises for no password."""
     key: bytes = field(repr=False)
     cost: str
-    lane: Lane = Lane.INLINE
+    executor: Executor = Executor.INLINE
     charset: str = "utf-8"
     padded: bool = False
     """True where NULs behind the password change nothing, as in the key of an HMAC: then it may not end in one."""
@@ -38,9 +38,9 @@ class Either:
     second: Comparison
 
     @property
-    def lane(self) -> Lane:
+    def executor(self) -> Executor:
         """The lane of the first: both are of one kind."""
-        return self.first.lane
+        return self.first.executor
 
     @property
     def cost(self) -> str:

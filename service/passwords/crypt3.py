@@ -13,7 +13,7 @@ from service.passwords.crypt_check import CryptCheck, check
 from service.passwords.crypt_des import DES_FORMATS
 from service.passwords.digests import digest
 from service.passwords.encodings import CRYPT64, unhex
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash, TooCostly
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash, TooCostly
 from service.passwords.shape import Shape
 
 MAX_SHA2_ROUNDS = 1_500_000
@@ -57,7 +57,7 @@ def _apr1(stored: StoredHash, match: re.Match[str]) -> Check:
     """A method that libxcrypt lacks: a thousand rounds of MD5 in Python."""
     loop = partial(_md5_loop, _salt(match), b"$apr1$")
     key = match["digest"].encode()
-    return CryptCheck(b"", key, "apr_md5_crypt", Lane.PROCESS, stored.recipe.charset, loop=loop)
+    return CryptCheck(b"", key, "apr_md5_crypt", Executor.PROCESS, stored.recipe.charset, loop=loop)
 
 
 def _sha2(algorithm: str, stored: StoredHash, match: re.Match[str]) -> Check:

@@ -12,7 +12,7 @@ from dataclasses import field
 from service.immutable import immutable
 from service.passwords import crypt_library
 from service.passwords.encodings import encode
-from service.passwords.format import Lane, MalformedHash, StoredHash
+from service.passwords.format import Executor, MalformedHash, StoredHash
 
 Loop = Callable[[bytes], bytes]
 
@@ -26,7 +26,7 @@ class CryptCheck:
     digest: bytes = field(repr=False)
     """The end of what it must give."""
     cost: str
-    lane: Lane = Lane.THREAD
+    executor: Executor = Executor.THREAD
     charset: str = "utf-8"
     longest: int | None = None
     """Bytes that count; the rest is cut, where the method has always ignored it."""
@@ -42,7 +42,7 @@ class CryptCheck:
         return hmac.compare_digest(made[-len(self.digest) :] if self.longest is None else made, self.digest)
 
     def _hash(self, secret: bytes) -> bytes:
-        by_library = self.lane is Lane.THREAD and len(secret) <= crypt_library.LONGEST
+        by_library = self.executor is Executor.THREAD and len(secret) <= crypt_library.LONGEST
         if by_library or self.loop is None:
             return crypt_library.crypt(secret, self.setting) if len(secret) <= crypt_library.LONGEST else b""
         return self.loop(secret)
@@ -61,5 +61,5 @@ def check(
     supported = crypt_library.supports(raw)
     if not supported and loop is None:
         raise MalformedHash("this machine has no libxcrypt that knows the method of this hash")
-    lane = Lane.THREAD if supported else Lane.PROCESS
-    return CryptCheck(raw, digest.encode(), cost, lane, stored.recipe.charset, longest, loop)
+    executor = Executor.THREAD if supported else Executor.PROCESS
+    return CryptCheck(raw, digest.encode(), cost, executor, stored.recipe.charset, longest, loop)

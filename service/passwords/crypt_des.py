@@ -12,7 +12,7 @@ from service.immutable import immutable
 from service.passwords import crypt_library
 from service.passwords.crypt_check import CryptCheck, check
 from service.passwords.encodings import CRYPT64, encode
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash, TooCostly
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash, TooCostly
 from service.passwords.shape import Shape
 
 MAX_BSDI_ROUNDS = 8_000_000
@@ -32,7 +32,7 @@ class BigcryptOrCrypt16:
     bigcrypt: CryptCheck = field(repr=False)
     salt: str = field(repr=False)
     digest: bytes = field(repr=False)
-    lane: Lane = Lane.THREAD
+    executor: Executor = Executor.THREAD
     cost: str = "bigcrypt 2"
 
     def verify(self, password: str) -> bool:

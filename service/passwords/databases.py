@@ -14,7 +14,7 @@ from service.passwords import crypt_loops
 from service.passwords.comparison import Comparison
 from service.passwords.digests import digest
 from service.passwords.encodings import HEX_DIGIT, unhex
-from service.passwords.format import Check, Lane, MalformedHash, NoUsername, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, NoUsername, StoredHash
 from service.passwords.shape import Shape
 from service.passwords.text_comparison import TextComparison
 
@@ -64,7 +64,7 @@ def _mysql_sha2(stored: StoredHash, match: re.Match[str]) -> Check:
     if not rounds:
         raise MalformedHash("the hash has no rounds")
     derive = partial(mysql_sha2, salt, rounds)
-    return Comparison(derive, key, f"mysql_sha2 {rounds}", Lane.PROCESS, stored.recipe.charset)
+    return Comparison(derive, key, f"mysql_sha2 {rounds}", Executor.PROCESS, stored.recipe.charset)
 
 
 def _mssql2000(_: StoredHash, match: re.Match[str]) -> Check:

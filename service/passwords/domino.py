@@ -11,7 +11,7 @@ from functools import partial
 from service.passwords import limits
 from service.passwords.comparison import Comparison
 from service.passwords.encodings import to_base64_alphabet, unbase64_alphabet, unhex
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash
 from service.passwords.pbkdf2 import pbkdf2
 from service.passwords.shape import Shape
 
@@ -80,13 +80,13 @@ def _salt(raw: bytes) -> bytes:
 
 
 def _read5(stored: StoredHash, match: re.Match[str]) -> Check:
-    return Comparison(digest5, unhex(match["digest"]), "domino5", Lane.PROCESS, stored.recipe.charset)
+    return Comparison(digest5, unhex(match["digest"]), "domino5", Executor.PROCESS, stored.recipe.charset)
 
 
 def _read6(stored: StoredHash, match: re.Match[str]) -> Check:
     salt = _salt(unbase64_alphabet(match["digest"][:8], ALPHABET)[:SALT])
     key = match["digest"].encode("ascii")
-    return Comparison(partial(domino6, salt), key, "domino6", Lane.PROCESS, stored.recipe.charset)
+    return Comparison(partial(domino6, salt), key, "domino6", Executor.PROCESS, stored.recipe.charset)
 
 
 def _read8(stored: StoredHash, match: re.Match[str]) -> Check:
@@ -97,7 +97,7 @@ def _read8(stored: StoredHash, match: re.Match[str]) -> Check:
     iterations = limits.number(count.decode("ascii"))
     limits.check_pbkdf2(iterations, V8_KEY, V8_KEY)
     derive = partial(domino8, salt, iterations)
-    return Comparison(derive, key, f"domino8 {iterations}", Lane.PROCESS, stored.recipe.charset)
+    return Comparison(derive, key, f"domino8 {iterations}", Executor.PROCESS, stored.recipe.charset)
 
 
 _DIGIT = r"[0-9A-Za-z+/]"

@@ -13,7 +13,7 @@ from service.passwords import crypt_loops, limits
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest, for_rounds
 from service.passwords.encodings import HEX_DIGIT, unbase64, unhex
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash
 from service.passwords.shape import Shape
 from service.passwords.text_comparison import TextComparison
 
@@ -56,7 +56,7 @@ def _aix_pbkdf2(stored: StoredHash, match: re.Match[str]) -> Check:
         partial(aix_pbkdf2, name, match["salt"].encode(), iterations),
         match["digest"].encode("ascii"),
         f"pbkdf2-{name} {iterations}",
-        Lane.THREAD,
+        Executor.THREAD,
         stored.recipe.charset,
         padded=True,
     )
@@ -64,7 +64,7 @@ def _aix_pbkdf2(stored: StoredHash, match: re.Match[str]) -> Check:
 
 def _aix_smd5(stored: StoredHash, match: re.Match[str]) -> Check:
     derive = partial(aix_smd5, match["salt"].encode())
-    return Comparison(derive, match["digest"].encode("ascii"), "aix_smd5", Lane.PROCESS, stored.recipe.charset)
+    return Comparison(derive, match["digest"].encode("ascii"), "aix_smd5", Executor.PROCESS, stored.recipe.charset)
 
 
 def _sap_h(stored: StoredHash, match: re.Match[str]) -> Check:
@@ -75,7 +75,7 @@ def _sap_h(stored: StoredHash, match: re.Match[str]) -> Check:
     if len(key) < SIZES[name]:
         raise MalformedHash("the digest is too short")
     derive = partial(sap_h, name, salt, rounds)
-    return Comparison(derive, key, f"sap_h {name} {rounds}", Lane.PROCESS, stored.recipe.charset)
+    return Comparison(derive, key, f"sap_h {name} {rounds}", Executor.PROCESS, stored.recipe.charset)
 
 
 def _sybase(_: StoredHash, match: re.Match[str]) -> Check:

@@ -23,9 +23,9 @@ class Family:
         """Read with the member whose shape it is."""
         return self._reader(stored).parse(stored)
 
-    def stand_in(self, stored: StoredHash) -> StoredHash:
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Scramble with that member."""
-        return self._reader(stored).stand_in(stored)
+        return self._reader(stored).dummy_hash(stored)
 
     def _reader(self, stored: StoredHash) -> Format:
         return next((each for each in self.members if each.recognises(stored.hash)), self.members[-1])

@@ -16,7 +16,7 @@ from service.passwords import limits
 from service.passwords.columns import DIGEST, number_option, option, salt_text, separated
 from service.passwords.comparison import Comparison
 from service.passwords.encodings import MIN_DIGEST, unbase64
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash
 from service.passwords.scrypt import power_of_two, scrypt
 from service.passwords.shape import Shape
 
@@ -42,7 +42,7 @@ def firebase_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, 
         derive=partial(firebase, n, r, p, salt, signer),
         key=key,
         cost=f"scrypt N={n} r={r} p={p}",
-        lane=Lane.THREAD,
+        executor=Executor.THREAD,
         charset=stored.recipe.charset,
         padded=True,
     )

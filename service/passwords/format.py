@@ -12,7 +12,7 @@ from typing import Protocol
 from service.immutable import immutable
 
 
-class Lane(enum.Enum):
+class Executor(enum.Enum):
     """Where a check may run without holding up the event loop."""
 
     INLINE = "inline"
@@ -76,7 +76,7 @@ class Check(Protocol):
     """A parsed hash: all that is needed to try a password. Picklable, immutable, and its `repr` shows no secret."""
 
     @property
-    def lane(self) -> Lane:
+    def executor(self) -> Executor:
         """Where it may run."""
         ...
 
@@ -111,7 +111,7 @@ class Format(Protocol):
         """Read a stored hash. Raises `MalformedHash` or `TooCostly`, and nothing else, whatever the text."""
         ...
 
-    def stand_in(self, stored: StoredHash) -> StoredHash:
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Make a hash of nobody's that takes as long to check as `stored` does and shares no digest or salt with it."""
         ...
 

@@ -10,7 +10,7 @@ from service.passwords import limits
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest
 from service.passwords.encodings import unbase64
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash
 from service.passwords.shape import Shape
 
 VARIANTS = ("sha1", "sha256", "sha384", "sha512")
@@ -37,7 +37,7 @@ def read_fshp(stored: StoredHash, match: re.Match[str]) -> Check:
         derive=partial(fshp, name, raw[:size], rounds),
         key=raw[size:],
         cost=f"fshp {name} x{rounds}",
-        lane=Lane.INLINE if rounds <= CHEAP else Lane.PROCESS,
+        executor=Executor.INLINE if rounds <= CHEAP else Executor.PROCESS,
         charset=stored.recipe.charset,
     )
 

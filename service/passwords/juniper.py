@@ -69,10 +69,10 @@ class Ive:
         _, inner = self._require(stored.hash)
         return MD5_CRYPT.parse(replace(stored, hash=inner))
 
-    def stand_in(self, stored: StoredHash) -> StoredHash:
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Encipher another hash of crypt(3)."""
         head, inner = self._require(stored.hash)
-        made = MD5_CRYPT.stand_in(replace(stored, hash=inner))
+        made = MD5_CRYPT.dummy_hash(replace(stored, hash=inner))
         raw = head + close_ive(head, made.hash.encode("ascii"))
         return replace(made, hash=base64.b64encode(raw).decode("ascii"))
 

@@ -55,7 +55,7 @@ class Keycloak:
             return _argon2(stored, credential, salt, key)
         raise MalformedHash("Keycloak's hash names an algorithm that is not known")
 
-    def stand_in(self, stored: StoredHash) -> StoredHash:
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Scramble salt and value."""
         secret, credential = _read(stored.hash)
         made = {name: scramble(_text(secret, name)) for name in ("value", "salt")}

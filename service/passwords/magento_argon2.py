@@ -43,7 +43,7 @@ def read_magento(stored: StoredHash, match: re.Match[str]) -> Check:
     last = argon2_check(stored, "id", ARGON2_VERSION, cost, repeated, unhex(match["digest"]))
     older = tuple(match["older"].split(":")[:-1])
     derive = partial(chained, salt, older, last.derive)
-    return Comparison(derive, last.key, last.cost, last.lane, last.charset)
+    return Comparison(derive, last.key, last.cost, last.executor, last.charset)
 
 
 PATTERN = (

@@ -35,7 +35,7 @@ def read_wrapped(stored: StoredHash, match: re.Match[str]) -> Check:
     salt = to_bytes(match["salt_inside"], "utf-8") if match["salt_inside"] else None
     key = unbase64(match["digest"])
     outer = pbkdf2_check(stored, match["prf"], limits.number(match["iterations"]), unbase64(match["salt"]), key)
-    return Comparison(partial(wrapped, salt, outer.derive), key, outer.cost, outer.lane, stored.recipe.charset)
+    return Comparison(partial(wrapped, salt, outer.derive), key, outer.cost, outer.executor, stored.recipe.charset)
 
 
 _B64 = r"[A-Za-z0-9+/]"

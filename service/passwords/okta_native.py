@@ -16,7 +16,7 @@ from service.passwords.format import Check
 from service.passwords.formula import FormulaCheck
 from service.passwords.formula.cost import uses_password
 from service.passwords.formula.digested import Hashed
-from service.passwords.formula.operations import Joined, Operation, Variable
+from service.passwords.formula.operations import Concatenation, Operation, Variable
 from service.passwords.formula.values import Given
 from service.passwords.pbkdf2 import pbkdf2
 
@@ -112,9 +112,9 @@ _WRITERS: Mapping[object, Callable[..., NativeHash | NotNative]] = {
 
 
 def _of_formula(check: FormulaCheck) -> NativeHash | NotNative:
-    if len(check.readings) > 1:
+    if len(check.interpretations) > 1:
         return NotNative.AMBIGUOUS
-    root, key = check.readings[0]
+    root, key = check.interpretations[0]
     if not isinstance(root, Hashed):
         return NotNative.ALGORITHM
     if check.given.charset != UTF_8:
@@ -127,7 +127,7 @@ def _of_formula(check: FormulaCheck) -> NativeHash | NotNative:
 
 def _sides(operand: Operation) -> tuple[tuple[Operation, ...], tuple[Operation, ...]] | None:
     """What stands before and behind the password, or None where the password is not there once and as it is."""
-    values = operand.values if isinstance(operand, Joined) else (operand,)
+    values = operand.values if isinstance(operand, Concatenation) else (operand,)
     places = [i for i, value in enumerate(values) if uses_password(value)]
     if len(places) != 1 or values[places[0]] != Variable("pass"):
         return None

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from service.passwords import limits
-from service.passwords.columns import DIGEST, iterations_of, option, other_reading, salt_of, separated
+from service.passwords.columns import DIGEST, iterations_of, option, other_interpretation, salt_of, separated
 from service.passwords.comparison import Comparison, Either
 from service.passwords.digests import BY_OTHERS, SIZES
 from service.passwords.encodings import unbase64, undigest_column
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash
 from service.passwords.shape import Shape
 
 PRFS = frozenset(SIZES) - BY_OTHERS - {name for name in SIZES if name.startswith("keccak")}
@@ -44,7 +44,7 @@ def pbkdf2_check(stored: StoredHash, prf: str, iterations: int, salt: bytes, key
         derive=partial(pbkdf2, prf, salt, iterations, len(key)),
         key=key,
         cost=f"pbkdf2-{prf.replace('_', '-')} {iterations}" + (f" x{blocks}" if blocks > 1 else ""),
-        lane=Lane.INLINE if iterations * blocks <= CHEAP else Lane.THREAD,
+        executor=Executor.INLINE if iterations * blocks <= CHEAP else Executor.THREAD,
         charset=stored.recipe.charset,
         padded=True,
     )
@@ -74,7 +74,7 @@ def read_columns(prf: str, stored: StoredHash, match: re.Match[str]) -> Check:
     """Read a bare digest beside a salt column, or behind a salt, in both ways where it may mean either."""
     key, iterations = undigest_column(match["digest"]), iterations_of(stored)
     check = pbkdf2_check(stored, prf, iterations, salt_of(separated(stored, match)), key)
-    other = other_reading(stored, match, SIZES[prf])
+    other = other_interpretation(stored, match, SIZES[prf])
     # Where there is no time for both, it is what the documentation says first.
     if other is None or 2 * iterations * -(-len(other[1]) // SIZES[prf]) > limits.MAX_PBKDF2_BLOCKS:
         return check

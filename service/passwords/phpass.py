@@ -12,7 +12,7 @@ from service.passwords.comparison import Comparison
 from service.passwords.crypt_loops import encode_little
 from service.passwords.digests import for_rounds
 from service.passwords.encodings import CRYPT64
-from service.passwords.format import Check, Lane, StoredHash, TooCostly
+from service.passwords.format import Check, Executor, StoredHash, TooCostly
 from service.passwords.shape import Shape
 
 MAX_LOG_ROUNDS = 18
@@ -47,7 +47,7 @@ def read(algorithm: str, stored: StoredHash, match: re.Match[str]) -> Check:
         derive=partial(function, algorithm, 1 << log_rounds, salt, len(digest)),
         key=digest,
         cost=f"phpass {algorithm} {log_rounds}",
-        lane=Lane.PROCESS,
+        executor=Executor.PROCESS,
         charset=stored.recipe.charset,
     )
 

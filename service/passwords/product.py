@@ -6,7 +6,7 @@ from dataclasses import replace
 from service.immutable import immutable
 from service.passwords.encodings import to_bytes
 from service.passwords.format import Check, StoredHash
-from service.passwords.formula import check_row, fits, formula_stand_in, parse_formula
+from service.passwords.formula import check_row, fits, formula_dummy_hash, parse_formula
 from service.passwords.formula.columns import separated
 from service.passwords.formula.formula import Formula
 from service.passwords.limits import number
@@ -51,14 +51,14 @@ class Product:
             stored = replace(stored, pepper=to_bytes(given, "utf-8"))
         return check_row(self._formula(stored), self._parts(stored))
 
-    def stand_in(self, stored: StoredHash) -> StoredHash:
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Scramble digest and salt where they stand."""
         match = self._match(stored.hash)
         if match is not None:
             return scramble_columns(stored, scramble_match(match))
         formula = self._formula(stored)
         recipe = replace(stored.recipe, format=formula.text, iterations=stored.recipe.iterations or self.iterations)
-        made = formula_stand_in(replace(stored, recipe=recipe))
+        made = formula_dummy_hash(replace(stored, recipe=recipe))
         return replace(made, recipe=stored.recipe)
 
     def _formula(self, stored: StoredHash) -> Formula:

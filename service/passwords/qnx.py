@@ -11,7 +11,7 @@ from functools import partial
 from service.passwords import limits
 from service.passwords.comparison import Comparison
 from service.passwords.encodings import unbase64, unhex
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash, TooCostly
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash, TooCostly
 from service.passwords.pbkdf2 import pbkdf2_check
 from service.passwords.shape import Shape
 
@@ -41,7 +41,7 @@ def read_qnx(stored: StoredHash, match: re.Match[str]) -> Check:
     name = DIGESTS[match["name"]]
     derive = partial(qnx, name, match["salt"].encode("ascii"), rounds)
     cost = f"qnx {name} x{rounds}"
-    return Comparison(derive, unhex(match["digest"]), cost, Lane.PROCESS, stored.recipe.charset)
+    return Comparison(derive, unhex(match["digest"]), cost, Executor.PROCESS, stored.recipe.charset)
 
 
 def read_qnx7(stored: StoredHash, match: re.Match[str]) -> Check:

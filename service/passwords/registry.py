@@ -8,8 +8,8 @@ from service.passwords.accepted import LISTED
 from service.passwords.elsewhere import NAMES
 from service.passwords.encodings import require_charset
 from service.passwords.format import Check, Format, StoredHash, UnknownFormat
-from service.passwords.formula import formula_check, formula_stand_in
-from service.passwords.several import Several
+from service.passwords.formula import formula_check, formula_dummy_hash
+from service.passwords.several import Multiple
 
 __all__ = [
     "FORMATS",
@@ -19,10 +19,10 @@ __all__ = [
     "by_name",
     "candidates",
     "check",
+    "dummy_hash",
     "find",
     "is_formula",
     "names_of",
-    "stand_in",
 ]
 
 OVERRULING = frozenset({"magento2_v0", "magento2_v1", "magento2_upgraded", "magento_argon2"})
@@ -74,11 +74,11 @@ def check(stored: StoredHash) -> Check:
     return formula_check(stored, find) if is_formula(name) else by_name(name).parse(stored)
 
 
-def stand_in(stored: StoredHash) -> StoredHash:
+def dummy_hash(stored: StoredHash) -> StoredHash:
     """Make a hash of nobody's that takes as long to check. Raises `UnusableHash`."""
     if is_formula(stored.recipe.format):
-        return formula_stand_in(stored, find)
-    return by_name(stored.recipe.format).stand_in(stored)
+        return formula_dummy_hash(stored, find)
+    return by_name(stored.recipe.format).dummy_hash(stored)
 
 
 def _plain(name: str) -> str:
@@ -103,7 +103,7 @@ def _title(name: str) -> Format | None:
     return _BY_TITLE.get(" ".join(name.lower().split()))
 
 
-GROUPS: dict[str, tuple[Format, ...]] = {**LISTED, "several": (Several(by_name, candidates),)}
+GROUPS: dict[str, tuple[Format, ...]] = {**LISTED, "multiple": (Multiple(by_name, candidates),)}
 """The formats by the headings of docs/formats.md, the likelier before those that its hashes look like."""
 FORMATS: tuple[Format, ...] = tuple(each for group in GROUPS.values() for each in group)
 

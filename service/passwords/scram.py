@@ -15,7 +15,7 @@ from service.passwords import limits
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest
 from service.passwords.encodings import unbase64
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash
 from service.passwords.pbkdf2 import pbkdf2, pbkdf2_check
 from service.passwords.shape import Shape
 
@@ -63,9 +63,9 @@ class Prepared:
     inner: Comparison = field(repr=False)
 
     @property
-    def lane(self) -> Lane:
+    def executor(self) -> Executor:
         """The lane of PBKDF2."""
-        return self.inner.lane
+        return self.inner.executor
 
     @property
     def cost(self) -> str:
@@ -90,7 +90,7 @@ def read_postgres(_stored: StoredHash, match: re.Match[str]) -> Check:
     if len(key) != KEY:
         raise MalformedHash("the stored key has the wrong length")
     derive = partial(stored_key, unbase64(match["salt"]), iterations)
-    return Prepared(Comparison(derive, key, f"pbkdf2-sha256 {iterations}", Lane.THREAD, padded=True))
+    return Prepared(Comparison(derive, key, f"pbkdf2-sha256 {iterations}", Executor.THREAD, padded=True))
 
 
 def read_passlib(stored: StoredHash, match: re.Match[str]) -> Check:

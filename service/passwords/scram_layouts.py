@@ -13,7 +13,7 @@ from service.passwords import limits
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest
 from service.passwords.encodings import unbase64, unhex
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash
 from service.passwords.pbkdf2 import pbkdf2
 from service.passwords.scram import Prepared
 from service.passwords.shape import Shape
@@ -54,7 +54,7 @@ def read_stored(_stored: StoredHash, match: re.Match[str]) -> Check:
     decode = unhex if "length" in groups else unbase64
     name, key = f"sha{groups.get('prf') or '1'}", decode(match["digest"])
     derive = partial(stored_key, _checked(name, decode(match["salt"]), match, key))
-    return Prepared(Comparison(derive, key, f"pbkdf2-{name} {int(match['iterations'])}", Lane.THREAD, padded=True))
+    return Prepared(Comparison(derive, key, f"pbkdf2-{name} {int(match['iterations'])}", Executor.THREAD, padded=True))
 
 
 def read_mongodb(_stored: StoredHash, match: re.Match[str]) -> Check:
@@ -63,8 +63,8 @@ def read_mongodb(_stored: StoredHash, match: re.Match[str]) -> Check:
     parameters = _checked(name, unbase64(match["salt"]), match, key)
     cost = f"pbkdf2-{name} {parameters[2]}"
     if name == "sha256":
-        return Prepared(Comparison(partial(server_key, parameters), key, cost, Lane.THREAD, padded=True))
-    return Comparison(partial(mongodb_sha1, parameters, unbase64(match["user"])), key, cost, Lane.THREAD)
+        return Prepared(Comparison(partial(server_key, parameters), key, cost, Executor.THREAD, padded=True))
+    return Comparison(partial(mongodb_sha1, parameters, unbase64(match["user"])), key, cost, Executor.THREAD)
 
 
 _B64 = r"[A-Za-z0-9+/]+={0,2}"

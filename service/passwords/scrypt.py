@@ -10,10 +10,10 @@ import re
 from functools import partial
 
 from service.passwords import limits
-from service.passwords.columns import DIGEST, number_option, other_reading, salt_of, separated
+from service.passwords.columns import DIGEST, number_option, other_interpretation, salt_of, separated
 from service.passwords.comparison import Comparison, Either
 from service.passwords.encodings import MIN_DIGEST, unbase64, undigest_column
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash
 from service.passwords.shape import Shape
 
 SPARE = 2**20
@@ -42,7 +42,7 @@ def scrypt_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, ke
         derive=partial(scrypt, n, r, p, salt, len(key)),
         key=key,
         cost=f"scrypt N={n} r={r} p={p}",
-        lane=Lane.THREAD,
+        executor=Executor.THREAD,
         charset=stored.recipe.charset,
         padded=True,
     )
@@ -77,7 +77,7 @@ def read_columns(stored: StoredHash, match: re.Match[str]) -> Check:
     """A bare digest beside a salt column, or behind a salt, in both ways where it may mean either."""
     cost, key = cost_of(stored), undigest_column(match["digest"])
     check = scrypt_check(stored, cost, salt_of(separated(stored, match)), key)
-    other = other_reading(stored, match, USUAL_KEY)
+    other = other_interpretation(stored, match, USUAL_KEY)
     # Where there is no time for both, it is what the documentation says first.
     if other is None or 2 * 128 * math.prod(cost) > limits.MAX_SCRYPT_WORK:
         return check

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import field, replace
 
 from service.immutable import immutable
-from service.passwords.format import Check, Format, Lane, MalformedHash, StoredHash, UnknownFormat
+from service.passwords.format import Check, Executor, Format, MalformedHash, StoredHash, UnknownFormat
 
 MOST = 8
 """Hashes in a row: each is checked for a wrong password."""
-SLOWEST_LAST = (Lane.INLINE, Lane.THREAD, Lane.PROCESS)
+SLOWEST_LAST = (Executor.INLINE, Executor.THREAD, Executor.PROCESS)
 
 
 @immutable
@@ -23,9 +23,9 @@ class AnyOf:
     checks: tuple[Check, ...] = field(repr=False)
 
     @property
-    def lane(self) -> Lane:
+    def executor(self) -> Executor:
         """The lane of the one that would hold up the most."""
-        return max((check.lane for check in self.checks), key=SLOWEST_LAST.index)
+        return max((check.executor for check in self.checks), key=SLOWEST_LAST.index)
 
     @property
     def cost(self) -> str:
@@ -39,14 +39,14 @@ class AnyOf:
 
 
 @immutable
-class Several:
+class Multiple:
     """A JSON list of hashes."""
 
     by_name: Callable[[str], Format]
     """Looks up a format by any of its names. Raises `UnknownFormat`."""
     candidates: Callable[[str], tuple[Format, ...]]
     """Every format whose whole shape a text has."""
-    name: str = "several"
+    name: str = "multiple"
     aliases: tuple[str, ...] = ("any_of",)
     names_itself: bool = True
 
@@ -59,9 +59,9 @@ class Several:
         """Read each."""
         return AnyOf(tuple(each.parse(one) for each, one in self._each(stored)))
 
-    def stand_in(self, stored: StoredHash) -> StoredHash:
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Make a list of stand-ins."""
-        made = [each.stand_in(one) for each, one in self._each(stored)]
+        made = [each.dummy_hash(one) for each, one in self._each(stored)]
         return replace(made[0], recipe=stored.recipe, hash=json.dumps([one.hash for one in made]))
 
     def _each(self, stored: StoredHash) -> list[tuple[Format, StoredHash]]:

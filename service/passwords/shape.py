@@ -46,7 +46,7 @@ class Shape:
         """Read the match of the pattern."""
         return self.read(stored, self._require(stored.hash))
 
-    def stand_in(self, stored: StoredHash) -> StoredHash:
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Scramble digest, salt and the columns beside them."""
         return scramble_columns(stored, scramble_match(self._require(stored.hash)))
 
@@ -82,10 +82,10 @@ class Wrapped:
         _, inner, text = self._require(stored)
         return inner.parse(replace(stored, hash=text))
 
-    def stand_in(self, stored: StoredHash) -> StoredHash:
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Put the mark before the other format's stand-in."""
         mark, inner, text = self._require(stored)
-        made = inner.stand_in(replace(stored, hash=text))
+        made = inner.dummy_hash(replace(stored, hash=text))
         return replace(made, hash=mark + made.hash[len(self.usual) :])
 
     def _split(self, text: str) -> tuple[str, Format, str] | None:

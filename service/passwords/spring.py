@@ -14,7 +14,7 @@ from service.passwords.columns import iterations_of, option
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest
 from service.passwords.encodings import HEX, to_bytes, unbase64, undigest, unhex
-from service.passwords.format import Check, Format, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, Format, MalformedHash, StoredHash
 from service.passwords.pbkdf2 import pbkdf2_check
 from service.passwords.scrypt import SPRING_SCRYPT
 from service.passwords.shape import Shape, Wrapped
@@ -66,7 +66,7 @@ def read_standard(stored: StoredHash, match: re.Match[str]) -> Check:
     """Hex of 8 bytes of salt and the digest."""
     raw = unhex(match["digest"])
     derive = partial(standard, raw[:8], stored.pepper or b"")
-    return Comparison(derive, raw[8:], f"sha256 x{STANDARD_ROUNDS}", Lane.PROCESS, stored.recipe.charset)
+    return Comparison(derive, raw[8:], f"sha256 x{STANDARD_ROUNDS}", Executor.PROCESS, stored.recipe.charset)
 
 
 def same(secret: bytes) -> bytes:

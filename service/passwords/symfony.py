@@ -13,7 +13,7 @@ from service.passwords.columns import DIGEST, iterations_of, option, salt_of, se
 from service.passwords.comparison import Comparison
 from service.passwords.digests import SIZES, digest, weight
 from service.passwords.encodings import undigest, undigest_column
-from service.passwords.format import Check, Lane, MalformedHash, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, StoredHash
 from service.passwords.pbkdf2 import PRFS, pbkdf2_check
 from service.passwords.shape import Shape
 
@@ -42,7 +42,7 @@ def read_message_digest(stored: StoredHash, match: re.Match[str]) -> Check:
         derive=partial(message_digest, name, salt, rounds),
         key=undigest(match["digest"], SIZES[name]),
         cost=f"symfony {name} x{rounds}",
-        lane=Lane.PROCESS,
+        executor=Executor.PROCESS,
         charset=stored.recipe.charset,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import field
 
 from service.immutable import immutable
-from service.passwords.format import Lane
+from service.passwords.format import Executor
 
 
 @immutable
@@ -16,7 +16,7 @@ class TextComparison:
     """A function of a module, or a `partial` of one, so that it can be pickled; may raise `UnicodeError` only."""
     key: bytes = field(repr=False)
     cost: str
-    lane: Lane = Lane.INLINE
+    executor: Executor = Executor.INLINE
     padded: bool = False
     """True where the format pads with NUL: then no password that holds one is right, as none was ever taken."""
 

@@ -13,7 +13,7 @@ from Crypto.Cipher import DES
 from service.passwords import limits
 from service.passwords.digests import digest
 from service.passwords.encodings import HEX_DIGIT, unhex
-from service.passwords.format import Check, Lane, NoUsername, StoredHash
+from service.passwords.format import Check, Executor, NoUsername, StoredHash
 from service.passwords.shape import Shape
 from service.passwords.text_comparison import TextComparison
 
@@ -63,7 +63,7 @@ def _dcc2(stored: StoredHash, match: re.Match[str]) -> Check:
     rounds = limits.number(groups.get("rounds") or str(stored.recipe.iterations or DCC2_ROUNDS))
     limits.check_pbkdf2(rounds, DCC2_SIZE, DCC2_SIZE)
     key = unhex(match["digest"])
-    return TextComparison(partial(dcc2, username, rounds), key, f"msdcc2 {rounds}", Lane.THREAD)
+    return TextComparison(partial(dcc2, username, rounds), key, f"msdcc2 {rounds}", Executor.THREAD)
 
 
 _LM = re.compile(

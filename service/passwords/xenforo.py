@@ -38,10 +38,10 @@ class Enclosed:
         inner, match = self._require(stored.hash)
         return inner.parse(replace(stored, hash=match["inner"]))
 
-    def stand_in(self, stored: StoredHash) -> StoredHash:
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Put the other format's stand-in in the place of the hash."""
         inner, match = self._require(stored.hash)
-        made = inner.stand_in(replace(stored, hash=match["inner"]))
+        made = inner.dummy_hash(replace(stored, hash=match["inner"]))
         start, end = match.span("inner")
         return replace(made, hash=match.string[:start] + made.hash + match.string[end:])
 

@@ -25,7 +25,7 @@ def status_fault(status: int) -> Fault | None:
     )
 
 
-def told_fault(text: str) -> Fault:
+def reported_failure_fault(text: str) -> Fault:
     """What Okta's text about a failed call means; the texts are for people, so this is a guess with a default."""
     status = re.search(r"(?:answered |responseCode=|status(?: code)?[ :=]+)([1-5]\d\d)\b", text)
     if status:

@@ -39,9 +39,9 @@ class Fault(enum.StrEnum):
     NOT_SEEN_FROM_HERE = "not_seen_from_here"
 
     @property
-    def mend(self) -> str:
+    def remedy(self) -> str:
         """Say how to mend it."""
-        return _MEND[self]
+        return _REMEDIES[self]
 
     @property
     def is_warning(self) -> bool:
@@ -49,7 +49,7 @@ class Fault(enum.StrEnum):
         return self in _WARNINGS
 
 
-_MEND = {
+_REMEDIES = {
     Fault.FORBIDDEN: "give the API token's admin, or the service app's scopes, the right to it (docs/okta-api.md)",
     Fault.MISSING: "make it: password-import hooks register URL",
     Fault.INACTIVE: "activate it: password-import hooks register URL, or Workflow > Hooks in the Admin Console",
@@ -103,4 +103,5 @@ class Finding:
         """Say what and how to mend it."""
         where = f"{self.kind.label}: " if self.kind else ""
         detail = f" ({self.detail})" if self.detail else ""
-        return f"{where}{self.fault.value.replace('_', ' ')}{detail}. {self.fault.mend[0].upper()}{self.fault.mend[1:]}"
+        remedy = self.fault.remedy[0].upper() + self.fault.remedy[1:]
+        return f"{where}{self.fault.value.replace('_', ' ')}{detail}. {remedy}"

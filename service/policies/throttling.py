@@ -10,7 +10,7 @@ import ipaddress
 import socket
 from datetime import datetime, timedelta
 
-from service.accounts.failures import Failures, Streak
+from service.accounts.failures import FailureCount, Failures
 from service.immutable import immutable
 
 PAIR_FREE = 5
@@ -39,7 +39,7 @@ class Throttled:
 
     retry_after: float
     """Seconds."""
-    first_ask: bool
+    first_attempt: bool
     """The store has to remember that this address asked, since the delay counts from now."""
     login_delay: float = 0.0
     """Seconds that an address waits which asks for this login for the first time."""
@@ -52,11 +52,11 @@ def throttle(failures: Failures, *, in_flight: int = 0) -> Throttled | None:
     pair, login = _living(failures.pair, failures.now), _living(failures.login, failures.now)
     tried = (pair.failures if pair else 0) + in_flight
     if in_flight and tried >= PAIR_FREE:
-        return Throttled(ONE_AT_A_TIME, first_ask=False)
+        return Throttled(ONE_AT_A_TIME, first_attempt=False)
     login_delay = _login_delay(login.failures if login else 0)
     delay = max(_pair_delay(tried, known=failures.address_known), login_delay)
     waited = (failures.now - pair.since).total_seconds() if pair else 0.0
-    return Throttled(delay - waited, first_ask=pair is None, login_delay=login_delay) if delay > waited else None
+    return Throttled(delay - waited, first_attempt=pair is None, login_delay=login_delay) if delay > waited else None
 
 
 def client_network(address: str | None) -> str | None:
@@ -84,7 +84,7 @@ def _is_ipv4(text: str) -> bool:
     return True
 
 
-def _living(streak: Streak | None, now: datetime) -> Streak | None:
+def _living(streak: FailureCount | None, now: datetime) -> FailureCount | None:
     return streak if streak is not None and now - streak.since <= FORGET_AFTER else None
 
 

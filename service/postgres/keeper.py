@@ -66,13 +66,13 @@ class Keeper:
         deadline = time.monotonic() + LINGER_WITHIN
         while not (self.leaving or postmaster(self.data)):
             if self._try():
-                _tell()
+                _signal_started()
                 return True
             if time.monotonic() > deadline:
                 sys.stderr.write("processes of the server that was killed still live\n")
                 os._exit(1)
             time.sleep(0.02)
-        _tell()
+        _signal_started()
         return False
 
     def _try(self) -> bool:
@@ -106,7 +106,7 @@ class Keeper:
             self.server.wait()
 
 
-def _tell() -> None:
+def _signal_started() -> None:
     """Close the pipe: its end is what the process that asked for the start waits for."""
     os.dup2(0, 1)
 
@@ -122,7 +122,7 @@ def main(home: Path, sockets: Path, command: list[str]) -> None:
     if command:
         threading.Thread(target=keeper.serve, daemon=True).start()
     else:
-        _tell()
+        _signal_started()
     fcntl.flock(users, fcntl.LOCK_EX)
     keeper.leave()
 

@@ -31,12 +31,12 @@ class Settings(AdmissionSettings, PlaceSettings):
         env_file=".env", extra="ignore", hide_input_in_errors=True, populate_by_name=False, frozen=True
     )
 
-    answer_within: Annotated[float, Field(gt=0, lt=3)] = 2.5
-    queue_within: Annotated[float, Field(gt=0, lt=3)] = 1.0
+    request_timeout: Annotated[float, Field(gt=0, lt=3)] = 2.5
+    queue_timeout: Annotated[float, Field(gt=0, lt=3)] = 1.0
     hash_keys: SecretStr | None = None
     hash_keys_file: Path | None = None
-    sealed_hashes_only: bool = False
-    audit_keep_days: Annotated[int, Field(ge=100, le=36_500)] = 400
+    require_encrypted_hashes: bool = False
+    audit_retention_days: Annotated[int, Field(ge=100, le=36_500)] = 400
     forget_when: ForgetWhen = ForgetWhen.SUCCESS
     okta_client_orgurl: str | None = None
     okta_client_authorizationmode: str | None = None

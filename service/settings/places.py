@@ -17,7 +17,7 @@ class PlaceSettings(BaseSettings):
 
     database_url: SecretStr | None = None
     migration_database_url: SecretStr | None = None
-    database_connections: Annotated[int, Field(ge=1, le=1000)] = 8
+    database_pool_size: Annotated[int, Field(ge=1, le=1000)] = 8
     database_pooler: bool = False
     data_dir: Path = Path("var")
 

@@ -7,7 +7,7 @@ import structlog
 from aiohttp import web
 
 from service.telemetry import describe
-from service.web.refusals import refusal, refusal_for_http
+from service.web.refusals import error_response, http_error_response
 
 log = structlog.get_logger()
 
@@ -35,10 +35,10 @@ class Answering:
         try:
             answer = await self._handle(request)
         except web.HTTPException as error:
-            answer = refusal_for_http(error)
+            answer = http_error_response(error)
         except Exception as error:  # noqa: BLE001 (a fault of ours is a 503, whatever it was)
             log.warning("fault", code="unhandled", **describe(error))
-            answer = refusal(503, "fault", "the call could not be answered")
+            answer = error_response(503, "fault", "the call could not be answered")
         answer.headers["Server"] = "password-import"
         if self._server.is_draining:
             answer.force_close()

@@ -29,7 +29,7 @@ async def post_events(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     is_small = request.content_length is not None and request.content_length <= LARGE
     async with parts.deliveries.read(request) as delivery:
-        async with asyncio.timeout(parts.settings.answer_within if is_small else None):
+        async with asyncio.timeout(parts.settings.request_timeout if is_small else None):
             await parts.deliveries.finish(_record(parts, delivery))
     return web.Response(status=204)
 

@@ -17,7 +17,7 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
 
 from service.web.answering import Answering, Handle
-from service.web.refusals import refusal
+from service.web.refusals import error_response
 
 log = structlog.get_logger()
 
@@ -156,11 +156,11 @@ class GuardedHandler(RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was under way")
         if status >= web.HTTPInternalServerError.status_code:
-            answer = refusal(503, "fault", "the call could not be answered")
+            answer = error_response(503, "fault", "the call could not be answered")
         elif isinstance(exc, LineTooLong):
-            answer = refusal(431, "headers_too_large", "a header is larger than any that Okta sends")
+            answer = error_response(431, "headers_too_large", "a header is larger than any that Okta sends")
         else:
-            answer = refusal(400, "not_http", "this is no HTTP that can be read")
+            answer = error_response(400, "not_http", "this is no HTTP that can be read")
         self._server.count("unreadable")
         answer.force_close()
         return answer

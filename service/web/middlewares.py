@@ -6,21 +6,21 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from service.okta.authentication import Accepted, Authenticator, Refusal, Refused
+from service.okta.authentication import Accepted, Authenticator, CredentialFault, Refused
 from service.okta.bearer import TokenFault
 from service.telemetry import describe
 from service.web.keys import Parts
-from service.web.refusals import REFUSAL_CODE, fault_code, refusal, refusal_for, refusal_for_http
+from service.web.refusals import ERROR_CODE, error_response, error_response_for, fault_code, http_error_response
 
 log = structlog.get_logger()
 
 OKTA_PREFIX = "/okta/"
 EVENTS_PATH = "/okta/events"
 _MESSAGES: dict[Refused, str] = {
-    Refusal.MISSING: "the call carries no credentials",
-    Refusal.REPEATED: "a header with credentials came twice",
-    Refusal.MALFORMED: "the credentials are of no kind that is accepted here",
-    Refusal.WRONG: "the credentials are wrong",
+    CredentialFault.MISSING: "the call carries no credentials",
+    CredentialFault.REPEATED: "a header with credentials came twice",
+    CredentialFault.MALFORMED: "the credentials are of no kind that is accepted here",
+    CredentialFault.WRONG: "the credentials are wrong",
     TokenFault.MALFORMED: "the bearer token is no signed JWT",
     TokenFault.ALGORITHM: "the bearer token is not signed with RS256",
     TokenFault.UNKNOWN_KEY: "the bearer token names no key of the issuer's",
@@ -40,7 +40,7 @@ def route_of(request: web.Request) -> str:
     return resource.canonical if resource is not None else "unmatched"
 
 
-class Gate:
+class Middleware:
     """Stands before the handlers of one application.
 
     It has its parts at hand: to find them in the application takes four calls of aiohttp's, each time.
@@ -57,22 +57,22 @@ class Gate:
             refused = await self._refused(request, route) if request.path.startswith(OKTA_PREFIX) else None
             answer = await handler(request) if refused is None else refused
         except Exception as error:  # noqa: BLE001 (a fault of ours is a 503, whatever it was; it is logged and counted)
-            answer = self._refusal(error, route)
+            answer = self._error_response(error, route)
         self._count(answer, route, time.perf_counter() - started)
         return answer
 
     @web.middleware
-    async def refuse(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Turn whatever was raised into an answer of the table; nothing leaves as a 500."""
         try:
             return await handler(request)
         except Exception as error:  # noqa: BLE001 (likewise)
-            return self._refusal(error, route_of(request))
+            return self._error_response(error, route_of(request))
 
-    def _refusal(self, error: Exception, route: str) -> web.Response:
+    def _error_response(self, error: Exception, route: str) -> web.Response:
         if isinstance(error, web.HTTPException):
-            return refusal_for_http(error)
-        answer = refusal_for(error)
+            return http_error_response(error)
+        answer = error_response_for(error)
         if answer.status >= web.HTTPInternalServerError.status_code:
             self._parts.telemetry.faults.labels(fault_code(error)).inc()
             log.warning("fault", route=route, code=fault_code(error), **describe(error))
@@ -80,15 +80,15 @@ class Gate:
 
     def _count(self, answer: web.StreamResponse, route: str, seconds: float) -> None:
         telemetry, status = self._parts.telemetry, answer.status
-        telemetry.answers.labels(route, status).inc()
-        telemetry.answer_seconds.labels(route).observe(seconds)
-        if status >= web.HTTPBadRequest.status_code and REFUSAL_CODE in answer:
-            telemetry.refusals.labels(route, answer[REFUSAL_CODE]).inc()
+        telemetry.requests.labels(route, status).inc()
+        telemetry.request_duration_seconds.labels(route).observe(seconds)
+        if status >= web.HTTPBadRequest.status_code and ERROR_CODE in answer:
+            telemetry.error_responses.labels(route, answer[ERROR_CODE]).inc()
 
     async def _refused(self, request: web.Request, route: str) -> web.Response | None:
         """Refuse the call unless it is Okta's; a token with a key we don't have is judged again with newer keys.
 
-        Raises `KeysAway`.
+        Raises `IssuerUnreachable`.
         """
         judged = self._authenticator(request)(request.raw_headers)
         if judged is TokenFault.UNKNOWN_KEY and self._parts.issuer_keys is not None:
@@ -97,7 +97,7 @@ class Gate:
         if isinstance(judged, Accepted):
             self._parts.telemetry.credentials.labels(route, judged.kind, judged.position).inc()
             return None
-        return refusal(401, judged.value, _MESSAGES[judged], {hdrs.WWW_AUTHENTICATE: _challenge(judged)})
+        return error_response(401, judged.value, _MESSAGES[judged], {hdrs.WWW_AUTHENTICATE: _challenge(judged)})
 
     def _authenticator(self, request: web.Request) -> Authenticator:
         parts = self._parts  # asked at each call: a reload replaces them

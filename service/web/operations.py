@@ -46,7 +46,7 @@ async def get_metrics(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     pool = parts.verifier.pool.snapshot()
     states = {name: getattr(pool, name) for name in ("workers", "queued", "running", "refused", "dropped", "failed")}
-    parts.telemetry.show_pool(states | {"joined": parts.verifier.joins.joined}, pool.estimates)
+    parts.telemetry.show_pool(states | {"coalesced": parts.verifier.single_flight.coalesced}, pool.estimates)
     headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
     return web.Response(body=parts.telemetry.exposition(), headers=headers)
 

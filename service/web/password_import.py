@@ -12,7 +12,7 @@ from service.web.keys import PARTS
 async def post_password_import(request: web.Request) -> web.Response:
     """Answer VERIFIED or UNVERIFIED before the deadline, or raise why there is no verdict."""
     parts = request.app[PARTS]
-    deadline = asyncio.get_running_loop().time() + parts.settings.answer_within
+    deadline = asyncio.get_running_loop().time() + parts.settings.request_timeout
     call = parse_call(await read_call(request, deadline))
     answered = await parts.verifier.verify(call, deadline=deadline)
     return web.Response(body=answer(answered.verdict, answered.code), content_type=JSON_TYPE)

@@ -11,36 +11,36 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.web_protocol import RequestPayloadError
 
-from service.accounts.database import AWAY
+from service.accounts.database import DATABASE_UNAVAILABLE
 from service.actions.code_policy import PolicyFailed
 from service.actions.throttle_guesses import TooManyFailures
 from service.actions.verify_password import NoAccounts, UnusableStoredHash
-from service.issuer_keys import KeysAway
+from service.issuer_keys import IssuerUnreachable
 from service.okta.body import MalformedCall
 from service.passwords.pool import CheckFailed, Overloaded
 
 
-def refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+def error_response(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """Make an error answer: names the fault, echoes nothing of the call."""
     body = json.dumps({"error": {"code": code, "message": message}}).encode()
     answer = web.Response(status=status, body=body, content_type="application/json", headers=headers)
-    answer[REFUSAL_CODE] = code
+    answer[ERROR_CODE] = code
     return answer
 
 
-REFUSAL_CODE = web.ResponseKey("refusal_code", str)
+ERROR_CODE = web.ResponseKey("refusal_code", str)
 
 
-def refusal_for(error: Exception) -> web.Response:
+def error_response_for(error: Exception) -> web.Response:
     """Turn what an action raised into the answer that Okta should get."""
     if isinstance(error, MalformedCall):
-        return refusal(400, error.code, error.message)
+        return error_response(400, error.code, error.message)
     if isinstance(error, RequestPayloadError):
-        return refusal(400, "body_broken", "the body does not end as its headers say")
+        return error_response(400, "body_broken", "the body does not end as its headers say")
     if isinstance(error, Overloaded | TooManyFailures):
         seconds = str(max(1, math.ceil(error.retry_after)))
-        return refusal(429, *_LATER[type(error)], {"Retry-After": seconds})
-    return refusal(503, fault_code(error), "the fault is ours, and says nothing about the person")
+        return error_response(429, *_LATER[type(error)], {"Retry-After": seconds})
+    return error_response(503, fault_code(error), "the fault is ours, and says nothing about the person")
 
 
 def fault_code(error: BaseException) -> str:
@@ -65,8 +65,8 @@ _FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str]
     (UnusableStoredHash, "unusable_hash"),
     (CheckFailed, "check_failed"),
     (PolicyFailed, "policy_failed"),
-    (KeysAway, "issuer_keys_away"),
-    (AWAY, "database_away"),
+    (IssuerUnreachable, "issuer_keys_away"),
+    (DATABASE_UNAVAILABLE, "database_away"),
 )
 
 FAULT_CODES = (*(code for _, code in _FAULTS), "fault", "failure_uncounted")
@@ -80,8 +80,8 @@ HTTP_CODES = {
 }
 
 
-def refusal_for_http(error: web.HTTPException) -> web.Response:
+def http_error_response(error: web.HTTPException) -> web.Response:
     """Turn aiohttp's own refusals into ours."""
     code, message = HTTP_CODES.get(error.status, ("refused", "the call was refused"))
     allow = error.headers.get("Allow")
-    return refusal(error.status, code, message, {"Allow": allow} if allow else None)
+    return error_response(error.status, code, message, {"Allow": allow} if allow else None)

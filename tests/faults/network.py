@@ -27,7 +27,7 @@ class Network:
     def cut(self) -> None:
         self._open.clear()
 
-    def mend(self) -> None:
+    def remedy(self) -> None:
         self._open.set()
 
     async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -18,5 +18,5 @@ async def reconciled(org: Org, url: str, *arguments: str) -> dict[str, dict[str,
     )  # fmt: skip
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
-    told: dict[str, dict[str, dict[str, int]]] = json.loads(out)
-    return told
+    progress: dict[str, dict[str, dict[str, int]]] = json.loads(out)
+    return progress

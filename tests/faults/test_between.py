@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.accounts.database import AWAY, Database
+from service.accounts.database import DATABASE_UNAVAILABLE, Database
 from tests.faults.conftest import tell, under_load
 from tests.faults.network import a_network
 from tests.faults.pooler import PROGRAM, a_pooler
@@ -49,7 +49,7 @@ async def test_a_cut_network_costs_503s_until_it_is_mended(server: Server) -> No
         async with under_load(url, prepared_by=server.url) as traffic:
             network.cut()
             await traffic.until_503("sign-in")
-            network.mend()
+            network.remedy()
             await tell("cut", traffic)
             await traffic.assert_nothing_lost(server.url)
 
@@ -65,7 +65,7 @@ async def test_a_connection_to_which_the_server_said_goodbye_is_given_up_though_
         await asyncio.to_thread(server.run_sql, END_ALL)
         await network.hidden.wait()
         await asyncio.sleep(0.05)  # the goodbye arrives; where it comes later, the statement's own limit ends it
-        with pytest.raises(AWAY):
+        with pytest.raises(DATABASE_UNAVAILABLE):
             await one(database)
         assert await one(database) == 1
         await database.close()
@@ -79,7 +79,7 @@ async def one(database: Database) -> object:
 @pytest.mark.skipif(PROGRAM is None, reason="NOT TESTED: PgBouncer in transaction mode; pgbouncer is not installed")
 async def test_behind_pgbouncer_in_transaction_mode_every_answer_is_right(server: Server) -> None:
     with a_pooler(server) as url:
-        async with under_load(url, prepared_by=server.url, DATABASE_POOLER="1", DATABASE_CONNECTIONS="8") as traffic:
+        async with under_load(url, prepared_by=server.url, DATABASE_POOLER="1", DATABASE_POOL_SIZE="8") as traffic:
             await traffic.until_well()
             assert not traffic.answers["database_away"]  # a busy machine may be out of time
             # Its connections to the server are lost, ours to it are not.

@@ -55,8 +55,8 @@ async def lost_and_put_back(org: Org, server: Server) -> None:
     """The hashes of those who were lost are back, until the command has run: then each is as the org's log says."""
     assert await migrated(server) == set(BEFORE)
     await migrate(org, AFTER, server)
-    told = await reconciled(org, server.url, "--since", "1d")
-    assert told["log"]["effects"]["migrated"] == len(LOST)
+    progress = await reconciled(org, server.url, "--since", "1d")
+    assert progress["log"]["effects"]["migrated"] == len(LOST)
     assert await migrated(server) == {*BEFORE, *LOST, *AFTER} == successes(org)
     connection = await asyncpg.connect(server.url)
     left = await connection.fetch("SELECT login FROM accounts WHERE id IN (SELECT account_id FROM hashes)")

@@ -23,9 +23,9 @@ def breaches(before: World, after: World, acknowledged: Iterable[str]) -> Iterat
     if not {*acknowledged, *before.events} <= after.events.keys():
         yield "an event is lost"
     for event, effect in after.events.values():
-        meant = after.accounts.get(meant_by_event(after, event) or "")
+        selected = after.accounts.get(meant_by_event(after, event) or "")
         # Under another Okta id it would be a mismatch, and delete nothing.
-        is_missed = meant is not None and meant.okta_id in {None, event.okta_id}
+        is_missed = selected is not None and selected.okta_id in {None, event.okta_id}
         if event.outcome == "SUCCESS" and effect == "unmatched" and is_missed:
             yield f"the SUCCESS {event} is set aside although its account is there"
 

@@ -115,8 +115,8 @@ def meant_by_event(world: World, event: Event) -> str | None:
 def verdict(world: World, name: str, password: str) -> str:
     if not world.accounts:
         return "503"
-    meant = [world.accounts[login] for login in meant_by_name(world, name)]
-    right = len(meant) == 1 and meant[0].armed and password in {known for _, known in meant[0].hashes}
+    selected = [world.accounts[login] for login in meant_by_name(world, name)]
+    right = len(selected) == 1 and selected[0].armed and password in {known for _, known in selected[0].hashes}
     return "VERIFIED" if right else "UNVERIFIED"
 
 
@@ -151,7 +151,7 @@ def load(world: World, source: str, rows: Sequence[Row], forget_when: str) -> Wo
         if row.password and (source, row.password) not in account.hashes:
             hashes = frozenset(kept | {(source, row.password)})
             world = world.having(row.login, hashes=hashes, state="waiting", was_verified=False)
-    return apply_set_aside(world, met, forget_when)
+    return apply_unmatched(world, met, forget_when)
 
 
 def _distinct(rows: Sequence[Row]) -> list[Row]:
@@ -173,10 +173,10 @@ def record(world: World, events: Iterable[Event], forget_when: str) -> World:
         if world.events.get(event.uuid, (event, "unmatched")) == (event, "unmatched"):
             world, login = decide(world, event, forget_when)
             bound += [login] if login else []
-    return apply_set_aside(world, bound, forget_when)
+    return apply_unmatched(world, bound, forget_when)
 
 
-def apply_set_aside(world: World, logins: Sequence[str], forget_when: str) -> World:
+def apply_unmatched(world: World, logins: Sequence[str], forget_when: str) -> World:
     def means(event: Event, login: str) -> bool:
         own = world.accounts[login].okta_id
         return event.okta_id == own if own else event.login == login
@@ -235,7 +235,7 @@ def comparison(org: Org, forget_when: str) -> list[Move]:
             if not taken and not is_own_strange and (user == "deactivated") == deactivated:
                 world = world.having(login, okta_id=okta_id)
                 bound.append(login)
-        return apply_set_aside(world, bound, forget_when)
+        return apply_unmatched(world, bound, forget_when)
 
     def retire_all(world: World, *whose: str) -> World:
         for login, account in world.accounts.items():

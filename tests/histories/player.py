@@ -24,13 +24,13 @@ from service.actions.verify_password import PasswordVerifier
 from service.legacy.rows import Row as ExportRow
 from service.okta.events import parse_delivery
 from service.okta.password_import import PasswordImportCall
-from service.passwords.pool import HashingPool, Joins
+from service.passwords.pool import HashingPool, SingleFlight
 from service.policies.retiring import end_of_programme
 from service.policies.throttling import LOGIN_FREE, PAIR_FREE
 from service.settings import ForgetWhen
 from service.sources import Source
 from service.telemetry import Telemetry
-from service.web.refusals import refusal_for
+from service.web.refusals import error_response_for
 from tests.histories.crashing import Fuse
 from tests.histories.invariants import breaches
 from tests.histories.model import Org, World, left_alone, may_follow, may_follow_both, meant_by_name, moves, verdict
@@ -118,7 +118,7 @@ class Player:
         await self._sessions.close()
 
     def _new_verifier(self) -> PasswordVerifier:
-        return PasswordVerifier(self._database, self._pool, Joins(), HashOpener({}, self._keys), Telemetry())
+        return PasswordVerifier(self._database, self._pool, SingleFlight(), HashOpener({}, self._keys), Telemetry())
 
     async def _step(self, step: Step) -> None:
         match step:
@@ -228,7 +228,7 @@ class Player:
             if isinstance(error, AssertionError | TypeError | AttributeError | KeyError):
                 raise
             self._failed = error
-            return str(refusal_for(error).status)
+            return str(error_response_for(error).status)
 
     async def _do(self, call: Call) -> str:
         match call:

@@ -11,7 +11,7 @@ from tests.loading.loader import SEALING, Loader
 load_batches.BATCH = 50  # a small file then has many moments at which to die
 
 if __name__ == "__main__":
-    url, folder, export, sealed = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4] == "sealed"
-    keys = HashKeys({"key": SEALING}) if sealed else NO_KEYS
+    url, folder, export, encrypted = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4] == "sealed"
+    keys = HashKeys({"key": SEALING}) if encrypted else NO_KEYS
     print("begun", flush=True)  # noqa: T201 (the test waits for it)
     asyncio.run(Loader(url, folder, keys=keys).load(export.read_bytes()))

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from service.accounts.loading import merge
-from service.accounts.loading.fates import Fate
+from service.accounts.loading.fates import RowOutcome
 from service.accounts.loading.session import loading_session
 from service.accounts.loading.sources import ensure_source, find_source
 from service.accounts.sealing import HashKeys
@@ -18,7 +18,7 @@ from tests.loading.loader import BCRYPT, OTHER_BCRYPT, SEALING, Loader, contents
 
 PEOPLE = f"login,password_hash,firstName\na@example.com,{BCRYPT},Ann\nb@example.com,{BCRYPT},Bo\n"
 NEWER = PEOPLE.replace(BCRYPT, OTHER_BCRYPT).replace("Ann", "Anna")
-BURY = (
+MARK_MIGRATED = (
     "DELETE FROM hashes WHERE account_id = 1",
     ("UPDATE accounts SET state = $1, forgotten_at = now(), proof = 'event' WHERE id = 1"),
 )
@@ -43,12 +43,12 @@ def after_look(monkeypatch: pytest.MonkeyPatch) -> Arrange:
 
 
 def burying(pool: asyncpg.Pool, state: str) -> Callable[[], Awaitable[None]]:
-    async def bury() -> None:
+    async def mark_migrated() -> None:
         async with pool.acquire() as connection, connection.transaction():
-            await connection.execute(BURY[0])
-            await connection.execute(BURY[1], state)
+            await connection.execute(MARK_MIGRATED[0])
+            await connection.execute(MARK_MIGRATED[1], state)
 
-    return bury
+    return mark_migrated
 
 
 @pytest.mark.parametrize("state", ["migrated", "retired"])
@@ -57,7 +57,7 @@ async def test_an_account_buried_between_the_look_and_the_lock_is_a_tombstone_an
 ) -> None:
     await loader.load(PEOPLE)
     after_look(burying(pool, state))
-    assert (await loader.load(NEWER)).fates == {Fate.TOMBSTONE: 1, Fate.CHANGED: 1}
+    assert (await loader.load(NEWER)).row_outcomes == {RowOutcome.TOMBSTONE: 1, RowOutcome.CHANGED: 1}
     ann, bo = await contents(pool)
     assert (ann["state"], ann["hashes"], ann["profile"]) == (state, [], {"firstName": "Ann"})
     assert OTHER_BCRYPT in str(bo["hashes"])
@@ -74,7 +74,7 @@ async def test_a_tombstone_is_one_in_reports_in_dry_runs_and_in_rows_without_a_h
     before = await contents(pool)
     newer = "login,firstName,identifiers\na@example.com,Anna,ann\n"
     row = f"login,password_hash,firstName\na@example.com,{OTHER_BCRYPT},Anna\n" if hashed else newer
-    assert (await loader.load(row, dry_run=dry_run)).fates == {Fate.TOMBSTONE: 1}
+    assert (await loader.load(row, dry_run=dry_run)).row_outcomes == {RowOutcome.TOMBSTONE: 1}
     assert await contents(pool) == before
 
 
@@ -84,11 +84,11 @@ async def test_an_account_deleted_between_the_look_and_the_lock_makes_the_batch_
     await loader.load(PEOPLE)
 
     async def delete() -> None:
-        await pool.execute(BURY[0])
+        await pool.execute(MARK_MIGRATED[0])
         await pool.execute("DELETE FROM accounts WHERE id = 1")
 
     after_look(delete)
-    assert (await loader.load(NEWER)).fates == {Fate.NEW: 1, Fate.CHANGED: 1}
+    assert (await loader.load(NEWER)).row_outcomes == {RowOutcome.NEW: 1, RowOutcome.CHANGED: 1}
     assert OTHER_BCRYPT in str((await contents(pool))[0]["hashes"])
 
 
@@ -101,7 +101,7 @@ async def test_an_account_without_a_hash_that_is_deleted_between_the_look_and_th
         await pool.execute("DELETE FROM accounts")
 
     after_look(delete)
-    assert (await loader.load("login,firstName\na@example.com,Anna\n")).fates == {Fate.NEW: 1}
+    assert (await loader.load("login,firstName\na@example.com,Anna\n")).row_outcomes == {RowOutcome.NEW: 1}
     assert [row["profile"] for row in await contents(pool)] == [{"firstName": "Anna"}]
 
 
@@ -139,7 +139,7 @@ async def test_a_batch_begins_again_after_each_kind_of_collision(
         raise error("collision")
 
     after_look(collide)
-    assert (await loader.load(NEWER)).fates == {Fate.CHANGED: 2}
+    assert (await loader.load(NEWER)).row_outcomes == {RowOutcome.CHANGED: 2}
 
 
 @pytest.mark.parametrize("statement", [
@@ -158,7 +158,7 @@ async def test_what_a_batch_changes_is_held_until_it_ends(
         return await change(*arguments)
 
     monkeypatch.setattr(merge, "change", change_beside_another)
-    assert (await loader.load(NEWER)).fates == {Fate.CHANGED: 2}
+    assert (await loader.load(NEWER)).row_outcomes == {RowOutcome.CHANGED: 2}
     await asyncio.gather(*others)
 
 
@@ -175,7 +175,7 @@ async def test_a_hash_that_is_to_be_replaced_is_held_against_whoever_seals_it_an
         return await change(*arguments)
 
     monkeypatch.setattr(merge, "change", change_beside_another)
-    assert (await loader.load(NEWER)).fates == {Fate.CHANGED: 2}
+    assert (await loader.load(NEWER)).row_outcomes == {RowOutcome.CHANGED: 2}
     await asyncio.gather(*others)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.accounts.loading.seal import Sealer
+from service.accounts.loading.seal import HashEncrypter
 from service.accounts.sealing import NO_KEYS
 from service.actions import load_batches
 from service.actions.load_batches import BATCH, BATCH_BYTES, PIECE, BatchReader
@@ -27,7 +27,9 @@ class Rows:
 
 
 def batches_of(rows: Rows) -> list[int]:
-    reader = BatchReader(iter(rows), HashResolver(Source("legacy"), {}), Sealer(NO_KEYS, "legacy"), lambda: rows.read)
+    reader = BatchReader(
+        iter(rows), HashResolver(Source("legacy"), {}), HashEncrypter(NO_KEYS, "legacy"), lambda: rows.read
+    )
     return [len(batch.rows) for batch in iter(reader.next, None)]
 
 
@@ -43,7 +45,7 @@ def test_a_batch_tells_only_the_recipes_that_no_earlier_one_had(monkeypatch: pyt
     monkeypatch.setattr(load_batches, "BATCH", 1)
     hashes = [BCRYPT, BCRYPT, BCRYPT.replace("$04$", "$05$")]
     rows = (Row(line, {"login": f"p{line}", "password_hash": text}, "") for line, text in enumerate(hashes, 1))
-    reader = BatchReader(rows, HashResolver(Source("legacy"), {}), Sealer(NO_KEYS, "legacy"))
+    reader = BatchReader(rows, HashResolver(Source("legacy"), {}), HashEncrypter(NO_KEYS, "legacy"))
     batches = list(iter(reader.next, None))
     assert [[each.cost for each in batch.recipes] for batch in batches] == [
         ["bcrypt 4"],

@@ -180,9 +180,9 @@ async def test_a_load_without_the_keys_of_an_encrypted_store_is_refused(
 ) -> None:
     arguments = ("load", str(people), "--source", "legacy")
     assert (await run(database_url, *arguments, HASH_KEYS=KEYS))[0] == 0
-    code, _, told = await run(database_url, *arguments)
+    code, _, progress = await run(database_url, *arguments)
     assert code == 2
-    assert "HASH_KEYS is not set" in told
+    assert "HASH_KEYS is not set" in progress
     assert await pool.fetchval("SELECT count(*) FROM hashes WHERE key_id IS NULL") == 0
     assert "Encrypted hashes by key\n  one  2\n" in (await run(database_url, "status"))[1]
 
@@ -190,10 +190,10 @@ async def test_a_load_without_the_keys_of_an_encrypted_store_is_refused(
 async def test_a_rotation_says_why_hashes_are_left(database_url: str, people: Path) -> None:
     arguments = ("load", str(people), "--source", "legacy")
     assert (await run(database_url, *arguments))[0] == 0
-    code, out, told = await run(database_url, "keys", "rotate", HASH_KEYS=KEYS, SEALED_HASHES_ONLY="true")
+    code, out, progress = await run(database_url, "keys", "rotate", HASH_KEYS=KEYS, REQUIRE_ENCRYPTED_HASHES="true")
     assert (code, out) == (1, "0 hashes put under the new key, 2 left\n")
-    assert "SEALED_HASHES_ONLY is set: what is not encrypted stays so" in told
+    assert "REQUIRE_ENCRYPTED_HASHES is set: what is not encrypted stays so" in progress
     assert (await run(database_url, "keys", "rotate", HASH_KEYS=KEYS))[0] == 0
-    code, _, told = await run(database_url, "keys", "rotate", HASH_KEYS=OTHER_KEYS)
+    code, _, progress = await run(database_url, "keys", "rotate", HASH_KEYS=OTHER_KEYS)
     assert code == 1
-    assert "the key one is not in HASH_KEYS" in told
+    assert "the key one is not in HASH_KEYS" in progress

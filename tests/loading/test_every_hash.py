@@ -95,7 +95,7 @@ async def loaded(tmp_path: Path, database_url: str) -> AsyncIterator[Client]:
     assert done.returncode == 0, (done.stdout, done.stderr)
     assert json.loads(done.stdout)["new"] == len(ALL)
     settings = settings_of(
-        database_url=database_url, basic_auth_user=USER, basic_auth_password=PASSWORD, queue_within=2.9
+        database_url=database_url, basic_auth_user=USER, basic_auth_password=PASSWORD, queue_timeout=2.9
     )
     database = Database(database_url, connections=8)
     await database.open()
@@ -114,9 +114,9 @@ async def ask(client: Client, login: str, password: str) -> str:
         answer = await client.post("/okta/password-import", data=sign_in(login, password), headers=JSON)
         if answer.status == 200:
             return str((await answer.json())["commands"][0]["value"]["credential"])
-        told = await answer.text()
-        if answer.status != 429 and "out_of_time" not in told:
-            return f"{answer.status} {told}"
+        progress = await answer.text()
+        if answer.status != 429 and "out_of_time" not in progress:
+            return f"{answer.status} {progress}"
         await asyncio.sleep(0.05)
     return BUSY
 
@@ -143,5 +143,5 @@ async def test_json_lines_mean_the_same_as_csv(loader: Loader, pool: asyncpg.Poo
     held = await contents(pool)
     as_json = await loader.load("".join(json.dumps(row) + "\n" for row in rows()), name="export.jsonl")
     assert (as_csv.refused, as_json.refused, as_json.rows) == (0, 0, len(ALL))
-    assert as_json.fates == {"unchanged": len(ALL)}
+    assert as_json.row_outcomes == {"unchanged": len(ALL)}
     assert await contents(pool) == held

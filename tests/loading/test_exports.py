@@ -41,7 +41,7 @@ async def test_an_awkward_csv_is_loaded_or_refused_row_by_row(
     people = await contents(pool)
     assert [row["login"] for row in people] == ["müller@example.com", 'o"brien@example.com']
     assert people[1]["profile"] == {"firstName": 'O"Brien; Pat', "note": "two\r\nlines"}
-    assert totals.rows == sum(totals.fates.values()) + totals.refused == 9
+    assert totals.rows == sum(totals.row_outcomes.values()) + totals.refused == 9
     assert totals.refusals == {
         Reason.SAME_LOGIN: 1,
         Reason.NO_LOGIN: 1,
@@ -153,7 +153,7 @@ async def test_json_lines_carry_lists_numbers_and_nested_profiles(loader: Loader
     ]
     text = "\n".join(map(json.dumps, rows)) + '\n[1]\n{"login": "c", "login": "d"}\n{"login": "\\ud800"}\nnope\n\n'
     totals = await loader.load(text, name="export.jsonl")
-    assert (totals.rows, totals.refused, totals.formats) == (8, 6, {"several": 1})
+    assert (totals.rows, totals.refused, totals.formats) == (8, 6, {"multiple": 1})
     number, person = await contents(pool)
     assert number["login"] == "12345"
     assert (person["identifiers"], person["profile"]) == (["a1", "a2"], {"age": 7, "roles": ["x"]})

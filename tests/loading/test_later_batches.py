@@ -6,7 +6,7 @@ import pytest
 from service.accounts.browsing import Filters
 from service.accounts.database import Database
 from service.accounts.loading import add, session
-from service.accounts.loading.fates import Fate
+from service.accounts.loading.fates import RowOutcome
 from service.actions import load_accounts, load_batches
 from service.actions.load_batches import BATCH, PIECE
 from service.actions.merge_batch import BatchMerger
@@ -35,7 +35,7 @@ async def test_a_deleted_account_does_not_come_back_in_a_batch_that_is_added_wit
     assert await delete_accounts(database, Filters(ids=[1]), erase=False) == 1
     await database.close()
     totals = await loader.load(export(*(f"{letter}@example.com" for letter in "abcdef"), header="login"))
-    assert totals.fates == {Fate.NEW: 5, Fate.DELETED: 1}
+    assert totals.row_outcomes == {RowOutcome.NEW: 5, RowOutcome.DELETED: 1}
     assert "f@example.com" not in [row["login"] for row in await contents(pool)]
 
 
@@ -45,7 +45,7 @@ async def test_an_account_of_the_store_in_a_batch_that_is_taken_without_a_look_i
     await loader.load(f"login,password_hash\nf@example.com,{BCRYPT}\n")
     rows = [f"{letter}@example.com,{OTHER_BCRYPT}" for letter in "abcdef"]
     totals = await loader.load(export(*rows, header="login,password_hash"))
-    assert totals.fates == {Fate.NEW: 5, Fate.CHANGED: 1}
+    assert totals.row_outcomes == {RowOutcome.NEW: 5, RowOutcome.CHANGED: 1}
     assert await pool.fetchval("SELECT sum(hashes_loaded) FROM recipes") == 7
 
 
@@ -70,7 +70,7 @@ async def test_a_row_that_repeats_one_of_an_earlier_batch_for_a_tombstone_is_ref
     )
     rows = ["a@example.com", "b@example.com", "c@example.com", "A@example.com"]
     totals = await loader.load(export(*rows, header="login"), dry_run=dry_run)
-    assert (totals.fates[Fate.TOMBSTONE], totals.refusals) == (1, {Reason.SAME_LOGIN: 1})
+    assert (totals.row_outcomes[RowOutcome.TOMBSTONE], totals.refusals) == (1, {Reason.SAME_LOGIN: 1})
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -79,7 +79,7 @@ async def test_a_row_that_repeats_a_new_login_of_an_earlier_batch_is_refused(
 ) -> None:
     rows = ["a@example.com", "b@example.com", "c@example.com", "A@example.com", "d@example.com", "B@example.com"]
     totals = await loader.load(export(*rows, header="login"), dry_run=dry_run)
-    assert (totals.fates, totals.refusals) == ({Fate.NEW: 4}, {Reason.SAME_LOGIN: 2})
+    assert (totals.row_outcomes, totals.refusals) == ({RowOutcome.NEW: 4}, {Reason.SAME_LOGIN: 2})
 
 
 async def test_accounts_that_somebody_else_adds_between_two_batches_are_not_taken_for_those_of_the_load(
@@ -97,14 +97,14 @@ async def test_accounts_that_somebody_else_adds_between_two_batches_are_not_take
     monkeypatch.setattr(BatchMerger, "merge", merge_and_add)
     rows = [f"{letter}@example.com,{letter}" for letter in "abcdef"]
     totals = await loader.load(export(*rows, header="login,firstName"))
-    assert (totals.fates, totals.refusals) == ({Fate.NEW: 5, Fate.CHANGED: 1}, {})
+    assert (totals.row_outcomes, totals.refusals) == ({RowOutcome.NEW: 5, RowOutcome.CHANGED: 1}, {})
 
 
 async def test_of_two_rows_of_one_batch_with_the_same_okta_id_the_second_is_refused(
     loader: Loader, pool: asyncpg.Pool
 ) -> None:
     totals = await loader.load(export("a@example.com,00u1", "b@example.com,00u1", "c@example.com,", "d@example.com,"))
-    assert (totals.fates, totals.refusals) == ({Fate.NEW: 3}, {Reason.OKTA_ID_TAKEN: 1})
+    assert (totals.row_outcomes, totals.refusals) == ({RowOutcome.NEW: 3}, {Reason.OKTA_ID_TAKEN: 1})
     assert "see line 2" in loader.rejected()
 
 

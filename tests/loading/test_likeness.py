@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.actions.likeness import likeness
-from service.actions.refusal import Reason, Refusal
+from service.actions.likeness import parse_key
+from service.actions.refusal import Reason, RejectedRow
 from service.actions.resolve_hash import HashResolver
 from service.passwords import registry
 from service.passwords.format import StoredHash, UnusableHash
@@ -33,7 +33,7 @@ def test_a_costly_or_broken_hash_is_refused_after_good_ones() -> None:
         (BCRYPT.replace("$04$", "$03$"), Reason.MALFORMED_HASH),
         (BCRYPT[:-1], Reason.UNKNOWN_SHAPE),
     ):
-        with pytest.raises(Refusal) as raised:
+        with pytest.raises(RejectedRow) as raised:
             known.resolve({}, text)
         assert raised.value.reason is reason
 
@@ -41,14 +41,14 @@ def test_a_costly_or_broken_hash_is_refused_after_good_ones() -> None:
 def test_a_row_without_the_salt_that_its_formula_needs_is_refused_after_rows_with_one() -> None:
     known = resolver(format="md5($salt.$pass)")
     known.resolve({"salt": "ab"}, DIGEST)
-    with pytest.raises(Refusal, match="salt"):
+    with pytest.raises(RejectedRow, match="salt"):
         known.resolve({"salt": ""}, DIGEST)
 
 
 def test_a_salt_is_read_row_by_row_where_it_is_encoded() -> None:
     known = resolver(format="md5($salt.$pass)", salt_encoding="hex")
     known.resolve({"salt": "abcd"}, DIGEST)
-    with pytest.raises(Refusal):
+    with pytest.raises(RejectedRow):
         known.resolve({"salt": "xyz"}, DIGEST)
 
 
@@ -67,13 +67,13 @@ def test_a_salt_that_is_read_in_two_ways_has_a_recipe_of_its_own() -> None:
 def test_a_digest_of_another_length_is_refused_after_good_ones() -> None:
     known = resolver(format="md5($pass)")
     known.resolve({}, DIGEST)
-    with pytest.raises(Refusal):
+    with pytest.raises(RejectedRow):
         known.resolve({}, DIGEST[:-2])
 
 
 def is_alike(line: dict[str, object]) -> bool:
     stored = load(line).stored
-    return likeness(stored.recipe, stored.hash, stored.salt, stored.username) is not None
+    return parse_key(stored.recipe, stored.hash, stored.salt, stored.username) is not None
 
 
 WRITTEN_SO = [line for line in ALL if is_alike(line)]

@@ -7,7 +7,7 @@ import json
 import asyncpg
 import pytest
 
-from service.accounts.loading.fates import Fate
+from service.accounts.loading.fates import RowOutcome
 from service.actions.refusal import Reason
 from service.legacy import csv_rows, json_lines, ldif, postgres
 from service.legacy.csv_rows import BLOCK
@@ -164,7 +164,7 @@ async def test_a_hash_that_begins_like_an_earlier_one_of_another_format_is_tried
     several = f'["{BCRYPT}", "{BCRYPT}"]'
     rows = [{"login": "a", "password_hash": BCRYPT}, {"login": "b", "password_hash": json.loads(several)}]
     totals = await loader.load("\n".join(map(json.dumps, rows)), name="export.jsonl")
-    assert totals.formats == {"bcrypt": 1, "several": 1}
+    assert totals.formats == {"bcrypt": 1, "multiple": 1}
 
 
 @pytest.mark.parametrize("name", ["password", "Password", "PEPPER", "password_HASH"])
@@ -187,10 +187,11 @@ async def test_a_row_in_which_only_the_salt_or_the_name_changed_is_changed(
 ) -> None:
     mixed_in = "salt" if column == "salt" else "user"
     source = Source("shop", format=f"md5(${mixed_in}.$pass)")
-    fates = [
-        (await loader.load(f"login,password_hash,{column}\na,{DIGEST},{value}\n", source)).fates for value in values
+    row_outcomes = [
+        (await loader.load(f"login,password_hash,{column}\na,{DIGEST},{value}\n", source)).row_outcomes
+        for value in values
     ]
-    assert fates == [{Fate.NEW: 1}, {Fate.CHANGED: 1}]
+    assert row_outcomes == [{RowOutcome.NEW: 1}, {RowOutcome.CHANGED: 1}]
     assert await pool.fetchval(f"SELECT {column} FROM hashes") == values[1]  # noqa: S608 (a constant)
 
 

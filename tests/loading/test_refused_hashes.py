@@ -13,15 +13,15 @@ async def refused(loader: Loader, row: str) -> str:
 
 
 async def test_a_hash_that_several_formats_write_is_answered_with_their_names(loader: Loader) -> None:
-    told = await refused(loader, f"person@example.com,{NT},")
-    assert "name one: md5, md4, nt, lm" in told
+    progress = await refused(loader, f"person@example.com,{NT},")
+    assert "name one: md5, md4, nt, lm" in progress
 
 
 async def test_a_hash_of_another_format_than_its_row_names_is_told_what_it_looks_like(loader: Loader) -> None:
-    told = await refused(loader, f"person@example.com,{SPRING},bcrypt")
-    assert "not in the shape of bcrypt; it looks like spring_bcrypt" in told
+    progress = await refused(loader, f"person@example.com,{SPRING},bcrypt")
+    assert "not in the shape of bcrypt; it looks like spring_bcrypt" in progress
 
 
 async def test_a_hash_nobody_knows_is_answered_with_the_way_out(loader: Loader) -> None:
-    told = await refused(loader, "person@example.com,$unknown$12$o6hx.Wog/wvFSkT,")
-    assert "name its format, or a formula" in told
+    progress = await refused(loader, "person@example.com,$unknown$12$o6hx.Wog/wvFSkT,")
+    assert "name its format, or a formula" in progress

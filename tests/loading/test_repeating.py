@@ -6,7 +6,7 @@ import pytest
 from service.accounts.browsing import Filters
 from service.accounts.database import Database
 from service.accounts.deleting import delete
-from service.accounts.loading.fates import Fate
+from service.accounts.loading.fates import RowOutcome
 from service.accounts.loading.session import loading_session, make_durable
 from service.actions import load_batches
 from service.actions.refusal import Reason
@@ -36,7 +36,7 @@ async def versions(pool: asyncpg.Pool) -> list[tuple[object, ...]]:
 async def test_a_first_load_adds_accounts_armed_and_unarmed(loader: Loader, pool: asyncpg.Pool) -> None:
     totals = await loader.load(PEOPLE)
     jessie, kim = await contents(pool)
-    assert totals.fates == {Fate.NEW: 2}
+    assert totals.row_outcomes == {RowOutcome.NEW: 2}
     assert (jessie["state"], kim["state"]) == ("waiting", "unarmed")
     assert jessie["identifiers"] == ["j.smith", "jess"]
     assert jessie["profile"] == {"firstName": "Jessie"}
@@ -46,14 +46,14 @@ async def test_a_first_load_adds_accounts_armed_and_unarmed(loader: Loader, pool
 async def test_the_same_file_twice_writes_no_row(loader: Loader, pool: asyncpg.Pool) -> None:
     await loader.load(PEOPLE)
     before = await versions(pool)
-    assert (await loader.load(PEOPLE)).fates == {Fate.UNCHANGED: 2}
+    assert (await loader.load(PEOPLE)).row_outcomes == {RowOutcome.UNCHANGED: 2}
     assert await versions(pool) == before
 
 
 async def test_a_newer_export_updates_hash_profile_and_identifiers(loader: Loader, pool: asyncpg.Pool) -> None:
     await loader.load(PEOPLE)
     newer = PEOPLE.replace(BCRYPT, OTHER_BCRYPT).replace("Jessie,jess;J.Smith", "Jessica,jessica")
-    assert (await loader.load(newer)).fates == {Fate.CHANGED: 1, Fate.UNCHANGED: 1}
+    assert (await loader.load(newer)).row_outcomes == {RowOutcome.CHANGED: 1, RowOutcome.UNCHANGED: 1}
     jessie, _ = await contents(pool)
     assert (jessie["profile"], jessie["identifiers"]) == ({"firstName": "Jessica"}, ["jessica"])
     assert OTHER_BCRYPT in str(jessie["hashes"])
@@ -86,7 +86,7 @@ async def test_an_unarmed_account_is_armed_by_a_hash_and_not_disarmed_by_a_row_w
     await loader.load("login,password_hash\nkim@example.com,\n")
     await loader.load(f"login,password_hash\nkim@example.com,{BCRYPT}\n")
     assert (await contents(pool))[0]["state"] == "waiting"
-    assert (await loader.load("login,password_hash\nkim@example.com,\n")).fates == {Fate.UNCHANGED: 1}
+    assert (await loader.load("login,password_hash\nkim@example.com,\n")).row_outcomes == {RowOutcome.UNCHANGED: 1}
     assert len((await contents(pool))[0]["hashes"]) == 1  # type: ignore[arg-type]
 
 
@@ -97,12 +97,12 @@ async def test_a_tombstone_is_left_alone(loader: Loader, pool: asyncpg.Pool) -> 
         "UPDATE accounts SET state = 'migrated', forgotten_at = now(), proof = 'event' WHERE login LIKE 'jessie%'"
     )
     newer = PEOPLE.replace(BCRYPT, OTHER_BCRYPT).replace("Jessie", "Nobody")
-    assert (await loader.load(newer)).fates == {Fate.TOMBSTONE: 1, Fate.UNCHANGED: 1}
+    assert (await loader.load(newer)).row_outcomes == {RowOutcome.TOMBSTONE: 1, RowOutcome.UNCHANGED: 1}
     jessie, _ = await contents(pool)
     assert (jessie["hashes"], jessie["profile"]) == ([], {"firstName": "Jessie"})
 
 
-async def set_aside(pool: asyncpg.Pool, login_key: str, outcome: str = "SUCCESS") -> None:
+async def unmatched(pool: asyncpg.Pool, login_key: str, outcome: str = "SUCCESS") -> None:
     await pool.execute(
         "INSERT INTO import_events (uuid, okta_user_id, login_key, outcome, published, channel, effect) "
         "VALUES ('event', '00u1', $1, $2, now(), 'hook', 'unmatched')",
@@ -111,18 +111,18 @@ async def set_aside(pool: asyncpg.Pool, login_key: str, outcome: str = "SUCCESS"
 
 
 async def test_a_success_that_came_before_the_account_is_applied(loader: Loader, pool: asyncpg.Pool) -> None:
-    await set_aside(pool, "jessie@example.com")
+    await unmatched(pool, "jessie@example.com")
     totals = await loader.load(PEOPLE)
     jessie, _ = await contents(pool)
     assert (jessie["state"], jessie["hashes"], jessie["okta_id"]) == ("migrated", [], "00u1")
     assert sum(totals.effects.values()) == 1
-    assert (await loader.load(PEOPLE)).fates == {Fate.TOMBSTONE: 1, Fate.UNCHANGED: 1}
+    assert (await loader.load(PEOPLE)).row_outcomes == {RowOutcome.TOMBSTONE: 1, RowOutcome.UNCHANGED: 1}
 
 
 async def test_a_success_that_nothing_explains_is_not_applied_where_settings_ask_for_a_reason(
     loader: Loader, pool: asyncpg.Pool
 ) -> None:
-    await set_aside(pool, "jessie@example.com")
+    await unmatched(pool, "jessie@example.com")
     await loader.load(PEOPLE, forget_when=ForgetWhen.VERIFIED)
     assert (await contents(pool))[0]["state"] == "waiting"
 
@@ -131,7 +131,7 @@ async def test_a_success_known_by_its_okta_id_is_applied_when_a_load_brings_the_
     loader: Loader, pool: asyncpg.Pool
 ) -> None:
     await loader.load(PEOPLE)
-    await set_aside(pool, "another.name@example.com")
+    await unmatched(pool, "another.name@example.com")
     await loader.load("login,okta_id\njessie@example.com,00u1\n")
     assert (await contents(pool))[0]["state"] == "migrated"
 
@@ -142,9 +142,9 @@ async def test_a_deleted_account_does_not_come_back_until_it_is_erased(loader: L
     await database.open()
     ids = [await pool.fetchval("SELECT id FROM accounts WHERE login LIKE 'jessie%'")]
     assert await delete_accounts(database, Filters(ids=ids), erase=False) == 1
-    assert (await loader.load(PEOPLE)).fates == {Fate.DELETED: 1, Fate.UNCHANGED: 1}
+    assert (await loader.load(PEOPLE)).row_outcomes == {RowOutcome.DELETED: 1, RowOutcome.UNCHANGED: 1}
     await forgive_logins(database, ["Jessie@Example.com"])
-    assert (await loader.load(PEOPLE)).fates == {Fate.NEW: 1, Fate.UNCHANGED: 1}
+    assert (await loader.load(PEOPLE)).row_outcomes == {RowOutcome.NEW: 1, RowOutcome.UNCHANGED: 1}
     await database.close()
 
 
@@ -154,7 +154,7 @@ async def test_another_source_adds_its_hash_to_the_account_with_that_login_in_an
     await loader.load(PEOPLE, "web")
     totals = await loader.load(f"login,password_hash\nJESSIE@example.com,{OTHER_BCRYPT}\n", "directory")
     jessie, _ = await contents(pool)
-    assert totals.fates == {Fate.CHANGED: 1}
+    assert totals.row_outcomes == {RowOutcome.CHANGED: 1}
     assert jessie["login"] == "jessie@example.com"
     assert [str(each).partition("|")[0] for each in jessie["hashes"]] == ["directory", "web"]  # type: ignore[attr-defined]
 
@@ -167,7 +167,7 @@ async def test_names_of_two_sources_stay_together_and_do_not_replace_each_other(
     await loader.load(web, "web")
     await loader.load(directory, "directory")
     assert (await contents(pool))[0]["identifiers"] == ["one", "two"]
-    assert (await loader.load(web, "web")).fates == {Fate.UNCHANGED: 1}
+    assert (await loader.load(web, "web")).row_outcomes == {RowOutcome.UNCHANGED: 1}
 
 
 async def test_another_spelling_from_the_same_source_is_another_account_and_refused(
@@ -197,7 +197,9 @@ async def test_a_changed_setting_of_the_source_makes_its_hashes_new(loader: Load
     digest = "5f4dcc3b5aa765d61d8327deb882cf99"
     people = f"login,password_hash\na@example.com,{digest}\n"
     await loader.load(people, Source("old", format="md5($pass)"))
-    assert (await loader.load(people, Source("old", format="md5($pass)", charset="latin-1"))).fates == {Fate.CHANGED: 1}
+    assert (await loader.load(people, Source("old", format="md5($pass)", charset="latin-1"))).row_outcomes == {
+        RowOutcome.CHANGED: 1
+    }
     assert await pool.fetchval("SELECT count(*) FROM recipes") == 2
 
 
@@ -205,10 +207,14 @@ async def test_a_dry_run_says_the_same_as_the_load_and_writes_nothing(loader: Lo
     await loader.load(PEOPLE)
     before = await versions(pool)
     newer = PEOPLE.replace("Jessie,", "Jess,") + f"new@example.com,{BCRYPT},New,\nNEW@example.com,,,\n,,,\n"
-    foreseen = await loader.load(newer, dry_run=True)
+    expected = await loader.load(newer, dry_run=True)
     assert await versions(pool) == before
     done = await loader.load(newer)
-    assert (foreseen.fates, foreseen.refusals, foreseen.formats) == (done.fates, done.refusals, done.formats)
+    assert (expected.row_outcomes, expected.refusals, expected.formats) == (
+        done.row_outcomes,
+        done.refusals,
+        done.formats,
+    )
 
 
 @pytest.mark.parametrize("rows", [["new,00u1", "old,00u1"], ["old,00u1", "new,00u1"], ["old,00u1", "other,00u1"]])
@@ -218,9 +224,9 @@ async def test_a_dry_run_foresees_that_an_earlier_batch_takes_an_okta_id(
     monkeypatch.setattr(load_batches, "BATCH", 1)
     await loader.load("login\nold\nother\n")
     export = "\n".join(["login,okta_id", *rows]) + "\n"
-    foreseen = await loader.load(export, dry_run=True)
+    expected = await loader.load(export, dry_run=True)
     done = await loader.load(export)
-    assert (foreseen.fates, foreseen.refusals) == (done.fates, done.refusals)
+    assert (expected.row_outcomes, expected.refusals) == (done.row_outcomes, done.refusals)
     assert done.refusals == {Reason.OKTA_ID_TAKEN: 1}
 
 
@@ -240,7 +246,7 @@ async def test_a_row_that_repeats_one_of_an_earlier_batch_is_refused_and_the_oth
     people[35] = "P3@example.com,"
     people[52] = "other@example.com,00u7"
     totals = await loader.load("\n".join(["login,okta_id", *people]) + "\n")
-    assert totals.fates == {Fate.NEW: 58}
+    assert totals.row_outcomes == {RowOutcome.NEW: 58}
     assert totals.refusals == {Reason.SAME_LOGIN: 1, Reason.OKTA_ID_TAKEN: 1}
     assert [line.split(",")[0] for line in loader.rejected().splitlines()[1:]] == ["37", "54"]
     assert await pool.fetchval("SELECT count(*) FROM accounts") == 58

@@ -8,7 +8,7 @@ import pytest
 
 from service.accounts.database import Database
 from service.accounts.loading import match
-from service.accounts.loading.fates import Fate
+from service.accounts.loading.fates import RowOutcome
 from service.accounts.sealing import NO_KEYS, HashKeys, binding
 from service.actions.rotate_keys import rotate_keys
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, SEALING, Loader
@@ -39,10 +39,10 @@ def _binding(row: asyncpg.Record) -> bytes:
 
 
 async def test_the_same_file_twice_writes_no_row(sealing: Loader, pool: asyncpg.Pool) -> None:
-    assert (await sealing.load(PEOPLE)).fates == {Fate.NEW: 2}
+    assert (await sealing.load(PEOPLE)).row_outcomes == {RowOutcome.NEW: 2}
     before = await versions(pool)
-    assert (await sealing.load(PEOPLE)).fates == {Fate.UNCHANGED: 2}
-    assert (await sealing.load(PEOPLE, dry_run=True)).fates == {Fate.UNCHANGED: 2}
+    assert (await sealing.load(PEOPLE)).row_outcomes == {RowOutcome.UNCHANGED: 2}
+    assert (await sealing.load(PEOPLE, dry_run=True)).row_outcomes == {RowOutcome.UNCHANGED: 2}
     assert await versions(pool) == before
     assert await opened(pool, sealing.keys) == {"jessie@example.com": (BCRYPT, "key")}
 
@@ -51,7 +51,7 @@ async def test_a_changed_hash_is_sealed_and_makes_the_account_wait_again(sealing
     await sealing.load(PEOPLE)
     await pool.execute("UPDATE accounts SET state = 'verified', verified_at = now() WHERE armed")
     totals = await sealing.load(PEOPLE.replace(BCRYPT, OTHER_BCRYPT))
-    assert totals.fates == {Fate.CHANGED: 1, Fate.UNCHANGED: 1}
+    assert totals.row_outcomes == {RowOutcome.CHANGED: 1, RowOutcome.UNCHANGED: 1}
     assert await opened(pool, sealing.keys) == {"jessie@example.com": (OTHER_BCRYPT, "key")}
     assert await pool.fetchval("SELECT state FROM accounts WHERE armed") == "waiting"
 
@@ -64,9 +64,12 @@ async def test_the_same_hash_kept_otherwise_is_unchanged_and_another_one_goes_un
     await sealing.load(PEOPLE)
     sealing.keys = NEWER
     written = await versions(pool)
-    assert (await sealing.load(PEOPLE)).fates == {Fate.UNCHANGED: 2}
+    assert (await sealing.load(PEOPLE)).row_outcomes == {RowOutcome.UNCHANGED: 2}
     assert await versions(pool) == written
-    assert (await sealing.load(PEOPLE.replace(BCRYPT, OTHER_BCRYPT))).fates == {Fate.CHANGED: 1, Fate.UNCHANGED: 1}
+    assert (await sealing.load(PEOPLE.replace(BCRYPT, OTHER_BCRYPT))).row_outcomes == {
+        RowOutcome.CHANGED: 1,
+        RowOutcome.UNCHANGED: 1,
+    }
     assert await opened(pool, NEWER) == {"jessie@example.com": (OTHER_BCRYPT, "newer")}
 
 
@@ -83,7 +86,7 @@ async def test_a_hash_that_is_sealed_anew_while_it_is_compared_is_unchanged_and_
         return await find_fates(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(match, "match", rotate_before)
-    assert (await sealing.load(PEOPLE)).fates == {Fate.UNCHANGED: 2}
+    assert (await sealing.load(PEOPLE)).row_outcomes == {RowOutcome.UNCHANGED: 2}
     await database.close()
     assert await opened(pool, NEWER) == {"jessie@example.com": (BCRYPT, "newer")}
 
@@ -93,5 +96,5 @@ async def test_a_hash_under_a_key_that_is_gone_is_replaced_by_the_one_of_the_row
 ) -> None:
     await sealing.load(PEOPLE)
     sealing.keys = HashKeys({"newer": bytes(range(1, 33))})
-    assert (await sealing.load(PEOPLE)).fates == {Fate.CHANGED: 1, Fate.UNCHANGED: 1}
+    assert (await sealing.load(PEOPLE)).row_outcomes == {RowOutcome.CHANGED: 1, RowOutcome.UNCHANGED: 1}
     assert await opened(pool, sealing.keys) == {"jessie@example.com": (BCRYPT, "newer")}

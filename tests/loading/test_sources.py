@@ -61,11 +61,11 @@ def test_each_source_says_what_its_hashes_need() -> None:
 def test_every_fault_is_named_at_once_with_its_place() -> None:
     with pytest.raises(BadSources) as raised:
         read_sources(BAD, "sources.toml")
-    told = str(raised.value)
+    progress = str(raised.value)
     for place in PLACES:
-        assert f"sources.toml: {place}: " in told, place
-    assert "django_pbkdf2" in told
-    assert "meant format?" in told
+        assert f"sources.toml: {place}: " in progress, place
+    assert "django_pbkdf2" in progress
+    assert "meant format?" in progress
 
 
 def test_a_source_that_the_file_does_not_know_is_refused(tmp_path: Path) -> None:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from service.actions.reconcile_log import Page
-from service.actions.wanted_hooks import Wanted
+from service.actions.wanted_hooks import DesiredHooks
 from service.okta.hook_settings import HeaderChannel, Hook, HookKind
 from service.okta.import_event import IMPORT_EVENT
 
 PASSWORD, REGISTRATION, EVENTS = HookKind.PASSWORD_IMPORT, HookKind.REGISTRATION, HookKind.EVENTS
 OURS = HeaderChannel("Authorization", "Basic YWRtaW46c3VwZXJzZWNyZXQ=")
 URL = "https://service.example.com"
-WANTED = Wanted(URL, OURS, OURS)
+WANTED = DesiredHooks(URL, OURS, OURS)
 GOOD: Mapping[HookKind, object] = {
     PASSWORD: {"commands": [{"type": "com.okta.action.update", "value": {"credential": "UNVERIFIED"}}]},
     REGISTRATION: {"commands": []},

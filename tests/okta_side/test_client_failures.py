@@ -163,10 +163,10 @@ async def test_read_only_mode_is_a_refusal_that_is_waited_out_only_where_that_is
         with pytest.raises(ReadOnly):
             await okta.create_user(PROFILE, HOOK, ())
     script, url = await scripted(refused, refused, (200, USER))
-    told: list[str] = []
-    async with open_org(settings(url), wait_out_read_only=True, told=told.append) as okta:
+    progress: list[str] = []
+    async with open_org(settings(url), wait_out_read_only=True, progress=progress.append) as okta:
         assert (await okta.create_user(PROFILE, HOOK, ())).id == "00u1"
-    assert (len(script.asked), len(told)) == (3, 2)
+    assert (len(script.asked), len(progress)) == (3, 2)
 
 
 async def test_a_404_of_a_proxy_is_no_user_that_is_missing(scripted: Script) -> None:

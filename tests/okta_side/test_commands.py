@@ -82,8 +82,8 @@ async def test_a_migration_from_the_command_line(
     assert (registered.code, registered.err) == (0, "")
     assert registered.out.splitlines()[-1] == "the hooks are as they should be"
 
-    foreseen = await run("provision", "--dry-run", "--json")
-    assert json.loads(foreseen.out)["methods"] == {"hook": 1}
+    expected = await run("provision", "--dry-run", "--json")
+    assert json.loads(expected.out)["methods"] == {"hook": 1}
     assert len(org.users) == 0
 
     provisioned = await run("provision", "--group", "pilot", "--json")
@@ -105,8 +105,8 @@ async def test_a_migration_from_the_command_line(
     org.reset_password(user_of(org, JESSIE))
     reconciled = await run("reconcile", "--json")
     assert reconciled.code == 0, reconciled.err
-    told = json.loads(reconciled.out)
-    assert (told["log"]["effects"], told["users"]["retired"]) == ({"migrated": 1}, {"password_in_okta": 1})
+    progress = json.loads(reconciled.out)
+    assert (progress["log"]["effects"], progress["users"]["retired"]) == ({"migrated": 1}, {"password_in_okta": 1})
     assert await pool.fetchval("SELECT count(*) FROM hashes") == 0
 
 

@@ -115,14 +115,14 @@ class Follower:
 
     def __init__(self, database: Database, org: FakeOrg) -> None:
         self.database, self.org = database, org
-        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.progress: list[tuple[str, dict[str, Any]]] = []
 
     async def run(self, *until: str, times: int = 1) -> None:
         """Follow until all of these were told, or the log was asked a hundred times."""
         stop = asyncio.Event()
 
         def tell(what: str, fields: dict[str, Any]) -> None:
-            self.told.append((what, fields))
+            self.progress.append((what, fields))
             if all(self.names.count(each) >= times for each in until):
                 stop.set()
 
@@ -138,11 +138,11 @@ class Follower:
         self.org.next_log_page = next_log_page  # type: ignore[method-assign, assignment]
         async with asyncio.timeout(120):
             rhythm = Rhythm(log=0.001)
-            await follow(self.database, self.org, ForgetWhen.SUCCESS, stop=stop, told=tell, rhythm=rhythm)
+            await follow(self.database, self.org, ForgetWhen.SUCCESS, stop=stop, progress=tell, rhythm=rhythm)
 
     @property
     def names(self) -> list[str]:
-        return [what for what, _ in self.told]
+        return [what for what, _ in self.progress]
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ async def test_a_fault_of_the_database_ends_no_follower_and_is_told_without_its_
     """Its words may quote a row."""
     org.next_faults = [asyncpg.UniqueViolationError("Key (hash)=($2b$secret) exists"), ConnectionError("secret")]
     await follower.run("reconcile_failed", times=2)
-    faults = [fields["fault"] for what, fields in follower.told if what == "reconcile_failed"]
+    faults = [fields["fault"] for what, fields in follower.progress if what == "reconcile_failed"]
     assert faults == ["UniqueViolationError", "ConnectionError"]
 
 

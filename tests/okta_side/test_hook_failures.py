@@ -10,7 +10,7 @@ from service.actions.register_hooks import Done, register_hooks
 from service.actions.wanted_hooks import find_ours
 from service.okta.faults import INVALID, NoAnswer, Refused
 from service.okta.hook_settings import HeaderChannel
-from service.policies.hook_call_faults import certificate_fault, clock_fault, told_fault
+from service.policies.hook_call_faults import certificate_fault, clock_fault, reported_failure_fault
 from service.policies.hook_faults import Fault, Finding
 from service.policies.hook_settings_faults import settings_faults
 from tests.okta_side.hook_org import EVENTS, OURS, PASSWORD, REGISTRATION, URL, WANTED, FakeService, HookBoard, hook
@@ -88,10 +88,10 @@ async def test_a_hook_that_is_updated_keeps_its_name(board: HookBoard) -> None:
 async def test_what_was_changed_is_told_before_a_later_hook_fails(board: HookBoard) -> None:
     board.put(EVENTS, hook(EVENTS, uri="https://old.example.com/okta/events"))
     board.faults["verify"] = NOT_VERIFIED
-    told: list[tuple[object, Done]] = []
+    progress: list[tuple[object, Done]] = []
     with pytest.raises(Refused):
-        await register_hooks(board, WANTED, told=lambda kind, done, _hook: told.append((kind, done)))
-    assert told == [(PASSWORD, Done.UPDATED), (REGISTRATION, Done.UPDATED), (EVENTS, Done.UPDATED)]
+        await register_hooks(board, WANTED, progress=lambda kind, done, _hook: progress.append((kind, done)))
+    assert progress == [(PASSWORD, Done.UPDATED), (REGISTRATION, Done.UPDATED), (EVENTS, Done.UPDATED)]
 
 
 def test_of_several_hooks_the_one_that_works_is_the_first_and_a_foreign_one_none_of_ours() -> None:
@@ -188,7 +188,7 @@ def test_a_certificate_is_told_three_weeks_before_its_end() -> None:
     ],
 )
 def test_a_status_that_okta_tells_has_its_fault(status: int, fault: Fault) -> None:
-    assert told_fault(f"the service answered {status}") is fault
+    assert reported_failure_fault(f"the service answered {status}") is fault
 
 
 def test_a_header_s_name_is_the_same_in_other_letters() -> None:

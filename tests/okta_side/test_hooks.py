@@ -21,13 +21,13 @@ from service.actions.check_hooks import HookCheck
 from service.actions.register_hooks import Done, register_hooks
 from service.actions.rotate_secret import NotAccepted, rotate_secret
 from service.actions.unknown_logins import UnknownLogins
-from service.actions.wanted_hooks import Wanted
+from service.actions.wanted_hooks import DesiredHooks
 from service.okta.hook_settings import HeaderChannel, HookKind
 from service.okta.import_event import IMPORT_EVENT
 from service.okta.probes import is_probe, probe_login
 from service.okta_client.org import OktaOrg
 from service.okta_client.probing import ServiceProbe, open_probe
-from service.policies.hook_call_faults import told_fault
+from service.policies.hook_call_faults import reported_failure_fault
 from service.policies.hook_faults import Fault, Finding
 from simulator import EventHook, HeaderSecret, HookType, InlineHook, OAuthClient, Org
 from simulator.hook_oauth import use_oauth
@@ -48,9 +48,9 @@ async def probe() -> AsyncIterator[ServiceProbe]:
 
 
 @pytest.fixture
-async def wanted(service: Running, add: Add) -> Wanted:
+async def desired(service: Running, add: Add) -> DesiredHooks:
     await add("somebody@example.com")
-    return Wanted(service.url, OURS, OURS)
+    return DesiredHooks(service.url, OURS, OURS)
 
 
 class Broken:
@@ -85,8 +85,8 @@ class Broken:
 
 
 @pytest.fixture
-async def registered(org: Org, okta: OktaOrg, wanted: Wanted) -> Broken:
-    await register_hooks(okta, wanted)
+async def registered(org: Org, okta: OktaOrg, desired: DesiredHooks) -> Broken:
+    await register_hooks(okta, desired)
     return Broken(org, okta)
 
 
@@ -95,41 +95,41 @@ def named(findings: list[Finding]) -> set[tuple[Fault, HookKind | None]]:
 
 
 async def test_hooks_are_made_verified_and_found_to_be_right(
-    org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted, service: Running
+    org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, service: Running
 ) -> None:
-    done = await register_hooks(okta, wanted)
+    done = await register_hooks(okta, desired)
     assert [(kind, what) for kind, what, _ in done] == [(kind, Done.CREATED) for kind in HookKind]
     hooks: list[InlineHook | EventHook] = [*org.inline_hooks.values(), *org.event_hooks.values()]
     assert {hook.channel.uri for hook in hooks} == {service.url + kind.path for kind in HookKind}
     assert {hook.channel.secret for hook in hooks} == {HeaderSecret("Authorization", SECRET)}
-    assert await HookCheck(okta, probe, wanted).run() == []
+    assert await HookCheck(okta, probe, desired).run() == []
 
 
 async def test_registering_again_updates_and_makes_no_second_hook(
-    org: Org, okta: OktaOrg, wanted: Wanted, registered: Broken
+    org: Org, okta: OktaOrg, desired: DesiredHooks, registered: Broken
 ) -> None:
     registered.channel(registered.password, secret=OTHERS, uri="https://old.example.com/x")
     registered.password.active = False
-    done = await register_hooks(okta, wanted)
+    done = await register_hooks(okta, desired)
     assert [what for _, what, _ in done] == [Done.UPDATED, Done.UPDATED, Done.KEPT]
     assert (len(org.inline_hooks), len(org.event_hooks), registered.password.active) == (2, 1, True)
 
 
 async def test_an_event_hook_that_is_right_is_not_unverified_for_a_moment(
-    org: Org, okta: OktaOrg, wanted: Wanted, registered: Broken
+    org: Org, okta: OktaOrg, desired: DesiredHooks, registered: Broken
 ) -> None:
     channel = registered.events.channel
-    await register_hooks(okta, wanted)
+    await register_hooks(okta, desired)
     assert registered.events.channel is channel
     assert registered.events.verified
 
 
-async def test_another_event_hook_of_the_org_is_left_alone(org: Org, okta: OktaOrg, wanted: Wanted) -> None:
+async def test_another_event_hook_of_the_org_is_left_alone(org: Org, okta: OktaOrg, desired: DesiredHooks) -> None:
     other = org.add_event_hook("https://other.example.com/hook", OTHERS)
     other.name = "Password import events"
     other_channel = other.channel
     other.name = "Somebody's"
-    await register_hooks(okta, wanted)
+    await register_hooks(okta, desired)
     assert (len(org.event_hooks), other.channel) == (2, other_channel)
 
 
@@ -209,70 +209,70 @@ BROKEN: dict[str, tuple[Break, Fault, HookKind]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 async def test_a_broken_set_up_is_named_with_how_to_mend_it(
-    registered: Broken, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted, name: str
+    registered: Broken, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, name: str
 ) -> None:
     breaking, fault, kind = BROKEN[name]
     breaking(registered)
-    findings = await HookCheck(okta, probe, wanted).run()
+    findings = await HookCheck(okta, probe, desired).run()
     assert (fault, kind) in named(findings)
     (finding,) = [each for each in findings if (each.fault, each.kind) == (fault, kind)]
-    assert fault.mend[1:] in str(finding)
+    assert fault.remedy[1:] in str(finding)
     assert SECRET not in str(findings)
 
 
 async def test_a_hook_by_oauth_is_right_where_the_service_takes_tokens(
-    registered: Broken, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+    registered: Broken, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
     client = OAuthClient("client_secret_post", "0oa", "https://example.okta.com/oauth2/default/v1/token")
     registered.channel(registered.registration, secret=None, oauth=client)
-    findings = named(await HookCheck(okta, probe, wanted, verify=False).run())
+    findings = named(await HookCheck(okta, probe, desired, verify=False).run())
     assert (Fault.OTHER_PROOF, REGISTRATION) in findings
-    findings = named(await HookCheck(okta, probe, replace(wanted, accepts_oauth=True), verify=False).run())
+    findings = named(await HookCheck(okta, probe, replace(desired, accepts_oauth=True), verify=False).run())
     assert (Fault.OTHER_PROOF, REGISTRATION) not in findings
 
 
 async def test_tokens_that_the_service_refuses_are_no_matter_of_a_secret(
-    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
     use_oauth(org)
-    findings = named(await HookCheck(okta, probe, replace(wanted, accepts_oauth=True)).run())
+    findings = named(await HookCheck(okta, probe, replace(desired, accepts_oauth=True)).run())
     assert findings == {(Fault.TOKEN_NOT_OURS, PASSWORD), (Fault.TOKEN_NOT_OURS, REGISTRATION)}
 
 
 async def test_a_hook_that_is_left_over_hides_not_the_one_that_works(
-    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
     registered.events.active = False
     working = org.add_event_hook(registered.events.channel.uri, HeaderSecret("Authorization", SECRET))
     assert await org.verify_event_hook(working)
-    assert named(await HookCheck(okta, probe, wanted).run()) == {(Fault.SEVERAL, EVENTS)}
+    assert named(await HookCheck(okta, probe, desired).run()) == {(Fault.SEVERAL, EVENTS)}
 
 
 async def test_a_service_that_is_down_is_named(
-    registered: Broken, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted, service: Running
+    registered: Broken, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, service: Running
 ) -> None:
     await service.server.close()
-    findings = named(await HookCheck(okta, probe, wanted).run())
+    findings = named(await HookCheck(okta, probe, desired).run())
     assert (Fault.NOT_SEEN_FROM_HERE, PASSWORD) in findings
     assert (Fault.UNREACHABLE, PASSWORD) in findings
 
 
 async def test_a_service_without_accounts_is_named_not_ready(
-    registered: Broken, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted, pool: asyncpg.Pool
+    registered: Broken, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, pool: asyncpg.Pool
 ) -> None:
     await pool.execute("TRUNCATE accounts CASCADE")
-    assert (Fault.NOT_READY, PASSWORD) in named(await HookCheck(okta, probe, wanted).run())
+    assert (Fault.NOT_READY, PASSWORD) in named(await HookCheck(okta, probe, desired).run())
 
 
 async def test_a_service_that_takes_another_secret_than_this_command_has_is_named(
-    registered: Broken, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+    registered: Broken, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
-    wanted = replace(wanted, inline_proof=HeaderChannel("Authorization", "Basic bmV2ZXI6c2Vlbg=="))
-    assert (Fault.SECRET_UNKNOWN, PASSWORD) in named(await HookCheck(okta, probe, wanted).run())
+    desired = replace(desired, inline_proof=HeaderChannel("Authorization", "Basic bmV2ZXI6c2Vlbg=="))
+    assert (Fault.SECRET_UNKNOWN, PASSWORD) in named(await HookCheck(okta, probe, desired).run())
 
 
 async def test_recent_failures_of_our_hooks_are_told_and_keep_nobody_from_signing_in(
-    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
     for hook in (registered.password, registered.events):
         event = "inline_hook.executed" if isinstance(hook, InlineHook) else "event_hook.delivery"
@@ -287,13 +287,13 @@ async def test_recent_failures_of_our_hooks_are_told_and_keep_nobody_from_signin
                 result="FAILURE",
                 reason="503",
             )
-    findings = await HookCheck(okta, probe, wanted).run()
+    findings = await HookCheck(okta, probe, desired).run()
     assert named(findings) == {(Fault.RECENT_FAILURES, PASSWORD), (Fault.RECENT_FAILURES, EVENTS)}
     assert all("1 in 24 hours" in finding.detail and finding.fault.is_warning for finding in findings)
 
 
 async def test_failures_of_many_other_hooks_hide_none_of_ours_and_the_last_is_told(
-    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
     def fail(target: str, reason: str) -> None:
         caused, actor = org.caused("/", "127.0.0.1"), {"id": "system"}
@@ -309,17 +309,17 @@ async def test_failures_of_many_other_hooks_hide_none_of_ours_and_the_last_is_to
         org.clock.advance(minutes=1)
         fail(registered.password.id, reason)
     org.clock.advance(minutes=58)
-    (finding,) = await HookCheck(okta, probe, wanted, verify=False).run()
+    (finding,) = await HookCheck(okta, probe, desired, verify=False).run()
     assert finding.fault is Fault.RECENT_FAILURES
     assert finding.detail.startswith("2 in 24 hours")
     assert finding.detail.endswith(": 504")
 
 
 async def test_a_clock_that_is_off_is_told(
-    registered: Broken, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+    registered: Broken, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.okta_client.org_calls.clock_ahead", lambda _at: -300.0)
-    assert (Fault.CLOCK, None) in named(await HookCheck(okta, probe, wanted).run())
+    assert (Fault.CLOCK, None) in named(await HookCheck(okta, probe, desired).run())
 
 
 async def test_a_redirect_and_a_foreign_page_are_named(
@@ -333,7 +333,7 @@ async def test_a_redirect_and_a_foreign_page_are_named(
     async with serving(elsewhere) as url:
         for hook in (registered.password, registered.events):
             registered.channel(hook, uri=url + (PASSWORD if hook is registered.password else EVENTS).path)
-        findings = named(await HookCheck(okta, probe, Wanted(url, OURS, OURS, registration=False)).run())
+        findings = named(await HookCheck(okta, probe, DesiredHooks(url, OURS, OURS, registration=False)).run())
     assert findings == {(Fault.REDIRECTED, PASSWORD), (Fault.WRONG_ANSWER, EVENTS)}
 
 
@@ -348,24 +348,24 @@ async def test_a_certificate_about_to_end_is_told_and_an_untrusted_one_is_a_faul
 
     with certificate(tmp_path, days=5) as (server, client):
         async with serving(answer, server) as url:
-            wanted = Wanted(url.replace("127.0.0.1", "localhost"), OURS, OURS, registration=False)
+            desired = DesiredHooks(url.replace("127.0.0.1", "localhost"), OURS, OURS, registration=False)
             async with open_probe(trust=client) as probe:
-                trusted = named(await HookCheck(okta, probe, wanted).run())
+                trusted = named(await HookCheck(okta, probe, desired).run())
             async with open_probe() as probe:
-                untrusted = named(await HookCheck(okta, probe, wanted).run())
+                untrusted = named(await HookCheck(okta, probe, desired).run())
     assert (Fault.CERTIFICATE_EXPIRES, None) in trusted
     assert (Fault.CERTIFICATE_BAD, None) in untrusted
 
 
 def test_okta_s_words_about_a_failed_call_are_understood() -> None:
-    told = {
+    progress = {
         "Remote server responded with client error, responseCode=401 message=Unauthorized": Fault.SECRET_NOT_OURS,
         'Hook "x" execution failed. the service answered 503': Fault.NOT_READY,
         'Hook "x" execution failed. Hook timed out': Fault.TIMED_OUT,
         "Could not deserialize response due to error at Line 1 Column 1": Fault.WRONG_ANSWER,
         "INTERNAL_ERROR": Fault.UNREACHABLE,
     }
-    assert {text: told_fault(text) for text in told} == told
+    assert {text: reported_failure_fault(text) for text in progress} == progress
 
 
 def test_a_probe_is_nobody_s_sign_in() -> None:
@@ -377,7 +377,7 @@ def test_a_probe_is_nobody_s_sign_in() -> None:
 
 
 async def test_a_new_secret_is_set_without_a_moment_in_which_events_are_lost(
-    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted, add: Add
+    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, add: Add
 ) -> None:
     org.switch(warm_up=0.3)
     org.hold_deliveries = False
@@ -391,11 +391,11 @@ async def test_a_new_secret_is_set_without_a_moment_in_which_events_are_lost(
 
     tasks: list[asyncio.Task[None]] = []
 
-    def told(text: str) -> None:
+    def progress(text: str) -> None:
         seen.append(sum(hook.wants(IMPORT_EVENT, org.clock.now()) for hook in org.event_hooks.values()))
         tasks.append(asyncio.create_task(sign_in_meanwhile()))
 
-    rotated = await rotate_secret(okta, probe, wanted, overlap=0.5, told=told)
+    rotated = await rotate_secret(okta, probe, desired, overlap=0.5, progress=progress)
     await asyncio.gather(*tasks)
     assert seen == [1]
     assert rotated.removed == [old.id]
@@ -405,23 +405,23 @@ async def test_a_new_secret_is_set_without_a_moment_in_which_events_are_lost(
 
 
 async def test_a_new_secret_of_the_event_hook_takes_no_inline_hook_away_from_oauth(
-    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted
+    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
     use_oauth(org)
-    rotated = await rotate_secret(okta, probe, replace(wanted, accepts_oauth=True), overlap=0.0)
+    rotated = await rotate_secret(okta, probe, replace(desired, accepts_oauth=True), overlap=0.0)
     assert rotated.inline == []
     assert all(hook.channel.oauth for hook in org.inline_hooks.values())
     assert rotated.new_events
 
 
 async def test_a_replica_that_does_not_take_the_new_secret_keeps_everything_as_it_was(
-    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, wanted: Wanted, service: Running
+    registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, service: Running
 ) -> None:
     before = [hook.channel for hook in (registered.password, registered.registration, registered.events)]
     new = HeaderChannel("Authorization", "Basic bmV3OnNlY3JldA==")
-    wanted = replace(wanted, inline_proof=new, event_proof=new)
+    desired = replace(desired, inline_proof=new, event_proof=new)
     with pytest.raises(NotAccepted, match="does not take the new secret") as caught:
-        await rotate_secret(okta, probe, wanted, replicas=[service.url])
+        await rotate_secret(okta, probe, desired, replicas=[service.url])
     assert [hook.channel for hook in (registered.password, registered.registration, registered.events)] == before
     assert new.value not in str(caught.value)
 

@@ -128,7 +128,7 @@ async def test_whoever_waits_for_a_lease_is_told_so_once(database: Database) -> 
         async with database.connection() as connection:
             await leases.release(connection, other)
         await waiting
-    assert [line["event"] for line in lines] == ["lease_awaited"]
+    assert [line["event"] for line in lines] == ["waiting_for_lease"]
 
 
 async def test_followers_apply_events_one_at_a_time_and_take_over(
@@ -138,22 +138,22 @@ async def test_followers_apply_events_one_at_a_time_and_take_over(
     hooked.add_user(JESSIE)
     hooked.switch(drop=1.0)
     rhythm = Rhythm(log=0.05, life=timedelta(seconds=6))
-    told: list[tuple[int, str]] = []
+    progress: list[tuple[int, str]] = []
     stops = [asyncio.Event(), asyncio.Event()]
 
     async def run(number: int) -> None:
         def tell(what: str, _fields: object) -> None:
-            told.append((number, what))
+            progress.append((number, what))
 
-        await follow(database, okta, ForgetWhen.SUCCESS, stop=stops[number], rhythm=rhythm, told=tell)
+        await follow(database, okta, ForgetWhen.SUCCESS, stop=stops[number], rhythm=rhythm, progress=tell)
 
     followers = [asyncio.create_task(run(number)) for number in range(2)]
-    await until(lambda: any(what == "reconciling" for _, what in told))
-    (first,) = {number for number, what in told if what == "reconciling"}
+    await until(lambda: any(what == "reconciling" for _, what in progress))
+    (first,) = {number for number, what in progress if what == "reconciling"}
     await hooked.sign_in(JESSIE, "password1")
     await until_migrated(pool, person)
     stops[first].set()
-    await until(lambda: (1 - first, "reconciling") in told)
+    await until(lambda: (1 - first, "reconciling") in progress)
     stops[1 - first].set()
     await asyncio.gather(*followers)
 
@@ -164,13 +164,15 @@ async def test_a_follower_outlives_an_org_that_answers_nothing(
     person = await add(JESSIE)
     hooked.add_user(JESSIE)
     hooked.api_token, token = "another", hooked.api_token
-    told: list[str] = []
+    progress: list[str] = []
     stop = asyncio.Event()
     rhythm = Rhythm(log=0.05)
     following = asyncio.create_task(
-        follow(database, okta, ForgetWhen.SUCCESS, stop=stop, rhythm=rhythm, told=lambda what, _: told.append(what))
+        follow(
+            database, okta, ForgetWhen.SUCCESS, stop=stop, rhythm=rhythm, progress=lambda what, _: progress.append(what)
+        )
     )
-    await until(lambda: "reconcile_failed" in told)
+    await until(lambda: "reconcile_failed" in progress)
     hooked.api_token = token
     hooked.switch(drop=1.0)
     await hooked.sign_in(JESSIE, "password1")
@@ -200,7 +202,7 @@ async def test_a_follower_that_is_told_to_stop_gives_up_a_comparison_that_takes_
             yield []
 
     following = asyncio.create_task(
-        follow(database, Slow(okta), ForgetWhen.SUCCESS, stop=stop, told=lambda _what, _fields: None)
+        follow(database, Slow(okta), ForgetWhen.SUCCESS, stop=stop, progress=lambda _what, _fields: None)
     )
     async with asyncio.timeout(30):
         await reached.wait()
@@ -223,7 +225,7 @@ class Through:
 
 async def follow_for(database: Database, okta: OktaOrg, rounds: int) -> list[str]:
     """Follow until the log was read so many times; give what was told."""
-    stop, told = asyncio.Event(), list[str]()
+    stop, progress = asyncio.Event(), list[str]()
 
     class Counted(Through):
         async def next_log_page(self, link: str) -> reconcile_log.Page:
@@ -234,11 +236,11 @@ async def follow_for(database: Database, okta: OktaOrg, rounds: int) -> list[str
             return await okta.next_log_page(link)
 
     def tell(what: str, _fields: object) -> None:
-        told.append(what)
+        progress.append(what)
 
     async with asyncio.timeout(60):
-        await follow(database, Counted(okta), ForgetWhen.SUCCESS, stop=stop, rhythm=Rhythm(log=0.01), told=tell)
-    return told
+        await follow(database, Counted(okta), ForgetWhen.SUCCESS, stop=stop, rhythm=Rhythm(log=0.01), progress=tell)
+    return progress
 
 
 async def until(true: Callable[[], bool]) -> None:

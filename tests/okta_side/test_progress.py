@@ -14,7 +14,7 @@ from service.accounts.retiring import ArmedAccount
 from service.actions.list_stragglers import Why, retire_stragglers, write_stragglers
 from service.actions.reconcile_log import LogReader
 from service.actions.report_progress import name_stuck, report_progress
-from service.cli.status import story
+from service.cli.status import report_lines
 from service.okta_client.org import OktaOrg
 from service.policies.pace import pace
 from service.policies.retiring import Proof
@@ -66,18 +66,18 @@ async def test_the_report_counts_and_names_who_is_stuck(
     assert "2 days ago" in found["logs"][0]["warning"]
     assert names == {"verified_without_success": [KIM], "not_in_okta": [RAJIV], "ambiguous_names": ["shared"]}
     assert KIM not in str(found)
-    told = "\n".join(story(found, names))
-    assert f"run reconcile\n    {KIM}\n" in told
-    assert "4 accounts" in told
-    assert "2 left" in told
-    assert "1 sign-in names mean two accounts" in told
+    progress = "\n".join(report_lines(found, names))
+    assert f"run reconcile\n    {KIM}\n" in progress
+    assert "4 accounts" in progress
+    assert "2 left" in progress
+    assert "1 sign-in names mean two accounts" in progress
 
 
 async def test_an_empty_store_has_a_status_too(database: Database) -> None:
     async with database.connection() as connection:
-        told = "\n".join(story(await report_progress(connection), await name_stuck(connection)))
-    assert told.startswith("0 accounts")
-    assert "the System Log was never read" in told
+        progress = "\n".join(report_lines(await report_progress(connection), await name_stuck(connection)))
+    assert progress.startswith("0 accounts")
+    assert "the System Log was never read" in progress
 
 
 async def test_the_first_who_are_stuck_are_named_as_a_terminal_may_show_it(database: Database, add: Add) -> None:
@@ -86,8 +86,8 @@ async def test_the_first_who_are_stuck_are_named_as_a_terminal_may_show_it(datab
     await add("last@example.com")
     async with database.connection() as connection:
         names = (await name_stuck(connection))["not_in_okta"]
-        told = list(story(await report_progress(connection), {"not_in_okta": names}))
-    assert f"    {', '.join(f'p{number}?[2J@example.com' for number in range(FIRST))}, …" in told
+        progress = list(report_lines(await report_progress(connection), {"not_in_okta": names}))
+    assert f"    {', '.join(f'p{number}?[2J@example.com' for number in range(FIRST))}, …" in progress
 
 
 async def test_stragglers_are_listed_with_the_reason_and_no_hash(

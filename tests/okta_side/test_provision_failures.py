@@ -146,7 +146,7 @@ async def test_a_chunk_with_one_answer_goes_on_and_asks_no_account_twice(
 
 async def test_a_dry_run_looks_at_no_more_than_the_limit(org: FakeOrg, database: Database, add: Add) -> None:
     await many(add, 5)
-    totals = await Provisioning(database, org, Plan(most=2), ForgetWhen.SUCCESS).foresee()
+    totals = await Provisioning(database, org, Plan(most=2), ForgetWhen.SUCCESS).dry_run()
     assert totals.methods == {Method.HOOK: 2}
 
 

@@ -356,7 +356,7 @@ async def test_a_dry_run_creates_nobody_and_names_what_would_be_refused(
     await add(JESSIE)
     await add("jess")
     work = Provisioning(database, okta, Plan(), ForgetWhen.SUCCESS)
-    totals = await work.foresee()
+    totals = await work.dry_run()
     assert (totals.total, totals.methods, totals.outcomes) == (2, {Method.HOOK: 1}, {Outcome.REFUSED: 1})
     assert len(org.users) == 0
 
@@ -404,10 +404,10 @@ async def test_the_way_that_is_recorded_is_the_one_by_which_the_password_was_sen
 async def test_read_only_mode_is_waited_out(org: Org, database: Database, add: Add) -> None:
     await add(JESSIE)
     org.switch(read_only=True)
-    told: list[str] = []
-    async with open_org(org_settings(org), share=1.0, wait_out_read_only=True, told=told.append) as okta:
+    progress: list[str] = []
+    async with open_org(org_settings(org), share=1.0, wait_out_read_only=True, progress=progress.append) as okta:
         running = asyncio.create_task(Provisioning(database, okta, Plan(), ForgetWhen.SUCCESS).run())
-        while not told:  # noqa: ASYNC110 (what it waits for has no event)
+        while not progress:  # noqa: ASYNC110 (what it waits for has no event)
             await asyncio.sleep(0.02)
         org.switch(read_only=False)
         assert (await running).outcomes == {Outcome.CREATED: 1}

@@ -65,13 +65,13 @@ async def test_a_second_look_reads_every_page_and_is_remembered(
 ) -> None:
     await reader.catch_up()
     org.spans = [[event(f"e{number}", "00u1", JESSIE, "FAILURE")] for number in range(3)]
-    report = await reader.look_again()
+    report = await reader.rescan()
     assert (report.pages, report.events) == (3, 3)
     assert (await cursor_of(database, org)).rescanned_until == NOW
 
 
 async def test_a_second_look_reaches_no_farther_back_than_okta_keeps_its_log(reader: LogReader, org: FakeOrg) -> None:
-    await reader.look_again(NOW - timedelta(days=400))
+    await reader.rescan(NOW - timedelta(days=400))
     assert org.asked[-1]["since"] == okta_time(NOW - RETENTION)
 
 

@@ -85,8 +85,8 @@ async def test_a_second_look_overlaps_the_first(hooked: Org, reader: LogReader, 
     hooked.switch(drop=1.0)
     await sign_in(hooked, JESSIE)
     reader.clock = lambda: datetime.now(UTC) + timedelta(seconds=1)  # Okta knows milliseconds only
-    assert (await reader.look_again()).effects == {Effect.MIGRATED: 1}
-    assert (await reader.look_again()).events == 1
+    assert (await reader.rescan()).effects == {Effect.MIGRATED: 1}
+    assert (await reader.rescan()).events == 1
 
 
 async def test_a_link_that_okta_refuses_is_replaced_by_reading_again(
@@ -180,12 +180,12 @@ async def test_since_shortens_no_second_look(hooked: Org, reader: LogReader, add
     await add(JESSIE)
     hooked.add_user(JESSIE)
     await reader.catch_up()
-    await reader.look_again()
+    await reader.rescan()
     hooked.switch(drop=1.0)
     await sign_in(hooked, JESSIE)
     now = datetime.now(UTC)
     reader.clock = lambda: now + timedelta(hours=2)
-    assert (await reader.look_again(now + timedelta(hours=1))).events == 1
+    assert (await reader.rescan(now + timedelta(hours=1))).events == 1
 
 
 async def test_after_ninety_days_without_reading_events_are_known_to_be_lost(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from service.actions.rotate_secret import CALLS_A_BALANCER, NotAccepted, Rotated, rotate_secret
-from service.actions.wanted_hooks import Wanted
+from service.actions.wanted_hooks import DesiredHooks
 from service.okta.faults import INVALID, NoAnswer, Refused
 from service.okta_client.org import OktaOrg
 from service.okta_client.probing import open_probe
@@ -71,10 +71,10 @@ async def test_over_http_an_org_that_can_not_verify_the_new_event_hook_keeps_the
         return False
 
     monkeypatch.setattr(org, "verify_event_hook", verify)
-    wanted = Wanted(service.url, OURS, OURS, registration=False)
+    desired = DesiredHooks(service.url, OURS, OURS, registration=False)
     async with open_probe() as probe:
         with pytest.raises(Refused, match="Unable to verify"):
-            await rotate_secret(okta, probe, wanted, overlap=0.0)
+            await rotate_secret(okta, probe, desired, overlap=0.0)
     assert list(org.event_hooks.values()) == [old]
     assert (old.active, old.verified) == (True, True)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.passwords.format import Check, Lane, MalformedHash, NoUsername, Recipe, StoredHash, TooCostly
+from service.passwords.format import Check, Executor, MalformedHash, NoUsername, Recipe, StoredHash, TooCostly
 from service.passwords.registry import candidates
 from service.passwords.registry import check as check_stored
 
@@ -85,4 +85,4 @@ def test_a_nul_behind_a_padded_password_is_wrong() -> None:
 
 def test_a_long_password_is_hashed_first_by_cram_md5_as_hmac_does() -> None:
     found = check("cram_md5", "{CRAM-MD5}5389b33b9725e5657cb631dc50017ff1535ce4e2a1c414009126506fc4327d0d")
-    assert (found.verify("hashcat"), found.verify("hashcat" * 1000), found.lane) == (True, False, Lane.INLINE)
+    assert (found.verify("hashcat"), found.verify("hashcat" * 1000), found.executor) == (True, False, Executor.INLINE)

@@ -5,7 +5,7 @@ import pytest
 
 from service.passwords import registry
 from service.passwords.bcrypt import hash_bcrypt, sign_extended
-from service.passwords.format import Lane, Recipe, StoredHash
+from service.passwords.format import Executor, Recipe, StoredHash
 from service.passwords.registry import by_name
 
 SALT = b"$2b$04$abcdefghijklmnopqrstuu"
@@ -87,7 +87,7 @@ def test_a_pepper_stands_behind_the_password() -> None:
 def test_a_wrapped_hash_costs_what_bcrypt_costs() -> None:
     text = bcrypt.hashpw(b"right", SALT).decode()
     check = by_name("meteor").parse(StoredHash(text, Recipe("meteor")))
-    assert (check.cost, check.lane) == ("bcrypt 4", Lane.THREAD)
+    assert (check.cost, check.executor) == ("bcrypt 4", Executor.THREAD)
 
 
 def test_wordpress_trims_what_is_typed() -> None:

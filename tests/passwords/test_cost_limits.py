@@ -3,7 +3,7 @@
 import pytest
 
 from service.passwords import registry
-from service.passwords.format import Lane, Recipe, StoredHash, TooCostly
+from service.passwords.format import Executor, Recipe, StoredHash, TooCostly
 
 SALT_AND_DIGEST = "abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
 SHA256 = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
@@ -13,8 +13,8 @@ def cost_of(text: str, name: str, **more: object) -> str:
     return registry.check(StoredHash(text, Recipe(name, **more), salt="salt")).cost  # type: ignore[arg-type]
 
 
-def lane_of(formula: str, text: str) -> Lane:
-    return registry.check(StoredHash(text, Recipe(formula), salt="salt")).lane
+def executor_of(formula: str, text: str) -> Executor:
+    return registry.check(StoredHash(text, Recipe(formula), salt="salt")).executor
 
 
 def bcrypt(cost: int, mark: str = "") -> str:

@@ -18,7 +18,7 @@ from passlib.hash import (
 )
 
 from service.passwords import crypt_library, crypt_loops, registry
-from service.passwords.format import Check, Lane, MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
+from service.passwords.format import Check, Executor, MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
 from service.passwords.yescrypt import read_parameters
 
 ORACLES = {
@@ -103,7 +103,7 @@ def test_des_ignores_what_follows_eight_characters_as_it_always_did() -> None:
 @pytest.mark.parametrize("name", ["md5_crypt", "sha256_crypt", "sha512_crypt", "sha1_crypt"])
 def test_a_machine_without_the_library_gives_the_same_verdicts_in_a_worker(name: str, no_library: None) -> None:
     found = pickle.loads(pickle.dumps(check(ORACLES[name].hash("pässword"), name)))  # noqa: S301 (our own)
-    assert found.lane is Lane.PROCESS
+    assert found.executor is Executor.PROCESS
     assert (found.verify("pässword"), found.verify("passwort")) == (True, False)
 
 
@@ -156,7 +156,7 @@ def test_the_parameters_of_yescrypt_are_read() -> None:
 def test_yescrypt_verifies_what_the_library_makes() -> None:
     made = crypt_library.crypt("pässword".encode(), b"$y$j75$abcdefghijklmnopqrstu.$").decode()
     found = check(made)
-    assert (found.verify("pässword"), found.verify("password"), found.lane) == (True, False, Lane.THREAD)
+    assert (found.verify("pässword"), found.verify("password"), found.executor) == (True, False, Executor.THREAD)
 
 
 @settings(deadline=None)

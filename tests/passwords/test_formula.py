@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from passlib.hash import django_pbkdf2_sha256, phpass, sha512_crypt
 
 from service.passwords import registry
-from service.passwords.format import Lane, MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
-from service.passwords.formula import MalformedFormula, formula_check, formula_stand_in, parse_formula
+from service.passwords.format import Executor, MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
+from service.passwords.formula import MalformedFormula, formula_check, formula_dummy_hash, parse_formula
 
 
 def md5(data: bytes) -> str:
@@ -124,7 +124,7 @@ def test_salt_and_name_stand_behind_two_colons() -> None:
         hashlib.md5(b"s:1passjo", usedforsecurity=False).hexdigest() + ":s:1:jo", Recipe("md5($salt.$pass.$user)")
     )
     assert formula_check(stored).verify("pass")
-    assert formula_check(formula_stand_in(stored)) != formula_check(stored)
+    assert formula_check(formula_dummy_hash(stored)) != formula_check(stored)
 
 
 def test_a_row_without_the_salt_or_name_that_the_formula_needs_is_malformed() -> None:
@@ -200,7 +200,7 @@ def test_bcrypt_takes_cost_and_salt_from_the_stored_hash() -> None:
     digest = bcrypt.hashpw(sha256(b"password").encode(), bcrypt.gensalt(4)).decode()
     check = formula_check(stored("bcrypt(sha256($pass))", digest))
     assert (check.verify("password"), check.verify("passwort")) == (True, False)
-    assert (check.lane, check.cost) == (Lane.THREAD, "bcrypt 4 + sha256")
+    assert (check.executor, check.cost) == (Executor.THREAD, "bcrypt 4 + sha256")
 
 
 def test_bcrypt_of_bcrypt_takes_the_same_salt_twice() -> None:
@@ -222,7 +222,7 @@ def test_a_named_format_around_a_formula_checks_the_formulas_value(name: str, ma
     check = pickle.loads(pickle.dumps(formula_check(row, registry.find)))  # noqa: S301 (our own)
     assert check.verify("password")
     assert not check.verify("other")
-    assert formula_check(formula_stand_in(row, registry.find), registry.find).cost == check.cost
+    assert formula_check(formula_dummy_hash(row, registry.find), registry.find).cost == check.cost
 
 
 FAULTS = {
@@ -327,16 +327,16 @@ def test_a_bcrypt_of_too_high_a_cost_is_too_costly() -> None:
 @pytest.mark.parametrize(
     "formula, lane, cost",
     [
-        ("md5(md5($pass).$salt)", Lane.INLINE, "md5 x2"),
-        ("hmac_sha1($salt, sha256($pass))", Lane.INLINE, "hmac_sha1 + sha256"),
-        ("sha512_bin^5000($pass.$salt)", Lane.PROCESS, "sha512 x5000"),
-        ("pbkdf2_sha512($pass, $salt, 1000)", Lane.THREAD, "pbkdf2_sha512 1000"),
+        ("md5(md5($pass).$salt)", Executor.INLINE, "md5 x2"),
+        ("hmac_sha1($salt, sha256($pass))", Executor.INLINE, "hmac_sha1 + sha256"),
+        ("sha512_bin^5000($pass.$salt)", Executor.PROCESS, "sha512 x5000"),
+        ("pbkdf2_sha512($pass, $salt, 1000)", Executor.THREAD, "pbkdf2_sha512 1000"),
     ],
 )
-def test_the_work_names_the_lane_and_the_cost(formula: str, lane: Lane, cost: str) -> None:
+def test_the_work_names_the_lane_and_the_cost(formula: str, executor: Executor, cost: str) -> None:
     size = 2 * {"md5": 16, "hmac_sha1": 20}.get(formula.partition("(")[0], 64)
     check = formula_check(stored(formula, "a" * size, "s"))
-    assert (check.lane, check.cost) == (lane, cost)
+    assert (check.executor, check.cost) == (executor, cost)
 
 
 def test_a_check_survives_pickling_and_shows_no_secret() -> None:
@@ -352,7 +352,7 @@ def test_a_stand_in_has_the_shape_and_cost_and_is_nobodys() -> None:
         stored("md5(md5($pass).$salt)", md5(md5(b"pw").encode() + b"salt"), "salt"),
         stored("bcrypt(sha256($pass))", bcrypt.hashpw(sha256(b"pw").encode(), bcrypt.gensalt(4)).decode()),
     ):
-        made = formula_stand_in(row)
+        made = formula_dummy_hash(row)
         assert len(made.hash) == len(row.hash)
         assert made.hash != row.hash
         assert formula_check(made).cost == formula_check(row).cost
@@ -376,7 +376,7 @@ def test_a_charset_that_nobody_knows_is_refused() -> None:
 @pytest.mark.parametrize("mark", ["0x", "\\x", "$BLAKE2$"])
 def test_a_stand_in_keeps_the_mark_before_hex(mark: str) -> None:
     stored = StoredHash(mark + "ab" * 20, Recipe("sha1($pass)"))
-    made = registry.stand_in(stored)
+    made = registry.dummy_hash(stored)
     assert made.hash.startswith(mark)
     assert not registry.check(made).verify("anything")
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from service.passwords import registry
-from service.passwords.format import Check, Lane, MalformedHash, Recipe, StoredHash
+from service.passwords.format import Check, Executor, MalformedHash, Recipe, StoredHash
 from service.passwords.pbkdf2 import pbkdf2
 from service.passwords.scram import saslprep
 
@@ -188,7 +188,7 @@ def test_springs_standard_encoder_mixes_salt_secret_and_password() -> None:
     for _ in range(1024):
         key = hashlib.sha256(key).digest()
     check = opened("{sha256}" + (SALT[:8] + key).hex(), pepper=b"secret")
-    assert (is_right(check), check.lane) == (True, Lane.PROCESS)
+    assert (is_right(check), check.executor) == (True, Executor.PROCESS)
 
 
 def test_symfony_merges_password_and_salt_in_every_round() -> None:

@@ -25,7 +25,7 @@ from passlib.hash import (
 )
 
 from service.passwords import products, registry
-from service.passwords.format import Check, Lane, MalformedHash, Recipe, StoredHash, UnusableHash
+from service.passwords.format import Check, Executor, MalformedHash, Recipe, StoredHash, UnusableHash
 from service.passwords.product import Product
 
 Make = Callable[[str], str]
@@ -123,7 +123,7 @@ def test_drupal_stretches_sha512_and_its_upgrade_of_md5_in_place() -> None:
         return "$S$5saltsalt" + "".join(digits[number >> 6 * i & 63] for i in range(43))
 
     found = check("drupal7", drupal(b"password"))
-    assert (found.verify("password"), found.verify("passwort"), found.lane) == (True, False, Lane.PROCESS)
+    assert (found.verify("password"), found.verify("passwort"), found.executor) == (True, False, Executor.PROCESS)
     inner = hashlib.md5(b"password", usedforsecurity=False).hexdigest()
     assert check("drupal7", "U" + drupal(inner.encode())).verify("password")
 
@@ -155,7 +155,7 @@ def test_xenforos_serialised_data_is_read(text: str) -> None:
     row = StoredHash(text, Recipe(found.name))
     assert found.parse(row).verify("pw")
     assert not found.parse(row).verify("pW")
-    assert found.recognises(found.stand_in(row).hash)
+    assert found.recognises(found.dummy_hash(row).hash)
 
 
 def test_restful_authentication_takes_its_site_key_from_the_pepper_or_a_third_column() -> None:
@@ -182,7 +182,7 @@ def test_a_product_refuses_what_is_no_hash_of_its_own(product: Product) -> None:
 
 def test_a_digest_without_its_layout_has_a_stand_in_with_the_usual_rounds() -> None:
     stored = StoredHash("ab" * 32, Recipe("sspr_3"), "salt")
-    assert registry.check(registry.stand_in(stored)).cost == registry.check(stored).cost
+    assert registry.check(registry.dummy_hash(stored)).cost == registry.check(stored).cost
 
 
 def test_half_a_surrogate_pair_is_no_hash() -> None:

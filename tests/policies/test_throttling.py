@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.accounts.failures import Failures, Streak
+from service.accounts.failures import FailureCount, Failures
 from service.policies.throttling import (
     FORGET_AFTER,
     LOGIN_FREE,
@@ -22,12 +22,16 @@ from service.policies.throttling import (
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
-def streak(failures: int, seconds_ago: float = 0) -> Streak:
-    return Streak(failures, NOW - timedelta(seconds=seconds_ago))
+def streak(failures: int, seconds_ago: float = 0) -> FailureCount:
+    return FailureCount(failures, NOW - timedelta(seconds=seconds_ago))
 
 
 def wait(
-    pair: Streak | None = None, login: Streak | None = None, *, in_flight: int = 0, address_known: bool = True
+    pair: FailureCount | None = None,
+    login: FailureCount | None = None,
+    *,
+    in_flight: int = 0,
+    address_known: bool = True,
 ) -> float:
     throttled = throttle(Failures(pair, login, NOW, address_known), in_flight=in_flight)
     return throttled.retry_after if throttled else 0
@@ -67,12 +71,12 @@ def test_failures_at_one_address_do_not_delay_another() -> None:
 
 
 def test_a_login_tried_from_everywhere_is_delayed_for_a_new_address_too_and_its_ask_is_remembered() -> None:
-    assert throttle(Failures(None, streak(LOGIN_FREE + 2), NOW)) == Throttled(4, first_ask=True, login_delay=4)
+    assert throttle(Failures(None, streak(LOGIN_FREE + 2), NOW)) == Throttled(4, first_attempt=True, login_delay=4)
 
 
 def test_an_address_that_asked_once_is_not_remembered_again() -> None:
     assert throttle(Failures(streak(0, seconds_ago=1), streak(LOGIN_FREE + 2), NOW)) == Throttled(
-        3, first_ask=False, login_delay=4
+        3, first_attempt=False, login_delay=4
     )
 
 

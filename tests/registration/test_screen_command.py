@@ -19,11 +19,11 @@ def screen(*arguments: str, stdin: bytes = b"", **environment: str) -> subproces
 
 def test_decision_is_explained_rule_by_rule() -> None:
     done = screen(str(SAMPLES / "ssr.request.json"), "--policy", str(EXAMPLES / "one-domain.toml"))
-    told = done.stdout.decode()
+    progress = done.stdout.decode()
     assert done.returncode == 0
-    assert "not met       Only example.com may register" in told
-    assert "unless email is an address of example.com: yes" in told
-    assert '"registration": "ALLOW"' in told
+    assert "not met       Only example.com may register" in progress
+    assert "unless email is an address of example.com: yes" in progress
+    assert '"registration": "ALLOW"' in progress
 
 
 def test_script_gets_json_and_the_policy_of_the_environment_is_used(tmp_path: Path) -> None:
@@ -31,10 +31,10 @@ def test_script_gets_json_and_the_policy_of_the_environment_is_used(tmp_path: Pa
     profile.write_text('{"department": "Sales"}')
     policy = str(EXAMPLES / "complete-from-legacy.toml")
     done = screen("-", "--legacy", str(profile), "--json", stdin=registration(JO), REGISTRATION_POLICY=policy)
-    told = json.loads(done.stdout)
-    assert (told["kind"], told["decision"], told["status"]) == ("registration", "changed", 200)
-    assert told["answer"]["commands"][0]["value"] == {"department": "Sales"}
-    assert {"rule", "outcome", "reasons"} == set(told["rules"][0])
+    progress = json.loads(done.stdout)
+    assert (progress["kind"], progress["decision"], progress["status"]) == ("registration", "changed", 200)
+    assert progress["answer"]["commands"][0]["value"] == {"department": "Sales"}
+    assert {"rule", "outcome", "reasons"} == set(progress["rules"][0])
 
 
 def test_stranger_needs_no_database() -> None:

@@ -23,10 +23,10 @@ def audit() -> ModuleType:
 
 
 def test_a_known_vulnerability_fails_and_is_named_with_its_mending(audit: ModuleType) -> None:
-    told, code = audit.judge({"dependencies": [GOOD, BAD, UNKNOWN]})
+    progress, code = audit.judge({"dependencies": [GOOD, BAD, UNKNOWN]})
     assert code == 1
-    assert "bad 2.0: CVE-1, mended in 2.1" in told
-    assert "2 of 3 packages looked up" in told
+    assert "bad 2.0: CVE-1, mended in 2.1" in progress
+    assert "2 of 3 packages looked up" in progress
 
 
 def test_where_none_is_known_it_says_how_many_were_looked_up(audit: ModuleType) -> None:

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from service.cli import app
-from service.okta.authentication import Refusal
+from service.okta.authentication import CredentialFault
 from service.okta.bearer import TokenFault
 from service.telemetry import Telemetry
 from service.web.refusals import _FAULTS, _LATER, HTTP_CODES
@@ -61,7 +61,9 @@ def test_every_alert_watches_a_metric_that_exists() -> None:
 
 
 def test_every_log_line_is_explained() -> None:
-    written = literals(calls(SERVICE, "info", "warning", "error"), 0) | literals(calls(SERVICE, "told"), 0)
+    written = literals(calls(SERVICE, "info", "warning", "error"), 0) | literals(
+        calls(SERVICE, "progress", "report"), 0
+    )
     events = {event for event in written if re.fullmatch(r"[a-z]+(_[a-z]+)*", event)}
     assert {event for event in events if f"`{event}`" not in OPERATIONS} == set()
 
@@ -77,8 +79,8 @@ def test_every_log_line_that_is_explained_can_be_written() -> None:
 
 
 def test_every_code_of_a_refusal_is_explained() -> None:
-    codes = {*Refusal, *TokenFault} | {code for code, _ in (*HTTP_CODES.values(), *_LATER.values())}
-    codes |= {code for _, code in _FAULTS} | literals(calls(SERVICE, "_turn_away", "refusal"), 1)
+    codes = {*CredentialFault, *TokenFault} | {code for code, _ in (*HTTP_CODES.values(), *_LATER.values())}
+    codes |= {code for _, code in _FAULTS} | literals(calls(SERVICE, "_turn_away", "error_response"), 1)
     codes |= literals(calls(sorted((ROOT / "service" / "okta").glob("*.py")), "MalformedCall"), 0)
     assert {code for code in codes if f"`{code}`" not in ANSWERS} == set()
 

@@ -20,7 +20,7 @@ from service.accounts.database import Database
 from service.accounts.find import find
 from service.accounts.loading.session import loading_session
 from service.accounts.names import login_key
-from service.accounts.sealing import NONCE, HashKeys, SealedShut, binding
+from service.accounts.sealing import NONCE, DecryptionFailed, HashKeys, binding
 from service.actions.correct_accounts import correct_accounts
 from service.actions.load_accounts import Load, Totals
 from service.actions.migration_status import migration_status
@@ -50,33 +50,35 @@ def text_of(**keys: bytes) -> str:
 
 @given(st.binary(), st.binary(), st.binary())
 def test_a_sealed_hash_opens_for_whom_it_was_sealed_and_for_nobody_else(text: bytes, mine: bytes, yours: bytes) -> None:
-    sealed, key_id = BOTH.seal(text, mine)
-    assert BOTH.open(sealed, key_id, mine) == text
-    assert BOTH.seal(text, mine) == (sealed, key_id)
-    assert len(sealed) == len(text) + 28
+    encrypted, key_id = BOTH.encrypt(text, mine)
+    assert BOTH.open(encrypted, key_id, mine) == text
+    assert BOTH.encrypt(text, mine) == (encrypted, key_id)
+    assert len(encrypted) == len(text) + 28
     if mine != yours:
-        assert BOTH.seal(text, yours)[0] != sealed
-        with pytest.raises(SealedShut):
-            BOTH.open(sealed, key_id, yours)
-    for bent in (sealed[:-1], sealed + b"\0", bytes([sealed[0] ^ 1]) + sealed[1:], sealed[:12], b""):
-        with pytest.raises(SealedShut):
+        assert BOTH.encrypt(text, yours)[0] != encrypted
+        with pytest.raises(DecryptionFailed):
+            BOTH.open(encrypted, key_id, yours)
+    for bent in (encrypted[:-1], encrypted + b"\0", bytes([encrypted[0] ^ 1]) + encrypted[1:], encrypted[:12], b""):
+        with pytest.raises(DecryptionFailed):
             BOTH.open(bent, key_id, mine)
-    with pytest.raises(SealedShut):
-        BOTH.open(sealed, "old", mine)
-    with pytest.raises(SealedShut):
-        HashKeys({"old": OLD}).open(sealed, "new", mine)
+    with pytest.raises(DecryptionFailed):
+        BOTH.open(encrypted, "old", mine)
+    with pytest.raises(DecryptionFailed):
+        HashKeys({"old": OLD}).open(encrypted, "new", mine)
 
 
 def test_the_same_hash_encrypted_for_two_accounts_has_nothing_in_common() -> None:
     text = b"$2b$10$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
-    mine, yours = (BOTH.seal(text, binding(login, "s", "bcrypt", {}))[0] for login in ("kim@example.com", "jo@x.org"))
+    mine, yours = (
+        BOTH.encrypt(text, binding(login, "s", "bcrypt", {}))[0] for login in ("kim@example.com", "jo@x.org")
+    )
     assert mine[:NONCE] != yours[:NONCE]
     pieces = [{kept[start : start + 4] for start in range(len(kept) - 3)} for kept in (mine, yours)]
     assert not pieces[0] & pieces[1]
 
 
 def test_two_hashes_of_one_account_are_encrypted_under_two_nonces() -> None:
-    one, two = (BOTH.seal(text, b"kim")[0] for text in (b"$2b$10$one", b"$2b$10$two"))
+    one, two = (BOTH.encrypt(text, b"kim")[0] for text in (b"$2b$10$one", b"$2b$10$two"))
     assert one[:NONCE] != two[:NONCE]
 
 
@@ -175,7 +177,7 @@ async def test_rotation_puts_all_under_the_new_key_and_the_old_one_can_go(
     await add("plain@example.com", "right")
     heard: list[int] = []
     done = await rotate_keys(database, BOTH, heard.append)
-    assert (done.sealed, done.shut, done.left) == (31, 0, 0)
+    assert (done.encrypted, done.shut, done.left) == (31, 0, 0)
     assert await key_ids(pool) == {"new": 31}
     assert heard[-1] == 31
     async with pool.acquire() as proxy:
@@ -183,16 +185,16 @@ async def test_rotation_puts_all_under_the_new_key_and_the_old_one_can_go(
             account = await find(plain(proxy), login)
             kept: KeptHash = account.hashes[0]  # type: ignore[union-attr]  # it is one
             assert HashOpener({}, HashKeys({"new": NEW})).open(kept).cost.startswith("bcrypt")
-            with pytest.raises(SealedShut):
+            with pytest.raises(DecryptionFailed):
                 HashOpener({}, HashKeys({"old": OLD})).open(kept)
-    assert (await rotate_keys(database, BOTH)).sealed == 0
+    assert (await rotate_keys(database, BOTH)).encrypted == 0
 
 
 async def test_what_no_key_opens_is_left_as_it_is_and_told(
     loaded: list[tuple[str, str]], database: Database, pool: asyncpg.Pool
 ) -> None:
     done = await rotate_keys(database, HashKeys({"new": NEW}))
-    assert (done.sealed, done.shut, done.left) == (0, 30, 30)
+    assert (done.encrypted, done.shut, done.left) == (0, 30, 30)
     assert await key_ids(pool) == {"old": 30}
 
 
@@ -225,10 +227,13 @@ async def test_loading_again_after_a_rotation_changes_nothing(
 ) -> None:
     for keys in (HashKeys({"old": OLD}), BOTH):
         totals = await load(database_url, keys, *loaded)
-        assert {fate.value: number for fate, number in totals.fates.items() if number} == {"unchanged": 30}
+        assert {outcome.value: number for outcome, number in totals.row_outcomes.items() if number} == {"unchanged": 30}
     changed = [(loaded[0][0], bcrypt_of("another")), *loaded[1:]]
     totals = await load(database_url, BOTH, *changed)
-    assert {fate.value: number for fate, number in totals.fates.items() if number} == {"changed": 1, "unchanged": 29}
+    assert {outcome.value: number for outcome, number in totals.row_outcomes.items() if number} == {
+        "changed": 1,
+        "unchanged": 29,
+    }
     assert await key_ids(pool) == {"old": 29, "new": 1}
 
 
@@ -266,7 +271,7 @@ async def test_where_only_sealed_hashes_count_a_planted_one_lets_nobody_in(
         basic_auth_user=USER,
         basic_auth_password=PASSWORD,
         hash_keys=text_of(old=OLD),
-        sealed_hashes_only=True,
+        require_encrypted_hashes=True,
     )
     async with make_parts(settings, database) as parts, serving(parts) as url, wire(url) as connection:
         answer = await connection.ask(call(sign_in("victim@example.com", "planted")))
@@ -320,8 +325,8 @@ async def test_a_rotation_that_is_killed_is_completed_by_the_next(
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "service", "keys", "rotate", env=environment, stdout=asyncio.subprocess.PIPE
     )
-    told, _ = await process.communicate()
-    assert (process.returncode, told) == (0, b"16 hashes put under the new key, 0 left\n")
+    progress, _ = await process.communicate()
+    assert (process.returncode, progress) == (0, b"16 hashes put under the new key, 0 left\n")
     assert await key_ids(pool) == {"new": 30}
 
 

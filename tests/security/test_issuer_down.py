@@ -22,7 +22,7 @@ from service.issuer_keys import (
     RETRY_EVERY,
     BadIssuer,
     IssuerKeys,
-    KeysAway,
+    IssuerUnreachable,
     fetch_keys,
 )
 from service.okta.bearer import Expected, Keys, judge, read_keys
@@ -74,7 +74,7 @@ async def test_unknown_keys_ask_an_issuer_that_is_down_once_in_the_pause(issuer:
     issuer.fault = ConnectionError()
     for moment, fetches in ((0.0, 1), (0.0, 1), (4.9, 1), (5.0, 2), (9.9, 2), (10.0, 3)):
         issuer.now = moment
-        assert {type(each) for each in await renew(issuer, 20)} == {KeysAway}
+        assert {type(each) for each in await renew(issuer, 20)} == {IssuerUnreachable}
         assert issuer.keys.fetches == fetches, moment
 
 
@@ -152,7 +152,7 @@ async def test_keys_are_as_old_as_the_question_that_brought_them(issuer: FakeIss
 async def test_a_failed_fetch_keeps_the_keys_that_are_known(issuer: FakeIssuer) -> None:
     await issuer.keys.renew()
     issuer.now, issuer.fault = 60.0, BadIssuer("no key that could sign")
-    with pytest.raises(KeysAway):
+    with pytest.raises(IssuerUnreachable):
         await issuer.keys.renew()
     assert issuer.keys.keys
 

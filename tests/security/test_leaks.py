@@ -159,7 +159,7 @@ def bodies() -> Iterator[bytes]:
 
 async def drive(running: Running) -> list[str]:
     """Send everything to every path, and give all that was answered."""
-    told = []
+    progress = []
     paths = (
         "/okta/password-import",
         "/okta/registration",
@@ -174,15 +174,15 @@ async def drive(running: Running) -> list[str]:
         for body in bodies():
             for path in paths[:2]:
                 headers = {"Authorization": accepted, "Content-Type": "application/json"}
-                told.append(await _tell(session, "POST", path, headers, body))
+                progress.append(await _tell(session, "POST", path, headers, body))
             headers = {"Authorization": f"event-{MARK}"}
-            told.append(await _tell(session, "POST", "/okta/events", headers, body))
+            progress.append(await _tell(session, "POST", "/okta/events", headers, body))
         for authorization in authorizations():
             for path in paths:
                 for method in ("POST", "GET"):
                     headers = {"Authorization": authorization, "Content-Type": MARK, "X-Marked": MARK}
-                    told.append(await _tell(session, method, path, headers, MARK.encode()))
-    return told
+                    progress.append(await _tell(session, method, path, headers, MARK.encode()))
+    return progress
 
 
 async def _tell(session: aiohttp.ClientSession, method: str, path: str, headers: dict[str, str], body: bytes) -> str:
@@ -212,7 +212,7 @@ async def test_no_answer_log_line_metric_or_crash_shows_a_secret(
         "HOOK_SECRETS_FILE": str(tmp_path / "secrets.json"),
     }
     async with service(environment, tmp_path) as running:
-        told = await drive(running)
+        progress = await drive(running)
         (tmp_path / "secrets.json").write_text(f'["{MARK}", ')
         running.process.send_signal(signal.SIGHUP)
         await running.until("reload_failed")
@@ -220,7 +220,7 @@ async def test_no_answer_log_line_metric_or_crash_shows_a_secret(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
             "pg_backend_pid()"
         )
-        told += await drive_some(running)
+        progress += await drive_some(running)
         async with aiohttp.ClientSession(running.admin) as session:
             metrics = await (await session.get("/metrics")).text()
             status = await (await session.get("/status.json")).json()
@@ -230,12 +230,12 @@ async def test_no_answer_log_line_metric_or_crash_shows_a_secret(
     assert "Fatal Python error" in crash
     assert "policy_failed" in crash
     assert "unusable_hash" in crash
-    for where, text in (("answers", "\n".join(told)), ("metrics", metrics), ("log and crash", crash)):
+    for where, text in (("answers", "\n".join(progress)), ("metrics", metrics), ("log and crash", crash)):
         assert_clean(text, where)
     # The names that nobody has are the operator's to see: Okta asks only about users that it was told to ask about.
     status["unknown_logins"] = []
     assert_clean(json.dumps(status), "status")
-    assert {line.split()[0] for line in told} >= {"200", "204", "400", "401", "404", "405", "415", "503"}
+    assert {line.split()[0] for line in progress} >= {"200", "204", "400", "401", "404", "405", "415", "503"}
 
 
 async def drive_some(running: Running) -> list[str]:
@@ -264,17 +264,17 @@ async def run(folder: Path, arguments: list[str], **environment: str) -> str:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
         env=os.environ | SECRETS | {"LOG_LEVEL": "debug", "PYTHONPATH": str(Path(__file__).parents[2])} | environment,
     )  # fmt: skip
-    told, _ = await process.communicate()
-    return told.decode()
+    progress, _ = await process.communicate()
+    return progress.decode()
 
 
 def test_no_help_shows_a_secret(tmp_path: Path) -> None:
     runner = CliRunner(env=SECRETS)
-    told = runner.invoke(app, ["--help"]).output
+    progress = runner.invoke(app, ["--help"]).output
     for command in ("serve", "load", "provision", "reconcile", "status", "hooks check", "keys rotate", "audit export"):
-        told += runner.invoke(app, [*command.split(), "--help"]).output
-    assert "HASH_KEYS" in told
-    assert_clean(told, "--help")
+        progress += runner.invoke(app, [*command.split(), "--help"]).output
+    assert "HASH_KEYS" in progress
+    assert_clean(progress, "--help")
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
@@ -307,9 +307,9 @@ async def test_no_faulty_setting_is_quoted(
 ) -> None:
     (tmp_path / "people.csv").write_text(MARK)
     environment = {"DATABASE_URL": database_url, "OKTA_CLIENT_AUTHORIZATIONMODE": "PrivateKey"} | faulty
-    told = await run(tmp_path, command, **environment)
-    assert told
-    assert_clean(told, " ".join(command))
+    progress = await run(tmp_path, command, **environment)
+    assert progress
+    assert_clean(progress, " ".join(command))
 
 
 def test_no_repr_shows_a_secret() -> None:

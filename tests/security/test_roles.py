@@ -69,7 +69,7 @@ async def test_serve_needs_no_more_than_its_role_has(roles: None, database_url: 
             assert answer.status == status, answer.body
         async with database.connection() as proxy:
             await prune(proxy)
-            await audit.prune(proxy, timedelta(days=settings.audit_keep_days), PRUNED)
+            await audit.prune(proxy, timedelta(days=settings.audit_retention_days), PRUNED)
         await parts.verifier.trail.close(database)
     await database.close()
     states = await pool.fetch("SELECT state, count(*) FROM accounts GROUP BY 1 ORDER BY 1")
@@ -98,7 +98,7 @@ FORBIDDEN = [
     "UPDATE accounts SET login_key = 'x'",
     "DELETE FROM accounts",
     "UPDATE recipes SET format = 'cleartext'",
-    "INSERT INTO recipes (format, parameters, cost, stand_in) VALUES ('cleartext', '{}', '', '{}')",
+    "INSERT INTO recipes (format, parameters, cost, dummy_hash) VALUES ('cleartext', '{}', '', '{}')",
     "UPDATE import_events SET outcome = 'SUCCESS'",
     "SELECT * FROM audit",
     "UPDATE audit SET reason = 'x'",

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from service.accounts.database import Database
 from service.app import make_app, make_parts
-from service.issuer_keys import REFETCH_AFTER, TRUST_FOR, IssuerKeys, KeysAway
+from service.issuer_keys import REFETCH_AFTER, TRUST_FOR, IssuerKeys, IssuerUnreachable
 from service.okta.bearer import LEEWAY, MAX_TOKEN, TokenFault, judge, read_keys
 from service.settings import BadSettings, Settings, require_authentication
 from service.web.keys import Parts
@@ -199,7 +199,7 @@ async def test_keys_that_nobody_confirmed_for_a_day_are_no_longer_believed(org: 
 
 async def test_an_issuer_that_calls_itself_otherwise_gives_no_keys(org: Org) -> None:
     keys = IssuerKeys(org.issuer.replace("127.0.0.1", "localhost"))
-    with pytest.raises(KeysAway):
+    with pytest.raises(IssuerUnreachable):
         await keys.renew()
 
 

@@ -29,12 +29,12 @@ Client = TestClient[web.Request, web.Application]
 def settings_of(**given: Any) -> Settings:
     """Settings as the environment would give them, without the `.env` of whoever runs the tests, and patient."""
     settings = Settings(_env_file=None, **given)
-    return settings if "answer_within" in given else answering_within(settings, PATIENCE)
+    return settings if "request_timeout" in given else answering_within(settings, PATIENCE)
 
 
 def answering_within(settings: Settings, seconds: float) -> Settings:
     """The same settings with a limit that Okta would not wait for."""
-    return settings.model_copy(update={"answer_within": seconds})
+    return settings.model_copy(update={"request_timeout": seconds})
 
 
 @pytest.fixture

@@ -20,12 +20,12 @@ from service.web import events
 Handler = Callable[[web.Request], Coroutine[object, object, web.Response]]
 STATEMENTS = {
     "look": tombstones.MATCHES,
-    "gate": tombstones.PASS_GATE[tombstones.Gate.CLOSED],
+    "gate": tombstones.ACQUIRE_BINDING_LOCK[tombstones.BindingLock.EXCLUSIVE],
     "lock": tombstones.LOCK_MATCHES,
     "record": tombstones.RECORD_EVENTS,
     "bind": tombstones.BIND,
     "delete": tombstones.DELETE_HASHES,
-    "bury": tombstones.BURY,
+    "bury": tombstones.MARK_MIGRATED,
     "begin": "BEGIN;",
     "commit": "COMMIT;",
 }

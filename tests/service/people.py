@@ -11,7 +11,7 @@ from service.accounts.names import login_key
 from service.accounts.recipes import count_loaded, ensure_recipe
 
 RECIPE = {"charset": "utf-8", "salt_encoding": "text"}
-STAND_IN = {"hash": "$2b$04$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK", "salt": None, "username": None}
+DUMMY_HASH = {"hash": "$2b$04$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK", "salt": None, "username": None}
 
 
 Proxy = asyncpg.pool.PoolConnectionProxy
@@ -59,7 +59,7 @@ async def add_person(
 async def add_hash(
     connection: asyncpg.Connection, account_id: int, stored: bytes, source: str = "legacy", format_name: str = "bcrypt"
 ) -> None:
-    recipe_id = await ensure_recipe(connection, format_name, RECIPE, f"{format_name} 4", STAND_IN)
+    recipe_id = await ensure_recipe(connection, format_name, RECIPE, f"{format_name} 4", DUMMY_HASH)
     await count_loaded(connection, recipe_id, 1)
     await connection.execute("INSERT INTO sources (name) VALUES ($1) ON CONFLICT DO NOTHING", source)
     await connection.execute(

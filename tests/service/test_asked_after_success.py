@@ -7,51 +7,51 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.accounts.account import Account, State
-from service.actions.asked_after_success import TOLD_AT_ONCE, AskedAfterSuccess
+from service.actions.asked_after_success import REPORTED_AT_ONCE, SignInsAfterMigration
 from service.telemetry import Telemetry
 
 KIM = Account(7, State.MIGRATED, "kim@example.com", ())
 
 
 @pytest.fixture
-def asked() -> AskedAfterSuccess:
-    return AskedAfterSuccess(Telemetry())
+def asked() -> SignInsAfterMigration:
+    return SignInsAfterMigration(Telemetry())
 
 
-def test_a_note_is_told_once_and_names_no_login(asked: AskedAfterSuccess) -> None:
+def test_a_note_is_told_once_and_names_no_login(asked: SignInsAfterMigration) -> None:
     asked.note(KIM, "event")
     with capture_logs() as logs:
-        asked.tell()
-        asked.tell()
+        asked.report()
+        asked.report()
     (line,) = logs
     assert (line["account_id"], line["state"], line["event_id"]) == (7, "migrated", "event")
     assert "kim" not in str(line)
 
 
-async def test_what_waits_is_told_when_the_service_ends(asked: AskedAfterSuccess) -> None:
-    telling = asyncio.create_task(asked.keep_telling())
+async def test_what_waits_is_told_when_the_service_ends(asked: SignInsAfterMigration) -> None:
+    telling = asyncio.create_task(asked.keep_reporting())
     await asyncio.sleep(0)
     asked.note(KIM, None)
     telling.cancel()
     with capture_logs() as logs:
         await asyncio.gather(telling, return_exceptions=True)
-    assert [line["event"] for line in logs] == ["asked_after_success"]
+    assert [line["event"] for line in logs] == ["sign_in_after_migration"]
 
 
 async def test_many_notes_are_told_in_order_and_not_in_one_go(
-    asked: AskedAfterSuccess, monkeypatch: pytest.MonkeyPatch
+    asked: SignInsAfterMigration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.actions.asked_after_success.TOLD_EVERY", 0)
-    events = [str(number) for number in range(3 * TOLD_AT_ONCE)]
+    monkeypatch.setattr("service.actions.asked_after_success.REPORT_EVERY", 0)
+    events = [str(number) for number in range(3 * REPORTED_AT_ONCE)]
     for event in events:
         asked.note(KIM, event)
-    told = [0]
+    progress = [0]
     with capture_logs() as logs:
-        telling = asyncio.create_task(asked.keep_telling())
+        telling = asyncio.create_task(asked.keep_reporting())
         while len(logs) < len(events):
             await asyncio.sleep(0)
-            told.append(len(logs))
+            progress.append(len(logs))
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
-    assert max(after - before for before, after in itertools.pairwise(told)) == TOLD_AT_ONCE
+    assert max(after - before for before, after in itertools.pairwise(progress)) == REPORTED_AT_ONCE
     assert [line["event_id"] for line in logs] == events

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from pydantic import ValidationError
 
-from service.okta.authentication import Accepted, Authenticator, Refusal
+from service.okta.authentication import Accepted, Authenticator, CredentialFault
 from service.settings import BadSettings, Settings, load_settings, require_authentication
 from tests.service.conftest import AUTHORIZATION, Client, settings_of
 
@@ -32,36 +32,39 @@ def test_basic_is_accepted_in_any_case_of_its_scheme_and_split_at_the_first_colo
 @pytest.mark.parametrize(
     "value,reason",
     [
-        (b"Basic " + encoded(b"admin:geheim"), Refusal.WRONG),
-        (b"Basic " + encoded("Admin:geheim:ä".encode()), Refusal.WRONG),
-        (b"Basic " + encoded("admin:geheim:ä".encode()) + b"!", Refusal.MALFORMED),
-        (b"Basic " + encoded("admin:geheim:ä".encode())[:-1] + b"\n=", Refusal.MALFORMED),
-        (b"Basic " + encoded("admin:geheim:ä".encode("latin-1")), Refusal.MALFORMED),
-        (b"Basic " + encoded(b"admin"), Refusal.MALFORMED),
-        (b"Basic" + encoded("admin:geheim:ä".encode()), Refusal.MALFORMED),
-        (b"Bearer " + encoded("admin:geheim:ä".encode()), Refusal.MALFORMED),
-        (encoded("admin:geheim:ä".encode()), Refusal.MALFORMED),
-        ("admin:geheim:ä".encode(), Refusal.MALFORMED),
-        (b"Basic ", Refusal.MALFORMED),
-        (b"", Refusal.MALFORMED),
+        (b"Basic " + encoded(b"admin:geheim"), CredentialFault.WRONG),
+        (b"Basic " + encoded("Admin:geheim:ä".encode()), CredentialFault.WRONG),
+        (b"Basic " + encoded("admin:geheim:ä".encode()) + b"!", CredentialFault.MALFORMED),
+        (b"Basic " + encoded("admin:geheim:ä".encode())[:-1] + b"\n=", CredentialFault.MALFORMED),
+        (b"Basic " + encoded("admin:geheim:ä".encode("latin-1")), CredentialFault.MALFORMED),
+        (b"Basic " + encoded(b"admin"), CredentialFault.MALFORMED),
+        (b"Basic" + encoded("admin:geheim:ä".encode()), CredentialFault.MALFORMED),
+        (b"Bearer " + encoded("admin:geheim:ä".encode()), CredentialFault.MALFORMED),
+        (encoded("admin:geheim:ä".encode()), CredentialFault.MALFORMED),
+        ("admin:geheim:ä".encode(), CredentialFault.MALFORMED),
+        (b"Basic ", CredentialFault.MALFORMED),
+        (b"", CredentialFault.MALFORMED),
     ],
 )
-def test_anything_else_is_refused(value: bytes, reason: Refusal) -> None:
+def test_anything_else_is_refused(value: bytes, reason: CredentialFault) -> None:
     assert judge((b"Authorization", value)) is reason
 
 
 def test_missing_and_repeated_headers_are_refused() -> None:
     good = b"Basic " + encoded("admin:geheim:ä".encode())
-    assert judge((b"X-Other", good)) is Refusal.MISSING
-    assert judge((b"Authorization", good), (b"authorization", good)) is Refusal.REPEATED
+    assert judge((b"X-Other", good)) is CredentialFault.MISSING
+    assert judge((b"Authorization", good), (b"authorization", good)) is CredentialFault.REPEATED
 
 
 def test_any_of_several_secrets_is_accepted_as_it_is_in_the_configured_header() -> None:
     secrets = (b"old secret", b"new secret")
     assert judge((b"x-hook", b"new secret"), header="X-Hook", secrets=secrets) == Accepted("secret", 2)
-    assert judge((b"x-hook", b"new secreT"), header="X-Hook", secrets=secrets) is Refusal.WRONG
-    assert judge((b"authorization", b"new secret"), header="X-Hook", secrets=secrets) is Refusal.MALFORMED
-    assert judge((b"x-hook", b"old secret"), (b"X-Hook", b"x"), header="X-Hook", secrets=secrets) is Refusal.REPEATED
+    assert judge((b"x-hook", b"new secreT"), header="X-Hook", secrets=secrets) is CredentialFault.WRONG
+    assert judge((b"authorization", b"new secret"), header="X-Hook", secrets=secrets) is CredentialFault.MALFORMED
+    assert (
+        judge((b"x-hook", b"old secret"), (b"X-Hook", b"x"), header="X-Hook", secrets=secrets)
+        is CredentialFault.REPEATED
+    )
 
 
 def test_basic_counts_only_in_authorization() -> None:
@@ -103,7 +106,7 @@ def test_another_spelling_of_the_same_base64_is_refused() -> None:
     guard = Authenticator(header="authorization", secrets=(), basic=b"admin:supersecret")
     header = AUTHORIZATION.replace("ZXQ=", "ZXR=").encode()
     assert base64.b64decode(header[6:]) == b"admin:supersecret"
-    assert guard([(b"Authorization", header)]) is Refusal.MALFORMED
+    assert guard([(b"Authorization", header)]) is CredentialFault.MALFORMED
 
 
 def test_without_any_way_to_authenticate_the_service_says_which_to_set() -> None:
@@ -162,7 +165,7 @@ def test_an_address_with_a_port_that_is_no_number_is_refused_and_not_quoted(url:
 def test_every_fault_of_the_settings_is_named_at_once_and_no_value_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "PORT": "marked-port",
-        "ANSWER_WITHIN": "9",
+        "REQUEST_TIMEOUT": "9",
         "DATABASE_URL": "mysql://marked-database",
         "HOOK_SECRETS": "marked-secret",
         "FORGET_WHEN": "marked-when",
@@ -172,7 +175,7 @@ def test_every_fault_of_the_settings_is_named_at_once_and_no_value_is_shown(monk
         load_settings()
     lines = str(fault.value).splitlines()
     named = [line.split(":")[0] for line in lines]
-    assert named == ["DATABASE_URL", "PORT", "HOOK_SECRETS", "ANSWER_WITHIN", "FORGET_WHEN"]
+    assert named == ["DATABASE_URL", "PORT", "HOOK_SECRETS", "REQUEST_TIMEOUT", "FORGET_WHEN"]
     assert "marked" not in str(fault.value)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from service.accounts.database import DatabaseAway
-from service.accounts.failures import guesser
+from service.accounts.database import DatabaseUnavailable
+from service.accounts.failures import throttle_key
 from service.actions import keep_prepared as module
 from service.actions.keep_prepared import WARMED, keep_prepared, prepare
 from service.actions.throttle_guesses import count_wrong_password
@@ -40,14 +40,14 @@ async def test_streaks_that_are_over_and_old_entries_are_pruned(
     parts: Parts, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with pool.acquire() as proxy:
-        await count_wrong_password(plain(proxy), guesser(b"key", "kim", None), None)
+        await count_wrong_password(plain(proxy), throttle_key(b"key", "kim", None), None)
     await pool.execute("UPDATE failures SET since = since - interval '2 hours'")
     await pool.execute("INSERT INTO audit (action, reason, at) VALUES ('refused', 'x', now() - interval '101 days')")
     async with refreshing(parts, monkeypatch) as task:
         await until_none(pool, "SELECT (SELECT count(*) FROM failures) + (SELECT count(*) FROM audit)", task)
 
 
-@pytest.mark.parametrize("fault", [DatabaseAway, TimeoutError, ConnectionResetError])
+@pytest.mark.parametrize("fault", [DatabaseUnavailable, TimeoutError, ConnectionResetError])
 async def test_a_refresh_that_fails_is_tried_again(
     parts: Parts, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
@@ -80,7 +80,7 @@ async def test_only_costs_that_were_never_measured_are_measured_and_no_more_than
     many: Any = [Fixed(cost=f"cost {number}") for number in range(WARMED + 5)]
     monkeypatch.setattr(parts.verifier.pool, "warm", warm)
     monkeypatch.setattr(type(parts.verifier), "prepare", lambda _: asyncio.sleep(0))
-    monkeypatch.setattr(parts.verifier.stand_ins, "checks", many)
+    monkeypatch.setattr(parts.verifier.dummy_hashes, "checks", many)
     parts.verifier.pool._estimates.learn("cost 3", 0.1)
     await prepare(parts.verifier)
     assert warmed == [f"cost {number}" for number in range(WARMED + 1) if number != 3]

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from service.accounts.account import Account
-from service.accounts.database import Database, DatabaseAway
-from service.accounts.failures import count_failure, guesser
+from service.accounts.database import Database, DatabaseUnavailable
+from service.accounts.failures import count_failure, throttle_key
 from service.accounts.find import Ambiguous
 from service.accounts.lookups import Lookups
 from service.policies.throttling import FORGET_AFTER
@@ -36,7 +36,7 @@ class Slow(Database):
 
 
 async def look_up(lookups: Lookups, name: str) -> tuple[object, int]:
-    found, failures = await lookups.find(name, guesser(b"key", name, "192.0.2.1"))
+    found, failures = await lookups.find(name, throttle_key(b"key", name, "192.0.2.1"))
     return (found.login_key if isinstance(found, Account) else found), failures.pair.failures if failures.pair else 0
 
 
@@ -50,7 +50,7 @@ async def test_many_at_once_get_what_each_gets_alone_in_two_reads(
     await add("two@example.com", "right")
     await add("two@example.org")
     async with pool.acquire() as proxy:
-        who = guesser(b"key", "kim", "192.0.2.1")
+        who = throttle_key(b"key", "kim", "192.0.2.1")
         await count_failure(plain(proxy), who, event_id=None, forget_after=FORGET_AFTER)
     alone = [await look_up(Lookups(database), name) for name in NAMES]
     assert [name for name, _ in alone[:2]] == ["jessie@example.com"] * 2
@@ -103,7 +103,7 @@ async def test_a_shared_read_that_fails_fails_for_all_and_the_next_one_is_well(d
     await asyncio.sleep(0)
     slow.go.set()
     faults = await asyncio.gather(*many, return_exceptions=True)
-    assert {type(fault) for fault in faults} == {DatabaseAway}
+    assert {type(fault) for fault in faults} == {DatabaseUnavailable}
     slow.database = database
     assert await look_up(lookups, "kim@example.com") == ("kim@example.com", 0)
 

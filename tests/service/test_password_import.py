@@ -101,8 +101,8 @@ async def test_an_unknown_login_and_an_unarmed_account_are_unverified_after_a_re
     await add("unarmed@example.com")
     assert await ask(client, "nobody@example.com", "password2") == UNVERIFIED
     assert await ask(client, "unarmed@example.com", "password2") == UNVERIFIED
-    assert parts.verifier.stand_ins is not None
-    assert parts.verifier.pool.estimate(parts.verifier.stand_ins.checks[0].cost) is not None
+    assert parts.verifier.dummy_hashes is not None
+    assert parts.verifier.pool.estimate(parts.verifier.dummy_hashes.checks[0].cost) is not None
     assert [seen["login"] for seen in parts.verifier.unknown_logins.listed()] == ["nobody@example.com"]
 
 
@@ -130,11 +130,11 @@ async def test_a_tombstone_is_unverified_and_tells_the_operator(
     await pool.execute("UPDATE accounts SET state = 'migrated', forgotten_at = now(), proof = 'event'")
     assert await ask(client, kim.login, "password2") == UNVERIFIED
     with capture_logs() as logs:
-        parts.verifier.asked_after_success.tell()
+        parts.verifier.sign_ins_after_migration.report()
     assert [(line["event"], line["account_id"], line["state"]) for line in logs] == [
-        ("asked_after_success", kim.id, "migrated")
+        ("sign_in_after_migration", kim.id, "migrated")
     ]
-    assert parts.telemetry.registry.get_sample_value("password_import_asked_after_success_total") == 1
+    assert parts.telemetry.registry.get_sample_value("password_import_sign_ins_after_migration_total") == 1
 
 
 @pytest.mark.parametrize("stored", [b"", b"$2b$04$short", b"\xff\xfe", b"$2b$99$" + b"a" * 53, b"no hash at all"])

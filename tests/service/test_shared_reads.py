@@ -9,9 +9,9 @@ import pytest
 
 from service.accounts import lookups as module
 from service.accounts.account import Account, State
-from service.accounts.database import Database, DatabaseAway
-from service.accounts.failures import Failures, Guesser, count_failure, guesser
-from service.accounts.find import Asked, Found, find_and_failures
+from service.accounts.database import Database, DatabaseUnavailable
+from service.accounts.failures import Failures, ThrottleKey, count_failure, throttle_key
+from service.accounts.find import Found, Lookup, find_and_failures
 from service.accounts.lookups import AT_ONCE, MOST, LookedUp, Lookups
 from service.policies.throttling import FORGET_AFTER
 from tests.service.conftest import Add
@@ -24,11 +24,11 @@ FAILED = {"kim@example.com": (1, 2), "rajiv@example.com": (3, 1), "nobody@exampl
 NOTHING = Failures(None, None, datetime(2026, 3, 2, tzinfo=UTC))
 
 
-def who(login: str, address: str | None = "192.0.2.1") -> Guesser:
-    return guesser(KEY, login, address)
+def who(login: str, address: str | None = "192.0.2.1") -> ThrottleKey:
+    return throttle_key(KEY, login, address)
 
 
-async def fail(pool: asyncpg.Pool, one: Guesser, times: int) -> None:
+async def fail(pool: asyncpg.Pool, one: ThrottleKey, times: int) -> None:
     async with pool.acquire() as proxy:
         for _ in range(times):
             await count_failure(plain(proxy), one, event_id=None, forget_after=FORGET_AFTER)
@@ -72,7 +72,7 @@ class Reads:
         self.go = asyncio.Event()
         monkeypatch.setattr(module, "find_and_failures", self)
 
-    async def __call__(self, _: object, asked: Sequence[Asked]) -> list[tuple[Found, Failures]]:
+    async def __call__(self, _: object, asked: Sequence[Lookup]) -> list[tuple[Found, Failures]]:
         self.sizes.append(len(asked))
         self.going += 1
         self.most = max(self.most, self.going)
@@ -140,7 +140,7 @@ async def test_a_read_alone_that_fails_holds_up_none_of_those_who_come_later(add
     away = Slow(Database("postgresql://nobody@127.0.0.1:1/none"))
     away.go.set()
     lookups = Lookups(away)
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         await lookups.find("kim@example.com", who("kim@example.com"))
     away.database = database
     async with asyncio.timeout(60):

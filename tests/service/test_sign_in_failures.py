@@ -8,15 +8,15 @@ import asyncpg
 import pytest
 
 from service.accounts.account import Account
-from service.accounts.failures import Failures, Guesser, read_failures
+from service.accounts.failures import Failures, ThrottleKey, read_failures
 from service.accounts.lookups import Lookups
-from service.actions.floods import Floods
-from service.actions.stand_ins import StandIns
+from service.actions.floods import ThrottleCache
+from service.actions.stand_ins import DummyHashes
 from service.actions.throttle_guesses import TooManyFailures
 from service.passwords.format import Check
 from service.passwords.pool import Overloaded
 from service.web.keys import Parts
-from service.web.refusals import refusal_for
+from service.web.refusals import error_response_for
 from tests.service.conftest import Add, Client
 from tests.service.people import plain, sign_in
 
@@ -37,12 +37,12 @@ def metric(parts: Parts, name: str, **labels: str) -> float | None:
     return parts.telemetry.registry.get_sample_value(f"password_import_{name}_total", labels)
 
 
-def who(parts: Parts, login: str = KIM, address: str = HERE) -> Guesser:
-    assert parts.verifier._guesses is not None
-    return parts.verifier._guesses.guesser(login, address)
+def who(parts: Parts, login: str = KIM, address: str = HERE) -> ThrottleKey:
+    assert parts.verifier._attempts is not None
+    return parts.verifier._attempts.throttle_key(login, address)
 
 
-async def counted(pool: asyncpg.Pool, one: Guesser) -> tuple[int | None, ...]:
+async def counted(pool: asyncpg.Pool, one: ThrottleKey) -> tuple[int | None, ...]:
     """The failures of the pair and of the login; None where nothing is kept."""
     async with pool.acquire() as proxy:
         known: Failures = await read_failures(plain(proxy), one)
@@ -132,7 +132,7 @@ async def test_a_guess_that_was_refused_is_refused_again_without_a_read(
     client: Client, add: Add, parts: Parts, pool: asyncpg.Pool
 ) -> None:
     kim = await add(KIM, "right")
-    parts.verifier.floods = Floods(lambda: 1000.0)  # its second does not pass
+    parts.verifier.throttle_cache = ThrottleCache(lambda: 1000.0)  # its second does not pass
     await guess(client)
     await in_the_future(pool)
     assert await ask(client, KIM, "right") == THROTTLED
@@ -219,14 +219,14 @@ async def test_the_stand_in_of_a_login_is_the_same_from_every_address(
 ) -> None:
     await add(KIM, "right")
     await parts.verifier.prepare()
-    assert parts.verifier.stand_ins is not None
-    choose, chosen = parts.verifier.stand_ins.choose, []
+    assert parts.verifier.dummy_hashes is not None
+    choose, chosen = parts.verifier.dummy_hashes.choose, []
 
-    def note(_: StandIns, key: str, digest: bytes) -> Account:
+    def note(_: DummyHashes, key: str, digest: bytes) -> Account:
         chosen.append((key, digest))
         return choose(key, digest)
 
-    monkeypatch.setattr(StandIns, "choose", note)
+    monkeypatch.setattr(DummyHashes, "choose", note)
     for number, address in enumerate((HERE, ELSEWHERE, "2001:db8::1", "none")):
         assert await ask(client, "NOBODY@example.com", "x", f"{number}", address) == WRONG
     assert chosen == [("nobody@example.com", who(parts, "nobody@example.com").login)] * 4
@@ -254,4 +254,4 @@ async def test_a_body_without_a_length_is_bounded_too(client: Client) -> None:
 @pytest.mark.parametrize("kind", [TooManyFailures, Overloaded])
 @pytest.mark.parametrize("seconds, said", [(0.0, "1"), (0.2, "1"), (1.0, "1"), (1.2, "2"), (59.5, "60")])
 def test_nobody_is_told_to_come_back_too_early(kind: type[Exception], seconds: float, said: str) -> None:
-    assert refusal_for(cast("Any", kind)(seconds)).headers["Retry-After"] == said
+    assert error_response_for(cast("Any", kind)(seconds)).headers["Retry-After"] == said

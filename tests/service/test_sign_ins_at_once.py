@@ -23,13 +23,13 @@ class HeldChecks:
 
     def __init__(self, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[str] = []
-        self.gate = asyncio.Event()
+        self.lock = asyncio.Event()
         self._verify = parts.verifier.pool.verify
         monkeypatch.setattr(parts.verifier.pool, "verify", self.verify)
 
     async def verify(self, checks: Sequence[Check], password: str, *, account: Hashable, deadline: float) -> bool:
         self.asked.append(password)
-        await self.gate.wait()
+        await self.lock.wait()
         return await self._verify(checks, password, account=account, deadline=deadline)
 
 
@@ -63,8 +63,8 @@ async def test_a_right_and_a_wrong_password_of_one_login_at_once_get_each_its_ow
     asked = [asyncio.create_task(ask(client, first))]
     await until(lambda: held.asked == [first])
     asked.append(asyncio.create_task(ask(client, second)))
-    await until(lambda: len(held.asked) == 2 or parts.verifier.joins.joined > 0)
-    held.gate.set()
+    await until(lambda: len(held.asked) == 2 or parts.verifier.single_flight.coalesced > 0)
+    held.lock.set()
     assert await asyncio.gather(*asked) == [(200, VERDICTS[first]), (200, VERDICTS[second])]
 
 
@@ -76,8 +76,8 @@ async def test_two_logins_with_one_password_at_once_get_each_its_own_verdict(
     asked = [asyncio.create_task(ask(client, "right"))]
     await until(lambda: len(held.asked) == 1)
     asked.append(asyncio.create_task(ask(client, "right", login="rajiv@example.com")))
-    await until(lambda: len(held.asked) == 2 or parts.verifier.joins.joined > 0)
-    held.gate.set()
+    await until(lambda: len(held.asked) == 2 or parts.verifier.single_flight.coalesced > 0)
+    held.lock.set()
     assert await asyncio.gather(*asked) == [(200, "VERIFIED"), (200, "UNVERIFIED")]
 
 
@@ -87,7 +87,7 @@ async def test_of_many_wrong_passwords_at_once_only_the_free_ones_are_checked(
     await add(KIM, "right")
     calls = [asyncio.create_task(ask(client, f"wrong {number}", f"guess-{number}")) for number in range(20)]
     await until(lambda: len(held.asked) + sum(call.done() for call in calls) == len(calls))
-    held.gate.set()
+    held.lock.set()
     answers = await asyncio.gather(*calls)
     assert len(held.asked) == PAIR_FREE
     assert answers.count((200, "UNVERIFIED")) == PAIR_FREE
@@ -99,16 +99,16 @@ async def test_guesses_beyond_the_free_ones_are_checked_one_at_a_time(
     client: Client, add: Add, pool: asyncpg.Pool, held: HeldChecks
 ) -> None:
     await add(KIM, "right")
-    held.gate.set()
+    held.lock.set()
     for number in range(PAIR_FREE):
         assert await ask(client, f"wrong {number}", f"guess-{number}") == (200, "UNVERIFIED")
     await pool.execute("UPDATE failures SET since = since - interval '2 seconds'")  # the delay is over
-    held.gate.clear()
+    held.lock.clear()
     first = asyncio.create_task(ask(client, "wrong again", "guess-a"))
     await until(lambda: "wrong again" in held.asked)
     second = asyncio.create_task(ask(client, "right", "guess-b"))
     await until(lambda: second.done() or "right" in held.asked)
-    held.gate.set()
+    held.lock.set()
     assert (await first, await second) == ((200, "UNVERIFIED"), (429, "throttled"))
 
 
@@ -122,7 +122,7 @@ async def test_guesses_from_another_address_do_not_count_as_in_flight(
     body["data"]["context"]["request"]["ipAddress"] = "192.0.2.99"
     other = asyncio.create_task(client.post("/okta/password-import", json=body))
     await until(lambda: other.done() or "right" in held.asked)
-    held.gate.set()
+    held.lock.set()
     await asyncio.gather(*calls)
     answer = await other
     assert (answer.status, "UNVERIFIED" in await answer.text()) == (200, False)
@@ -137,6 +137,6 @@ async def test_what_is_in_flight_is_remembered_when_the_recipes_are_read_again(
     await parts.verifier.prepare()
     one_more = asyncio.create_task(ask(client, "one more", "one-more"))
     await until(lambda: one_more.done() or "one more" in held.asked)
-    held.gate.set()
+    held.lock.set()
     await asyncio.gather(*calls)
     assert await one_more == (429, "throttled")

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 from service.accounts.recipes import KeptRecipe
 from service.actions.open_hashes import HashOpener
-from service.actions.stand_ins import FEW, StandIns, load_stand_ins
+from service.actions.stand_ins import FEW, DummyHashes, load_dummy_hashes
 
 MD5 = {"hash": "5f4dcc3b5aa765d61d8327deb882cf99"}
 
 
 def bcrypt(cost: int, loaded: int = 1) -> KeptRecipe:
-    stand_in = {"hash": f"$2b${cost:02}$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"}
-    return KeptRecipe(cost, "bcrypt", {}, f"bcrypt {cost}", stand_in, loaded)
+    dummy_hash = {"hash": f"$2b${cost:02}$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"}
+    return KeptRecipe(cost, "bcrypt", {}, f"bcrypt {cost}", dummy_hash, loaded)
 
 
-def made(*recipes: KeptRecipe) -> StandIns:
-    return load_stand_ins(recipes, HashOpener({}))
+def made(*recipes: KeptRecipe) -> DummyHashes:
+    return load_dummy_hashes(recipes, HashOpener({}))
 
 
 def kinds(*recipes: KeptRecipe) -> Sequence[str]:
@@ -40,8 +40,10 @@ def test_a_pool_is_asked_about_nothing_where_there_are_many_costs() -> None:
 
 
 def test_the_share_of_each_recipe_begins_where_the_one_before_it_ends() -> None:
-    stand_ins = made(bcrypt(4, loaded=1), bcrypt(5, loaded=1))
+    dummy_hashes = made(bcrypt(4, loaded=1), bcrypt(5, loaded=1))
     half = (1 << 63).to_bytes(8, "big")
     below = ((1 << 63) - 1).to_bytes(8, "big")
-    chosen = [stand_ins.choose("nobody", digest).hashes[0].hash[:7] for digest in (bytes(8), below, half, b"\xff" * 8)]
+    chosen = [
+        dummy_hashes.choose("nobody", digest).hashes[0].hash[:7] for digest in (bytes(8), below, half, b"\xff" * 8)
+    ]
     assert chosen == [b"$2b$04$", b"$2b$04$", b"$2b$05$", b"$2b$05$"]

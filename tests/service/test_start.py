@@ -56,7 +56,7 @@ async def test_background_work_that_a_fault_ends_is_told_with_its_place_and_not_
         await asyncio.gather(in_background(keep_working()), return_exceptions=True)
         await asyncio.sleep(0)
     (line,) = logs
-    assert (line["event"], line["log_level"], line["exception"]) == ("background_ended", "error", "RuntimeError")
+    assert (line["event"], line["log_level"], line["exception"]) == ("background_task_failed", "error", "RuntimeError")
     assert "keep_working" in line["trace"][-1]
     assert "password1" not in str(line)
 

@@ -35,9 +35,9 @@ class Browser:
 
     async def call(self, path: str, **body: object) -> JsonObject:
         async with self._http.post(f"{self._url}{path}", json=body) as answer:
-            told: JsonObject = await answer.json()
-        assert answer.status == 200, told
-        return told
+            progress: JsonObject = await answer.json()
+        assert answer.status == 200, progress
+        return progress
 
     async def start(self, profile: str) -> None:
         options = {"binary": BROWSER, "args": [*FLAGS.split(), f"--user-data-dir={profile}"]}

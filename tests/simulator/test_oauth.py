@@ -140,10 +140,10 @@ async def test_a_hook_key_is_made_by_the_api_and_its_public_half_shown(api: Api)
 async def test_no_token_or_secret_is_kept_in_the_transcript(api: Api, app: Client) -> None:
     api.org.transcript._reveal = False
     _, members = await token(api, "/oauth2/default/v1/token", secret_form())
-    told = "".join(map(str, api.org.transcript))
-    assert members["access_token"] not in told
-    assert "s3cret" not in told
-    assert "0oaclient" in told
+    progress = "".join(map(str, api.org.transcript))
+    assert members["access_token"] not in progress
+    assert "s3cret" not in progress
+    assert "0oaclient" in progress
 
 
 @pytest.mark.parametrize("auth_type", ["client_secret_post", "private_key_jwt"])

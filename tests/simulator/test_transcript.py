@@ -16,10 +16,10 @@ async def test_passwords_and_secrets_are_masked_before_they_are_kept(service: Se
         org.add_user("jessie.smith@example.com")
         await org.sign_in("jessie.smith@example.com", "password1")
         (exchange,) = org.transcript
-        told = f"{exchange!r} {exchange}"
-        assert not [mark for mark in ("hush-hush", "quiet", "password1") if mark in told]
-        assert "jessie.smith@example.com" in told
-        assert "VERIFIED" in told
+        progress = f"{exchange!r} {exchange}"
+        assert not [mark for mark in ("hush-hush", "quiet", "password1") if mark in progress]
+        assert "jessie.smith@example.com" in progress
+        assert "VERIFIED" in progress
         assert "hush-hush" not in repr(secret)
 
 

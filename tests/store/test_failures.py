@@ -10,22 +10,22 @@ import asyncpg
 import pytest
 
 from service.accounts.failures import (
-    Guesser,
+    ThrottleKey,
     clear_failures,
     count_failure,
-    guesser,
-    note_asks,
     prune_failures,
     read_failures,
+    record_first_attempts,
+    throttle_key,
 )
-from service.actions.throttle_guesses import Guesses, count_wrong_password, prune
+from service.actions.throttle_guesses import AttemptsInFlight, count_wrong_password, prune
 from service.policies.throttling import LOGIN_FREE, PAIR_FREE, throttle
 
 HOUR = timedelta(hours=1)
 KEY = b"k" * 32
-JESSIE = guesser(KEY, "jessie@example.com", "192.0.2.1")
-JESSIE_ELSEWHERE = guesser(KEY, "jessie@example.com", "192.0.2.2")
-KIM = guesser(KEY, "kim@example.com", "192.0.2.1")
+JESSIE = throttle_key(KEY, "jessie@example.com", "192.0.2.1")
+JESSIE_ELSEWHERE = throttle_key(KEY, "jessie@example.com", "192.0.2.2")
+KIM = throttle_key(KEY, "kim@example.com", "192.0.2.1")
 
 
 @asynccontextmanager
@@ -35,12 +35,12 @@ async def held(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         yield cast("asyncpg.Connection", connection)
 
 
-async def fail(pool: asyncpg.Pool, who: Guesser = JESSIE, event_id: str | None = None) -> None:
+async def fail(pool: asyncpg.Pool, who: ThrottleKey = JESSIE, event_id: str | None = None) -> None:
     async with held(pool) as connection:
         await count_failure(connection, who, event_id=event_id, forget_after=HOUR)
 
 
-async def counted(pool: asyncpg.Pool, who: Guesser = JESSIE) -> tuple[int, int]:
+async def counted(pool: asyncpg.Pool, who: ThrottleKey = JESSIE) -> tuple[int, int]:
     """The failures of the pair and of the login."""
     async with held(pool) as connection:
         known = await read_failures(connection, who)
@@ -84,7 +84,7 @@ async def test_calls_without_an_event_id_count_each(pool: asyncpg.Pool) -> None:
 
 
 async def test_a_hundred_failures_at_once_are_a_hundred(pool: asyncpg.Pool) -> None:
-    people = [guesser(KEY, "jessie@example.com", f"192.0.2.{number % 10}") for number in range(100)]
+    people = [throttle_key(KEY, "jessie@example.com", f"192.0.2.{number % 10}") for number in range(100)]
     await asyncio.gather(*(fail(pool, who) for who in people))
     assert await counted(pool, people[0]) == (10, 100)
 
@@ -106,9 +106,9 @@ async def test_somebody_who_knew_the_password_is_cleared(pool: asyncpg.Pool) -> 
 
 async def test_a_first_ask_is_remembered_once(pool: asyncpg.Pool) -> None:
     async with held(pool) as connection:
-        await note_asks(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
+        await record_first_attempts(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
         await age(pool, seconds=30)
-        await note_asks(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
+        await record_first_attempts(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
         known = await read_failures(connection, JESSIE)
     assert known.pair is not None
     assert known.pair.failures == 0
@@ -119,7 +119,7 @@ async def test_an_ask_of_long_ago_is_a_first_ask_again(pool: asyncpg.Pool) -> No
     async with held(pool) as connection:
         await fail(pool)
         await age(pool, hours=2)
-        await note_asks(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
+        await record_first_attempts(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
         known = await read_failures(connection, JESSIE)
     assert known.pair is not None
     assert known.pair.failures == 0
@@ -155,7 +155,7 @@ async def test_the_table_names_nobody(pool: asyncpg.Pool) -> None:
 
 
 async def test_a_login_of_any_length_makes_a_short_row(pool: asyncpg.Pool) -> None:
-    await fail(pool, guesser(KEY, "j" * 5000 + "\ud800", "2001:db8::/64"))
+    await fail(pool, throttle_key(KEY, "j" * 5000 + "\ud800", "2001:db8::/64"))
     assert await pool.fetchval("SELECT max(octet_length(subject)) FROM failures") == 16
 
 
@@ -173,9 +173,9 @@ async def test_the_schema_bounds_every_row(pool: asyncpg.Pool, statement: str) -
 
 
 async def test_two_replicas_agree_on_who_has_to_wait(pool: asyncpg.Pool) -> None:
-    replicas = [Guesses(KEY), Guesses(KEY)]
+    replicas = [AttemptsInFlight(KEY), AttemptsInFlight(KEY)]
     for number in range(PAIR_FREE):
-        who = replicas[number % 2].guesser("jessie@example.com", "192.0.2.1")
+        who = replicas[number % 2].throttle_key("jessie@example.com", "192.0.2.1")
         async with held(pool) as connection:
             assert replicas[0].judge(who, await read_failures(connection, who)) is None
             await count_wrong_password(connection, who, f"event {number}")
@@ -186,32 +186,32 @@ async def test_two_replicas_agree_on_who_has_to_wait(pool: asyncpg.Pool) -> None
 
 async def test_the_owner_gets_in_within_a_minute_while_the_whole_world_guesses(pool: asyncpg.Pool) -> None:
     for number in range(LOGIN_FREE + 20):
-        await fail(pool, guesser(KEY, "jessie@example.com", f"203.0.113.{number}"))
+        await fail(pool, throttle_key(KEY, "jessie@example.com", f"203.0.113.{number}"))
     async with held(pool) as connection:
         throttled = throttle(await read_failures(connection, JESSIE))
         assert throttled is not None
-        assert throttled.first_ask
-        await note_asks(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
+        assert throttled.first_attempt
+        await record_first_attempts(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
         await age(pool, seconds=61)
         for number in range(20):  # the world goes on
-            await fail(pool, guesser(KEY, "jessie@example.com", f"203.0.113.{number}"))
+            await fail(pool, throttle_key(KEY, "jessie@example.com", f"203.0.113.{number}"))
         assert throttle(await read_failures(connection, JESSIE)) is None
 
 
 async def test_a_burst_of_guesses_does_not_pass_before_the_first_is_counted(pool: asyncpg.Pool) -> None:
-    guesses = Guesses(KEY)
+    attempts = AttemptsInFlight(KEY)
     async with held(pool) as connection:
         known = await read_failures(connection, JESSIE)
     with ExitStack() as burst:
         for _ in range(PAIR_FREE):
-            assert guesses.judge(JESSIE, known) is None
-            burst.enter_context(guesses.checking(JESSIE))
-        assert guesses.judge(JESSIE, known) is not None
-        assert guesses.judge(KIM, known) is None
+            assert attempts.judge(JESSIE, known) is None
+            burst.enter_context(attempts.checking(JESSIE))
+        assert attempts.judge(JESSIE, known) is not None
+        assert attempts.judge(KIM, known) is None
 
 
 async def test_a_guess_that_was_checked_is_in_flight_no_more(pool: asyncpg.Pool) -> None:
-    guesses = Guesses(KEY)
-    with guesses.checking(JESSIE):
-        assert len(guesses._in_flight) == 1
-    assert len(guesses._in_flight) == 0
+    attempts = AttemptsInFlight(KEY)
+    with attempts.checking(JESSIE):
+        assert len(attempts._in_flight) == 1
+    assert len(attempts._in_flight) == 0

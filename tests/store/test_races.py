@@ -10,9 +10,9 @@ import pytest
 from service.accounts import tombstones
 from service.accounts.database import Database
 from service.accounts.names import login_key
-from service.accounts.tombstones import Gate
+from service.accounts.tombstones import BindingLock
 from service.accounts.verified import record_verified
-from service.actions.record_events import Channel, apply_set_aside, record_delivery
+from service.actions.record_events import Channel, apply_unmatched, record_delivery
 from service.okta.events import Delivery
 from service.okta.import_event import ImportEvent
 from service.settings import ForgetWhen
@@ -42,14 +42,14 @@ async def load(database: Database, number: int) -> None:
     """What a load does for one person: the account, its hash, and the events that came before it."""
     login = f"p{number}@example.com"
     async with database.transaction() as connection:
-        await tombstones.pass_gate(connection, Gate.CLOSED)
+        await tombstones.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
         account_id = await connection.fetchval(
             "INSERT INTO accounts (login, login_key, state) VALUES ($1, $2, 'waiting') RETURNING id",
             login, login_key(login),
         )  # fmt: skip
         await asyncio.sleep(0)
         await add_hash(connection, account_id, b"hash")
-        await apply_set_aside(connection, [account_id], ForgetWhen.SUCCESS)
+        await apply_unmatched(connection, [account_id], ForgetWhen.SUCCESS)
 
 
 async def rearm(database: Database, number: int, source: str) -> None:

@@ -15,9 +15,9 @@ import pytest
 from service.accounts import tombstones
 from service.accounts.database import Database
 from service.accounts.names import login_key
-from service.accounts.tombstones import Gate
+from service.accounts.tombstones import BindingLock
 from service.actions import record_events
-from service.actions.record_events import SLICE, TRIES, Channel, apply_set_aside, record_delivery
+from service.actions.record_events import SLICE, TRIES, Channel, apply_unmatched, record_delivery
 from service.okta.events import Delivery
 from service.okta.import_event import ImportEvent
 from service.policies.forgetting import Effect
@@ -248,11 +248,11 @@ async def test_a_success_that_means_nobody_waits_for_a_load_that_has_looked_for_
     database: Database, pool: asyncpg.Pool
 ) -> None:
     async with transaction(pool) as loading:
-        await tombstones.pass_gate(loading, Gate.CLOSED)
+        await tombstones.acquire_binding_lock(loading, BindingLock.EXCLUSIVE)
         account_id = await loading.fetchval(
             "INSERT INTO accounts (login, login_key, state) VALUES ($1, $1, 'unarmed') RETURNING id", KIM
         )
-        assert await apply_set_aside(loading, [account_id], ForgetWhen.SUCCESS) == {}
+        assert await apply_unmatched(loading, [account_id], ForgetWhen.SUCCESS) == {}
         delivering = asyncio.create_task(deliver(database, event("e1", "00u1", KIM)))
         await until_blocked_or_done(pool, delivering)
     assert await delivering == {Effect.MIGRATED: 1}
@@ -263,7 +263,7 @@ async def test_a_success_under_an_okta_id_that_is_just_being_bound_finds_its_acc
     database: Database, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kim = await add_person(pool, KIM, "x")
-    apply, delivered = record_events.apply_set_aside, list[Effects]()
+    apply, delivered = record_events.apply_unmatched, list[Effects]()
 
     async def apply_before_a_success(connection: asyncpg.Connection, *arguments: Any) -> object:
         effects = await apply(connection, *arguments)
@@ -295,7 +295,7 @@ async def test_a_binding_applies_the_success_that_was_set_aside_under_the_okta_i
 async def load(database: Database, *logins: str, forget_when: ForgetWhen = ForgetWhen.SUCCESS) -> Effects:
     """What a load does: adds accounts, and applies the events that came before them."""
     async with database.transaction() as connection:
-        await tombstones.pass_gate(connection, Gate.CLOSED)
+        await tombstones.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
         ids = [
             await connection.fetchval(
                 "INSERT INTO accounts (login, login_key, state) VALUES ($1, $2, 'unarmed') RETURNING id",
@@ -303,7 +303,7 @@ async def load(database: Database, *logins: str, forget_when: ForgetWhen = Forge
             )
             for login in logins
         ]  # fmt: skip
-        return dict(await apply_set_aside(connection, ids, forget_when))
+        return dict(await apply_unmatched(connection, ids, forget_when))
 
 
 async def test_events_set_aside_are_applied_until_nothing_is_left(database: Database, pool: asyncpg.Pool) -> None:
@@ -319,8 +319,8 @@ async def test_an_event_set_aside_with_a_login_only_never_means_an_account_with_
     await deliver(database, event("e1", None, KIM))
     kim = await add_person(pool, KIM, "x", okta_id="00u1")
     async with database.transaction() as connection:
-        await tombstones.pass_gate(connection, Gate.CLOSED)
-        assert await apply_set_aside(connection, [kim.id], ForgetWhen.SUCCESS) == {}
+        await tombstones.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
+        assert await apply_unmatched(connection, [kim.id], ForgetWhen.SUCCESS) == {}
     assert (await state_of(pool, kim), await recorded(pool)) == ("waiting", {"e1": "unmatched"})
 
 
@@ -331,8 +331,8 @@ async def test_an_event_set_aside_that_means_one_account_by_id_and_another_by_lo
     kim = await add_person(pool, KIM)
     jessie = await add_person(pool, "jessie@example.com", okta_id="00u1")
     async with database.transaction() as connection:
-        await tombstones.pass_gate(connection, Gate.CLOSED)
-        effects = await apply_set_aside(connection, [kim.id, jessie.id], ForgetWhen.SUCCESS)
+        await tombstones.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
+        effects = await apply_unmatched(connection, [kim.id, jessie.id], ForgetWhen.SUCCESS)
     assert effects == {Effect.MIGRATED: 1}
     assert [await state_of(pool, person) for person in (kim, jessie)] == ["unarmed", "migrated"]
 

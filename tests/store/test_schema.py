@@ -84,7 +84,7 @@ async def test_the_events_that_are_recorded_have_the_columns_of_their_table(pool
 async def test_the_values_that_leave_the_store_have_the_columns_of_their_queries(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as connection:
         for query, kind in (
-            (set_aside.SET_ASIDE, set_aside.SetAside),
+            (set_aside.UNMATCHED_EVENTS, set_aside.UnmatchedEvent),
             (tombstones.MATCHES, Match),
             (recipes.RECIPES, recipes.KeptRecipe),
         ):
@@ -114,7 +114,7 @@ async def make(pool: asyncpg.Pool, state: str, **more: str) -> int:
 
 HASH = """
 WITH source AS (INSERT INTO sources (name) VALUES ('legacy') RETURNING id),
-recipe AS (INSERT INTO recipes (format, parameters, cost, stand_in) VALUES ('x', '{}', $2, '{}') RETURNING id)
+recipe AS (INSERT INTO recipes (format, parameters, cost, dummy_hash) VALUES ('x', '{}', $2, '{}') RETURNING id)
 INSERT INTO hashes (account_id, source_id, recipe_id, armed, hash)
 SELECT $1, source.id, recipe.id, $3, 'hash' FROM source, recipe
 """

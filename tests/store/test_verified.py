@@ -5,11 +5,11 @@ from typing import cast
 import asyncpg
 import pytest
 
-from service.accounts.failures import clear_failures, count_failure, guesser, read_failures
+from service.accounts.failures import clear_failures, count_failure, read_failures, throttle_key
 from service.accounts.verified import record_verified
 from service.policies.throttling import FORGET_AFTER
 
-KIM = guesser(b"key", "kim@example.com", "192.0.2.1")
+KIM = throttle_key(b"key", "kim@example.com", "192.0.2.1")
 
 
 @pytest.fixture

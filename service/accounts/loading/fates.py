@@ -7,7 +7,7 @@ import asyncpg
 from service.immutable import immutable
 
 
-class Fate(enum.StrEnum):
+class RowOutcome(enum.StrEnum):
     """What becomes of a staged account."""
 
     NEW = "new"
@@ -27,39 +27,41 @@ class Fate(enum.StrEnum):
     """Refused: another account has the Okta id."""
 
     @property
-    def is_refusal(self) -> bool:
+    def is_rejected(self) -> bool:
         """Tell whether the row goes to the rejects file."""
-        return self in REFUSALS
+        return self in REJECTED_OUTCOMES
 
 
-REFUSALS = frozenset({Fate.SAME_LOGIN, Fate.OTHER_SPELLING, Fate.OTHER_OKTA_ID, Fate.OKTA_ID_TAKEN})
+REJECTED_OUTCOMES = frozenset(
+    {RowOutcome.SAME_LOGIN, RowOutcome.OTHER_SPELLING, RowOutcome.OTHER_OKTA_ID, RowOutcome.OKTA_ID_TAKEN}
+)
 
-FATES = "SELECT fate, count(*) AS number FROM staged GROUP BY fate"
+ROW_OUTCOMES = "SELECT outcome, count(*) AS number FROM staged GROUP BY outcome"
 
-REFUSED = """
-SELECT staged.line, staged.fate, account.login AS kept_login
+REJECTED = """
+SELECT staged.line, staged.outcome, account.login AS kept_login
 FROM staged LEFT JOIN accounts AS account ON account.id = staged.account_id
-WHERE staged.fate = ANY($1::text[])
+WHERE staged.outcome = ANY($1::text[])
 ORDER BY staged.line
 """
 
 
 @immutable
-class RefusedRow:
+class RejectedStagedRow:
     """A staged row that the store refuses."""
 
     line: int
-    fate: Fate
+    outcome: RowOutcome
     kept_login: str | None
     """The login of the account that it collides with, where there is one."""
 
 
-async def fates(connection: asyncpg.Connection) -> dict[Fate, int]:
-    """Count the staged accounts by their fate."""
-    return {Fate(row["fate"]): row["number"] for row in await connection.fetch(FATES)}
+async def row_outcomes(connection: asyncpg.Connection) -> dict[RowOutcome, int]:
+    """Count the staged accounts by their outcome."""
+    return {RowOutcome(row["outcome"]): row["number"] for row in await connection.fetch(ROW_OUTCOMES)}
 
 
-async def refused(connection: asyncpg.Connection) -> list[RefusedRow]:
+async def refused(connection: asyncpg.Connection) -> list[RejectedStagedRow]:
     """List the staged rows that the store refuses."""
-    rows = await connection.fetch(REFUSED, sorted(REFUSALS))
-    return [RefusedRow(row["line"], Fate(row["fate"]), row["kept_login"]) for row in rows]
+    rows = await connection.fetch(REJECTED, sorted(REJECTED_OUTCOMES))
+    return [RejectedStagedRow(row["line"], RowOutcome(row["outcome"]), row["kept_login"]) for row in rows]

@@ -2,20 +2,21 @@
 
 import asyncpg
 
-FORESEEN = """
-UPDATE staged SET fate = CASE WHEN foreseen.login_key = staged.login_key THEN 'same_login' ELSE 'okta_id_taken' END
-FROM foreseen
-WHERE staged.fate = 'new' AND foreseen.login_key = staged.login_key
-   OR staged.fate IN ('new', 'changed') AND foreseen.okta_id = staged.okta_id
+REJECT_IN_DRY_RUN = """
+UPDATE staged
+SET outcome = CASE WHEN dry_run_rows.login_key = staged.login_key THEN 'same_login' ELSE 'okta_id_taken' END
+FROM dry_run_rows
+WHERE staged.outcome = 'new' AND dry_run_rows.login_key = staged.login_key
+   OR staged.outcome IN ('new', 'changed') AND dry_run_rows.okta_id = staged.okta_id
 """
 
-FORESEE = """
-INSERT INTO foreseen (login_key, okta_id) SELECT login_key, okta_id FROM staged
-WHERE fate = 'new' OR fate = 'changed' AND okta_id IS NOT NULL
+ADD_TO_DRY_RUN = """
+INSERT INTO dry_run_rows (login_key, okta_id) SELECT login_key, okta_id FROM staged
+WHERE outcome = 'new' OR outcome = 'changed' AND okta_id IS NOT NULL
 """
 
 
-async def foresee(connection: asyncpg.Connection) -> None:
+async def dry_run(connection: asyncpg.Connection) -> None:
     """Refuse what an earlier batch of a dry run would have added, and note what this one would add."""
-    await connection.execute(FORESEEN)
-    await connection.execute(FORESEE)
+    await connection.execute(REJECT_IN_DRY_RUN)
+    await connection.execute(ADD_TO_DRY_RUN)

@@ -1,4 +1,4 @@
-"""What a load would do to each staged account: its fate, found by comparing with the store. Writes no account.
+"""What a load would do to each staged account: its outcome, found by comparing with the store. Writes no account.
 
 Rows that say what the store holds already are `unchanged`, and nothing of them is written: no row version, no lock.
 """
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from service.accounts.loading.fates import Fate
+from service.accounts.loading.fates import RowOutcome
 
 PROFILE = "(account.profile - coalesce(staged.cleared, '{}')) || staged.profile"
 """What the export says of an attribute counts; of what it does not speak stays as it was."""
@@ -16,7 +16,8 @@ OTHER_SOURCE = "EXISTS (SELECT FROM hashes WHERE account_id = account.id AND sou
 """Then the other source knows the account by names, too, which this one does not speak of."""
 
 MATCH = f"""
-UPDATE staged SET account_id = found.account_id, fate = found.fate, rehash = found.rehash, respelled = found.respelled
+UPDATE staged
+SET account_id = found.account_id, outcome = found.outcome, rehash = found.rehash, respelled = found.respelled
 FROM (
     SELECT staged.line, account.id AS account_id, compared.rehash, account.login <> staged.login AS respelled,
            CASE WHEN $2::int8multirange @> account.id OR touched.account_id IS NOT NULL THEN 'same_login'
@@ -24,7 +25,7 @@ FROM (
                 WHEN staged.okta_id <> account.okta_id THEN 'other_okta_id'
                 WHEN compared.rehash OR compared.renamed OR (staged.okta_id IS NOT NULL AND account.okta_id IS NULL)
                      OR {PROFILE} <> account.profile THEN 'changed'
-                ELSE 'unchanged' END AS fate
+                ELSE 'unchanged' END AS outcome
     FROM staged
     JOIN accounts AS account ON account.login_key = staged.login_key
     LEFT JOIN numbered ON numbered.recipe = staged.recipe
@@ -51,36 +52,36 @@ WHERE found.line = staged.line
 """  # noqa: S608 (a constant)
 
 OKTA_IDS_TAKEN = """
-UPDATE staged SET fate = 'okta_id_taken'
+UPDATE staged SET outcome = 'okta_id_taken'
 FROM accounts AS account
 WHERE account.okta_id = staged.okta_id AND account.id IS DISTINCT FROM staged.account_id
-  AND staged.fate IN ('new', 'changed', 'unchanged')
+  AND staged.outcome IN ('new', 'changed', 'unchanged')
 """
 
 RESPELLED = """
 SELECT staged.line, staged.login, account.login AS kept_login,
        EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id = $1) AS same_source
 FROM staged JOIN accounts AS account ON account.id = staged.account_id
-WHERE staged.respelled AND staged.fate IN ('changed', 'unchanged')
+WHERE staged.respelled AND staged.outcome IN ('changed', 'unchanged')
 """
 
-CHANGED = "SELECT count(*) FROM staged WHERE fate = 'changed'"
+CHANGED = "SELECT count(*) FROM staged WHERE outcome = 'changed'"
 
-REFUSE = "UPDATE staged SET fate = $2 WHERE line = ANY($1::bigint[])"
+REFUSE = "UPDATE staged SET outcome = $2 WHERE line = ANY($1::bigint[])"
 
 TOUCH = """
 INSERT INTO touched (account_id)
-SELECT account_id FROM staged WHERE fate IN ('changed', 'unchanged', 'tombstone') ON CONFLICT DO NOTHING
+SELECT account_id FROM staged WHERE outcome IN ('changed', 'unchanged', 'tombstone') ON CONFLICT DO NOTHING
 """
 
 
 async def match(connection: asyncpg.Connection, source_id: int, own: Sequence[asyncpg.Range[int]]) -> int:
-    """Find the fate of every staged account, and tell how many changed; `own` are the ids that this load has added."""
+    """Find the outcome of every staged account and count the changed ones; `own`: ids that this load has added."""
     await connection.execute(MATCH, source_id, own)
     respelled = await connection.fetch(RESPELLED, source_id)
     refused = [row["line"] for row in respelled if row["same_source"] or not _is_same(row["login"], row["kept_login"])]
     if refused:
-        await connection.execute(REFUSE, refused, Fate.OTHER_SPELLING)
+        await connection.execute(REFUSE, refused, RowOutcome.OTHER_SPELLING)
     await connection.execute(OKTA_IDS_TAKEN)
     return int(await connection.fetchval(CHANGED))
 

@@ -12,7 +12,7 @@ from service.accounts.loading.match import OTHER_SOURCE, PROFILE
 
 # In the order of id, as everybody who locks accounts does.
 LOCK_CHANGED = """
-SELECT id, state FROM accounts WHERE id IN (SELECT account_id FROM staged WHERE fate = 'changed')
+SELECT id, state FROM accounts WHERE id IN (SELECT account_id FROM staged WHERE outcome = 'changed')
 ORDER BY id FOR UPDATE
 """
 
@@ -20,15 +20,15 @@ ORDER BY id FOR UPDATE
 HOLD_KEPT = """
 SELECT staged.line, kept.hash, kept.key_id
 FROM staged JOIN hashes AS kept ON kept.account_id = staged.account_id AND kept.source_id = $1
-WHERE staged.fate = 'changed' AND staged.rehash
+WHERE staged.outcome = 'changed' AND staged.rehash
 ORDER BY kept.account_id FOR UPDATE OF kept
 """
 
-LEAVE_TOMBSTONES = "UPDATE staged SET fate = 'tombstone' WHERE account_id = ANY($1::bigint[])"
+LEAVE_TOMBSTONES = "UPDATE staged SET outcome = 'tombstone' WHERE account_id = ANY($1::bigint[])"
 
 BOUND = """
 SELECT account.id FROM staged JOIN accounts AS account ON account.id = staged.account_id
-WHERE staged.fate = 'changed' AND staged.okta_id IS NOT NULL AND account.okta_id IS NULL
+WHERE staged.outcome = 'changed' AND staged.okta_id IS NOT NULL AND account.okta_id IS NULL
 """
 
 CHANGE = f"""
@@ -38,13 +38,13 @@ SET state = CASE WHEN staged.rehash THEN 'waiting' ELSE account.state END,
     okta_id = coalesce(account.okta_id, staged.okta_id),
     profile = {PROFILE},
     loaded_at = now()
-FROM staged WHERE staged.fate = 'changed' AND account.id = staged.account_id
+FROM staged WHERE staged.outcome = 'changed' AND account.id = staged.account_id
 """  # noqa: S608 (a constant)
 
 REHASH = """
 INSERT INTO hashes AS kept (account_id, source_id, recipe_id, hash, salt, username, key_id)
 SELECT account_id, $1, recipe_id, hash, salt, username, key_id
-FROM staged JOIN numbered USING (recipe) WHERE fate = 'changed' AND rehash
+FROM staged JOIN numbered USING (recipe) WHERE outcome = 'changed' AND rehash
 ON CONFLICT (account_id, source_id) DO UPDATE
 SET recipe_id = excluded.recipe_id, hash = excluded.hash, salt = excluded.salt, username = excluded.username,
     key_id = excluded.key_id
@@ -52,18 +52,18 @@ SET recipe_id = excluded.recipe_id, hash = excluded.hash, salt = excluded.salt, 
 
 UNNAME = f"""
 DELETE FROM identifiers AS known USING staged JOIN accounts AS account ON account.id = staged.account_id
-WHERE staged.fate = 'changed' AND known.account_id = staged.account_id AND NOT {OTHER_SOURCE}
+WHERE staged.outcome = 'changed' AND known.account_id = staged.account_id AND NOT {OTHER_SOURCE}
   AND known.identifier_key <> ALL (staged.identifiers)
 """  # noqa: S608 (a constant)
 
 RENAME = """
 INSERT INTO identifiers (account_id, identifier_key)
-SELECT account_id, unnest(identifiers) FROM staged WHERE fate = 'changed' ON CONFLICT DO NOTHING
+SELECT account_id, unnest(identifiers) FROM staged WHERE outcome = 'changed' ON CONFLICT DO NOTHING
 """
 
 REHASHED = """
 SELECT numbered.recipe_id, count(*) AS number FROM staged JOIN numbered USING (recipe)
-WHERE staged.fate = 'changed' AND staged.rehash GROUP BY numbered.recipe_id
+WHERE staged.outcome = 'changed' AND staged.rehash GROUP BY numbered.recipe_id
 """
 
 COUNT_LOADED = """
@@ -82,9 +82,9 @@ async def hold(connection: asyncpg.Connection, source_id: int, expected: int) ->
     locked = await connection.fetch(LOCK_CHANGED)
     if len(locked) < expected:
         raise AccountsChanged
-    buried = [row["id"] for row in locked if row["state"] in ("migrated", "retired")]
-    if buried:
-        await connection.execute(LEAVE_TOMBSTONES, buried)
+    marked_migrated = [row["id"] for row in locked if row["state"] in ("migrated", "retired")]
+    if marked_migrated:
+        await connection.execute(LEAVE_TOMBSTONES, marked_migrated)
     return [tuple(row) for row in await connection.fetch(HOLD_KEPT, source_id)]
 
 

@@ -1,4 +1,4 @@
-"""Hashes that the store keeps under another key than the rows of a load are sealed with. Knows no key and no fate."""
+"""Stored hashes that are encrypted under another key than the rows of a load."""
 
 from collections.abc import Sequence
 

@@ -7,7 +7,7 @@ import asyncpg
 
 from service.accounts.connecting import connect
 from service.accounts.loading.staged import prepare_session
-from service.accounts.tombstones import Gate, pass_gate
+from service.accounts.tombstones import BindingLock, acquire_binding_lock
 
 CONNECT_WITHIN = 10.0
 """Seconds."""
@@ -31,4 +31,4 @@ async def make_durable(connection: asyncpg.Connection) -> None:
     async with connection.transaction():
         await connection.execute(WAIT_FOR_DISK)
         # Only a transaction that wrote something waits, and with it for all before; to lock a row is to write.
-        await pass_gate(connection, Gate.CLOSED)
+        await acquire_binding_lock(connection, BindingLock.EXCLUSIVE)

@@ -23,7 +23,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged (
     cleared text[],
     identifiers text[],
     account_id bigint,
-    fate text NOT NULL DEFAULT 'new',
+    outcome text NOT NULL DEFAULT 'new',
     rehash boolean,
     respelled boolean
 ) ON COMMIT DELETE ROWS
@@ -36,8 +36,8 @@ NUMBER = "INSERT INTO numbered (recipe, recipe_id) VALUES ($1, $2) ON CONFLICT (
 MAKE_TOUCHED = "CREATE TEMPORARY TABLE IF NOT EXISTS touched (account_id bigint PRIMARY KEY)"
 """The accounts that were in the store before this load and that it has met."""
 
-MAKE_FORESEEN = """
-CREATE TEMPORARY TABLE IF NOT EXISTS foreseen (login_key text PRIMARY KEY, okta_id text UNIQUE)
+CREATE_DRY_RUN_ROWS = """
+CREATE TEMPORARY TABLE IF NOT EXISTS dry_run_rows (login_key text PRIMARY KEY, okta_id text UNIQUE)
 """
 """The accounts that a dry run would have added, or whose Okta id it would have written."""
 
@@ -96,7 +96,7 @@ class StagedAccount(NamedTuple):
 
 async def prepare_session(connection: asyncpg.Connection) -> None:
     """Make the temporary tables of a load, and set how its statements are planned and committed."""
-    for statement in (*SETTINGS, MAKE_STAGED, MAKE_NUMBERED, MAKE_TOUCHED, MAKE_FORESEEN):
+    for statement in (*SETTINGS, MAKE_STAGED, MAKE_NUMBERED, MAKE_TOUCHED, CREATE_DRY_RUN_ROWS):
         await connection.execute(statement)
 
 

@@ -19,11 +19,11 @@ async def stay_on_stage(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     ports = settings.port, settings.admin_port, settings.port + SIMULATOR_AFTER
     async with set_stage(settings, ports=ports) as stage:
-        _tell(stage, Console())
+        _print_help(stage, Console())
         await stop.wait()
 
 
-def _tell(stage: Stage, console: Console) -> None:
+def _print_help(stage: Stage, console: Console) -> None:
     body = '{"data":{"context":{"credential":{"username":"jessie.smith@example.com","password":"password1"}}}}'
     console.print(
         f"""

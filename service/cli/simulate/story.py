@@ -68,8 +68,8 @@ class _Actors:
     async def see_events(self, expected: dict[str, int]) -> None:
         async with self.stage.database.connection() as connection:
             effects = await events_by_effect(connection)
-        told = ", ".join(f"{count} {effect}" for effect, count in expected.items())
-        self.teller.seen(f"import events recorded: {told}", effects == expected)
+        counts = ", ".join(f"{count} {effect}" for effect, count in expected.items())
+        self.teller.seen(f"import events recorded: {counts}", effects == expected)
 
 
 async def _wrong_password(actors: _Actors) -> None:

@@ -3,7 +3,7 @@
 A formula is parsed once into a closed set of operations and then applied to rows. The notation: docs/formulas.md.
 """
 
-from service.passwords.formula.check import check_row, formula_check, formula_stand_in
+from service.passwords.formula.check import check_row, formula_check, formula_dummy_hash
 from service.passwords.formula.checks import FormulaCheck
 from service.passwords.formula.expected import fits
 from service.passwords.formula.faults import MalformedFormula
@@ -16,6 +16,6 @@ __all__ = [
     "check_row",
     "fits",
     "formula_check",
-    "formula_stand_in",
+    "formula_dummy_hash",
     "parse_formula",
 ]

@@ -11,12 +11,12 @@ from service.passwords.encodings import (
     to_bytes,
     unbase64_alphabet,
 )
-from service.passwords.format import Check, FindFormat, Lane, MalformedHash, NoUsername, StoredHash, find_none
+from service.passwords.format import Check, Executor, FindFormat, MalformedHash, NoUsername, StoredHash, find_none
 from service.passwords.formula.checks import FormulaCheck, NamedCheck
 from service.passwords.formula.columns import joined_again, pepper_value, salt_value, separated
-from service.passwords.formula.cost import lane_of, name_of, plan, work
+from service.passwords.formula.cost import executor_of, name_of, plan, work
 from service.passwords.formula.derived import Bcrypt
-from service.passwords.formula.expected import expected_value, mark_of, require_bcrypt
+from service.passwords.formula.expected import expected_value, marker_of, require_bcrypt
 from service.passwords.formula.formula import Formula, parse_formula
 from service.passwords.formula.operations import Applied, Checked, Operation
 from service.passwords.formula.values import Given
@@ -37,27 +37,27 @@ def check_row(formula: Formula, stored: StoredHash) -> Check:
     uses = formula.variables
     parts = separated(stored, uses)
     given = _given(parts, uses)
-    root = formula.readings[0]
+    root = formula.interpretations[0]
     if isinstance(root, Checked):
         return _named(root, parts, given)
     if isinstance(root, Bcrypt):
         return _bcrypt(formula, parts, given)
-    readings = tuple(expected_value(reading, parts.hash) for reading in formula.readings)
-    found = tuple((reading, expected) for reading, expected in readings if expected is not None)
+    interpretations = tuple(expected_value(interpretation, parts.hash) for interpretation in formula.interpretations)
+    found = tuple((interpretation, expected) for interpretation, expected in interpretations if expected is not None)
     if not found:
         raise MalformedHash("the digest does not have the length that the formula gives")
-    whole = len(found) == len(formula.readings)
-    how = formula.plan if whole else plan(tuple(reading for reading, _ in found))
-    return FormulaCheck(found, given, how.lane, how.cost, how.padded)
+    whole = len(found) == len(formula.interpretations)
+    how = formula.plan if whole else plan(tuple(interpretation for interpretation, _ in found))
+    return FormulaCheck(found, given, how.executor, how.cost, how.padded)
 
 
-def formula_stand_in(stored: StoredHash, find: FindFormat = find_none) -> StoredHash:
+def formula_dummy_hash(stored: StoredHash, find: FindFormat = find_none) -> StoredHash:
     """A row of nobody's that takes as long: the digest and what stands beside it scrambled."""
     formula = parse_formula(stored.recipe.format, stored.recipe.iterations, find)
     parts = separated(stored, formula.variables)
     salt = None if parts.salt is None else scramble(parts.salt)
     username = None if parts.username is None else scramble(parts.username)
-    made = replace(parts, hash=_scrambled(formula.readings[0], parts), salt=salt, username=username)
+    made = replace(parts, hash=_scrambled(formula.interpretations[0], parts), salt=salt, username=username)
     return joined_again(stored, made)
 
 
@@ -79,17 +79,19 @@ def _given(parts: StoredHash, uses: frozenset[str]) -> Given:
 
 def _bcrypt(formula: Formula, parts: StoredHash, given: Given) -> FormulaCheck:
     match = require_bcrypt(parts.hash)
-    counted = work(formula.readings)
+    counted = work(formula.interpretations)
     times = counted.pop("bcrypt")
     limits.check_bcrypt(int(match["cost"]) + times - 1)
     setting = match["prefix"].encode() + salt_of(match)[4:]
     expected = to_base64_alphabet(unbase64_alphabet(match["digest"], BCRYPT64), BCRYPT64).encode()
     prefix = f"bcrypt {int(match['cost'])}" + (f" x{times}" if times > 1 else "")
-    readings = tuple((Applied("right", reading, (len(expected),)), expected) for reading in formula.readings)
+    interpretations = tuple(
+        (Applied("right", interpretation, (len(expected),)), expected) for interpretation in formula.interpretations
+    )
     return FormulaCheck(
-        readings,
+        interpretations,
         replace(given, setting=setting),
-        formula.plan.lane,
+        formula.plan.executor,
         name_of(counted, prefix),
         formula.plan.padded,
     )
@@ -99,17 +101,19 @@ def _named(root: Checked, parts: StoredHash, given: Given) -> NamedCheck:
     """The format's own check."""
     require_charset(parts.recipe.charset)
     check = root.format.parse(_as_named(root, parts))
-    lane = lane_of((root.operand,))
+    executor = executor_of((root.operand,))
     cost = name_of(work((root.operand,)), check.cost)
-    return NamedCheck(root.operand, given, check, lane if check.lane is Lane.INLINE else check.lane, cost)
+    return NamedCheck(
+        root.operand, given, check, executor if check.executor is Executor.INLINE else check.executor, cost
+    )
 
 
 def _scrambled(root: Operation, parts: StoredHash) -> str:
     if isinstance(root, Checked):
-        return root.format.stand_in(_as_named(root, parts)).hash
+        return root.format.dummy_hash(_as_named(root, parts)).hash
     if isinstance(root, Bcrypt):
         return scramble_match(require_bcrypt(parts.hash))
-    mark = mark_of(parts.hash)
+    mark = marker_of(parts.hash)
     return mark + scramble(parts.hash[len(mark) :])
 
 

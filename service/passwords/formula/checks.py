@@ -4,7 +4,7 @@ import hmac
 from dataclasses import field, replace
 
 from service.immutable import immutable
-from service.passwords.format import Check, Lane
+from service.passwords.format import Check, Executor
 from service.passwords.formula.operations import Operation
 from service.passwords.formula.values import Given
 
@@ -13,10 +13,10 @@ from service.passwords.formula.values import Given
 class FormulaCheck:
     """A formula with the values of one row: every reading is computed, and any that gives the stored value verifies."""
 
-    readings: tuple[tuple[Operation, bytes], ...] = field(repr=False)
+    interpretations: tuple[tuple[Operation, bytes], ...] = field(repr=False)
     """Each reading with the value that the right password gives."""
     given: Given = field(repr=False)
-    lane: Lane
+    executor: Executor
     cost: str
     padded: bool = False
     """True where NULs behind the password change nothing: then it may not end in one."""
@@ -26,7 +26,7 @@ class FormulaCheck:
         if self.padded and password.endswith("\0"):
             return False
         given = replace(self.given, password=password)
-        matches = [self._matches(given, root, expected) for root, expected in self.readings]
+        matches = [self._matches(given, root, expected) for root, expected in self.interpretations]
         return any(matches)
 
     def _matches(self, given: Given, root: Operation, expected: bytes) -> bool:
@@ -44,7 +44,7 @@ class NamedCheck:
     operand: Operation = field(repr=False)
     given: Given = field(repr=False)
     check: Check
-    lane: Lane
+    executor: Executor
     cost: str
 
     def verify(self, password: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from service.immutable import immutable
 from service.passwords import limits
 from service.passwords.digests import SIZES, weight
-from service.passwords.format import Lane, TooCostly
+from service.passwords.format import Executor, TooCostly
 from service.passwords.formula.derived import Bcrypt, Pbkdf2, Scrypt
 from service.passwords.formula.digested import Hashed, Keyed
 from service.passwords.formula.operations import Operation, Variable, walk
@@ -39,15 +39,15 @@ def work(alternatives: Iterable[Operation]) -> Counter[str]:
 class Plan:
     """How readings are run together."""
 
-    lane: Lane
+    executor: Executor
     cost: str
     padded: bool
     """See `pads_password`."""
 
 
-def plan(readings: tuple[Operation, ...]) -> Plan:
+def plan(interpretations: tuple[Operation, ...]) -> Plan:
     """Work out how `readings` are run together."""
-    return Plan(lane_of(readings), name_of(work(readings)), pads_password(readings))
+    return Plan(executor_of(interpretations), name_of(work(interpretations)), pads_password(interpretations))
 
 
 def name_of(counted: Counter[str], prefix: str = "") -> str:
@@ -56,13 +56,13 @@ def name_of(counted: Counter[str], prefix: str = "") -> str:
     return " + ".join(filter(None, (prefix, *parts)))
 
 
-def lane_of(alternatives: tuple[Operation, ...]) -> Lane:
+def executor_of(alternatives: tuple[Operation, ...]) -> Executor:
     """Where the computation may run."""
     loops = _rounds(alternatives)
     if loops > INLINE_ROUNDS:
-        return Lane.PROCESS
+        return Executor.PROCESS
     slow = any(isinstance(each, Bcrypt | Pbkdf2 | Scrypt) for root in alternatives for each in walk(root))
-    return Lane.THREAD if slow else Lane.INLINE
+    return Executor.THREAD if slow else Executor.INLINE
 
 
 def check_cost(alternatives: tuple[Operation, ...]) -> None:
@@ -81,9 +81,9 @@ def _rounds(alternatives: tuple[Operation, ...]) -> int:
     return sum(weight(each.algorithm) * (each.rounds if isinstance(each, Hashed) else 1) for each in every)
 
 
-def pads_password(readings: Iterable[Operation]) -> bool:
+def pads_password(interpretations: Iterable[Operation]) -> bool:
     """Whether the password ends a key of HMAC, which is padded with NUL (so is that of PBKDF2 and scrypt)."""
-    operations = (each for root in readings for each in walk(root))
+    operations = (each for root in interpretations for each in walk(root))
     keys = (_key(each) for each in operations)
     return any(key is not None and uses_password(key) for key in keys)
 

@@ -16,7 +16,7 @@ _PREFIXES = ("0x", "0X", "\\x", "$BLAKE2$")
 
 def fits(formula: Formula, digest: str) -> bool:
     """Tell whether `digest` has the length and alphabet of the formula's value."""
-    return any(expected_value(reading, digest)[1] is not None for reading in formula.readings)
+    return any(expected_value(interpretation, digest)[1] is not None for interpretation in formula.interpretations)
 
 
 def expected_value(root: Operation, text: str) -> tuple[Operation, bytes | None]:
@@ -33,7 +33,7 @@ def expected_value(root: Operation, text: str) -> tuple[Operation, bytes | None]
 
 def _read(text: str, size: int) -> bytes | None:
     """A digest of `size` bytes from hex or base64, told apart by its length."""
-    prefix = mark_of(text)
+    prefix = marker_of(text)
     bare = text[len(prefix) :] if len(text) == 2 * size + len(prefix) else text
     try:
         digest = unhex(bare) if HEX.fullmatch(bare) else unbase64(bare)
@@ -50,6 +50,6 @@ def require_bcrypt(text: str) -> re.Match[str]:
     return match
 
 
-def mark_of(text: str) -> str:
+def marker_of(text: str) -> str:
     """What stands before hex, or nothing."""
     return next((each for each in _PREFIXES if text.startswith(each)), "")

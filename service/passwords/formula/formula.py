@@ -24,7 +24,7 @@ class Formula:
     """A formula that can be applied to stored hashes. Immutable and picklable; shared by all rows of a source."""
 
     text: str
-    readings: tuple[Operation, ...]
+    interpretations: tuple[Operation, ...]
     """Usually one; more where there are alternatives, or the rounds leave open what they feed on. Any may match."""
     variables: frozenset[str]
     """Which of `pass`, `salt`, `salt2`, `user` and `pepper` it uses; with `salt2` also `salt`."""
@@ -47,13 +47,13 @@ def parse_formula(text: str, iterations: int | None = None, find: FindFormat = f
         roots = tuple(_repeated(text, root, iterations) for root in roots)
     if len(roots) > 1 and any(isinstance(root, Bcrypt | Checked) for root in roots):
         raise MalformedFormula("bcrypt and named formats have no alternative", text, 0)
-    readings = tuple(reading for root in roots for reading in _readings(root))
-    check_cost(readings)
-    return Formula(text, readings, _variables(readings), plan(readings))
+    interpretations = tuple(interpretation for root in roots for interpretation in _interpretations(root))
+    check_cost(interpretations)
+    return Formula(text, interpretations, _variables(interpretations), plan(interpretations))
 
 
-def _variables(readings: Iterable[Operation]) -> frozenset[str]:
-    names = {each.name for root in readings for each in walk(root) if isinstance(each, Variable)}
+def _variables(interpretations: Iterable[Operation]) -> frozenset[str]:
+    names = {each.name for root in interpretations for each in walk(root) if isinstance(each, Variable)}
     return frozenset(names | ({"salt"} if names & {"salt1", "salt2"} else set()))
 
 
@@ -87,7 +87,7 @@ def _repeated(text: str, root: Operation, iterations: int) -> Operation:
     raise MalformedFormula("The row gives iterations, and the formula has no place for them", text, 0)
 
 
-def _readings(root: Operation) -> tuple[Operation, ...]:
+def _interpretations(root: Operation) -> tuple[Operation, ...]:
     """Rounds that do not say what they feed on are read in each of the ways that products have."""
     if isinstance(root, Hashed) and root.rounds > 1 and root.feed is None:
         return tuple(replace(root, feed=feed) for feed in Feed)

@@ -67,7 +67,7 @@ class Variable:
 
 
 @immutable
-class Joined:
+class Concatenation:
     """Values one after the other."""
 
     values: tuple[Operation, ...]

@@ -15,7 +15,7 @@ from service.passwords.formula.calls import Call
 from service.passwords.formula.faults import MalformedFormula
 from service.passwords.formula.lexer import Kind, Token, tokens
 from service.passwords.formula.names import VARIABLES
-from service.passwords.formula.operations import Joined, Literal, Operation, Variable
+from service.passwords.formula.operations import Concatenation, Literal, Operation, Variable
 
 MAX_DEPTH = 40
 """Calls within calls; the deepest known real formula has ten."""
@@ -58,7 +58,7 @@ class _Parser:
         while self._at_sign("."):
             self._advance()
             parts.append(self._part())
-        return parts[0] if len(parts) == 1 else Joined(tuple(parts))
+        return parts[0] if len(parts) == 1 else Concatenation(tuple(parts))
 
     def _part(self) -> Operation:
         token = self._advance()

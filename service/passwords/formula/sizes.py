@@ -4,7 +4,7 @@ from service.passwords.digests import SIZES
 from service.passwords.formula.derived import Pbkdf2, Scrypt
 from service.passwords.formula.digested import Hashed, Keyed
 from service.passwords.formula.functions import FUNCTIONS
-from service.passwords.formula.operations import Applied, Joined, Literal, Operation
+from service.passwords.formula.operations import Applied, Concatenation, Literal, Operation
 from service.passwords.formula.values import Form
 
 _SAME_LENGTH = frozenset({"lower", "upper", "strtolower", "strtoupper", "ucfirst", "strrev", "raw", "ascii"})
@@ -19,7 +19,7 @@ def length_of(operation: Operation) -> int | None:
             return (operation.form or Form.HEX).length(SIZES[operation.algorithm])
         case Pbkdf2() | Scrypt():
             return (operation.form or Form.HEX).length(operation.size)
-        case Joined():
+        case Concatenation():
             lengths = [length_of(value) for value in operation.values]
             return None if None in lengths else sum(filter(None, lengths))
         case Applied():

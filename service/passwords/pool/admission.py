@@ -26,9 +26,9 @@ class Overloaded(Exception):
 class Admission:
     """Lets a call in, or refuses it."""
 
-    def __init__(self, workers: int, queue_within: float, estimates: Estimates, queue: FairQueue) -> None:
+    def __init__(self, workers: int, queue_timeout: float, estimates: Estimates, queue: FairQueue) -> None:
         self._workers = workers
-        self._queue_within = queue_within
+        self._queue_within = queue_timeout
         self._estimates = estimates
         self._queue = queue
         self._open = True

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from service.immutable import immutable
-from service.passwords.format import Check, Lane
+from service.passwords.format import Check, Executor
 from service.passwords.pool.admission import Admission, Overloaded
 from service.passwords.pool.cores import usable_cores
 from service.passwords.pool.estimates import Estimates
@@ -37,16 +37,16 @@ class Snapshot:
 
 
 class HashingPool:
-    """Runs checks on `workers` cores (by default all that the process may use); none waits over `queue_within` s."""
+    """Runs checks on `workers` cores (by default all that the process may use); none waits over `queue_timeout` s."""
 
-    def __init__(self, *, workers: int | None = None, queue_within: float = 1.0) -> None:
+    def __init__(self, *, workers: int | None = None, queue_timeout: float = 1.0) -> None:
         self._size = workers or usable_cores()
         # Some jobs are handed over beyond the workers, so that one that ends a job need not wait for the loop to have
         # another: a cheap check would be over before.
         self._handed = self._size + max(1, self._size // 2)
         self._queue = FairQueue()
         self._estimates = Estimates()
-        self._admission = Admission(self._size, queue_within, self._estimates, self._queue)
+        self._admission = Admission(self._size, queue_timeout, self._estimates, self._queue)
         self._workers = Workers(self._size, self._finish)
         self._running: set[Job] = set()
         self._idle = asyncio.Event()
@@ -84,8 +84,8 @@ class HashingPool:
         Calls with an equal `account` take turns as one. Raises `Overloaded` where that cannot be done in time, and
         `CheckFailed` where no check matched and one broke down.
         """
-        cheap = [check for check in checks if check.lane is Lane.INLINE]
-        dear = [check for check in checks if check.lane is not Lane.INLINE]
+        cheap = [check for check in checks if check.executor is Executor.INLINE]
+        dear = [check for check in checks if check.executor is not Executor.INLINE]
         outcome = try_checks(cheap, password)
         if outcome.matched or not dear:
             return self._verdict(outcome)
@@ -155,7 +155,7 @@ class HashingPool:
         return await job.future
 
     def _expire(self, job: Job) -> None:
-        if job.wanted and job not in self._running:
+        if job.awaited and job not in self._running:
             job.future.set_exception(Overloaded(job.seconds))
 
     def _leave(self, job: Job, timer: asyncio.TimerHandle) -> None:
@@ -183,7 +183,7 @@ class HashingPool:
     def _learn(self, job: Job, outcome: Outcome) -> None:
         for cost, seconds in outcome.timings:
             self._estimates.learn(cost, seconds)
-        if not job.wanted:
+        if not job.awaited:
             return
         try:
             job.future.set_result(self._verdict(outcome))

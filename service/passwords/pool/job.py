@@ -35,7 +35,7 @@ class Job:
     """When a worker was told of it, on the loop's clock."""
 
     @property
-    def wanted(self) -> bool:
+    def awaited(self) -> bool:
         """Tell whether somebody still waits: hanging up, or running out of time, ends the future."""
         return not self.future.done()
 

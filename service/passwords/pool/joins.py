@@ -22,14 +22,14 @@ class _Flight:
     waiting: list[asyncio.Future[Any]] = field(default_factory=list)
 
 
-class Joins:
+class SingleFlight:
     """Work in flight, by what it is about."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._flights: dict[bytes, _Flight] = {}
         self._deadlines = Deadlines()
-        self.joined = 0
+        self.coalesced = 0
         """How many calls have joined another's work."""
 
     def __len__(self) -> int:
@@ -45,16 +45,16 @@ class Joins:
         """
         key = self._digest(key_parts)
         flight = self._flights.get(key) or self._begin(key, work)
-        self.joined += len(flight.waiting) > 0
+        self.coalesced += len(flight.waiting) > 0
         # Not `asyncio.shield`, which makes five more calls for each caller.
-        told: asyncio.Future[T] = flight.task.get_loop().create_future()
-        flight.waiting.append(told)
-        self._deadlines.keep(told, deadline)
+        result: asyncio.Future[T] = flight.task.get_loop().create_future()
+        flight.waiting.append(result)
+        self._deadlines.keep(result, deadline)
         try:
-            return await told
+            return await result
         finally:
-            flight.waiting.remove(told)
-            _see(told)  # also where this caller hung up at the very moment of a fault
+            flight.waiting.remove(result)
+            _retrieve(result)  # also where this caller hung up at the very moment of a fault
             if not flight.waiting and not flight.task.done():
                 self._land(key, flight)
                 flight.task.cancel()
@@ -68,9 +68,9 @@ class Joins:
         if self._flights.get(key) is flight:
             del self._flights[key]
         if flight.task.done():
-            _see(flight.task)  # a fault after the last caller left is nobody's surprise
-            for told in flight.waiting:
-                _tell(told, flight.task)
+            _retrieve(flight.task)  # a fault after the last caller left is nobody's surprise
+            for result in flight.waiting:
+                _deliver(result, flight.task)
 
     def _digest(self, key_parts: tuple[str, str]) -> bytes:
         login, password = key_parts
@@ -79,18 +79,18 @@ class Joins:
         return hashlib.blake2b(len(first).to_bytes(8, "big") + first + second, key=self._key, digest_size=32).digest()
 
 
-def _tell(told: asyncio.Future[Any], task: asyncio.Task[Any]) -> None:
-    if told.done():  # they hung up
+def _deliver(result: asyncio.Future[Any], task: asyncio.Task[Any]) -> None:
+    if result.done():  # they hung up
         return
     if task.cancelled():
-        told.cancel()
+        result.cancel()
     elif (fault := task.exception()) is not None:
-        told.set_exception(fault)
+        result.set_exception(fault)
     else:
-        told.set_result(task.result())
+        result.set_result(task.result())
 
 
-def _see(future: asyncio.Future[Any]) -> None:
+def _retrieve(future: asyncio.Future[Any]) -> None:
     """Let asyncio not complain of a fault that nobody awaited."""
     if future.done() and not future.cancelled():
         future.exception()

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from service.passwords.format import Check, Lane
+from service.passwords.format import Check, Executor
 from service.passwords.pool.job import Job, Outcome, run_here, try_checks
 from service.passwords.pool.processes import Companion
 
@@ -44,10 +44,10 @@ class Workers:
         companion = Companion()
 
         def run(check: Check, password: str) -> tuple[bool, float]:
-            return companion.run(check, password) if check.lane is Lane.PROCESS else run_here(check, password)
+            return companion.run(check, password) if check.executor is Executor.PROCESS else run_here(check, password)
 
         while (job := self._jobs.get()) is not None:
-            outcome = try_checks(job.checks, job.password, run) if job.wanted else None
+            outcome = try_checks(job.checks, job.password, run) if job.awaited else None
             self._report(job, outcome)
         companion.close()
 

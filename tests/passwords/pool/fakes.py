@@ -6,14 +6,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service.passwords.format import Lane
+from service.passwords.format import Executor
 
 
 @dataclass(frozen=True)
 class Fixed:
     """Knows one password."""
 
-    lane: Lane = Lane.THREAD
+    executor: Executor = Executor.THREAD
     cost: str = "fixed"
     password: str = field(default="right", repr=False)
 
@@ -25,7 +25,7 @@ class Fixed:
 class Broken:
     """Breaks down, and its exception quotes the password."""
 
-    lane: Lane = Lane.THREAD
+    executor: Executor = Executor.THREAD
     cost: str = "broken"
 
     def verify(self, password: str) -> bool:
@@ -36,7 +36,7 @@ class Broken:
 class Gated:
     """Takes until the test opens the gate, and notes who was hashed."""
 
-    lane: Lane = Lane.THREAD
+    executor: Executor = Executor.THREAD
     cost: str = "gated"
     gate: threading.Event = field(default_factory=threading.Event)
     hashed: list[str] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Gated:
 class WhereAmI:
     """Notes the thread it ran in."""
 
-    lane: Lane = Lane.INLINE
+    executor: Executor = Executor.INLINE
     cost: str = "where"
     threads: list[str] = field(default_factory=list)
 
@@ -63,7 +63,7 @@ class WhereAmI:
 class Environment:
     """Runs in a worker process; the password is the name of a variable that must not be there."""
 
-    lane: Lane = Lane.PROCESS
+    executor: Executor = Executor.PROCESS
     cost: str = "environment"
 
     def verify(self, password: str) -> bool:
@@ -74,7 +74,7 @@ class Environment:
 class Pid:
     """Runs in a worker process; matches its process id."""
 
-    lane: Lane = Lane.PROCESS
+    executor: Executor = Executor.PROCESS
     cost: str = "pid"
 
     def verify(self, password: str) -> bool:
@@ -85,7 +85,7 @@ class Pid:
 class Sleeps:
     """Runs in a worker process for a long time; the password is the file that tells it has begun."""
 
-    lane: Lane = Lane.PROCESS
+    executor: Executor = Executor.PROCESS
     cost: str = "sleeps"
 
     def verify(self, password: str) -> bool:

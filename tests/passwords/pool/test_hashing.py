@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 import pytest
 
-from service.passwords.format import Check, Lane
+from service.passwords.format import Check, Executor
 from service.passwords.pool import CheckFailed, HashingPool, Overloaded
 from tests.passwords.pool.conftest import until, until_queued
 from tests.passwords.pool.fakes import Broken, Fixed, Gated, WhereAmI
@@ -26,54 +26,54 @@ def price(pool: HashingPool, check: Check, seconds: float) -> None:
     pool._estimates.learn(check.cost, seconds)
 
 
-@pytest.mark.parametrize("lane", list(Lane))
-async def test_the_right_password_matches_and_a_wrong_one_does_not(pool: HashingPool, lane: Lane) -> None:
-    assert await ask(pool, Fixed(lane))
-    assert not await ask(pool, Fixed(lane), "wrong")
+@pytest.mark.parametrize("lane", list(Executor))
+async def test_the_right_password_matches_and_a_wrong_one_does_not(pool: HashingPool, executor: Executor) -> None:
+    assert await ask(pool, Fixed(executor))
+    assert not await ask(pool, Fixed(executor), "wrong")
 
 
 async def test_any_check_that_matches_is_enough(pool: HashingPool) -> None:
-    checks = [Fixed(lane, password=str(number)) for number, lane in enumerate(Lane)]
+    checks = [Fixed(executor, password=str(number)) for number, executor in enumerate(Executor)]
     for password in "012":
         assert await pool.verify(checks, password, account="a", deadline=soon())
     assert not await pool.verify(checks, "3", account="a", deadline=soon())
 
 
 async def test_cheap_checks_run_on_the_loop_s_thread_and_dear_ones_do_not(pool: HashingPool) -> None:
-    cheap, dear = WhereAmI(Lane.INLINE), WhereAmI(Lane.THREAD)
+    cheap, dear = WhereAmI(Executor.INLINE), WhereAmI(Executor.THREAD)
     await ask(pool, cheap)
     await ask(pool, dear)
     assert cheap.threads == [threading.current_thread().name]
     assert dear.threads[0].startswith("hashing-")
 
 
-@pytest.mark.parametrize("lane", list(Lane))
-async def test_a_check_that_breaks_down_is_a_fault_and_never_a_verdict(pool: HashingPool, lane: Lane) -> None:
+@pytest.mark.parametrize("lane", list(Executor))
+async def test_a_check_that_breaks_down_is_a_fault_and_never_a_verdict(pool: HashingPool, executor: Executor) -> None:
     with pytest.raises(CheckFailed, match="broken broke down: RuntimeError"):
-        await ask(pool, Broken(lane), "secret password")
+        await ask(pool, Broken(executor), "secret password")
     assert pool.snapshot().failed == 1
 
 
-@pytest.mark.parametrize("lane", list(Lane))
-async def test_a_fault_quotes_no_password(pool: HashingPool, lane: Lane) -> None:
+@pytest.mark.parametrize("lane", list(Executor))
+async def test_a_fault_quotes_no_password(pool: HashingPool, executor: Executor) -> None:
     with pytest.raises(CheckFailed) as caught:
-        await ask(pool, Broken(lane), "secret password")
+        await ask(pool, Broken(executor), "secret password")
     assert "secret password" not in repr(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("broken", list(Lane))
-@pytest.mark.parametrize("sound", list(Lane))
+@pytest.mark.parametrize("broken", list(Executor))
+@pytest.mark.parametrize("sound", list(Executor))
 async def test_a_right_password_gets_in_beside_a_check_that_breaks_down(
-    pool: HashingPool, broken: Lane, sound: Lane
+    pool: HashingPool, broken: Executor, sound: Executor
 ) -> None:
     assert await pool.verify([Broken(broken), Fixed(sound)], "right", account="a", deadline=soon())
 
 
-@pytest.mark.parametrize("broken", list(Lane))
-@pytest.mark.parametrize("sound", list(Lane))
+@pytest.mark.parametrize("broken", list(Executor))
+@pytest.mark.parametrize("sound", list(Executor))
 async def test_a_wrong_password_is_no_verdict_where_one_check_breaks_down(
-    pool: HashingPool, broken: Lane, sound: Lane
+    pool: HashingPool, broken: Executor, sound: Executor
 ) -> None:
     with pytest.raises(CheckFailed):
         await pool.verify([Fixed(sound), Broken(broken)], "wrong", account="a", deadline=soon())
@@ -203,7 +203,7 @@ async def test_a_measured_run_becomes_the_estimate(pool: HashingPool) -> None:
 
 
 async def test_warming_measures_every_cost_and_outlives_a_check_that_breaks_down(pool: HashingPool) -> None:
-    await pool.warm([Broken(), Fixed(Lane.PROCESS, "in a process"), Fixed(Lane.THREAD, "in a thread")])
+    await pool.warm([Broken(), Fixed(Executor.PROCESS, "in a process"), Fixed(Executor.THREAD, "in a thread")])
     assert set(pool.snapshot().estimates) == {"in a process", "in a thread"}
 
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from service.passwords.pool import Joins
+from service.passwords.pool import SingleFlight
 
 SAME = ("jessie@example.com", "password1")
 NEVER = math.inf
@@ -32,12 +32,12 @@ class Work:
 
 
 async def test_the_second_call_waits_for_the_first_one_s_verdict() -> None:
-    joins, work = Joins(), Work()
-    calls = [asyncio.create_task(joins.run(SAME, work, deadline=NEVER)) for _ in range(3)]
+    single_flight, work = SingleFlight(), Work()
+    calls = [asyncio.create_task(single_flight.run(SAME, work, deadline=NEVER)) for _ in range(3)]
     await work.begun.wait()
     work.end.set()
     assert await asyncio.gather(*calls) == ["verdict"] * 3
-    assert (work.runs, joins.joined) == (1, 2)
+    assert (work.runs, single_flight.coalesced) == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -45,24 +45,24 @@ async def test_the_second_call_waits_for_the_first_one_s_verdict() -> None:
     [("jessie@example.com", "password2"), ("kim@example.com", "password1"), ("jessie@example.compass", "word1")],
 )
 async def test_another_login_or_password_does_not_join(other: tuple[str, str]) -> None:
-    joins, work = Joins(), Work()
+    single_flight, work = SingleFlight(), Work()
     work.end.set()
-    await asyncio.gather(joins.run(SAME, work, deadline=NEVER), joins.run(other, work, deadline=NEVER))
-    assert (work.runs, joins.joined) == (2, 0)
+    await asyncio.gather(single_flight.run(SAME, work, deadline=NEVER), single_flight.run(other, work, deadline=NEVER))
+    assert (work.runs, single_flight.coalesced) == (2, 0)
 
 
 async def test_nothing_is_kept_once_nobody_waits() -> None:
-    joins, work = Joins(), Work()
+    single_flight, work = SingleFlight(), Work()
     work.end.set()
-    await joins.run(SAME, work, deadline=NEVER)
-    assert len(joins) == 0
-    await joins.run(SAME, work, deadline=NEVER)
+    await single_flight.run(SAME, work, deadline=NEVER)
+    assert len(single_flight) == 0
+    await single_flight.run(SAME, work, deadline=NEVER)
     assert work.runs == 2
 
 
 async def test_a_caller_that_hangs_up_leaves_the_one_that_joined() -> None:
-    joins, work = Joins(), Work()
-    first, second = (asyncio.create_task(joins.run(SAME, work, deadline=NEVER)) for _ in range(2))
+    single_flight, work = SingleFlight(), Work()
+    first, second = (asyncio.create_task(single_flight.run(SAME, work, deadline=NEVER)) for _ in range(2))
     await work.begun.wait()
     first.cancel()
     await asyncio.wait([first])
@@ -73,58 +73,60 @@ async def test_a_caller_that_hangs_up_leaves_the_one_that_joined() -> None:
 
 
 async def test_when_the_last_caller_hangs_up_the_work_ends() -> None:
-    joins, work = Joins(), Work()
-    calls = [asyncio.create_task(joins.run(SAME, work, deadline=NEVER)) for _ in range(2)]
+    single_flight, work = SingleFlight(), Work()
+    calls = [asyncio.create_task(single_flight.run(SAME, work, deadline=NEVER)) for _ in range(2)]
     await work.begun.wait()
     for call in calls:
         call.cancel()
     await asyncio.wait(calls)
     await asyncio.sleep(0)
     assert work.cancelled == 1
-    assert len(joins) == 0
+    assert len(single_flight) == 0
 
 
 async def test_a_call_after_all_hung_up_begins_anew() -> None:
-    joins, work = Joins(), Work()
-    call = asyncio.create_task(joins.run(SAME, work, deadline=NEVER))
+    single_flight, work = SingleFlight(), Work()
+    call = asyncio.create_task(single_flight.run(SAME, work, deadline=NEVER))
     await work.begun.wait()
     call.cancel()
     await asyncio.wait([call])
     work.end.set()
-    assert await joins.run(SAME, work, deadline=NEVER) == "verdict"
+    assert await single_flight.run(SAME, work, deadline=NEVER) == "verdict"
     assert work.runs == 2
 
 
 async def test_a_fault_reaches_every_caller_and_is_not_kept() -> None:
-    joins = Joins()
+    single_flight = SingleFlight()
 
     async def fail() -> str:
         await asyncio.sleep(0)
         raise LookupError
 
     results = await asyncio.gather(
-        joins.run(SAME, fail, deadline=NEVER), joins.run(SAME, fail, deadline=NEVER), return_exceptions=True
+        single_flight.run(SAME, fail, deadline=NEVER),
+        single_flight.run(SAME, fail, deadline=NEVER),
+        return_exceptions=True,
     )
     assert [type(result) for result in results] == [LookupError, LookupError]
-    assert len(joins) == 0
+    assert len(single_flight) == 0
 
 
 async def test_two_processes_hold_different_keys_for_the_same_call() -> None:
-    assert Joins()._digest(SAME) != Joins()._digest(SAME)
-    assert b"password1" not in Joins()._digest(SAME)
+    assert SingleFlight()._digest(SAME) != SingleFlight()._digest(SAME)
+    assert b"password1" not in SingleFlight()._digest(SAME)
 
 
 async def test_a_password_that_is_no_text_for_utf_8_joins_like_any_other() -> None:
-    joins, work = Joins(), Work()
+    single_flight, work = SingleFlight(), Work()
     work.end.set()
-    assert await joins.run(("jessie", "\ud800"), work, deadline=NEVER) == "verdict"
+    assert await single_flight.run(("jessie", "\ud800"), work, deadline=NEVER) == "verdict"
 
 
 async def test_a_caller_out_of_time_leaves_the_one_that_joined() -> None:
-    joins, work = Joins(), Work()
+    single_flight, work = SingleFlight(), Work()
     loop = asyncio.get_running_loop()
-    late = asyncio.create_task(joins.run(SAME, work, deadline=loop.time() + 0.01))
-    second = asyncio.create_task(joins.run(SAME, work, deadline=NEVER))
+    late = asyncio.create_task(single_flight.run(SAME, work, deadline=loop.time() + 0.01))
+    second = asyncio.create_task(single_flight.run(SAME, work, deadline=NEVER))
     with pytest.raises(TimeoutError):
         await late
     work.end.set()
@@ -133,15 +135,15 @@ async def test_a_caller_out_of_time_leaves_the_one_that_joined() -> None:
 
 
 async def test_when_the_last_caller_is_out_of_time_the_work_ends() -> None:
-    joins, work = Joins(), Work()
+    single_flight, work = SingleFlight(), Work()
     with pytest.raises(TimeoutError):
-        await joins.run(SAME, work, deadline=asyncio.get_running_loop().time() + 0.01)
+        await single_flight.run(SAME, work, deadline=asyncio.get_running_loop().time() + 0.01)
     await asyncio.sleep(0)
-    assert (work.cancelled, len(joins)) == (1, 0)
+    assert (work.cancelled, len(single_flight)) == (1, 0)
 
 
 async def test_work_that_ends_after_all_hung_up_leaves_the_new_work_alone() -> None:
-    joins, slow_to_end, work = Joins(), asyncio.Event(), Work()
+    single_flight, slow_to_end, work = SingleFlight(), asyncio.Event(), Work()
 
     async def lingers() -> str:
         try:
@@ -150,26 +152,26 @@ async def test_work_that_ends_after_all_hung_up_leaves_the_new_work_alone() -> N
             await slow_to_end.wait()
         return "never"
 
-    first = asyncio.create_task(joins.run(SAME, lingers, deadline=NEVER))
+    first = asyncio.create_task(single_flight.run(SAME, lingers, deadline=NEVER))
     await asyncio.sleep(0)
-    old = next(iter(joins._flights.values())).task
+    old = next(iter(single_flight._flights.values())).task
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.wait([first])
-    second = asyncio.create_task(joins.run(SAME, work, deadline=NEVER))
+    second = asyncio.create_task(single_flight.run(SAME, work, deadline=NEVER))
     await work.begun.wait()
     slow_to_end.set()
     await asyncio.wait([old])
-    third = asyncio.create_task(joins.run(SAME, work, deadline=NEVER))
+    third = asyncio.create_task(single_flight.run(SAME, work, deadline=NEVER))
     await asyncio.sleep(0)
     work.end.set()
-    assert await asyncio.gather(second, third) == ["verdict"] * 2
+    assert [*await asyncio.gather(second, third)] == ["verdict"] * 2
     assert work.runs == 1
 
 
 async def test_a_caller_that_hangs_up_as_the_work_ends_leaves_the_others_their_verdict() -> None:
-    joins, work = Joins(), Work()
-    first, second = (asyncio.create_task(joins.run(SAME, work, deadline=NEVER)) for _ in range(2))
+    single_flight, work = SingleFlight(), Work()
+    first, second = (asyncio.create_task(single_flight.run(SAME, work, deadline=NEVER)) for _ in range(2))
     await work.begun.wait()
 
     async def hang_up() -> None:
@@ -187,10 +189,10 @@ async def test_a_caller_that_hangs_up_as_the_work_ends_leaves_the_others_their_v
 
 
 async def test_work_that_is_cancelled_from_outside_ends_every_caller() -> None:
-    joins, work = Joins(), Work()
-    calls = [asyncio.create_task(joins.run(SAME, work, deadline=NEVER)) for _ in range(2)]
+    single_flight, work = SingleFlight(), Work()
+    calls = [asyncio.create_task(single_flight.run(SAME, work, deadline=NEVER)) for _ in range(2)]
     await work.begun.wait()
-    next(iter(joins._flights.values())).task.cancel()
+    next(iter(single_flight._flights.values())).task.cancel()
     async with asyncio.timeout(60):
         await asyncio.wait(calls)
     assert all(call.cancelled() for call in calls)

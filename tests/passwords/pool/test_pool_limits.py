@@ -59,7 +59,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def pool(clock: Clock) -> AsyncIterator[HashingPool]:
     """A pool of one worker and much patience, on the test's clock."""
-    async with HashingPool(workers=1, queue_within=1000.0) as one:
+    async with HashingPool(workers=1, queue_timeout=1000.0) as one:
         one._loop = cast("asyncio.AbstractEventLoop", clock)
         yield one
 
@@ -108,11 +108,11 @@ async def test_a_call_that_a_worker_was_given_is_not_dropped(pool: HashingPool, 
     assert all(timer.is_over for timer in clock.timers)
 
 
-def admission(*, workers: int = 1, queue_within: float = 10.0, clock: Callable[[], float] = lambda: NOW) -> Admission:
+def admission(*, workers: int = 1, queue_timeout: float = 10.0, clock: Callable[[], float] = lambda: NOW) -> Admission:
     estimates = Estimates(clock)
     for cost, seconds in (("one", 1.0), ("four", 4.0), ("eight", 8.0)):
         estimates.learn(cost, seconds)
-    return Admission(workers, queue_within, estimates, FairQueue())
+    return Admission(workers, queue_timeout, estimates, FairQueue())
 
 
 def job(seconds: float, *, handed_over: float = NOW, account: object = "other") -> Job:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.passwords.format import Lane
+from service.passwords.format import Executor
 from service.passwords.pool import CheckFailed, HashingPool, processes
 from service.passwords.pool.processes import Companion
 from tests.passwords.pool.conftest import until
@@ -30,27 +30,27 @@ def workers_of_this_process() -> list[psutil.Process]:
 async def test_a_killed_worker_is_a_fault_of_its_call_and_the_next_call_finds_a_new_one(
     narrow: HashingPool, tmp_path: Path
 ) -> None:
-    await verify(narrow, Fixed(Lane.PROCESS))
+    await verify(narrow, Fixed(Executor.PROCESS))
     call = verify(narrow, Sleeps(), str(tmp_path / "begun"))
     await until((tmp_path / "begun").exists)
     for worker in workers_of_this_process():
         worker.kill()
     with pytest.raises(CheckFailed, match="its process died"):
         await call
-    assert await verify(narrow, Fixed(Lane.PROCESS))
+    assert await verify(narrow, Fixed(Executor.PROCESS))
 
 
 async def test_a_worker_killed_between_two_calls_is_not_noticed(narrow: HashingPool) -> None:
-    await verify(narrow, Fixed(Lane.PROCESS))
+    await verify(narrow, Fixed(Executor.PROCESS))
     for worker in workers_of_this_process():
         worker.kill()
         worker.wait()
-    assert await verify(narrow, Fixed(Lane.PROCESS))
+    assert await verify(narrow, Fixed(Executor.PROCESS))
 
 
 async def test_closing_the_pool_ends_its_processes() -> None:
     async with HashingPool(workers=2) as pool:
-        await pool.warm([Fixed(Lane.PROCESS)])
+        await pool.warm([Fixed(Executor.PROCESS)])
         workers = workers_of_this_process()
     assert [worker for worker in workers if worker.is_running()] == []
 
