@@ -63,10 +63,10 @@ recipes = Table(
     Column("parameters", JSONB, nullable=False),
     Column("cost", Text, nullable=False),
     Column("dummy_hash", JSONB, nullable=False),
-    # Never counted down, so that the choice of stand-ins stays the same while people migrate.
+    # Never counted down, so that the choice of dummy hashes stays the same while people migrate.
     Column("hashes_loaded", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("format", "parameters", "cost"),
-    comment="how stored hashes are checked, and a hash of nobody's that takes as long",
+    comment="how stored hashes are checked, and a dummy hash of the same cost",
 )
 
 accounts = Table(

@@ -20,6 +20,10 @@ NONCE = 12
 """Bytes of a nonce (NIST SP 800-38D)."""
 
 
+BOUND_NAMES = {"multiple": "several"}
+"""Formats that were renamed: stored hashes stay bound to the name that they were encrypted with (revision 0008)."""
+
+
 class DecryptionFailed(Exception):
     """A stored hash can't be opened: its key is not here, or it was sealed for another account or changed since."""
 
@@ -90,7 +94,7 @@ def binding(login_key: str, source: str, format_name: str, parameters: Mapping[s
 
 def recipe_context(source: str, format_name: str, parameters: Mapping[str, Any]) -> bytes:
     """Give the part of a binding that many hashes share."""
-    return json.dumps([source, format_name, parameters], sort_keys=True).encode()
+    return json.dumps([source, BOUND_NAMES.get(format_name, format_name), parameters], sort_keys=True).encode()
 
 
 def bound_to(login_key: str, context: bytes) -> bytes:

@@ -1,9 +1,11 @@
 """Every setting, read once from the environment (and `.env`) and passed on as values. Knows no part that uses them."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict
@@ -13,6 +15,9 @@ from service.settings.places import PlaceSettings
 from service.settings.written import BadSettings, parse_hash_keys, read_text
 
 __all__ = ["BadSettings", "ForgetWhen", "Settings", "basic_header", "load_settings", "require_authentication"]
+
+
+ENV_FILE = ".env"
 
 
 class ForgetWhen(StrEnum):
@@ -28,7 +33,7 @@ class Settings(AdmissionSettings, PlaceSettings):
     """The service's settings; docs/settings.md says what each is for."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", hide_input_in_errors=True, populate_by_name=False, frozen=True
+        env_file=ENV_FILE, extra="ignore", hide_input_in_errors=True, populate_by_name=False, frozen=True
     )
 
     request_timeout: Annotated[float, Field(gt=0, lt=3)] = 2.5
@@ -67,13 +72,31 @@ class Settings(AdmissionSettings, PlaceSettings):
         return given | parse_hash_keys("HASH_KEYS_FILE", read_text("HASH_KEYS_FILE", self.hash_keys_file))
 
 
+RENAMED = {
+    "SEALED_HASHES_ONLY": "REQUIRE_ENCRYPTED_HASHES",
+    "ANSWER_WITHIN": "REQUEST_TIMEOUT",
+    "QUEUE_WITHIN": "QUEUE_TIMEOUT",
+    "AUDIT_KEEP_DAYS": "AUDIT_RETENTION_DAYS",
+    "DATABASE_CONNECTIONS": "DATABASE_POOL_SIZE",
+}
+"""Former names. They are errors: to ignore a set `SEALED_HASHES_ONLY` would accept plain hashes again."""
+
+
 def load_settings() -> Settings:
     """Read the environment. Raises `BadSettings`, which names every fault at once."""
+    faults = _renamed()
     try:
         settings = Settings()
     except ValidationError as error:
-        raise BadSettings("\n".join(map(_fault, error.errors(include_input=False)))) from None
+        raise BadSettings("\n".join([*faults, *map(_fault, error.errors(include_input=False))])) from None
+    if faults:
+        raise BadSettings("\n".join(faults))
     return settings
+
+
+def _renamed() -> list[str]:
+    given = {name.upper() for name, value in (dotenv_values(ENV_FILE) | os.environ).items() if value}
+    return [f"{old}: was renamed; set {new} instead" for old, new in RENAMED.items() if old in given]
 
 
 def _fault(error: ErrorDetails) -> str:

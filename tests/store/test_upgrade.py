@@ -1,0 +1,155 @@
+"""The store that commit 6ca28d0 made and filled: every migration since then keeps all of it, and it goes on working.
+
+`store-6ca28d0.sql` is a plain dump of it: accounts in every state, hashes of five sources, plain ones and ones that
+are encrypted under `KEY`, a tombstone of each kind, a deleted login, import events and the audit trail.
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from service.accounts.database import Database
+from service.accounts.migrations import upgrade
+from service.app import make_app, make_parts
+from tests.service.conftest import AUTHORIZATION, PASSWORD, USER, Client, settings_of
+
+DUMP = Path(__file__).with_name("store-6ca28d0.sql")
+KEY = base64.b64encode(bytes(range(32))).decode()
+PEPPER = "pepper of the shop"
+
+PASSWORDS = [
+    ("ada@corp.example", "ada-pass-1"),
+    ("ada@corp.example", "ada-crm-pass-1"),
+    ("bob@corp.example", "bob-pass-1"),
+    ("bjones@corp.example", "bjones-pass-1"),
+    ("alias-owner@corp.example", "alias-pass-1"),
+    ("carol@corp.example", "carol2-pass-1"),
+    ("dave@corp.example", "dave-pass-1"),
+    ("zoë@corp.example", "zoe-pass-1"),
+    ("multi@corp.example", "multi-pass-1"),
+    ("multi@corp.example", "multi-pass-2"),
+    ("md5user@corp.example", "md5-pass-1"),
+    ("verified@corp.example", "verified-pass-1"),
+    ("wasalias@corp.example", "wasalias-pass-1"),
+    ("phpass@corp.example", "test12345"),
+    ("ldapper@corp.example", "ldap-pass-1"),
+    *[(f"pep{number}@corp.example", f"pep-pass-{number}") for number in range(3)],
+    *[(f"enc{number}@corp.example", f"enc-pass-{number}") for number in range(3)],
+    ("encmulti@corp.example", "encmulti-pass-1"),
+    ("encmulti@corp.example", "encmulti-pass-2"),
+]
+NOT_VERIFIED = [
+    ("success@corp.example", "success-pass-1"),
+    ("reset@corp.example", "reset-pass-1"),
+    ("nohash@corp.example", "5f4dcc3b5aa765d61d8327deb882cf99"),
+    ("deleted@corp.example", "deleted-pass-1"),
+]
+
+
+@pytest.fixture
+def upgraded_url(empty_database_url: str) -> str:
+    """The URL of the old store after every migration."""
+
+    async def fill() -> None:
+        connection = await asyncpg.connect(empty_database_url)
+        await connection.execute(DUMP.read_text(encoding="utf-8"))
+        await connection.close()
+
+    asyncio.run(fill())
+    upgrade(empty_database_url)
+    return empty_database_url
+
+
+@pytest.fixture
+async def upgraded(upgraded_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(upgraded_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def upgraded_client(upgraded_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    """The service over the upgraded store."""
+    monkeypatch.setenv("SHOP_PEPPER", PEPPER)
+    settings = settings_of(
+        database_url=upgraded_url,
+        basic_auth_user=USER,
+        basic_auth_password=PASSWORD,
+        hash_keys=json.dumps({"k1": KEY}),
+    )
+    database = Database(upgraded_url, connections=4)
+    await database.open()
+    async with make_parts(settings, database) as parts:
+        client: TestClient[web.Request, web.Application]
+        async with TestClient(TestServer(make_app(parts)), headers={"Authorization": AUTHORIZATION}) as client:
+            yield client
+    await database.close()
+
+
+async def sign_in(client: Client, login: str, password: str) -> str:
+    call = {"data": {"context": {"credential": {"username": login, "password": password}}}}
+    async with client.post("/okta/password-import", json=call) as answer:
+        found: dict[str, Any] = await answer.json()
+        assert answer.status == 200, found
+        return str(found["commands"][0]["value"]["credential"])
+
+
+async def test_upgrading_keeps_every_account_with_its_state_and_okta_id(upgraded: asyncpg.Connection) -> None:
+    states = await upgraded.fetch("SELECT state, count(*) AS number FROM accounts GROUP BY state")
+    assert {row["state"]: row["number"] for row in states} == {
+        "unarmed": 1, "waiting": 21, "verified": 3, "migrated": 1, "retired": 1
+    }  # fmt: skip
+    bound = await upgraded.fetch("SELECT login, okta_id FROM accounts WHERE okta_id IS NOT NULL ORDER BY login")
+    assert [tuple(row) for row in bound] == [
+        ("ada@corp.example", "00uADA0000000000001"),
+        ("carol@corp.example", "00uCAROL000000000001"),
+        ("reset@corp.example", "00uRESET000000000001"),
+        ("success@corp.example", "00uSUCCESS0000000001"),
+        ("verified@corp.example", "00uVERIFIED000000001"),
+    ]
+
+
+async def test_upgrading_keeps_tombstones_events_and_the_audit_trail(upgraded: asyncpg.Connection) -> None:
+    proofs = await upgraded.fetch("SELECT login, proof FROM accounts WHERE forgotten_at IS NOT NULL ORDER BY login")
+    assert [tuple(row) for row in proofs] == [
+        ("reset@corp.example", "forgotten by operator"),
+        ("success@corp.example", "11111111-1111-1111-1111-111111111111"),
+    ]
+    effects = await upgraded.fetch("SELECT effect FROM import_events ORDER BY uuid")
+    assert [row["effect"] for row in effects] == ["migrated", "kept", "unmatched"]
+    assert await upgraded.fetchval("SELECT count(*) FROM audit") == 14
+    assert await upgraded.fetchval("SELECT count(*) FROM deleted_logins") == 1
+    assert await upgraded.fetchval("SELECT count(*) FROM unreadable_events") == 1
+
+
+async def test_upgrading_keeps_every_hash(upgraded: asyncpg.Connection) -> None:
+    kept = await upgraded.fetch(
+        "SELECT source.name, count(*) AS number, count(key_id) AS encrypted FROM hashes"
+        " JOIN sources AS source ON source.id = source_id GROUP BY source.name ORDER BY source.name"
+    )
+    assert [tuple(row) for row in kept] == [
+        ("costly", 2, 0), ("crm", 5, 5), ("ldap", 1, 0), ("peppered", 3, 0), ("shop", 14, 0)
+    ]  # fmt: skip
+
+
+async def test_after_the_upgrade_everybody_still_signs_in_with_their_password(upgraded_client: Client) -> None:
+    verdicts = {(login, password): await sign_in(upgraded_client, login, password) for login, password in PASSWORDS}
+    assert [tried for tried, verdict in verdicts.items() if verdict != "VERIFIED"] == []
+
+
+async def test_after_the_upgrade_no_forgotten_or_missing_hash_verifies(upgraded_client: Client) -> None:
+    verdicts = {tried: await sign_in(upgraded_client, *tried) for tried in NOT_VERIFIED}
+    assert set(verdicts.values()) == {"UNVERIFIED"}
+
+
+async def test_after_the_upgrade_a_wrong_password_is_still_wrong(upgraded_client: Client) -> None:
+    logins = dict(PASSWORDS)
+    assert {await sign_in(upgraded_client, login, "wrong") for login in logins} == {"UNVERIFIED"}
