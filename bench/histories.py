@@ -25,9 +25,9 @@ import uvloop
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from bench.parts import Done, shown
-from service.accounts.migrations import ROOT, upgrade
-from service.postgres import embedded_sync
+from service.embedded_postgres import embedded_sync
 from service.settings import ForgetWhen
+from service.store.migrations import ROOT, upgrade
 from tests.histories.player import Player, playing
 from tests.histories.replay import script
 from tests.histories.steps import Step

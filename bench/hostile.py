@@ -20,9 +20,9 @@ import aiohttp
 import psutil
 
 from bench.parts import Done, shown
-from service.accounts.migrations import ROOT
-from service.cli.simulate.stage import set_stage
+from service.cli.simulate_stage import set_stage
 from service.settings import Settings
+from service.store.migrations import ROOT
 from service.telemetry import configure_logging
 from tests.security.mutating import PASSWORD, mutant
 from tests.security.parsing import parse_any

@@ -10,7 +10,7 @@ from bench.http_client import PASSWORD, USER
 from service.app import make_app, make_parts, open_database, spare_garbage_collector
 from service.settings import Settings
 from service.telemetry import configure_logging
-from service.web.listening import listening
+from service.web.server import listening
 
 
 @asynccontextmanager

@@ -17,10 +17,10 @@ import psutil
 from pydantic import SecretStr
 
 from service.app import make_app, make_parts, open_database, spare_garbage_collector
-from service.cli.simulate.stores import fresh_database
+from service.cli.simulate_stage import fresh_database
 from service.settings import Settings, basic_header, load_settings
 from service.telemetry import configure_logging
-from service.web.listening import listening
+from service.web.server import listening
 
 SIZE = 32 * 1024 * 1024
 

@@ -22,9 +22,9 @@ from statistics import median
 
 import asyncpg
 
-from service.accounts.migrations import upgrade
-from service.postgres import embedded_sync
-from service.postgres.binaries import find_binaries
+from service.embedded_postgres import embedded_sync
+from service.embedded_postgres.binaries import find_binaries
+from service.store.migrations import upgrade
 
 COLUMNS = {
     "accounts": "login, login_key, okta_id, state, profile, loaded_at, verified_at, forgotten_at, proof",

@@ -20,9 +20,9 @@ import asyncpg
 import bcrypt
 
 from bench.provisioning import World, world
-from service.accounts.migrations import upgrade
-from service.okta.import_event import IMPORT_EVENT
-from service.postgres import embedded_sync
+from service.embedded_postgres import embedded_sync
+from service.okta.events import IMPORT_EVENT
+from service.store.migrations import upgrade
 from simulator import Channel, Outcome
 from simulator.user import Status, User
 

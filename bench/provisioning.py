@@ -24,12 +24,12 @@ from typing import Any
 import asyncpg
 from aiohttp.test_utils import TestServer
 
-from service.accounts.database import Database
-from service.accounts.migrations import upgrade
 from service.app import make_app, make_parts
-from service.postgres import embedded_sync
+from service.embedded_postgres import embedded_sync
 from service.settings import Settings
-from service.web.listening import CONNECTIONS
+from service.store.database import Database
+from service.store.migrations import upgrade
+from service.web.server import CONNECTIONS
 from simulator import HeaderSecret, Org, serve
 
 ADD = """

@@ -5,7 +5,7 @@ import time
 
 from bench.own_process import in_own_process
 from bench.store import PASSWORD
-from service.passwords.fast_bcrypt import hash_bcrypt
+from service.hashing.formats.bcrypt import fastest_bcrypt
 
 
 def raw_limit(stored: str, *, cores: int, seconds: float) -> float:
@@ -14,13 +14,13 @@ def raw_limit(stored: str, *, cores: int, seconds: float) -> float:
 
 
 async def _raw_limit(stored: bytes, cores: int, seconds: float) -> float:
-    hash_bcrypt.choose()
+    fastest_bcrypt.choose()
     rates: list[float] = []
 
     def work() -> None:
         begun, checks = time.perf_counter(), 0
         while time.perf_counter() - begun < seconds:
-            assert hash_bcrypt(PASSWORD.encode(), stored) == stored
+            assert fastest_bcrypt(PASSWORD.encode(), stored) == stored
             checks += 1
         rates.append(checks / (time.perf_counter() - begun))
 

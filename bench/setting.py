@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import servers, store
-from service.passwords.pool.cores import usable_cores
+from service.hashing.pool.workers import usable_cores
 
 
 @dataclass

@@ -14,8 +14,8 @@ from typing import Any
 import asyncpg
 import bcrypt
 
-from service.accounts.migrations import upgrade
-from service.postgres import embedded_sync
+from service.embedded_postgres import embedded_sync
+from service.store.migrations import upgrade
 
 PASSWORD = "correct horse battery staple"
 PEER_TABLE = """

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from service.accounts.connecting import connect
-from service.accounts.schema import metadata
-from service.database_url import database_dsn
 from service.settings import load_settings
+from service.store.connect import database_dsn
+from service.store.database import connect
+from service.store.schema import metadata
 
 # Give up rather than queue behind a long transaction: whoever waits for our lock would wait behind us.
 LOCK_TIMEOUT = "5s"

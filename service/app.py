@@ -8,45 +8,70 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import structlog
 from aiohttp import web
 
-from service.accounts.database import DATABASE_UNAVAILABLE, Database
-from service.accounts.legacy_profiles import LegacyProfile, find_legacy_profiles
-from service.accounts.migrations import known_revisions
-from service.actions.audit_trail import AuditTrail
-from service.actions.code_policy import CodePolicy
-from service.actions.keep_prepared import keep_prepared, prepare
-from service.actions.load_policy import load_policy
-from service.actions.open_hashes import HashOpener
-from service.actions.screen_registration import RegistrationScreener
-from service.actions.verify_password import PasswordVerifier
+from service.audit_trail import AuditTrail
+from service.auth.authenticator import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.background import in_background
-from service.credentials import event_authenticator, hash_keys, inline_authenticator, issuer_keys
-from service.database_url import database_dsn
-from service.passwords.fast_bcrypt import hash_bcrypt
-from service.passwords.pool import HashingPool, SingleFlight
-from service.policies.registration.document import FaultyPolicy
-from service.policies.registration.policy import Policy
-from service.reloading import reload
+from service.hashing.formats.bcrypt import fastest_bcrypt
+from service.hashing.pool import HashingPool, SingleFlight
+from service.registration.code_policy import CodePolicy, load_policy
+from service.registration.policy import Policy
+from service.registration.queries import LegacyProfile, find_legacy_profiles
+from service.registration.screen import RegistrationScreener
+from service.registration.toml_document import FaultyPolicy
 from service.settings import BadSettings, Settings, require_authentication
+from service.signin.verify import PasswordVerifier, keep_prepared, prepare
+from service.store.connect import database_dsn
+from service.store.database import DATABASE_UNAVAILABLE, Database
+from service.store.migrations import known_revisions
+from service.stored_hashes import HashOpener
 from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
-from service.web.events import get_events, post_events
-from service.web.first_counts import show_zeros
-from service.web.keys import PARTS, Parts
-from service.web.listening import listening
-from service.web.middlewares import Middleware
-from service.web.operations import get_healthz, get_metrics, get_readyz, get_status, still_missing
-from service.web.password_import import post_password_import
-from service.web.registration import post_registration
+from service.web.hooks import get_events, post_events, post_password_import, post_registration
+from service.web.middleware import Middleware
+from service.web.operations import get_healthz, get_metrics, get_readyz, get_status, show_zeros, still_missing
+from service.web.parts import PARTS, Parts
+from service.web.server import listening
 from service.web.tls import BadCertificate, ServerTls
 
+# What SIGHUP does: files are read again, and hold from the next call on. A faulty one is logged, not taken.
+
 log = structlog.get_logger()
+
+
+def reload(parts: Parts, tls: ServerTls | None) -> None:
+    """Read secrets, certificate and policy again; what can't be used is logged, and what was before stays."""
+    steps: dict[str, Callable[[], None]] = {
+        "secrets": lambda: _reload_secrets(parts),
+        "hash_keys": lambda: setattr(parts.opener, "keys", hash_keys(parts.settings)),
+    }
+    if tls is not None:
+        steps["certificate"] = tls.reload
+    named = parts.settings.registration_policy
+    if named is not None and not isinstance(parts.screener.policy, CodePolicy):  # a policy in Python needs a restart
+        steps["policy"] = lambda: parts.screener.replace_policy(load_policy(named))
+    for name, step in steps.items():
+        try:
+            step()
+        except (BadSettings, BadCertificate, FaultyPolicy) as error:
+            parts.telemetry.reloads.labels(name, "failed").inc()
+            log.error("reload_failed", name=name, fault=str(error))  # noqa: TRY400 (the message says it all)
+        else:
+            parts.telemetry.reloads.labels(name, "done").inc()
+            log.info("reloaded", name=name)
+
+
+def _reload_secrets(parts: Parts) -> None:
+    require_authentication(parts.settings)
+    inline = inline_authenticator(parts.settings, parts.issuer_keys)
+    parts.inline_authenticator, parts.event_authenticator = inline, event_authenticator(parts.settings)
+
 
 GARBAGE = 20_000
 """Objects made and kept before the collector looks at them: about a hundred calls; each look takes less than 1 ms."""
@@ -74,7 +99,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     screener = make_screener(settings, database, telemetry, trail)
     if keys is not None:
         await keys.open()
-    await asyncio.to_thread(hash_bcrypt.choose)
+    await asyncio.to_thread(fastest_bcrypt.choose)
     async with HashingPool(queue_timeout=settings.queue_timeout) as pool:
         verifier = PasswordVerifier(database, pool, SingleFlight(), opener, telemetry, trail)
         with contextlib.suppress(

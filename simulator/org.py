@@ -5,8 +5,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from simulator import registration as registering
-from simulator import sign_in as signing_in
+from simulator import registration
+from simulator import sign_in as simulator_sign_in
 from simulator.administering import AdministeredOrg
 from simulator.channel import JsonObject
 from simulator.deliveries import Deliveries
@@ -53,13 +53,13 @@ class Org(AdministeredOrg):
         self, username: str, password: str, *, ip: str = PERSONS_ADDRESS, path: str = "/idp/idx/identify"
     ) -> SignIn:
         """Sign a person in, as typed. `path` is the request at Okta that the hook is told of."""
-        return await signing_in.sign_in(self, username, password, ip=ip, path=path)
+        return await simulator_sign_in.sign_in(self, username, password, ip=ip, path=path)
 
     async def register(
         self, profile: JsonObject, password: str, *, ip: str = PERSONS_ADDRESS, classic: bool = False
     ) -> Registration:
         """Fill in the registration form. Where the hook allows it, the user exists afterwards."""
-        result = await registering.ask(self, Form.CLASSIC if classic else Form.SELF_SERVICE, profile, ip)
+        result = await registration.ask(self, Form.CLASSIC if classic else Form.SELF_SERVICE, profile, ip)
         if not result.allowed:
             return result
         if self.switches.read_only:
@@ -73,7 +73,7 @@ class Org(AdministeredOrg):
 
     async def update_profile(self, user: User, update: JsonObject, *, ip: str = PERSONS_ADDRESS) -> Registration:
         """Fill in the progressive profile form after a sign-in; `update` holds only the attributes it asks for."""
-        result = await registering.ask(self, Form.PROGRESSIVE, update, ip, user)
+        result = await registration.ask(self, Form.PROGRESSIVE, update, ip, user)
         if result.allowed:
             user.profile |= result.attributes
             user.updated = self.clock.now()

@@ -19,8 +19,8 @@ import asyncpg
 import hypothesis
 import pytest
 
-from service.accounts.migrations import ROOT, upgrade
-from service.postgres import embedded_sync
+from service.embedded_postgres import embedded_sync
+from service.store.migrations import ROOT, upgrade
 
 # The same examples at each run, so that a red run can be repeated and a green one means the same for everybody; and no
 # deadlines, because a busy machine is no fault. To look further: HYPOTHESIS_PROFILE=searching.
@@ -132,7 +132,7 @@ def _drop_stale(administrator: Administrator) -> None:
 
 def _schema_digest() -> str:
     """A digest of all that the template is made from, so that a changed migration makes a new one."""
-    files = sorted((ROOT / "migrations").rglob("*.py")) + sorted((ROOT / "service" / "accounts").glob("*.py"))
+    files = sorted((ROOT / "migrations").rglob("*.py")) + sorted((ROOT / "service" / "store").glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 

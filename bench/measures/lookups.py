@@ -11,8 +11,8 @@ import asyncpg
 from bench import store
 from bench.setting import Setting
 from bench.table import Row
-from service.accounts.failures import throttle_key
-from service.accounts.find import find_and_failures
+from service.signin.failures import throttle_key
+from service.signin.queries import find_and_failures
 
 FILL = """
 INSERT INTO accounts (login, login_key, state)

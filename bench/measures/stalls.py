@@ -10,9 +10,9 @@ from bench.loop_watch import watched
 from bench.own_process import in_own_process
 from bench.setting import Setting
 from bench.table import Row
-from service.passwords.format import Check, Executor
-from service.passwords.pool import HashingPool
-from tests.passwords.vectors import ALL, load
+from service.hashing.format import Check, Executor
+from service.hashing.pool import HashingPool
+from tests.hashing.vectors import ALL, load
 
 ACCEPTED = 0.020
 TRIES = 3

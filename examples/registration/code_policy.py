@@ -5,7 +5,7 @@ For what TOML can't say; here, invitations that run out. docs/registration.md de
 
 from datetime import UTC, datetime
 
-from service.policies.registration import Allow, Cause, Decision, Deny, Kind, ScreeningRequest
+from service.registration import Allow, Cause, Decision, Deny, Kind, ScreeningRequest
 
 INVITATIONS = {"A7K2": datetime(2099, 12, 31, tzinfo=UTC), "B3M9": datetime(2020, 1, 31, tzinfo=UTC)}
 """Codes, and until when they are good. A real policy would ask a database, with a client made at the first call."""

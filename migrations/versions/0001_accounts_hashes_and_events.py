@@ -1,6 +1,6 @@
 """Accounts, their hashes, and the events that make tombstones of them.
 
-Plain SQL, because it is what PostgreSQL will hold: `alembic check` compares it with `service.accounts.schema`.
+Plain SQL, because it is what PostgreSQL will hold: `alembic check` compares it with `service.store.schema`.
 """
 
 from alembic import op

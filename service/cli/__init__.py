@@ -9,7 +9,7 @@ import typer
 
 from service.cli.accounts import accounts
 from service.cli.audit import audit
-from service.cli.failures import reported
+from service.cli.errors import reported
 from service.cli.hooks import app as hooks
 from service.cli.identify import identify
 from service.cli.keys import keys

@@ -8,13 +8,135 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.accounts_ending import delete, forget
-from service.cli.accounts_meant import OfFormat, OfSource, States, filters_of, require_known
-from service.cli.failures import CommandFailed
-from service.cli.running import prepare, run
+from service.cli.errors import WRONG_USAGE, CommandFailed
+from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
-    from service.accounts.browsing import Filters
+    import asyncpg
+
+    from service.administration.queries import Filters
+    from service.store.database import Database
+
+# Which accounts the commands of `accounts` mean, from the options given. Prints nothing.
+
+States = Annotated[
+    list[str] | None, typer.Option("--state", help="unarmed, waiting, verified, migrated or retired; may be repeated.")
+]
+OfSource = Annotated[str | None, typer.Option("--source", help="Those that have a hash of this source.")]
+OfFormat = Annotated[str | None, typer.Option("--format", help="Those that have a hash of this format or formula.")]
+
+
+def filters_of(states: list[str] | None, source: str | None, of_format: str | None) -> "Filters":
+    """Read the options."""
+    from service.administration.queries import Filters
+    from service.store.accounts import State
+
+    unknown = sorted(set(states or []) - set(State))
+    if unknown:
+        raise CommandFailed(f"--state {', '.join(unknown)}: one of {', '.join(State)}", WRONG_USAGE)
+    return Filters(tuple(State(state) for state in states or []), source, of_format)
+
+
+async def require_known(connection: "asyncpg.Connection", filters: "Filters") -> None:
+    """Refuse a source that nothing was ever loaded from, and a format that no hash ever had."""
+    from service.loading.staging import source_names
+    from service.store.recipes import formats_loaded
+
+    if filters.source is not None:
+        _require("--source", filters.source, await source_names(connection))
+    if filters.format is not None:
+        _require("--format", filters.format, await formats_loaded(connection))
+
+
+def _require(option: str, given: str, known: list[str]) -> None:
+    if given not in known:
+        those = f"one of {', '.join(known)}" if known else "nothing was loaded yet"
+        raise CommandFailed(f"{option} {given}: {those}", WRONG_USAGE)
+
+
+async def selected(database: "Database", logins: list[str], filters: "Filters") -> "tuple[Filters, list[str]]":
+    """Find the accounts of logins, which come beside the filters; give also the logins that no account has."""
+    from dataclasses import replace
+
+    from service.administration.accounts import find_logins
+
+    async with database.connection() as connection:
+        await require_known(connection, filters)
+    if not logins:
+        if filters.says_nothing:
+            raise CommandFailed("say which accounts: logins, or --state, --source, --format", WRONG_USAGE)
+        return filters, []
+    ids, unknown = await find_logins(database, logins)
+    return replace(filters, ids=ids), unknown
+
+
+# `accounts forget` and `accounts delete`: ends of accounts, which are asked for before. Never prints a hash.
+
+Logins = Annotated[list[str] | None, typer.Argument(metavar="[LOGIN]...", help="Exactly these logins.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def forget(
+    login: Logins = None, state: States = None, source: OfSource = None, of_format: OfFormat = None, yes: Yes = False
+) -> None:
+    """Forget the hashes of accounts for good; the accounts stay as tombstones, so no load brings the hashes back."""
+    filters = filters_of(state, source, of_format)
+    number = run(_forget(login or [], filters, yes))
+    typer.echo(f"{_accounts(number)} forgotten")
+
+
+def delete(
+    login: Logins = None,
+    state: States = None,
+    source: OfSource = None,
+    of_format: OfFormat = None,
+    erase: Annotated[
+        bool,
+        typer.Option("--erase", help="Keep no trace: loading again brings them back. Also for those deleted before."),
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Delete accounts with their hashes. A keyed digest of the login stays, so that loading again passes them over."""
+    filters = filters_of(state, source, of_format)
+    number, forgiven = run(_delete(login or [], filters, yes, erase))
+    typer.echo(f"{_accounts(number)} deleted")
+    if forgiven:
+        typer.echo(f"{_accounts(forgiven)} deleted before: a load may bring them back now")
+
+
+async def _forget(logins: list[str], filters: "Filters", yes: bool) -> int:
+    from service.administration.accounts import count_accounts, forget_accounts
+    from service.app import open_database
+
+    async with open_database(prepare()) as database:
+        filters, unknown = await selected(database, logins, filters)
+        if unknown:
+            raise CommandFailed(f"no account has the login {', '.join(unknown)}")
+        _confirm(f"Forget the hashes of {_accounts(await count_accounts(database, filters))}, for good?", yes)
+        return await forget_accounts(database, filters)
+
+
+async def _delete(logins: list[str], filters: "Filters", yes: bool, erase: bool) -> tuple[int, int]:
+    from service.administration.accounts import count_accounts, delete_accounts, forgive_logins
+    from service.app import open_database
+
+    async with open_database(prepare()) as database:
+        filters, unknown = await selected(database, logins, filters)
+        if unknown and not erase:
+            raise CommandFailed(f"no account has the login {', '.join(unknown)}")
+        _confirm(f"Delete {_accounts(await count_accounts(database, filters))}?", yes)
+        forgiven = await forgive_logins(database, logins) if erase and logins else 0
+        return await delete_accounts(database, filters, erase=erase), forgiven
+
+
+def _confirm(question: str, yes: bool) -> None:
+    if not yes and not typer.confirm(question, err=True):
+        raise CommandFailed("nothing was done")
+
+
+def _accounts(number: int) -> str:
+    return f"{number:,} account{'' if number == 1 else 's'}"
+
 
 accounts = typer.Typer(no_args_is_help=True, help="Look at accounts, forget their hashes, delete them.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
@@ -45,7 +167,7 @@ accounts.command()(delete)
 
 
 async def _list(filters: "Filters", as_json: bool) -> None:
-    from service.accounts.browsing import ListedAccount, all_accounts
+    from service.administration.queries import ListedAccount, all_accounts
     from service.app import open_database
 
     writer = csv.writer(sys.stdout)
@@ -62,10 +184,9 @@ async def _list(filters: "Filters", as_json: bool) -> None:
 
 
 async def _show(name: str) -> list[dict[str, Any]]:
-    from service.accounts.browsing import Filters, account_details, list_accounts
-    from service.accounts.deleting import ids_named
-    from service.accounts.names import login_key
+    from service.administration.queries import Filters, account_details, ids_named, list_accounts
     from service.app import open_database
+    from service.store.accounts import login_key
 
     async with open_database(prepare()) as database, database.connection() as connection:
         ids = await ids_named(connection, login_key(name))

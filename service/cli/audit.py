@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.running import prepare, run
+from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
-    from service.accounts.audit import Chosen
+    from service.store.audit import Chosen
 
 audit = typer.Typer(no_args_is_help=True, help="Show the audit trail.")
 WHEN = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
@@ -28,8 +28,8 @@ def export(
 
     A sign-in that Okta's System Log shows (`inline_hook.response.processed`) is found by its `--code`.
     """
-    from service.accounts.audit import Chosen
-    from service.accounts.names import login_key
+    from service.store.accounts import login_key
+    from service.store.audit import Chosen
 
     run(_export(Chosen(_utc(since), _utc(until), code, login_key(login) if login else None, action)))
 
@@ -41,8 +41,8 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 
 async def _export(chosen: "Chosen") -> None:
-    from service.accounts.audit import export as entries
     from service.app import open_database
+    from service.store.audit import export as entries
 
     async with open_database(prepare()) as database, database.transaction() as connection:
         async for row in entries(connection, chosen):

@@ -1,22 +1,240 @@
-"""`hooks register` and `hooks check`. Parses and prints; what is wrong with a hook, its action knows."""
+"""What is wrong with the hooks, said to people and to scripts, and what follows from it. Finds nothing itself."""
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.failures import CommandFailed
-from service.cli.hook_findings import say
-from service.cli.hook_options import BaseUrl, Registration, opened
-from service.cli.okta import errors_reported
-from service.cli.rotate_secret import rotate_secret
-from service.cli.running import prepare, run
-from service.cli.wanted_hooks import base_url_of, desired_hooks
+from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed
+from service.cli.okta_options import errors_reported, prepare, print_progress, run
 
 if TYPE_CHECKING:
-    from service.actions.register_hooks import Done
-    from service.okta.hook_settings import Hook, HookKind
-    from service.policies.hook_faults import Finding
+    from service.hooks.findings import Finding
+    from service.hooks.probe import Probe
+    from service.hooks.register import DesiredHooks, Done
+    from service.hooks.rotate import Rotated
+    from service.okta.hooks import HeaderChannel, Hook, HookKind, Proof
+    from service.okta_client import OktaOrg
     from service.settings import Settings
+    from service.store.database import Database
+
+# What the commands on hooks share: options, and all that is open while one runs. Knows no command.
+
+Registration = Annotated[
+    bool, typer.Option("--registration/--no-registration", help="With the registration hook, or without.")
+]
+BaseUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="The service's public address. [default: as it was registered]")
+]
+
+
+@asynccontextmanager
+async def opened(settings: "Settings") -> "AsyncIterator[tuple[Database, OktaOrg, Probe]]":
+    """Give the store, the org, and what calls the service from here."""
+    from service.app import open_database
+    from service.okta_client import open_org, org_settings
+    from service.okta_client.probing import open_probe
+
+    chosen = org_settings(settings)
+    async with open_database(settings) as database, open_org(chosen) as org, open_probe() as probe:
+        yield database, org, probe
+
+
+# From the settings to what the org's hooks must be, and the check of it. Prints nothing.
+
+
+async def base_url_of(database: "Database", given: str | None) -> str:
+    """Give the service's public address: as given, else as it was registered."""
+    from service.hooks.findings import is_https
+    from service.hooks.queries import HOOKS_BASE_URL, get_text
+
+    if given is not None:
+        if not is_https(given):
+            raise CommandFailed(f"{given}: Okta calls https:// only", WRONG_USAGE)
+        return given.rstrip("/")
+    async with database.connection() as connection:
+        kept = await get_text(connection, HOOKS_BASE_URL)
+    if kept is None:
+        raise CommandFailed(
+            "the service's public address is not known: give --base-url, or run password-import hooks register URL",
+            WRONG_USAGE,
+        )
+    return kept
+
+
+def desired_hooks(
+    settings: "Settings",
+    base_url: str,
+    *,
+    registration: bool = True,
+    newest: bool = False,
+    oauth: bool = False,
+    hook_key: str | None = None,
+) -> "DesiredHooks":
+    """Give what the hooks must be; `newest` takes the last of the accepted secrets instead of the first."""
+    from service.hooks.register import DesiredHooks
+
+    event_proof = _header(settings, settings.event_secrets(), newest, basic=not settings.has_event_secrets())
+    if event_proof is None:
+        raise CommandFailed(
+            "there is no secret for the event hook: set HOOK_SECRETS, or BASIC_AUTH_USER and BASIC_AUTH_PASSWORD",
+            WRONG_USAGE,
+        )
+    accepts_oauth = settings.oauth_issuer is not None
+    inline_proof: Proof | None = (
+        _oauth(settings, hook_key) if oauth else _header(settings, settings.inline_hook_secrets(), newest, basic=True)
+    )
+    if inline_proof is None and accepts_oauth:
+        inline_proof = _tokens_alone()
+    if inline_proof is None:
+        raise CommandFailed("there is no secret for the inline hooks: set HOOK_SECRETS, or use --oauth", WRONG_USAGE)
+    return DesiredHooks(base_url, inline_proof, event_proof, registration, accepts_oauth)
+
+
+def _tokens_alone() -> "Proof":
+    """The proof of inline hooks where the service takes tokens alone: nothing of it is compared or sent."""
+    from service.okta.hooks import OAuthChannel
+
+    return OAuthChannel("", "", "")
+
+
+def _header(settings: "Settings", secrets: tuple[bytes, ...], newest: bool, *, basic: bool) -> "HeaderChannel | None":
+    from service.okta.hooks import HeaderChannel
+    from service.settings import basic_header
+
+    if secrets:
+        return HeaderChannel(settings.hook_secret_header, secrets[-1 if newest else 0].decode())
+    if basic and settings.basic_auth_user is not None and settings.basic_auth_password is not None:
+        value = basic_header(settings.basic_auth_user, settings.basic_auth_password.get_secret_value())
+        return HeaderChannel("Authorization", value)
+    return None
+
+
+def _oauth(settings: "Settings", hook_key: str | None) -> "Proof":
+    from service.okta.hooks import OAuthChannel
+
+    secret = settings.hook_oauth_client_secret
+    clients = settings.oauth_clients()
+    if settings.oauth_issuer is None or not clients or settings.oauth_scope is None:
+        raise CommandFailed("--oauth needs OAUTH_ISSUER, OAUTH_CLIENT_ID and OAUTH_SCOPE", WRONG_USAGE)
+    if (secret is None) == (hook_key is None):
+        raise CommandFailed("--oauth needs either HOOK_OAUTH_CLIENT_SECRET or --hook-key", WRONG_USAGE)
+    return OAuthChannel(
+        client_id=clients[0],
+        token_url=f"{settings.oauth_issuer.rstrip('/')}/v1/token",
+        scope=settings.oauth_scope.split()[0],
+        client_secret=secret.get_secret_value() if secret else None,
+        hook_key_id=hook_key,
+    )
+
+
+def say(findings: "Sequence[Finding]", *, as_json: bool) -> int:
+    """Print what is wrong; 1 where people could not sign in."""
+    if as_json:
+        typer.echo(json.dumps([_shown(each) for each in findings]))
+    else:
+        for each in findings:
+            typer.echo(_line(each))
+        if not findings:
+            typer.echo("the hooks are as they should be")
+    return FAILED if _is_broken(findings) else DONE
+
+
+async def refuse_without_hooks(
+    settings: "Settings", database: "Database", org: "OktaOrg", base_url: str | None
+) -> None:
+    """Check the hooks first: people who are created before they work could not sign in. Raises `CommandFailed`."""
+    from service.hooks.check import HookCheck
+    from service.okta_client.probing import open_probe
+
+    address = await base_url_of(database, base_url)
+    desired = desired_hooks(settings, address, registration=False)
+    async with open_probe() as probe:
+        findings = await HookCheck(org, probe, desired).run()
+    for finding in findings:
+        print_progress(_line(finding))
+    if _is_broken(findings):
+        raise CommandFailed("the hooks are not ready: nobody was created, because they could not sign in")
+
+
+def _is_broken(findings: "Sequence[Finding]") -> bool:
+    return any(not each.fault.is_warning for each in findings)
+
+
+def _line(finding: "Finding") -> str:
+    return f"{'warning: ' if finding.fault.is_warning else ''}{finding}"
+
+
+def _shown(finding: "Finding") -> dict[str, Any]:
+    return {
+        "fault": finding.fault.value,
+        "hook": finding.kind.label if finding.kind else None,
+        "detail": finding.detail,
+        "remedy": finding.fault.remedy,
+        "warning": finding.fault.is_warning,
+    }
+
+
+# `hooks rotate-secret` lets Okta send the newest secret. Parses and prints; the order of things is the action's.
+
+
+def rotate_secret(
+    base_url: BaseUrl = None,
+    registration: Registration = True,
+    replica: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="Address of a replica; once for each. [default: base URL]")
+    ] = None,
+    overlap: Annotated[
+        float, typer.Option(min=0, help="Seconds in which the old and the new event hook both deliver.")
+    ] = 300.0,
+) -> int:
+    """Let Okta send the newest secret: the last in HOOK_SECRETS (and EVENT_HOOK_SECRETS).
+
+    Before: add the new secret at the end of the list, keep the old one, and let every replica read it. Every replica is
+    called with it first; if one does not take it, nothing is changed. Afterwards: remove the old secret from the list.
+    """
+    with errors_reported():
+        rotated = run(_rotate(prepare(), base_url, registration, replica or [], overlap))
+    for kind in rotated.inline:
+        typer.echo(f"{kind.label}: the new secret is set")
+    if rotated.new_events:
+        typer.echo(f"event hook: {rotated.new_events.id} replaces {', '.join(rotated.removed)}")
+    return say(rotated.findings, as_json=False)
+
+
+async def _rotate(
+    settings: "Settings", base_url: str | None, registration: bool, replicas: Sequence[str], overlap: float
+) -> "Rotated":
+    from service.hooks.rotate import NotAccepted
+    from service.hooks.rotate import rotate_secret as rotate
+
+    async with opened(settings) as (database, org, probe):
+        address = await base_url_of(database, base_url)
+        desired = desired_hooks(settings, address, registration=registration, newest=True)
+        try:
+            rotated = await rotate(org, probe, desired, replicas=replicas, overlap=overlap, progress=print_progress)
+        except NotAccepted as error:
+            raise CommandFailed(f"{error}: nothing was changed") from None
+        await _read_log(settings, database, org)
+        return rotated
+
+
+async def _read_log(settings: "Settings", database: "Database", org: "OktaOrg") -> None:
+    """Catch up with what was delivered to neither event hook, unless somebody does so already."""
+    from service.reconciliation.run import Reconciliation
+    from service.store.leases import RECONCILE, Held, hold_lease
+
+    try:
+        async with hold_lease(database, RECONCILE) as fenced:
+            log = await Reconciliation(fenced, org, settings.forget_when).read_log()
+        print_progress(f"the System Log is read: {log.events} import events")
+    except Held as held:
+        print_progress(f"{held}: what was delivered to neither hook comes by it")
+
+
+# `hooks register` and `hooks check`. Parses and prints; what is wrong with a hook, its action knows.
 
 app = typer.Typer(
     no_args_is_help=True, help="Make the org's hooks, say what is wrong with them, and change their secret."
@@ -72,9 +290,9 @@ app.command("rotate-secret")(rotate_secret)
 async def _register(
     settings: "Settings", base_url: str, registration: bool, oauth: bool, hook_key: str | None, changed: list[str]
 ) -> int:
-    from service.accounts.installation import HOOKS_BASE_URL, set_text
-    from service.actions.check_hooks import HookCheck
-    from service.actions.register_hooks import register_hooks
+    from service.hooks.check import HookCheck
+    from service.hooks.queries import HOOKS_BASE_URL, set_text
+    from service.hooks.register import register_hooks
 
     async with opened(settings) as (database, org, probe):
         address = await base_url_of(database, base_url)
@@ -92,7 +310,7 @@ async def _register(
 
 
 async def _check(settings: "Settings", base_url: str | None, registration: bool, verify: bool) -> "list[Finding]":
-    from service.actions.check_hooks import HookCheck
+    from service.hooks.check import HookCheck
 
     async with opened(settings) as (database, org, probe):
         desired = desired_hooks(settings, await base_url_of(database, base_url), registration=registration)

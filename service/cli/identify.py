@@ -3,19 +3,79 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.failures import FAILED, SOME_REFUSED, CommandFailed
-from service.cli.running import prepare, run
+from service.cli.errors import FAILED, SOME_REFUSED, CommandFailed
+from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
-    from service.actions.identify_hashes import HashReport
+    from service.loading.identify import HashReport, Identified
+    from service.loading.sources import Source
     from service.settings import Settings
-    from service.sources import Source
+
+# What `identify` says of a hash, and of many. Knows the terminal; measures nothing.
+
+
+def report_lines(found: "Identified") -> Iterator[str]:
+    """Give the lines of one hash."""
+    yield found.format
+    if found.fault is not None:
+        yield f"  can't be checked: {found.fault}"
+        return
+    yield f"  cost: {found.cost}, about {found.milliseconds:.3g} ms here"
+    if found.okta is None:
+        yield f"  Okta can't import it directly: {found.not_okta}"
+    else:
+        yield f"  Okta can import it directly: {json.dumps({'credentials': {'password': {'hash': found.okta}}})}"
+
+
+def lines(report: "HashReport") -> Iterator[str]:
+    """Give the lines of the report."""
+    hashes = report.verifiable + report.unverifiable
+    yield f"{report.rows:,} accounts, {hashes:,} hashes, {report.without_hash:,} without a hash"
+    if hashes:
+        yield f"{_share(report.verifiable, hashes)} can be verified; {report.unverifiable:,} can't"
+        yield f"{_share(report.okta_direct, hashes)} could be imported by Okta directly"
+    for each in sorted(report.recipes, key=lambda each: -each.hashes):
+        time = f"{each.milliseconds:9.3g} ms" if each.milliseconds is not None else " " * 12
+        direct = each.fault or ("Okta directly" if each.okta else "")
+        yield f"  {each.hashes:>12,}  {time}  {each.format}  ({each.cost})  {direct}".rstrip()
+    for reason, number in report.refusals.most_common():
+        yield f"  {number:>12,}  refused: {reason}"
+    for pattern, number in report.patterns.most_common(20):
+        yield f"  {number:>12,}  of the shape {pattern}"
+    slowest = max(
+        (each for each in report.recipes if each.milliseconds), key=lambda e: e.milliseconds or 0, default=None
+    )
+    if slowest is not None and report.sign_ins_per_second:
+        yield f"the slowest: {slowest.format} ({slowest.cost}), {slowest.milliseconds:.3g} ms"
+        yield f"about {report.sign_ins_per_second:,.0f} sign-ins a second on the {report.cores} cores here"
+
+
+def as_dict(report: "HashReport") -> dict[str, Any]:
+    """Give the report for a script."""
+    return {
+        "rows": report.rows,
+        "without_hash": report.without_hash,
+        "verifiable": report.verifiable,
+        "unverifiable": report.unverifiable,
+        "okta_direct": report.okta_direct,
+        "recipes": [asdict(each) for each in report.recipes],
+        "refusals": {reason.name.lower(): number for reason, number in report.refusals.items()},
+        "patterns": dict(report.patterns.most_common(100)),
+        "cores": report.cores,
+        "sign_ins_per_second": report.sign_ins_per_second,
+    }
+
+
+def _share(part: int, whole: int) -> str:
+    share = f"{100 * part / whole:.1f}"
+    return f"{'99.9' if part < whole and share == '100.0' else share} %"
 
 
 def identify(
@@ -41,7 +101,6 @@ def identify(
     """
     if formats:
         return _formats()
-    from service.cli.identify_report import as_dict, lines
 
     settings = prepare()
     chosen = _source(settings, source, of_format, iterations)
@@ -55,7 +114,7 @@ def identify(
 
 
 def _formats() -> int:
-    from service.passwords.registry import FORMATS, names_of
+    from service.hashing.registry import FORMATS, names_of
 
     for each in sorted(FORMATS, key=lambda each: each.name):
         others = ", ".join(names_of(each))
@@ -64,18 +123,17 @@ def _formats() -> int:
 
 
 def _source(settings: "Settings", name: str | None, of_format: str | None, iterations: int | None) -> "Source":
-    from service.cli.load_input import source_of
-    from service.sources import Source
+    from service.cli.load import source_of
+    from service.loading.sources import Source
 
     found = Source("") if name is None else source_of(settings, name)
     return replace(found, format=of_format or found.format, iterations=iterations or found.iterations)
 
 
 def _one(text: str, source: "Source", salt: str | None, username: str | None, *, as_json: bool) -> int:
-    from service.actions.measure_check import identify_hash
-    from service.actions.read_recipe import read_recipe
-    from service.cli.identify_report import report_lines
-    from service.passwords.anonymise import pattern_of
+    from service.hashing.redact import pattern_of
+    from service.loading.hashes import read_recipe
+    from service.loading.identify import identify_hash
 
     pepper = os.environ.get(source.pepper_env, "").encode("utf-8", "surrogateescape") if source.pepper_env else None
     found = identify_hash(text, read_recipe({}, source), salt, username, pepper)
@@ -92,13 +150,13 @@ def _one(text: str, source: "Source", salt: str | None, username: str | None, *,
 
 
 def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> "HashReport":
-    from service.actions.identify_hashes import report_rows
-    from service.actions.name_columns import naming
-    from service.actions.open_hashes import HashOpener
-    from service.actions.resolve_hash import HashResolver
-    from service.cli.load_input import mapped
-    from service.legacy.opening import open_export
-    from service.legacy.rows import UnreadableFile
+    from service.cli.load import mapped
+    from service.loading.files.open import open_export
+    from service.loading.files.row import UnreadableFile
+    from service.loading.hashes import HashResolver
+    from service.loading.identify import report_rows
+    from service.loading.rows import naming
+    from service.stored_hashes import HashOpener
 
     try:
         reader = open_export(path, charset=charset, rename=naming(mapped(mapping)))
@@ -111,16 +169,17 @@ def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> 
 
 
 async def _of_store(settings: "Settings") -> "HashReport":
-    from service.accounts import browsing, counts, recipes
-    from service.actions.identify_hashes import HashReport, report_recipes
-    from service.actions.open_hashes import HashOpener
+    from service.administration import queries
     from service.app import open_database
-    from service.passwords.pool.cores import usable_cores
+    from service.hashing.pool.workers import usable_cores
+    from service.loading.identify import HashReport, report_recipes
+    from service.store import recipes
+    from service.stored_hashes import HashOpener
 
     async with open_database(settings) as database, database.connection() as connection:
-        numbers = await browsing.hashes_by_recipe(connection)
+        numbers = await queries.hashes_by_recipe(connection)
         kept = [each for each in await recipes.list_recipes(connection) if numbers.get(each.id)]
-        rows = sum((await counts.accounts_by_state(connection)).values())
-        unarmed = await browsing.count_unarmed(connection)
+        rows = sum((await queries.accounts_by_state(connection)).values())
+        unarmed = await queries.count_unarmed(connection)
     found = report_recipes([(each, numbers[each.id]) for each in kept], HashOpener(os.environ))
     return HashReport(rows, unarmed, found, cores=usable_cores())

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from service.cli.failures import DONE, FAILED, WRONG_USAGE, CommandFailed
-from service.cli.running import prepare, run
+from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed
+from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
-    from service.actions.rotate_keys import Rotated
+    from service.administration.rotate_keys import Rotated
     from service.settings import Settings
 
 keys = typer.Typer(no_args_is_help=True, help="Make and rotate the keys that stored hashes are encrypted under.")
@@ -27,7 +27,7 @@ def make() -> None:
 
     It is printed and kept nowhere: whoever loses the key loses the hashes.
     """
-    from service.accounts.sealing import KEY
+    from service.store.encryption import KEY
 
     key_id = f"{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(2)}"
     typer.echo(json.dumps({key_id: base64.b64encode(secrets.token_bytes(KEY)).decode()}))
@@ -53,9 +53,10 @@ async def _rotate(settings: "Settings") -> "tuple[Rotated, list[str]]":
     from rich.console import Console
     from rich.progress import Progress, TextColumn
 
-    from service.actions.rotate_keys import keys_missing, rotate_keys
+    from service.administration.rotate_keys import rotate_keys
     from service.app import open_database
-    from service.credentials import hash_keys
+    from service.auth.authenticator import hash_keys
+    from service.store.hash_keys import keys_missing
 
     held = hash_keys(settings)
     if held.active is None:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -9,18 +10,114 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.failures import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
-from service.cli.load_input import file_reader, mapped, open_rejects_for, query_reader, source_of
-from service.cli.running import prepare, run
+from service.cli.errors import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
+from service.cli.okta_options import prepare, run
 from service.settings import Settings
 
 if TYPE_CHECKING:
     import asyncpg
 
-    from service.accounts.sealing import HashKeys
-    from service.actions.load_accounts import Totals
-    from service.legacy.rows import Reader, Rejects
-    from service.sources import Source
+    from service.loading.files.csv import CsvReader
+    from service.loading.files.row import Reader, Rejects
+    from service.loading.load import Totals
+    from service.loading.sources import Source
+    from service.store.encryption import HashKeys
+
+# What a load reads and where it writes what it refuses, from the options given. Loads nothing.
+
+
+def file_reader(
+    file: Path | None, kind: str | None, charset: str, delimiter: str | None, mapping: Mapping[str, str]
+) -> "Reader":
+    """Open a file or standard input. Raises `UnreadableFile`."""
+    from service.loading.files.csv import CsvReader
+    from service.loading.files.open import open_export
+    from service.loading.rows import naming
+
+    if file is None:
+        raise CommandFailed("name a FILE, or - for standard input, or --from-dsn and --query", WRONG_USAGE)
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise CommandFailed("--delimiter: one character, and no quote", WRONG_USAGE)
+    reader = open_export(file, kind=kind, charset=charset, delimiter=delimiter, rename=naming(mapping))
+    if isinstance(reader, CsvReader):
+        try:
+            _require_columns(file, reader, mapping)
+        except CommandFailed:
+            reader.close()
+            raise
+    return reader
+
+
+def _require_columns(file: Path, reader: "CsvReader", mapping: Mapping[str, str]) -> None:
+    columns = ", ".join(reader.header[:20])
+    for column in mapping:
+        if column not in reader.header:
+            raise CommandFailed(f"{file}: no column is called {column}, as --map says ({columns})", WRONG_USAGE)
+    if "login" not in reader.columns:
+        raise CommandFailed(
+            f"{file}: no column is called login; say which: --map COLUMN=login ({columns})", WRONG_USAGE
+        )
+
+
+def query_reader(file: Path | None, dsn: str | None, query: str | None, mapping: Mapping[str, str]) -> "Reader":
+    """Begin a query. Raises `UnreadableFile`."""
+    from service.loading.files.postgres import QueryReader
+    from service.loading.rows import naming
+
+    if file is not None or dsn is None or query is None:
+        raise CommandFailed("--from-dsn and --query go together, and without FILE", WRONG_USAGE)
+    return QueryReader(dsn, query, naming(mapping))
+
+
+def source_of(settings: Settings, name: str) -> "Source":
+    """Choose the source, whose pepper must be there."""
+    from service.loading.sources import BadSources, choose_source
+
+    try:
+        source = choose_source(name, settings.sources)
+    except BadSources as error:
+        raise CommandFailed(f"the configuration is wrong (SOURCES):\n{error}", WRONG_USAGE) from None
+    if source.pepper_env is not None and source.pepper_env not in os.environ:
+        raise CommandFailed(f"the source {name} needs the pepper {source.pepper_env}, which is not set", WRONG_USAGE)
+    return source
+
+
+def open_rejects_for(file: Path, given: Path | None, reader: "Reader") -> tuple[Path, "Rejects"]:
+    """Open the rejects file, or say where it will be: beside the export, once a row is refused."""
+    from service.loading.files.open import RejectsAtNeed, open_rejects
+
+    if given is None:
+        path = _beside(file, reader.kind)
+        return path, RejectsAtNeed(path, reader)
+    if given.exists() and file.exists() and given.samefile(file):
+        raise CommandFailed(f"--rejects {given}: that is the file to load", WRONG_USAGE)
+    try:
+        return given, open_rejects(given, reader)
+    except OSError as error:
+        raise CommandFailed(f"--rejects {given}: {error.strerror}", WRONG_USAGE) from None
+
+
+def _beside(file: Path, kind: str) -> Path:
+    """Give the name of a rejects file that does not exist yet."""
+    folder = file.parent
+    stem = "standard-input" if str(file) == "-" else file.name.split(".")[0]
+    number = 1
+    while True:
+        path = folder / f"{stem}.rejects{f'-{number}' if number > 1 else ''}.{kind}"
+        if not path.exists():
+            return path
+        number += 1
+
+
+def mapped(pairs: list[str]) -> dict[str, str]:
+    """Read the pairs of --map."""
+    names = {}
+    for pair in pairs:
+        column, equals, name = pair.partition("=")
+        if not (column and equals and name):
+            raise CommandFailed(f"--map {pair}: write --map COLUMN=NAME, for instance --map email=login", WRONG_USAGE)
+        names[column] = name
+    return names
 
 
 def load(
@@ -53,7 +150,7 @@ def load(
     Columns: login (needed), password_hash, format, salt, iterations, okta_id, identifiers; any other is a profile
     attribute. Rows that can't be loaded go to the rejects file, to be corrected and loaded again; exit code 3.
     """
-    from service.legacy.rows import UnreadableFile
+    from service.loading.files.row import UnreadableFile
 
     settings = prepare()
     chosen = source_of(settings, source)
@@ -88,12 +185,12 @@ def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> 
 async def _load(
     settings: Settings, reader: "Reader", source: "Source", rejects: "Rejects", *, dry_run: bool
 ) -> "Totals":
-    from service.accounts.loading.session import loading_session
-    from service.actions.load_accounts import Load
-    from service.actions.resolve_hash import HashResolver
+    from service.auth.authenticator import hash_keys
     from service.cli.load_report import progress
-    from service.credentials import hash_keys
-    from service.database_url import database_dsn
+    from service.loading.hashes import HashResolver
+    from service.loading.load import Load
+    from service.loading.staging import loading_session
+    from service.store.connect import database_dsn
 
     keys = hash_keys(settings)
     async with database_dsn(settings) as dsn, loading_session(dsn) as connection:
@@ -121,7 +218,7 @@ async def _load(
 
 async def _require_keys(connection: "asyncpg.Connection", keys: "HashKeys") -> None:
     """Refuse a load that would store hashes in clear where others are encrypted: the keys were forgotten."""
-    from service.accounts.rekeying import keys_in_use
+    from service.store.hash_keys import keys_in_use
 
     if keys.active is None and await keys_in_use(connection):
         raise CommandFailed(

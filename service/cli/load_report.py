@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from service.accounts.loading.fates import RowOutcome
-from service.actions.load_accounts import Totals
-from service.actions.refusal import Reason
-from service.legacy.rows import Reader
+from service.loading.files.row import Reader
+from service.loading.load import Totals
+from service.loading.queries import RowOutcome
+from service.loading.reject import Reason
 
 SHOWN = (
     (RowOutcome.NEW, "new"),

@@ -4,7 +4,7 @@ import asyncio
 
 import typer
 
-from service.cli.running import prepare, run
+from service.cli.okta_options import prepare, run
 
 
 def migrate() -> None:
@@ -16,8 +16,8 @@ def migrate() -> None:
 
 
 async def _migrate() -> str:
-    from service.accounts.migrations import known_revisions, upgrade
-    from service.database_url import database_dsn
+    from service.store.connect import database_dsn
+    from service.store.migrations import known_revisions, upgrade
 
     async with database_dsn(prepare(), for_migrations=True) as dsn:
         await asyncio.to_thread(upgrade, dsn)

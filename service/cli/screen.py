@@ -2,22 +2,51 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.failures import WRONG_USAGE, CommandFailed
-from service.cli.running import run
+from service.cli.errors import WRONG_USAGE, CommandFailed
+from service.cli.okta_options import run
 
 if TYPE_CHECKING:
-    from service.accounts.legacy_profiles import LegacyProfile
-    from service.actions.code_policy import CodePolicy
-    from service.actions.screen_registration import FindLegacy, Screening
     from service.okta.registration import ScreeningRequest
-    from service.policies.registration.policy import Policy
+    from service.registration.code_policy import CodePolicy
+    from service.registration.policy import Policy
+    from service.registration.queries import LegacyProfile
+    from service.registration.screen import FindLegacy, Screening
     from service.settings import Settings
+
+# What `screen` says of a request that it has tried: the rules, the decision and the answer. Decides nothing.
+
+
+def summary(request: "ScreeningRequest", screening: "Screening") -> dict[str, Any]:
+    """Give it for a script."""
+    return {
+        "kind": request.kind,
+        "decision": screening.decided,
+        "rules": [
+            {"rule": step.rule, "outcome": step.outcome, "reasons": step.reasons} for step in screening.judgement.steps
+        ],
+        "status": 200 if screening.answer else 204,
+        "answer": json.loads(screening.answer) if screening.answer else None,
+    }
+
+
+def report_lines(request: "ScreeningRequest", screening: "Screening") -> Iterator[str]:
+    """Tell it line by line, rule by rule."""
+    engine = f" ({request.engine} engine)" if request.kind == "registration" else ""
+    yield f"A request of the kind {request.kind}{engine}, with {', '.join(request.profile) or 'no attribute'}."
+    for step in screening.judgement.steps:
+        yield f"  {step.outcome.replace('_', ' '):12}  {step.rule}"
+        yield from (f"  {'':12}    {reason}" for reason in step.reasons)
+    yield f"The decision: {screening.decided}."
+    if screening.answer is None:
+        yield "The answer: 204, nothing to say."
+    else:
+        yield "The answer: 200\n" + json.dumps(json.loads(screening.answer), indent=2)
 
 
 def screen(
@@ -49,8 +78,6 @@ def screen(
     Exit codes: 0 there is a decision, whichever; 1 the request is none of Okta's, or the policy failed; 2 the policy
     has faults, each named with its line.
     """
-    from service.cli.screen_report import report_lines, summary
-
     if legacy is not None and stranger:
         raise typer.BadParameter("--legacy and --stranger contradict each other")
     known = [_profile(legacy)] if legacy is not None else [] if stranger else None
@@ -60,7 +87,7 @@ def screen(
 
 
 def _read_request(file: typer.FileBinaryRead) -> "ScreeningRequest":
-    from service.okta.body import MalformedCall
+    from service.okta.parsing import MalformedCall
     from service.okta.registration import parse_request
 
     try:
@@ -70,7 +97,7 @@ def _read_request(file: typer.FileBinaryRead) -> "ScreeningRequest":
 
 
 def _profile(path: Path) -> "LegacyProfile":
-    from service.accounts.legacy_profiles import LegacyProfile
+    from service.registration.queries import LegacyProfile
 
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -84,8 +111,8 @@ def _profile(path: Path) -> "LegacyProfile":
 async def _screen(
     request: "ScreeningRequest", policy: str | None, known: "Sequence[LegacyProfile] | None"
 ) -> "Screening":
-    from service.actions.code_policy import CodePolicy, PolicyFailed
-    from service.actions.screen_registration import RegistrationScreener
+    from service.registration.code_policy import CodePolicy, PolicyFailed
+    from service.registration.screen import RegistrationScreener
     from service.settings import load_settings
     from service.telemetry import Telemetry, configure_logging
 
@@ -105,8 +132,8 @@ async def _screen(
 
 
 def _load_policy(named: str | None) -> "Policy | CodePolicy":
-    from service.actions.load_policy import load_policy
-    from service.policies.registration.document import FaultyPolicy
+    from service.registration.code_policy import load_policy
+    from service.registration.toml_document import FaultyPolicy
 
     if not named:
         raise CommandFailed("there is no policy: set REGISTRATION_POLICY, or give --policy", WRONG_USAGE)
@@ -122,8 +149,8 @@ def _finder(settings: "Settings", known: "Sequence[LegacyProfile] | None") -> "F
     async def find(names: Sequence[str]) -> "Sequence[LegacyProfile]":
         if known is not None:
             return known
-        from service.accounts.legacy_profiles import find_legacy_profiles
         from service.app import open_database
+        from service.registration.queries import find_legacy_profiles
 
         async with open_database(settings) as database, database.connection() as connection:
             return await find_legacy_profiles(connection, names)

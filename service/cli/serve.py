@@ -1,6 +1,6 @@
 """`serve` runs the service."""
 
-from service.cli.running import prepare, run
+from service.cli.okta_options import prepare, run
 from service.hardening import hide_memory
 
 

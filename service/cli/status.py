@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.running import prepare, run
+from service.cli.okta_options import prepare, run
 
 STUCK = {
     "verified_without_success": "signed in more than a day ago, and Okta has not stored the password: run reconcile",
@@ -22,7 +22,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for 
 
 
 async def _status() -> tuple[dict[str, Any], dict[str, list[str]]]:
-    from service.actions.report_progress import name_stuck, report_progress
+    from service.administration.status import name_stuck, report_progress
     from service.app import open_database
 
     async with open_database(prepare()) as database, database.connection() as connection:

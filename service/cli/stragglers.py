@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.failures import CommandFailed
-from service.cli.okta import errors_reported
-from service.cli.running import prepare, run
+from service.cli.errors import CommandFailed
+from service.cli.okta_options import errors_reported, prepare, run
 
 if TYPE_CHECKING:
-    from service.accounts.database import Database
-    from service.actions.list_stragglers import Why
-    from service.policies.retiring import Proof
+    from service.administration.stragglers import Why
     from service.settings import Settings
+    from service.store.database import Database
+    from service.store.retirement import Proof
 
 NEXT = """\
 The programme has ended. What is left to do, in this order:
@@ -54,9 +53,9 @@ def stragglers(
 
 
 async def _stragglers(settings: "Settings", output: Path | None, retire: bool) -> "tuple[Counter[Why], Counter[Proof]]":
-    from service.actions.hold_lease import LIFE, PROVISION, hold_lease
-    from service.actions.list_stragglers import retire_stragglers, write_stragglers
+    from service.administration.stragglers import retire_stragglers, write_stragglers
     from service.app import open_database
+    from service.store.leases import LIFE, PROVISION, hold_lease
 
     async with open_database(settings) as database:
         # The list is written first: afterwards nobody knows any more who was left.
@@ -68,7 +67,7 @@ async def _stragglers(settings: "Settings", output: Path | None, retire: bool) -
 
 
 async def _to_file(database: "Database", path: Path) -> "Counter[Why]":
-    from service.actions.list_stragglers import write_stragglers
+    from service.administration.stragglers import write_stragglers
 
     try:
         with path.open("w", encoding="utf-8", newline="") as file:

@@ -9,7 +9,7 @@ import json
 from dataclasses import field
 
 from service.immutable import immutable
-from service.okta.body import MalformedCall, is_storable, member, parse_object, text_member
+from service.okta.parsing import MalformedCall, is_storable, member, parse_object, text_member
 
 MAX_USERNAME = 1024
 """Characters. A login of Okta's ends at 100; the store's index rows end at 2,704 bytes."""

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.immutable import immutable
-from service.okta.body import is_storable, member, text_member
-from service.okta.faults import MalformedAnswer
+from service.okta.errors import MalformedAnswer
+from service.okta.parsing import is_storable, member, text_member
 
 HOOK: Mapping[str, Any] = {"hook": {"type": "default"}}
 """`credentials.password` of a user whose first sign-in asks the password import hook."""

@@ -10,16 +10,50 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import Protocol
 
 import aiohttp
 import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from service.immutable import immutable
-from service.okta.body import member, text_member
-from service.okta.faults import NoAnswer, NoToken, refusal
-from service.okta_client.private_key import PrivateKey
+from service.okta.errors import NoAnswer, NoToken, refusal
+from service.okta.parsing import member, text_member
+
+# Read the private key of a service app: PEM, JWK or the path of a file, as Okta's SDK takes them. Shows none, ever.
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+class BadKey(Exception):
+    """OKTA_CLIENT_PRIVATEKEY is neither a private key as PEM or JWK, nor the path of a file with one."""
+
+
+def read_key(given: str) -> tuple[PrivateKey, str | None]:
+    """Read a private key and, from a JWK, its id. Raises `BadKey`."""
+    text = given.strip()
+    if not text.startswith(("{", "-----")):
+        try:
+            text = Path(text).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            raise BadKey from None
+    try:
+        if text.startswith("{"):
+            jwk = jwt.PyJWK.from_json(text)
+            return _private(jwk.key), jwk.key_id
+        # In a variable, the ends of lines are often written as \n.
+        algorithm = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256)
+        return _private(algorithm.prepare_key(text.replace("\\n", "\n"))), None
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise BadKey from None
+
+
+def _private(key: object) -> PrivateKey:
+    if not isinstance(key, PrivateKey):
+        raise BadKey
+    return key
+
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFE = 300

@@ -7,11 +7,96 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from service.okta.body import text_member
-from service.okta.faults import INVALID, MalformedAnswer, Refused
+from yarl import URL
+
+from service.okta.errors import INVALID, MalformedAnswer, Refused
+from service.okta.hooks import Hook, HookKind, read_hook, read_hooks
+from service.okta.parsing import text_member
 from service.okta.users import OktaUser, new_user, read_user, read_users
-from service.okta_client.answer import Answer
-from service.okta_client.org_hooks import OrgHooks
+from service.okta_client.transport import Answer, Calls, clock_ahead, is_of
+
+# Calls of one org's management API: where they lead, and how far its clock is ahead. Knows no endpoint.
+
+
+class OrgCalls:
+    """Calls one org, and no other."""
+
+    def __init__(self, url: URL, calls: Calls) -> None:
+        self.url = url
+        self.calls = calls
+        self.clock_ahead: float | None = None
+        """Seconds that Okta's clock is ahead of ours, by the last answer."""
+
+    @property
+    def host(self) -> str:
+        """The org's name: what cursors and Okta ids belong to."""
+        return self.url.authority
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        again: bool | None = None,
+    ) -> Answer:
+        """Call an endpoint. Raises `OktaFault` where Okta did not do what was asked."""
+        target = f"{self.url.origin()}/api/v1/{path}"
+        if query:
+            target += "?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
+        return self._noted(await self.calls.send(method, target, body, again=again))
+
+    async def follow(self, link: str) -> Answer:
+        """Get what a link of an answer leads to. Raises `MalformedAnswer` where it leads away from the org."""
+        if not is_of(self.url, link):
+            raise MalformedAnswer(f"a link leads away from {self.host}: it is not followed")
+        return self._noted(await self.calls.send("GET", link))
+
+    def _noted(self, answer: Answer) -> Answer:
+        ahead = clock_ahead(answer.at)
+        self.clock_ahead = self.clock_ahead if ahead is None else ahead
+        return answer
+
+
+# An org's inline hooks and event hooks, one method a call. Knows the endpoints; decides nothing.
+
+
+class OrgHooks(OrgCalls):
+    """The hooks of one org."""
+
+    async def list_hooks(self, kind: HookKind) -> list[Hook]:
+        """List the org's hooks of a kind; all event hooks, whatever they are for."""
+        if not kind.is_inline:
+            return read_hooks((await self.send("GET", "eventHooks")).value)
+        return read_hooks((await self.send("GET", "inlineHooks", query={"type": kind.value})).value)
+
+    async def create_hook(self, kind: HookKind, settings: Mapping[str, Any]) -> Hook:
+        """Create a hook; an event hook is still to be verified."""
+        return read_hook((await self.send("POST", _collection(kind), settings)).value)
+
+    async def replace_hook(self, kind: HookKind, hook_id: str, settings: Mapping[str, Any]) -> Hook:
+        """Replace a hook's settings; that un-verifies an event hook."""
+        path = f"{_collection(kind)}/{quote(hook_id, safe='')}"
+        return read_hook((await self.send("PUT", path, settings, again=True)).value)
+
+    async def hook_step(self, kind: HookKind, hook_id: str, step: str) -> Hook:
+        """Take a step of a hook's life: activate, deactivate or, for an event hook, verify."""
+        path = f"{_collection(kind)}/{quote(hook_id, safe='')}/lifecycle/{step}"
+        return read_hook((await self.send("POST", path, again=True)).value)
+
+    async def delete_hook(self, kind: HookKind, hook_id: str) -> None:
+        """Delete an inactive hook."""
+        await self.send("DELETE", f"{_collection(kind)}/{quote(hook_id, safe='')}")
+
+    async def execute_hook(self, hook_id: str, payload: Mapping[str, Any]) -> object:
+        """Let Okta call an inline hook with this payload, and give what the service answered."""
+        return (await self.send("POST", f"inlineHooks/{quote(hook_id, safe='')}/execute", payload)).value
+
+
+def _collection(kind: HookKind) -> str:
+    return "inlineHooks" if kind.is_inline else "eventHooks"
+
 
 USERS_ON_A_PAGE = 200
 

@@ -4,14 +4,103 @@ Each kind of endpoint has a window (`rate_window.py`), and all together have a l
 """
 
 import asyncio
+import math
 import random
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 
-from service.okta_client.rate_window import Window
-from service.okta_client.reported_limits import read_headers
+from service.immutable import immutable
+
+# What an answer's headers say of its rate limit, by our clock. Knows no call, and decides nothing.
+#
+# `X-Rate-Limit-Reset` is in epoch seconds by Okta's clock; a limit of 0 means too many calls at once.
+# https://developer.okta.com/docs/reference/rl2-monitor/
+
+CLOCKS_APART = 2.0
+"""Seconds: a smaller difference is the rounding of the Date header."""
+LONGEST_WINDOW = 120.0
+"""Seconds: Okta's windows are a minute. A reset that is farther away is the fault of a clock or of a proxy."""
+
+
+@immutable
+class Reported:
+    """What an answer said of its window."""
+
+    limit: int
+    remaining: int
+    resets: float
+    """By our clock, in epoch seconds."""
+
+    @property
+    def is_about_concurrency(self) -> bool:
+        """Tell whether it says that too many calls ran at once; its reset is only a suggestion then."""
+        return self.limit == 0
+
+
+def read_headers(headers: Mapping[str, str], now: float) -> Reported | None:
+    """Read the three headers; None where they are missing or no numbers."""
+    names = ("X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset")
+    try:
+        limit, remaining, resets = (int(headers[name]) for name in names)
+    except (KeyError, ValueError):
+        return None
+    return Reported(limit, remaining, min(resets - _ahead(headers, now), now + LONGEST_WINDOW))
+
+
+def _ahead(headers: Mapping[str, str], now: float) -> float:
+    """How many seconds Okta's clock is ahead of ours; 0 for what rounding explains."""
+    try:
+        apart = parsedate_to_datetime(headers["Date"]).timestamp() - now
+    except (KeyError, ValueError, TypeError):
+        return 0.0
+    return apart if abs(apart) > CLOCKS_APART else 0.0
+
+
+# One window of one of Okta's rate limits: what is left in it, less the share that others keep. Sends nothing.
+#
+# Each kind of endpoint has a window that begins with a call in it.
+
+
+class Window:
+    """What is known of one limit, and how many calls run in it."""
+
+    def __init__(self) -> None:
+        self.reported: Reported | None = None
+        self.running = 0
+
+    def take_in(self, reported: Reported, now: float) -> None:
+        """Learn from an answer that came `now`."""
+        known = self.reported
+        if known is not None and now < known.resets and abs(known.resets - reported.resets) < 1:
+            # Answers overtake each other: within a window only the lowest number is true.
+            remaining = min(known.remaining, reported.remaining)
+            reported = Reported(reported.limit, remaining, max(known.resets, reported.resets))
+        self.reported = reported
+
+    def spend(self, calls: int) -> None:
+        """Count calls that no answer counts."""
+        known = self.reported
+        if known is not None:
+            self.reported = Reported(known.limit, max(0, known.remaining - calls), known.resets)
+
+    def wait(self, share: float, now: float) -> float | None:
+        """Give the seconds until a call may leave: 0 for now, None for when another one has ended.
+
+        `share` of the limit is ours.
+        """
+        known = self.reported
+        if known is None or now >= known.resets:
+            # A new window is unknown until its first answer: one call finds out.
+            return 0.0 if self.running == 0 else None
+        kept_free = min(math.ceil(known.limit * (1 - share)), known.limit - 1)
+        if known.remaining - self.running > kept_free:
+            return 0.0
+        # What runs may be counted in `remaining` already; when it has ended, there may be room after all.
+        return None if self.running and known.remaining > kept_free else known.resets - now
+
 
 RECOVER_AFTER = 50
 """Answers after which one more call may run at once, where Okta had said that there were too many."""

@@ -1,14 +1,26 @@
-"""For operators: `/healthz` and `/readyz` on the service's port, `/metrics` and `/status.json` on the admin's."""
+"""The counts that an alert watches, shown as 0 from the start. Counts nothing.
+
+A series that begins with its first count was never 0, so Prometheus's `rate` and `increase` do not see that count.
+"""
 
 import asyncio
 import json
 
 from aiohttp import web
 
-from service.actions.migration_status import migration_status
-from service.actions.readiness import what_is_missing
+from service.administration.status import migration_status
+from service.auth.authenticator import CredentialFault
+from service.import_events.decide import Effect
+from service.import_events.record import Channel
+from service.okta.events import Fault
+from service.signin.readiness import what_is_missing
+from service.signin.verify import SignInOutcome
+from service.telemetry import Telemetry
 from service.web.bodies import JSON_TYPE
-from service.web.keys import PARTS, Parts
+from service.web.errors import FAULT_CODES, OVERLOADED
+from service.web.parts import PARTS, Parts
+
+# For operators: `/healthz` and `/readyz` on the service's port, `/metrics` and `/status.json` on the admin's.
 
 READY_WITHIN = 2.0
 """Seconds; an orchestrator that asks should not wait longer than Okta would."""
@@ -61,3 +73,22 @@ async def get_status(request: web.Request) -> web.Response:
 
 def _json(value: object, status: int = 200) -> web.Response:
     return web.Response(status=status, body=json.dumps(value).encode(), content_type=JSON_TYPE)
+
+
+CALLED = ("/okta/password-import", "/okta/registration", "/okta/events")
+"""The routes that Okta calls."""
+
+
+def show_zeros(telemetry: Telemetry) -> None:
+    """Begin every count that an alert of docs/operations.md watches."""
+    for code in FAULT_CODES:
+        telemetry.faults.labels(code)
+    for sign_in in SignInOutcome:
+        telemetry.sign_ins.labels(sign_in)
+    for effect in Effect:
+        telemetry.import_events.labels(Channel.HOOK, effect)
+    for fault in Fault:
+        telemetry.unreadable_events.labels(fault)
+    for route in CALLED:
+        for code in (OVERLOADED, CredentialFault.WRONG):
+            telemetry.error_responses.labels(route, code)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.faults.traffic import Traffic, prepare
-from tests.service.test_kill import Service
+from tests.import_events.test_kill import Service
 
 
 @asynccontextmanager

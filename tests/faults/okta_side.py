@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-from service.accounts.migrations import ROOT
+from service.store.migrations import ROOT
 from simulator import Org
 
 

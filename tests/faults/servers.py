@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 
-from service.postgres.binaries import find_binaries
-from service.postgres.cluster import ENVIRONMENT, as_owner
-from service.postgres.home import Home, open_home
+from service.embedded_postgres.binaries import find_binaries
+from service.embedded_postgres.cluster import ENVIRONMENT, as_owner
+from service.embedded_postgres.home import Home, open_home
 
 PATIENCE = 60
 """Seconds until a server that should come up, or go, is given up."""

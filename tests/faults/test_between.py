@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.accounts.database import DATABASE_UNAVAILABLE, Database
+from service.store.database import DATABASE_UNAVAILABLE, Database
 from tests.faults.conftest import tell, under_load
 from tests.faults.network import a_network
 from tests.faults.pooler import PROGRAM, a_pooler

@@ -7,14 +7,13 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from service.accounts.database import Database
-from service.accounts.verified import record_verified
-from service.actions.record_events import Channel, record_delivery
-from service.okta.events import Delivery
-from service.okta.import_event import ImportEvent
+from service.import_events.record import Channel, record_delivery
+from service.okta.events import Delivery, ImportEvent
 from service.settings import ForgetWhen
+from service.signin.queries import record_verified
+from service.store.database import Database
 from tests.faults.conftest import tell, under_load
-from tests.service.people import add_person, hashes_of, plain
+from tests.people import add_person, hashes_of, plain
 
 FAKETIME = shutil.which("faketime")
 

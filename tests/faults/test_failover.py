@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.accounts.database import Database
+from service.store.database import Database
 from simulator import Org, serve
 from simulator.log import Record
 from tests.faults.conftest import under_load

@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from service.accounts.migrations import upgrade
+from service.store.migrations import upgrade
 from simulator import HeaderSecret, Org, serve
 from tests.faults.okta_side import reconciled
 from tests.faults.servers import Server, a_server, a_standby
-from tests.service.conftest import AUTHORIZATION
-from tests.service.people import add_person
-from tests.service.test_kill import Service
+from tests.import_events.test_kill import Service
+from tests.people import add_person
+from tests.service_fixtures import AUTHORIZATION
 
 PEOPLE = [f"p{number}@example.com" for number in range(30)]
 BEFORE, LOST, AFTER = PEOPLE[:10], PEOPLE[10:20], PEOPLE[20:25]

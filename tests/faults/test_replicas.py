@@ -10,8 +10,8 @@ import pytest
 from tests.faults.conftest import tell, under_load
 from tests.faults.servers import Server, a_server
 from tests.faults.traffic import success_of
-from tests.service.conftest import AUTHORIZATION
-from tests.service.people import delivery
+from tests.people import delivery
+from tests.service_fixtures import AUTHORIZATION
 
 MANY = 300
 WAIT = 300

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import aiohttp
 import asyncpg
 
-from service.accounts.migrations import upgrade
-from tests.service.conftest import AUTHORIZATION
-from tests.service.people import Person, add_person, delivery, event, sign_in
+from service.store.migrations import upgrade
+from tests.people import Person, add_person, delivery, event, sign_in
+from tests.service_fixtures import AUTHORIZATION
 
 HANGS_AFTER = 30.0
 """Seconds: ten times what Okta waits, so that a busy machine is no hang."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from service.okta.users import IMPORT, OWN, OktaUser
 from tests.histories.model import Org
 from tests.histories.steps import LOGINS, OKTA_IDS, Event
-from tests.service.people import event as log_event
+from tests.people import event as log_event
 
 LONG_AGO = timedelta(days=40)
 

@@ -10,27 +10,26 @@ from typing import Any
 
 import asyncpg
 
-from service.accounts.database import Database
-from service.accounts.names import login_key
-from service.accounts.sealing import HashKeys
-from service.actions.load_accounts import Load as LoadOf
-from service.actions.open_hashes import HashOpener
-from service.actions.reconcile import Reconciliation
-from service.actions.record_events import Channel, record_delivery
-from service.actions.resolve_hash import HashResolver
-from service.actions.retire_accounts import retire_accounts
-from service.actions.rotate_keys import rotate_keys
-from service.actions.verify_password import PasswordVerifier
-from service.legacy.rows import Row as ExportRow
+from service.administration.rotate_keys import rotate_keys
+from service.hashing.pool import HashingPool, SingleFlight
+from service.import_events.record import Channel, record_delivery
+from service.loading.files.row import Row as ExportRow
+from service.loading.hashes import HashResolver
+from service.loading.load import Load as LoadOf
+from service.loading.sources import Source
 from service.okta.events import parse_delivery
 from service.okta.password_import import PasswordImportCall
-from service.passwords.pool import HashingPool, SingleFlight
-from service.policies.retiring import end_of_programme
-from service.policies.throttling import LOGIN_FREE, PAIR_FREE
+from service.reconciliation.run import Reconciliation
 from service.settings import ForgetWhen
-from service.sources import Source
+from service.signin.throttling import LOGIN_FREE, PAIR_FREE
+from service.signin.verify import PasswordVerifier
+from service.store.accounts import login_key
+from service.store.database import Database
+from service.store.encryption import HashKeys
+from service.store.retirement import end_of_programme, retire_accounts
+from service.stored_hashes import HashOpener
 from service.telemetry import Telemetry
-from service.web.refusals import error_response_for
+from service.web.errors import error_response_for
 from tests.histories.crashing import Fuse
 from tests.histories.invariants import breaches
 from tests.histories.model import Org, World, left_alone, may_follow, may_follow_both, meant_by_name, moves, verdict
@@ -53,9 +52,9 @@ from tests.histories.steps import (
     Step,
     Together,
     Wait,
-)  # fmt: skip
+)
 from tests.histories.store import SALTS, empty, observe, place_in_log
-from tests.service.people import delivery
+from tests.people import delivery
 
 FORMULA = "sha256($salt.$pass)"
 DEADLINE = 60.0

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 
-from service.accounts.migrations import ROOT, upgrade
-from service.postgres import embedded_sync
+from service.embedded_postgres import embedded_sync
 from service.settings import ForgetWhen
+from service.store.migrations import ROOT, upgrade
 from tests.histories.player import playing
 from tests.histories.steps import (
     ChangeUser,
@@ -23,7 +23,7 @@ from tests.histories.steps import (
     Step,
     Together,
     Wait,
-)  # fmt: skip
+)
 
 __all__ = [
     "ChangeUser", "Crash", "Deliver", "Event", "ForgetWhen", "Load", "Lose", "Reconcile", "Restart", "Retire",

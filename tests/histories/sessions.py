@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 
-from service.accounts.loading.session import loading_session
+from service.loading.staging import loading_session
 
 MOST_AT_ONCE = 2
 FORGET = "DELETE FROM pg_temp.numbered; DELETE FROM pg_temp.touched"

@@ -24,7 +24,7 @@ from tests.histories.steps import (
     Step,
     Together,
     Wait,
-)  # fmt: skip
+)
 
 LONGEST = 12
 STATEMENTS = 14

@@ -4,11 +4,11 @@ import asyncio
 import sys
 from pathlib import Path
 
-from service.accounts.sealing import NO_KEYS, HashKeys
-from service.actions import load_batches
+from service.loading import load
+from service.store.encryption import NO_KEYS, HashKeys
 from tests.loading.loader import SEALING, Loader
 
-load_batches.BATCH = 50  # a small file then has many moments at which to die
+load.BATCH = 50  # a small file then has many moments at which to die
 
 if __name__ == "__main__":
     url, folder, export, encrypted = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4] == "sealed"

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import asyncpg
 
-from service.accounts.loading.session import loading_session
-from service.accounts.sealing import NO_KEYS, HashKeys
-from service.actions.load_accounts import Load, Totals
-from service.actions.name_columns import naming
-from service.actions.resolve_hash import HashResolver
-from service.legacy.opening import open_export, open_rejects
+from service.loading.files.open import open_export, open_rejects
+from service.loading.hashes import HashResolver
+from service.loading.load import Load, Totals
+from service.loading.rows import naming
+from service.loading.sources import Source
+from service.loading.staging import loading_session
 from service.settings import ForgetWhen
-from service.sources import Source
+from service.store.encryption import NO_KEYS, HashKeys
 
 BCRYPT = "$2b$04$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
 OTHER_BCRYPT = "$2b$04$zbcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"

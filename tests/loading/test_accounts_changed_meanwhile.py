@@ -7,12 +7,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from service.accounts.loading import merge
-from service.accounts.loading.fates import RowOutcome
-from service.accounts.loading.session import loading_session
-from service.accounts.loading.sources import ensure_source, find_source
-from service.accounts.sealing import HashKeys
-from service.actions.load_accounts import TRIES
+from service.loading import queries
+from service.loading.load import TRIES
+from service.loading.queries import RowOutcome
+from service.loading.staging import ensure_source, find_source, loading_session
+from service.store.encryption import HashKeys
 from tests.blocking import until_blocked_or_done
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, SEALING, Loader, contents
 
@@ -30,14 +29,14 @@ def after_look(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     """Let something happen once, after a load has compared a batch and before it locks what changed."""
 
     def arrange(happens: Callable[[], Awaitable[None]]) -> None:
-        hold = merge.hold
+        hold = queries.hold
 
         async def happen_and_hold(*arguments: Any) -> object:
-            monkeypatch.setattr(merge, "hold", hold)
+            monkeypatch.setattr(queries, "hold", hold)
             await happens()
             return await hold(*arguments)
 
-        monkeypatch.setattr(merge, "hold", happen_and_hold)
+        monkeypatch.setattr(queries, "hold", happen_and_hold)
 
     return arrange
 
@@ -114,14 +113,14 @@ async def test_a_batch_that_always_meets_something_is_given_up_after_its_tries(
     async def hold(*_: object) -> None:
         nonlocal tried
         tried += 1
-        raise merge.AccountsChanged
+        raise queries.AccountsChanged
 
     async def at_once(_: float) -> None:
         pass
 
-    monkeypatch.setattr(merge, "hold", hold)
-    monkeypatch.setattr("service.actions.load_accounts.asyncio.sleep", at_once)
-    with pytest.raises(merge.AccountsChanged):
+    monkeypatch.setattr(queries, "hold", hold)
+    monkeypatch.setattr("service.loading.load.asyncio.sleep", at_once)
+    with pytest.raises(queries.AccountsChanged):
         await loader.load(NEWER)
     assert (tried, await contents(pool)) == (TRIES, before)
 
@@ -150,14 +149,14 @@ async def test_what_a_batch_changes_is_held_until_it_ends(
     loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
     await loader.load(PEOPLE)
-    change, others = merge.change, list[asyncio.Task[Any]]()
+    change, others = queries.change, list[asyncio.Task[Any]]()
 
     async def change_beside_another(*arguments: Any) -> object:
         others.append(asyncio.create_task(pool.execute(statement)))
         assert await until_blocked_or_done(pool, others[0])
         return await change(*arguments)
 
-    monkeypatch.setattr(merge, "change", change_beside_another)
+    monkeypatch.setattr(queries, "change", change_beside_another)
     assert (await loader.load(NEWER)).row_outcomes == {RowOutcome.CHANGED: 2}
     await asyncio.gather(*others)
 
@@ -167,14 +166,14 @@ async def test_a_hash_that_is_to_be_replaced_is_held_against_whoever_seals_it_an
 ) -> None:
     loader.keys = HashKeys({"key": SEALING})
     await loader.load(PEOPLE)
-    change, others = merge.change, list[asyncio.Task[Any]]()
+    change, others = queries.change, list[asyncio.Task[Any]]()
 
     async def change_beside_another(*arguments: Any) -> object:
         others.append(asyncio.create_task(pool.execute("SELECT FROM hashes WHERE account_id = 1 FOR UPDATE")))
         assert await until_blocked_or_done(pool, others[0])
         return await change(*arguments)
 
-    monkeypatch.setattr(merge, "change", change_beside_another)
+    monkeypatch.setattr(queries, "change", change_beside_another)
     assert (await loader.load(NEWER)).row_outcomes == {RowOutcome.CHANGED: 2}
     await asyncio.gather(*others)
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.accounts.loading.seal import HashEncrypter
-from service.accounts.sealing import NO_KEYS
-from service.actions import load_batches
-from service.actions.load_batches import BATCH, BATCH_BYTES, PIECE, BatchReader
-from service.actions.resolve_hash import HashResolver
-from service.legacy.rows import Row
-from service.sources import Source
+from service.loading import load
+from service.loading.files.row import Row
+from service.loading.hashes import HashResolver
+from service.loading.load import BATCH, BATCH_BYTES, PIECE, BatchReader
+from service.loading.sources import Source
+from service.loading.staging import HashEncrypter
+from service.store.encryption import NO_KEYS
 from tests.loading.loader import BCRYPT
 
 
@@ -42,7 +42,7 @@ def test_a_batch_of_rows_with_photographs_ends_early() -> None:
 
 
 def test_a_batch_tells_only_the_recipes_that_no_earlier_one_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_batches, "BATCH", 1)
+    monkeypatch.setattr(load, "BATCH", 1)
     hashes = [BCRYPT, BCRYPT, BCRYPT.replace("$04$", "$05$")]
     rows = (Row(line, {"login": f"p{line}", "password_hash": text}, "") for line, text in enumerate(hashes, 1))
     reader = BatchReader(rows, HashResolver(Source("legacy"), {}), HashEncrypter(NO_KEYS, "legacy"))

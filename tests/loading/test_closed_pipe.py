@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from service.cli.failures import DONE, FAILED, reported
+from service.cli.errors import DONE, FAILED, reported
 from tests.loading.loader import command
 
 

@@ -15,14 +15,14 @@ import asyncpg
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from service.accounts.database import Database
 from service.app import make_app, make_parts
-from service.passwords import registry
-from service.web.listening import CONNECTIONS
+from service.hashing import registry
+from service.store.database import Database
+from service.web.server import CONNECTIONS
+from tests.hashing.vectors import ALL, FORMAT_OF, MORE
 from tests.loading.loader import Loader, command, contents
-from tests.passwords.vectors import ALL, FORMAT_OF, MORE
-from tests.service.conftest import AUTHORIZATION, PASSWORD, USER, Client, settings_of
-from tests.service.people import sign_in
+from tests.people import sign_in
+from tests.service_fixtures import AUTHORIZATION, PASSWORD, USER, Client, settings_of
 
 COLUMNS = (
     "salt",

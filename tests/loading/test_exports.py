@@ -10,9 +10,9 @@ import random
 import asyncpg
 import pytest
 
-from service.actions.refusal import Reason
-from service.legacy.rows import UnreadableFile
-from service.sources import Source
+from service.loading.files.row import UnreadableFile
+from service.loading.reject import Reason
+from service.loading.sources import Source
 from tests.loading.loader import BCRYPT, Loader, contents
 
 AWKWARD = (

@@ -5,7 +5,7 @@ import json
 import asyncpg
 import pytest
 
-from service.actions.refusal import Reason
+from service.loading.reject import Reason
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, Loader, contents
 
 AFTER = '{"login": "after@example.com"}'

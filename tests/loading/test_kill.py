@@ -9,8 +9,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from service.accounts.migrations import ROOT
-from service.accounts.sealing import NO_KEYS, HashKeys
+from service.store.encryption import NO_KEYS, HashKeys
+from service.store.migrations import ROOT
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, SEALING, Loader, contents
 
 PEOPLE = 3000

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.legacy.opening import open_export
-from service.legacy.rows import FaultyRow, UnreadableFile
+from service.loading.files.open import open_export
+from service.loading.files.row import FaultyRow, UnreadableFile
 
 NOTICE = "# " + "a long notice " * 30 + "\n"
 ENTRY = "dn: uid=a\nuid: a\n"

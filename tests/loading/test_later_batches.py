@@ -3,23 +3,22 @@
 import asyncpg
 import pytest
 
-from service.accounts.browsing import Filters
-from service.accounts.database import Database
-from service.accounts.loading import add, session
-from service.accounts.loading.fates import RowOutcome
-from service.actions import load_accounts, load_batches
-from service.actions.load_batches import BATCH, PIECE
-from service.actions.merge_batch import BatchMerger
-from service.actions.refusal import Reason
-from service.actions.tend_accounts import delete_accounts
+from service.administration.accounts import delete_accounts
+from service.administration.queries import Filters
+from service.loading import load, queries, staging
+from service.loading.load import BATCH, PIECE
+from service.loading.merge import BatchMerger
+from service.loading.queries import RowOutcome
+from service.loading.reject import Reason
+from service.store.database import Database
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, Loader, contents
 from tests.loading.test_batches import Rows, batches_of
-from tests.service.people import add_person
+from tests.people import add_person
 
 
 @pytest.fixture
 def batches_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_batches, "BATCH", 2)
+    monkeypatch.setattr(load, "BATCH", 2)
 
 
 def export(*rows: str, header: str = "login,okta_id") -> str:
@@ -141,7 +140,7 @@ def test_batches_are_full_until_the_last(rows: int) -> None:
 
 
 def test_a_batch_whose_size_is_no_multiple_of_a_piece_has_no_more_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_batches, "BATCH", PIECE + 1)
+    monkeypatch.setattr(load, "BATCH", PIECE + 1)
     assert batches_of(Rows(2 * PIECE + 3, size=1)) == [PIECE + 1, PIECE + 1, 1]
 
 
@@ -153,9 +152,9 @@ async def test_a_load_waits_for_the_disk_once_and_a_dry_run_does_not(
 
     async def wait(connection: asyncpg.Connection) -> None:
         waited.append(await connection.fetchval("SELECT count(*) FROM accounts"))
-        await session.make_durable(connection)
+        await staging.make_durable(connection)
 
-    monkeypatch.setattr(load_accounts, "make_durable", wait)
+    monkeypatch.setattr(load, "make_durable", wait)
     await loader.load(export("a", "b", "c", header="login"), dry_run=dry_run)
     assert waited == ([] if dry_run else [3])
 
@@ -170,4 +169,4 @@ async def test_ids_that_do_not_follow_each_other_are_left_and_others_taken() -> 
             assert number == 3
             return self.given.pop(0)
 
-    assert await add._reserve(Connection(), 3) == [5, 6, 7]  # type: ignore[arg-type]
+    assert await queries._reserve(Connection(), 3) == [5, 6, 7]  # type: ignore[arg-type]

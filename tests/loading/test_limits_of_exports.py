@@ -7,12 +7,12 @@ import json
 import asyncpg
 import pytest
 
-from service.accounts.loading.fates import RowOutcome
-from service.actions.refusal import Reason
-from service.legacy import csv_rows, json_lines, ldif, postgres
-from service.legacy.csv_rows import BLOCK
-from service.legacy.rows import UnreadableFile
-from service.sources import Source
+from service.loading.files import csv, json_lines, ldif, postgres
+from service.loading.files.csv import BLOCK
+from service.loading.files.row import UnreadableFile
+from service.loading.queries import RowOutcome
+from service.loading.reject import Reason
+from service.loading.sources import Source
 from tests.loading.loader import BCRYPT, Loader, contents
 
 DIGEST = "5f4dcc3b5aa765d61d8327deb882cf99"
@@ -76,7 +76,7 @@ async def test_every_row_of_several_blocks_is_read_and_lines_are_counted(loader:
 async def test_lines_are_counted_over_blocks_with_newlines_in_fields(
     loader: Loader, monkeypatch: pytest.MonkeyPatch, pool: asyncpg.Pool
 ) -> None:
-    monkeypatch.setattr(csv_rows, "BLOCK", 3)
+    monkeypatch.setattr(csv, "BLOCK", 3)
     rows = ["a,x", 'b,"two', 'lines"', "c,x", "d,x", 'e,"over', "the", 'block"', "f,x", "g,x", ",none", "h,x"]
     totals = await loader.load("\n".join(["login,note", *rows]) + "\n")
     assert (totals.rows, totals.refusals) == (9, {Reason.NO_LOGIN: 1})

@@ -5,12 +5,12 @@ import json
 import asyncpg
 import pytest
 
-from service.actions import resolve_hash
-from service.actions.identify_hashes import report_rows
-from service.actions.open_hashes import HashOpener
-from service.actions.resolve_hash import HashResolver
-from service.legacy.rows import FaultyRow, Row
-from service.sources import Source
+from service.loading import hashes
+from service.loading.files.row import FaultyRow, Row
+from service.loading.hashes import HashResolver
+from service.loading.identify import report_rows
+from service.loading.sources import Source
+from service.stored_hashes import HashOpener
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, Loader
 
 DIGEST = "5f4dcc3b5aa765d61d8327deb882cf99"
@@ -20,7 +20,7 @@ ROWS = [1000 + row % 200 for row in range(500)]
 
 
 def resolve_all(monkeypatch: pytest.MonkeyPatch) -> tuple[HashResolver, list[int]]:
-    monkeypatch.setattr(resolve_hash, "MOST_MET", REMEMBERED)
+    monkeypatch.setattr(hashes, "MOST_MET", REMEMBERED)
     resolver = HashResolver(Source("s", format="pbkdf2_md5"), {})
     return resolver, [resolver.resolve({"iterations": str(row), "salt": "ab"}, DIGEST)[0] for row in ROWS]
 

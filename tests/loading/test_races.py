@@ -4,13 +4,12 @@ import asyncio
 
 import asyncpg
 
-from service.accounts.database import Database
-from service.accounts.verified import record_verified
-from service.actions import load_batches
-from service.actions.record_events import Channel, record_delivery
-from service.okta.events import Delivery
-from service.okta.import_event import ImportEvent
+from service.import_events.record import Channel, record_delivery
+from service.loading import load
+from service.okta.events import Delivery, ImportEvent
 from service.settings import ForgetWhen
+from service.signin.queries import record_verified
+from service.store.database import Database
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, Loader
 
 PEOPLE = 400
@@ -27,7 +26,7 @@ def success(number: int) -> ImportEvent:
 async def test_loads_and_successes_at_once_end_in_tombstones_without_a_hash(
     loader: Loader, pool: asyncpg.Pool, monkeypatch: object
 ) -> None:
-    monkeypatch.setattr(load_batches, "BATCH", 40)  # type: ignore[attr-defined]
+    monkeypatch.setattr(load, "BATCH", 40)  # type: ignore[attr-defined]
     database = Database(loader.url)
     await database.open()
 

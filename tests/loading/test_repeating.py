@@ -3,18 +3,17 @@
 import asyncpg
 import pytest
 
-from service.accounts.browsing import Filters
-from service.accounts.database import Database
-from service.accounts.deleting import delete
-from service.accounts.loading.fates import RowOutcome
-from service.accounts.loading.session import loading_session, make_durable
-from service.actions import load_batches
-from service.actions.refusal import Reason
-from service.actions.tend_accounts import delete_accounts, forgive_logins
+from service.administration.accounts import delete_accounts, forgive_logins
+from service.administration.queries import Filters, delete
+from service.loading import load
+from service.loading.queries import RowOutcome
+from service.loading.reject import Reason
+from service.loading.sources import Source
+from service.loading.staging import loading_session, make_durable
 from service.settings import ForgetWhen
-from service.sources import Source
+from service.store.database import Database
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, Loader, contents
-from tests.service.people import plain
+from tests.people import plain
 
 PEOPLE = f"""login,password_hash,firstName,identifiers
 jessie@example.com,{BCRYPT},Jessie,jess;J.Smith
@@ -221,7 +220,7 @@ async def test_a_dry_run_says_the_same_as_the_load_and_writes_nothing(loader: Lo
 async def test_a_dry_run_foresees_that_an_earlier_batch_takes_an_okta_id(
     loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, rows: list[str]
 ) -> None:
-    monkeypatch.setattr(load_batches, "BATCH", 1)
+    monkeypatch.setattr(load, "BATCH", 1)
     await loader.load("login\nold\nother\n")
     export = "\n".join(["login,okta_id", *rows]) + "\n"
     expected = await loader.load(export, dry_run=True)
@@ -241,7 +240,7 @@ async def test_a_race_between_two_deletions_leaves_no_hash(loader: Loader, pool:
 async def test_a_row_that_repeats_one_of_an_earlier_batch_is_refused_and_the_others_of_its_batch_are_added(
     loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load_batches, "BATCH", 10)
+    monkeypatch.setattr(load, "BATCH", 10)
     people = [f"p{number}@example.com,00u{number}" for number in range(60)]
     people[35] = "P3@example.com,"
     people[52] = "other@example.com,00u7"

@@ -6,11 +6,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from service.accounts.database import Database
-from service.accounts.loading import match
-from service.accounts.loading.fates import RowOutcome
-from service.accounts.sealing import NO_KEYS, HashKeys, binding
-from service.actions.rotate_keys import rotate_keys
+from service.administration.rotate_keys import rotate_keys
+from service.loading import queries
+from service.loading.queries import RowOutcome
+from service.store.database import Database
+from service.store.encryption import NO_KEYS, HashKeys, binding
 from tests.loading.loader import BCRYPT, OTHER_BCRYPT, SEALING, Loader
 from tests.loading.test_repeating import PEOPLE, versions
 
@@ -78,14 +78,14 @@ async def test_a_hash_that_is_sealed_anew_while_it_is_compared_is_unchanged_and_
 ) -> None:
     await sealing.load(PEOPLE)
     sealing.keys = NEWER
-    database, find_fates = Database(sealing.url), match.match
+    database, find_fates = Database(sealing.url), queries.match
     await database.open()
 
     async def rotate_before(*arguments: object) -> int:
         await rotate_keys(database, NEWER)
         return await find_fates(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(match, "match", rotate_before)
+    monkeypatch.setattr(queries, "match", rotate_before)
     assert (await sealing.load(PEOPLE)).row_outcomes == {RowOutcome.UNCHANGED: 2}
     await database.close()
     assert await opened(pool, NEWER) == {"jessie@example.com": (BCRYPT, "newer")}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.sources import BadSources, Source, choose_source, read_sources
+from service.loading.sources import BadSources, Source, choose_source, read_sources
 
 GOOD = """
 [sources.shop]

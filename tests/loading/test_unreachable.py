@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.accounts.connecting import place_of
+from service.store.database import place_of
 from tests.loading.loader import command
 
 

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.okta.events import MAX_UNREADABLE, parse_delivery
-from service.okta.import_event import Fault, ImportEvent
-from tests.service.people import delivery, event
+from service.okta.events import MAX_UNREADABLE, Fault, ImportEvent, parse_delivery
+from tests.people import delivery, event
 
 
 def read_one(item: object) -> ImportEvent | Fault:

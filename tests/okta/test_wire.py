@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.okta.body import MalformedCall, parse_object
-from service.okta.events import Delivery, Unreadable, parse_delivery, read_events
-from service.okta.import_event import ImportEvent
+from service.okta.events import Delivery, ImportEvent, Unreadable, answer_challenge, parse_delivery, read_events
+from service.okta.parsing import MalformedCall, parse_object
 from service.okta.password_import import PasswordImportCall, Verdict, answer, parse_call
-from service.okta.verification import answer_challenge
-from tests.service.people import delivery, event, sign_in
+from tests.people import delivery, event, sign_in
 
 SAMPLES = Path(__file__).parent / "samples"
 

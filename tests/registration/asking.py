@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from service.okta.registration import ScreeningRequest, parse_request
-from service.okta.registration_answer import write_answer
-from service.policies.registration.judge import judge
-from service.policies.registration.policy import Policy
-from service.policies.registration.read_policy import read_policy
+from service.okta.registration import ScreeningRequest, parse_request, write_answer
+from service.registration.evaluate import judge
+from service.registration.parse import read_policy
+from service.registration.policy import Policy
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "tests" / "okta" / "samples" / "registration"

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import threading
 
-from service.policies.registration import Allow, Cause, Decision, Deny, Kind, ScreeningRequest
+from service.registration import Allow, Cause, Decision, Deny, Kind, ScreeningRequest
 
 MARK = "marked-and-secret"
 released = threading.Event()

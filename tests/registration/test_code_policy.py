@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 import pytest
 import structlog
 
-from service.accounts.legacy_profiles import LegacyProfile
-from service.actions.code_policy import CodePolicy, PolicyFailed
-from service.actions.load_policy import load_policy
-from service.actions.screen_registration import Decided, RegistrationScreener
 from service.okta.registration import parse_request
-from service.policies.registration.document import FaultyPolicy
+from service.registration.code_policy import CodePolicy, PolicyFailed, load_policy
+from service.registration.queries import LegacyProfile
+from service.registration.screen import Decided, RegistrationScreener
+from service.registration.toml_document import FaultyPolicy
 from service.telemetry import Telemetry
 from tests.registration import code_policies
 from tests.registration.asking import EMAIL, JO, call, registration

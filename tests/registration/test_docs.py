@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from service.actions.code_policy import CodePolicy
-from service.actions.load_policy import load_policy
-from service.policies.registration.policy import Policy
-from service.policies.registration.read_tests import TESTS
+from service.registration.code_policy import CodePolicy, load_policy
+from service.registration.parse_conditions import TESTS
+from service.registration.policy import Policy
 from tests.registration.asking import EXAMPLES, NOTHING, ROOT, answer, registration, update
 
 TEXT = (ROOT / "docs" / "registration.md").read_text(encoding="utf-8")

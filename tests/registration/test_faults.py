@@ -2,9 +2,9 @@
 
 import pytest
 
-from service.actions.load_policy import load_policy
-from service.policies.registration.document import FaultyPolicy
-from service.policies.registration.read_policy import read_policy
+from service.registration.code_policy import load_policy
+from service.registration.parse import read_policy
+from service.registration.toml_document import FaultyPolicy
 
 HEAD = '[[rule]]\nname = "it"\nfor = "registration"\n'
 DENY = 'deny = { summary = "No.", location = "email" }\n'

@@ -11,14 +11,14 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from service.accounts.database import Database
 from service.app import make_app, make_parts
 from service.settings import BadSettings
-from service.web.keys import PARTS
+from service.store.database import Database
+from service.web.parts import PARTS
+from tests.people import add_person
 from tests.registration import code_policies
 from tests.registration.asking import EMAIL, EXAMPLES, JO, call, registration, sample, update
-from tests.service.conftest import PATIENCE, answering_within, settings_of
-from tests.service.people import add_person
+from tests.service_fixtures import PATIENCE, answering_within, settings_of
 
 JSON = {"Content-Type": "application/json"}
 AUTHORIZATION = {"Authorization": "Basic YWRtaW46c3VwZXJzZWNyZXQ="}

@@ -3,7 +3,7 @@
 import pytest
 
 from service.okta.registration import Kind
-from service.policies.registration.read_policy import read_policy
+from service.registration.parse import read_policy
 from tests.registration.asking import JO, NOTHING, answer, is_denied, registration, update
 
 LEGACY = {"login": "jo@example.com", "email": "old@example.com", "password": "x", "phone": "1", "team": "A", "fax": ""}

@@ -6,8 +6,8 @@ from typing import cast
 import asyncpg
 import pytest
 
-from service.accounts.legacy_profiles import LegacyProfile, find_legacy_profiles
-from tests.service.people import Person, add_person
+from service.registration.queries import LegacyProfile, find_legacy_profiles
+from tests.people import Person, add_person
 
 
 async def put(pool: asyncpg.Pool, login: str, *identifiers: str, **profile: object) -> Person:

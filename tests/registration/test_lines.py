@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.policies.registration.lines import Path, lines_of
+from service.registration.toml_document import Path, lines_of
 from tests.registration.asking import EXAMPLES
 
 TRICKY = '''

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 import structlog
 
-from service.accounts.legacy_profiles import LegacyProfile
-from service.actions.screen_registration import Decided, RegistrationScreener
 from service.okta.registration import parse_request
-from service.policies.registration.read_policy import read_policy
+from service.registration.parse import read_policy
+from service.registration.queries import LegacyProfile
+from service.registration.screen import Decided, RegistrationScreener
 from service.telemetry import Telemetry
 from tests.registration.asking import EMAIL, JO, call, registration, update
 

@@ -6,10 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.okta.body import MalformedCall
-from service.okta.registration import Engine, Kind, parse_request
-from service.okta.registration_answer import MAX_ANSWER, Allow, AnswerTooLarge, Cause, Deny, write_answer
-from service.policies.registration.judge import judge
+from service.okta.parsing import MalformedCall
+from service.okta.registration import (
+    MAX_ANSWER,
+    Allow,
+    AnswerTooLarge,
+    Cause,
+    Deny,
+    Engine,
+    Kind,
+    parse_request,
+    write_answer,
+)
+from service.registration.evaluate import judge
 from tests.registration.asking import JO, call, example, registration, sample, update
 
 EVERYTHING = example("everything.toml")

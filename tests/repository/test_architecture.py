@@ -1,4 +1,4 @@
-"""The rules of the layout that import-linter can't express. Imports themselves are its contracts, in pyproject.toml."""
+"""Rules of the layout that import-linter can't express; its contracts, in pyproject.toml, hold the direction."""
 
 import ast
 import re
@@ -11,23 +11,32 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted(path for part in ("service", "simulator") for path in (ROOT / part).rglob("*.py"))
 
 SQL = re.compile(
-    r"\s*(?:SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s.+\sSET|DELETE\s+FROM|TRUNCATE|WITH\s+\w+\s+AS)\s", re.DOTALL
+    r"\s*(?:SELECT\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+(?:AS\s+\w+\s+)?SET\s|DELETE\s+FROM\s|TRUNCATE\s|LOCK\s+TABLE\s"
+    r"|WITH\s+(?:RECURSIVE\s+)?\w+\s+AS\s|CREATE\s+(?:TEMPORARY\s+)?(?:TABLE|DATABASE|ROLE)\s|DROP\s+\w+\s"
+    r"|SET\s+(?:LOCAL\s+)?\w+\s*(?:=|TO\s))"
 )
-NO_IDEA = {"utils", "util", "common", "core", "helpers", "helper", "models", "misc", "base", "manager"}
-
-# Making the embedded server's role and database is not a use of the store.
-BESIDE_THE_STORE = "service/postgres"
+PLACES_OF_SQL = re.compile(r"service/(?:store/\w+|embedded_postgres/\w+|\w+/queries|\w+/staging)\.py")
+SQL_ELSEWHERE = {
+    "service/cli/simulate_stage.py",  # CREATE and DROP DATABASE around a demonstration
+    "service/loading/files/postgres.py",  # runs the operator's `--query`
+}
+VAGUE = {"utils", "util", "common", "core", "helpers", "helper", "models", "misc", "base", "manager"}
+MOST_FILES = 210
 
 ENVIRONMENT_READERS = {
-    "service/settings/__init__.py",
+    "service/settings.py",
     "service/app.py",  # peppers lie in variables that the sources name, so no setting can list them
-    "service/passwords/pool/processes.py",  # hands a worker the few variables that Python needs to start
-    "service/postgres/binaries.py",  # EMBEDDED_PG_BIN: where a server is, on machines that bring their own
+    "service/hashing/pool/workers.py",  # hands a worker the few variables that Python needs to start
+    "service/embedded_postgres/binaries.py",  # EMBEDDED_PG_BIN: where a server is, on machines that bring their own
 }
 
 
 def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
+
+
+def dotted(path: Path) -> str:
+    return name(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def strings(tree: ast.AST) -> Iterator[str]:
@@ -36,30 +45,72 @@ def strings(tree: ast.AST) -> Iterator[str]:
             yield node.value
 
 
-def imports(tree: ast.AST) -> set[str]:
-    names = set()
+def imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
+    """Every import, in functions and for the type checker too: the module, and the name that is taken from it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def import_graph() -> dict[str, set[str]]:
+    """The modules that each module of the service names in an import."""
+    files = {dotted(path): path for path in MODULES if name(path).startswith("service/")}
+    graph: dict[str, set[str]] = {}
+    for module, path in files.items():
+        found = imports(ast.parse(path.read_bytes()))
+        named = {f"{source}.{taken}" if f"{source}.{taken}" in files else source for source, taken in found}
+        graph[module] = {each for each in named if each in files and each != module}
+    return graph
+
+
+def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
+    found, waiting = set[str](), [start]
+    while waiting:
+        for each in graph[waiting.pop()] - found:
+            found.add(each)
+            waiting.append(each)
+    return found
+
+
+def cycles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
+    """The sets of modules that import each other: the strongly connected components with more than one module."""
+    reach = {module: reachable(graph, module) for module in graph}
+    return {
+        frozenset(other for other in reach[module] if module in reach[other])
+        for module in graph
+        if module in reach[module]
+    }
+
+
+def test_no_modules_import_each_other() -> None:
+    assert cycles(import_graph()) == set()
+
+
+def test_a_cycle_of_imports_is_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}
+    assert cycles(graph) == {frozenset({"b", "c"})}
+
+
+def test_the_service_has_at_most_as_many_files_as_agreed() -> None:
+    assert len([path for path in MODULES if name(path).startswith("service/")]) <= MOST_FILES
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
-def test_sql_stands_only_in_the_store(path: Path) -> None:
-    if name(path).startswith(("service/accounts/", BESIDE_THE_STORE)):
+def test_sql_stands_only_in_queries_in_staging_and_in_the_store(path: Path) -> None:
+    if PLACES_OF_SQL.fullmatch(name(path)) or name(path) in SQL_ELSEWHERE:
         return
     assert [text for text in strings(ast.parse(path.read_bytes())) if SQL.match(text)] == []
 
 
 def test_the_schema_is_for_alembic_and_the_tests_alone() -> None:
-    users = [name(path) for path in MODULES if "service.accounts.schema" in imports(ast.parse(path.read_bytes()))]
-    assert users == []
+    graph = import_graph()
+    assert [module for module, imported in graph.items() if "service.store.schema" in imported] == []
 
 
 def test_modules_are_named_for_what_they_do() -> None:
-    vague = [name(path) for path in MODULES if NO_IDEA & {*path.relative_to(ROOT).parts, path.stem}]
+    vague = [name(path) for path in MODULES if VAGUE & {*path.relative_to(ROOT).parts, path.stem}]
     assert vague == []
 
 

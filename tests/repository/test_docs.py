@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import typer
 
+from service.auth.authenticator import CredentialFault
+from service.auth.tokens import TokenFault
 from service.cli import app
-from service.okta.authentication import CredentialFault
-from service.okta.bearer import TokenFault
 from service.telemetry import Telemetry
-from service.web.refusals import _FAULTS, _LATER, HTTP_CODES
+from service.web.errors import _FAULTS, _LATER, HTTP_CODES
 from tests.repository.test_repository import ROOT, tracked
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

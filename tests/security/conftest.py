@@ -1,3 +1,3 @@
-"""The service as the tests of the service have it, and an org whose authorization server issues tokens."""
+"""Fixtures of a running service."""
 
-from tests.service.conftest import add, client, database, parts, settings, stranger  # noqa: F401 (fixtures)
+from tests.service_fixtures import add, client, database, parts, settings, stranger  # noqa: F401 (fixtures)

@@ -5,7 +5,7 @@ import random
 import re
 from collections.abc import Callable
 
-from service.accounts.migrations import ROOT
+from service.store.migrations import ROOT
 
 PASSWORD = "m4rked-pa55word-of-the-samples"
 """It stands in the samples' calls, and nothing that is sent or written may hold it."""

@@ -7,16 +7,15 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from service.okta.authentication import Accepted, Authenticator
-from service.okta.bearer import TokenFault, judge, read_keys
-from service.okta.body import MalformedCall, parse_object
-from service.okta.events import read_events
-from service.okta.verification import answer_challenge
-from service.passwords import registry
-from service.passwords.format import UnusableHash
+from service.auth.authenticator import Accepted, Authenticator
+from service.auth.tokens import TokenFault, judge, read_keys
+from service.hashing import registry
+from service.hashing.format import UnusableHash
+from service.okta.events import answer_challenge, read_events
+from service.okta.parsing import MalformedCall, parse_object
 from simulator.clients import Key
-from tests.passwords.test_hostile import VECTORS, corrupted
-from tests.security.forging import Issuer
+from tests.auth.forging import Issuer
+from tests.hashing.test_hostile import VECTORS, corrupted
 from tests.security.mutating import bent, mutant
 from tests.security.test_hostile import parse_all
 

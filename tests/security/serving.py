@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from yarl import URL
 
 from service.app import make_app
-from service.web.keys import Parts
-from service.web.listening import listening
+from service.web.parts import Parts
+from service.web.server import listening
 from service.web.tls import ServerTls
-from tests.service.conftest import AUTHORIZATION
-from tests.service.people import sign_in
+from tests.people import sign_in
+from tests.service_fixtures import AUTHORIZATION
 
 
 @dataclass

@@ -11,18 +11,18 @@ from typing import Any
 import asyncpg
 import pytest
 
-from service.accounts import audit
-from service.accounts.audit import Action, Entry
-from service.accounts.database import Database
-from service.accounts.migrations import ROOT
-from service.accounts.retiring import Retired, retire
-from service.actions.audit_trail import MOST, PIECE, AuditTrail
 from service.app import make_parts
-from service.web.keys import Parts
+from service.audit_trail import MOST, PIECE, AuditTrail
+from service.store import audit
+from service.store.audit import Action, Entry
+from service.store.database import Database
+from service.store.migrations import ROOT
+from service.store.retirement import Retired, retire
+from service.web.parts import Parts
+from tests.people import delivery, event, plain, sign_in
 from tests.registration.asking import registration
 from tests.security.serving import Answer, call, serving, wire
-from tests.service.conftest import PASSWORD, USER, Add, settings_of
-from tests.service.people import delivery, event, plain, sign_in
+from tests.service_fixtures import PASSWORD, USER, Add, settings_of
 
 EVENT, REQUEST = "3o9jBzq1SmOGmmsDsqyyeQ", "XiIl6wn7005Rr@fjYqeC7AAABxw"
 

@@ -14,30 +14,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.accounts.account import KeptHash
-from service.accounts.correcting import Correction
-from service.accounts.database import Database
-from service.accounts.find import find
-from service.accounts.loading.session import loading_session
-from service.accounts.names import login_key
-from service.accounts.sealing import NONCE, DecryptionFailed, HashKeys, binding
-from service.actions.correct_accounts import correct_accounts
-from service.actions.load_accounts import Load, Totals
-from service.actions.migration_status import migration_status
-from service.actions.open_hashes import HashOpener
-from service.actions.readiness import what_is_missing
-from service.actions.resolve_hash import HashResolver
-from service.actions.rotate_keys import rotate_keys
-from service.app import make_parts
-from service.credentials import hash_keys
-from service.legacy.rows import FaultyRow, Row
-from service.reloading import reload
+from service.administration.rotate_keys import rotate_keys
+from service.administration.status import migration_status
+from service.app import make_parts, reload
+from service.auth.authenticator import hash_keys
+from service.loading.files.row import FaultyRow, Row
+from service.loading.hashes import HashResolver
+from service.loading.load import Load, Totals
+from service.loading.sources import Source
+from service.loading.staging import loading_session
+from service.provisioning.corrections import correct_accounts
+from service.provisioning.queries import Correction
 from service.settings import BadSettings, ForgetWhen
-from service.sources import Source
-from service.web.keys import Parts
+from service.signin.queries import find
+from service.signin.readiness import what_is_missing
+from service.store.accounts import KeptHash, login_key
+from service.store.database import Database
+from service.store.encryption import NONCE, DecryptionFailed, HashKeys, binding
+from service.stored_hashes import HashOpener
+from service.web.parts import Parts
+from tests.people import plain, sign_in
 from tests.security.serving import call, serving, wire
-from tests.service.conftest import PASSWORD, USER, Add, settings_of
-from tests.service.people import plain, sign_in
+from tests.service_fixtures import PASSWORD, USER, Add, settings_of
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 BOTH = HashKeys({"new": NEW, "old": OLD})
@@ -313,7 +311,7 @@ async def test_a_rotation_that_is_killed_is_completed_by_the_next(
     loaded: list[tuple[str, str]], database_url: str, database: Database, pool: asyncpg.Pool
 ) -> None:
     environment = os.environ | {"DATABASE_URL": database_url, "HASH_KEYS": text_of(new=NEW, old=OLD)}
-    killed = "import os, signal, sys; from service.accounts import rekeying; from service.actions import rotate_keys\n"
+    killed = "import os, signal, sys; from service.store import rekeying; from service.actions import rotate_keys\n"
     killed += "rotate_keys.BATCH = 7; put, calls = rekeying.put, []\n"
     killed += "async def dying(*given):\n    await put(*given); calls.append(1)\n"
     killed += "    if len(calls) == 3: os.kill(os.getpid(), signal.SIGKILL)\n"

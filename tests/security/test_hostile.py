@@ -12,18 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from service.okta.authentication import Accepted, Authenticator
-from service.okta.bearer import Expected, TokenFault, judge, read_keys
-from service.okta.body import MalformedCall
-from service.okta.events import parse_delivery
+from service.auth.authenticator import Accepted, Authenticator
+from service.auth.tokens import Expected, TokenFault, judge, read_keys
+from service.okta.events import answer_challenge, parse_delivery
+from service.okta.parsing import MalformedCall
 from service.okta.password_import import parse_call
 from service.okta.registration import parse_request
-from service.okta.verification import answer_challenge
-from service.web.keys import Parts
+from service.web.parts import Parts
+from tests.people import sign_in
 from tests.security.mutating import HOSTILE_VALUES, SAMPLES, mutant
 from tests.security.serving import Answer, call, serving, wire
-from tests.service.conftest import Add
-from tests.service.people import sign_in
+from tests.service_fixtures import Add
 
 TABLE = {200, 204, 400, 401, 404, 405, 413, 415, 417, 429, 431}
 """A 503 is ours for faults; no input may cause one."""

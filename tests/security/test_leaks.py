@@ -20,20 +20,20 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from typer.testing import CliRunner
 
-from service.accounts.account import Account, KeptHash, State
-from service.accounts.loading.staged import StagedAccount
-from service.accounts.sealing import HashKeys
+from service.auth.authenticator import Authenticator
 from service.cli import app
-from service.okta.authentication import Authenticator
+from service.hashing import registry
+from service.hashing.format import Recipe, StoredHash, UnusableHash
+from service.loading.staging import StagedAccount
 from service.okta.password_import import PasswordImportCall, parse_call
 from service.okta.registration import parse_request
-from service.passwords import registry
-from service.passwords.format import Recipe, StoredHash, UnusableHash
+from service.store.accounts import Account, KeptHash, State
+from service.store.encryption import HashKeys
 from service.telemetry import describe
+from tests.auth.forging import FORGED, Issuer
+from tests.people import add_hash, delivery, event, plain, sign_in
 from tests.registration.asking import registration
-from tests.security.forging import FORGED, Issuer
-from tests.service.conftest import Add, settings_of
-from tests.service.people import add_hash, delivery, event, plain, sign_in
+from tests.service_fixtures import Add, settings_of
 
 MARK = "LEAKqx7"
 """Stands in every secret; nothing else has it."""

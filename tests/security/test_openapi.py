@@ -18,12 +18,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from service.accounts.migrations import ROOT
 from service.app import make_admin_app, make_app
-from service.web.keys import Parts
-from service.web.listening import listening
+from service.store.migrations import ROOT
+from service.web.parts import Parts
+from service.web.server import listening
 from tests.security.serving import serving
-from tests.service.conftest import AUTHORIZATION, Add
+from tests.service_fixtures import AUTHORIZATION, Add
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
 OPERATIONS = [

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from service.accounts.database import Database
-from service.app import make_parts
-from service.reloading import reload
+from service.app import make_parts, reload
+from service.store.database import Database
 from simulator import Org, serve
 from simulator.hook_oauth import HOOK_SCOPE
-from tests.security.forging import AUDIENCE, CLIENT, SCOPE
-from tests.service.conftest import PATIENCE, settings_of
+from tests.auth.forging import AUDIENCE, CLIENT, SCOPE
+from tests.service_fixtures import PATIENCE, settings_of
 
 HEADER = b"Authorization"
 

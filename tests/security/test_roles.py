@@ -7,20 +7,20 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from service.accounts import audit
-from service.accounts.audit import Chosen
-from service.accounts.database import Database
-from service.accounts.migrations import ROOT
-from service.actions.keep_prepared import PRUNED
-from service.actions.migration_status import migration_status
-from service.actions.readiness import what_is_missing
-from service.actions.rotate_keys import rotate_keys
-from service.actions.throttle_guesses import prune
+from service.administration.rotate_keys import rotate_keys
+from service.administration.status import migration_status
 from service.app import make_parts
+from service.signin.readiness import what_is_missing
+from service.signin.throttling import prune
+from service.signin.verify import PRUNED
+from service.store import audit
+from service.store.audit import Chosen
+from service.store.database import Database
+from service.store.migrations import ROOT
+from tests.people import delivery, event, plain, sign_in
 from tests.security.serving import call, serving, wire
 from tests.security.test_encryption import BOTH, PEOPLE, bcrypt_of, load
-from tests.service.conftest import PASSWORD, USER, settings_of
-from tests.service.people import delivery, event, plain, sign_in
+from tests.service_fixtures import PASSWORD, USER, settings_of
 
 SCRIPT = (ROOT / "deploy" / "roles.sql").read_text()
 SERVICE, OPERATOR = "password_import_service", "password_import_operator"

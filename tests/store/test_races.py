@@ -7,16 +7,15 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from service.accounts import tombstones
-from service.accounts.database import Database
-from service.accounts.names import login_key
-from service.accounts.tombstones import BindingLock
-from service.accounts.verified import record_verified
-from service.actions.record_events import Channel, apply_unmatched, record_delivery
-from service.okta.events import Delivery
-from service.okta.import_event import ImportEvent
+from service.import_events import queries
+from service.import_events.queries import BindingLock
+from service.import_events.record import Channel, apply_unmatched, record_delivery
+from service.okta.events import Delivery, ImportEvent
 from service.settings import ForgetWhen
-from tests.service.people import add_hash
+from service.signin.queries import record_verified
+from service.store.accounts import login_key
+from service.store.database import Database
+from tests.people import add_hash
 
 ROUNDS = 30
 
@@ -42,7 +41,7 @@ async def load(database: Database, number: int) -> None:
     """What a load does for one person: the account, its hash, and the events that came before it."""
     login = f"p{number}@example.com"
     async with database.transaction() as connection:
-        await tombstones.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
+        await queries.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
         account_id = await connection.fetchval(
             "INSERT INTO accounts (login, login_key, state) VALUES ($1, $2, 'waiting') RETURNING id",
             login, login_key(login),

@@ -1,13 +1,10 @@
 """The schema: what it makes impossible, and that migrations, metadata, statements and values agree."""
 
 import importlib
-import inspect
 import os
-import pkgutil
 import subprocess
 import sys
 from dataclasses import fields
-from types import ModuleType
 
 import asyncpg
 import pytest
@@ -15,17 +12,21 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-import service.accounts
-import service.actions
-from service.accounts import recipes, set_aside, tombstones
-from service.accounts.account import Match
-from service.accounts.migrations import ROOT, alembic_config, is_current, known_revisions
-from service.accounts.tombstones import RecordedEvent
-from tests.service.people import plain
+from service.import_events import queries
+from service.import_events.queries import RecordedEvent
+from service.store import recipes
+from service.store.accounts import Match
+from service.store.migrations import ROOT, alembic_config, is_current, known_revisions
+from tests.people import plain
 
+SQL = sorted({*(ROOT / "service" / "store").glob("*.py"), *(ROOT / "service").glob("*/queries.py")})
+TEMPORARY = "service/loading/queries.py"
+"""Its statements need the temporary tables of a load."""
+NAMES = [path.relative_to(ROOT).as_posix() for path in SQL]
 MODULES = [
-    importlib.import_module(f"service.accounts.{found.name}")
-    for found in pkgutil.walk_packages(service.accounts.__path__)
+    importlib.import_module(name.removesuffix(".py").replace("/", "."))
+    for name in NAMES
+    if name != TEMPORARY and not name.endswith("__init__.py")
 ]
 
 
@@ -38,7 +39,7 @@ def statements() -> dict[str, str]:
             texts = value.values() if isinstance(value, dict) else [value]
             for number, text in enumerate(texts):
                 if name.isupper() and isinstance(text, str) and text.lstrip().startswith(verbs):
-                    found[f"{module.__name__.rpartition('.')[2]}.{name}[{number}]"] = text
+                    found[f"{module.__name__}.{name}[{number}]"] = text
     return found
 
 
@@ -84,20 +85,12 @@ async def test_the_events_that_are_recorded_have_the_columns_of_their_table(pool
 async def test_the_values_that_leave_the_store_have_the_columns_of_their_queries(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as connection:
         for query, kind in (
-            (set_aside.UNMATCHED_EVENTS, set_aside.UnmatchedEvent),
-            (tombstones.MATCHES, Match),
+            (queries.UNMATCHED_EVENTS, queries.UnmatchedEvent),
+            (queries.MATCHES, Match),
             (recipes.RECIPES, recipes.KeptRecipe),
         ):
             statement = await connection.prepare(query)
             assert [column.name for column in statement.get_attributes()] == [each.name for each in fields(kind)]
-
-
-def test_sql_stands_only_in_the_store() -> None:
-    for module in MODULES:
-        assert isinstance(module, ModuleType)
-    for found in pkgutil.iter_modules(service.actions.__path__):
-        source = inspect.getsource(importlib.import_module(f"service.actions.{found.name}"))
-        assert "SELECT " not in source, found.name
 
 
 async def make(pool: asyncpg.Pool, state: str, **more: str) -> int:

@@ -16,10 +16,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from service.accounts.database import Database
-from service.accounts.migrations import upgrade
 from service.app import make_app, make_parts
-from tests.service.conftest import AUTHORIZATION, PASSWORD, USER, Client, settings_of
+from service.store.database import Database
+from service.store.migrations import upgrade
+from tests.service_fixtures import AUTHORIZATION, PASSWORD, USER, Client, settings_of
 
 DUMP = Path(__file__).with_name("store-6ca28d0.sql")
 KEY = base64.b64encode(bytes(range(32))).decode()

@@ -1,0 +1,68 @@
+"""Forget or delete accounts because an operator says so, in transactions of some hundred. Knows no terminal."""
+
+from collections.abc import Sequence
+
+from service.administration.queries import Filters, delete, ids_of_logins, list_accounts
+from service.store import recipes
+from service.store.accounts import login_key
+from service.store.audit import Action, Entry, record
+from service.store.database import Database
+from service.store.deleted_logins import forgive_deleted, remember_deleted
+from service.store.retirement import Retired, retire
+
+BY_OPERATOR = "forgotten by operator"
+"""The proof that stands on a tombstone made by hand."""
+SLICE = 500
+"""Accounts in one transaction, so that nobody waits long for their rows."""
+
+
+async def find_logins(database: Database, logins: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Give the ids of the accounts with exactly these logins, and the logins that nobody has."""
+    keys = {login: login_key(login.strip()) for login in logins}
+    async with database.connection() as connection:
+        found = await ids_of_logins(connection, [key for key in keys.values() if "\0" not in key])
+    return sorted(found.values()), [login for login, key in keys.items() if key not in found]
+
+
+async def count_accounts(database: Database, filters: Filters) -> int:
+    """Count the accounts that filters mean."""
+    total, last = 0, 0
+    async with database.connection() as connection:
+        while page := await list_accounts(connection, filters, after=last):
+            total, last = total + len(page), page[-1].id
+    return total
+
+
+async def forget_accounts(database: Database, filters: Filters) -> int:
+    """Forget the hashes of all accounts that are meant and have one; give how many."""
+    forgotten, last = 0, 0
+    while True:
+        async with database.transaction() as connection:
+            page = await list_accounts(connection, filters, after=last, number=SLICE)
+            if not page:
+                return forgotten
+            held = await retire(connection, [Retired(each.id, each.okta_id, BY_OPERATOR) for each in page])
+        forgotten, last = forgotten + len(held), page[-1].id
+
+
+async def delete_accounts(database: Database, filters: Filters, *, erase: bool) -> int:
+    """Delete all accounts that are meant; with `erase` no trace keeps a load from bringing them back."""
+    deleted, last = 0, 0
+    while True:
+        async with database.transaction() as connection:
+            page = await list_accounts(connection, filters, after=last, number=SLICE)
+            if not page:
+                return deleted
+            found = await delete(connection, [each.id for each in page])
+            if not erase:
+                await remember_deleted(connection, list(found.values()), await recipes.login_digest_key(connection))
+            why = "erased by operator" if erase else "deleted by operator"
+            await record(connection, [Entry(Action.DELETED, why, account_id=each) for each in found])
+        deleted, last = deleted + len(found), page[-1].id
+
+
+async def forgive_logins(database: Database, logins: Sequence[str]) -> int:
+    """Let a load bring back logins that were deleted before; give how many were."""
+    async with database.transaction() as connection:
+        key = await recipes.login_digest_key(connection)
+        return await forgive_deleted(connection, [login_key(login.strip()) for login in logins], key)

@@ -1,0 +1,373 @@
+"""Queries of the operator's commands: lists, details, deletion, counts, progress."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import field
+from datetime import date, datetime
+from typing import Any
+
+import asyncpg
+
+from service.immutable import immutable
+from service.store.accounts import State
+
+# How many accounts, hashes and events there are of each kind. Reads only.
+
+ACCOUNTS_BY_STATE = "SELECT state, count(*) AS number FROM accounts GROUP BY state"
+
+HASHES_BY_FORMAT = """
+SELECT recipe.format, count(*) AS number FROM hashes JOIN recipes AS recipe ON recipe.id = hashes.recipe_id
+GROUP BY recipe.format ORDER BY recipe.format
+"""
+
+HASHES_BY_KEY = "SELECT key_id, count(*) AS number FROM hashes GROUP BY key_id ORDER BY key_id"
+
+EVENTS_BY_EFFECT = "SELECT effect, count(*) AS number FROM import_events GROUP BY effect ORDER BY effect"
+
+UNREADABLE_EVENTS = "SELECT count(*) FROM unreadable_events"
+
+
+async def accounts_by_state(connection: asyncpg.Connection) -> dict[str, int]:
+    """Count the accounts of each state."""
+    return _counts(await connection.fetch(ACCOUNTS_BY_STATE))
+
+
+async def hashes_by_format(connection: asyncpg.Connection) -> dict[str, int]:
+    """Count the hashes of each format."""
+    return _counts(await connection.fetch(HASHES_BY_FORMAT))
+
+
+async def hashes_by_key(connection: asyncpg.Connection) -> dict[str | None, int]:
+    """Count the hashes under each key; None are those that are kept as they are."""
+    return _counts(await connection.fetch(HASHES_BY_KEY))
+
+
+async def events_by_effect(connection: asyncpg.Connection) -> dict[str, int]:
+    """Count the import events by what they did."""
+    return _counts(await connection.fetch(EVENTS_BY_EFFECT))
+
+
+async def unreadable_events(connection: asyncpg.Connection) -> int:
+    """Count what is kept raw for inspection."""
+    number: int = await connection.fetchval(UNREADABLE_EVENTS)
+    return number
+
+
+def _counts(rows: list[asyncpg.Record]) -> dict[Any, int]:
+    return {row[0]: row["number"] for row in rows}
+
+
+# Taking accounts out of the store, with all that hangs on them. Judges nothing.
+
+NAMED = """
+SELECT id FROM accounts WHERE login_key = $1
+UNION SELECT account_id FROM identifiers WHERE identifier_key = $1
+ORDER BY 1
+"""
+
+# In the order of id, as everybody who locks accounts does.
+LOCK = "SELECT id, login_key FROM accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"
+
+DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
+
+DELETE_ACCOUNTS = "DELETE FROM accounts WHERE id = ANY($1::bigint[])"
+
+WITH_LOGINS = "SELECT id, login_key FROM accounts WHERE login_key = ANY($1::text[])"
+
+
+async def ids_named(connection: asyncpg.Connection, key: str) -> list[int]:
+    """List the accounts that have a name as their login or another identifier."""
+    return [row["id"] for row in await connection.fetch(NAMED, key)]
+
+
+async def ids_of_logins(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, int]:
+    """Give the accounts with exactly these logins, by their keys."""
+    return {row["login_key"]: row["id"] for row in await connection.fetch(WITH_LOGINS, keys)}
+
+
+async def delete(connection: asyncpg.Connection, account_ids: Sequence[int]) -> dict[int, str]:
+    """Delete accounts in the caller's transaction; give the ids and login keys of those that there were."""
+    found = {row["id"]: row["login_key"] for row in await connection.fetch(LOCK, account_ids)}
+    await connection.execute(DELETE_HASHES, list(found))
+    await connection.execute(DELETE_ACCOUNTS, list(found))
+    return found
+
+
+# How far the migration is, counted by state, source, format and day, and who is stuck. Reads only.
+
+BY_SOURCE_AND_FORMAT = """
+SELECT source.name AS source, recipe.format, account.state, count(*) AS number
+FROM hashes AS kept
+JOIN accounts AS account ON account.id = kept.account_id
+JOIN sources AS source ON source.id = kept.source_id JOIN recipes AS recipe ON recipe.id = kept.recipe_id
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+
+BY_DAY = """
+SELECT (forgotten_at AT TIME ZONE 'UTC')::date AS day, state, count(*) AS number FROM accounts
+WHERE forgotten_at >= $1 GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+PROVISIONED = "SELECT method, outcome, count(*) AS number FROM provisionings GROUP BY 1, 2 ORDER BY 1, 2"
+
+PROOFS = """
+SELECT split_part(proof, ':', 1) AS proof, count(*) AS number FROM accounts WHERE state = 'retired'
+GROUP BY 1 ORDER BY 1
+"""
+
+# The last thing that Okta said of each account that still has a hash.
+FAILURES = """
+SELECT reason, count(*) AS number FROM (
+    SELECT DISTINCT ON (event.account_id) coalesce(event.reason, event.outcome) AS reason
+    FROM import_events AS event JOIN accounts AS account ON account.id = event.account_id AND account.armed
+    WHERE event.effect = 'kept' ORDER BY event.account_id, event.published DESC NULLS LAST
+) AS last GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20
+"""
+
+COUNT_VERIFIED_LONG_AGO = "SELECT count(*) FROM accounts WHERE state = 'verified' AND verified_at < $1"
+
+NOT_CREATED = "SELECT count(*) FROM accounts WHERE armed AND okta_id IS NULL"
+
+# Sign-in names that two accounts have: nobody gets in by them.
+AMBIGUOUS_NAMES = """
+SELECT known.identifier_key FROM identifiers AS known JOIN accounts AS account ON account.id = known.account_id
+WHERE account.armed AND NOT EXISTS (SELECT FROM accounts AS named WHERE named.login_key = known.identifier_key)
+GROUP BY 1 HAVING count(*) > 1
+"""
+AMBIGUOUS = f"SELECT count(*) FROM ({AMBIGUOUS_NAMES}) AS shared"  # noqa: S608 (of constants alone)
+
+FIRST = 5
+"""How many of each kind of those who are stuck are named."""
+
+VERIFIED_LONG_AGO_NAMES = (
+    "SELECT login FROM accounts WHERE state = 'verified' AND verified_at < $1 ORDER BY verified_at"
+)
+
+NOT_CREATED_NAMES = "SELECT login FROM accounts WHERE armed AND okta_id IS NULL ORDER BY id"
+
+CURSORS = "SELECT org, saved_at, users_compared_at FROM log_cursors ORDER BY org"
+
+STRAGGLERS = """
+SELECT account.id, account.login, account.okta_id, account.state, account.profile, account.verified_at,
+       (SELECT string_agg(DISTINCT source.name, ' ') FROM hashes AS kept JOIN sources AS source
+            ON source.id = kept.source_id WHERE kept.account_id = account.id) AS sources,
+       (SELECT string_agg(DISTINCT recipe.format, ' ') FROM hashes AS kept JOIN recipes AS recipe
+            ON recipe.id = kept.recipe_id WHERE kept.account_id = account.id) AS formats,
+       provisioning.outcome, provisioning.reason AS refused,
+       (SELECT coalesce(event.reason, event.outcome) FROM import_events AS event
+            WHERE event.account_id = account.id AND event.effect = 'kept'
+            ORDER BY event.published DESC NULLS LAST LIMIT 1) AS failure
+FROM accounts AS account LEFT JOIN provisionings AS provisioning ON provisioning.account_id = account.id
+WHERE account.state IN ('unarmed', 'waiting', 'verified') AND account.id > $1
+ORDER BY account.id LIMIT $2
+"""
+
+
+@immutable
+class Straggler:
+    """An account that has neither migrated nor been retired."""
+
+    id: int
+    login: str
+    okta_id: str | None
+    state: str
+    profile: dict[str, Any] = field(repr=False)
+    verified_at: datetime | None
+    sources: str | None
+    formats: str | None
+    outcome: str | None
+    refused: str | None
+    failure: str | None
+
+
+async def by_source_and_format(connection: asyncpg.Connection) -> list[dict[str, Any]]:
+    """Count the kept hashes by source, format and state."""
+    return [dict(row) for row in await connection.fetch(BY_SOURCE_AND_FORMAT)]
+
+
+async def by_day(connection: asyncpg.Connection, since: datetime) -> list[tuple[date, str, int]]:
+    """Count the accounts that migrated or were retired, by day (UTC)."""
+    return [(row["day"], row["state"], row["number"]) for row in await connection.fetch(BY_DAY, since)]
+
+
+async def provisioned(connection: asyncpg.Connection) -> list[dict[str, Any]]:
+    """Count what became of the accounts that were to be created."""
+    return [dict(row) for row in await connection.fetch(PROVISIONED)]
+
+
+async def proofs(connection: asyncpg.Connection) -> dict[str, int]:
+    """Count the retired accounts by their proof."""
+    return {row["proof"]: row["number"] for row in await connection.fetch(PROOFS)}
+
+
+async def failures(connection: asyncpg.Connection) -> dict[str, int]:
+    """Count the accounts with a hash by the last reason for which Okta did not store their password."""
+    return {row["reason"]: row["number"] for row in await connection.fetch(FAILURES)}
+
+
+async def stuck(connection: asyncpg.Connection, verified_before: datetime) -> dict[str, int]:
+    """Count those who need somebody to look at them."""
+    return {
+        "verified_without_success": await connection.fetchval(COUNT_VERIFIED_LONG_AGO, verified_before),
+        "not_in_okta": await connection.fetchval(NOT_CREATED),
+        "ambiguous_names": await connection.fetchval(AMBIGUOUS),
+    }
+
+
+async def names_of_stuck(connection: asyncpg.Connection, verified_before: datetime) -> dict[str, list[str]]:
+    """Name the first few of those whom `stuck` counts: logins, and the sign-in names that are ambiguous."""
+    asked: dict[str, tuple[str, tuple[object, ...]]] = {
+        "verified_without_success": (VERIFIED_LONG_AGO_NAMES, (verified_before,)),
+        "not_in_okta": (NOT_CREATED_NAMES, ()),
+        "ambiguous_names": (f"{AMBIGUOUS_NAMES} ORDER BY 1", ()),
+    }
+    return {
+        kind: [row[0] for row in await connection.fetch(f"{query} LIMIT {FIRST}", *values)]
+        for kind, (query, values) in asked.items()
+    }
+
+
+async def logs_read(connection: asyncpg.Connection) -> list[tuple[str, datetime, datetime | None]]:
+    """Tell until when each org's log is read, and when its users were compared."""
+    rows = await connection.fetch(CURSORS)
+    return [(row["org"], row["saved_at"], row["users_compared_at"]) for row in rows]
+
+
+async def list_stragglers(connection: asyncpg.Connection, after: int, number: int) -> Sequence[Straggler]:
+    """List the next of those who are left, in the order of id."""
+    rows = await connection.fetch(STRAGGLERS, after, number)
+    return [Straggler(**{**row, "profile": json.loads(row["profile"])}) for row in rows]
+
+
+PAGE = 1000
+"""Accounts fetched at once."""
+
+LIST = """
+SELECT account.id, account.login, account.state, account.okta_id, account.loaded_at, account.verified_at,
+       account.forgotten_at, account.proof,
+       ARRAY(SELECT sources.name FROM hashes JOIN sources ON sources.id = hashes.source_id
+             WHERE hashes.account_id = account.id ORDER BY 1) AS sources,
+       ARRAY(SELECT DISTINCT recipes.format FROM hashes JOIN recipes ON recipes.id = hashes.recipe_id
+             WHERE hashes.account_id = account.id ORDER BY 1) AS formats
+FROM accounts AS account
+WHERE account.id > $1
+  AND ($2::text[] IS NULL OR account.state = ANY ($2))
+  AND ($3::text IS NULL OR EXISTS (
+      SELECT FROM hashes JOIN sources ON sources.id = hashes.source_id
+      WHERE hashes.account_id = account.id AND sources.name = $3))
+  AND ($4::text IS NULL OR EXISTS (
+      SELECT FROM hashes JOIN recipes ON recipes.id = hashes.recipe_id
+      WHERE hashes.account_id = account.id AND recipes.format = $4))
+  AND ($5::bigint[] IS NULL OR account.id = ANY ($5))
+ORDER BY account.id LIMIT $6
+"""
+
+DETAILS = """
+SELECT login_key, profile,
+       ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = accounts.id ORDER BY 1) AS identifiers
+FROM accounts WHERE id = $1
+"""
+
+RECIPES = """
+SELECT sources.name AS source, recipes.format, recipes.cost, hashes.key_id
+FROM hashes JOIN sources ON sources.id = hashes.source_id JOIN recipes ON recipes.id = hashes.recipe_id
+WHERE hashes.account_id = $1 ORDER BY sources.name
+"""
+
+EVENTS = """
+SELECT uuid, outcome, reason, published, received_at, channel, effect FROM import_events
+WHERE account_id = $1 ORDER BY received_at, uuid
+"""
+
+
+HASHES_BY_RECIPE = "SELECT recipe_id, count(*) AS number FROM hashes GROUP BY recipe_id"
+
+UNARMED = "SELECT count(*) FROM accounts WHERE state = 'unarmed'"
+
+
+@immutable
+class Filters:
+    """Which accounts are meant; what is None or empty says nothing."""
+
+    states: Sequence[State] = ()
+    source: str | None = None
+    """Has a hash of this source."""
+    format: str | None = None
+    """Has a hash of this format."""
+    ids: Sequence[int] | None = None
+
+    @property
+    def says_nothing(self) -> bool:
+        """Tell whether every account is meant."""
+        return not self.states and self.source is None and self.format is None and self.ids is None
+
+
+@immutable
+class ListedAccount:
+    """An account in a list."""
+
+    id: int
+    login: str
+    state: str
+    okta_id: str | None
+    loaded_at: datetime
+    verified_at: datetime | None
+    forgotten_at: datetime | None
+    proof: str | None
+    sources: list[str]
+    formats: list[str]
+
+
+@immutable
+class AccountDetails:
+    """What a list does not say of an account."""
+
+    login_key: str
+    profile: dict[str, Any] = field(repr=False)
+    identifiers: list[str] = field(repr=False)
+    hashes: list[dict[str, Any]]
+    """Source, format, cost and key of each; never the hash."""
+    events: list[dict[str, Any]]
+
+
+async def list_accounts(
+    connection: asyncpg.Connection, filters: Filters, *, after: int = 0, number: int = PAGE
+) -> list[ListedAccount]:
+    """List the next accounts that are meant, in the order of id."""
+    states = [state.value for state in filters.states] or None
+    rows = await connection.fetch(LIST, after, states, filters.source, filters.format, filters.ids, number)
+    return [ListedAccount(*row) for row in rows]
+
+
+async def all_accounts(connection: asyncpg.Connection, filters: Filters) -> AsyncIterator[ListedAccount]:
+    """Give all accounts that are meant, a page at a time."""
+    last = 0
+    while page := await list_accounts(connection, filters, after=last):
+        for account in page:
+            yield account
+        last = page[-1].id
+
+
+async def account_details(connection: asyncpg.Connection, account_id: int) -> AccountDetails:
+    """Give the rest of what is known of an account."""
+    row = await connection.fetchrow(DETAILS, account_id)
+    if row is None:
+        raise LookupError
+    return AccountDetails(
+        row["login_key"],
+        json.loads(row["profile"]),
+        row["identifiers"],
+        [dict(each) for each in await connection.fetch(RECIPES, account_id)],
+        [dict(each) for each in await connection.fetch(EVENTS, account_id)],
+    )
+
+
+async def hashes_by_recipe(connection: asyncpg.Connection) -> dict[int, int]:
+    """Count the hashes of each recipe."""
+    return {row["recipe_id"]: row["number"] for row in await connection.fetch(HASHES_BY_RECIPE)}
+
+
+async def count_unarmed(connection: asyncpg.Connection) -> int:
+    """Count the accounts that were loaded without a hash."""
+    number: int = await connection.fetchval(UNARMED)
+    return number

@@ -1,0 +1,115 @@
+"""Tell how far the migration is. Knows the store; prints nothing."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from service.administration import queries
+from service.immutable import immutable
+from service.okta.system_log import RETENTION
+from service.store.accounts import State
+
+
+async def migration_status(connection: asyncpg.Connection) -> dict[str, object]:
+    """Count accounts by state, hashes by format and events by effect."""
+    by_state = await queries.accounts_by_state(connection)
+    total = sum(by_state.values())
+    return {
+        "accounts": {"total": total} | {state.value: by_state.get(state, 0) for state in State},
+        "migrated_share": round(by_state.get(State.MIGRATED, 0) / total, 4) if total else None,
+        "hashes": await queries.hashes_by_format(connection),
+        "encryption": encryption(await queries.hashes_by_key(connection)),
+        "events": await queries.events_by_effect(connection),
+        "unreadable_events": await queries.unreadable_events(connection),
+    }
+
+
+def encryption(by_key: dict[str | None, int]) -> dict[str, object]:
+    """Say which keys the hashes are under, and whether some are not encrypted."""
+    plain = by_key.get(None, 0)
+    told = f"{plain:,} hashes are not encrypted: set HASH_KEYS and run `password-import keys rotate`" if plain else None
+    return {"plain": plain, "by_key": {key: number for key, number in by_key.items() if key}, "warning": told}
+
+
+# How fast people migrate, and when the last would have. Pure arithmetic over days.
+
+DAYS = 7
+"""The days whose mean counts: people sign in by the rhythm of weeks."""
+FARTHEST = 3650
+"""Days: an end beyond ten years is no forecast."""
+
+
+@immutable
+class Pace:
+    """The mean of the last full week, and the day on which it would bring the last one."""
+
+    per_day: float
+    expected_end: date | None
+    """None where nobody migrates; fewer sign in as time goes on, so it is the earliest."""
+
+
+def pace(migrated: Mapping[date, int], left: int, today: date) -> Pace:
+    """Forecast from the accounts that migrated on each day, today being incomplete."""
+    recent = [migrated.get(today - timedelta(days=back), 0) for back in range(1, DAYS + 1)]
+    known = [day for day in migrated if day < today]
+    days = min(DAYS, (today - min(known)).days) if known else 0
+    # On the first day there is only today.
+    per_day = sum(recent) / days if days else float(migrated.get(today, 0))
+    needed = left / per_day if per_day else FARTHEST + 1
+    return Pace(round(per_day, 1), today + timedelta(days=round(needed)) if needed <= FARTHEST else None)
+
+
+# Tell how far the migration is, how fast it goes, and who is stuck and why. Reads the store; prints nothing.
+
+SHOWN = timedelta(days=14)
+VERIFIED_LONG_AGO = timedelta(days=1)
+"""Okta reports within minutes; who waits longer for a SUCCESS was signed in while Okta could not store the password."""
+READ_LONG_AGO = timedelta(days=1)
+
+
+async def report_progress(connection: asyncpg.Connection, now: datetime | None = None) -> dict[str, Any]:
+    """Give the whole report as plain values."""
+    now = now or datetime.now(UTC)
+    days = await queries.by_day(connection, now - SHOWN)
+    migrated = {day: number for day, state, number in days if state == State.MIGRATED}
+    found: dict[str, Any] = await migration_status(connection)
+    accounts = found["accounts"]
+    left = accounts[State.WAITING.value] + accounts[State.VERIFIED.value]
+    forecast = pace(migrated, left, now.date())
+    return found | {
+        "left": left,
+        "migrated_per_day": forecast.per_day,
+        "expected_end": forecast.expected_end.isoformat() if forecast.expected_end else None,
+        "days": [{"day": day.isoformat(), "state": state, "accounts": number} for day, state, number in days],
+        "sources": await queries.by_source_and_format(connection),
+        "provisioned": await queries.provisioned(connection),
+        "retired_because": await queries.proofs(connection),
+        "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO),
+        "failures": await queries.failures(connection),
+        "logs": await _logs(connection, now),
+    }
+
+
+async def name_stuck(connection: asyncpg.Connection, now: datetime | None = None) -> dict[str, list[str]]:
+    """Name the first few of each kind of those who are stuck. For a person to read: the report itself names nobody."""
+    return await queries.names_of_stuck(connection, (now or datetime.now(UTC)) - VERIFIED_LONG_AGO)
+
+
+async def _logs(connection: asyncpg.Connection, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "org": org,
+            "read_at": read.isoformat(timespec="seconds"),
+            "users_compared_at": compared.isoformat(timespec="seconds") if compared else None,
+            "warning": _log_warning(now - read),
+        }
+        for org, read, compared in await queries.logs_read(connection)
+    ]
+
+
+def _log_warning(age: timedelta) -> str | None:
+    if age < READ_LONG_AGO:
+        return None
+    return f"the System Log was last read {age.days} days ago, and Okta keeps it for {RETENTION.days}: run reconcile"

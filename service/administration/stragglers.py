@@ -1,0 +1,99 @@
+"""Who has not migrated, and why: for the reset mails at the end of the programme, and the end itself. Knows no Okta."""
+
+import csv
+import enum
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import TextIO
+
+from service.administration import queries
+from service.administration.queries import Straggler
+from service.store import retirement
+from service.store.database import Database
+from service.store.retirement import Proof, end_of_programme, retire_accounts
+
+PAGE = 1000
+COLUMNS = ("login", "okta_id", "state", "why", "detail", "email", "firstName", "lastName", "sources", "formats")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for a formula at the beginning of a cell."""
+
+
+class Why(enum.StrEnum):
+    """Why an account is left."""
+
+    NO_HASH = "no_hash"
+    REFUSED = "refused_by_okta"
+    NOT_CREATED = "not_in_okta"
+    NOT_STORED = "not_stored"
+    """We said VERIFIED, and Okta did not store the password."""
+    FAILED = "failed"
+    """Tried to sign in, and never with the right password."""
+    NEVER = "never_signed_in"
+
+
+def why_left(straggler: Straggler) -> tuple[Why, str]:
+    """Give the reason, and what is known of it."""
+    if straggler.state == "unarmed":
+        return Why.NO_HASH, ""
+    if straggler.okta_id is None and straggler.refused:
+        return Why.REFUSED, straggler.refused
+    if straggler.verified_at is not None:
+        return Why.NOT_STORED, straggler.failure or f"verified at {straggler.verified_at.isoformat(timespec='seconds')}"
+    if straggler.okta_id is None:
+        return Why.NOT_CREATED, ""
+    return (Why.FAILED, straggler.failure) if straggler.failure else (Why.NEVER, "")
+
+
+async def stragglers(database: Database) -> AsyncIterator[Straggler]:
+    """Give all who are left, in the order in which they were loaded."""
+    last = 0
+    while True:
+        async with database.connection() as connection:
+            page = await queries.list_stragglers(connection, last, PAGE)
+        if not page:
+            return
+        last = page[-1].id
+        for straggler in page:
+            yield straggler
+
+
+async def write_stragglers(database: Database, file: TextIO) -> Counter[Why]:
+    """Write the CSV; give how many are left for which reason."""
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    counts: Counter[Why] = Counter()
+    async for straggler in stragglers(database):
+        why, detail = why_left(straggler)
+        counts[why] += 1
+        profile = [str(straggler.profile.get(name) or "") for name in ("email", "firstName", "lastName")]
+        row = [straggler.login, straggler.okta_id, straggler.state, why.value, detail, *profile]
+        writer.writerow(map(_safe, [*row, straggler.sources, straggler.formats]))
+    return counts
+
+
+async def retire_stragglers(database: Database) -> Counter[Proof]:
+    """Forget the hashes of all who are left, with the end of the programme as the proof."""
+    retired: Counter[Proof] = Counter()
+    # Whom a reconciliation binds to an Okta id meanwhile is left alone, and met in the next pass.
+    while passed := await _retire_once(database):
+        retired += passed
+    return retired
+
+
+async def _retire_once(database: Database) -> Counter[Proof]:
+    retired: Counter[Proof] = Counter()
+    last = 0
+    while True:
+        async with database.connection() as connection:
+            page = await retirement.armed_from(connection, last, PAGE)
+        if not page:
+            return retired
+        last = page[-1].id
+        end = end_of_programme(datetime.now(UTC))
+        retired += await retire_accounts(database, [(each.id, each.okta_id, end) for each in page])
+
+
+def _safe(value: str | None) -> str:
+    text = value or ""
+    return f"'{text}" if text.startswith(FORMULA) else text

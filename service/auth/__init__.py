@@ -1,0 +1,1 @@
+"""Authentication of callers: shared secrets, bearer tokens, the issuer's keys."""

@@ -1,0 +1,91 @@
+"""What the commands that talk to Okta share: how its faults are said, and how shares and times are read."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import typer
+
+from service.cli.errors import CommandFailed
+from service.settings import Settings, load_settings
+from service.telemetry import configure_logging
+
+# How a command runs: settings read, logging set, one event loop. Knows no command.
+
+T = TypeVar("T")
+
+
+def prepare() -> Settings:
+    """Read the settings and set up logging to standard error. Raises `BadSettings`."""
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    return settings
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the fastest event loop there is."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
+def print_progress(text: str) -> None:
+    """Say on standard error what goes on; standard output is for the result."""
+    typer.echo(text, file=sys.stderr)
+
+
+@contextmanager
+def errors_reported() -> Iterator[None]:
+    """Say what Okta or a lease holds against the work, in one line."""
+    from service.okta.errors import NoAnswer, OktaFault, ReadOnly, Refused
+    from service.store.leases import Held, LeaseLost
+
+    try:
+        yield
+    except ReadOnly:
+        raise CommandFailed("Okta is in read-only mode; try again when it has ended") from None
+    except Refused as refused:
+        hint = "" if refused.code else "; Okta's own errors have a code: is OKTA_CLIENT_ORGURL the org's address?"
+        if refused.is_about_us:
+            hint = "; the token is wrong, or lacks a permission or scope (docs/okta-api.md)"
+        raise CommandFailed(f"{refused}{hint}") from None
+    except NoAnswer as error:
+        raise CommandFailed(f"{error}; what was done is kept, run the command again") from None
+    except OktaFault as error:
+        raise CommandFailed(str(error)) from None
+    except Held as held:
+        raise CommandFailed(f"{held}; stop it first, or wait until it has ended") from None
+    except LeaseLost:
+        raise CommandFailed("another process took the work over; run the command again") from None
+
+
+def read_share(text: str) -> float:
+    """Read `50%`."""
+    try:
+        share = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise typer.BadParameter("write a percentage from 1% to 100%", param_hint="--share")
+    return share
+
+
+def read_moment(text: str | None) -> datetime | None:
+    """Read a moment (ISO 8601, UTC unless it says otherwise), or a span back from now: `36h`, `7d`."""
+    if text is None:
+        return None
+    unit, now = {"h": "hours", "d": "days"}.get(text[-1:]), datetime.now(UTC)
+    try:
+        moment = now - timedelta(**{unit: float(text[:-1])}) if unit else datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter("write 2026-11-22T10:00, 36h or 7d", param_hint="--since") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment > now:
+        # Reading would go on from then, and what happens until then would be skipped.
+        raise typer.BadParameter(f"{moment:%Y-%m-%d %H:%M} UTC is in the future", param_hint="--since")
+    return moment

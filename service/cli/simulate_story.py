@@ -1,0 +1,257 @@
+"""The story, step by step: each is played in the org and then looked up in the database. Knows no wire."""
+
+import asyncio
+import json
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from service.administration.queries import events_by_effect
+from service.cli.simulate_stage import Stage, set_stage
+from service.settings import Settings
+from service.signin.queries import find
+from service.store.accounts import Account
+from simulator import SignIn
+from simulator.transcript import Exchange
+
+# `simulate --stay`: the stage without a story, for trying by hand. Prints where everything is and how to stop.
+
+SIMULATOR_AFTER = 2
+"""The simulated org listens this many ports after the service: the admin port lies between."""
+
+
+async def stay_on_stage(settings: Settings) -> None:
+    """Serve on the ports of the settings until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    ports = settings.port, settings.admin_port, settings.port + SIMULATOR_AFTER
+    async with set_stage(settings, ports=ports) as stage:
+        _print_help(stage, Console())
+        await stop.wait()
+
+
+def _print_help(stage: Stage, console: Console) -> None:
+    body = '{"data":{"context":{"credential":{"username":"jessie.smith@example.com","password":"password1"}}}}'
+    console.print(
+        f"""
+[bold]Everything runs; nothing is kept.[/] Ctrl-C stops it.
+
+  sign in by hand   {stage.org_url}        (jessie.smith@example.com / password1, kim.sato / password2, …)
+  the org           {stage.org_url}/org    (users, System Log, switches such as read-only mode)
+  the service       {stage.service_url}
+  for operators     {stage.admin_url}/status.json  and  /metrics
+
+The secret below was made at random for this run. Ask as Okta does:
+""",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(
+        f"curl -i {stage.service_url}/okta/password-import -H 'Content-Type: application/json' \\\n"
+        f"  -H 'Authorization: {stage.authorization}' \\\n  -d '{body}'\n",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+# How the story is told: steps, what went over the wire, and what the database says. Knows no step.
+
+KEPT_OF_EVENT = ("uuid", "published", "eventType", "outcome", "target")
+LONGEST = 30
+"""Lines of a body that are shown; the rest is more of the same."""
+
+
+class Teller:
+    """Prints the story and remembers whether all of it was true."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.all_true = True
+        self._steps = 0
+
+    def step(self, title: str) -> None:
+        """Begin a step."""
+        self._steps += 1
+        self._console.print(f"\n[bold cyan]{self._steps}. {title}[/]", soft_wrap=True)
+
+    def wire(self, exchange: Exchange) -> None:
+        """Show a call of Okta's and our answer; secrets are masked already."""
+        self._console.print(f"   [yellow]Okta →[/] {exchange.method} {exchange.url}", highlight=False, soft_wrap=True)
+        for line in _lines(exchange.body):
+            self._console.print(f"      {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
+        took = f"{exchange.seconds * 1000:.0f} ms"
+        outcome = exchange.fault or exchange.status
+        self._console.print(f"   [yellow]Okta ←[/] {outcome} [dim]({took})[/]", highlight=False, soft_wrap=True)
+        for line in _lines(exchange.answer):
+            self._console.print(f"      {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
+
+    def seen(self, fact: str, true: bool) -> None:
+        """Tell a fact that was looked up, true or not."""
+        self.all_true &= true
+        mark = "[bold green]✓[/]" if true else "[bold red]✗[/]"
+        self._console.print(f"   {mark} {fact}", highlight=False, soft_wrap=True)
+
+    def end(self) -> None:
+        """Tell how it went."""
+        if self.all_true:
+            self._console.print(f"\n[bold green]All {self._steps} steps were seen to be true in the database.[/]")
+        else:
+            self._console.print("\n[bold red]Not everything was as it should be: see the crosses.[/]")
+
+
+def _lines(body: str) -> list[str]:
+    if not body:
+        return []
+    lines = json.dumps(_pruned(json.loads(body)), indent=2, ensure_ascii=False).splitlines()
+    return lines if len(lines) <= LONGEST else [*lines[:LONGEST], "…"]
+
+
+def _pruned(body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of log events what this story is not about."""
+    events = (body.get("data") or {}).get("events") if isinstance(body.get("data"), dict) else None
+    if events is None:
+        return body
+    kept = [{name: event.get(name) for name in KEPT_OF_EVENT} for event in events]
+    return {"eventType": body.get("eventType"), "eventId": body.get("eventId"), "data": {"events": kept}}
+
+
+JESSIE, KIM, RAJIV = "jessie.smith@example.com", "kim.sato@example.com", "rajiv.tal@example.com"
+
+
+async def play(settings: Settings) -> bool:
+    """Play the story; tell whether every step was true."""
+    teller = Teller(Console())
+    async with set_stage(settings) as stage:
+        actors = _Actors(stage, teller)
+        for step in (
+            _wrong_password,
+            _right_password,
+            _second_sign_in,
+            _read_only,
+            _after_read_only,
+            _duplicate_delivery,
+            _registration,
+            _profile_update,
+        ):
+            await step(actors)
+    teller.end()
+    return teller.all_true
+
+
+@dataclass
+class _Actors:
+    stage: Stage
+    teller: Teller
+
+    async def sign_in(self, login: str, password: str) -> SignIn:
+        """Sign in at the org, let it report its events, and show what went over the wire."""
+        mark = self.stage.org.transcript.total
+        result = await self.stage.org.sign_in(login, password)
+        await self.stage.org.flush_events()
+        self._show(mark)
+        return result
+
+    def _show(self, mark: int) -> None:
+        for exchange in self.stage.org.transcript.since(mark):
+            self.teller.wire(exchange)
+
+    async def account(self, login: str) -> Account:
+        async with self.stage.database.connection() as connection:
+            found = await find(connection, login)
+        assert isinstance(found, Account)  # noqa: S101 (the stage loaded it)
+        return found
+
+    async def see_account(self, login: str, state: str, hashes: int) -> None:
+        account = await self.account(login)
+        kept = {0: "its hash is gone from the table", 1: "its hash is kept"}[hashes]
+        self.teller.seen(
+            f"in the database {login} is {state}: {kept}", (account.state, len(account.hashes)) == (state, hashes)
+        )
+
+    async def see_events(self, expected: dict[str, int]) -> None:
+        async with self.stage.database.connection() as connection:
+            effects = await events_by_effect(connection)
+        counts = ", ".join(f"{count} {effect}" for effect, count in expected.items())
+        self.teller.seen(f"import events recorded: {counts}", effects == expected)
+
+
+async def _wrong_password(actors: _Actors) -> None:
+    actors.teller.step("Jessie signs in with a wrong password")
+    result = await actors.sign_in(JESSIE, "not-her-password")
+    actors.teller.seen("she is refused", result.verdict == "UNVERIFIED" and not result.signed_in)
+    await actors.see_account(JESSIE, "waiting", 1)
+    await actors.see_events({"kept": 1})
+
+
+async def _right_password(actors: _Actors) -> None:
+    actors.teller.step("Jessie signs in with her old password: verified, imported, reported, forgotten")
+    result = await actors.sign_in(JESSIE, "password1")
+    actors.teller.seen("she is signed in, and Okta has stored her password", result.signed_in and result.imported)
+    await actors.see_account(JESSIE, "migrated", 0)
+    await actors.see_events({"kept": 1, "migrated": 1})
+
+
+async def _second_sign_in(actors: _Actors) -> None:
+    actors.teller.step("Jessie signs in again: Okta knows her password and asks nobody")
+    result = await actors.sign_in(JESSIE, "password1")
+    actors.teller.seen("she is signed in, and the hook was not called", result.signed_in and not result.hook_called)
+
+
+async def _read_only(actors: _Actors) -> None:
+    actors.teller.step("Okta is in read-only mode while Kim signs in: the password can't be stored, the hash stays")
+    actors.stage.org.switch(read_only=True)
+    result = await actors.sign_in(KIM, "password2")
+    actors.teller.seen("she is signed in, but nothing was imported", result.signed_in and not result.imported)
+    await actors.see_account(KIM, "verified", 1)
+    await actors.see_events({"kept": 2, "migrated": 1})
+
+
+async def _after_read_only(actors: _Actors) -> None:
+    actors.teller.step("Okta can write again, and Kim signs in: asked again, and this time stored")
+    actors.stage.org.switch(read_only=False)
+    result = await actors.sign_in(KIM, "password2")
+    actors.teller.seen("the hook was asked again", result.hook_called and result.imported)
+    await actors.see_account(KIM, "migrated", 0)
+
+
+async def _duplicate_delivery(actors: _Actors) -> None:
+    actors.teller.step("Rajiv signs in, and Okta delivers the event twice: the second one changes nothing")
+    actors.stage.org.switch(duplicate=1.0)
+    mark = actors.stage.org.transcript.total
+    await actors.sign_in(RAJIV, "password3")
+    actors.stage.org.switch(duplicate=0.0)
+    deliveries = [each for each in actors.stage.org.transcript.since(mark) if each.url.endswith("/okta/events")]
+    twice = len(deliveries) > 1 and all(each.status == 204 for each in deliveries)  # noqa: PLR2004 (No Content)
+    actors.teller.seen("it was delivered more than once, and acknowledged each time", twice)
+    await actors.see_account(RAJIV, "migrated", 0)
+    await actors.see_events({"kept": 2, "migrated": 3})
+
+
+async def _registration(actors: _Actors) -> None:
+    actors.teller.step("Two people register: only the domain of the policy may")
+    stage = actors.stage
+    mark = stage.org.transcript.total
+    inside = await stage.org.register(_profile("new.person@example.com"), "Passw0rd!")
+    outside = await stage.org.register(_profile("mallory@example.com.evil.example"), "Passw0rd!")
+    actors._show(mark)  # noqa: SLF001 (the steps and their actors are one)
+    actors.teller.seen("the first is registered", inside.allowed)
+    actors.teller.seen(f"the second reads: {outside.shown.inline}", not outside.allowed and bool(outside.shown.inline))
+
+
+async def _profile_update(actors: _Actors) -> None:
+    actors.teller.step("Jessie completes her profile: employee numbers have four digits")
+    stage = actors.stage
+    jessie = stage.org.users.get(JESSIE)
+    assert jessie is not None  # noqa: S101 (the stage added her)
+    mark = stage.org.transcript.total
+    wrong = await stage.org.update_profile(jessie, {"employeeNumber": "12"})
+    right = await stage.org.update_profile(jessie, {"employeeNumber": "1234"})
+    actors._show(mark)  # noqa: SLF001 (as above)
+    actors.teller.seen(f"12 is refused: {wrong.shown.inline}", not wrong.allowed)
+    actors.teller.seen("1234 is taken", right.allowed and jessie.profile["employeeNumber"] == "1234")
+
+
+def _profile(login: str) -> dict[str, str]:
+    return {"login": login, "email": login, "firstName": "New", "lastName": "Person"}

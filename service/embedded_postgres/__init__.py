@@ -1,0 +1,73 @@
+"""The embedded PostgreSQL, used where DATABASE_URL is unset: a server of our own under DATA_DIR. Knows no schema.
+
+It touches nothing outside DATA_DIR, except that its socket lies in a short folder under the temporary folder where the
+path of DATA_DIR is too long for one; that folder goes when the server stops.
+"""
+
+import asyncio
+import contextlib
+import urllib.parse
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import asyncpg
+
+from service.embedded_postgres.binaries import NoPostgres
+from service.embedded_postgres.home import PostgresDidNotStart, open_home
+from service.embedded_postgres.server import running
+
+__all__ = ["NoPostgres", "PostgresDidNotStart", "embedded", "embedded_sync"]
+
+
+@contextlib.contextmanager
+def embedded_sync(
+    data_dir: Path, *, database: str = "app", server_settings: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Use the server of `data_dir` and yield the URL of a database in it, which is made where it is missing.
+
+    The server is started where it does not run (`server_settings` count then), and stopped when its last user has left
+    or was killed; a server that is killed while it is used is started again.
+    Raises `NoPostgres` and `PostgresDidNotStart`.
+    """
+    home = open_home(data_dir)
+    with running(home, server_settings or {}) as server:
+        socket, password = urllib.parse.quote(str(server.socket_folder)), home.password()
+        if database != "app":
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, _ensure_database(_url(password, "app", socket), database)).result()
+        yield _url(password, urllib.parse.quote(database, safe=""), socket)
+
+
+@contextlib.asynccontextmanager
+async def embedded(
+    data_dir: Path, *, database: str = "app", server_settings: Mapping[str, str] | None = None
+) -> AsyncIterator[str]:
+    """Use the server as `embedded_sync` does, without holding up the event loop while it starts and stops."""
+    use = embedded_sync(data_dir, database=database, server_settings=server_settings)
+    entering = asyncio.ensure_future(asyncio.to_thread(use.__enter__))
+    try:
+        yield await asyncio.shield(entering)
+    finally:
+        await asyncio.shield(asyncio.ensure_future(_leave(use, entering)))
+
+
+async def _leave(use: contextlib.AbstractContextManager[str], entering: asyncio.Future[str]) -> None:
+    """Leave only what was entered: a cancelled start goes on in its thread, and its lock must not stay."""
+    await asyncio.wait([entering])
+    if not entering.cancelled() and entering.exception() is None:
+        await asyncio.to_thread(use.__exit__, None, None, None)
+
+
+def _url(password: str, database: str, socket: str) -> str:
+    """The port is named so that PGPORT in the caller's environment does not count."""
+    return f"postgresql://app:{password}@/{database}?host={socket}&port=5432"
+
+
+async def _ensure_database(url: str, database: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+            await connection.execute(f'CREATE DATABASE "{database.replace(chr(34), chr(34) * 2)}"')
+    finally:
+        await connection.close()

@@ -1,0 +1,76 @@
+"""The checks that almost every format ends in: derive a key from the password, compare it. Knows no format."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import field
+
+from service.hashing.encodings import encode
+from service.hashing.format import Executor
+from service.immutable import immutable
+
+# The check of formats that change letters before they hash, so need the password as text. Knows no format.
+
+
+@immutable
+class TextComparison:
+    """Derives a key from the password's characters and compares it with the stored one in constant time."""
+
+    derive: Callable[[str], bytes] = field(repr=False)
+    """A function of a module, or a `partial` of one, so that it can be pickled; may raise `UnicodeError` only."""
+    key: bytes = field(repr=False)
+    cost: str
+    executor: Executor = Executor.INLINE
+    padded: bool = False
+    """True where the format pads with NUL: then no password that holds one is right, as none was ever taken."""
+
+    def verify(self, password: str) -> bool:
+        """Refuse also what the charset cannot write."""
+        if self.padded and "\0" in password:
+            return False
+        try:
+            return hmac.compare_digest(self.derive(password), self.key)
+        except UnicodeError:
+            return False
+
+
+@immutable
+class Comparison:
+    """Derives a key from the password and compares it with the stored one in constant time."""
+
+    derive: Callable[[bytes], bytes] = field(repr=False)
+    """A function of a module, or a `functools.partial` of one, so that it can be pickled; raises for no password."""
+    key: bytes = field(repr=False)
+    cost: str
+    executor: Executor = Executor.INLINE
+    charset: str = "utf-8"
+    padded: bool = False
+    """True where NULs behind the password change nothing, as in the key of an HMAC: then it may not end in one."""
+
+    def verify(self, password: str) -> bool:
+        """Refuse also what the charset of the source cannot write."""
+        if self.padded and password.endswith("\0"):
+            return False
+        secret = encode(password, self.charset)
+        return secret is not None and hmac.compare_digest(self.derive(secret), self.key)
+
+
+@immutable
+class Either:
+    """Two comparisons, where the text does not say which of two products wrote it; both are always made."""
+
+    first: Comparison
+    second: Comparison
+
+    @property
+    def executor(self) -> Executor:
+        """The lane of the first: both are of one kind."""
+        return self.first.executor
+
+    @property
+    def cost(self) -> str:
+        """Both costs."""
+        return f"{self.first.cost} or {self.second.cost}"
+
+    def verify(self, password: str) -> bool:
+        """Accept what either accepts."""
+        return self.first.verify(password) | self.second.verify(password)

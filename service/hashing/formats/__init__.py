@@ -1,0 +1,1 @@
+"""Hash formats, one module a family."""

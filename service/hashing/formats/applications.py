@@ -1,0 +1,281 @@
+"""Nextcloud's and ownCloud's hashes: a version, a bar, and a hash of PHP's password_hash. Knows no other product.
+
+Source: nextcloud/server lib/private/Security/Hasher.php: 1 is bcrypt, 2 argon2i, 3 argon2id.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from service.hashing import limits
+from service.hashing.check import Comparison
+from service.hashing.columns import DIGEST, iterations_of, salt_text, separated
+from service.hashing.digests import SIZES, digest, for_rounds
+from service.hashing.encodings import HEX, to_bytes, unbase64, undigest_column, unhex
+from service.hashing.format import Check, Executor, Format, MalformedHash, StoredHash
+from service.hashing.formats import phpass
+from service.hashing.formats.argon2 import ARGON2
+from service.hashing.formats.bcrypt import BCRYPT, plain, read_bcrypt
+from service.hashing.formats.pbkdf2 import pbkdf2_check
+from service.hashing.formats.product import Product
+from service.hashing.shape import BLANK, Shape, Wrapped, is_text
+from service.immutable import immutable
+
+# Layouts of single applications around well-known functions. Knows layouts; computes no function itself.
+#
+# Sources: Apache Shiro's Shiro1CryptFormat, Elasticsearch's Hasher, Mattermost's phcparser, Jenkins's
+# HudsonPrivateSecurityRealm, SonarQube's CredentialsLocalAuthentication, Gitea's user model. What is a formula and no
+# more is in `products`.
+
+FEW_ROUNDS = 100
+"""Digests that take less than a hop to a worker process."""
+GITEA_ITERATIONS = 50_000
+GITEA_SALT = 10
+_BASE64 = r"[A-Za-z0-9+/]*={0,2}"
+
+
+def shiro(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
+    """A digest of salt and password, and then of the last digest alone."""
+    hashed, value = for_rounds(name), salt + secret
+    for _ in range(rounds):
+        value = hashed(value)
+    return value
+
+
+def read_shiro(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Name of the digest, rounds, salt and digest in base64."""
+    name, rounds = match["name"].lower().replace("-", ""), limits.number(match["rounds"])
+    key = unbase64(match["digest"])
+    if len(key) != SIZES[name]:
+        raise MalformedHash("the digest does not have the length of its function")
+    limits.check_rounds(rounds)
+    executor = Executor.INLINE if rounds <= FEW_ROUNDS else Executor.PROCESS
+    derive = partial(shiro, name, unbase64(match["salt"]), rounds)
+    return Comparison(derive, key, f"shiro {name} x{rounds}", executor, stored.recipe.charset)
+
+
+def stretched(check: Comparison, secret: bytes) -> bytes:
+    """PBKDF2 of the hex of SHA-512, for passwords that may be long."""
+    return check.derive(digest("sha512", secret).hex().encode("ascii"))
+
+
+def read_elastic_stretch(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Iterations, salt and digest, as in `{PBKDF2}`."""
+    inner = pbkdf2_check(
+        stored, "sha512", limits.number(match["iterations"]), unbase64(match["salt"]), unbase64(match["digest"])
+    )
+    return Comparison(partial(stretched, inner), inner.key, inner.cost, inner.executor, inner.charset)
+
+
+def read_mattermost(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Function, work factor and length by name."""
+    prf, key = match["prf"].lower(), unbase64(match["digest"])
+    if len(key) != limits.number(match["length"]):
+        raise MalformedHash("the digest does not have the length that it names")
+    return pbkdf2_check(stored, prf, limits.number(match["iterations"]), unbase64(match["salt"]), key)
+
+
+def read_sonarqube(stored: StoredHash, match: re.Match[str]) -> Check:
+    """SHA-512; the salt in base64, whatever the source says of salts."""
+    salt = unbase64(salt_text(stored))
+    return pbkdf2_check(stored, "sha512", limits.number(match["iterations"]), salt, unbase64(match["digest"]))
+
+
+def read_gitea(stored: StoredHash, match: re.Match[str]) -> Check:
+    """A salt of ten characters is text, as in old releases; a longer one is in hex."""
+    salt, iterations = salt_text(separated(stored, match)), iterations_of(stored, GITEA_ITERATIONS)
+    raw = unhex(salt) if HEX.fullmatch(salt) and len(salt) != GITEA_SALT else to_bytes(salt, "utf-8")
+    return pbkdf2_check(stored, "sha256", iterations, raw, undigest_column(match["digest"]))
+
+
+FORMATS: tuple[Format, ...] = (
+    Shape(
+        "shiro1",
+        re.compile(
+            rf"\$shiro1\$(?P<name>MD5|SHA-1|SHA-256|SHA-384|SHA-512)\$(?P<rounds>[0-9]+)"
+            rf"\$(?P<salt>{_BASE64})\$(?P<digest>[A-Za-z0-9+/]{{16,}}={{0,2}})"
+        ),
+        read_shiro,
+        ("shiro", "apache_shiro", "apache_shiro_1", "nexus"),
+    ),
+    Shape(
+        "elasticsearch_stretch",
+        re.compile(
+            rf"\{{PBKDF2_STRETCH\}}(?P<iterations>[0-9]+)\$(?P<salt>{_BASE64})\$(?P<digest>[A-Za-z0-9+/]{{16,}}={{0,2}})"
+        ),
+        read_elastic_stretch,
+        ("elastic_pbkdf2_stretch", "pbkdf2_stretch"),
+    ),
+    Shape(
+        "mattermost_pbkdf2",
+        re.compile(
+            r"\$pbkdf2\$f=(?P<prf>SHA256|SHA512),w=(?P<iterations>[0-9]+),l=(?P<length>[0-9]{1,4})"
+            rf"\$(?P<salt>{_BASE64})\$(?P<digest>[A-Za-z0-9+/]{{16,}}={{0,2}})"
+        ),
+        read_mattermost,
+    ),
+    Shape(
+        "sonarqube_pbkdf2",
+        re.compile(r"(?P<iterations>[0-9]{1,9})\$(?P<digest>[A-Za-z0-9+/]{86}==)"),
+        read_sonarqube,
+        names_itself=False,
+    ),
+    Wrapped("jenkins_bcrypt", re.compile(r"#jbcrypt:"), (BCRYPT,)),
+    Shape("gitea", re.compile(DIGEST), read_gitea, ("gitea_pbkdf2", "forgejo"), names_itself=False),
+)
+
+
+# FSHP, the Fairly Secure Hashed Password: `{FSHPvariant|salt length|rounds}` and base64. Knows no others.
+#
+# Source: bdd/fshp-is-not-secure-anymore and passlib: PBKDF1 (RFC 8018) with password and salt in each other's place.
+
+VARIANTS = ("sha1", "sha256", "sha384", "sha512")
+CHEAP = 50
+"""Rounds that take microseconds."""
+
+
+def fshp(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
+    """Digest of salt and password, and of that again."""
+    key = salt + secret
+    for _ in range(rounds):
+        key = digest(name, key)
+    return key
+
+
+def read_fshp(stored: StoredHash, match: re.Match[str]) -> Check:
+    """The variant names the digest."""
+    name, size = VARIANTS[int(match["variant"])], limits.number(match["size"])
+    rounds, raw = limits.number(match["rounds"]), unbase64(match["digest"])
+    limits.check_rounds(rounds)
+    if len(raw) != size + SIZES[name]:
+        raise MalformedHash("salt and digest have not the length that the hash tells")
+    return Comparison(
+        derive=partial(fshp, name, raw[:size], rounds),
+        key=raw[size:],
+        cost=f"fshp {name} x{rounds}",
+        executor=Executor.INLINE if rounds <= CHEAP else Executor.PROCESS,
+        charset=stored.recipe.charset,
+    )
+
+
+PATTERN = r"\{FSHP(?P<variant>[0-3])\|(?P<size>[0-9]+)\|(?P<rounds>[0-9]+)\}(?P<digest>[A-Za-z0-9+/]+={0,2})"
+
+FSHP_FORMATS = (Shape("fshp", re.compile(PATTERN), read_fshp),)
+
+
+# MediaWiki's hashes around bcrypt, argon2, and around its own older ones, `:type:…`. Knows no other product.
+#
+# Source: mediawiki/core includes/password. `:bcrypt:cost$salt$digest` cuts bcrypt's text apart; `:argon2:` stands
+# before the PHC string. `:pbkdf2-legacyA:` and `:pbkdf2-legacyB:` (maintenance/wrapOldPasswords.php) are PBKDF2 over
+# the hex of the MD5 that was stored before: parameters of both layers, their salts and the digest, with `!` between.
+
+Derive = Callable[[bytes], bytes]
+
+
+def wrapped(salt: bytes | None, derive: Derive, secret: bytes) -> bytes:
+    """What is derived of the older hash: the MD5 in hex, or that behind a salt, again."""
+    inner = digest("md5", secret).hex().encode("ascii")
+    if salt is not None:
+        inner = digest("md5", salt + b"-" + inner).hex().encode("ascii")
+    return derive(inner)
+
+
+def read_wrapped(stored: StoredHash, match: re.Match[str]) -> Check:
+    """PBKDF2 around `:B:`, or around `:A:` with or without a salt."""
+    salt = to_bytes(match["salt_inside"], "utf-8") if match["salt_inside"] else None
+    key = unbase64(match["digest"])
+    outer = pbkdf2_check(stored, match["prf"], limits.number(match["iterations"]), unbase64(match["salt"]), key)
+    return Comparison(partial(wrapped, salt, outer.derive), key, outer.cost, outer.executor, stored.recipe.charset)
+
+
+_B64 = r"[A-Za-z0-9+/]"
+_BCRYPT = r":bcrypt:(?P<cost>[0-9]{1,2})\$(?P<salt>[./A-Za-z0-9]{22})\$(?P<digest>[./A-Za-z0-9]{31})"
+_WRAPPED = (
+    r":pbkdf2-legacy[AB]:!(?P<prf>md5|sha1|sha256|sha384|sha512):(?P<iterations>[0-9]+):[0-9]+"
+    rf"!(?P<salt_inside>[^!:]*)!(?P<salt>{_B64}+={{0,2}})!(?P<digest>{_B64}{{16,}}={{0,2}})"
+)
+
+MEDIAWIKI_FORMATS = (
+    Shape("mediawiki_bcrypt", re.compile(_BCRYPT), partial(read_bcrypt, plain)),
+    Wrapped("mediawiki_argon2", re.compile(r":argon2:"), (ARGON2,)),
+    Shape("mediawiki_wrapped", re.compile(_WRAPPED), read_wrapped, ("pbkdf2_legacyA", "pbkdf2_legacyB")),
+)
+
+
+# XenForo's authentication data: PHP's serialisation, or JSON, of digest and salt. Knows no forum.
+#
+# XenForo 1.0 and 1.1 hashed `digest(digest(password).salt)` with SHA-256 or SHA-1; 1.2 and later keep bcrypt, or
+# phpass.
+
+_IS = r"(?:;s:[0-9]{1,3}:|\s*:\s*)"
+_THEN = r"(?:;s:[0-9]{1,3}:|\s*,\s*)"
+_START = r"(?:a:[0-9]:\{s:4:|\{\s*)" + f'"hash"{_IS}"'
+_END = rf"(?:{_THEN}\"hashFunc\"{_IS}\"[a-z0-9]+\")?[;\s]*\}}"
+
+
+@immutable
+class Enclosed:
+    """A hash of another format within the serialisation."""
+
+    name: str
+    pattern: re.Pattern[str]
+    """With a group `inner`."""
+    inner: tuple[Format, ...]
+    aliases: tuple[str, ...] = ()
+
+    def recognises(self, text: str) -> bool:
+        """Tell whether a known hash is inside."""
+        return self._find(text) is not None
+
+    def parse(self, stored: StoredHash) -> Check:
+        """Read the hash inside."""
+        inner, match = self._require(stored.hash)
+        return inner.parse(replace(stored, hash=match["inner"]))
+
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
+        """Put the other format's stand-in in the place of the hash."""
+        inner, match = self._require(stored.hash)
+        made = inner.dummy_hash(replace(stored, hash=match["inner"]))
+        start, end = match.span("inner")
+        return replace(made, hash=match.string[:start] + made.hash + match.string[end:])
+
+    def _find(self, text: str) -> tuple[Format, re.Match[str]] | None:
+        match = self.pattern.fullmatch(text.strip(BLANK)) if is_text(text) else None
+        if match is None:
+            return None
+        return next(((each, match) for each in self.inner if each.recognises(match["inner"])), None)
+
+    def _require(self, text: str) -> tuple[Format, re.Match[str]]:
+        found = self._find(text)
+        if found is None:
+            raise MalformedHash(f"not in the shape of {self.name}")
+        return found
+
+
+XENFORO_FORMATS: tuple[Format, ...] = (
+    Product(
+        "xenforo1",
+        "sha256(sha256($pass).$salt) | sha1(sha1($pass).$salt)",
+        ("xenforo1_sha256", "xenforo1_sha1"),
+        re.compile(
+            rf'{_START}(?P<digest>[0-9a-f]{{40}}|[0-9a-f]{{64}})"{_THEN}"salt"{_IS}"(?P<salt>[^"\\]{{0,128}})"{_END}'
+        ),
+    ),
+    Enclosed(
+        "xenforo2",
+        re.compile(rf'{_START}(?P<inner>[^"]{{13,100}})"{_END}'),
+        (BCRYPT, *phpass.FORMATS),
+        ("xenforo_core12",),
+    ),
+)
+
+
+NEXTCLOUD_FORMATS = (
+    Wrapped(
+        "nextcloud",
+        re.compile(r"[123]\|"),
+        (BCRYPT, ARGON2),
+        aliases=("owncloud", "nextcloud_argon2id", "nextcloud_3_argon2id"),
+    ),
+)

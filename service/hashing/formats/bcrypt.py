@@ -1,0 +1,258 @@
+"""bcrypt in its variants. Knows no store, no thread, and nothing that applications wrap around it.
+
+Algorithm: Provos and Mazières, USENIX 1999. `$2a$`, `$2b$` and `$2y$` name one computation. `$2$` and `$2x$` name two
+historical faults (https://www.openwall.com/crypt/), which differ only in how the password becomes the 72 bytes of key,
+so they are imitated there. Old stores cut a password at 72 bytes without a word, and so do we.
+"""
+
+import base64
+import logging
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+
+import bcrypt
+
+from service.hashing import libxcrypt, limits
+from service.hashing.check import Comparison
+from service.hashing.digests import digest, keyed_digest
+from service.hashing.encodings import BCRYPT64
+from service.hashing.format import Check, Executor, StoredHash
+from service.hashing.shape import Shape, Wrapped
+
+# The fastest bcrypt of this machine that is proved equal to the bcrypt package. Knows no stored hash and no store.
+#
+# libxcrypt's is faster than the package's on many machines. The package stays the reference, and the way for all that
+# libxcrypt cannot take.
+
+Hash = Callable[[bytes, bytes], bytes]
+"""From a password and a salt (`$2b$`, cost and 22 characters) to the whole hash, like `bcrypt.hashpw`."""
+
+SALT = b"$2b$04$abcdefghijklmnopqrstuu"
+PROBES = (b"", b"a", b"U*U", "pässwörd Ω 😀".encode(), b"\xff\xff\xa3" * 11, bytes(range(1, 73)), b"x" * 71, b"x" * 72)
+"""Passwords whose hashes tell a sound bcrypt from the historical faulty ones: 8-bit bytes, and the edge of the key."""
+
+
+def by_libxcrypt(secret: bytes, salt: bytes) -> bytes:
+    """Hash as the package does, by libxcrypt where it can take the password."""
+    # C's strings end at a NUL, so "right\0junk" would be "right".
+    if len(secret) > libxcrypt.LONGEST or b"\0" in secret:
+        return bcrypt.hashpw(secret, salt)
+    return libxcrypt.crypt(secret, salt) or bcrypt.hashpw(secret, salt)
+
+
+class FastBcrypt:
+    """bcrypt by the package, until `choose` has found a faster way."""
+
+    def __init__(self) -> None:
+        self._hash: Hash = bcrypt.hashpw
+
+    def __call__(self, secret: bytes, salt: bytes) -> bytes:
+        """Hash `secret`, at most 72 bytes, under `salt`."""
+        return self._hash(secret, salt)
+
+    def choose(self) -> str:
+        """Prove and time what there is, take the fastest, and tell its name. Called at start; takes about 0.1 s."""
+        if not libxcrypt.supports(SALT):
+            return "package"
+        if not equal(by_libxcrypt):
+            logging.getLogger(__name__).warning("libxcrypt's bcrypt differs from the bcrypt package's: not used")
+            return "package"
+        faster = _seconds(by_libxcrypt) < _seconds(bcrypt.hashpw)
+        self._hash = by_libxcrypt if faster else bcrypt.hashpw
+        return "libxcrypt" if faster else "package"
+
+
+fastest_bcrypt = FastBcrypt()
+"""The one bcrypt of this process."""
+
+
+def equal(other: Hash) -> bool:
+    """Tell whether `other` agrees with the package on every probe."""
+    return all(other(probe, SALT) == bcrypt.hashpw(probe, SALT) for probe in PROBES)
+
+
+def _seconds(candidate: Hash) -> float:
+    """Time `candidate` at a cost that takes a few milliseconds: the best of five, since noise only ever adds."""
+
+    def once() -> float:
+        began = time.perf_counter()
+        candidate(b"password", SALT.replace(b"$04$", b"$06$"))
+        return time.perf_counter() - began
+
+    return min(once() for _ in range(5))
+
+
+KEY = 72
+"""Bytes of key that bcrypt reads."""
+TAIL = r"(?P<cost>[0-9]{2})\$(?P<salt>[./A-Za-z0-9]{22})(?P<digest>[./A-Za-z0-9]{31})"
+ANY = r"\$2(?P<variant>[abxy]?)\$" + TAIL
+
+Prepare = Callable[[bytes], bytes]
+
+
+def plain(secret: bytes) -> bytes:
+    """The key as `$2a$`, `$2b$` and `$2y$` take it."""
+    return secret
+
+
+def hash_bcrypt(secret: bytes, salt: bytes, variant: Prepare = plain) -> bytes:
+    """Hash the first 72 bytes of `secret` under `salt`: `$2b$`, cost and 22 characters. All bcrypt passes here.
+
+    A secret that only a NUL makes look like another has no hash, and gives nothing.
+    """
+    return b"" if _is_disguised(secret) else fastest_bcrypt(variant(secret)[:KEY], salt)
+
+
+def _is_disguised(secret: bytes) -> bool:
+    """The key is repeated with a NUL between, so `a` NUL `a` would be the same as `a`."""
+    head, nul, _ = secret.partition(b"\0")
+    return bool(nul) and unterminated(head + b"\0") == unterminated(secret + b"\0")
+
+
+def sign_extended(secret: bytes) -> bytes:
+    """The key as the faulty `$2x$` takes it: a byte of the upper half overwrites those before it in its word."""
+    cycle = secret + b"\0"
+    words = [0] * (KEY // 4)
+    for i in range(KEY):
+        byte = cycle[i % len(cycle)]
+        signed = byte | 0xFFFFFF00 if byte & 0x80 else byte
+        words[i // 4] = (words[i // 4] << 8 | signed) & 0xFFFFFFFF
+    return b"".join(word.to_bytes(4, "big") for word in words)
+
+
+def unterminated(secret: bytes) -> bytes:
+    """The key as the first `$2$` takes it: repeated without the NUL that later ended it."""
+    return (secret * (KEY // max(1, len(secret)) + 1))[:KEY]
+
+
+VARIANTS: dict[str, Prepare] = {"x": sign_extended, "": unterminated}
+
+
+def with_pepper(pepper: bytes, secret: bytes) -> bytes:
+    """The pepper behind the password, as Devise has it."""
+    return secret + pepper
+
+
+def derive(prepare: Prepare, variant: Prepare, salt: bytes, secret: bytes) -> bytes:
+    """The 31 characters of digest."""
+    return hash_bcrypt(prepare(secret), salt, variant)[-31:]
+
+
+def read_bcrypt(prepare: Prepare, stored: StoredHash, match: re.Match[str], *, times: int = 1) -> Check:
+    """A check of the cost, salt and digest in `match`, on passwords that `prepare` has changed first."""
+    cost = limits.number(match["cost"])
+    limits.check_bcrypt(cost + times - 1)
+    variant = VARIANTS.get(match["variant"], plain) if "variant" in match.re.groupindex else plain
+    return Comparison(
+        derive=partial(derive, prepare, variant, salt_of(match)),
+        key=_tidy(match["digest"]),
+        cost=f"bcrypt {cost}" + (f" x{times}" if times > 1 else ""),
+        executor=Executor.THREAD,
+        charset=stored.recipe.charset,
+    )
+
+
+def salt_of(match: re.Match[str]) -> bytes:
+    """The salt of a match of `TAIL`, as `hash_bcrypt` takes it."""
+    return f"$2b${int(match['cost']):02}$".encode("ascii") + _tidy(match["salt"])
+
+
+def _tidy(text: str) -> bytes:
+    """Clear the spare bits of the last character, which some writers fill and the bcrypt package refuses."""
+    spare = len(text) * 6 % 8
+    # Decoding and encoding it all gives the same, and took most of the time of loading a million bcrypt hashes.
+    return (text[:-1] + BCRYPT64[BCRYPT64.index(text[-1]) >> spare << spare]).encode("ascii")
+
+
+def read_plain(stored: StoredHash, match: re.Match[str]) -> Check:
+    """The password, and the pepper behind it where the source has one."""
+    return read_bcrypt(partial(with_pepper, stored.pepper) if stored.pepper else plain, stored, match)
+
+
+BCRYPT = Shape("bcrypt", re.compile(ANY), read_plain, aliases=("bcrypt_2a", "bcrypt_2b", "bcrypt_2y", "bcrypt_2x"))
+
+FORMATS = (BCRYPT,)
+
+
+# What applications wrap around bcrypt, mostly a digest before it. Knows no bcrypt without a wrapping.
+#
+# Where the text is a plain bcrypt hash (Devise, Meteor, WoltLab, vBulletin 5), only its name tells the format.
+
+PHP_BLANK = b" \t\n\r\0\x0b"
+"""What PHP's trim() removes."""
+
+
+def hex_digest(name: str, secret: bytes) -> bytes:
+    """The digest in lower-case hex."""
+    return digest(name, secret).hex().encode("ascii")
+
+
+def base64_sha256(secret: bytes) -> bytes:
+    """What passlib's first version hashes."""
+    return base64.b64encode(digest("sha256", secret))
+
+
+def base64_hmac_sha256(salt: bytes, secret: bytes) -> bytes:
+    """What passlib's second version hashes, keyed with the text of the salt."""
+    return base64.b64encode(keyed_digest("sha256", salt, secret))
+
+
+def wordpress(secret: bytes) -> bytes:
+    """What WordPress 6.8 hashes; it trims a password when it hashes it and when somebody signs in."""
+    return base64.b64encode(keyed_digest("sha384", b"wp-sha384", secret.strip(PHP_BLANK)))
+
+
+def bcrypt_text(mark: bytes, salt: bytes, secret: bytes) -> bytes:
+    """What WoltLab hashes: the whole text of a bcrypt hash, which begins with the same mark as the stored one."""
+    return hash_bcrypt(secret, salt).replace(b"$2b$", mark, 1)
+
+
+def read_passlib(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Either version of passlib's bcrypt_sha256."""
+    if match["version"] is None:
+        return read_bcrypt(base64_sha256, stored, match)
+    return read_bcrypt(partial(base64_hmac_sha256, match["salt"].encode("ascii")), stored, match)
+
+
+def read_double(stored: StoredHash, match: re.Match[str]) -> Check:
+    """The text of a bcrypt hash as the password of another, under one salt."""
+    mark = f"$2{match['variant']}$".encode("ascii")
+    return read_bcrypt(partial(bcrypt_text, mark, salt_of(match)), stored, match, times=2)
+
+
+def _of_hex(name: str, *aliases: str) -> Shape:
+    read = partial(read_bcrypt, partial(hex_digest, name))
+    return Shape(f"bcrypt_of_hex_{name}", re.compile(ANY), read, aliases, names_itself=False)
+
+
+PASSLIB = re.compile(
+    r"\$bcrypt-sha256\$(?:(?P<version>v=2),t=2[aby],r=|2[aby],)(?P<cost>[0-9]{1,2})"
+    r"\$(?P<salt>[./A-Za-z0-9]{22})\$(?P<digest>[./A-Za-z0-9]{31})"
+)
+HEX_SHA256 = _of_hex("sha256", "bcrypt_of_sha256", "meteor")
+
+WRAPPED_FORMATS = (
+    Shape("devise", re.compile(ANY), read_plain, ("devise_bcrypt", "devise_bcrypt_pepper"), names_itself=False),
+    Wrapped("django_bcrypt", re.compile(r"bcrypt\$?(?=\$2)"), (BCRYPT,)),
+    Shape(
+        "django_bcrypt_sha256",
+        re.compile(r"bcrypt_sha256\$?" + ANY),
+        partial(read_bcrypt, partial(hex_digest, "sha256")),
+    ),
+    Shape("passlib_bcrypt_sha256", PASSLIB, read_passlib),
+    Shape(
+        "wordpress_bcrypt",
+        re.compile(r"\$wp" + ANY),
+        partial(read_bcrypt, wordpress),
+        ("wp_bcrypt", "wordpress_6_8_bcrypt"),
+    ),
+    _of_hex("md5", "bcrypt_md5", "bcrypt_of_md5", "vbulletin5"),
+    _of_hex("sha1", "bcrypt_sha1", "bcrypt_of_sha1"),
+    HEX_SHA256,
+    _of_hex("sha512", "bcrypt_sha512", "bcrypt_of_sha512"),
+    Shape("woltlab_bcrypt", re.compile(ANY), read_double, ("woltlab", "woltlab4", "wbb4"), names_itself=False),
+    Shape("woltlab_double_bcrypt", re.compile(r"DoubleBcrypt:" + ANY), read_double),
+    Wrapped("woltlab_single_bcrypt", re.compile(r"Bcrypt:"), (BCRYPT,)),
+)

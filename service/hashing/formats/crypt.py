@@ -1,0 +1,347 @@
+"""crypt(3) in its methods of MD5, SHA-1 and SHA-2, Apache's `$apr1$` and FreeBSD's NT. Knows layouts and bounds.
+
+The layouts are those of crypt(5). The methods of DES are in `crypt_des`, yescrypt and its kin in `yescrypt`.
+"""
+
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import field
+from functools import partial
+
+from service.hashing import crypt_loops, libxcrypt, limits
+from service.hashing.check import Comparison, Either
+from service.hashing.digests import digest
+from service.hashing.encodings import CRYPT64, encode, unhex
+from service.hashing.format import Check, Executor, MalformedHash, StoredHash, TooCostly
+from service.hashing.shape import Shape
+from service.immutable import immutable
+
+# The check of a crypt(3) hash: hashed again under itself, by libxcrypt or in Python. Knows no layout of any method.
+#
+# A password with a NUL is never right: in C it ends there, so that no store of this kind ever took one, and to cut it
+# would accept `right`, NUL, `junk`. libxcrypt refuses 512 bytes and more: MD5, SHA-1 and SHA-2 then run in Python,
+# DES reads only eight anyway, and for the others no store can have taken such a password.
+
+Loop = Callable[[bytes], bytes]
+
+
+@immutable
+class CryptCheck:
+    """A hash of crypt(3) that is hashed again under itself."""
+
+    setting: bytes = field(repr=False)
+    """What the library takes: the whole hash."""
+    digest: bytes = field(repr=False)
+    """The end of what it must give."""
+    cost: str
+    executor: Executor = Executor.THREAD
+    charset: str = "utf-8"
+    longest: int | None = None
+    """Bytes that count; the rest is cut, where the method has always ignored it."""
+    loop: Loop | None = field(default=None, repr=False)
+    """The method in Python, which gives the digest alone."""
+
+    def verify(self, password: str) -> bool:
+        """Tell whether the hash of `password` ends in the digest."""
+        secret = encode(password, self.charset)
+        if secret is None or b"\0" in secret:
+            return False
+        made = self._hash(secret[: self.longest])
+        return hmac.compare_digest(made[-len(self.digest) :] if self.longest is None else made, self.digest)
+
+    def _hash(self, secret: bytes) -> bytes:
+        by_library = self.executor is Executor.THREAD and len(secret) <= libxcrypt.LONGEST
+        if by_library or self.loop is None:
+            return libxcrypt.crypt(secret, self.setting) if len(secret) <= libxcrypt.LONGEST else b""
+        return self.loop(secret)
+
+
+def check(
+    stored: StoredHash,
+    setting: str,
+    digest: str,
+    cost: str,
+    loop: Loop | None = None,
+    longest: int | None = None,
+) -> CryptCheck:
+    """A check by the library where it can, else by `loop`."""
+    raw = setting.encode()
+    supported = libxcrypt.supports(raw)
+    if not supported and loop is None:
+        raise MalformedHash("this machine has no libxcrypt that knows the method of this hash")
+    executor = Executor.THREAD if supported else Executor.PROCESS
+    return CryptCheck(raw, digest.encode(), cost, executor, stored.recipe.charset, longest, loop)
+
+
+# The methods of crypt(3) that DES computes: traditional, bigcrypt, crypt16, BSDi. Knows layouts; libxcrypt computes.
+#
+# bigcrypt (HP-UX, Digital Unix) hashes each eight characters, under the beginning of the block before. crypt16
+# (Ultrix) hashes twice eight characters, with 20 and 5 rounds. Two blocks of either look the same.
+
+MAX_BSDI_ROUNDS = 8_000_000
+"""1.5 s; the most that fits a hash is twice as many, and BSDi's default was 725."""
+DES_KEY = 8
+"""Characters that traditional DES reads; what follows is ignored, as it always was."""
+BIGCRYPT_KEY = 128
+"""Characters that bigcrypt reads, in sixteen blocks of DES."""
+CRYPT16_ROUNDS = (20, 5)
+_DIGIT = r"[./0-9A-Za-z]"
+
+
+@immutable
+class BigcryptOrCrypt16:
+    """Both readings of 24 characters; both are always made."""
+
+    bigcrypt: CryptCheck = field(repr=False)
+    salt: str = field(repr=False)
+    digest: bytes = field(repr=False)
+    executor: Executor = Executor.THREAD
+    cost: str = "bigcrypt 2"
+
+    def verify(self, password: str) -> bool:
+        """Accept what either accepts."""
+        return self.bigcrypt.verify(password) | hmac.compare_digest(self._crypt16(password), self.digest)
+
+    def _crypt16(self, password: str) -> bytes:
+        """BSDi's method with traditional salt and other rounds is the same DES."""
+        secret = encode(password, self.bigcrypt.charset)
+        if secret is None or b"\0" in secret:
+            return b""
+        blocks = (secret[:DES_KEY], secret[DES_KEY : 2 * DES_KEY])
+        return b"".join(self._block(*pair) for pair in zip(blocks, CRYPT16_ROUNDS, strict=True))
+
+    def _block(self, secret: bytes, rounds: int) -> bytes:
+        return libxcrypt.crypt(secret, f"_{CRYPT64[rounds]}...{self.salt}..".encode("ascii"))[-11:]
+
+
+def _des(stored: StoredHash, match: re.Match[str]) -> Check:
+    return check(stored, match[0], match[0], "des_crypt", longest=DES_KEY)
+
+
+def _bigcrypt(stored: StoredHash, match: re.Match[str]) -> Check:
+    blocks = (len(match[0]) - 2) // 11
+    made = check(stored, match[0], match[0], f"bigcrypt {blocks}", longest=BIGCRYPT_KEY)
+    if blocks > len(CRYPT16_ROUNDS):
+        return made
+    return BigcryptOrCrypt16(made, match["salt"], match["digest"].encode("ascii"))
+
+
+def _bsdi(stored: StoredHash, match: re.Match[str]) -> Check:
+    rounds = sum(CRYPT64.index(digit) << 6 * i for i, digit in enumerate(match["rounds"]))
+    if rounds > MAX_BSDI_ROUNDS:
+        raise TooCostly(f"bsdi_crypt with {rounds} rounds is above {MAX_BSDI_ROUNDS}")
+    if rounds < 1:
+        raise MalformedHash("bsdi_crypt has at least one round")
+    return check(stored, match[0], match["digest"], f"bsdi_crypt {rounds}")
+
+
+_BIGCRYPT = rf"(?!(?:md5)?[0-9A-Fa-f]+$)(?P<salt>{_DIGIT}{{2}})(?P<digest>(?:{_DIGIT}{{11}}){{2,16}})"
+_BSDI = rf"_(?P<rounds>{_DIGIT}{{4}})(?P<salt>{_DIGIT}{{4}})(?P<digest>{_DIGIT}{{11}})"
+DES_FORMATS = (
+    Shape(
+        "des_crypt",
+        re.compile(rf"(?P<salt>{_DIGIT}{{2}})(?P<digest>{_DIGIT}{{11}})"),
+        _des,
+        ("descrypt", "unix_crypt"),
+    ),
+    Shape("bigcrypt", re.compile(_BIGCRYPT), _bigcrypt, ("crypt16",)),
+    Shape("bsdi_crypt", re.compile(_BSDI), _bsdi, ("bsdicrypt",)),
+)
+
+
+# yescrypt, its GOST wrapping and the crypt(3) form of scrypt. Knows how parameters are written; libxcrypt computes.
+#
+# Parameters are numbers of a variable length: https://www.openwall.com/yescrypt/ and PARAMETERS in its sources.
+
+_HAS_PARALLELISM = 1
+_HAS_TIME = 2
+
+
+def read_number(text: str, at: int, least: int) -> tuple[int, int]:
+    """Read a number of at least `least` at `at`; return it and where it ends. Its first digit says how many follow."""
+    first, low, high, more, number = _digit(text, at), 0, 47, 0, least
+    while first > high:
+        number += (high + 1 - low) << 6 * more
+        low, more = high + 1, more + 1
+        high = low + (62 - high) // 2
+    number += (first - low) << 6 * more
+    for i in range(1, more + 1):
+        number += _digit(text, at + i) << 6 * (more - i)
+    return number, at + 1 + more
+
+
+def _digit(text: str, at: int) -> int:
+    if at >= len(text):
+        raise MalformedHash("the parameters of yescrypt end too early")
+    return CRYPT64.index(text[at])
+
+
+def read_parameters(text: str) -> tuple[int, int, int, int]:
+    """N, r, p and t. Raises `MalformedHash` for what no known writer writes."""
+    _, at = read_number(text, 0, 0)
+    log_n, at = read_number(text, at, 1)
+    r, at = read_number(text, at, 1)
+    p, t = 1, 0
+    if at < len(text):
+        has, at = read_number(text, at, 1)
+        if has & _HAS_PARALLELISM:
+            p, at = read_number(text, at, 2)
+        if has & _HAS_TIME:
+            t, at = read_number(text, at, 1)
+    if at != len(text) or log_n > 40:  # noqa: PLR2004 (far above any memory, and a shift that stays cheap)
+        raise MalformedHash("the parameters of yescrypt have a part that is not known")
+    return 1 << log_n, r, p, t
+
+
+def _yescrypt(stored: StoredHash, match: re.Match[str]) -> Check:
+    n, r, p, t = read_parameters(match["parameters"])
+    limits.check_scrypt(n, r, p * (t + 1))
+    cost = f"{match['method']}escrypt {n},{r},{p},{t}".replace("gyescrypt", "gost_yescrypt")
+    return check(stored, match[0], match["digest"], cost)
+
+
+def _scrypt7(stored: StoredHash, match: re.Match[str]) -> Check:
+    n = 1 << CRYPT64.index(match["n"])
+    r, p = (sum(CRYPT64.index(digit) << 6 * i for i, digit in enumerate(match[name])) for name in ("r", "p"))
+    limits.check_scrypt(n, r, p)
+    return check(stored, match[0], match["digest"], f"scrypt {n},{r},{p}")
+
+
+# The salt's last digit has spare bits that must be zero, so a stand-in leaves it.
+_DIGEST = rf"\$(?P<digest>{_DIGIT}{{43}})"
+_PATTERN = rf"\$(?P<method>%s)\$(?P<parameters>{_DIGIT}{{3,30}})\$(?P<salt>{_DIGIT}{{0,85}}){_DIGIT}?" + _DIGEST
+_PATTERN7 = (
+    rf"\$7\$(?P<n>{_DIGIT})(?P<r>{_DIGIT}{{5}})(?P<p>{_DIGIT}{{5}})(?P<salt>[^$:\x00-\x20\x7f]{{0,128}})" + _DIGEST
+)
+YESCRYPT_FORMATS = (
+    Shape("yescrypt", re.compile(_PATTERN % "y"), _yescrypt),
+    Shape("gost_yescrypt", re.compile(_PATTERN % "gy"), _yescrypt, ("gost-yescrypt",)),
+    Shape("scrypt_crypt", re.compile(_PATTERN7), _scrypt7, ("scrypt7", "scrypt $7$")),
+)
+
+
+MAX_SHA2_ROUNDS = 1_500_000
+"""1.8 s of SHA-256, which is the slower. libpass uses 656,000 and 535,000, everybody else 5,000."""
+SHA2_ROUNDS = 5000
+"""Where a hash names none."""
+MIN_SHA2_ROUNDS = 1000
+"""The algorithm raises lower numbers to this one before it writes them, so a hash never holds a lower one."""
+MAX_SHA1_ROUNDS = 1_000_000
+"""1.4 s; NetBSD's default is 24,680 at most."""
+MAX_SUN_ROUNDS = 1_000_000
+"""1.8 s, of which 4,096 rounds are always done."""
+SUN_ROUNDS = 4096
+
+
+def _salt(match: re.Match[str]) -> bytes:
+    """As the bytes that it had: crypt(3) knows no charset."""
+    return match["salt"].encode()
+
+
+def _md5_loop(salt: bytes, magic: bytes, secret: bytes) -> bytes:
+    return crypt_loops.md5_crypt(secret, salt, magic).encode()
+
+
+def _sha2_loop(algorithm: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
+    return crypt_loops.sha2_crypt(algorithm, secret, salt, rounds).encode()
+
+
+def _sha1_loop(salt: bytes, rounds: int, secret: bytes) -> bytes:
+    raw = crypt_loops.sha1_crypt(secret, salt, rounds)
+    return crypt_loops.encode(raw + raw[:1]).encode()
+
+
+def _md5(stored: StoredHash, match: re.Match[str]) -> Check:
+    setting = f"$1${match['salt']}${match['digest']}"
+    return check(stored, setting, match["digest"], "md5_crypt", partial(_md5_loop, _salt(match), b"$1$"))
+
+
+def _apr1(stored: StoredHash, match: re.Match[str]) -> Check:
+    """A method that libxcrypt lacks: a thousand rounds of MD5 in Python."""
+    loop = partial(_md5_loop, _salt(match), b"$apr1$")
+    key = match["digest"].encode()
+    return CryptCheck(b"", key, "apr_md5_crypt", Executor.PROCESS, stored.recipe.charset, loop=loop)
+
+
+def _sha2(algorithm: str, stored: StoredHash, match: re.Match[str]) -> Check:
+    rounds = SHA2_ROUNDS if match["rounds"] is None else limits.number(match["rounds"])
+    if rounds > MAX_SHA2_ROUNDS:
+        raise TooCostly(f"{algorithm}_crypt with {rounds} rounds is above {MAX_SHA2_ROUNDS}")
+    if rounds < MIN_SHA2_ROUNDS:
+        raise MalformedHash(f"{algorithm}_crypt has at least {MIN_SHA2_ROUNDS} rounds")
+    loop = partial(_sha2_loop, algorithm, _salt(match), rounds)
+    return check(stored, match[0], match["digest"], f"{algorithm}_crypt {rounds}", loop)
+
+
+def _sha1(stored: StoredHash, match: re.Match[str]) -> Check:
+    """The last of the 28 characters' 21 bytes repeats the first; some writers leave it zero, so it is written anew."""
+    rounds = limits.number(match["rounds"])
+    if rounds > MAX_SHA1_ROUNDS:
+        raise TooCostly(f"sha1_crypt with {rounds} rounds is above {MAX_SHA1_ROUNDS}")
+    if rounds < 1:
+        raise MalformedHash("sha1_crypt has at least one round")
+    text = _complete(match["digest"])
+    setting = f"$sha1${rounds}${match['salt']}${text}"
+    return check(stored, setting, text, f"sha1_crypt {rounds}", partial(_sha1_loop, _salt(match), rounds))
+
+
+def _complete(text: str) -> str:
+    """Put the first byte of the digest in the place of the last of the 21, if that is zero."""
+    first, last = (sum(CRYPT64.index(text[i + j]) << 6 * j for j in range(4)) for i in (0, 24))
+    if last & 0xFF:
+        return text
+    return text[:24] + crypt_loops.encode((last | first >> 16).to_bytes(3, "big"))
+
+
+def _sun(stored: StoredHash, match: re.Match[str]) -> Check:
+    rounds = limits.number(match["rounds"] or "0") + SUN_ROUNDS
+    if rounds > MAX_SUN_ROUNDS:
+        raise TooCostly(f"sun_md5_crypt with {rounds} rounds is above {MAX_SUN_ROUNDS}")
+    return check(stored, match[0], match["digest"], f"sun_md5_crypt {rounds}")
+
+
+def _nt(stored: StoredHash, match: re.Match[str]) -> Check:
+    """FreeBSD widens each byte of the password to 16 bits, others write its characters in UTF-16: both are tried."""
+    key, charset = unhex(match["digest"]), stored.recipe.charset
+    return Either(
+        Comparison(_nt_of_bytes, key, "nt_crypt", charset=charset),
+        Comparison(partial(digest, "md4"), key, "nt", charset="utf-16-le"),
+    )
+
+
+def _nt_of_bytes(secret: bytes) -> bytes:
+    return digest("md4", b"".join(bytes((byte, 0)) for byte in secret))
+
+
+def _shape(name: str, pattern: str, read: Callable[[StoredHash, re.Match[str]], Check], *aliases: str) -> Shape:
+    return Shape(name, re.compile(pattern), read, aliases)
+
+
+def _of_digest(length: int) -> str:
+    return rf"(?P<digest>{_DIGIT}{{{length}}})"
+
+
+_SALT = r"(?P<salt>[^$:\x00-\x20\x7f]{0,%d})"
+_ROUNDS = r"(?:rounds=(?P<rounds>[0-9]{1,9})\$)?"
+FORMATS = (
+    _shape("md5_crypt", rf"\$(?:1|md5-crypt)\${_SALT % 8}\${_of_digest(22)}", _md5, "md5crypt", "kratos_md5-crypt"),
+    _shape("apr_md5_crypt", rf"\$apr1\${_SALT % 8}\${_of_digest(22)}", _apr1, "apr1", "md5apr1", "apache_md5"),
+    _shape("sha256_crypt", rf"\$5\${_ROUNDS}{_SALT % 16}\${_of_digest(43)}", partial(_sha2, "sha256"), "sha256crypt"),
+    _shape("sha512_crypt", rf"\$6\${_ROUNDS}{_SALT % 16}\${_of_digest(86)}", partial(_sha2, "sha512"), "sha512crypt"),
+    _shape(
+        "sha1_crypt",
+        rf"\$sha1\$(?P<rounds>[0-9]{{1,9}})\$(?P<salt>{_DIGIT}{{0,64}})\${_of_digest(28)}",
+        _sha1,
+        "sha1crypt",
+    ),
+    _shape(
+        "sun_md5_crypt",
+        rf"\$md5(?:[,$]rounds=(?P<rounds>[0-9]{{1,9}}))?\$(?P<salt>{_DIGIT}{{0,64}})\$\$?{_of_digest(22)}",
+        _sun,
+        "sunmd5",
+        "sun_md5",
+    ),
+    *DES_FORMATS,
+    _shape("nt_crypt", r"\$3\$\$(?P<digest>[0-9a-f]{32})", _nt, "freebsd_nt"),
+)

@@ -1,0 +1,160 @@
+"""The userPassword schemes of directories (RFC 2307 and its descendants): `{SCHEME}` and what follows. Knows no LDAP.
+
+Schemes are read in any case. Salted digests are base64 of the digest and the salt behind it (OpenLDAP, 389-DS,
+ForgeRock, AD LDS); Dovecot may write them in hex and say so (`{SSHA256.HEX}`). `{CRYPT}` and Dovecot's names for it
+hold a crypt(3) hash.
+"""
+
+import re
+from functools import partial
+
+from service.hashing import limits
+from service.hashing.check import Comparison, Either
+from service.hashing.digests import SIZES, digest
+from service.hashing.encodings import HEX_DIGEST, to_bytes, unbase64, undigest, unhex
+from service.hashing.format import Check, Format, MalformedHash, StoredHash
+from service.hashing.formats import bcrypt, crypt
+from service.hashing.formats.argon2 import ARGON2
+from service.hashing.formats.pbkdf2 import pbkdf2_check
+from service.hashing.shape import Shape, Wrapped
+
+# The directories' layouts of PBKDF2. Knows no scheme without PBKDF2.
+#
+# OpenLDAP pw-pbkdf2 and newer 389-DS: `{PBKDF2-SHA256}iterations$salt$digest`, ab64 or base64; so Elasticsearch,
+# without the name of its function, SHA-512. Older 389-DS (FreeIPA): `{PBKDF2_SHA256}` and base64 of 4 bytes of
+# iterations, 64 of salt, 256 of digest. OpenDJ: `{PBKDF2}iterations:` and base64 of digest and salt. Dovecot:
+# `{PBKDF2}$1$salt$iterations$hex`. Atlassian (Jira, Confluence, Crowd): `{PKCS5S2}` and base64 of salt and digest.
+
+ATLASSIAN_ITERATIONS = 10_000
+ATLASSIAN_SALT = 16
+ELASTIC_KEY = 32
+"""Bytes; OpenLDAP's are the 20 of SHA-1."""
+BINARY_SALT = slice(4, 68)
+BINARY_KEY = slice(68, None)
+BASE64 = r"[A-Za-z0-9+/._-]*={0,2}"
+DIGEST = r"(?P<digest>[A-Za-z0-9+/._-]{16,}={0,2})"
+
+
+def read_dollars(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Iterations, salt and digest in text. Without a function it is SHA-1, but SHA-512 where Elasticsearch wrote it."""
+    iterations, salt, key = limits.number(match["iterations"]), unbase64(match["salt"]), unbase64(match["digest"])
+    named = (match["prf"] or "sha1").lower().replace("-", "")
+    check = pbkdf2_check(stored, named, iterations, salt, key)
+    if match["prf"] is None and len(key) == ELASTIC_KEY:
+        return Either(check, pbkdf2_check(stored, "sha512", iterations, salt, key))
+    return check
+
+
+def read_binary(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Iterations (big-endian), salt and digest in one run of bytes."""
+    raw = unbase64(match["header"] + match["digest"])
+    return pbkdf2_check(stored, "sha256", int.from_bytes(raw[:4], "big"), raw[BINARY_SALT], raw[BINARY_KEY])
+
+
+def read_opendj(stored: StoredHash, match: re.Match[str]) -> Check:
+    """The digest as long as its hash function's, then the salt."""
+    prf = (match["prf"] or "sha1").lower().replace("-", "")
+    raw = unbase64(match["digest"])
+    key, salt = raw[: SIZES[prf]], raw[SIZES[prf] :]
+    if len(key) < SIZES[prf] or not salt:
+        raise MalformedHash("the digest is too short for its scheme")
+    return pbkdf2_check(stored, prf, limits.number(match["iterations"]), salt, key)
+
+
+def read_dovecot(stored: StoredHash, match: re.Match[str]) -> Check:
+    """SHA-1, the salt used as text."""
+    salt = to_bytes(match["salt"], "utf-8")
+    return pbkdf2_check(stored, "sha1", limits.number(match["iterations"]), salt, unhex(match["digest"]))
+
+
+def read_atlassian(stored: StoredHash, match: re.Match[str]) -> Check:
+    """16 bytes of salt, 32 of digest."""
+    raw = unbase64(match["digest"])
+    return pbkdf2_check(stored, "sha1", ATLASSIAN_ITERATIONS, raw[:ATLASSIAN_SALT], raw[ATLASSIAN_SALT:])
+
+
+PRF = r"(?P<prf>sha-?1|sha-?256|sha-?384|sha-?512)"
+DOLLARS = rf"(?i)\{{PBKDF2(?:[-_]{PRF})?\}}(?P<iterations>[0-9]+)\$(?P<salt>{BASE64})\${DIGEST}"
+BINARY = r"(?i)\{PBKDF2_SHA256\}(?P<header>[A-Za-z0-9+/]{6})(?P<digest>[A-Za-z0-9+/]{426}={0,2})"
+OPENDJ = rf"(?i)\{{PBKDF2(?:[-_](?:HMAC[-_])?{PRF})?\}}(?P<iterations>[0-9]+):{DIGEST}"
+DOVECOT = r"(?i)\{PBKDF2\}\$1\$(?P<salt>[^$]*)\$(?P<iterations>[0-9]+)\$(?P<digest>[0-9a-f]{40})"
+ATLASSIAN = r"(?i)\{PKCS5S2\}(?P<digest>[A-Za-z0-9+/]{64})"
+
+LDAP_PBKDF2_FORMATS = (
+    Shape(
+        "ldap_pbkdf2",
+        re.compile(DOLLARS),
+        read_dollars,
+        aliases=("ldap_pbkdf2_sha1", "ldap_pbkdf2_sha256", "ldap_pbkdf2_sha512"),
+    ),
+    Shape("ldap_pbkdf2_binary", re.compile(BINARY), read_binary, aliases=("389ds_pbkdf2_sha256", "ldap_389ds")),
+    Shape("opendj_pbkdf2", re.compile(OPENDJ), read_opendj),
+    Shape("dovecot_pbkdf2", re.compile(DOVECOT), read_dovecot),
+    Shape(
+        "atlassian_pbkdf2_sha1",
+        re.compile(ATLASSIAN),
+        read_atlassian,
+        aliases=("atlassian", "atlassian_pkcs5s2", "pkcs5s2"),
+    ),
+)
+
+
+def salted(name: str, salt: bytes, secret: bytes) -> bytes:
+    """Digest of the password and the salt behind it."""
+    return digest(name, secret + salt)
+
+
+def read_digest(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
+    """A digest without salt, base64 or hex."""
+    key = undigest(match["digest"], SIZES[name])
+    return Comparison(partial(digest, name), key, name, charset=stored.recipe.charset)
+
+
+def read_salted(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
+    """A digest with the salt behind it, of any length."""
+    in_hex = match.groupdict().get("hex") or HEX_DIGEST.fullmatch(match["digest"])
+    raw = unhex(match["digest"]) if in_hex else unbase64(match["digest"])
+    key, salt = raw[: SIZES[name]], raw[SIZES[name] :]
+    if len(key) < SIZES[name]:
+        raise MalformedHash("the digest is too short for its scheme")
+    return Comparison(partial(salted, name, salt), key, f"{name}(password.salt)", charset=stored.recipe.charset)
+
+
+def _digest(scheme: str) -> Shape:
+    name = "sha1" if scheme == "SHA" else scheme.lower()
+    letters = -(-4 * SIZES[name] // 3)
+    text = rf"(?P<digest>[0-9a-f]{{{2 * SIZES[name]}}}|[A-Za-z0-9+/_-]{{{letters}}}={{0,2}})"
+    pattern = rf"(?i)\{{(?:ldap-|plain-)?{_spelled(scheme)}(?:\.(?:b64|base64|hex))?\}}{text}"
+    aliases = (f"ldap_hex_{name}", *(("ldap_sha",) if scheme == "SHA" else ()))
+    return Shape(
+        f"ldap_{name}", re.compile(pattern), partial(read_digest, name), aliases, bare=re.compile(f"(?i){text}")
+    )
+
+
+def _salted(scheme: str) -> Shape:
+    name = "sha1" if scheme == "SHA" else scheme.lower()
+    text = rf"(?P<digest>[A-Za-z0-9+/_-]{{{-(-4 * SIZES[name] // 3)},}}={{0,2}})"
+    pattern = rf"(?i)\{{S{_spelled(scheme)}(?:\.(?:b64|base64|(?P<hex>hex)))?\}}{text}"
+    aliases = (f"ldap_salted_{name}", f"s{scheme.lower()}")
+    return Shape(
+        f"ldap_s{scheme.lower()}", re.compile(pattern), partial(read_salted, name), aliases, bare=re.compile(text)
+    )
+
+
+def _spelled(scheme: str) -> str:
+    return "SHA-?1?" if scheme == "SHA" else scheme.replace("SHA", "SHA-?")
+
+
+SCHEMES = ("MD5", "SHA", "SHA224", "SHA256", "SHA384", "SHA512")
+CRYPT = re.compile(r"(?i)\{(?:CRYPT|(?:MD5|SHA256|SHA512|DES|BLF)-CRYPT)\}")
+CRYPTS = (bcrypt.BCRYPT, *crypt.FORMATS, *crypt.YESCRYPT_FORMATS)
+NOT_SPRING = r"(?!\{(?:bcrypt|argon2)\})"
+"""Spring writes these two in lower case."""
+
+FORMATS: tuple[Format, ...] = (
+    *(_digest(scheme) for scheme in SCHEMES),
+    *(_salted(scheme) for scheme in SCHEMES),
+    Wrapped("ldap_crypt", CRYPT, CRYPTS, tuple(f"ldap_{each.name}" for each in CRYPTS if each.name != "bcrypt")),
+    Wrapped("ldap_argon2", re.compile(NOT_SPRING + r"(?i:\{ARGON2(?:ID|I|D)?\})"), (ARGON2,)),
+    Wrapped("ldap_bcrypt", re.compile(NOT_SPRING + r"(?i:\{BCRYPT\})"), (bcrypt.BCRYPT,)),
+)

@@ -1,0 +1,95 @@
+"""Several hashes of one account in one row, any of which may match, as directories hold them. Knows no format's inside.
+
+A directory lets `userPassword` have several values, each with its scheme (RFC 4519, section 2.41). The row is a JSON
+list of them. The option `each` names the format of all, where they don't describe themselves.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import field, replace
+
+from service.hashing.format import Check, Executor, Format, MalformedHash, StoredHash, UnknownFormat
+from service.immutable import immutable
+
+MOST = 8
+"""Hashes in a row: each is checked for a wrong password."""
+SLOWEST_LAST = (Executor.INLINE, Executor.THREAD, Executor.PROCESS)
+
+
+@immutable
+class AnyOf:
+    """Checks all, and tells whether any matches."""
+
+    checks: tuple[Check, ...] = field(repr=False)
+
+    @property
+    def executor(self) -> Executor:
+        """The lane of the one that would hold up the most."""
+        return max((check.executor for check in self.checks), key=SLOWEST_LAST.index)
+
+    @property
+    def cost(self) -> str:
+        """All costs."""
+        return " + ".join(check.cost for check in self.checks)
+
+    def verify(self, password: str) -> bool:
+        """Check all of them, so that time does not tell which matched."""
+        matches = [check.verify(password) for check in self.checks]
+        return any(matches)
+
+
+@immutable
+class Multiple:
+    """A JSON list of hashes."""
+
+    by_name: Callable[[str], Format]
+    """Looks up a format by any of its names. Raises `UnknownFormat`."""
+    candidates: Callable[[str], tuple[Format, ...]]
+    """Every format whose whole shape a text has."""
+    name: str = "multiple"
+    aliases: tuple[str, ...] = ("any_of",)
+    names_itself: bool = True
+
+    def recognises(self, text: str) -> bool:
+        """Tell whether it is a list of texts, each of which describes itself."""
+        texts = _texts(text)
+        return texts is not None and all(len(self.candidates(each)) == 1 for each in texts)
+
+    def parse(self, stored: StoredHash) -> Check:
+        """Read each."""
+        return AnyOf(tuple(each.parse(one) for each, one in self._each(stored)))
+
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
+        """Make a list of stand-ins."""
+        made = [each.dummy_hash(one) for each, one in self._each(stored)]
+        return replace(made[0], recipe=stored.recipe, hash=json.dumps([one.hash for one in made]))
+
+    def _each(self, stored: StoredHash) -> list[tuple[Format, StoredHash]]:
+        texts = _texts(stored.hash)
+        if texts is None:
+            raise MalformedHash(f"not a JSON list of 2 to {MOST} hashes")
+        return [self._named(replace(stored, hash=text), number) for number, text in enumerate(texts, 1)]
+
+    def _named(self, stored: StoredHash, number: int) -> tuple[Format, StoredHash]:
+        name = stored.recipe.options.get("each")
+        try:
+            found = (self.by_name(name),) if name else self.candidates(stored.hash)
+        except UnknownFormat as error:
+            raise MalformedHash(f"the option each: {error}") from None
+        if len(found) != 1:
+            which = "no" if not found else "more than one"
+            raise MalformedHash(f"number {number} of the hashes is of {which} known shape")
+        return found[0], replace(stored, recipe=replace(stored.recipe, format=found[0].name))
+
+
+def _texts(text: str) -> list[str] | None:
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, list) or not 1 < len(found) <= MOST:
+        return None
+    # A list in a list would be read again and again.
+    return found if all(isinstance(each, str) and not each.lstrip().startswith("[") for each in found) else None

@@ -1,0 +1,69 @@
+"""phpass's portable hashes (WordPress before 6.8, phpBB 3) and Drupal 7's, which stretch a digest. Knows no store.
+
+Each round hashes the last digest and the password again; the loop is Python's, so it runs in a worker process: no
+library offers it in C. https://www.openwall.com/phpass/ and Drupal's includes/password.inc.
+"""
+
+import hashlib
+import re
+from functools import partial
+
+from service.hashing.check import Comparison
+from service.hashing.crypt_loops import encode_little
+from service.hashing.digests import for_rounds
+from service.hashing.encodings import CRYPT64
+from service.hashing.format import Check, Executor, StoredHash, TooCostly
+from service.hashing.shape import Shape
+
+MAX_LOG_ROUNDS = 18
+"""0.6 s of SHA-512. Drupal's default is 15 or 16, phpass's 8, WordPress's 13."""
+_DIGIT = r"[./0-9A-Za-z]"
+
+
+def stretched(algorithm: str, rounds: int, salt: bytes, length: int, secret: bytes) -> bytes:
+    """The first `length` characters of the encoded digest."""
+    hashed = for_rounds(algorithm)
+    digest = hashed(salt + secret)
+    for _ in range(rounds):
+        digest = hashed(digest + secret)
+    return encode_little(digest)[:length].encode("ascii")
+
+
+def upgraded(algorithm: str, rounds: int, salt: bytes, length: int, secret: bytes) -> bytes:
+    """Drupal's upgrade of unsalted MD5 in place (`U$S$`): the password is the MD5 in hex."""
+    inner = hashlib.md5(secret, usedforsecurity=False).hexdigest().encode("ascii")
+    return stretched(algorithm, rounds, salt, length, inner)
+
+
+def read(algorithm: str, stored: StoredHash, match: re.Match[str]) -> Check:
+    """The cost is the logarithm of the rounds."""
+    log_rounds = CRYPT64.index(match["cost"])
+    if log_rounds > MAX_LOG_ROUNDS:
+        raise TooCostly(f"phpass with 2 ** {log_rounds} rounds is above 2 ** {MAX_LOG_ROUNDS}")
+    digest = match["digest"].encode("ascii")
+    function = stretched if match["upgraded"] is None else upgraded
+    salt = match["salt"].encode("ascii")
+    return Comparison(
+        derive=partial(function, algorithm, 1 << log_rounds, salt, len(digest)),
+        key=digest,
+        cost=f"phpass {algorithm} {log_rounds}",
+        executor=Executor.PROCESS,
+        charset=stored.recipe.charset,
+    )
+
+
+_HEAD = rf"(?P<cost>{_DIGIT})(?P<salt>{_DIGIT}{{8}})"
+FORMATS = (
+    Shape(
+        "phpass",
+        re.compile(rf"(?P<upgraded>U)?\$[PH]\${_HEAD}(?P<digest>{_DIGIT}{{22}})"),
+        partial(read, "md5"),
+        ("wordpress", "phpass_portable"),
+    ),
+    Shape(
+        "drupal7",
+        re.compile(rf"(?P<upgraded>U)?\$S\${_HEAD}(?P<digest>{_DIGIT}{{43,86}})"),
+        partial(read, "sha512"),
+        ("phpass_sha512",),
+    ),
+)

@@ -1,0 +1,94 @@
+"""A named format that is a formula: its names, its layout, and what it computes. Knows no product."""
+
+import re
+from dataclasses import replace
+
+from service.hashing.encodings import to_bytes
+from service.hashing.format import Check, StoredHash
+from service.hashing.formula import check_row, fits, formula_dummy_hash, parse_formula
+from service.hashing.formula.check import separated
+from service.hashing.formula.parse import Formula
+from service.hashing.limits import number
+from service.hashing.shape import BLANK, is_text, scramble_columns, scramble_match
+from service.immutable import immutable
+
+
+@immutable
+class Product:
+    """A format of one formula. Without a pattern the hash is a digest in hex or base64, then a colon and the salt."""
+
+    name: str
+    formula: str
+    aliases: tuple[str, ...] = ()
+    pattern: re.Pattern[str] | None = None
+    """A layout by which it is recognised, with groups `digest`, and `salt`, `user` and `rounds` where it holds them."""
+    names_itself: bool = True
+    """False where many other formats look the same: then it must be named."""
+    unpeppered: str | None = None
+    """The formula for a row without pepper, where that is another."""
+    pepper_option: str | None = None
+    """The option of a row or source that is the pepper too, where it is no secret of the installation."""
+    unsalted: str | None = None
+    """The formula for a row without salt, where that is another."""
+    iterations: int | None = None
+    """The rounds where neither source nor row give any."""
+
+    def recognises(self, text: str) -> bool:
+        """Tell whether `text` has the layout, or is a digest of the right length."""
+        if not self.names_itself or not is_text(text):
+            return False
+        if self.pattern is not None:
+            return self._match(text) is not None
+        bare = text.strip(BLANK)
+        needs_more = bool({"salt", "user"} & self._any().variables)
+        return needs_more == (":" in bare) and self._has_length(bare.partition(":")[0])
+
+    def parse(self, stored: StoredHash) -> Check:
+        """Apply the formula to the parts of the text."""
+        given = stored.recipe.options.get(self.pepper_option or "")
+        if given is not None and stored.pepper is None:
+            stored = replace(stored, pepper=to_bytes(given, "utf-8"))
+        return check_row(self._formula(stored), self._parts(stored))
+
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
+        """Scramble digest and salt where they stand."""
+        match = self._match(stored.hash)
+        if match is not None:
+            return scramble_columns(stored, scramble_match(match))
+        formula = self._formula(stored)
+        recipe = replace(stored.recipe, format=formula.text, iterations=stored.recipe.iterations or self.iterations)
+        made = formula_dummy_hash(replace(stored, recipe=recipe))
+        return replace(made, recipe=stored.recipe)
+
+    def _formula(self, stored: StoredHash) -> Formula:
+        text = self.formula if stored.pepper is not None or self.unpeppered is None else self.unpeppered
+        if self.unsalted is not None and stored.salt is None and ":" not in stored.hash:
+            text = self.unsalted
+        match = self._match(stored.hash)
+        if match is not None and match.groupdict().get("rounds"):
+            return parse_formula(text, number(match["rounds"]))
+        return parse_formula(text, stored.recipe.iterations or self.iterations)
+
+    def _has_length(self, digest: str) -> bool:
+        """Whether the digest is one of this formula's, by its length."""
+        return fits(self._any(), digest)
+
+    def _any(self) -> Formula:
+        return parse_formula(self.formula, self.iterations)
+
+    def _parts(self, stored: StoredHash) -> StoredHash:
+        match = self._match(stored.hash)
+        if match is None:
+            return separated(stored, self._formula(stored).variables)
+        groups = match.groupdict()
+        recipe = stored.recipe if groups.get("salt") is None else replace(stored.recipe, salt_encoding="text")
+        return replace(
+            stored,
+            hash=groups["digest"],
+            salt=stored.salt if groups.get("salt") is None else groups["salt"],
+            username=stored.username if groups.get("user") is None else groups["user"],
+            recipe=recipe,
+        )
+
+    def _match(self, text: str) -> re.Match[str] | None:
+        return self.pattern.fullmatch(text.strip(BLANK)) if self.pattern and is_text(text) else None

@@ -1,0 +1,277 @@
+"""scrypt (RFC 7914) with its parameters in text, and as plain columns. Knows no product.
+
+Columns: a digest in hex or base64, a salt column, and the options `n`, `r`, `p` of the source (where it names none,
+16384, 8 and 1, the defaults of Node's `crypto.scrypt`).
+"""
+
+import hashlib
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from service.hashing import limits
+from service.hashing.check import Comparison, Either
+from service.hashing.columns import DIGEST, number_option, option, other_interpretation, salt_of, salt_text, separated
+from service.hashing.digests import digest
+from service.hashing.encodings import CRYPT64, MIN_DIGEST, to_bytes, unbase64, unbase64_alphabet, undigest_column, unhex
+from service.hashing.format import Check, Executor, MalformedHash, StoredHash
+from service.hashing.shape import Shape
+
+SPARE = 2**20
+"""Bytes that OpenSSL wants beyond the memory of the algorithm before it agrees to run."""
+MAX_LOG = 63
+"""A larger `ln` is N itself, as Kratos writes it."""
+
+
+def scrypt(n: int, r: int, p: int, salt: bytes, length: int, secret: bytes) -> bytes:
+    """Compute scrypt; OpenSSL's own bound on memory is raised to what our limits allow."""
+    memory = 128 * r * (n + p + 2) + SPARE
+    return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=memory, dklen=length)
+
+
+USUAL_KEY = 64
+"""Bytes, where nothing says otherwise, as in Node's guides."""
+
+
+def scrypt_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, key: bytes) -> Comparison:
+    """Check against `key` with `cost` = N, r, p; raises `MalformedHash` or `TooCostly`."""
+    n, r, p = cost
+    limits.check_scrypt(n, r, p)
+    if len(key) < MIN_DIGEST:
+        raise MalformedHash("the digest is too short")
+    return Comparison(
+        derive=partial(scrypt, n, r, p, salt, len(key)),
+        key=key,
+        cost=f"scrypt N={n} r={r} p={p}",
+        executor=Executor.THREAD,
+        charset=stored.recipe.charset,
+        padded=True,
+    )
+
+
+def power_of_two(log: int) -> int:
+    """N of its logarithm; an absurd one is left to the limits."""
+    return 1 << min(log, MAX_LOG)
+
+
+def read_mcf(stored: StoredHash, match: re.Match[str]) -> Check:
+    """`ln` is the logarithm of N, or N itself where Kratos wrote it."""
+    ln, r, p = (limits.number(match[name]) for name in ("ln", "r", "p"))
+    n = ln if ln > MAX_LOG else power_of_two(ln)
+    return scrypt_check(stored, (n, r, p), unbase64(match["salt"]), unbase64(match["digest"]))
+
+
+def read_packed(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Parameters as one hex number, as Java's SCryptUtil and Spring write them: log2 N, a byte of r, one of p."""
+    packed = int(match["packed"], 16)
+    cost = (power_of_two(packed >> 16), packed >> 8 & 0xFF, packed & 0xFF)
+    return scrypt_check(stored, cost, unbase64(match["salt"]), unbase64(match["digest"]))
+
+
+def read_colons(stored: StoredHash, match: re.Match[str]) -> Check:
+    """N, r and p in decimal, as hashcat has them."""
+    n, r, p = (limits.number(match[name]) for name in ("n", "r", "p"))
+    return scrypt_check(stored, (n, r, p), unbase64(match["salt"]), unbase64(match["digest"]))
+
+
+def read_columns(stored: StoredHash, match: re.Match[str]) -> Check:
+    """A bare digest beside a salt column, or behind a salt, in both ways where it may mean either."""
+    cost, key = cost_of(stored), undigest_column(match["digest"])
+    check = scrypt_check(stored, cost, salt_of(separated(stored, match)), key)
+    other = other_interpretation(stored, match, USUAL_KEY)
+    # Where there is no time for both, it is what the documentation says first.
+    if other is None or 2 * 128 * math.prod(cost) > limits.MAX_SCRYPT_WORK:
+        return check
+    return Either(check, scrypt_check(stored, cost, *other))
+
+
+def cost_of(stored: StoredHash) -> tuple[int, int, int]:
+    """The options n, r and p of the source."""
+    return number_option(stored, "n", 16384), number_option(stored, "r", 8), number_option(stored, "p", 1)
+
+
+BASE64 = r"[A-Za-z0-9+/._-]*={0,2}"
+ENDING = rf"\$(?P<salt>{BASE64})\$(?P<digest>[A-Za-z0-9+/._-]{{16,}}={{0,2}})"
+MCF = re.compile(r"\$scrypt\$ln=(?P<ln>[0-9]+),r=(?P<r>[0-9]+),p=(?P<p>[0-9]+)" + ENDING)
+PACKED = re.compile(r"\$s0\$(?P<packed>[0-9a-f]{5,6})" + ENDING)
+SPRING = re.compile(r"\$(?P<packed>[0-9a-f]{5,6})" + ENDING)
+COLONS = re.compile(
+    rf"SCRYPT:(?P<n>[0-9]+):(?P<r>[0-9]+):(?P<p>[0-9]+):(?P<salt>{BASE64}):(?P<digest>[A-Za-z0-9+/]{{16,}}={{0,2}})"
+)
+COLUMN = re.compile(DIGEST)
+
+SPRING_SCRYPT = Shape("spring_scrypt", SPRING, read_packed, bare=re.compile(r"\{scrypt[^}]*\}" + SPRING.pattern))
+COLUMNS = Shape("scrypt_columns", COLUMN, read_columns, aliases=("scrypt_raw",), names_itself=False)
+
+FORMATS = (
+    Shape("scrypt_mcf", MCF, read_mcf, aliases=("kratos_scrypt", "passlib_scrypt")),
+    Shape("java_scrypt", PACKED, read_packed, aliases=("scrypt_s0",)),
+    Shape("hashcat_scrypt", COLONS, read_colons),
+    SPRING_SCRYPT,
+    COLUMNS,
+)
+
+
+# Firebase's variant of scrypt, from its own export and from those who took it over. Knows no other scrypt.
+#
+# The key of scrypt encrypts the project's signer key (AES-256 in counter mode, counter 0); the ciphertext is the
+# hash. Source: firebase/scrypt. Columns: hash, salt, and the options `signer_key`, `salt_separator`, `rounds`,
+# `mem_cost` of the source, as the project's "password hash parameters" name them (`base64_signer_key` and
+# `base64_salt_separator` are read too). Kratos (`$firescrypt$`) and Supabase (`$fbscrypt$`) write them into each
+# hash; SuperTokens (`$f_scrypt$`) all but the signer key.
+
+AES_KEY = 32
+"""Bytes."""
+COUNTER = bytes(16)
+
+
+def firebase(n: int, r: int, p: int, salt: bytes, signer_key: bytes, secret: bytes) -> bytes:
+    """Encrypt the signer key under the key of scrypt."""
+    key = scrypt(n, r, p, salt, AES_KEY, secret)
+    encryptor = Cipher(algorithms.AES(key), modes.CTR(COUNTER)).encryptor()
+    return encryptor.update(signer_key) + encryptor.finalize()
+
+
+def firebase_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, signer: bytes, key: bytes) -> Check:
+    """Check against `key`; `cost` is the logarithm of N, r and p, and `salt` holds the separator too."""
+    n, r, p = power_of_two(cost[0]), cost[1], cost[2]
+    limits.check_scrypt(n, r, p)
+    if len(key) != len(signer) or len(key) < MIN_DIGEST:
+        raise MalformedHash("the hash and the signer key differ in length")
+    return Comparison(
+        derive=partial(firebase, n, r, p, salt, signer),
+        key=key,
+        cost=f"scrypt N={n} r={r} p={p}",
+        executor=Executor.THREAD,
+        charset=stored.recipe.charset,
+        padded=True,
+    )
+
+
+def read_firebase_columns(stored: StoredHash, match: re.Match[str]) -> Check:
+    """A hash beside a salt column; `mem_cost` and `rounds` are usually 14 and 8."""
+    separator = option(stored, "salt_separator", option(stored, "base64_salt_separator", ""))
+    cost = (number_option(stored, "mem_cost", 14), number_option(stored, "rounds", 8), 1)
+    salt = unbase64(salt_text(separated(stored, match))) + unbase64(separator)
+    return firebase_check(stored, cost, salt, _signer_key(stored), unbase64(match["digest"]))
+
+
+def read_in_one(stored: StoredHash, match: re.Match[str]) -> Check:
+    """All in the text; SuperTokens leaves the signer key to the options of the source."""
+    groups = match.groupdict()
+    signer = unbase64(groups["signer"]) if groups.get("signer") else _signer_key(stored)
+    cost = (limits.number(groups["n"]), limits.number(groups["r"]), limits.number(groups.get("p") or "1"))
+    salt = unbase64(groups["salt"]) + unbase64(groups["separator"] or "")
+    return firebase_check(stored, cost, salt, signer, unbase64(groups["digest"]))
+
+
+def _signer_key(stored: StoredHash) -> bytes:
+    name = "base64_signer_key" if "base64_signer_key" in stored.recipe.options else "signer_key"
+    return unbase64(option(stored, name))
+
+
+B64 = r"[A-Za-z0-9+/_-]*={0,2}"
+LONG = r"(?P<digest>[A-Za-z0-9+/_-]{22,}={0,2})"
+KRATOS = (
+    rf"\$firescrypt\$ln=(?P<n>[0-9]+),r=(?P<r>[0-9]+),p=(?P<p>[0-9]+)\$(?P<salt>{B64})\${LONG}"
+    rf"\$(?P<separator>{B64})\$(?P<signer>{B64})"
+)
+SUPABASE = (
+    rf"\$fbscrypt\$v=1,n=(?P<n>[0-9]+),r=(?P<r>[0-9]+),p=(?P<p>[0-9]+)(?:,ss=(?P<separator>{B64}))?"
+    rf"(?:,sk=(?P<signer>{B64}))?\$(?P<salt>{B64})\${LONG}"
+)
+SUPERTOKENS = (
+    rf"(?=.*\$m=(?P<n>[0-9]+)(?:\$|\Z))(?=.*\$r=(?P<r>[0-9]+)(?:\$|\Z))(?=.*\$s=(?P<separator>{B64})(?:\$|\Z))"
+    rf"\$f_scrypt\${LONG}\$(?P<salt>{B64})(?:\$[mrs]=[^$]*){{3}}"
+)
+
+FIREBASE_FORMATS = (
+    Shape("firebase_scrypt", re.compile(DIGEST), read_firebase_columns, aliases=("firebase",), names_itself=False),
+    Shape("kratos_firescrypt", re.compile(KRATOS), read_in_one, aliases=("firescrypt",)),
+    Shape("supabase_fbscrypt", re.compile(SUPABASE), read_in_one, aliases=("fbscrypt",)),
+    Shape("supertokens_f_scrypt", re.compile(SUPERTOKENS), read_in_one, aliases=("f_scrypt",)),
+)
+
+
+# scrypt in the layouts of single products that have no module of their own. Knows no layout of the great frameworks.
+#
+# Cisco 9: N 16384, r 1, p 1, the salt as text, crypt(3)'s alphabet. Ruby's scrypt gem (Authlogic, Devise plugins): N,
+# r, p, salt and digest in hex. Stytch: the salt is not decoded but used as the text of its base64 in the URL
+# alphabet, with the options `n`, `r`, `p`. better-auth: hex of the salt, used as that text, and of the digest, N
+# 16384, r 16, p 1.
+
+CISCO = (16384, 1, 1)
+FIRST_RUBY_KEY = 256
+"""Bytes."""
+BETTER_AUTH = (16384, 16, 1)
+Derive = Callable[[bytes], bytes]
+TO_URL = str.maketrans("+/", "-_")
+
+
+def read_cisco(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Type 9."""
+    key = unbase64_alphabet(match["digest"], CRYPT64)
+    return scrypt_check(stored, CISCO, to_bytes(match["salt"], "ascii"), key)
+
+
+def read_ruby(stored: StoredHash, match: re.Match[str]) -> Check:
+    """All numbers in hex; the gem drops the zeros that a salt begins with."""
+    n, r, p = (int(match[name], 16) for name in ("n", "r", "p"))
+    return scrypt_check(stored, (n, r, p), unhex(match["salt"]).lstrip(b"\0"), unhex(match["digest"]))
+
+
+def first_ruby(derive: Derive, secret: bytes) -> bytes:
+    """The gem's first releases kept only SHA-1 of a long key."""
+    return digest("sha1", derive(secret))
+
+
+def read_first_ruby(stored: StoredHash, match: re.Match[str]) -> Check:
+    """The text before the digest is the salt."""
+    n, r, p = (int(match[name], 16) for name in ("n", "r", "p"))
+    long = scrypt_check(stored, (n, r, p), to_bytes(match["setting"], "ascii"), bytes(FIRST_RUBY_KEY))
+    return replace(long, derive=partial(first_ruby, long.derive), key=unhex(match["digest"]))
+
+
+def read_stytch(stored: StoredHash, match: re.Match[str]) -> Check:
+    """The salt's text in the URL alphabet, whichever its column has; defaults are those of Stytch's documentation."""
+    cost = (number_option(stored, "n", 32768), number_option(stored, "r", 8), number_option(stored, "p", 1))
+    salt = to_bytes(salt_text(separated(stored, match)).translate(TO_URL), "utf-8")
+    return scrypt_check(stored, cost, salt, undigest_column(match["digest"]))
+
+
+def read_better_auth(stored: StoredHash, match: re.Match[str]) -> Check:
+    """The salt's hex digits are the salt."""
+    return scrypt_check(stored, BETTER_AUTH, to_bytes(match["salt"], "ascii"), unhex(match["digest"]))
+
+
+RUBY_COST = r"(?P<n>[0-9a-f]{1,8})\$(?P<r>[0-9a-f]{1,4})\$(?P<p>[0-9a-f]{1,4})\$"
+RUBY = RUBY_COST + r"(?![0-9a-f]{40}\$)(?P<salt>(?:[0-9a-f]{2})+)\$(?P<digest>(?:[0-9a-f]{2}){16,})"
+FIRST_RUBY = rf"(?P<setting>{RUBY_COST}(?P<salt>[0-9a-f]{{40}}))\$(?P<digest>[0-9a-f]{{40}})"
+
+LAYOUTS = (
+    Shape(
+        "cisco_type9",
+        re.compile(r"\$9\$(?P<salt>[./A-Za-z0-9]{1,32})\$(?P<digest>[./A-Za-z0-9]{43})"),
+        read_cisco,
+        aliases=("cisco_9", "cisco9"),
+    ),
+    Shape("ruby_scrypt", re.compile(RUBY), read_ruby, aliases=("authlogic_scrypt",)),
+    Shape("ruby_first_scrypt", re.compile(FIRST_RUBY), read_first_ruby),
+    Shape(
+        "stytch_scrypt",
+        re.compile(DIGEST),
+        read_stytch,
+        aliases=("stytch",),
+        names_itself=False,
+    ),
+    Shape(
+        "better_auth",
+        re.compile(r"(?P<salt>[0-9a-f]{32}):(?P<digest>[0-9a-f]{128})"),
+        read_better_auth,
+        names_itself=False,
+    ),
+)

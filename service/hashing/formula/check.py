@@ -1,0 +1,280 @@
+"""Applies a formula to a stored hash. Knows formulas and rows; the notation is the parser's."""
+
+import hmac
+import re
+from dataclasses import field, replace
+
+from service.hashing import limits
+from service.hashing.columns import salt_of
+from service.hashing.encodings import (
+    BCRYPT64,
+    HEX,
+    require_charset,
+    to_base64_alphabet,
+    to_bytes,
+    unbase64,
+    unbase64_alphabet,
+    unhex,
+)
+from service.hashing.format import Check, Executor, FindFormat, MalformedHash, NoUsername, StoredHash, find_none
+from service.hashing.formats.bcrypt import TAIL
+from service.hashing.formats.bcrypt import salt_of as bcrypt_salt
+from service.hashing.formula.cost import executor_of, name_of, plan, work
+from service.hashing.formula.functions import Given, Value
+from service.hashing.formula.operations import Applied, Bcrypt, Checked, Operation, length_of
+from service.hashing.formula.parse import Formula, digest_size, parse_formula, raw
+from service.hashing.shape import BLANK, scramble, scramble_match
+from service.immutable import immutable
+
+# What tries passwords against a formula, and against a named format around one. Knows no notation, no row.
+
+
+@immutable
+class FormulaCheck:
+    """A formula with the values of one row: every reading is computed, and any that gives the stored value verifies."""
+
+    interpretations: tuple[tuple[Operation, bytes], ...] = field(repr=False)
+    """Each reading with the value that the right password gives."""
+    given: Given = field(repr=False)
+    executor: Executor
+    cost: str
+    padded: bool = False
+    """True where NULs behind the password change nothing: then it may not end in one."""
+
+    def verify(self, password: str) -> bool:
+        """Tell whether any reading gives the stored value."""
+        if self.padded and password.endswith("\0"):
+            return False
+        given = replace(self.given, password=password)
+        matches = [self._matches(given, root, expected) for root, expected in self.interpretations]
+        return any(matches)
+
+    def _matches(self, given: Given, root: Operation, expected: bytes) -> bool:
+        try:
+            value = given.encode(root.evaluate(given))
+        except UnicodeError:
+            return False
+        return hmac.compare_digest(value, expected)
+
+
+@immutable
+class NamedCheck:
+    """A named format that is given what the formula makes of the password."""
+
+    operand: Operation = field(repr=False)
+    given: Given = field(repr=False)
+    check: Check
+    executor: Executor
+    cost: str
+
+    def verify(self, password: str) -> bool:
+        """Tell whether the named format accepts the operand's value."""
+        given = replace(self.given, password=password)
+        try:
+            return self.check.verify(given.decode(self.operand.evaluate(given)))
+        except UnicodeError:
+            return False
+
+
+# Takes a row apart for a formula: digest, salt and username, often kept in one column. Knows no operation.
+
+
+def separated(stored: StoredHash, uses: frozenset[str]) -> StoredHash:
+    """Move what follows the first colon of the hash to the column that the formula needs and the row lacks.
+
+    The first, because a salt may hold colons and a digest, in hex as in base64, holds none.
+    """
+    text = stored.hash.strip(BLANK)
+    digest, colon, rest = text.partition(":")
+    beside = {"salt": stored.salt, "username": stored.username}
+    if stored.salt is not None and rest.startswith(f"{stored.salt}:"):
+        return replace(stored, hash=digest, salt=rest if "salt2" in uses else stored.salt)
+    if uses >= {"salt", "user"} and beside == {"salt": None, "username": None} and ":" in rest:
+        salt, _, username = rest.rpartition(":")
+        return replace(stored, hash=digest, salt=salt, username=username)
+    if not colon or rest in [value for value in beside.values() if value is not None]:
+        return replace(stored, hash=digest)
+    if "salt" in uses and stored.salt is None:
+        return replace(stored, hash=digest, salt=rest)
+    if "user" in uses and stored.username is None:
+        return replace(stored, hash=digest, username=rest)
+    return replace(stored, hash=text)
+
+
+def joined_again(stored: StoredHash, parts: StoredHash) -> StoredHash:
+    """The reverse of `separated`, for a stand-in: `parts` in as many columns as `stored` has."""
+    rest = [
+        made
+        for made, had in ((parts.salt, stored.salt), (parts.username, stored.username))
+        if made is not None and had is None
+    ]
+    return replace(
+        stored,
+        hash=":".join([parts.hash, *rest]),
+        salt=None if stored.salt is None else parts.salt,
+        username=None if stored.username is None else parts.username,
+    )
+
+
+def salt_value(stored: StoredHash) -> Value:
+    """The salt: text in a text column, so that `utf16le($salt)` means something, else bytes."""
+    if stored.salt is not None and stored.recipe.salt_encoding == "text":
+        return stored.salt
+    return salt_of(stored)
+
+
+def pepper_value(stored: StoredHash) -> Value:
+    """The pepper as text where it is UTF-8."""
+    if stored.pepper is None:
+        raise MalformedHash("the formula uses $pepper, and the source names no variable that holds one")
+    try:
+        return stored.pepper.decode("utf-8")
+    except UnicodeDecodeError:
+        return stored.pepper
+
+
+# Reads the stored text as a formula's value: what the right password must give. Knows no check and no column.
+
+_BCRYPT = re.compile(r"(?P<prefix>\$2[aby]\$)" + TAIL)
+_PREFIXES = ("0x", "0X", "\\x", "$BLAKE2$")
+"""What SQL Server, PostgreSQL and hashcat write before hex."""
+
+
+def fits(formula: Formula, digest: str) -> bool:
+    """Tell whether `digest` has the length and alphabet of the formula's value."""
+    return any(expected_value(interpretation, digest)[1] is not None for interpretation in formula.interpretations)
+
+
+def expected_value(root: Operation, text: str) -> tuple[Operation, bytes | None]:
+    """The reading and the bytes it must give for the right password, or None where the text cannot be its value."""
+    size = digest_size(root)
+    if size is not None:
+        return raw(root), _read(text, size)
+    if length_of(root) not in {None, len(text)}:
+        return root, None
+    if HEX.fullmatch(text):
+        return Applied("strtolower", root), text.lower().encode()
+    return root, to_bytes(text, "utf-8")
+
+
+def _read(text: str, size: int) -> bytes | None:
+    """A digest of `size` bytes from hex or base64, told apart by its length."""
+    prefix = marker_of(text)
+    bare = text[len(prefix) :] if len(text) == 2 * size + len(prefix) else text
+    try:
+        digest = unhex(bare) if HEX.fullmatch(bare) else unbase64(bare)
+    except MalformedHash:
+        return None
+    return digest if len(digest) == size else None
+
+
+def require_bcrypt(text: str) -> re.Match[str]:
+    """A bcrypt hash in its parts, from which `bcrypt(…)` takes cost and salt."""
+    match = _BCRYPT.fullmatch(text)
+    if match is None:
+        raise MalformedHash("the formula needs a bcrypt hash")
+    return match
+
+
+def marker_of(text: str) -> str:
+    """What stands before hex, or nothing."""
+    return next((each for each in _PREFIXES if text.startswith(each)), "")
+
+
+def formula_check(stored: StoredHash, find: FindFormat = find_none) -> Check:
+    """Apply the formula of the recipe to the row. Raises `MalformedHash` (so `MalformedFormula`) and `TooCostly`.
+
+    `find` looks up the named formats that may be around a formula, as in ``argon2(md5($pass))``.
+    """
+    formula = parse_formula(stored.recipe.format, stored.recipe.iterations, find)
+    return check_row(formula, stored)
+
+
+def check_row(formula: Formula, stored: StoredHash) -> Check:
+    """Apply a parsed formula to the row."""
+    uses = formula.variables
+    parts = separated(stored, uses)
+    given = _given(parts, uses)
+    root = formula.interpretations[0]
+    if isinstance(root, Checked):
+        return _named(root, parts, given)
+    if isinstance(root, Bcrypt):
+        return _bcrypt(formula, parts, given)
+    interpretations = tuple(expected_value(interpretation, parts.hash) for interpretation in formula.interpretations)
+    found = tuple((interpretation, expected) for interpretation, expected in interpretations if expected is not None)
+    if not found:
+        raise MalformedHash("the digest does not have the length that the formula gives")
+    whole = len(found) == len(formula.interpretations)
+    how = formula.plan if whole else plan(tuple(interpretation for interpretation, _ in found))
+    return FormulaCheck(found, given, how.executor, how.cost, how.padded)
+
+
+def formula_dummy_hash(stored: StoredHash, find: FindFormat = find_none) -> StoredHash:
+    """A row of nobody's that takes as long: the digest and what stands beside it scrambled."""
+    formula = parse_formula(stored.recipe.format, stored.recipe.iterations, find)
+    parts = separated(stored, formula.variables)
+    salt = None if parts.salt is None else scramble(parts.salt)
+    username = None if parts.username is None else scramble(parts.username)
+    made = replace(parts, hash=_scrambled(formula.interpretations[0], parts), salt=salt, username=username)
+    return joined_again(stored, made)
+
+
+def _given(parts: StoredHash, uses: frozenset[str]) -> Given:
+    if "salt" in uses and parts.salt is None:
+        raise MalformedHash("the formula uses $salt, and the row has none")
+    if "user" in uses and parts.username is None:
+        raise NoUsername("the formula uses $user, and the row has none")
+    for text in filter(None, (parts.salt, parts.username)):
+        to_bytes(text, parts.recipe.charset)
+    return Given(
+        password="",
+        salt=salt_value(parts) if "salt" in uses else "",
+        username=parts.username or "",
+        pepper=pepper_value(parts) if "pepper" in uses else "",
+        charset=parts.recipe.charset,
+    )
+
+
+def _bcrypt(formula: Formula, parts: StoredHash, given: Given) -> FormulaCheck:
+    match = require_bcrypt(parts.hash)
+    counted = work(formula.interpretations)
+    times = counted.pop("bcrypt")
+    limits.check_bcrypt(int(match["cost"]) + times - 1)
+    setting = match["prefix"].encode() + bcrypt_salt(match)[4:]
+    expected = to_base64_alphabet(unbase64_alphabet(match["digest"], BCRYPT64), BCRYPT64).encode()
+    prefix = f"bcrypt {int(match['cost'])}" + (f" x{times}" if times > 1 else "")
+    interpretations = tuple(
+        (Applied("right", interpretation, (len(expected),)), expected) for interpretation in formula.interpretations
+    )
+    return FormulaCheck(
+        interpretations,
+        replace(given, setting=setting),
+        formula.plan.executor,
+        name_of(counted, prefix),
+        formula.plan.padded,
+    )
+
+
+def _named(root: Checked, parts: StoredHash, given: Given) -> NamedCheck:
+    """The format's own check."""
+    require_charset(parts.recipe.charset)
+    check = root.format.parse(_as_named(root, parts))
+    executor = executor_of((root.operand,))
+    cost = name_of(work((root.operand,)), check.cost)
+    return NamedCheck(
+        root.operand, given, check, executor if check.executor is Executor.INLINE else check.executor, cost
+    )
+
+
+def _scrambled(root: Operation, parts: StoredHash) -> str:
+    if isinstance(root, Checked):
+        return root.format.dummy_hash(_as_named(root, parts)).hash
+    if isinstance(root, Bcrypt):
+        return scramble_match(require_bcrypt(parts.hash))
+    mark = marker_of(parts.hash)
+    return mark + scramble(parts.hash[len(mark) :])
+
+
+def _as_named(root: Checked, parts: StoredHash) -> StoredHash:
+    """The row as the format around the formula reads it."""
+    return replace(parts, recipe=replace(parts.recipe, format=root.format.name, iterations=None))

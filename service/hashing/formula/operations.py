@@ -1,0 +1,314 @@
+"""The operations of a formula: a closed set, each of which computes itself. Here those that hash nothing themselves.
+
+The digests are in `digested`, the slow functions in `derived`. Knows no notation and no stored hash.
+"""
+
+import enum
+import hashlib
+from collections.abc import Iterator
+from typing import Protocol
+
+from service.hashing.digests import SIZES, digest, for_rounds, keyed_digest
+from service.hashing.format import Format
+from service.hashing.formats.bcrypt import hash_bcrypt
+from service.hashing.formula.functions import FUNCTIONS, Form, Given, Value
+from service.immutable import immutable
+
+
+class Operation(Protocol):
+    """A part of a parsed formula. Immutable and picklable."""
+
+    def evaluate(self, given: Given) -> Value:
+        """Compute the value. Raises `UnicodeError` where a character does not fit its charset, and nothing else."""
+        ...
+
+    def parts(self) -> "tuple[Operation, ...]":
+        """The operations whose values this one takes."""
+        ...
+
+
+@immutable
+class Literal:
+    """A text in quotes."""
+
+    value: str
+
+    def evaluate(self, given: Given) -> Value:  # noqa: ARG002 (a constant)
+        """The text."""
+        return self.value
+
+    def parts(self) -> tuple[Operation, ...]:
+        """None."""
+        return ()
+
+
+@immutable
+class Variable:
+    """One of the values that come with the row or the call."""
+
+    name: str
+
+    def evaluate(self, given: Given) -> Value:
+        """The value; `salt1` is the salt up to its first colon and `salt2` what follows it."""
+        match self.name:
+            case "pass":
+                return given.password
+            case "user":
+                return given.username
+            case "pepper":
+                return given.pepper
+            case "salt":
+                return given.salt
+            case "salt1":
+                return given.decode(given.salt).partition(":")[0]
+            case _:
+                return given.decode(given.salt).partition(":")[2]
+
+    def parts(self) -> tuple[Operation, ...]:
+        """None."""
+        return ()
+
+
+@immutable
+class Concatenation:
+    """Values one after the other."""
+
+    values: tuple[Operation, ...]
+
+    def evaluate(self, given: Given) -> Value:
+        """Text where all are text, else bytes."""
+        values = [value.evaluate(given) for value in self.values]
+        texts = [value for value in values if isinstance(value, str)]
+        return "".join(texts) if len(texts) == len(values) else b"".join(map(given.encode, values))
+
+    def parts(self) -> tuple[Operation, ...]:
+        """The values."""
+        return self.values
+
+
+@immutable
+class Applied:
+    """A function over one value, such as `lower`, with whole numbers as further arguments."""
+
+    function: str
+    operand: Operation
+    numbers: tuple[int, ...] = ()
+
+    def evaluate(self, given: Given) -> Value:
+        """The function's value."""
+        return FUNCTIONS[self.function].apply(given, self.operand.evaluate(given), *self.numbers)
+
+    def parts(self) -> tuple[Operation, ...]:
+        """What it is applied to."""
+        return (self.operand,)
+
+
+@immutable
+class Checked:
+    """A named format that checks the operand instead of the password: what an upgrade in place leaves behind."""
+
+    format: Format
+    operand: Operation
+
+    def evaluate(self, given: Given) -> Value:
+        """What the named format is to take as the password."""
+        return given.decode(self.operand.evaluate(given))
+
+    def parts(self) -> tuple[Operation, ...]:
+        """What is checked."""
+        return (self.operand,)
+
+
+def walk(operation: Operation) -> Iterator[Operation]:
+    """Yield an operation and all that it is made of."""
+    yield operation
+    for part in operation.parts():
+        yield from walk(part)
+
+
+# The operations of a formula that are digests: in rounds, and under a key. Knows no notation and no stored hash.
+
+
+class Feed(enum.Enum):
+    """What the next of several rounds hashes."""
+
+    HEX = "hex"
+    """The digest in hex, as PHP's functions return it."""
+    RAW = "raw"
+    """The digest's bytes."""
+    CHAIN = "chain"
+    """The digest's bytes followed by the first input again (Symfony's MessageDigestPasswordEncoder)."""
+
+
+def written(digest: bytes, form: Form | None) -> Value:
+    """A digest in its form; hex where the formula states none, because that is what hashcat's notation means."""
+    return (form or Form.HEX).write(digest)
+
+
+@immutable
+class Hashed:
+    """A digest, once or in rounds."""
+
+    algorithm: str
+    operand: Operation
+    form: Form | None = None
+    rounds: int = 1
+    feed: Feed | None = None
+
+    def evaluate(self, given: Given) -> Value:
+        """The digest in its form."""
+        data = given.encode(self.operand.evaluate(given))
+        value = digest(self.algorithm, data)
+        return written(self._repeat(value, data) if self.rounds > 1 else value, self.form)
+
+    def _repeat(self, value: bytes, data: bytes) -> bytes:
+        hashed, more = for_rounds(self.algorithm), range(self.rounds - 1)
+        match self.feed:
+            case Feed.RAW:
+                for _ in more:
+                    value = hashed(value)
+            case Feed.CHAIN:
+                for _ in more:
+                    value = hashed(value + data)
+            case _:
+                for _ in more:
+                    value = hashed(value.hex().encode("ascii"))
+        return value
+
+    def parts(self) -> tuple[Operation, ...]:
+        """What is hashed."""
+        return (self.operand,)
+
+
+@immutable
+class Keyed:
+    """HMAC (RFC 2104)."""
+
+    algorithm: str
+    key: Operation
+    message: Operation
+    form: Form | None = None
+
+    def evaluate(self, given: Given) -> Value:
+        """The code in its form."""
+        key, message = given.encode(self.key.evaluate(given)), given.encode(self.message.evaluate(given))
+        return written(keyed_digest(self.algorithm, key, message), self.form)
+
+    def parts(self) -> tuple[Operation, ...]:
+        """Key and message."""
+        return (self.key, self.message)
+
+
+# The operations of a formula that are slow on purpose: PBKDF2, scrypt, bcrypt. Knows no notation, no stored hash.
+
+
+@immutable
+class Pbkdf2:
+    """PBKDF2 (RFC 8018)."""
+
+    algorithm: str
+    password: Operation
+    salt: Operation
+    iterations: int
+    size: int
+    form: Form | None = None
+
+    def evaluate(self, given: Given) -> Value:
+        """The derived key in its form."""
+        password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
+        key = hashlib.pbkdf2_hmac(self.algorithm, password, salt, self.iterations, self.size)
+        return written(key, self.form)
+
+    def parts(self) -> tuple[Operation, ...]:
+        """Password and salt."""
+        return (self.password, self.salt)
+
+
+@immutable
+class Scrypt:
+    """scrypt (RFC 7914)."""
+
+    password: Operation
+    salt: Operation
+    n: int
+    r: int
+    p: int
+    size: int
+    form: Form | None = None
+
+    def evaluate(self, given: Given) -> Value:
+        """The derived key in its form."""
+        password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
+        memory = 128 * self.r * (self.n + self.p + 2) + (1 << 20)  # bytes; OpenSSL refuses without room to spare
+        key = hashlib.scrypt(password, salt=salt, n=self.n, r=self.r, p=self.p, maxmem=memory, dklen=self.size)
+        return written(key, self.form)
+
+    def parts(self) -> tuple[Operation, ...]:
+        """Password and salt."""
+        return (self.password, self.salt)
+
+
+@immutable
+class Bcrypt:
+    """bcrypt with the cost and salt of the stored hash, which it computes whole."""
+
+    operand: Operation
+
+    def evaluate(self, given: Given) -> Value:
+        """The whole hash; of the operand the first 72 bytes count, as in every store."""
+        return hash_bcrypt(given.encode(self.operand.evaluate(given)), given.setting).decode("ascii")
+
+    def parts(self) -> tuple[Operation, ...]:
+        """What is hashed."""
+        return (self.operand,)
+
+
+# How long a formula's value is, and whether it is bytes, as far as no password is needed. Knows no stored hash.
+
+_SAME_LENGTH = frozenset({"lower", "upper", "strtolower", "strtoupper", "ucfirst", "strrev", "raw", "ascii"})
+
+
+def length_of(operation: Operation) -> int | None:
+    """Characters (or bytes) of the value, or None where they depend on the password."""
+    match operation:
+        case Literal():
+            return len(operation.value)
+        case Hashed() | Keyed():
+            return (operation.form or Form.HEX).length(SIZES[operation.algorithm])
+        case Pbkdf2() | Scrypt():
+            return (operation.form or Form.HEX).length(operation.size)
+        case Concatenation():
+            lengths = [length_of(value) for value in operation.values]
+            return None if None in lengths else sum(filter(None, lengths))
+        case Applied():
+            return _applied(operation)
+        case _:
+            return None
+
+
+def yields_bytes(operation: Operation) -> bool:
+    """Whether the value is known to be raw bytes, which have no letters."""
+    match operation:
+        case Hashed() | Keyed() | Pbkdf2() | Scrypt():
+            return operation.form is Form.RAW
+        case Applied():
+            return FUNCTIONS[operation.function].yields_bytes
+        case _:
+            return any(yields_bytes(part) for part in operation.parts())
+
+
+def _applied(operation: Applied) -> int | None:
+    length = length_of(operation.operand)
+    if length is None:
+        return None
+    match operation.function:
+        case "left" | "right":
+            return min(length, operation.numbers[0])
+        case "cut":
+            return len(range(length)[operation.numbers[0] :][: operation.numbers[1] if operation.numbers[1:] else None])
+        case "base64" | "base64url":
+            return -(-length // 3) * 4
+        case "hex" | "hexupper":
+            return 2 * length
+        case function:
+            return length if function in _SAME_LENGTH else None

@@ -1,0 +1,131 @@
+"""Whether a call can be answered in time: wait and cost, predicted before anything is computed. Runs nothing."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+
+from service.hashing.format import Check
+from service.hashing.pool.fair_queue import FairQueue
+from service.hashing.pool.job import Job
+
+# What a check of each cost takes here: a moving average of measured seconds. Knows costs by name; runs nothing.
+
+UNMEASURED = 0.25
+"""Seconds assumed for a cost that was never measured: about bcrypt 12, the dearest of the common ones."""
+
+WEIGHT = 0.1
+"""Of a new sample: ten samples, a third of a second of bcrypt 10 on two cores, make most of the average."""
+
+OUTLIER = 4.0
+"""A sample counts as at most so many times the average: a paused machine must not close the pool."""
+
+DOUBT_AFTER = 10.0
+"""Seconds after which an average is doubted, so that a wrong one cannot refuse its own correction for ever."""
+
+REMEMBERED = 1024
+"""Costs kept: stores that vary their rounds at random have thousands of them."""
+
+
+@dataclass(slots=True)
+class _Average:
+    seconds: float
+    renewed: float
+
+
+class Estimates:
+    """Seconds per cost, learned from what ran."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._averages: OrderedDict[str, _Average] = OrderedDict()
+
+    def learn(self, cost: str, seconds: float) -> None:
+        """Take in one measured run."""
+        average = self._averages.get(cost)
+        if average is None:
+            self._averages[cost] = _Average(seconds, self._clock())
+            if len(self._averages) > REMEMBERED:
+                self._averages.popitem(last=False)
+            return
+        average.seconds += WEIGHT * (min(seconds, OUTLIER * average.seconds) - average.seconds)
+        average.renewed = self._clock()
+        self._averages.move_to_end(cost)
+
+    def measured(self, cost: str) -> float | None:
+        """Tell the average, or None where this cost never ran."""
+        average = self._averages.get(cost)
+        return None if average is None else average.seconds
+
+    def expect(self, cost: str) -> float:
+        """Tell the seconds to plan with, measured or assumed."""
+        average = self._averages.get(cost)
+        return UNMEASURED if average is None else average.seconds
+
+    def doubtful(self, cost: str) -> bool:
+        """Tell whether nothing has confirmed the average of `cost` lately."""
+        average = self._averages.get(cost)
+        return average is None or self._clock() - average.renewed > DOUBT_AFTER
+
+    def measurements(self) -> dict[str, float]:
+        """Copy every measured average."""
+        return {cost: average.seconds for cost, average in self._averages.items()}
+
+
+MARGIN = 1.2
+"""A check is planned to take so many times its average, because single runs scatter."""
+
+CLOSED_FOR = 5.0
+"""Seconds until another replica, or the next process, should have taken over from a pool that closes."""
+
+
+class Overloaded(Exception):
+    """The check cannot end in time."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(str(self.__doc__))
+        self.retry_after = retry_after
+        """Seconds after which the queue should be short enough again."""
+
+
+class Admission:
+    """Lets a call in, or refuses it."""
+
+    def __init__(self, workers: int, queue_timeout: float, estimates: Estimates, queue: FairQueue) -> None:
+        self._workers = workers
+        self._queue_within = queue_timeout
+        self._estimates = estimates
+        self._queue = queue
+        self._open = True
+
+    def close(self) -> None:
+        """Let nobody in from now on."""
+        self._open = False
+
+    def admit(
+        self, checks: Sequence[Check], account: Hashable, running: Collection[Job], *, now: float, deadline: float
+    ) -> float:
+        """Give the estimated seconds of `checks`. Raises `Overloaded` where they cannot end before `deadline`."""
+        if not self._open:
+            raise Overloaded(CLOSED_FOR)
+        seconds = sum(self._estimates.expect(check.cost) for check in checks)
+        wait = self._wait(account, seconds, running, now)
+        # Where nobody waits, a check that may just end in time is worth trying.
+        late = now + wait + (MARGIN if wait else 1) * seconds > deadline and not self._probes(checks, wait)
+        # The check's own time is part of what the person waits, so that right after a storm answers are quick again;
+        # at most half of it, so that a dear check may wait too.
+        bound = self._queue_within - min(seconds, self._queue_within / 2)
+        if late or wait > bound:
+            raise Overloaded(max(wait - bound, 0.0) + seconds)
+        return seconds
+
+    def _wait(self, account: Hashable, seconds: float, running: Collection[Job], now: float) -> float:
+        """Predict the seconds until a new call would have a worker."""
+        if len(running) < self._workers:
+            return 0.0
+        left = sum(max(job.seconds - (now - job.handed_over), 0.0) for job in running)
+        return (left + self._queue.ahead_of(account, seconds)) / self._workers
+
+    def _probes(self, checks: Sequence[Check], wait: float) -> bool:
+        """Tell whether the call may run against its estimate: a worker is free, and the estimate is old."""
+        return wait == 0 and any(self._estimates.doubtful(check.cost) for check in checks)

@@ -1,0 +1,197 @@
+"""The pool: admits a call or refuses it at once, lets it wait its turn, runs its checks, and tells the verdict.
+
+A call whose answer would come too late is refused before it costs anything: a check whose caller has given up is
+work taken from one that could still be answered. Knows no format and no account.
+"""
+
+import asyncio
+from collections.abc import Hashable, Iterable, Sequence
+from types import TracebackType
+from typing import Self
+
+from service.hashing.format import Check, Executor
+from service.hashing.pool.admission import Admission, Estimates, Overloaded
+from service.hashing.pool.fair_queue import FairQueue
+from service.hashing.pool.job import Job, Outcome, try_checks
+from service.hashing.pool.workers import Workers, usable_cores
+from service.immutable import immutable
+
+
+@immutable
+class Snapshot:
+    """The pool's state, for metrics."""
+
+    workers: int
+    queued: int
+    running: int
+    refused: int
+    """Calls refused at entry."""
+    dropped: int
+    """Calls that were queued and not hashed, because their time ran out or their caller hung up."""
+    failed: int
+    """Calls in which a check broke down."""
+    estimates: dict[str, float]
+    """Seconds per cost, as measured."""
+
+
+class HashingPool:
+    """Runs checks on `workers` cores (by default all that the process may use); none waits over `queue_timeout` s."""
+
+    def __init__(self, *, workers: int | None = None, queue_timeout: float = 1.0) -> None:
+        self._size = workers or usable_cores()
+        # Some jobs are handed over beyond the workers, so that one that ends a job need not wait for the loop to have
+        # another: a cheap check would be over before.
+        self._handed = self._size + max(1, self._size // 2)
+        self._queue = FairQueue()
+        self._estimates = Estimates()
+        self._admission = Admission(self._size, queue_timeout, self._estimates, self._queue)
+        self._workers = Workers(self._size, self._finish)
+        self._running: set[Job] = set()
+        self._idle = asyncio.Event()
+        self._closing = True
+        self._refused = self._dropped = self._failed = 0
+
+    async def start(self) -> None:
+        """Start the workers; the pool belongs to the running loop from here on."""
+        self._loop = asyncio.get_running_loop()
+        self._workers.start()
+        self._closing = False
+
+    async def close(self) -> None:
+        """Refuse what comes, finish what was accepted, end the workers."""
+        if self._closing:
+            return
+        self._closing = True
+        self._admission.close()
+        self._settle()
+        await self._idle.wait()
+        await asyncio.to_thread(self._workers.stop)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def verify(self, checks: Sequence[Check], password: str, *, account: Hashable, deadline: float) -> bool:
+        """Tell whether any of `checks` matches `password`, before `deadline` on the loop's clock.
+
+        Calls with an equal `account` take turns as one. Raises `Overloaded` where that cannot be done in time, and
+        `CheckFailed` where no check matched and one broke down.
+        """
+        cheap = [check for check in checks if check.executor is Executor.INLINE]
+        dear = [check for check in checks if check.executor is not Executor.INLINE]
+        outcome = try_checks(cheap, password)
+        if outcome.matched or not dear:
+            return self._verdict(outcome)
+        matched = await self._submit(self._admit(dear, password, account, deadline), deadline)
+        return matched or self._verdict(outcome)
+
+    def require_room(self, kinds: Iterable[Check], *, account: Hashable, deadline: float) -> None:
+        """Raise `Overloaded` where a check of none of `kinds` would be let in now: a refusal then costs no read."""
+        overloaded = None
+        for check in kinds if len(self._running) >= self._size else ():
+            try:
+                self._estimate([check], account, deadline)
+            except Overloaded as refused:
+                overloaded = refused
+            else:
+                return
+        if overloaded is not None:
+            self._refused += 1
+            raise overloaded
+
+    async def warm(self, checks: Iterable[Check]) -> None:
+        """Measure what each of `checks` costs, on all cores at once as under load, and start their processes."""
+        for check in checks:
+            jobs = [self._job([check], "warm-up", object(), 0.0) for _ in range(self._size)]
+            for job in jobs:
+                self._queue.put(job)
+            self._hand_over()
+            await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
+
+    def estimate(self, cost: str) -> float | None:
+        """Tell the measured seconds of a cost, or None where it never ran here."""
+        return self._estimates.measured(cost)
+
+    def snapshot(self) -> Snapshot:
+        """Tell the pool's state."""
+        return Snapshot(
+            workers=self._size,
+            queued=len(self._queue),
+            running=min(len(self._running), self._size),
+            refused=self._refused,
+            dropped=self._dropped,
+            failed=self._failed,
+            estimates=self._estimates.measurements(),
+        )
+
+    def _admit(self, checks: Sequence[Check], password: str, account: Hashable, deadline: float) -> Job:
+        try:
+            seconds = self._estimate(checks, account, deadline)
+        except Overloaded:
+            self._refused += 1
+            raise
+        return self._job(checks, password, account, seconds)
+
+    def _estimate(self, checks: Sequence[Check], account: Hashable, deadline: float) -> float:
+        return self._admission.admit(checks, account, self._running, now=self._loop.time(), deadline=deadline)
+
+    def _job(self, checks: Sequence[Check], password: str, account: Hashable, seconds: float) -> Job:
+        return Job(checks, password, account, seconds, self._loop.create_future())
+
+    async def _submit(self, job: Job, deadline: float) -> bool:
+        self._queue.put(job)
+        self._hand_over()
+        if job in self._running:
+            return await job.future
+        timer = self._loop.call_at(deadline - job.seconds, self._expire, job)
+        job.future.add_done_callback(lambda _: self._leave(job, timer))
+        return await job.future
+
+    def _expire(self, job: Job) -> None:
+        if job.awaited and job not in self._running:
+            job.future.set_exception(Overloaded(job.seconds))
+
+    def _leave(self, job: Job, timer: asyncio.TimerHandle) -> None:
+        timer.cancel()
+        if self._queue.discard(job):
+            self._dropped += 1
+            self._settle()
+
+    def _hand_over(self) -> None:
+        while len(self._running) < self._handed and (job := self._queue.take()) is not None:
+            job.handed_over = self._loop.time()
+            self._running.add(job)
+            self._workers.hand_over(job)
+
+    def _finish(self, job: Job, outcome: Outcome | None) -> None:
+        self._running.discard(job)
+        self._queue.end(job)
+        self._hand_over()
+        if outcome is None:
+            self._dropped += 1
+        else:
+            self._learn(job, outcome)
+        self._settle()
+
+    def _learn(self, job: Job, outcome: Outcome) -> None:
+        for cost, seconds in outcome.timings:
+            self._estimates.learn(cost, seconds)
+        if not job.awaited:
+            return
+        try:
+            job.future.set_result(self._verdict(outcome))
+        except Exception as fault:  # noqa: BLE001 - it is the caller's
+            job.future.set_exception(fault)
+
+    def _verdict(self, outcome: Outcome) -> bool:
+        self._failed += outcome.fault is not None
+        return outcome.verdict()
+
+    def _settle(self) -> None:
+        if self._closing and not self._running and not len(self._queue):
+            self._idle.set()

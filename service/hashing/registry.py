@@ -1,0 +1,184 @@
+"""The one way from a name or a text to a format, and from a stored hash to a check. Knows no format's inside."""
+
+import difflib
+import re
+from itertools import filterfalse
+
+from service.hashing import families
+from service.hashing.aliases import NAMES
+from service.hashing.encodings import require_charset
+from service.hashing.format import Check, Format, StoredHash, UnknownFormat
+from service.hashing.formats import (
+    applications,
+    argon2,
+    aspnet,
+    bcrypt,
+    cleartext,
+    crypt,
+    databases,
+    devices,
+    enterprise,
+    frameworks,
+    keycloak,
+    kratos,
+    ldap,
+    pbkdf2,
+    phpass,
+    products,
+    scram,
+    scrypt,
+    spring,
+    windows,
+)
+from service.hashing.formats.multiple import Multiple
+from service.hashing.formula import formula_check, formula_dummy_hash
+
+# The list of the accepted formats, by module. Knows no format's inside, and not how one is found.
+#
+# Each module that holds formats is imported here by name, the likelier before those that its hashes look like.
+
+LISTED: dict[str, tuple[Format, ...]] = {
+    "bcrypt": bcrypt.FORMATS,
+    "bcrypt_wrapped": bcrypt.WRAPPED_FORMATS,
+    "argon2": argon2.FORMATS,
+    "crypt": crypt.FORMATS,
+    "scrypt": scrypt.FORMATS,
+    "pbkdf2": pbkdf2.FORMATS,
+    "django": frameworks.DJANGO_FORMATS,
+    "werkzeug": frameworks.WERKZEUG_FORMATS,
+    "ldap": ldap.FORMATS,
+    "ldap_pbkdf2": ldap.LDAP_PBKDF2_FORMATS,
+    "spring": spring.FORMATS,
+    "aspnet": aspnet.FORMATS,
+    "keycloak": keycloak.FORMATS,
+    "firebase": scrypt.FIREBASE_FORMATS,
+    "nextcloud": applications.NEXTCLOUD_FORMATS,
+    "kratos": kratos.FORMATS,
+    "symfony": frameworks.SYMFONY_FORMATS,
+    "magento_argon2": argon2.MAGENTO_ARGON2_FORMATS,
+    "mediawiki": applications.MEDIAWIKI_FORMATS,
+    "scram": scram.FORMATS,
+    "scram_layouts": scram.LAYOUTS,
+    "pbkdf2_layouts": pbkdf2.LAYOUTS,
+    "sspr": pbkdf2.SSPR_FORMATS,
+    "scrypt_layouts": scrypt.LAYOUTS,
+    "fshp": applications.FSHP_FORMATS,
+    "azure": aspnet.AZURE_FORMATS,
+    "cleartext": cleartext.FORMATS,
+    "families": families.FORMATS,
+    "yescrypt": crypt.YESCRYPT_FORMATS,
+    "phpass": phpass.FORMATS,
+    "xenforo": applications.XENFORO_FORMATS,
+    "products": products.FORMATS,
+    "databases": databases.FORMATS,
+    "enterprise": enterprise.FORMATS,
+    "windows": windows.FORMATS,
+    "domino": enterprise.DOMINO_FORMATS,
+    "sap": enterprise.SAP_FORMATS,
+    "cisco": devices.CISCO_FORMATS,
+    "applications": applications.FORMATS,
+    "cram_md5": scram.CRAM_MD5_FORMATS,
+    "ibm": enterprise.IBM_FORMATS,
+    "qnx": devices.QNX_FORMATS,
+    "juniper": devices.JUNIPER_FORMATS,
+    "devices": devices.OTHER_FORMATS,
+}
+"""The formats that need no other, by the headings of docs/formats.md."""
+
+
+OVERRULING = frozenset({"magento2_v0", "magento2_v1", "magento2_upgraded", "magento_argon2"})
+"""Their version behind digest and salt is a mark that other pairs of digest and salt lack."""
+
+
+def candidates(text: str) -> tuple[Format, ...]:
+    """Every format whose whole shape `text` has, the likeliest first. More than one: its `format` must be named."""
+    found = tuple(each for each in FORMATS if each.recognises(text))
+    return tuple(each for each in found if each.name in OVERRULING) or found
+
+
+def by_name(name: str) -> Format:
+    """The format called `name`, in any case, with any separators.
+
+    `UnknownFormat` lists names that are close, and repeats `name` only where there are any: it may be a misplaced hash.
+    """
+    found = find(name)
+    if found is None:
+        close = difflib.get_close_matches(_plain(name), _BY_NAME, n=3)
+        raise UnknownFormat(f"no format is called {name!r}; close: {', '.join(close)}" if close else "no such format")
+    return found
+
+
+def find(name: str) -> Format | None:
+    """The format called `name`, in any case, with any separators; None where there is none."""
+    return _BY_NAME.get(name) or _title(name) or _BY_NAME.get(_plain(name)) or _BY_LETTERS.get(_letters(name))
+
+
+def is_formula(text: str) -> bool:
+    """Tell a formula from a name.
+
+    Every formula calls a function or names a variable, and no name has their marks but some of hashcat's titles.
+    """
+    return _is_marked(text) and _title(text) is None
+
+
+def names_of(found: Format) -> tuple[str, ...]:
+    """Give all other names that a format is known by."""
+    return (*found.aliases, *NAMES.get(found.name, ()))
+
+
+def check(stored: StoredHash) -> Check:
+    """Parse a stored hash by the name or formula of its recipe. Raises `UnusableHash`."""
+    require_charset(stored.recipe.charset)
+    name = stored.recipe.format
+    if (found := _BY_NAME.get(name)) is not None:  # as the store has it
+        return found.parse(stored)
+    return formula_check(stored, find) if is_formula(name) else by_name(name).parse(stored)
+
+
+def dummy_hash(stored: StoredHash) -> StoredHash:
+    """Make a hash of nobody's that takes as long to check. Raises `UnusableHash`."""
+    if is_formula(stored.recipe.format):
+        return formula_dummy_hash(stored, find)
+    return by_name(stored.recipe.format).dummy_hash(stored)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _letters(name: str) -> str:
+    """What is left of a name without separators: `Oracle 11` and `oracle_11` are `oracle11`."""
+    return re.sub(r"[^a-z0-9]+", "", name.lower())
+
+
+def _is_marked(text: str) -> bool:
+    return "(" in text or "$" in text
+
+
+def _is_whole(name: str) -> bool:
+    """Whether it names something only as it stands: `{SHA}` is a directory's, and `sha` a bare digest."""
+    return _is_marked(name) or name.startswith("{")
+
+
+def _title(name: str) -> Format | None:
+    return _BY_TITLE.get(" ".join(name.lower().split()))
+
+
+GROUPS: dict[str, tuple[Format, ...]] = {**LISTED, "multiple": (Multiple(by_name, candidates),)}
+"""The formats by the headings of docs/formats.md, the likelier before those that its hashes look like."""
+FORMATS: tuple[Format, ...] = tuple(each for group in GROUPS.values() for each in group)
+
+
+def _index() -> dict[str, Format]:
+    """Names before aliases, so that no alias hides a name; that none is used twice is tested."""
+    index = {_plain(each.name): each for each in FORMATS}
+    for each in FORMATS:
+        for alias in filterfalse(_is_whole, names_of(each)):
+            index.setdefault(_plain(alias), each)
+    return index
+
+
+_BY_NAME = _index()
+_BY_LETTERS = {_letters(name): found for name, found in reversed(_BY_NAME.items())}
+_BY_TITLE = {title.lower(): each for each in FORMATS for title in filter(_is_whole, names_of(each))}
+"""What has a formula's marks is a name only as it stands: without them, other formulas would look like it."""

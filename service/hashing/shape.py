@@ -1,0 +1,143 @@
+"""Makes a format of a regular expression and what reads its match, or of a mark before another. Knows no format.
+
+In a shape's pattern, the groups whose names begin with `salt` or `digest` are what a stand-in must not share.
+"""
+
+import re
+import secrets
+import string
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from service.hashing.encodings import encode
+from service.hashing.format import Check, Format, MalformedHash, StoredHash
+from service.immutable import immutable
+
+# Makes a hash of nobody's out of somebody's: the same shape and cost, another digest and salt. Knows no format.
+
+ALPHABETS = (string.digits, string.digits + "abcdef", string.digits + "ABCDEF", string.hexdigits, string.ascii_letters)
+"""The narrower alphabets, of which a text may not leave the one it is written in."""
+
+
+def scramble(text: str) -> str:
+    """Replace every letter and digit by a random one of the same alphabet; padding and separators stay."""
+    alphabet = _alphabet(text)
+    return "".join(secrets.choice(alphabet) if character.isalnum() else character for character in text)
+
+
+def _alphabet(text: str) -> str:
+    alphanumeric = {character for character in text if character.isalnum()}
+    for alphabet in ALPHABETS:
+        if alphanumeric <= set(alphabet):
+            return alphabet
+    return string.ascii_letters + string.digits
+
+
+def scramble_match(match: re.Match[str]) -> str:
+    """Scramble the groups of a match whose names begin with `salt` or `digest`."""
+    text = match.string
+    for start, end in sorted(_spans(match), reverse=True):
+        text = text[:start] + scramble(text[start:end]) + text[end:]
+    return text
+
+
+def _spans(match: re.Match[str]) -> Iterable[tuple[int, int]]:
+    names = (name for name in match.re.groupindex if name.startswith(("salt", "digest")))
+    return (match.span(name) for name in names if match.group(name) is not None)
+
+
+def scramble_columns(stored: StoredHash, text: str) -> StoredHash:
+    """Put `text` in the place of the hash, and scramble what stands in the columns beside it."""
+    salt = None if stored.salt is None else scramble(stored.salt)
+    username = None if stored.username is None else scramble(stored.username)
+    return replace(stored, hash=text, salt=salt, username=username)
+
+
+LONGEST = 4096
+"""Characters of a stored hash: the longest real ones, such as Keycloak's JSON, stay below 1,000."""
+BLANK = " \t\r\n"
+"""What fixed-width columns and careless exports put around a hash."""
+
+
+def is_text(text: str) -> bool:
+    """Tell whether it is short enough to be a hash, and no half of a surrogate pair is in it."""
+    return len(text) <= LONGEST and encode(text, "utf-8") is not None
+
+
+@immutable
+class Shape:
+    """A format that a regular expression tells from every other text."""
+
+    name: str
+    pattern: re.Pattern[str]
+    read: Callable[[StoredHash, re.Match[str]], Check]
+    """Raises `MalformedHash` or `TooCostly`, and nothing else."""
+    aliases: tuple[str, ...] = ()
+    """Other names it is known by."""
+    names_itself: bool = True
+    """False where other formats look the same and are more likely: then it must be named."""
+    bare: re.Pattern[str] | None = None
+    """How it looks without its mark: read too where the format is named."""
+
+    def recognises(self, text: str) -> bool:
+        """Tell whether the pattern matches all of `text`."""
+        return self.names_itself and _match(self.pattern, text) is not None
+
+    def parse(self, stored: StoredHash) -> Check:
+        """Read the match of the pattern."""
+        return self.read(stored, self._require(stored.hash))
+
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
+        """Scramble digest, salt and the columns beside them."""
+        return scramble_columns(stored, scramble_match(self._require(stored.hash)))
+
+    def _require(self, text: str) -> re.Match[str]:
+        match = _match(self.pattern, text) or (self.bare and _match(self.bare, text))
+        if match is None:
+            raise MalformedHash(f"not in the shape of {self.name}")
+        return match
+
+
+def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    return pattern.fullmatch(text.strip(BLANK)) if is_text(text) else None
+
+
+@immutable
+class Wrapped:
+    """A format that is a mark before a hash of another format."""
+
+    name: str
+    mark: re.Pattern[str]
+    inner: tuple[Format, ...]
+    """Asked in this order; the first that recognises what follows the mark reads it."""
+    aliases: tuple[str, ...] = ()
+    usual: str = ""
+    """What the other format writes where this one has its mark."""
+
+    def recognises(self, text: str) -> bool:
+        """Tell whether a known hash follows the mark."""
+        return self._split(text) is not None
+
+    def parse(self, stored: StoredHash) -> Check:
+        """Read the hash behind the mark."""
+        _, inner, text = self._require(stored)
+        return inner.parse(replace(stored, hash=text))
+
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
+        """Put the mark before the other format's stand-in."""
+        mark, inner, text = self._require(stored)
+        made = inner.dummy_hash(replace(stored, hash=text))
+        return replace(made, hash=mark + made.hash[len(self.usual) :])
+
+    def _split(self, text: str) -> tuple[str, Format, str] | None:
+        match = self.mark.match(text.strip(BLANK)) if is_text(text) else None
+        if match is None:
+            return None
+        rest = self.usual + match.string[match.end() :]
+        return next(((match[0], each, rest) for each in self.inner if each.recognises(rest)), None)
+
+    def _require(self, stored: StoredHash) -> tuple[str, Format, str]:
+        split = self._split(stored.hash)
+        if split is None:
+            raise MalformedHash(f"not in the shape of {self.name}")
+        return split

@@ -1,0 +1,1 @@
+"""Okta's hooks: registration, checks, rotation of the shared secret."""

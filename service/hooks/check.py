@@ -1,0 +1,145 @@
+"""Find out what is wrong with the org's hooks: their settings, their secrets, their recent failures. Knows no HTTP.
+
+A hook's secret can't be read back; that it is ours shows when Okta calls the service with it. For that the inline hooks
+are executed with a probe of nobody's, and the event hook is verified once more; the latter only after the service has
+answered us, because a verification that fails may take the hook's events away.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from service.hooks.findings import Fault, Finding, clock_fault, reported_failure_fault, settings_faults
+from service.hooks.probe import Probe, call_service, probe_findings
+from service.hooks.register import DesiredHooks, HookOrg, find_ours
+from service.okta.errors import NoAnswer, Refused
+from service.okta.events import IMPORT_EVENT
+from service.okta.hooks import HeaderChannel, Hook, HookKind, is_good_answer, probe_payload
+from service.okta.parsing import member, text_member
+from service.okta.system_log import bounded, failures_of
+
+# Look for failed calls of our hooks in the System Log of the last day. Knows no HTTP, and no settings of a hook.
+
+RECENT = timedelta(hours=24)
+
+
+async def recent_failures(org: HookOrg, kind: HookKind, hooks: Sequence[Hook]) -> list[Finding]:
+    """Say how often Okta failed to call these hooks, and why the last time. Raises `OktaFault`."""
+    try:
+        events, _ = await org.log_page(_question(kind))
+    except Refused as refused:
+        if not refused.is_about_us:
+            raise
+        return [Finding(Fault.FORBIDDEN, kind, f"the System Log: {refused}")]
+    own = {hook.id for hook in hooks}
+    failed = [each for each in events if own & set(_targets(each)) and not _is_success(each)]
+    return [Finding(Fault.RECENT_FAILURES, kind, _summary(failed))] if failed else []
+
+
+def _question(kind: HookKind) -> Mapping[str, str]:
+    event = "inline_hook.executed" if kind.is_inline else "event_hook.delivery"
+    until = datetime.now(UTC)
+    # The newest first: other hooks of the org may have failed more often than there is room on a page.
+    return bounded(until - RECENT, until, failures_of(event)) | {"sortOrder": "DESCENDING"}
+
+
+def _summary(failed: Sequence[object]) -> str:
+    last = failed[0]
+    reason = text_member(last, "outcome", "reason") or text_member(last, "displayMessage")
+    return f"{len(failed)} in 24 hours, the last at {text_member(last, 'published')}: {reason}"
+
+
+def _targets(event: object) -> list[str]:
+    targets = member(event, "target")
+    return [text_member(each, "id") or "" for each in targets] if isinstance(targets, list) else []
+
+
+def _is_success(event: object) -> bool:
+    return text_member(event, "outcome", "result") == "SUCCESS"
+
+
+class HookCheck:
+    """One check. `verify` verifies the event hook once more, which tells whether its secret is ours."""
+
+    def __init__(self, org: HookOrg, probe: Probe, desired: DesiredHooks, *, verify: bool = True) -> None:
+        self.org = org
+        self.probe = probe
+        self.desired = desired
+        self.verify = verify
+        self._answers = False
+
+    async def run(self) -> list[Finding]:
+        """Give all that is wrong. Raises `OktaFault` where Okta cannot be asked at all."""
+        findings: list[Finding] = []
+        for kind in self.desired.kinds:
+            findings += [finding async for finding in self._check(kind)]
+        # The same fault of all hooks is the service's, or the certificate's: once is enough.
+        findings += clock_fault(self.org.clock_ahead)
+        return list({(each.fault, each.kind or each.detail): each for each in findings}.values())
+
+    async def _check(self, kind: HookKind) -> AsyncIterator[Finding]:
+        try:
+            hooks = await self.org.list_hooks(kind)
+        except Refused as refused:
+            if not refused.is_about_us:
+                raise
+            yield Finding(Fault.FORBIDDEN, kind, str(refused))
+            return
+        ours = find_ours(kind, hooks, self.desired)
+        if not ours:
+            yield _missing(kind, hooks)
+            return
+        if len(ours) > 1:
+            yield Finding(Fault.SEVERAL, kind, ", ".join(each.id for each in ours))
+        for finding in await recent_failures(self.org, kind, ours):
+            yield finding
+        async for finding in self._check_best(kind, ours[0]):
+            yield finding
+
+    async def _check_best(self, kind: HookKind, hook: Hook) -> AsyncIterator[Finding]:
+        proof = None if self.desired.takes_tokens_of(kind, hook) else self.desired.proof(kind)
+        faults = list(settings_faults(kind, hook, self.desired.uri(kind), proof))
+        direct = await self._from_here(kind)
+        for finding in [*faults, *direct]:
+            yield finding
+        self._answers |= not any(finding.fault is Fault.NOT_SEEN_FROM_HERE for finding in direct)
+        # What else is wrong with an unverified hook shows when it is verified.
+        if all(each.fault.is_warning or each.fault is Fault.UNVERIFIED for each in [*faults, *direct]):
+            async for finding in self._from_okta(kind, hook):
+                yield finding
+
+    async def _from_here(self, kind: HookKind) -> list[Finding]:
+        """Call the service as Okta would, with the secret that we have."""
+        proof = self.desired.proof(kind)
+        if not isinstance(proof, HeaderChannel):
+            return []
+        return list(probe_findings(kind, await call_service(self.probe, self.desired.base_url, kind, proof)))
+
+    async def _from_okta(self, kind: HookKind, hook: Hook) -> AsyncIterator[Finding]:
+        """Let Okta call the service."""
+        try:
+            if kind.is_inline:
+                answer = await self.org.execute_hook(hook.id, probe_payload(kind))
+                self._answers = True
+                if not is_good_answer(kind, answer):
+                    yield Finding(Fault.WRONG_ANSWER, kind)
+            elif self.verify and self._answers:
+                await self.org.hook_step(kind, hook.id, "verify")
+        except Refused as refused:
+            yield Finding(self._fault_of(refused, kind, hook), kind, str(refused))
+        except NoAnswer as error:
+            yield Finding(Fault.UNREACHABLE, kind, str(error))
+
+    def _fault_of(self, refused: Refused, kind: HookKind, hook: Hook) -> Fault:
+        if refused.is_about_us:
+            return Fault.FORBIDDEN
+        if not kind.is_inline:
+            # Okta does not say why; that the service takes our secret was seen from here.
+            return Fault.SECRET_NOT_OURS
+        fault = reported_failure_fault(" ".join(refused.texts))
+        by_token = fault is Fault.SECRET_NOT_OURS and self.desired.takes_tokens_of(kind, hook)
+        return Fault.TOKEN_NOT_OURS if by_token else fault
+
+
+def _missing(kind: HookKind, hooks: Sequence[Hook]) -> Finding:
+    others = ", ".join(hook.uri for hook in hooks if IMPORT_EVENT in hook.events)
+    return Finding(Fault.MISSING, kind, f"there is one that leads to {others}" if others else "")

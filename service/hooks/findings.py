@@ -1,0 +1,199 @@
+"""What can be wrong with the hooks, and how each is mended. Finds none of it."""
+
+import enum
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from service.immutable import immutable
+from service.okta.events import IMPORT_EVENT
+from service.okta.hooks import HeaderChannel, Hook, HookKind, Proof
+
+
+class Fault(enum.StrEnum):
+    """One thing that is wrong; the value is its name for scripts."""
+
+    FORBIDDEN = "forbidden"
+    MISSING = "missing"
+    INACTIVE = "inactive"
+    SEVERAL = "several"
+    OTHER_URL = "other_url"
+    NOT_HTTPS = "not_https"
+    NO_SECRET = "no_secret"  # noqa: S105 (the name of a fault)
+    OTHER_HEADER = "other_header"
+    OTHER_PROOF = "other_proof"
+    UNVERIFIED = "unverified"
+    WRONG_EVENTS = "wrong_events"
+    EXTRA_EVENTS = "extra_events"
+    FILTERED = "filtered"
+    SECRET_NOT_OURS = "secret_not_ours"  # noqa: S105 (likewise)
+    TOKEN_NOT_OURS = "token_not_ours"  # noqa: S105 (likewise)
+    SECRET_UNKNOWN = "secret_unknown"  # noqa: S105 (likewise)
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed_out"
+    NOT_READY = "not_ready"
+    WRONG_PATH = "wrong_path"
+    REDIRECTED = "redirected"
+    WRONG_ANSWER = "wrong_answer"
+    CLOCK = "clock"
+    CERTIFICATE_BAD = "certificate_bad"
+    CERTIFICATE_EXPIRES = "certificate_expires"
+    RECENT_FAILURES = "recent_failures"
+    NOT_SEEN_FROM_HERE = "not_seen_from_here"
+
+    @property
+    def remedy(self) -> str:
+        """Say how to mend it."""
+        return _REMEDIES[self]
+
+    @property
+    def is_warning(self) -> bool:
+        """Tell whether people can sign in all the same."""
+        return self in _WARNINGS
+
+
+_REMEDIES = {
+    Fault.FORBIDDEN: "give the API token's admin, or the service app's scopes, the right to it (docs/okta-api.md)",
+    Fault.MISSING: "make it: password-import hooks register URL",
+    Fault.INACTIVE: "activate it: password-import hooks register URL, or Workflow > Hooks in the Admin Console",
+    Fault.SEVERAL: "delete what is left over: event hooks all deliver the same, and all count in the daily limit",
+    Fault.OTHER_URL: "run password-import hooks register URL, or say --base-url if that is the right one",
+    Fault.NOT_HTTPS: "Okta calls https:// only: put TLS in front of the service and register that URL",
+    Fault.NO_SECRET: "anybody could call it: password-import hooks register URL",
+    Fault.OTHER_HEADER: "set HOOK_SECRET_HEADER to the same name, or run password-import hooks register URL",
+    Fault.OTHER_PROOF: "run password-import hooks register URL, with --oauth if it is to use OAuth",
+    Fault.UNVERIFIED: "it got no events: password-import hooks register URL verifies it, and this check has tried to",
+    Fault.WRONG_EVENTS: f"it must be subscribed to {IMPORT_EVENT}: password-import hooks register URL",
+    Fault.EXTRA_EVENTS: "they are of no use here and count in the daily limit: password-import hooks register URL",
+    Fault.FILTERED: "remove the filter: it hides events that are needed; password-import hooks register URL does",
+    Fault.SECRET_NOT_OURS: "Okta sends another secret than the service takes: password-import hooks register URL",
+    Fault.TOKEN_NOT_OURS: "the service refuses Okta's tokens: OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_CLIENT_ID and"
+    " OAUTH_SCOPE must be those of the authorization server and the app that the hook uses; its log says which is not",
+    Fault.SECRET_UNKNOWN: "the service does not take the secret that this command has: give both the same settings",
+    Fault.UNREACHABLE: "Okta cannot connect: check the address, DNS, the firewall and the certificate",
+    Fault.TIMED_OUT: "it must answer within 3 seconds: look at the service's load and at what is in front of it",
+    Fault.NOT_READY: "the service answers an error: GET /readyz says what is missing",
+    Fault.WRONG_PATH: "the address leads to something else than the service: check the path that the proxy passes on",
+    Fault.REDIRECTED: "Okta follows no redirect: register the final URL",
+    Fault.WRONG_ANSWER: "something else than the service answers there, or in between",
+    Fault.CLOCK: "set the clock of this machine by NTP: tokens and the order of events depend on it",
+    Fault.CERTIFICATE_BAD: "Okta refuses such a certificate: install one of a public authority, with its whole chain",
+    Fault.CERTIFICATE_EXPIRES: "renew the certificate: Okta stops calling the day it ends",
+    Fault.RECENT_FAILURES: "look at the service's logs of that time; password-import reconcile brings lost events",
+    Fault.NOT_SEEN_FROM_HERE: "only Okta has to reach it, but so certificate and answer could not be looked at",
+}
+_WARNINGS = frozenset(
+    {
+        Fault.SEVERAL,
+        Fault.EXTRA_EVENTS,
+        Fault.CERTIFICATE_EXPIRES,
+        Fault.RECENT_FAILURES,
+        Fault.NOT_SEEN_FROM_HERE,
+        Fault.CLOCK,
+    }
+)
+
+
+@immutable
+class Finding:
+    """Something that is wrong with a hook (or, without one, with the whole)."""
+
+    fault: Fault
+    kind: HookKind | None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Say what and how to mend it."""
+        where = f"{self.kind.label}: " if self.kind else ""
+        detail = f" ({self.detail})" if self.detail else ""
+        remedy = self.fault.remedy[0].upper() + self.fault.remedy[1:]
+        return f"{where}{self.fault.value.replace('_', ' ')}{detail}. {remedy}"
+
+
+# What is wrong with a hook that was called: by its answer, Okta's words, the clock, the certificate. Pure.
+#
+# It knows no settings of a hook, and makes no call.
+
+CLOCKS_APART = 60.0
+"""Seconds: tokens and the order of events depend on the time."""
+CERTIFICATE_DAYS = 21
+
+
+def status_fault(status: int) -> Fault | None:
+    """What an HTTP status of the hook's answer means; None where it is a good one."""
+    if status // 100 == 2:  # noqa: PLR2004 (the class of the status)
+        return None
+    if status // 100 == 3:  # noqa: PLR2004
+        return Fault.REDIRECTED
+    return {401: Fault.SECRET_NOT_OURS, 403: Fault.SECRET_NOT_OURS, 404: Fault.WRONG_PATH, 405: Fault.WRONG_PATH}.get(
+        status, Fault.NOT_READY
+    )
+
+
+def reported_failure_fault(text: str) -> Fault:
+    """What Okta's text about a failed call means; the texts are for people, so this is a guess with a default."""
+    status = re.search(r"(?:answered |responseCode=|status(?: code)?[ :=]+)([1-5]\d\d)\b", text)
+    if status:
+        return status_fault(int(status.group(1))) or Fault.WRONG_ANSWER
+    if re.search(r"timed? ?out", text, re.IGNORECASE):
+        return Fault.TIMED_OUT
+    if re.search(r"deserialize|JSON", text):
+        return Fault.WRONG_ANSWER
+    return Fault.UNREACHABLE
+
+
+def clock_fault(ahead: float | None) -> Iterator[Finding]:
+    """Compare Okta's clock with ours."""
+    if ahead is not None and abs(ahead) > CLOCKS_APART:
+        way = "behind" if ahead > 0 else "ahead of"
+        yield Finding(Fault.CLOCK, None, f"this machine is {abs(ahead):.0f} s {way} Okta")
+
+
+def certificate_fault(expires: datetime | None, now: datetime) -> Iterator[Finding]:
+    """Look at how long the certificate is still good."""
+    if expires is not None and expires < now + timedelta(days=CERTIFICATE_DAYS):
+        yield Finding(Fault.CERTIFICATE_EXPIRES, None, f"it ends at {expires:%Y-%m-%d %H:%M} UTC")
+
+
+# What is wrong with a hook as the org has it: its settings held against what they must be. Pure; calls nothing.
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def settings_faults(kind: HookKind, hook: Hook, uri: str, proof: Proof | None) -> Iterator[Finding]:
+    """Compare a hook's settings with what they must be; without `proof`, how Okta proves itself is right as it is."""
+    if not hook.active:
+        yield Finding(Fault.INACTIVE, kind)
+    if not is_https(hook.uri):
+        yield Finding(Fault.NOT_HTTPS, kind, hook.uri)
+    if hook.uri != uri:
+        yield Finding(Fault.OTHER_URL, kind, f"{hook.uri} instead of {uri}")
+    if proof is not None:
+        yield from _proof_faults(kind, hook, proof)
+    if kind.is_inline:
+        return
+    if IMPORT_EVENT not in hook.events:
+        yield Finding(Fault.WRONG_EVENTS, kind, ", ".join(hook.events) or "none")
+    elif extra := sorted({*hook.events} - {IMPORT_EVENT}):
+        yield Finding(Fault.EXTRA_EVENTS, kind, ", ".join(extra))
+    if hook.filtered:
+        yield Finding(Fault.FILTERED, kind)
+    if not hook.verified:
+        yield Finding(Fault.UNVERIFIED, kind)
+
+
+def _proof_faults(kind: HookKind, hook: Hook, proof: Proof) -> Iterator[Finding]:
+    is_header = isinstance(proof, HeaderChannel)
+    if hook.oauth is is_header:
+        yield Finding(Fault.OTHER_PROOF, kind, "OAuth" if hook.oauth else "a header secret")
+    elif is_header and hook.header is None:
+        yield Finding(Fault.NO_SECRET, kind)
+    elif isinstance(proof, HeaderChannel) and (hook.header or "").lower() != proof.name.lower():
+        yield Finding(Fault.OTHER_HEADER, kind, f"{hook.header} instead of {proof.name}")
+
+
+def is_https(url: str) -> bool:
+    """Tell whether Okta would call it; on loopback, where tests are, http is let pass."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)

@@ -1,0 +1,1 @@
+"""Import events of Okta: what each means for an account, and its record."""

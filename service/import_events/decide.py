@@ -1,0 +1,116 @@
+"""Which import event makes us forget which account's hash. Pure; knows values of the store and of the wire, no I/O.
+
+An event means the account with that Okta id, else the one with exactly that login and no Okta id yet; never one found
+by a short name or another identifier. A conflicting id is a mismatch and deletes nothing.
+"""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from service.immutable import immutable
+from service.okta.events import ImportEvent
+from service.settings import ForgetWhen
+from service.store.accounts import Match, State, login_key
+
+CLOCKS_APART = timedelta(minutes=5)
+"""How far Okta's clock and the store's may differ before our VERIFIED no longer explains a SUCCESS."""
+
+
+class Effect(enum.StrEnum):
+    """What an import event did."""
+
+    MIGRATED = "migrated"
+    """It was a SUCCESS: the account became a tombstone and its hashes were deleted."""
+    KEPT = "kept"
+    """It was anything else: the hash stays."""
+    ALREADY = "already"
+    """The account was migrated before."""
+    UNMATCHED = "unmatched"
+    """It means no account that we have; set aside until one is loaded or bound."""
+    MISMATCH = "mismatch"
+    """The login is an account's, but the Okta id is another's."""
+    UNEXPLAINED = "unexplained"
+    """A SUCCESS that no VERIFIED of ours explains, where the settings ask for one: the hash stays."""
+
+
+@immutable
+class Decision:
+    """One event, the account it means, and what is to be done."""
+
+    event: ImportEvent
+    effect: Effect
+    account_id: int | None = None
+    binds: str | None = None
+    """The Okta id that the account is thereby known to have."""
+
+
+def decide(
+    events: Iterable[ImportEvent],
+    matches: Iterable[Match],
+    forget_when: ForgetWhen,
+    now: datetime | None = None,
+) -> list[Decision]:
+    """Decide each event in turn, in the order given; an earlier one may bind or bury the account of a later one."""
+    people = _People(matches)
+    moment = now or datetime.now(UTC)
+    decisions = []
+    for event in events:
+        decision = _decide(event, people, forget_when, moment)
+        people.apply(decision)
+        decisions.append(decision)
+    return decisions
+
+
+def _decide(event: ImportEvent, people: "_People", forget_when: ForgetWhen, now: datetime) -> Decision:
+    match = people.by_id(event.user_id)
+    binds = None
+    if match is None:
+        match = people.by_login(event.login)
+        if match is not None and match.okta_id is not None:
+            return Decision(event, Effect.MISMATCH, match.id)
+        binds = event.user_id
+    if match is None:
+        return Decision(event, Effect.UNMATCHED)
+    return Decision(event, _effect(event, match, forget_when, now), match.id, binds)
+
+
+def _effect(event: ImportEvent, match: Match, forget_when: ForgetWhen, now: datetime) -> Effect:
+    if not event.is_success:
+        return Effect.KEPT
+    if match.state is State.MIGRATED:
+        return Effect.ALREADY
+    if forget_when is ForgetWhen.VERIFIED and not _explained(event, match, now):
+        return Effect.UNEXPLAINED
+    return Effect.MIGRATED
+
+
+def _explained(event: ImportEvent, match: Match, now: datetime) -> bool:
+    return match.verified_at is not None and match.verified_at - CLOCKS_APART <= (event.published or now)
+
+
+class _People:
+    """The accounts that a batch of events may mean, as they change while it is decided."""
+
+    def __init__(self, matches: Iterable[Match]) -> None:
+        self._accounts = {match.id: match for match in matches}
+        self._by_id = {match.okta_id: match.id for match in self._accounts.values() if match.okta_id}
+        self._by_login = {match.login_key: match.id for match in self._accounts.values()}
+
+    def by_id(self, okta_id: str | None) -> Match | None:
+        return self._accounts.get(self._by_id.get(okta_id or "", -1))
+
+    def by_login(self, login: str | None) -> Match | None:
+        return self._accounts.get(self._by_login.get(login_key(login), -1)) if login else None
+
+    def apply(self, decision: Decision) -> None:
+        if decision.account_id is None:
+            return
+        match = self._accounts[decision.account_id]
+        if decision.binds is not None:
+            match = replace(match, okta_id=decision.binds)
+            self._by_id[decision.binds] = match.id
+        if decision.effect is Effect.MIGRATED:
+            match = replace(match, state=State.MIGRATED)
+        self._accounts[match.id] = match

@@ -1,0 +1,206 @@
+"""Import events and what they do: the record, the binding of Okta ids, the tombstone and the deleted hash.
+
+Only statements here; which event has which effect is decided by `service.import_events.decide`.
+"""
+
+import enum
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from service.immutable import immutable
+from service.store.accounts import Match, State
+
+# Import events that matched nobody when they came, found again for accounts that were added or bound since.
+
+# Once each: the Okta id of an event may be one account's, and its login another's.
+UNMATCHED_EVENTS = """
+SELECT DISTINCT event.uuid, event.okta_user_id, event.login_key, event.outcome, event.reason, event.published,
+       event.transaction_id, event.channel
+FROM accounts AS account
+JOIN import_events AS event ON event.effect = 'unmatched'
+    AND (event.okta_user_id = account.okta_id OR (event.login_key = account.login_key AND account.okta_id IS NULL))
+WHERE account.id = ANY($1::bigint[])
+ORDER BY event.published NULLS FIRST, event.uuid
+"""
+
+
+@immutable
+class UnmatchedEvent:
+    """An event that meant no account when it came."""
+
+    uuid: str
+    okta_user_id: str | None
+    login_key: str | None
+    outcome: str
+    reason: str | None
+    published: datetime | None
+    transaction_id: str | None
+    channel: str
+
+
+async def list_unmatched(connection: asyncpg.Connection, account_ids: Sequence[int]) -> list[UnmatchedEvent]:
+    """List the events set aside that mean one of these accounts, the oldest first."""
+    return [UnmatchedEvent(*row) for row in await connection.fetch(UNMATCHED_EVENTS, account_ids)]
+
+
+class BindingLock(enum.IntEnum):
+    """How a transaction passes the binding gate, before it locks anything else.
+
+    Whoever adds accounts or binds Okta ids closes it; whoever sets an event aside because it means nobody shares it.
+    So one of the two always sees what the other wrote.
+    """
+
+    NONE = 0
+    SHARED = 1
+    EXCLUSIVE = 2
+
+
+ACQUIRE_BINDING_LOCK = {
+    BindingLock.SHARED: "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR SHARE",
+    BindingLock.EXCLUSIVE: "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR UPDATE",
+}
+
+MATCHES = """
+SELECT id, login_key, okta_id, state, verified_at FROM accounts
+WHERE okta_id = ANY($1::text[]) OR login_key = ANY($2::text[])
+ORDER BY id
+"""
+# Locked in the order of id, always: two deliveries with the same people can't wait for each other in a circle.
+LOCK_MATCHES = MATCHES + "FOR UPDATE"
+
+# What matched nobody may be tried again, but only as it was: under one uuid the first event is the one that counts.
+ALREADY_RECORDED = """
+SELECT known.uuid
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+     AS event (uuid, okta_user_id, login_key, outcome, published)
+JOIN import_events AS known USING (uuid)
+WHERE known.effect <> 'unmatched'
+   OR (known.okta_user_id, known.login_key, known.outcome, known.published)
+      IS DISTINCT FROM (event.okta_user_id, event.login_key, event.outcome, event.published)
+"""
+
+RECORD_EVENTS = """
+INSERT INTO import_events AS known (uuid, delivery_id, okta_user_id, login_key, outcome, reason, published,
+                                    transaction_id, channel, account_id, effect)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                     $8::text[], $9::text[], $10::bigint[], $11::text[])
+ON CONFLICT (uuid) DO UPDATE SET account_id = excluded.account_id, effect = excluded.effect
+WHERE known.effect = 'unmatched'
+  AND (known.okta_user_id, known.login_key, known.outcome, known.published)
+      IS NOT DISTINCT FROM (excluded.okta_user_id, excluded.login_key, excluded.outcome, excluded.published)
+RETURNING uuid
+"""
+
+DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
+
+MARK_MIGRATED = """
+WITH marked AS (
+    UPDATE accounts AS account
+    SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid
+    FROM unnest($1::bigint[], $2::text[]) AS event (account_id, uuid)
+    WHERE account.id = event.account_id AND account.state <> 'migrated'
+    RETURNING account.id, event.uuid
+)
+INSERT INTO audit (action, reason, account_id, event_id, request_id)
+SELECT 'forgotten', 'SUCCESS ' || marked.uuid, marked.id, event.delivery_id, event.transaction_id
+FROM marked LEFT JOIN import_events AS event USING (uuid)
+"""
+
+BIND = """
+UPDATE accounts AS account SET okta_id = event.okta_id
+FROM unnest($1::bigint[], $2::text[]) AS event (account_id, okta_id)
+WHERE account.id = event.account_id AND account.okta_id IS NULL
+"""
+
+KEEP_UNREADABLE = """
+INSERT INTO unreadable_events (digest, channel, delivery_id, fault, body)
+SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bytea[])
+ON CONFLICT (digest) DO NOTHING
+"""
+
+
+@immutable
+class RecordedEvent:
+    """An import event as it is recorded, with the account that it meant and what it did."""
+
+    uuid: str
+    delivery_id: str | None
+    okta_user_id: str | None
+    login_key: str | None
+    outcome: str
+    reason: str | None
+    published: datetime | None
+    transaction_id: str | None
+    channel: str
+    account_id: int | None
+    effect: str
+
+
+async def acquire_binding_lock(connection: asyncpg.Connection, lock: BindingLock) -> None:
+    """Hold the binding gate until the transaction ends."""
+    if lock is not BindingLock.NONE:
+        await connection.execute(ACQUIRE_BINDING_LOCK[lock])
+
+
+async def find_matches(
+    connection: asyncpg.Connection, okta_ids: Sequence[str], login_keys: Sequence[str], *, lock: bool
+) -> list[Match]:
+    """List the accounts with one of these Okta ids or exactly one of these logins, in the order of id."""
+    rows = await connection.fetch(LOCK_MATCHES if lock else MATCHES, okta_ids, login_keys)
+    return [Match(row["id"], row["login_key"], row["okta_id"], State(row["state"]), row["verified_at"]) for row in rows]
+
+
+async def already_recorded(
+    connection: asyncpg.Connection, events: Sequence[tuple[str, str | None, str | None, str, datetime | None]]
+) -> frozenset[str]:
+    """Tell which events are recorded and done with, given their uuid, Okta id, login key, outcome and time.
+
+    One that matched nobody may be tried again.
+    """
+    columns = list(zip(*events, strict=True)) or [()] * 5
+    return frozenset(row["uuid"] for row in await connection.fetch(ALREADY_RECORDED, *columns))
+
+
+async def record_events(connection: asyncpg.Connection, events: Sequence[RecordedEvent]) -> bool:
+    """Record events once each; one that matched nobody before takes its new effect.
+
+    False where another event was recorded under one of the uuids since `already_recorded` was asked.
+    """
+    rows = sorted(events, key=lambda event: event.uuid)
+    columns = (
+        [getattr(row, name) for row in rows]
+        for name in RecordedEvent.__dataclass_fields__  # the columns of RECORD_EVENTS, in its order
+    )
+    return len(await connection.fetch(RECORD_EVENTS, *columns)) == len(rows)
+
+
+async def mark_migrated(connection: asyncpg.Connection, proofs: Sequence[tuple[int, str]]) -> None:
+    """Delete the hashes of accounts, and make tombstones of them; each comes with the event that proves it."""
+    account_ids = [account_id for account_id, _ in proofs]
+    await connection.execute(DELETE_HASHES, account_ids)
+    await connection.execute(MARK_MIGRATED, account_ids, [uuid for _, uuid in proofs])
+
+
+async def bind(connection: asyncpg.Connection, pairs: Sequence[tuple[int, str]]) -> None:
+    """Give accounts the Okta ids that they were found to have."""
+    await connection.execute(BIND, [account_id for account_id, _ in pairs], [okta_id for _, okta_id in pairs])
+
+
+async def keep_unreadable(
+    connection: asyncpg.Connection,
+    channel: str,
+    delivery_id: str | None,
+    unreadable: Sequence[tuple[bytes, str, bytes]],
+) -> None:
+    """Keep what could not be read: its digest, the fault, and the bytes. The same bytes are kept once."""
+    rows = sorted(unreadable)
+    await connection.execute(
+        KEEP_UNREADABLE,
+        [digest for digest, _, _ in rows],
+        [channel] * len(rows),
+        [delivery_id] * len(rows),
+        [fault for _, fault, _ in rows],
+        [body for _, _, body in rows],
+    )

@@ -1,0 +1,1 @@
+"""Loading of accounts and hashes from exports of legacy stores."""

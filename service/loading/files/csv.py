@@ -1,0 +1,212 @@
+"""CSV with a header: quotes, newlines in fields, any line ends, any usual delimiter. Knows no column's meaning.
+
+RFC 4180, read as leniently as real exports need it; a record that spans lines and has the wrong number of columns is
+taken for a stray quote: its first line is refused, and the next ones are read again. Lines are taken some hundred at a
+time: where each of them is a record without a fault, as most are, nothing needs to be noted of any.
+"""
+
+import csv
+import io
+import itertools
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
+
+from service.loading.files.row import FaultyRow, Row, UnreadableFile
+from service.loading.files.text import Export, fault_of, is_clean
+
+# The header of a CSV: what stands between its columns, and what is wrong with their names. Reads no row.
+
+DELIMITERS = ",;\t|"
+
+
+def delimiter_of(line: str) -> str:
+    """Tell the delimiter by the header: the one that it has most of."""
+    return max(DELIMITERS, key=line.count)
+
+
+def require_header(header: Sequence[str], columns: Sequence[str], export: Export) -> None:
+    """Look at the names as they are in the file, and at those that they mean. Raises `UnreadableFile`."""
+    where = export.path
+    if not header or not any(header):
+        raise UnreadableFile(f"{where}: the file is empty; its first line must name the columns")
+    if "" in header:
+        raise UnreadableFile(f"{where}: column {header.index('') + 1} of the header has no name")
+    doubled = sorted({name for name in columns if columns.count(name) > 1})
+    if doubled:
+        raise UnreadableFile(f"{where}: the header names a column twice: {', '.join(doubled)}")
+    if not is_clean("".join(header)):
+        raise UnreadableFile(f"{where}: the header has {fault_of(''.join(header), export.charset)}")
+
+
+LONGEST_FIELD = 1 << 20
+"""Characters; a stray quote must not take the rest of the file into memory."""
+BLOCK = 200
+"""Lines taken at once: enough that what is done once for them costs little, and few that are read one by one because
+there is a newline in a field of one of them."""
+NULL = "\\N"
+"""What COPY and MySQL write for nothing at all."""
+
+
+class CsvReader:
+    """The rows of a CSV file."""
+
+    kind = "csv"
+
+    def __init__(self, export: Export, delimiter: str | None, rename: Callable[[str], str]) -> None:
+        """Read the header. Raises `UnreadableFile`."""
+        csv.field_size_limit(LONGEST_FIELD)
+        self.export = export
+        self.size = export.size
+        self._lines = export.lines()
+        self._line = 1
+        """Where the next record begins."""
+        self._taken: list[str] = []
+        """The lines of the record at hand."""
+        first = self._first_line()
+        self.delimiter = delimiter or delimiter_of(first)
+        self._again = deque([first])
+        """Lines to be read again."""
+        try:
+            self.header = [name.strip() for name in next(self._records(), [])]
+        except csv.Error as error:
+            raise UnreadableFile(f"{export.path}: the header can't be read: {error}") from None
+        self.columns = [rename(name) for name in self.header]
+        require_header(self.header, self.columns, export)
+
+    def _first_line(self) -> str:
+        """Take the first line that is not empty."""
+        for line in self._lines:
+            if line.strip("\r\n"):
+                return line
+            self._line += 1
+        return ""
+
+    def __iter__(self) -> Iterator[Row | FaultyRow]:
+        """Give each record; empty lines are none."""
+        self._next_record()
+        while block := list(itertools.islice(self._lines, BLOCK)):
+            records = self._at_once(block)
+            if records is None:
+                self._again.extend(block)
+                yield from self._one_by_one()
+                continue
+            has_nulls = any(NULL in line for line in block)
+            for line, cells in enumerate(records, self._line):
+                # Their number was looked at already, of all at once.
+                yield Row(line, self._fields(cells) if has_nulls else dict(zip(self.columns, cells)), cells)  # noqa: B905
+            self._line += len(block)
+
+    def _at_once(self, block: list[str]) -> list[list[str]] | None:
+        """Read lines each of which is a record without a fault; None where one is not."""
+        if not is_clean("".join(block)):
+            return None
+        try:
+            records = list(csv.reader(block, delimiter=self.delimiter, strict=True))
+        except csv.Error:
+            return None
+        # No record is less than a line, so as many records as lines are a line each.
+        return records if len(records) == len(block) and {*map(len, records)} == {len(self.columns)} else None
+
+    def _one_by_one(self) -> Iterator[Row | FaultyRow]:
+        """Give the records of the lines that are to be read again; the last may take more lines than these."""
+        while self._again:
+            try:
+                for cells in self._records():
+                    if len(cells) == len(self.columns) and all(map(is_clean, self._taken)):
+                        yield Row(self._line, self._fields(cells), cells)
+                    elif cells and any(cells):
+                        yield self._refuse(self._line, cells)
+                    self._next_record()
+                    if not self._again:
+                        break
+            except csv.Error as error:
+                self._give_back()
+                yield FaultyRow(self._line, str(error), self._taken[0])
+                self._next_record()
+
+    def _fields(self, cells: list[str]) -> dict[str, object]:
+        return {name: "" if cell == NULL else cell for name, cell in zip(self.columns, cells, strict=True)}
+
+    def _next_record(self) -> None:
+        self._line += len(self._taken)
+        self._taken.clear()
+
+    def consumed(self) -> int:
+        """Bytes read so far."""
+        return self.export.consumed()
+
+    def interrupt(self) -> None:
+        """End a read that waits in another thread."""
+        self.export.interrupt()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.export.close()
+
+    def _records(self) -> Iterator[list[str]]:
+        # Strict, because else a quote that is never closed makes one cell of the rest of the file, without a word.
+        return csv.reader(self._noted(), delimiter=self.delimiter, strict=True)
+
+    def _noted(self) -> Iterator[str]:
+        """Give the lines, noting them: also those that are given back while this runs."""
+        while True:
+            line = self._again.popleft() if self._again else next(self._lines, None)
+            if line is None:
+                return
+            self._taken.append(line)
+            yield line
+
+    def _refuse(self, line: int, cells: list[str]) -> FaultyRow:
+        """Refuse a record; of one that spans lines only its first, for a stray quote takes the next ones with it."""
+        if len(cells) == len(self.columns):
+            text = "".join(self._taken)
+            return FaultyRow(line, fault_of(text, self.export.charset), cells)
+        if len(self._taken) > 1:
+            self._give_back()
+            return FaultyRow(line, "a quote that is never closed, or a wrong number of columns", self._taken[0])
+        return FaultyRow(line, f"{len(cells)} columns, and the header has {len(self.columns)}", cells)
+
+    def _give_back(self) -> None:
+        """Let all lines of the record but the first be read again."""
+        self._again.extendleft(reversed(self._taken[1:]))
+        del self._taken[1:]
+
+
+# Refused rows of a CSV, written so that they can be corrected and loaded again, as often as it takes.
+
+NOTES = ("line", "reason")
+"""The columns that the rejects file adds, and that are passed over when it is loaded."""
+
+
+class CsvRejects:
+    """Refused rows as CSV: line and reason first, so that a row of any width stays as it was."""
+
+    def __init__(self, file: TextIO, reader: CsvReader) -> None:
+        self._file = file
+        self._writer = csv.writer(file, delimiter=reader.delimiter, lineterminator="\n")
+        self._delimiter = reader.delimiter
+        self._skipped = [position for position, name in enumerate(reader.header) if name in NOTES]
+        between = re.escape(reader.delimiter)
+        notes = rf'\d+{between}(?:"(?:[^"]|"")*"|[^{between}"]*){between}'
+        self._old_notes = re.compile(notes if tuple(reader.header[:2]) == NOTES else "")
+        """What an earlier rejects file says at the beginning of a line."""
+        self._writer.writerow([*NOTES, *self._own(reader.header)])
+
+    def write(self, row: Row | FaultyRow, reason: str) -> None:
+        """Write one row; a line that is no record is written as it is."""
+        if isinstance(row.raw, str):
+            notes = io.StringIO()
+            csv.writer(notes, delimiter=self._delimiter, lineterminator=self._delimiter).writerow([row.line, reason])
+            old = self._old_notes.match(row.raw)
+            self._file.write(notes.getvalue() + row.raw[old.end() if old else 0 :].rstrip("\r\n") + "\n")
+        elif isinstance(row.raw, list):
+            self._writer.writerow([row.line, reason, *self._own(row.raw)])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _own(self, cells: list[str]) -> list[str]:
+        return [cell for position, cell in enumerate(cells) if position not in self._skipped]

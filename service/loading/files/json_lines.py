@@ -1,0 +1,187 @@
+"""JSON Lines: one object a line. Knows no key's meaning.
+
+https://jsonlines.org/
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, TextIO, cast
+
+from service.loading.files.row import FaultyRow, Row, UnreadableFile
+from service.loading.files.text import Export, fault_of, is_clean
+
+# JSON as the store can keep it: each key once, finite numbers, no NUL, no half surrogate pair. Knows no columns.
+
+
+class Unusable(ValueError):
+    """JSON that would lose something, or that PostgreSQL refuses; the message quotes no value."""
+
+
+def decode(text: str) -> object:
+    """Read one value. Raises `ValueError`; its message quotes no value. Nesting too deep is one of the faults."""
+    try:
+        found = careful.decode(text)
+        if "\\u" in text and not is_clean_throughout(found):
+            raise Unusable("a NUL character or half a surrogate pair")
+    except RecursionError:
+        raise Unusable("it is nested too deeply") from None
+    return found
+
+
+def no_constant(name: str) -> None:
+    """Refuse `NaN` and `Infinity`, which Python would take."""
+    raise Unusable(f"{name} is no JSON number")
+
+
+def finite(digits: str) -> float:
+    """Read a number; PostgreSQL has no JSON for one that a float can't hold."""
+    number = float(digits)
+    if math.isinf(number):
+        raise Unusable("a number is too large")
+    return number
+
+
+def each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object. Of two values under one key Python would keep the last without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Unusable("an object has the same key twice")
+    return found
+
+
+def is_clean_throughout(value: object) -> bool:
+    """Tell whether all texts in a value can be kept."""
+    if isinstance(value, str):
+        return is_clean(value)
+    if isinstance(value, dict):
+        return all(is_clean(key) and is_clean_throughout(each) for key, each in value.items())
+    if isinstance(value, list):
+        return all(map(is_clean_throughout, value))
+    return True
+
+
+careful = json.JSONDecoder(object_pairs_hook=each_key_once, parse_constant=no_constant, parse_float=finite)
+
+
+# Refused rows of JSON Lines or of a query, written so that they can be corrected and loaded again. Judges none.
+
+NOTES = ("line", "reason")
+"""The keys that the rejects file adds to each row, and that are passed over when it is loaded."""
+
+
+class JsonRejects:
+    """Refused rows as JSON Lines, with line and reason as their first members."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: Row | FaultyRow, reason: str) -> None:
+        """Write one row; what is no JSON object, or not one alone, is kept as text in the member `unreadable`."""
+        notes: dict[str, object] = {"line": row.line, "reason": reason}
+        found = row.raw if isinstance(row.raw, dict) else _parsed(row.raw)
+        own = {"unreadable": row.raw} if found is None else {k: v for k, v in found.items() if k not in NOTES}
+        self._file.write(json.dumps(notes | own, ensure_ascii=True, default=str) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _parsed(raw: object) -> dict[str, Any] | None:
+    try:
+        found = json.loads(str(raw), object_pairs_hook=each_key_once)
+        json.dumps(found)  # takes more depth than reading does
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+LAYOUTS_KEPT = 1000
+"""Lines may all differ in their keys."""
+LONGEST_LINE = 1 << 20
+"""Characters; a row has some hundred."""
+
+
+class JsonLinesReader:
+    """The rows of a JSON Lines file."""
+
+    kind = "jsonl"
+
+    def __init__(self, export: Export, rename: Callable[[str], str]) -> None:
+        self.export = export
+        self.size = export.size
+        self._rename = rename
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """By the keys of an object as they are in the file."""
+        self._quick = json.JSONDecoder(parse_constant=no_constant, parse_float=finite)
+
+    def __iter__(self) -> Iterator[Row | FaultyRow]:
+        """Give each line that is not empty. Raises `UnreadableFile` for a file that is one JSON document."""
+        is_first = True
+        for number, text in enumerate(self.export.lines(), 1):
+            line = text.strip()
+            if not line:
+                continue
+            if is_first and (line[0] == "[" or line == "{"):
+                raise UnreadableFile(
+                    f"{self.export.path}: one JSON document; one object a line is needed, as `jq -c '.[]'` writes it "
+                    "of an array, and `jq -c '.users[]'` of one under the key users"
+                )
+            is_first = False
+            yield self._read(number, line)
+
+    def consumed(self) -> int:
+        """Bytes read so far."""
+        return self.export.consumed()
+
+    def interrupt(self) -> None:
+        """End a read that waits in another thread."""
+        self.export.interrupt()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.export.close()
+
+    def _read(self, number: int, line: str) -> Row | FaultyRow:
+        if len(line) > LONGEST_LINE:
+            return FaultyRow(number, "the line is absurdly long", line)
+        if not is_clean(line):
+            return FaultyRow(number, fault_of(line, self.export.charset), line)
+        try:
+            return Row(number, self._fields(line), line)
+        except Unusable as error:
+            return FaultyRow(number, str(error), line)
+        except ValueError as error:
+            return FaultyRow(number, f"not JSON: {getattr(error, 'msg', None) or error}", line)
+
+    def _fields(self, line: str) -> dict[str, object]:
+        """Give the columns of a line. Raises `ValueError`."""
+        found = self._decode(line)
+        if not isinstance(found, dict):
+            raise Unusable("not a JSON object")
+        fields = self._renamed(found)
+        if len(fields) < len(found):
+            raise Unusable("two keys mean the same column")
+        return fields
+
+    def _decode(self, line: str) -> object:
+        """Decode a line. Raises `ValueError`."""
+        with suppress(RecursionError):
+            found, end = self._quick.raw_decode(line)
+            # A key takes a colon: as many of them as keys that differ, and none is there twice. To look at the keys
+            # takes longer.
+            once = end == len(line) and isinstance(found, dict) and line.count(":") == len(found)
+            if once and ("\\u" not in line or is_clean_throughout(found)):
+                return cast("dict[str, object]", found)
+        return decode(line)
+
+    def _renamed(self, found: dict[str, object]) -> dict[str, object]:
+        keys = tuple(found)
+        names = self._names.get(keys)
+        if names is None:
+            names = tuple(map(self._rename, keys))
+            if len(self._names) < LAYOUTS_KEPT:
+                self._names[keys] = names
+        return found if names == keys else dict(zip(names, found.values(), strict=True))

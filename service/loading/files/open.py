@@ -1,0 +1,145 @@
+"""Opens an export, and the file for its rejects, with what reads and writes its kind. Knows no line of them."""
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+
+from service.loading.files.csv import CsvReader, CsvRejects
+from service.loading.files.json_lines import JsonLinesReader, JsonRejects
+from service.loading.files.ldif import LdifReader, LdifRejects
+from service.loading.files.row import FaultyRow, Reader, Rejects, Row, UnreadableFile
+from service.loading.files.text import Export, errors_in
+
+# Tells what kind of file an export is: by its name, else by how it begins. Reads no row.
+
+
+class Kind(StrEnum):
+    """A kind of file."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    LDIF = "ldif"
+
+
+ENDINGS = {
+    ".csv": Kind.CSV,
+    ".tsv": Kind.CSV,
+    ".jsonl": Kind.JSONL,
+    ".ndjson": Kind.JSONL,
+    ".json": Kind.JSONL,
+    ".ldif": Kind.LDIF,
+}
+
+
+LOOKED_AT = 1000
+"""Lines: more than any licence or notice that stands above the first entry of a directory."""
+ABOVE_ENTRIES = re.compile(r"#(?!\w)|version:")
+"""How a line begins that may stand above the entries of LDIF alone; `#login` may be the header of a CSV."""
+
+
+def kind_named(name: str | None) -> Kind | None:
+    """Give the kind that an operator names. Raises `UnreadableFile`."""
+    if name is None or name in tuple(Kind):
+        return None if name is None else Kind(name)
+    raise UnreadableFile(f"no kind of file is called {name!r}: csv, jsonl or ldif")
+
+
+def kind_of(export: Export) -> Kind:
+    """Tell the kind by the name, else by the first lines. Raises `UnreadableFile` for what is no export."""
+    endings = [ending.lower() for ending in export.path.suffixes]
+    for ending in reversed(endings):
+        if ending in ENDINGS:
+            return ENDINGS[ending]
+    kind = kind_of_lines(export.look(LOOKED_AT))
+    if kind is None:
+        raise UnreadableFile(
+            f"{export.path}: neither CSV, JSON Lines nor LDIF: it begins with a comment or a version, as LDIF may, "
+            "and no dn: follows; say with --kind what it is"
+        )
+    return kind
+
+
+def kind_of_lines(lines: Iterable[str]) -> Kind | None:
+    """Tell the kind by the first line that says something; None where it fits none."""
+    above = ""
+    for line in lines:
+        begin = line.strip().lower()
+        if begin.startswith("dn:"):
+            return Kind.LDIF
+        if begin.startswith(("#", "version:")):
+            above = above or begin
+        elif begin and not (above and line.startswith(" ")):  # else a comment goes on in this line
+            return _without_entries(above or begin)
+    return _without_entries(above)
+
+
+def _without_entries(begin: str) -> Kind | None:
+    if ABOVE_ENTRIES.match(begin):
+        return None
+    return Kind.JSONL if begin.startswith(("{", "[")) else Kind.CSV
+
+
+def open_export(
+    path: Path,
+    *,
+    kind: str | None = None,
+    charset: str = "utf-8",
+    delimiter: str | None = None,
+    rename: Callable[[str], str] = str,
+) -> Reader:
+    """Open a file or standard input for reading. Raises `UnreadableFile`."""
+    export = Export(path, charset)
+    try:
+        match kind_named(kind) or kind_of(export):
+            case Kind.CSV:
+                return CsvReader(export, delimiter, rename)
+            case Kind.JSONL:
+                return JsonLinesReader(export, rename)
+            case Kind.LDIF:
+                return LdifReader(export, rename)
+    except BaseException:
+        export.close()
+        raise
+
+
+def open_rejects(path: Path, reader: Reader) -> Rejects:
+    """Open a rejects file for a reader's rows; only its owner may read it, for it holds hashes. Raises `OSError`."""
+    match reader:
+        case CsvReader():
+            return CsvRejects(_private(path, reader.export), reader)
+        case LdifReader():
+            return LdifRejects(_private(path, reader.export))
+        case _:
+            return JsonRejects(_private(path))
+
+
+class RejectsAtNeed:
+    """Makes the rejects file when the first row is refused."""
+
+    def __init__(self, path: Path, reader: Reader) -> None:
+        self._path = path
+        self._reader = reader
+        self._opened: Rejects | None = None
+
+    def write(self, row: Row | FaultyRow, reason: str) -> None:
+        """Write one row."""
+        if self._opened is None:
+            self._opened = open_rejects(self._path, self._reader)
+        self._opened.write(row, reason)
+
+    def close(self) -> None:
+        """Close the file where there is one."""
+        if self._opened is not None:
+            self._opened.close()
+
+
+def _private(path: Path, like: Export | None = None) -> TextIO:
+    """Open a file that reads like the export: without its byte order mark nobody could tell UTF-16 again."""
+    charset = like.charset if like else "utf-8"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    file = os.fdopen(descriptor, "w", encoding=charset, errors=errors_in(charset), newline="")
+    file.write("\ufeff" if like and like.mark else "")
+    return file

@@ -1,0 +1,102 @@
+"""Rows straight from a legacy system's PostgreSQL: a query read through a cursor, in one snapshot, without a write.
+
+The values come as the query gives them; a column that is no text should be cast there. Knows no column's meaning.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import asyncpg
+
+from service.loading.files.row import FaultyRow, Row, UnreadableFile
+
+AT_ONCE = 5000
+"""Rows fetched at once."""
+CONNECT_WITHIN = 10.0
+"""Seconds."""
+
+T = TypeVar("T")
+
+
+class QueryReader:
+    """The rows of a query, numbered from 1."""
+
+    kind = "jsonl"
+    size: int | None = None
+
+    def __init__(self, dsn: str, query: str, rename: Callable[[str], str]) -> None:
+        """Connect and begin the query. Raises `UnreadableFile`; the message has no password, and no row."""
+        # A loop of its own, because rows are read in a thread beside the one that talks to the store.
+        self._loop = asyncio.new_event_loop()
+        self._rename = rename
+        self._connection: asyncpg.Connection | None = None
+        try:
+            self._cursor = self._wait(self._begin(dsn, query))
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[Row | FaultyRow]:
+        """Give each row."""
+        number = 0
+        while records := self._wait(self._cursor.fetch(AT_ONCE)):
+            columns = [self._rename(name) for name in records[0].keys()]  # noqa: SIM118 (a record is no mapping)
+            if len(set(columns)) < len(columns):
+                raise UnreadableFile(f"the query: two columns have the same name ({', '.join(columns)})")
+            for record in records:
+                number += 1
+                fields = dict(zip(columns, map(_plain, record.values()), strict=True))
+                yield Row(number, fields, fields)
+
+    def consumed(self) -> int:
+        """Nobody knows how many rows there are."""
+        return 0
+
+    def interrupt(self) -> None:
+        """End a read that waits in another thread."""
+        if self._connection is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._connection.terminate)
+
+    def close(self) -> None:
+        """End the query."""
+        if self._connection is not None:
+            self._connection.terminate()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    async def _begin(self, dsn: str, query: str) -> "asyncpg.cursor.Cursor[asyncpg.Record]":
+        self._connection = await asyncpg.connect(dsn, timeout=CONNECT_WITHIN)
+        await self._connection.transaction(isolation="repeatable_read", readonly=True).start()
+        return await self._connection.cursor(query)
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return self._loop.run_until_complete(work)
+        except asyncpg.PostgresError as error:
+            raise UnreadableFile(f"the query: {error.args[0] if error.args else type(error).__name__}") from None
+        except (OSError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
+            raise UnreadableFile(f"the database of --from-dsn: {type(error).__name__}") from None
+
+
+def _plain(value: object) -> object:
+    """Give a value as JSON has it."""
+    if value is None:
+        return ""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _text(bytes(value))
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, list):
+        return [None if each is None else _plain(each) for each in value]
+    as_it_is = isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+    return value if as_it_is else str(value)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.hex()

@@ -1,0 +1,181 @@
+"""From a path to lines of text: standard input, gzip by its content, byte order marks. Knows no columns."""
+
+import codecs
+import gzip
+import io
+import itertools
+import os
+import select
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO, cast
+
+from service.loading.files.row import UnreadableFile
+
+# What is text in the charset of an export, and what is none. Knows no file.
+#
+# What is outside the charset becomes lone surrogates (Python's `surrogateescape`; in UTF-16 and UTF-32 they are in
+# the file already), so that the row that holds them is refused by itself and can be written to the rejects file as it
+# was.
+
+
+def errors_in(charset: str) -> str:
+    """Name how Python keeps what is no text in a charset, so that it can be written again."""
+    return "surrogatepass" if codecs.lookup(charset).name.startswith(("utf-16", "utf-32")) else "surrogateescape"
+
+
+def is_clean(text: str) -> bool:
+    """Tell whether PostgreSQL can keep it as text: no NUL, and nothing outside the charset of its file."""
+    if text.isascii():
+        return "\0" not in text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def fault_of(text: str, charset: str) -> str:
+    """Say what is wrong with a text that is not clean."""
+    return "a NUL character" if "\0" in text else f"bytes that are not {charset}"
+
+
+# Standard input that can be told to wait no longer. Knows nothing of what comes from it.
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks whether what waits should go on waiting."""
+
+
+class StandardInput(io.FileIO):
+    """Standard input that another thread can tell to wait no longer: Ctrl-C ends a load whose pipe is silent."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stdin.fileno(), closefd=False)
+        self.interrupted = False
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 (any buffer; 3.12 has a name for it)
+        """Read what is there, as soon as there is some; nothing once it was interrupted."""
+        while not self.interrupted:
+            if select.select([self], [], [], LOOK_EVERY)[0]:
+                return super().readinto(buffer)
+        return 0
+
+
+GZIP = b"\x1f\x8b"
+DAMAGED = (EOFError, OSError, zlib.error)
+"""What a compressed file raises that is cut off or altered, and a disk that fails."""
+STANDARD_INPUT = Path("-")
+BUFFER = 1 << 18
+"""Bytes read at once."""
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+class Export:
+    """An open export: its bytes, its text, and how far it is read."""
+
+    def __init__(self, path: Path, charset: str = "utf-8") -> None:
+        """Open it. Raises `UnreadableFile`."""
+        self.path = path
+        self._raw = _open(path)
+        try:
+            self._begin(charset)
+        except BaseException:
+            self._raw.close()
+            raise
+
+    def _begin(self, charset: str) -> None:
+        self.size = _size(self._raw)
+        """Bytes of the file as it lies on disk; None for a stream."""
+        head = self._raw.peek(4)[:4]
+        self.compressed = head.startswith(GZIP)
+        plain = cast("io.BufferedReader", gzip.GzipFile(fileobj=self._raw)) if self.compressed else self._raw
+        self._plain = io.BufferedReader(cast("io.RawIOBase", plain), BUFFER) if self.compressed else self._raw
+        self.charset, self.mark = self._charset(charset)
+        self.text: TextIO = io.TextIOWrapper(
+            self._plain, encoding=self.charset, errors=errors_in(self.charset), newline="", write_through=False
+        )
+        self._ahead: list[str] = []
+        """Lines that were looked at, and are still to be taken."""
+
+    def consumed(self) -> int:
+        """Bytes of the file that were taken so far (compressed ones, where it is)."""
+        try:
+            return self._raw.raw.tell()
+        except (OSError, ValueError):
+            return 0
+
+    def look(self, most: int) -> Iterator[str]:
+        """Give some of the first lines; `lines` gives them again. Raises `UnreadableFile`."""
+        with self._faults_named():
+            for line in itertools.islice(self.text, most):
+                self._ahead.append(line)
+                yield line
+
+    def lines(self) -> Iterator[str]:
+        """Give the lines with their ends. Raises `UnreadableFile` where the file ends too early or is no text."""
+        yield from self._ahead
+        self._ahead.clear()
+        with self._faults_named():
+            yield from self.text
+
+    @contextmanager
+    def _faults_named(self) -> Iterator[None]:
+        try:
+            yield
+        except DAMAGED as error:
+            raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
+        except UnicodeError:
+            raise UnreadableFile(
+                f"{self.path}: the file is not {self.charset}; name its charset with --charset"
+            ) from None
+
+    def interrupt(self) -> None:
+        """End a read that waits for standard input in another thread."""
+        if isinstance(self._raw.raw, StandardInput):
+            self._raw.raw.interrupted = True
+
+    def close(self) -> None:
+        """Close the file."""
+        self.text.close()
+        self._raw.close()
+
+    def _charset(self, given: str) -> tuple[str, bytes]:
+        try:
+            b" ".decode(given, "replace")
+        except (LookupError, UnicodeError):  # there are also codecs that make no text, as base64
+            raise UnreadableFile(f"no charset is called {given!r}") from None
+        try:
+            head = self._plain.peek(4)[:4]
+        except DAMAGED as error:
+            raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
+        for mark, charset in BYTE_ORDER_MARKS:
+            if head.startswith(mark):
+                self._plain.read(len(mark))
+                return charset, mark
+        return given, b""
+
+
+def _open(path: Path) -> io.BufferedReader:
+    try:
+        if path == STANDARD_INPUT:
+            return io.BufferedReader(StandardInput(), BUFFER)
+        return cast("io.BufferedReader", path.open("rb", buffering=BUFFER))
+    except OSError as error:
+        raise UnreadableFile(f"{path}: {error.strerror}") from None
+
+
+def _size(file: BinaryIO) -> int | None:
+    try:
+        size = os.fstat(file.fileno()).st_size
+    except (OSError, io.UnsupportedOperation):
+        return None
+    return size or None

@@ -1,0 +1,359 @@
+"""From the columns of a row to a hash that can be checked: recipe resolved, shape and cost judged. Knows no store.
+
+A row's own columns come before the settings of its source, and these before what the hash says of itself.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from service.hashing import format as hashing_format
+from service.hashing import registry
+from service.hashing.format import Check, Format, MalformedHash, NoUsername, Recipe, StoredHash, TooCostly, UnusableHash
+from service.hashing.formula import formula_check
+from service.hashing.limits import MAX_DIGITS
+from service.immutable import immutable
+from service.loading.files import json_lines
+from service.loading.reject import Reason, RejectedRow
+from service.loading.sources import OPTIONS, SALT_ENCODINGS, Source
+from service.stored_hashes import dummy_hash_fields, recipe_parameters
+
+# Which hashes are alike: whatever can be said of one, but for its digits, can be said of all. Knows no format.
+#
+# Parsing is half of the time of loading a million rows. What it finds out, whether the hash is well-formed and what
+# it costs, depends on the digits of salt and digest in no format that writes them in one of three ways: bcrypt, which
+# says prefix and cost before them, whole bytes in hex, and the padded base64 of a directory's `{SSHA}` and its like.
+# Everything else is parsed row by row; so is an odd number of digits, of which the first may be a mark.
+
+ALIKE = re.compile(
+    r"(\$2[abxy]\$[0-9]{2}\$)[./A-Za-z0-9]{53}"
+    # What is in hex as a whole a directory may read as hex: it is not alike to base64 of the same length.
+    r"|(\{(?i:S?(?:MD5|SHA[0-9]{0,3}))\})(?=[0-9A-Fa-f]*[^0-9A-Fa-f])(?:[A-Za-z0-9+/]{4})*"
+    r"(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)"
+    r"|((?:[0-9a-f]{2})+)"
+    r"|((?:[0-9A-F]{2})+)"
+)
+"""Groups: what stands before the digits of bcrypt, and of a directory's digest; lower hex; upper hex."""
+
+DIGIT_BY_DIGIT = frozenset({"cisco_type7", "cisco7"})
+"""Formats in hex that say something with single digits."""
+
+ParseKey = tuple[int, int | None, str, int, bool | None, bool]
+
+
+def parse_key(recipe: Recipe, text: str, salt: str | None, username: str | None) -> ParseKey | None:
+    """Give what hashes of one recipe share that are alike; None for a hash that is to be parsed by itself."""
+    match = ALIKE.fullmatch(text)
+    if match is None or recipe.format in DIGIT_BY_DIGIT or not (username is None or username.isascii()):
+        return None
+    if salt is not None and not (recipe.salt_encoding == "text" and salt.isascii()):
+        return None
+    kind = match.lastindex
+    said = match[1] or match[2] or ""
+    # The recipe by its identity: the resolver keeps one object for each.
+    return id(recipe), kind, said, len(text), _salted(salt), username is None
+
+
+def _salted(salt: str | None) -> bool | None:
+    """A salt with the padding of base64 may be read in two ways, which takes twice the time."""
+    return None if salt is None else salt.endswith("=")
+
+
+# From a hash and a recipe to a check, or to the reason why there is none. Knows no row and no source.
+
+PREFIX = re.compile(r"\$[^$]{0,40}\$|\{[^}]{0,40}\}|[A-Za-z0-9_.@+-]{1,24}[$:|]")
+"""How a hash begins that names its format, as `$2b$`, `{SSHA}` and `pbkdf2_sha256$` do."""
+SHOWN = 6
+"""Formats that a refusal names."""
+
+
+@dataclass(slots=True)
+class PreparedRecipe:
+    """One recipe, with what is looked up once for all rows that have it."""
+
+    recipe: Recipe
+    pepper: bytes | None = field(repr=False)
+    parse: Callable[[StoredHash], Check]
+    numbers: dict[str, int] = field(default_factory=dict)
+    """Of the recipe with each cost that it was met with."""
+
+
+def parser_of(recipe: Recipe) -> Callable[[StoredHash], Check]:
+    """Give what parses the hashes of a recipe. Raises `RejectedRow` where no format has the name."""
+    if registry.is_formula(recipe.format):
+        return partial(formula_check, find=registry.find)
+    try:
+        return registry.by_name(recipe.format).parse
+    except hashing_format.UnknownFormat as error:
+        raise RejectedRow(Reason.UNKNOWN_FORMAT, str(error)) from None
+
+
+def parse(prepared: PreparedRecipe, text: str, salt: str | None, username: str | None) -> tuple[StoredHash, Check]:
+    """Parse a hash by its recipe. Raises `RejectedRow`, and `NoUsername` where another name may do."""
+    stored = StoredHash(text, prepared.recipe, salt, username, prepared.pepper)
+    try:
+        return stored, prepared.parse(stored)
+    except NoUsername:
+        raise
+    except TooCostly as error:
+        raise RejectedRow(Reason.TOO_COSTLY, str(error)) from None
+    except MalformedHash as error:
+        raise RejectedRow(Reason.MALFORMED_HASH, str(error)) from None
+    except UnusableHash as error:
+        raise RejectedRow(Reason.UNKNOWN_FORMAT, str(error)) from None
+
+
+def parse_named(
+    prepared: PreparedRecipe, text: str, salt: str | None, username: str | None
+) -> tuple[StoredHash, Check]:
+    """Say also what a hash looks like that is not of the format that its row or source names."""
+    try:
+        return parse(prepared, text, salt, username)
+    except RejectedRow as refusal:
+        looks = [each.name for each in registry.candidates(text)]
+        if refusal.reason is not Reason.MALFORMED_HASH or not looks:
+            raise
+        raise RejectedRow(refusal.reason, f"{refusal.detail}; it looks like {' or '.join(looks[:SHOWN])}") from None
+
+
+def only_candidate(text: str) -> Format:
+    """Tell the format of a hash that describes itself. Raises `RejectedRow` where none has its shape, or several."""
+    found = registry.candidates(text)
+    if not found:
+        raise RejectedRow(Reason.UNKNOWN_SHAPE, "name its format, or a formula")
+    if len(found) > 1:
+        raise RejectedRow(Reason.AMBIGUOUS_SHAPE, f"name one: {', '.join(each.name for each in found[:SHOWN])}")
+    return found[0]
+
+
+def prefix_of(text: str) -> str:
+    """Give what the format of a hash can be told by again: how it begins, else how long and of what digits it is."""
+    begin = PREFIX.match(text)
+    if begin is None:
+        return f"{len(text)} {text.isalnum()} {text.islower()}"
+    return begin[0] if text[0] in "${" else f"{begin[0]}{len(text)}"
+
+
+# From the columns of a row and the settings of its source to a recipe. Knows columns; knows no hash.
+
+RECIPE_COLUMNS = OPTIONS | {"format", "iterations", "charset", "pepper_env", "salt_encoding", "options"}
+
+LONGEST_OPTIONS = 500
+"""Characters: recipes are looked up by them, and a row of PostgreSQL's B-trees ends at 2,704 bytes."""
+
+
+def read_recipe(fields: Mapping[str, object], source: Source) -> Recipe:
+    """Make the recipe of a row; its format is empty where neither row nor source names one. Raises `RejectedRow`."""
+    return Recipe(
+        format=text_of(fields, "format") or source.format or "",
+        charset=_charset(text_of(fields, "charset")) or source.charset,
+        pepper_env=text_of(fields, "pepper_env") or source.pepper_env,
+        iterations=_whole(fields, "iterations") or source.iterations,
+        salt_encoding=_salt_encoding(text_of(fields, "salt_encoding")) or source.salt_encoding,
+        options={**source.options, **_options(fields)},
+    )
+
+
+def text_of(fields: Mapping[str, object], name: str) -> str | None:
+    """Give a column as text; None where it is missing or empty. Raises `RejectedRow` for what is no text or number."""
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise RejectedRow(Reason.BAD_COLUMN, f"{name} is no text")
+
+
+def _whole(fields: Mapping[str, object], name: str) -> int | None:
+    text = text_of(fields, name)
+    if text is None:
+        return None
+    if not (text.strip().isascii() and text.strip().isdigit()) or len(text) > MAX_DIGITS:
+        raise RejectedRow(Reason.BAD_COLUMN, f"{name} is no whole number")
+    return int(text)
+
+
+def _charset(name: str | None) -> str | None:
+    if name is not None:
+        try:
+            "a".encode(name)
+        except (LookupError, UnicodeError):
+            raise RejectedRow(Reason.BAD_COLUMN, f"no charset is called {name!r}") from None
+    return name
+
+
+def _salt_encoding(name: str | None) -> str | None:
+    if name is not None and name not in SALT_ENCODINGS:
+        raise RejectedRow(Reason.BAD_COLUMN, f"salt_encoding is none of {', '.join(SALT_ENCODINGS)}")
+    return name
+
+
+def _options(fields: Mapping[str, object]) -> dict[str, str]:
+    """Give the options of a row: of the column `options`, a JSON object, and of those named like a parameter."""
+    given = fields.get("options")
+    options = _object(given) if given else {}
+    for name in OPTIONS & fields.keys():
+        value = text_of(fields, name)
+        if value is not None:
+            options[name] = value
+    if sum(map(len, options.values())) + sum(map(len, options)) > LONGEST_OPTIONS:
+        raise RejectedRow(Reason.BAD_COLUMN, f"options are longer than {LONGEST_OPTIONS} characters")
+    return dict(sorted(options.items()))
+
+
+def _object(given: object) -> dict[str, str]:
+    if isinstance(given, str):
+        try:
+            given = json_lines.decode(given)
+        except ValueError:
+            given = None
+    if not isinstance(given, dict):
+        raise RejectedRow(Reason.BAD_COLUMN, "options is no JSON object")
+    return {str(name): str(value) for name, value in given.items() if value is not None}
+
+
+HASH_COLUMNS = RECIPE_COLUMNS | {"password_hash", "salt", "username", "user"}
+MAX_PREFIXES = 1000
+"""More beginnings than a store has formats: beyond that they are no names, but parts of hashes."""
+MOST_MET = 10_000
+"""Recipes and costs that are remembered at once. A store has a handful; where every row has a parameter of its own,
+none comes back, and to remember them all would take a kilobyte a row."""
+
+Resolved = tuple[int, str | None, str | None]
+"""The number of a recipe, a salt, and a username."""
+
+
+@immutable
+class NewRecipe:
+    """A recipe that this load meets for the first time, as the store keeps it."""
+
+    number: int
+    format: str
+    parameters: dict[str, Any] = field(repr=False)
+    cost: str
+    dummy_hash: dict[str, Any] = field(repr=False)
+
+
+class HashResolver:
+    """Resolves the hashes of one load; numbers the recipes as it meets them."""
+
+    def __init__(self, source: Source, environment: Mapping[str, str]) -> None:
+        self._source = source
+        self._environment = environment
+        self._plain = read_recipe({}, source)
+        self._recipes: dict[tuple[object, ...], Recipe] = {}
+        self._prepared: dict[tuple[int, str], PreparedRecipe] = {}
+        self._prefixes: dict[tuple[int, str], PreparedRecipe] = {}
+        self._alike: dict[ParseKey | None, int] = {}
+        self._numbered = 0
+        self._met = 0
+        """How many recipes and costs are remembered."""
+        self.new: list[NewRecipe] = []
+        """Recipes that nobody took note of yet."""
+        self.named_by_login = 0
+        """How many hashes have a name mixed in that no column gives, so that the login was taken."""
+
+    def resolve(self, fields: Mapping[str, object], text: str, login: str | None = None) -> Resolved:
+        """Give the number of the recipe by which `text` is checked, the salt and the username. Raises `RejectedRow`.
+
+        Where no column says which name was mixed in, it is the login.
+        """
+        username = self._username(fields)
+        try:
+            return self._resolve(fields, text, username)
+        except NoUsername as error:
+            if self._source.username is not None or login is None:
+                raise RejectedRow(Reason.MALFORMED_HASH, str(error)) from None
+        self.named_by_login += 1
+        return self._resolve(fields, text, login)
+
+    def _resolve(self, fields: Mapping[str, object], text: str, username: str | None) -> Resolved:
+        if self._met >= MOST_MET:
+            self._forget()
+        recipe = self._plain if RECIPE_COLUMNS.isdisjoint(fields) else self._recipe(fields)
+        salt = text_of(fields, "salt") if "salt" in fields else None
+        alike = parse_key(recipe, text, salt, username)
+        number = self._alike.get(alike)
+        if number is None:
+            number = self._parsed(recipe, text, salt, username)
+            if alike is not None:
+                self._alike[alike] = number
+        return number, salt, username
+
+    def _forget(self) -> None:
+        """Begin anew: what comes again gets another number, which the store finds to be the same recipe.
+
+        All at once, because what is known of a recipe is known by its identity, which the next one may be given.
+        """
+        for known in (self._recipes, self._prepared, self._prefixes, self._alike):
+            known.clear()
+        self._met = 0
+
+    def _parsed(self, recipe: Recipe, text: str, salt: str | None, username: str | None) -> int:
+        if recipe.format:
+            prepared = self._prepare(recipe, recipe.format)
+            stored, check = parse_named(prepared, text, salt, username)
+        else:
+            prepared, stored, check = self._recognise(recipe, text, salt, username)
+        return prepared.numbers.get(check.cost) or self._number(prepared, stored, check)
+
+    def _recipe(self, fields: Mapping[str, object]) -> Recipe:
+        """Give the recipe of a row, its format empty where nothing names it; the same object for the same columns."""
+        key = tuple([(name, str(fields[name])) for name in fields if name in RECIPE_COLUMNS])
+        found = self._recipes.get(key)
+        if found is None:
+            found = self._recipes[key] = read_recipe(fields, self._source)
+            self._met += 1
+        return found
+
+    def _prepare(self, recipe: Recipe, format_name: str) -> PreparedRecipe:
+        key = id(recipe), format_name
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            named = recipe if recipe.format else replace(recipe, format=format_name)
+            prepared = self._prepared[key] = PreparedRecipe(named, self._pepper(named), parser_of(named))
+        return prepared
+
+    def _recognise(
+        self, recipe: Recipe, text: str, salt: str | None, username: str | None
+    ) -> tuple[PreparedRecipe, StoredHash, Check]:
+        """Tell the format by the shape; what begins like an earlier hash is tried as that first."""
+        prefix = prefix_of(text)
+        prepared = self._prefixes.get((id(recipe), prefix))
+        if prepared is not None:
+            try:
+                return prepared, *parse(prepared, text, salt, username)
+            except RejectedRow as refusal:
+                if refusal.reason is not Reason.MALFORMED_HASH:
+                    raise
+        prepared = self._prepare(recipe, only_candidate(text).name)
+        if len(self._prefixes) < MAX_PREFIXES:
+            self._prefixes[id(recipe), prefix] = prepared
+        return prepared, *parse(prepared, text, salt, username)
+
+    def _username(self, fields: Mapping[str, object]) -> str | None:
+        if self._source.username is not None:
+            return text_of(fields, self._source.username)
+        named = text_of(fields, "username") if "username" in fields else None
+        return named or (text_of(fields, "user") if "user" in fields else None)
+
+    def _pepper(self, recipe: Recipe) -> bytes | None:
+        if recipe.pepper_env is None:
+            return None
+        value = self._environment.get(recipe.pepper_env)
+        if value is None:
+            raise RejectedRow(Reason.NO_PEPPER, recipe.pepper_env)
+        return value.encode("utf-8", "surrogateescape")
+
+    def _number(self, prepared: PreparedRecipe, stored: StoredHash, check: Check) -> int:
+        dummy_hash = dummy_hash_fields(registry.dummy_hash(stored))
+        self._numbered += 1
+        self._met += 1
+        prepared.numbers[check.cost] = self._numbered
+        parameters = recipe_parameters(prepared.recipe)
+        self.new.append(NewRecipe(self._numbered, prepared.recipe.format, parameters, check.cost, dummy_hash))
+        return self._numbered

@@ -1,0 +1,264 @@
+"""Load legacy accounts into the store, batch by batch. Knows no file's layout and no SQL.
+
+Each batch is one transaction: it is wholly in the store or not at all, and running the load again completes it. No
+batch waits for the disk; the load does, once, before it says that it is done.
+"""
+
+import asyncio
+import itertools
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from service.import_events.decide import Effect
+from service.import_events.record import COLLISIONS
+from service.loading.files.row import FaultyRow, Rejects, Row
+from service.loading.hashes import HashResolver, NewRecipe
+from service.loading.merge import BatchMerger, Merged
+from service.loading.queries import AccountsChanged, RowOutcome
+from service.loading.reject import Reason, RejectedRow
+from service.loading.rows import AccountReader
+from service.loading.sources import Source
+from service.loading.staging import (
+    HashEncrypter,
+    StagedAccount,
+    ensure_source,
+    find_source,
+    make_durable,
+    number_recipe,
+)
+from service.settings import ForgetWhen
+from service.store import recipes
+from service.store.encryption import NO_KEYS, HashKeys
+
+# Rows in batches, each read and judged as far as that goes without the store. Knows no SQL.
+
+BATCH = 5000
+"""Rows in one transaction, which holds up whoever binds accounts for as long as it takes: some hundred milliseconds."""
+BATCH_BYTES = 1 << 25
+"""Bytes of the export after which a batch ends with fewer rows: directories keep photographs in their entries."""
+PIECE = 50
+"""Rows between two looks at the bytes."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some rows, read."""
+
+    rows: list[Row | FaultyRow]
+    accounts: Sequence[StagedAccount] = ()
+    """Sealed, where hashes are encrypted."""
+    refusals: list[tuple[Row | FaultyRow, RejectedRow]] = field(default_factory=list)
+    recipes: list[NewRecipe] = field(default_factory=list)
+    """Those that no earlier batch had."""
+    numbers: Counter[int | None] = field(default_factory=Counter)
+    """How many of the accounts have a hash of which recipe, and how many have none."""
+
+
+class BatchReader:
+    """Makes batches of the rows of one load."""
+
+    def __init__(
+        self,
+        rows: Iterator[Row | FaultyRow],
+        resolver: HashResolver,
+        encrypter: HashEncrypter,
+        consumed: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """Read `rows`; `consumed` tells the bytes that were taken for them so far."""
+        self._rows = rows
+        self._consumed = consumed
+        self._resolver = resolver
+        self._sealer = encrypter
+        self._reader = AccountReader(resolver)
+
+    def next(self) -> Batch | None:
+        """Read the next batch; None at the end. Blocks; raises `UnreadableFile`."""
+        rows = self._some()
+        if not rows:
+            return None
+        batch = Batch(rows)
+        accounts = _distinct(self._read(batch), batch)
+        batch.recipes, self._resolver.new = self._resolver.new, []
+        for recipe in batch.recipes:
+            self._sealer.learn(recipe.number, recipe.format, recipe.parameters)
+        batch.accounts = self._sealer.encrypt(accounts)
+        batch.numbers = Counter([account.recipe for account in accounts])
+        return batch
+
+    @property
+    def long_logins(self) -> int:
+        """How many logins so far are longer than Okta takes."""
+        return self._reader.long_logins
+
+    def _some(self) -> list[Row | FaultyRow]:
+        rows: list[Row | FaultyRow] = []
+        begin = self._consumed()
+        while len(rows) < BATCH and self._consumed() - begin < BATCH_BYTES:
+            piece = list(itertools.islice(self._rows, min(PIECE, BATCH - len(rows))))
+            if not piece:
+                break
+            rows += piece
+        return rows
+
+    def _read(self, batch: Batch) -> list[StagedAccount]:
+        accounts, read = [], self._reader.read
+        for row in batch.rows:
+            if isinstance(row, FaultyRow):
+                batch.refusals.append((row, RejectedRow(Reason.UNREADABLE, row.fault)))
+                continue
+            try:
+                accounts.append(read(row))
+            except RejectedRow as refusal:
+                batch.refusals.append((row, refusal))
+        return accounts
+
+
+def _distinct(accounts: list[StagedAccount], batch: Batch) -> list[StagedAccount]:
+    """Refuse accounts whose login or Okta id an earlier row of the batch has."""
+    okta_ids = [account.okta_id for account in accounts if account.okta_id is not None]
+    if len({account.login_key for account in accounts}) == len(accounts) and len(set(okta_ids)) == len(okta_ids):
+        return accounts
+    kept, logins, lines = [], dict[str, int](), dict[str | None, int]()
+    rows = {row.line: row for row in batch.rows}
+    for account in accounts:
+        if account.login_key in logins:
+            refusal = RejectedRow(Reason.SAME_LOGIN, f"see line {logins[account.login_key]}")
+        elif account.okta_id is not None and account.okta_id in lines:
+            refusal = RejectedRow(Reason.OKTA_ID_TAKEN, f"see line {lines[account.okta_id]}")
+        else:
+            logins[account.login_key] = lines[account.okta_id] = account.line
+            kept.append(account)
+            continue
+        batch.refusals.append((rows[account.line], refusal))
+    return kept
+
+
+TRIES = 8
+"""How often a batch begins again that met a sign-in, a SUCCESS or a deletion in its way."""
+AGAIN = (*COLLISIONS, asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError, AccountsChanged)
+NOBODY = -1
+"""The id of a source that a dry run does not make."""
+SWITCH_EVERY = 0.0005
+"""Seconds after which the thread that reads gives way to the one that talks to PostgreSQL; Python's 5 ms are long
+beside a statement."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a load did, or would do."""
+
+    rows: int = 0
+    row_outcomes: Counter[RowOutcome] = field(default_factory=Counter)
+    refusals: Counter[Reason] = field(default_factory=Counter)
+    formats: Counter[str] = field(default_factory=Counter)
+    """Rows with a hash that can be checked, by the name of its format."""
+    unarmed: int = 0
+    """Rows without a hash."""
+    effects: Counter[Effect] = field(default_factory=Counter)
+    """What import events did that had come before their accounts."""
+    long_logins: int = 0
+    named_by_login: int = 0
+
+    @property
+    def refused(self) -> int:
+        """How many rows are in the rejects file."""
+        return sum(self.refusals.values())
+
+
+@dataclass(slots=True)
+class Load:
+    """One load of one source."""
+
+    connection: asyncpg.Connection
+    source: Source
+    resolver: HashResolver
+    rejects: Rejects
+    forget_when: ForgetWhen
+    dry_run: bool = False
+    keys: HashKeys = field(default=NO_KEYS, repr=False)
+    interrupt: Callable[[], None] = lambda: None
+    """Ends a read of rows that waits, so that a load that is stopped need not wait for the next row."""
+    consumed: Callable[[], int] = lambda: 0
+    """Tells the bytes of the export that were read so far."""
+    totals: Totals = field(default_factory=Totals)
+    _format_names: dict[int, str] = field(default_factory=dict)
+
+    async def run(self, rows: Iterator[Row | FaultyRow], progress: Callable[[Totals], None]) -> Totals:
+        """Load all rows; `told` hears the totals after each batch. Raises what the reader and the database raise."""
+        merger = await self._merger()
+        reader = BatchReader(rows, self.resolver, merger.encrypter, self.consumed)
+        sys.setswitchinterval(SWITCH_EVERY)
+        # The next batch is read while PostgreSQL merges this one.
+        reading = asyncio.create_task(asyncio.to_thread(reader.next))
+        try:
+            while (batch := await reading) is not None:
+                reading = asyncio.create_task(asyncio.to_thread(reader.next))
+                await self._load(batch, merger)
+                self.totals.long_logins = reader.long_logins
+                self.totals.named_by_login = self.resolver.named_by_login
+                progress(self.totals)
+        finally:
+            self.interrupt()
+            await asyncio.gather(reading, return_exceptions=True)
+        if not self.dry_run:
+            await make_durable(self.connection)
+        return self.totals
+
+    async def _merger(self) -> BatchMerger:
+        if self.dry_run:
+            source_id = await find_source(self.connection, self.source.name)
+        else:
+            source_id = await ensure_source(self.connection, self.source.name)
+        key = await recipes.login_digest_key(self.connection)
+        encrypter = HashEncrypter(self.keys, self.source.name)
+        return BatchMerger(
+            self.connection, NOBODY if source_id is None else source_id, key, self.forget_when, encrypter
+        )
+
+    async def _load(self, batch: Batch, merger: BatchMerger) -> None:
+        for recipe in batch.recipes:
+            await self._number(recipe, merger)
+        for attempt in range(TRIES):
+            try:
+                merged = await (merger.dry_run if self.dry_run else merger.merge)(batch.accounts)
+                break
+            except AGAIN:
+                if attempt == TRIES - 1:
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.05) * 2**attempt)  # noqa: S311 (spreads retries)
+        else:
+            raise AssertionError
+        self._count(batch, merged)
+
+    async def _number(self, recipe: NewRecipe, merger: BatchMerger) -> None:
+        self._format_names[recipe.number] = recipe.format
+        identity = (recipe.format, recipe.parameters, recipe.cost)
+        if self.dry_run:
+            recipe_id = await recipes.find_recipe(self.connection, *identity)
+        else:
+            recipe_id = await recipes.ensure_recipe(self.connection, *identity, recipe.dummy_hash)
+            merger.recipe_ids[recipe.number] = recipe_id
+        await number_recipe(self.connection, recipe.number, recipe_id)
+
+    def _count(self, batch: Batch, merged: Merged) -> None:
+        totals = self.totals
+        totals.rows += len(batch.rows)
+        totals.row_outcomes += merged.row_outcomes
+        totals.effects += merged.effects
+        refusals = batch.refusals
+        if merged.refused:
+            by_line = {row.line: row for row in batch.rows}
+            refusals = [*refusals, *((by_line[line], refusal) for line, refusal in merged.refused)]
+        for row, refusal in sorted(refusals, key=lambda pair: pair[0].line):
+            totals.refusals[refusal.reason] += 1
+            self.rejects.write(row, str(refusal))
+        for number, rows in batch.numbers.items():
+            if number is None:
+                totals.unarmed += rows
+            else:
+                totals.formats[self._format_names[number]] += rows

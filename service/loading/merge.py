@@ -1,0 +1,217 @@
+"""Merge one batch into the store, in one transaction, or tell what that would do. Knows no file and no SQL.
+
+The transaction holds the binding gate, so that a SUCCESS for one of its accounts is either applied here or finds the
+account. Unknown accounts go straight into the tables; known ones are staged and compared. After a batch of which the
+store knew nobody the next one is taken to be unknown, too, without a look: should it not be, a unique index says so,
+and the batch begins again.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from service.import_events.decide import Effect
+from service.import_events.queries import BindingLock, acquire_binding_lock
+from service.import_events.record import apply_unmatched
+from service.loading import queries
+from service.loading.queries import (
+    RejectedStagedRow,
+    RowOutcome,
+    add_accounts,
+    known_logins,
+    known_okta_ids,
+    refused,
+    row_outcomes,
+    touch,
+)
+from service.loading.reject import Reason, RejectedRow
+from service.loading.staging import HashEncrypter, StagedAccount, dry_run, stage, take_kept, under_other_keys
+from service.settings import ForgetWhen
+from service.store.audit import record_changed, record_loaded
+from service.store.deleted_logins import deleted_logins
+
+# What became of the rows of a batch, and why the store refuses some. Writes nothing but what later batches look at.
+
+REASONS = {
+    RowOutcome.SAME_LOGIN: Reason.SAME_LOGIN,
+    RowOutcome.OTHER_SPELLING: Reason.OTHER_SPELLING,
+    RowOutcome.OTHER_OKTA_ID: Reason.OTHER_OKTA_ID,
+    RowOutcome.OKTA_ID_TAKEN: Reason.OKTA_ID_TAKEN,
+}
+
+
+@dataclass(slots=True)
+class Merged:
+    """What became of a batch."""
+
+    row_outcomes: Counter[RowOutcome] = field(default_factory=Counter)
+    refused: list[tuple[int, RejectedRow]] = field(default_factory=list)
+    """By line."""
+    effects: Counter[Effect] = field(default_factory=Counter)
+    """What import events did that had come before their accounts."""
+    added: list[int] = field(default_factory=list)
+
+
+async def conclude(connection: asyncpg.Connection, merged: Merged) -> None:
+    """Count the fates of the staged rows, list those that are refused, and note which accounts were met."""
+    await touch(connection)
+    found = await row_outcomes(connection)
+    merged.row_outcomes.update({outcome: number for outcome, number in found.items() if not outcome.is_rejected})
+    if any(outcome.is_rejected for outcome in found):
+        merged.refused += [(each.line, _refusal(each)) for each in await refused(connection)]
+
+
+def _refusal(refused: RejectedStagedRow) -> RejectedRow:
+    return RejectedRow(
+        REASONS[refused.outcome], f"{refused.kept_login!r} is in the store" if refused.kept_login else ""
+    )
+
+
+# Tells the rows of a batch whose accounts are to be added from those that the store knows. Writes nothing.
+
+
+async def separate(
+    connection: asyncpg.Connection, accounts: Sequence[StagedAccount], merged: Merged, deleted_key: bytes
+) -> tuple[Sequence[StagedAccount], list[StagedAccount]]:
+    """Give the accounts whose login is unknown, without the deleted ones, and those that the store knows."""
+    logins = await known_logins(connection, [each.login_key for each in accounts])
+    known = [each for each in accounts if each.login_key in logins]
+    unknown = [each for each in accounts if each.login_key not in logins] if known else accounts
+    return await without_deleted(connection, unknown, merged, deleted_key), known
+
+
+async def without_deleted(
+    connection: asyncpg.Connection, accounts: Sequence[StagedAccount], merged: Merged, deleted_key: bytes
+) -> Sequence[StagedAccount]:
+    """Leave out whom an operator deleted."""
+    deleted = await deleted_logins(connection, [each.login_key for each in accounts], deleted_key)
+    if not deleted:
+        return accounts
+    merged.row_outcomes[RowOutcome.DELETED] += len(deleted)
+    return [each for each in accounts if each.login_key not in deleted]
+
+
+async def without_taken(
+    connection: asyncpg.Connection, accounts: Sequence[StagedAccount], merged: Merged
+) -> Sequence[StagedAccount]:
+    """Refuse those whose Okta id another account has."""
+    okta_ids = [each.okta_id for each in accounts if each.okta_id is not None]
+    taken = await known_okta_ids(connection, okta_ids) if okta_ids else frozenset()
+    if not taken:
+        return accounts
+    merged.refused += [(each.line, RejectedRow(Reason.OKTA_ID_TAKEN)) for each in accounts if each.okta_id in taken]
+    return [each for each in accounts if each.okta_id not in taken]
+
+
+MOST_LOOKS = 6
+"""An export whose later rows repeat earlier ones is looked up after all, but for one batch in 2⁶: each surprise costs
+the work of a batch, and a line in PostgreSQL's log."""
+
+
+@dataclass(slots=True)
+class BatchMerger:
+    """Merges the batches of one load."""
+
+    connection: asyncpg.Connection
+    source_id: int
+    deleted_key: bytes = field(repr=False)
+    forget_when: ForgetWhen
+    encrypter: HashEncrypter
+    recipe_ids: dict[int, int] = field(default_factory=dict)
+    """By the numbers that this load gives them."""
+    _own: list[asyncpg.Range[int]] = field(default_factory=list)
+    """The ids of the accounts that this load added: nobody else adds any while the gate is held."""
+    _looks: int = 1
+    """How many batches of unknown accounts alone it still takes until one is added without a look."""
+    _surprises: int = 0
+
+    async def merge(self, accounts: Sequence[StagedAccount]) -> Merged:
+        """Write a batch. Raises what PostgreSQL raises; then nothing is written."""
+        if self._looks == 0:
+            try:
+                return await self._merge(accounts, look=False)
+            except asyncpg.UniqueViolationError:
+                self._surprises += 1
+                self._looks = 2 ** min(self._surprises, MOST_LOOKS)
+        return await self._merge(accounts, look=True)
+
+    async def _merge(self, accounts: Sequence[StagedAccount], *, look: bool) -> Merged:
+        merged, known = Merged(), list[StagedAccount]()
+        async with self.connection.transaction():
+            await acquire_binding_lock(self.connection, BindingLock.EXCLUSIVE)
+            if look:
+                unknown, known = await separate(self.connection, accounts, merged, self.deleted_key)
+                unknown = await without_taken(self.connection, unknown, merged)
+            else:
+                unknown = await without_deleted(self.connection, accounts, merged, self.deleted_key)
+            loaded = await self._add(unknown, merged)
+            bound = await self._update(known, merged, loaded) if known else ()
+            if loaded:
+                await queries.count_loaded(self.connection, loaded)
+            merged.effects = await apply_unmatched(self.connection, [*merged.added, *bound], self.forget_when)
+        self._remember(merged.added)
+        if look and not known:
+            self._looks -= 1
+        return merged
+
+    async def _add(self, unknown: Sequence[StagedAccount], merged: Merged) -> Counter[int]:
+        """Add accounts; give the number of their hashes by recipe."""
+        if not unknown:
+            return Counter()
+        merged.added = await add_accounts(self.connection, unknown, self.source_id, self.recipe_ids)
+        await record_loaded(self.connection, self.encrypter.source, merged.added)
+        merged.row_outcomes[RowOutcome.NEW] += len(unknown)
+        loaded = Counter[int]()
+        for number, count in Counter([each.recipe for each in unknown]).items():
+            if number is not None:  # several may be one recipe to the store
+                loaded[self.recipe_ids[number]] += count
+        return loaded
+
+    async def dry_run(self, accounts: Sequence[StagedAccount]) -> Merged:
+        """Tell what `merge` would do; writes nothing but temporary tables."""
+        merged = Merged()
+        async with self.connection.transaction():
+            unknown, known = await separate(self.connection, accounts, merged, self.deleted_key)
+            await self._stage([*known, *unknown])
+            await queries.match(self.connection, self.source_id, self._own)
+            await dry_run(self.connection)
+            await conclude(self.connection, merged)
+        return merged
+
+    async def _update(self, known: Sequence[StagedAccount], merged: Merged, loaded: Counter[int]) -> Sequence[int]:
+        """Bring known accounts up to date; give those whose Okta id is new."""
+        await self._stage(known)
+        changed = await queries.match(self.connection, self.source_id, self._own)
+        bound: Sequence[int] = ()
+        if changed:
+            kept = await queries.hold(self.connection, self.source_id, changed)
+            if self.encrypter.is_on and self._same(known, kept):
+                raise queries.AccountsChanged
+            bound = await queries.change(self.connection, self.source_id)
+            await record_changed(self.connection, self.encrypter.source)
+            loaded += await queries.rehashed(self.connection)
+        await conclude(self.connection, merged)
+        return bound
+
+    async def _stage(self, known: Sequence[StagedAccount]) -> None:
+        """Stage accounts; a hash that is kept under another key, and is the same, has not changed."""
+        await stage(self.connection, known)
+        if self.encrypter.is_on:
+            others = await under_other_keys(self.connection, self.source_id)
+            await take_kept(self.connection, self.source_id, self._same(known, others))
+
+    def _same(self, known: Sequence[StagedAccount], kept: Sequence[tuple[int, bytes, str | None]]) -> list[int]:
+        """Give the lines of the accounts whose kept hash, under whichever key, is the one of the row."""
+        by_line = {each.line: each for each in known}
+        return [line for line, text, key_id in kept if self.encrypter.is_same(by_line[line], text, key_id)]
+
+    def _remember(self, added: Sequence[int]) -> None:
+        if not added:
+            return
+        first, end = min(added), max(added) + 1
+        if self._own and self._own[-1].upper == first:
+            self._own[-1] = asyncpg.Range(self._own[-1].lower, end)
+        else:
+            self._own.append(asyncpg.Range(first, end))

@@ -1,0 +1,341 @@
+"""Adding accounts that the store does not know yet, by COPY into the tables themselves. Judges no row.
+
+Through the staging table it would take half as long again. The caller holds the binding gate, so that who is unknown
+stays unknown until the transaction ends.
+"""
+
+import asyncio
+import enum
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+
+from service.immutable import immutable
+from service.loading.staging import StagedAccount
+from service.store.accounts import State
+
+# The fates that a staged account can have, and how many have which. Knows no rule by which they are found.
+
+
+class RowOutcome(enum.StrEnum):
+    """What becomes of a staged account."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    TOMBSTONE = "tombstone"
+    """Its hash is forgotten, and stays so: left alone."""
+    DELETED = "deleted"
+    """An operator deleted it: not brought back."""
+    SAME_LOGIN = "same_login"
+    """Refused: an earlier row of the same load has the login."""
+    OTHER_SPELLING = "other_spelling"
+    """Refused: the store has another account whose login is the same to Okta."""
+    OTHER_OKTA_ID = "other_okta_id"
+    """Refused: the account is known under another Okta id."""
+    OKTA_ID_TAKEN = "okta_id_taken"
+    """Refused: another account has the Okta id."""
+
+    @property
+    def is_rejected(self) -> bool:
+        """Tell whether the row goes to the rejects file."""
+        return self in REJECTED_OUTCOMES
+
+
+REJECTED_OUTCOMES = frozenset(
+    {RowOutcome.SAME_LOGIN, RowOutcome.OTHER_SPELLING, RowOutcome.OTHER_OKTA_ID, RowOutcome.OKTA_ID_TAKEN}
+)
+
+ROW_OUTCOMES = "SELECT outcome, count(*) AS number FROM staged GROUP BY outcome"
+
+REJECTED = """
+SELECT staged.line, staged.outcome, account.login AS kept_login
+FROM staged LEFT JOIN accounts AS account ON account.id = staged.account_id
+WHERE staged.outcome = ANY($1::text[])
+ORDER BY staged.line
+"""
+
+
+@immutable
+class RejectedStagedRow:
+    """A staged row that the store refuses."""
+
+    line: int
+    outcome: RowOutcome
+    kept_login: str | None
+    """The login of the account that it collides with, where there is one."""
+
+
+async def row_outcomes(connection: asyncpg.Connection) -> dict[RowOutcome, int]:
+    """Count the staged accounts by their outcome."""
+    return {RowOutcome(row["outcome"]): row["number"] for row in await connection.fetch(ROW_OUTCOMES)}
+
+
+async def refused(connection: asyncpg.Connection) -> list[RejectedStagedRow]:
+    """List the staged rows that the store refuses."""
+    rows = await connection.fetch(REJECTED, sorted(REJECTED_OUTCOMES))
+    return [RejectedStagedRow(row["line"], RowOutcome(row["outcome"]), row["kept_login"]) for row in rows]
+
+
+# What a load would do to each staged account: its outcome, found by comparing with the store. Writes no account.
+#
+# Rows that say what the store holds already are `unchanged`, and nothing of them is written: no row version, no lock.
+
+PROFILE = "(account.profile - coalesce(staged.cleared, '{}')) || staged.profile"
+"""What the export says of an attribute counts; of what it does not speak stays as it was."""
+
+OTHER_SOURCE = "EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id <> $1)"
+"""Then the other source knows the account by names, too, which this one does not speak of."""
+
+MATCH = f"""
+UPDATE staged
+SET account_id = found.account_id, outcome = found.outcome, rehash = found.rehash, respelled = found.respelled
+FROM (
+    SELECT staged.line, account.id AS account_id, compared.rehash, account.login <> staged.login AS respelled,
+           CASE WHEN $2::int8multirange @> account.id OR touched.account_id IS NOT NULL THEN 'same_login'
+                WHEN account.state IN ('migrated', 'retired') THEN 'tombstone'
+                WHEN staged.okta_id <> account.okta_id THEN 'other_okta_id'
+                WHEN compared.rehash OR compared.renamed OR (staged.okta_id IS NOT NULL AND account.okta_id IS NULL)
+                     OR {PROFILE} <> account.profile THEN 'changed'
+                ELSE 'unchanged' END AS outcome
+    FROM staged
+    JOIN accounts AS account ON account.login_key = staged.login_key
+    LEFT JOIN numbered ON numbered.recipe = staged.recipe
+    LEFT JOIN touched ON touched.account_id = account.id
+    LEFT JOIN hashes AS kept ON kept.account_id = account.id AND kept.source_id = $1
+    CROSS JOIN LATERAL (
+        SELECT staged.hash IS NOT NULL AND (
+                   kept.hash IS DISTINCT FROM staged.hash OR kept.salt IS DISTINCT FROM staged.salt
+                   OR kept.username IS DISTINCT FROM staged.username
+                   OR kept.recipe_id IS DISTINCT FROM numbered.recipe_id
+               ) AS rehash,
+               staged.identifiers IS NOT NULL AND CASE
+                   WHEN {OTHER_SOURCE} THEN NOT staged.identifiers <@ names.known ELSE staged.identifiers <> names.known
+               END AS renamed
+        FROM (
+            SELECT ARRAY(
+                SELECT identifier_key FROM identifiers WHERE account_id = account.id
+                ORDER BY identifier_key COLLATE "C"
+            ) AS known
+        ) AS names
+    ) AS compared
+) AS found
+WHERE found.line = staged.line
+"""  # noqa: S608 (a constant)
+
+OKTA_IDS_TAKEN = """
+UPDATE staged SET outcome = 'okta_id_taken'
+FROM accounts AS account
+WHERE account.okta_id = staged.okta_id AND account.id IS DISTINCT FROM staged.account_id
+  AND staged.outcome IN ('new', 'changed', 'unchanged')
+"""
+
+RESPELLED = """
+SELECT staged.line, staged.login, account.login AS kept_login,
+       EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id = $1) AS same_source
+FROM staged JOIN accounts AS account ON account.id = staged.account_id
+WHERE staged.respelled AND staged.outcome IN ('changed', 'unchanged')
+"""
+
+CHANGED = "SELECT count(*) FROM staged WHERE outcome = 'changed'"
+
+REFUSE = "UPDATE staged SET outcome = $2 WHERE line = ANY($1::bigint[])"
+
+TOUCH = """
+INSERT INTO touched (account_id)
+SELECT account_id FROM staged WHERE outcome IN ('changed', 'unchanged', 'tombstone') ON CONFLICT DO NOTHING
+"""
+
+
+async def match(connection: asyncpg.Connection, source_id: int, own: Sequence[asyncpg.Range[int]]) -> int:
+    """Find the outcome of every staged account and count the changed ones; `own`: ids that this load has added."""
+    await connection.execute(MATCH, source_id, own)
+    respelled = await connection.fetch(RESPELLED, source_id)
+    refused = [row["line"] for row in respelled if row["same_source"] or not _is_same(row["login"], row["kept_login"])]
+    if refused:
+        await connection.execute(REFUSE, refused, RowOutcome.OTHER_SPELLING)
+    await connection.execute(OKTA_IDS_TAKEN)
+    return int(await connection.fetchval(CHANGED))
+
+
+def _is_same(login: str, other: str) -> bool:
+    """Tell whether two logins of different sources differ in case alone; an accent more is another person."""
+    return login.casefold() == other.casefold()
+
+
+async def touch(connection: asyncpg.Connection) -> None:
+    """Note which accounts this batch has met."""
+    await connection.execute(TOUCH)
+
+
+# Writing what changed of staged accounts into the store: whole sets, in the caller's transaction.
+#
+# The caller holds the binding gate closed, so nobody else adds accounts or binds Okta ids meanwhile; states may
+# change.
+
+# In the order of id, as everybody who locks accounts does.
+LOCK_CHANGED = """
+SELECT id, state FROM accounts WHERE id IN (SELECT account_id FROM staged WHERE outcome = 'changed')
+ORDER BY id FOR UPDATE
+"""
+
+# Whoever seals hashes anew, and was in the middle of it, is waited for.
+HOLD_KEPT = """
+SELECT staged.line, kept.hash, kept.key_id
+FROM staged JOIN hashes AS kept ON kept.account_id = staged.account_id AND kept.source_id = $1
+WHERE staged.outcome = 'changed' AND staged.rehash
+ORDER BY kept.account_id FOR UPDATE OF kept
+"""
+
+LEAVE_TOMBSTONES = "UPDATE staged SET outcome = 'tombstone' WHERE account_id = ANY($1::bigint[])"
+
+BOUND = """
+SELECT account.id FROM staged JOIN accounts AS account ON account.id = staged.account_id
+WHERE staged.outcome = 'changed' AND staged.okta_id IS NOT NULL AND account.okta_id IS NULL
+"""
+
+CHANGE = f"""
+UPDATE accounts AS account
+SET state = CASE WHEN staged.rehash THEN 'waiting' ELSE account.state END,
+    verified_at = CASE WHEN staged.rehash THEN NULL ELSE account.verified_at END,
+    okta_id = coalesce(account.okta_id, staged.okta_id),
+    profile = {PROFILE},
+    loaded_at = now()
+FROM staged WHERE staged.outcome = 'changed' AND account.id = staged.account_id
+"""  # noqa: S608 (a constant)
+
+REHASH = """
+INSERT INTO hashes AS kept (account_id, source_id, recipe_id, hash, salt, username, key_id)
+SELECT account_id, $1, recipe_id, hash, salt, username, key_id
+FROM staged JOIN numbered USING (recipe) WHERE outcome = 'changed' AND rehash
+ON CONFLICT (account_id, source_id) DO UPDATE
+SET recipe_id = excluded.recipe_id, hash = excluded.hash, salt = excluded.salt, username = excluded.username,
+    key_id = excluded.key_id
+"""
+
+UNNAME = f"""
+DELETE FROM identifiers AS known USING staged JOIN accounts AS account ON account.id = staged.account_id
+WHERE staged.outcome = 'changed' AND known.account_id = staged.account_id AND NOT {OTHER_SOURCE}
+  AND known.identifier_key <> ALL (staged.identifiers)
+"""  # noqa: S608 (a constant)
+
+RENAME = """
+INSERT INTO identifiers (account_id, identifier_key)
+SELECT account_id, unnest(identifiers) FROM staged WHERE outcome = 'changed' ON CONFLICT DO NOTHING
+"""
+
+REHASHED = """
+SELECT numbered.recipe_id, count(*) AS number FROM staged JOIN numbered USING (recipe)
+WHERE staged.outcome = 'changed' AND staged.rehash GROUP BY numbered.recipe_id
+"""
+
+COUNT_LOADED = """
+UPDATE recipes SET hashes_loaded = hashes_loaded + loaded.number
+FROM unnest($1::int[], $2::bigint[]) AS loaded (id, number)
+WHERE recipes.id = loaded.id
+"""
+
+
+class AccountsChanged(Exception):
+    """Accounts vanished, or hashes were sealed anew, between the look and the lock; the batch begins again."""
+
+
+async def hold(connection: asyncpg.Connection, source_id: int, expected: int) -> list[tuple[int, bytes, str | None]]:
+    """Lock what changed; give the hashes that others take the place of, each by its line. Raises `AccountsChanged`."""
+    locked = await connection.fetch(LOCK_CHANGED)
+    if len(locked) < expected:
+        raise AccountsChanged
+    marked_migrated = [row["id"] for row in locked if row["state"] in ("migrated", "retired")]
+    if marked_migrated:
+        await connection.execute(LEAVE_TOMBSTONES, marked_migrated)
+    return [tuple(row) for row in await connection.fetch(HOLD_KEPT, source_id)]
+
+
+async def change(connection: asyncpg.Connection, source_id: int) -> list[int]:
+    """Write what changed, which the caller holds; give the accounts whose Okta id is new."""
+    bound = [row["id"] for row in await connection.fetch(BOUND)]
+    await connection.execute(CHANGE)
+    await connection.execute(REHASH, source_id)
+    await connection.execute(UNNAME, source_id)
+    await connection.execute(RENAME)
+    return bound
+
+
+async def rehashed(connection: asyncpg.Connection) -> Counter[int]:
+    """Count the hashes that `change` writes, by recipe."""
+    return Counter({row["recipe_id"]: row["number"] for row in await connection.fetch(REHASHED)})
+
+
+async def count_loaded(connection: asyncpg.Connection, hashes: Mapping[int, int]) -> None:
+    """Add to the number of hashes that were ever loaded with each recipe."""
+    ids = sorted(hashes)
+    await connection.execute(COUNT_LOADED, ids, [hashes[recipe_id] for recipe_id in ids])
+
+
+KNOWN_LOGINS = "SELECT login_key FROM accounts WHERE login_key = ANY($1::text[])"
+
+KNOWN_OKTA_IDS = "SELECT okta_id FROM accounts WHERE okta_id = ANY($1::text[])"
+
+RESERVE = """
+SELECT min(id) AS first, max(id) AS last
+FROM (SELECT nextval('accounts_id_seq') AS id FROM generate_series(1, $1)) AS ids
+"""
+
+ACCOUNT_COLUMNS = ("id", "login", "login_key", "okta_id", "state", "profile")
+HASH_COLUMNS = ("account_id", "source_id", "recipe_id", "hash", "salt", "username", "key_id")
+IDENTIFIER_COLUMNS = ("account_id", "identifier_key")
+UNARMED, WAITING = State.UNARMED.value, State.WAITING.value
+
+
+async def known_logins(connection: asyncpg.Connection, keys: Sequence[str]) -> frozenset[str]:
+    """Tell which login keys are an account's."""
+    return frozenset(row["login_key"] for row in await connection.fetch(KNOWN_LOGINS, keys))
+
+
+async def known_okta_ids(connection: asyncpg.Connection, okta_ids: Sequence[str]) -> frozenset[str]:
+    """Tell which Okta ids are an account's."""
+    return frozenset(row["okta_id"] for row in await connection.fetch(KNOWN_OKTA_IDS, okta_ids))
+
+
+async def add_accounts(
+    connection: asyncpg.Connection, accounts: Sequence[StagedAccount], source_id: int, recipe_ids: Mapping[int, int]
+) -> list[int]:
+    """Add accounts with their hashes and identifiers; give their ids. `recipe_ids` are by the numbers of this load."""
+    ids = await _reserve(connection, len(accounts))
+    # PostgreSQL has work from the first rows on, while the other ones are made, and all of the hashes.
+    rows = (
+        (i, each.login, each.login_key, each.okta_id, WAITING if each.hash else UNARMED, each.profile)
+        for i, each in zip(ids, accounts, strict=True)
+    )
+    _, (hashes, names) = await asyncio.gather(
+        connection.copy_records_to_table("accounts", columns=ACCOUNT_COLUMNS, records=rows),
+        asyncio.to_thread(_hanging_on, ids, accounts, source_id, recipe_ids),
+    )
+    if hashes:
+        await connection.copy_records_to_table("hashes", columns=HASH_COLUMNS, records=hashes)
+    if names:
+        await connection.copy_records_to_table("identifiers", columns=IDENTIFIER_COLUMNS, records=names)
+    return ids
+
+
+def _hanging_on(
+    ids: Sequence[int], accounts: Sequence[StagedAccount], source_id: int, recipe_ids: Mapping[int, int]
+) -> tuple[list[tuple[object, ...]], list[tuple[int, str]]]:
+    """Make the rows of the hashes and of the identifiers."""
+    known = list(zip(ids, accounts, strict=True))
+    hashes: list[tuple[object, ...]] = [
+        (i, source_id, recipe_ids[a.recipe], a.hash, a.salt, a.username, a.key_id)
+        for i, a in known
+        if a.recipe is not None
+    ]
+    return hashes, [(i, name) for i, a in known if a.identifiers for name in a.identifiers]
+
+
+async def _reserve(connection: asyncpg.Connection, number: int) -> list[int]:
+    """Take ids that follow each other, as they do while nobody else adds accounts; else as many more as it needs."""
+    row = await connection.fetchrow(RESERVE, number)
+    assert row is not None  # noqa: S101 (an aggregate gives one row)
+    if row["last"] - row["first"] + 1 == number:
+        return list(range(row["first"], row["last"] + 1))
+    return await _reserve(connection, number)

@@ -1,0 +1,184 @@
+"""What the hashes of legacy stores need, read from the TOML file that SOURCES names. Knows formats; knows no store.
+
+The file is checked whole, and every fault is named with its place, before the first row is read.
+"""
+
+import codecs
+import difflib
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import field
+from pathlib import Path
+
+from service.hashing import registry
+from service.hashing.format import UnusableHash
+from service.hashing.formula import parse_formula
+from service.hashing.limits import MAX_DIGITS
+from service.immutable import immutable
+
+# What is wrong with the settings of a source. Knows what formats need; knows no file.
+
+SALT_ENCODINGS = ("text", "hex", "base64")
+"""What a salt column may hold."""
+OPTIONS = frozenset(
+    {"signer_key", "salt_separator", "rounds", "mem_cost", "n", "r", "p", "dklen", "keylen", "digest", "site_key"}
+)
+"""What only some formats need; each is also a column that a row may have."""
+
+
+def faults_of(table: object) -> Iterator[str]:
+    """Give every fault of a source's table, each beginning with the place within it."""
+    if not isinstance(table, dict):
+        yield ": must be a table, as [sources.NAME] makes it"
+        return
+    for key, value in table.items():
+        if key in CHECKS:
+            fault = CHECKS[key](value)
+        elif key in OPTIONS:
+            fault = _option(value)
+        else:
+            close = difflib.get_close_matches(key, [*CHECKS, *OPTIONS], n=1)
+            fault = "no such setting" + (f"; meant {close[0]}?" if close else "")
+        if fault:
+            yield f".{key}: {fault}"
+    if isinstance(table.get("format"), str):
+        yield from _format_faults(table["format"], table.get("iterations"))
+
+
+def _format_faults(name: str, iterations: object) -> Iterator[str]:
+    try:
+        if registry.is_formula(name):
+            parse_formula(name, iterations if isinstance(iterations, int) else None, registry.find)
+        else:
+            registry.by_name(name)
+    except UnusableHash as error:
+        yield f".format: {error}"
+
+
+def _text_fault(value: object) -> str | None:
+    return None if isinstance(value, str) and value.strip() else "must be a text that is not empty"
+
+
+def _charset(value: object) -> str | None:
+    if not isinstance(value, str):
+        return "must be the name of a charset"
+    try:
+        codecs.lookup(value)
+        "a".encode(value)
+    except (LookupError, UnicodeError):
+        return f"no charset is called {value!r}"
+    return None
+
+
+def _iterations(value: object) -> str | None:
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**MAX_DIGITS
+    return None if good else "must be a whole number above 0"
+
+
+def _salt_encoding(value: object) -> str | None:
+    return None if value in SALT_ENCODINGS else f"must be one of {', '.join(SALT_ENCODINGS)}"
+
+
+def _option(value: object) -> str | None:
+    good = isinstance(value, str | int) and not isinstance(value, bool)
+    return None if good else "must be a text or a whole number"
+
+
+def _options(value: object) -> str | None:
+    if not isinstance(value, dict):
+        return "must be a table"
+    return next((f"{name}: {fault}" for name, each in value.items() if (fault := _option(each))), None)
+
+
+CHECKS: dict[str, Callable[[object], str | None]] = {
+    "format": _text_fault,
+    "charset": _charset,
+    "pepper_env": _text_fault,
+    "iterations": _iterations,
+    "salt_encoding": _salt_encoding,
+    "username": _text_fault,
+    "options": _options,
+}
+
+
+LONGEST_NAME = 100
+"""Characters of the name of a source."""
+MAX_FILE = 1 << 20
+"""Bytes."""
+
+
+class BadSources(Exception):
+    """The file of sources is wrong; each fault stands on a line of its own, with its place."""
+
+
+@immutable
+class Source:
+    """A legacy store, as its hashes need it; a row may say otherwise for itself."""
+
+    name: str
+    format: str | None = None
+    """A format or formula; None where each hash describes itself, or each row names its format."""
+    charset: str = "utf-8"
+    pepper_env: str | None = None
+    iterations: int | None = None
+    salt_encoding: str = "text"
+    username: str | None = None
+    """The column that holds the name which was mixed into the hash; None for `username` or `user`."""
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def choose_source(name: str, file: Path | None) -> Source:
+    """Give the source called `name`; without a file of sources, one that needs nothing. Raises `BadSources`."""
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise BadSources(f"the name of a source has 1 to {LONGEST_NAME} printable characters")
+    if file is None:
+        return Source(name)
+    sources = read_sources(_text(file), str(file))
+    if name not in sources:
+        raise BadSources(f"{file}: no source is called {name!r}; there are: {', '.join(sources) or 'none'}")
+    return sources[name]
+
+
+def read_sources(text: str, place: str) -> dict[str, Source]:
+    """Read all sources of a TOML document. Raises `BadSources` with every fault."""
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadSources(f"{place}: {error}") from None
+    faults: list[str] = []
+    tables = document.pop("sources", {})
+    faults += [f"{place}: {name}: write [sources.NAME] for each legacy store" for name in document]
+    if not isinstance(tables, dict):
+        tables = {}
+        faults.append(f"{place}: sources: write [sources.NAME] for each legacy store")
+    sources = {}
+    for name, table in tables.items():
+        found = [f"{place}: sources.{name}{fault}" for fault in faults_of(table)]
+        faults += found
+        if not found:
+            sources[name] = _source(name, table)
+    if faults:
+        raise BadSources("\n".join(faults))
+    return sources
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.stat().st_size > MAX_FILE:
+            raise BadSources(f"{file}: larger than {MAX_FILE} bytes")
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise BadSources(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadSources(f"{file}: not UTF-8") from None
+
+
+def _source(name: str, table: Mapping[str, object]) -> Source:
+    options = {key: value for key, value in table.items() if key in OPTIONS}
+    options |= _table(table.get("options"))
+    settings = {key: value for key, value in table.items() if key in CHECKS and key != "options"}
+    return Source(name, options={key: str(value) for key, value in sorted(options.items())}, **settings)  # type: ignore[arg-type]
+
+
+def _table(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,266 @@
+"""The staging table and what goes into it. Knows no file and no hash format.
+
+It is a temporary table: of the session, written to no log, and empty again at the end of each transaction.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from service.import_events.queries import BindingLock, acquire_binding_lock
+from service.store.database import connect
+from service.store.encryption import DecryptionFailed, HashKeys, bound_to, recipe_context
+
+# What a dry run adds in thought, batch by batch, so that a later batch collides with it. Writes no account.
+
+REJECT_IN_DRY_RUN = """
+UPDATE staged
+SET outcome = CASE WHEN dry_run_rows.login_key = staged.login_key THEN 'same_login' ELSE 'okta_id_taken' END
+FROM dry_run_rows
+WHERE staged.outcome = 'new' AND dry_run_rows.login_key = staged.login_key
+   OR staged.outcome IN ('new', 'changed') AND dry_run_rows.okta_id = staged.okta_id
+"""
+
+ADD_TO_DRY_RUN = """
+INSERT INTO dry_run_rows (login_key, okta_id) SELECT login_key, okta_id FROM staged
+WHERE outcome = 'new' OR outcome = 'changed' AND okta_id IS NOT NULL
+"""
+
+
+async def dry_run(connection: asyncpg.Connection) -> None:
+    """Refuse what an earlier batch of a dry run would have added, and note what this one would add."""
+    await connection.execute(REJECT_IN_DRY_RUN)
+    await connection.execute(ADD_TO_DRY_RUN)
+
+
+# Stored hashes that are encrypted under another key than the rows of a load.
+
+UNDER_OTHER_KEYS = """
+SELECT staged.line, kept.hash, kept.key_id
+FROM staged JOIN accounts AS account ON account.login_key = staged.login_key
+JOIN hashes AS kept ON kept.account_id = account.id AND kept.source_id = $1
+WHERE staged.hash IS NOT NULL AND kept.key_id IS DISTINCT FROM staged.key_id
+"""
+
+TAKE_KEPT = """
+UPDATE staged SET hash = kept.hash, key_id = kept.key_id
+FROM accounts AS account JOIN hashes AS kept ON kept.account_id = account.id
+WHERE account.login_key = staged.login_key AND kept.source_id = $1 AND staged.line = ANY($2::bigint[])
+"""
+
+
+async def under_other_keys(connection: asyncpg.Connection, source_id: int) -> list[tuple[int, bytes, str | None]]:
+    """Give the kept hashes, with their keys, that are under another key than the staged ones; each by its line."""
+    return [tuple(row) for row in await connection.fetch(UNDER_OTHER_KEYS, source_id)]
+
+
+async def take_kept(connection: asyncpg.Connection, source_id: int, lines: Sequence[int]) -> None:
+    """Stage what is kept already, for lines that say the same."""
+    await connection.execute(TAKE_KEPT, source_id, lines)
+
+
+MAKE_STAGED = """
+CREATE TEMPORARY TABLE IF NOT EXISTS staged (
+    line bigint NOT NULL,
+    login text NOT NULL,
+    login_key text NOT NULL,
+    okta_id text,
+    recipe integer,
+    hash bytea,
+    salt text,
+    username text,
+    key_id text,
+    profile jsonb NOT NULL,
+    cleared text[],
+    identifiers text[],
+    account_id bigint,
+    outcome text NOT NULL DEFAULT 'new',
+    rehash boolean,
+    respelled boolean
+) ON COMMIT DELETE ROWS
+"""
+
+MAKE_NUMBERED = "CREATE TEMPORARY TABLE IF NOT EXISTS numbered (recipe integer PRIMARY KEY, recipe_id integer)"
+
+NUMBER = "INSERT INTO numbered (recipe, recipe_id) VALUES ($1, $2) ON CONFLICT (recipe) DO NOTHING"
+
+MAKE_TOUCHED = "CREATE TEMPORARY TABLE IF NOT EXISTS touched (account_id bigint PRIMARY KEY)"
+"""The accounts that were in the store before this load and that it has met."""
+
+CREATE_DRY_RUN_ROWS = """
+CREATE TEMPORARY TABLE IF NOT EXISTS dry_run_rows (login_key text PRIMARY KEY, okta_id text UNIQUE)
+"""
+"""The accounts that a dry run would have added, or whose Okta id it would have written."""
+
+SETTINGS = (
+    # A crash of the server may then undo the last batches, each wholly; whoever says that a load is done waits for the
+    # disk before, with `make_durable`.
+    "SET synchronous_commit = off",
+    # Compiling the plans of statements that run for some milliseconds would take longer than they do.
+    "SET jit = off",
+    # A batch looks up some thousand of many rows. While a table grows the planner takes it for smaller than it is, and
+    # would read all of it for each batch.
+    "SET enable_seqscan = off",
+    "SET random_page_cost = 1.1",
+)
+
+COLUMNS = (
+    "line",
+    "login",
+    "login_key",
+    "okta_id",
+    "recipe",
+    "hash",
+    "salt",
+    "username",
+    "key_id",
+    "profile",
+    "cleared",
+    "identifiers",
+)
+
+
+class StagedAccount(NamedTuple):
+    """An account as a row of an export has it, ready for the store; a tuple, because a million of them are made."""
+
+    line: int
+    login: str
+    login_key: str
+    okta_id: str | None
+    recipe: int | None
+    """The number that its recipe has within this load; None where the row has no hash."""
+    hash: bytes | None
+    salt: str | None
+    username: str | None
+    key_id: str | None
+    profile: str
+    """JSON."""
+    cleared: list[str] | None
+    """Attributes that the row says are empty; those that it does not name stay as they are."""
+    identifiers: list[str] | None
+    """Their keys; None where the export does not say."""
+
+    def __repr__(self) -> str:
+        """Name the row without its contents."""
+        return f"StagedAccount(line={self.line})"
+
+
+async def prepare_session(connection: asyncpg.Connection) -> None:
+    """Make the temporary tables of a load, and set how its statements are planned and committed."""
+    for statement in (*SETTINGS, MAKE_STAGED, MAKE_NUMBERED, MAKE_TOUCHED, CREATE_DRY_RUN_ROWS):
+        await connection.execute(statement)
+
+
+async def stage(connection: asyncpg.Connection, accounts: Sequence[StagedAccount]) -> None:
+    """Copy accounts into the staging table of the caller's transaction."""
+    await connection.copy_records_to_table("staged", records=accounts, columns=COLUMNS, schema_name="pg_temp")
+
+
+async def number_recipe(connection: asyncpg.Connection, number: int, recipe_id: int | None) -> None:
+    """Say which recipe a number in the staging table means; None for one that the store does not have."""
+    await connection.execute(NUMBER, number, recipe_id)
+
+
+# The one way by which the bytes of a hash go into the store. Knows no format.
+
+
+class HashEncrypter:
+    """Seals the hashes of one load of one source."""
+
+    def __init__(self, keys: HashKeys, source: str) -> None:
+        self._keys = keys
+        self.source = source
+        self._contexts: dict[int, bytes] = {}
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether hashes are encrypted."""
+        return self._keys.active is not None
+
+    def learn(self, recipe: int, format_name: str, parameters: Mapping[str, Any]) -> None:
+        """Take note of a recipe by the number that this load gives it."""
+        self._contexts[recipe] = recipe_context(self.source, format_name, parameters)
+
+    def encrypt(self, accounts: Sequence[StagedAccount]) -> Sequence[StagedAccount]:
+        """Give the accounts with their hashes as they are to be kept.
+
+        The same hash always gives the same bytes under one key: a load compares them to see what changed.
+        """
+        return [self._encrypted(account) for account in accounts] if self.is_on else accounts
+
+    def is_same(self, account: StagedAccount, kept: bytes, key_id: str | None) -> bool:
+        """Tell whether a kept hash, under whichever key, is the one of a row. One that can't be opened is not."""
+        if account.recipe is None or account.hash is None:
+            return False
+        if key_id == account.key_id:
+            return kept == account.hash
+        context = bound_to(account.login_key, self._contexts[account.recipe])
+        try:
+            return self._keys.open(kept, key_id, context) == self._keys.open(account.hash, account.key_id, context)
+        except DecryptionFailed:
+            return False
+
+    def _encrypted(self, account: StagedAccount) -> StagedAccount:
+        if account.recipe is None or account.hash is None:
+            return account
+        kept, key_id = self._keys.encrypt(account.hash, bound_to(account.login_key, self._contexts[account.recipe]))
+        return account._replace(hash=kept, key_id=key_id)
+
+
+# The connection of a load: one session from end to end, because the temporary tables are the session's.
+
+CONNECT_WITHIN = 10.0
+"""Seconds."""
+
+WAIT_FOR_DISK = "SET LOCAL synchronous_commit TO DEFAULT"
+
+
+@asynccontextmanager
+async def loading_session(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """Connect, and make the temporary tables; they go with the session."""
+    connection = await connect(dsn, timeout=CONNECT_WITHIN)
+    try:
+        await prepare_session(connection)
+        yield connection
+    finally:
+        connection.terminate() if connection.is_in_transaction() else await connection.close(timeout=CONNECT_WITHIN)
+
+
+async def make_durable(connection: asyncpg.Connection) -> None:
+    """Wait until all that this session committed is where the server's own setting wants it: on disk, or replicated."""
+    async with connection.transaction():
+        await connection.execute(WAIT_FOR_DISK)
+        # Only a transaction that wrote something waits, and with it for all before; to lock a row is to write.
+        await acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
+
+
+# The legacy stores by name. Knows nothing of what their hashes need.
+
+FIND_SOURCE = "SELECT id FROM sources WHERE name = $1"
+
+SOURCE_NAMES = "SELECT name FROM sources ORDER BY name"
+
+ADD_SOURCE = "INSERT INTO sources (name) VALUES ($1) ON CONFLICT (name) DO NOTHING"
+
+
+async def find_source(connection: asyncpg.Connection, name: str) -> int | None:
+    """Give the id of a source; None where nothing was loaded from it yet."""
+    source_id: int | None = await connection.fetchval(FIND_SOURCE, name)
+    return source_id
+
+
+async def source_names(connection: asyncpg.Connection) -> list[str]:
+    """List the sources that anything was ever loaded from."""
+    return [row["name"] for row in await connection.fetch(SOURCE_NAMES)]
+
+
+async def ensure_source(connection: asyncpg.Connection, name: str) -> int:
+    """Give the id of a source, making its row where there is none yet."""
+    found = await find_source(connection, name)
+    if found is None:
+        await connection.execute(ADD_SOURCE, name)
+        found = await find_source(connection, name)
+    assert found is not None  # noqa: S101 (sources are never deleted)
+    return found

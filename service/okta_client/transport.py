@@ -1,0 +1,202 @@
+"""One call of Okta's API: sent when its turn comes, tried again where that is safe. Knows no endpoint.
+
+After a 429 a call is always sent again, because nothing was done; after a lost answer or a 5xx only where doing it
+twice does no harm. What else to do about a lost answer only the caller knows.
+"""
+
+import asyncio
+import ipaddress
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from service.immutable import immutable
+from service.okta.errors import MalformedAnswer, NoAnswer, ReadOnly, refusal
+from service.okta_client.credentials import Credentials
+from service.okta_client.rate_limits import RateLimits, bucket_of
+
+# Which address is the org's: the only one that ever gets our credentials. Pure text.
+
+
+class BadAddress(Exception):
+    """The address is none that credentials may be sent to; the message says why."""
+
+
+def org_address(given: str) -> URL:
+    """Check an org's URL: https, or http on loopback for tests; no path, no user, no `-admin`. Raises `BadAddress`."""
+    try:
+        url = URL(given.strip())
+        host, port = url.host, url.port
+    except ValueError:
+        raise BadAddress("is no URL") from None
+    if not host or url.user or url.query_string or url.fragment or url.path not in ("", "/"):
+        raise BadAddress("must be an address like https://example.okta.com, without a path")
+    if host.endswith(("-admin.okta.com", "-admin.oktapreview.com", "-admin.okta-emea.com")):
+        raise BadAddress("is the Admin Console's address; the org's has no -admin")
+    if url.scheme == "https" or (url.scheme == "http" and is_loopback(host)):
+        return URL.build(scheme=url.scheme, host=host, port=port)
+    raise BadAddress("must begin with https:// (http:// only on loopback)")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_of(org: URL, link: str) -> bool:
+    """Tell whether a link leads to the org's own API, and may be sent its credentials."""
+    try:
+        url = URL(link, encoded=True)
+        own = (url.scheme, url.host, url.port) == (org.scheme, org.host, org.port)
+        return own and url.user is None and url.password is None and url.path.startswith("/api/v1/")
+    except ValueError:
+        return False
+
+
+# What Okta answered: status, headers and bytes to a value, or the fault that they mean. Sends nothing.
+
+LINK = re.compile(r"<(?P<target>[^>]*)>(?P<parameters>[^<]*)")
+IS_NEXT = re.compile(r""";\s*rel\s*=\s*("?)next\1\s*(?:[;,]|$)""", re.IGNORECASE)
+
+
+@immutable
+class Answer:
+    """What Okta answered."""
+
+    value: object = field(repr=False)
+    next_link: str | None = None
+    at: datetime | None = None
+    """Okta's clock."""
+
+
+def read_answer(status: int, headers: CIMultiDictProxy[str], content: bytes) -> Answer:
+    """Read an answer. Raises the `OktaFault` that it means."""
+    try:
+        value = json.loads(content) if content else None
+    except (ValueError, RecursionError):
+        value = None
+    if status >= HTTPStatus.BAD_REQUEST:
+        refused = refusal(status, value)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(refused, ReadOnly):
+            raise NoAnswer(str(refused))
+        raise refused
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
+        raise MalformedAnswer(f"Okta answered {status}, which is followed nowhere")
+    if content and value is None:
+        raise NoAnswer(f"{status} came with something that is no JSON")
+    return Answer(value, next_link(headers.getall("Link", [])), _date(headers.get("Date")))
+
+
+def next_link(lines: Sequence[str]) -> str | None:
+    """Find the link to the next page, exactly as it was given (RFC 8288; Okta sends a line for each link)."""
+    # A proxy may have folded the lines into one.
+    links = (link for line in lines for link in LINK.finditer(line))
+    return next((link["target"] for link in links if IS_NEXT.search(link["parameters"])), None)
+
+
+def _date(text: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None
+
+
+def clock_ahead(at: datetime | None) -> float | None:
+    """How many seconds Okta's clock is ahead of ours; None where it did not say."""
+    return None if at is None else at.timestamp() - time.time()
+
+
+TRIES = 6
+"""How often a call is sent that may be sent again, where no answer comes."""
+LONGEST_WAIT = 60.0
+"""Seconds between tries while Okta is in read-only mode."""
+Progress = Callable[[str], None]
+
+
+class Calls:
+    """Sends calls to one org."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        credentials: Credentials,
+        limits: RateLimits,
+        *,
+        wait_out_read_only: bool = False,
+        progress: Progress = lambda _text: None,
+    ) -> None:
+        self.limits = limits
+        self._session = session
+        self._credentials = credentials
+        self._wait_out = wait_out_read_only
+        self._told = progress
+
+    async def send(
+        self, method: str, url: str | URL, body: Mapping[str, Any] | None = None, *, again: bool | None = None
+    ) -> Answer:
+        """Send a call; `again` says whether it may be sent twice (by default only a GET). Raises `OktaFault`."""
+        again = method == "GET" if again is None else again
+        lost, read_only = 0, 0
+        while True:
+            try:
+                return await self._send_once(method, URL(url, encoded=True), body)
+            except NoAnswer:
+                lost += 1
+                if not again or lost == TRIES:
+                    raise
+                await asyncio.sleep(min(10.0, 0.25 * 2**lost) * _spread())
+            except ReadOnly:
+                if not self._wait_out:
+                    raise
+                read_only += 1
+                self._told("Okta is in read-only mode; waiting until it ends")
+                await asyncio.sleep(min(LONGEST_WAIT, 0.5 * 2**read_only) * _spread())
+
+    async def _send_once(self, method: str, url: URL, body: Mapping[str, Any] | None) -> Answer:
+        bucket = bucket_of(method, url.path)
+        renewed = False
+        while True:
+            async with self.limits.turn(bucket):
+                authorization = await self._credentials.header(self._session)
+                status, headers, content = await self._exchange(bucket, method, url, body, authorization)
+                self.limits.take_in(bucket, headers, refused=status == HTTPStatus.TOO_MANY_REQUESTS)
+            if status == HTTPStatus.TOO_MANY_REQUESTS:
+                continue
+            if status == HTTPStatus.UNAUTHORIZED and not renewed and self._credentials.renew(authorization):
+                renewed = True  # once: an app may be refused with every token
+                continue
+            return read_answer(status, headers, content)
+
+    async def _exchange(
+        self, bucket: str, method: str, url: URL, body: Mapping[str, Any] | None, authorization: str
+    ) -> tuple[int, CIMultiDictProxy[str], bytes]:
+        headers = {"Authorization": authorization, "Accept": "application/json"}
+        try:
+            # A redirect would carry the token elsewhere.
+            async with self._session.request(
+                method, url, json=body, headers=headers, allow_redirects=False
+            ) as response:
+                return response.status, response.headers, await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self.limits.lost(bucket)
+            raise NoAnswer(f"no answer from {url.host} ({type(error).__name__})") from None
+
+
+def _spread() -> float:
+    return random.uniform(0.5, 1.0)  # noqa: S311 (spreads retries, guards nothing)

@@ -1,0 +1,1 @@
+"""Creation of Okta users for loaded accounts."""

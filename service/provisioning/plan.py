@@ -1,0 +1,77 @@
+"""Which accounts are to be created in Okta, and what is sent of each: profile, and hook or hash. Asks Okta nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+from service.hashing.okta_native import NotNative, native_hash
+from service.immutable import immutable
+from service.okta.users import HOOK
+from service.provisioning import queries
+from service.provisioning.queries import Candidate, Choice
+from service.provisioning.rules import Method, okta_profile
+from service.store.accounts import KeptHash
+from service.store.database import Database
+from service.stored_hashes import UNUSABLE, HashOpener
+
+Direct = Callable[[Sequence[KeptHash]], Mapping[str, Any] | None]
+"""Gives `credentials.password.hash` for hashes that Okta can check itself; None where it can't."""
+
+
+@immutable
+class Plan:
+    """Which accounts, and what they get."""
+
+    choice: Choice = field(default_factory=Choice)
+    groups: Sequence[str] = ()
+    attributes: Sequence[str] | None = None
+    """The only attributes to be sent; None for all."""
+    direct: Direct | None = None
+    most: int | None = None
+
+
+@immutable
+class Request:
+    """An account, and what Okta is asked for it."""
+
+    candidate: Candidate
+    profile: Mapping[str, Any] = field(repr=False)
+    method: Method
+    password: Mapping[str, Any] = field(repr=False)
+    groups: Sequence[str]
+
+
+async def plan_requests(database: Database, plan: Plan, chosen: Sequence[Candidate]) -> list[Request]:
+    """Say what Okta is to be asked for these accounts; only a plan with direct hashes opens them."""
+    hashes: Mapping[int, Sequence[KeptHash]] = {}
+    if plan.direct is not None:
+        async with database.connection() as connection:
+            hashes = await queries.kept_hashes(connection, [each.id for each in chosen])
+    return [_request(plan, each, hashes.get(each.id, ())) for each in chosen]
+
+
+def _request(plan: Plan, candidate: Candidate, hashes: Sequence[KeptHash]) -> Request:
+    profile = okta_profile(candidate.login, candidate.profile, plan.attributes)
+    native = plan.direct(hashes) if plan.direct is not None and hashes else None
+    if native is None:
+        return Request(candidate, profile, Method.HOOK, HOOK, plan.groups)
+    return Request(candidate, profile, Method.DIRECT, {"hash": native}, plan.groups)
+
+
+# Which kept hashes Okta can check itself, and what it is sent for them. Knows no account and no HTTP.
+
+
+def direct_import(opener: HashOpener) -> Direct:
+    """Give what turns an account's hashes into `credentials.password.hash`."""
+
+    def native(hashes: Sequence[KeptHash]) -> Mapping[str, Any] | None:
+        # Okta takes one hash; whoever has two might use either password, which only the hook can tell.
+        if len(hashes) != 1:
+            return None
+        try:
+            found = native_hash(opener.open(hashes[0]))
+        except UNUSABLE:
+            return None
+        return None if isinstance(found, NotNative) else found
+
+    return native

@@ -1,0 +1,154 @@
+"""Create the loaded accounts in Okta: each once, whatever dies or gets lost in between. Knows no HTTP.
+
+The intent is committed before Okta is asked; the Okta id after. Whoever finds an intent without an end looks the login
+up before asking again (`create_user.py`).
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from service.import_events import queries
+from service.import_events.queries import BindingLock
+from service.import_events.record import apply_unmatched
+from service.okta.errors import NoAnswer
+from service.provisioning import queries as provisioning_queries
+from service.provisioning.create_user import Creating, Result, UserCreation
+from service.provisioning.plan import Plan, Request, plan_requests
+from service.provisioning.queries import Ended
+from service.provisioning.rules import Method, Outcome, faults_of
+from service.settings import ForgetWhen
+from service.store.database import Database
+
+# Commit how requests for users ended: the Okta ids, the outcomes, and the events that waited. Asks no Okta.
+
+
+async def end_requests(database: Database, results: Sequence[Result], forget_when: ForgetWhen) -> list[Result]:
+    """Write the ends down in one transaction, and give them as they are written: a user has one account."""
+    async with database.transaction() as connection:
+        await queries.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
+        checked = await _bind(connection, sorted(results, key=lambda each: each.account_id))
+        ended = [Ended(each.account_id, each.outcome.value, each.reason, each.sent) for each in checked]
+        await provisioning_queries.end(connection, ended)
+        await apply_unmatched(connection, [each.account_id for each in checked if each.user], forget_when)
+    return checked
+
+
+async def _bind(connection: asyncpg.Connection, results: Sequence[Result]) -> list[Result]:
+    ids = [each.user.id for each in results if each.user]
+    owners = {match.okta_id: match.id for match in await queries.find_matches(connection, ids, [], lock=False)}
+    checked = []
+    for each in results:
+        owner = each.account_id if each.user is None else owners.setdefault(each.user.id, each.account_id)
+        checked.append(each if owner == each.account_id else _taken(each))
+    await queries.bind(connection, [(each.account_id, each.user.id) for each in checked if each.user])
+    return checked
+
+
+def _taken(result: Result) -> Result:
+    reason = "the login's user in Okta belongs to another account already"
+    return Result(result.account_id, Outcome.REFUSED, reason=reason)
+
+
+CHUNK = 40
+"""Accounts whose intents are committed together, and whose ends are."""
+
+
+@dataclass
+class Totals:
+    """How far it is."""
+
+    total: int = 0
+    methods: Counter[Method] = field(default_factory=Counter)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    looked_up: int = 0
+    """Logins that were looked up, because Okta had been asked before or gave no answer."""
+
+    unanswered: int = 0
+    """Accounts for which no answer came at all: the next run looks them up."""
+
+    @property
+    def done(self) -> int:
+        """How many are through."""
+        return sum(self.outcomes.values())
+
+
+class Provisioning:
+    """One run, over a database that is fenced by its lease."""
+
+    def __init__(
+        self,
+        database: Database,
+        org: Creating,
+        plan: Plan,
+        forget_when: ForgetWhen,
+        progress: Callable[[Totals], None] = lambda _totals: None,
+    ) -> None:
+        self.database = database
+        self.creation = UserCreation(org)
+        self.plan = plan
+        self.forget_when = forget_when
+        self.progress = progress
+        self.totals = Totals()
+
+    async def run(self) -> Totals:
+        """Create all that are to be created. Raises `OktaFault` where Okta refuses us; all that is done is kept."""
+        await self._count()
+        self.progress(self.totals)
+        async for requests in self._chunks(lambda totals: totals.done + totals.unanswered):
+            await self._create_all(requests)
+        return self.totals
+
+    async def dry_run(self) -> Totals:
+        """Tell what a run would do, asking Okta nothing."""
+        await self._count()
+        async for requests in self._chunks(lambda totals: sum(totals.methods.values()) + totals.done):
+            refused = [request for request in requests if faults_of(request.profile)]
+            self.totals.outcomes[Outcome.REFUSED] += len(refused)
+            self.totals.methods += Counter(each.method for each in requests if each not in refused)
+        return self.totals
+
+    async def _count(self) -> None:
+        async with self.database.connection() as connection:
+            total = await provisioning_queries.count_candidates(connection, self.plan.choice)
+        self.totals.total = total if self.plan.most is None else min(total, self.plan.most)
+
+    async def _chunks(self, through: Callable[[Totals], int]) -> AsyncIterator[list[Request]]:
+        """Give what is to be asked, chunk by chunk; `through` tells how many accounts of the total are."""
+        last = 0
+        while number := min(CHUNK, self.totals.total - through(self.totals)):
+            async with self.database.connection() as connection:
+                chosen = await provisioning_queries.list_candidates(connection, self.plan.choice, last, number)
+            if not chosen:
+                return
+            last = chosen[-1].id
+            yield await plan_requests(self.database, self.plan, chosen)
+
+    async def _create_all(self, requests: Sequence[Request]) -> None:
+        async with self.database.transaction() as connection:
+            methods = [(each.candidate.id, each.method.value) for each in requests]
+            begun = await provisioning_queries.intend(connection, methods)
+        created = await asyncio.gather(
+            *(self.creation.create(each, begun[each.candidate.id]) for each in requests), return_exceptions=True
+        )
+        ended = [each for each in created if isinstance(each, Result)]
+        await self._end(ended)
+        how = {each.candidate.id: each.method for each in requests}
+        self.totals.methods += Counter(how[each.account_id] for each in ended if each.outcome is Outcome.CREATED)
+        # What got no end is looked up by the next run.
+        faults = [each for each in created if isinstance(each, BaseException)]
+        self.totals.unanswered += len(faults)
+        for error in faults:
+            if not isinstance(error, NoAnswer) or not ended:
+                raise error
+
+    async def _end(self, results: Sequence[Result]) -> None:
+        self.totals.looked_up = self.creation.looked_up
+        if not results:
+            return
+        checked = await end_requests(self.database, results, self.forget_when)
+        self.totals.outcomes += Counter(each.outcome for each in checked)
+        self.progress(self.totals)

@@ -1,0 +1,220 @@
+"""Which accounts are still to be created in Okta, and what became of those that were tried. Asks Okta nothing."""
+
+import enum
+import json
+from collections.abc import Sequence
+from dataclasses import field
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from service.immutable import immutable
+from service.store.accounts import KeptHash
+
+# Correcting the login and the profile of an account that Okta refused. Only statements; the caller closes the gate.
+
+HELD = """
+SELECT account.login_key FROM accounts AS account JOIN provisionings AS known ON known.account_id = account.id
+WHERE account.id = $1 AND known.outcome = 'refused' AND account.okta_id IS NULL FOR UPDATE OF account
+"""
+
+TAKEN = "SELECT EXISTS (SELECT FROM accounts WHERE login_key = $1 AND id <> $2)"
+
+CORRECT = """
+UPDATE accounts
+SET login = $2, login_key = $3, profile = (profile || jsonb_strip_nulls($4::jsonb)) - $5::text[]
+WHERE id = $1
+"""
+
+KEEP_OLD_NAME = "INSERT INTO identifiers (account_id, identifier_key) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+
+# Nobody asked Okta about the corrected account yet.
+BEGIN_ANEW = "DELETE FROM provisionings WHERE account_id = $1"
+
+
+class Corrected(enum.StrEnum):
+    """What became of a correction."""
+
+    DONE = "corrected"
+    NOT_REFUSED = "Okta did not refuse this account, or it is created by now"
+    TAKEN = "another account has this login"
+
+
+@immutable
+class Correction:
+    """What an account is to be from now on; an empty attribute is removed."""
+
+    account_id: int
+    login: str
+    login_key: str
+    profile: dict[str, str] = field(repr=False)
+
+
+async def correct(connection: asyncpg.Connection, correction: Correction) -> Corrected:
+    """Correct one account in the caller's transaction."""
+    own = correction.account_id
+    old_key = await connection.fetchval(HELD, own)
+    if old_key is None:
+        return Corrected.NOT_REFUSED
+    if await connection.fetchval(TAKEN, correction.login_key, own):
+        return Corrected.TAKEN
+    kept = {name: value for name, value in correction.profile.items() if value}
+    removed = [name for name in correction.profile if name not in kept]
+    await connection.execute(CORRECT, own, correction.login, correction.login_key, json.dumps(kept), removed)
+    if old_key != correction.login_key:
+        await connection.execute(KEEP_OLD_NAME, own, old_key)
+    await connection.execute(BEGIN_ANEW, own)
+    return Corrected.DONE
+
+
+# Refused ones wait for a correction, or for being asked for.
+CHOSEN = """
+FROM accounts AS account LEFT JOIN provisionings AS provisioning ON provisioning.account_id = account.id
+WHERE account.armed AND account.okta_id IS NULL AND account.id > $1 AND account.state = ANY($2::text[])
+  AND ($3::text[] IS NULL OR EXISTS (
+      SELECT FROM hashes JOIN sources ON sources.id = hashes.source_id
+      WHERE hashes.account_id = account.id AND sources.name = ANY($3)))
+  AND ($4::text[] IS NULL OR EXISTS (
+      SELECT FROM hashes JOIN recipes ON recipes.id = hashes.recipe_id
+      WHERE hashes.account_id = account.id AND recipes.format = ANY($4)))
+  AND (provisioning.outcome IS DISTINCT FROM 'refused' OR $5 OR account.loaded_at > provisioning.ended_at)
+"""
+
+CANDIDATES = f"""
+SELECT account.id, account.login, account.login_key, account.profile,
+       provisioning.outcome = 'intended' AS tried, provisioning.begun_at
+{CHOSEN} ORDER BY account.id LIMIT $6
+"""
+
+COUNT = f"SELECT count(*) {CHOSEN}"
+
+KEPT = """
+SELECT kept.account_id, source.name AS source, recipe.format, recipe.parameters,
+       kept.hash, kept.salt, kept.username, kept.key_id, account.login_key
+FROM hashes AS kept JOIN accounts AS account ON account.id = kept.account_id
+JOIN sources AS source ON source.id = kept.source_id JOIN recipes AS recipe ON recipe.id = kept.recipe_id
+WHERE kept.account_id = ANY($1::bigint[])
+"""
+
+# Who was tried before keeps the time of the first try: a user that Okta made since then is ours.
+INTEND = """
+INSERT INTO provisionings AS known (account_id, method, outcome)
+SELECT account_id, method, 'intended' FROM unnest($1::bigint[], $2::text[]) AS given (account_id, method)
+ON CONFLICT (account_id) DO UPDATE
+SET outcome = 'intended', reason = NULL, ended_at = NULL,
+    method = CASE WHEN known.outcome = 'intended' THEN known.method ELSE excluded.method END,
+    begun_at = CASE WHEN known.outcome = 'intended' THEN known.begun_at ELSE now() END
+RETURNING account_id, begun_at
+"""
+
+END = """
+UPDATE provisionings AS known
+SET outcome = given.outcome, reason = given.reason, method = coalesce(given.method, known.method), ended_at = now()
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS given (account_id, outcome, reason, method)
+WHERE known.account_id = given.account_id
+"""
+
+REFUSED = """
+SELECT account.id, account.login, account.profile, provisioning.reason
+FROM provisionings AS provisioning JOIN accounts AS account ON account.id = provisioning.account_id
+WHERE provisioning.outcome = 'refused' AND account.okta_id IS NULL AND account.id > $1
+ORDER BY account.id LIMIT $2
+"""
+
+
+@immutable
+class Choice:
+    """Which of the accounts that are not in Okta yet are meant."""
+
+    states: Sequence[str] = ("waiting", "verified")
+    sources: Sequence[str] | None = None
+    formats: Sequence[str] | None = None
+    refused_too: bool = False
+    """Also those that Okta refused and that nobody has corrected since."""
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """Give what the queries take after the account to begin after."""
+        return list(self.states), _listed(self.sources), _listed(self.formats), self.refused_too
+
+
+@immutable
+class Candidate:
+    """An account that is to be created in Okta."""
+
+    id: int
+    login: str
+    login_key: str
+    profile: dict[str, Any] = field(repr=False)
+    tried: bool
+    """Okta may have been asked already: look before asking again."""
+
+
+@immutable
+class RefusedAccount:
+    """An account that Okta refused, and why."""
+
+    id: int
+    login: str
+    profile: dict[str, Any] = field(repr=False)
+    reason: str
+
+
+@immutable
+class Ended:
+    """What became of one."""
+
+    account_id: int
+    outcome: str
+    reason: str | None
+    method: str | None
+    """How the password was sent; None where it is as it was intended first."""
+
+
+async def count_candidates(connection: asyncpg.Connection, choice: Choice) -> int:
+    """Count those that are to be created."""
+    number: int = await connection.fetchval(COUNT, 0, *choice.arguments)
+    return number
+
+
+async def list_candidates(connection: asyncpg.Connection, choice: Choice, after: int, number: int) -> list[Candidate]:
+    """List the next of them, in the order of id."""
+    rows = await connection.fetch(CANDIDATES, after, *choice.arguments, number)
+    return [
+        Candidate(row["id"], row["login"], row["login_key"], json.loads(row["profile"]), bool(row["tried"]))
+        for row in rows
+    ]
+
+
+async def kept_hashes(connection: asyncpg.Connection, account_ids: Sequence[int]) -> dict[int, list[KeptHash]]:
+    """Give the hashes of accounts, as they are kept."""
+    found: dict[int, list[KeptHash]] = {}
+    for row in await connection.fetch(KEPT, account_ids):
+        account_id, source, format_name, parameters, *kept = row
+        found.setdefault(account_id, []).append(KeptHash(source, format_name, json.loads(parameters), *kept))
+    return found
+
+
+async def intend(connection: asyncpg.Connection, methods: Sequence[tuple[int, str]]) -> dict[int, datetime]:
+    """Write down that Okta is about to be asked to create these; give since when each was intended."""
+    rows = await connection.fetch(INTEND, [own for own, _ in methods], [method for _, method in methods])
+    return {row["account_id"]: row["begun_at"] for row in rows}
+
+
+async def end(connection: asyncpg.Connection, ended: Sequence[Ended]) -> None:
+    """Write down what became of them."""
+    columns = zip(*((each.account_id, each.outcome, each.reason, each.method) for each in ended), strict=True)
+    await connection.execute(END, *map(list, columns))
+
+
+async def list_refused(connection: asyncpg.Connection, after: int, number: int) -> list[RefusedAccount]:
+    """List the next of those that Okta refused, in the order of id."""
+    return [
+        RefusedAccount(row["id"], row["login"], json.loads(row["profile"]), row["reason"] or "")
+        for row in await connection.fetch(REFUSED, after, number)
+    ]
+
+
+def _listed(names: Sequence[str] | None) -> list[str] | None:
+    return list(names) if names else None

@@ -1,0 +1,79 @@
+"""What is sent to Okta for an account, and whether a user that exists already is the same person. Pure.
+
+The limits are those of Okta's user schema: https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
+"""
+
+import enum
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from service.okta.users import IMPORT, OktaUser
+from service.store.accounts import login_key
+
+LOGIN_LENGTH = range(5, 101)
+NAME_LENGTH = range(1, 51)
+COMPARED = ("email", "firstName", "lastName")
+CLOCKS_APART = timedelta(minutes=5)
+
+
+class Method(enum.StrEnum):
+    """How a user gets the password."""
+
+    HOOK = "hook"
+    """At the first sign-in, Okta asks the password import hook."""
+    DIRECT = "direct"
+    """The hash is sent, and Okta checks it itself."""
+
+
+class Outcome(enum.StrEnum):
+    """What became of an account that was to be created."""
+
+    CREATED = "created"
+    FOUND = "found"
+    """A user with the login existed, is the same person, and is left as it is."""
+    REFUSED = "refused"
+    """Okta refuses it, or the login is somebody else's there."""
+
+
+def okta_profile(login: str, profile: Mapping[str, Any], only: Collection[str] | None = None) -> dict[str, Any]:
+    """Choose what is sent of a profile; an e-mail address that is missing is the login, where that is one."""
+    sent = {name: value for name, value in profile.items() if value not in (None, "") and (not only or name in only)}
+    if "@" in login:
+        sent.setdefault("email", profile.get("email") or login)
+    return sent | {"login": login}
+
+
+def faults_of(profile: Mapping[str, Any]) -> list[str]:
+    """List what Okta is known to refuse in a profile; it may have more rules."""
+    faults = [] if len(profile["login"]) in LOGIN_LENGTH else ["login: must have from 5 to 100 characters"]
+    faults += [] if profile.get("email") else ["email: is missing"]
+    return faults + [
+        f"{name}: must have from 1 to 50 characters"
+        for name in ("firstName", "lastName")
+        if name in profile and len(str(profile[name])) not in NAME_LENGTH
+    ]
+
+
+def differences(profile: Mapping[str, Any], user: OktaUser) -> list[str]:
+    """Name the attributes in which a user is another person than the one that would have been sent."""
+    names = ["login"] if login_key(profile["login"]) != login_key(user.login) else []
+    return names + [name for name in COMPARED if not _same(profile.get(name), user.profile.get(name))]
+
+
+def is_same_person(profile: Mapping[str, Any], user: OktaUser) -> bool:
+    """Tell whether a user may be taken for the account's: a password of its own wants the e-mail address to agree."""
+    if differences(profile, user):
+        return False
+    return user.provider == IMPORT or bool(user.profile.get("email") and profile.get("email"))
+
+
+def is_ours(user: OktaUser, begun_at: datetime) -> bool:
+    """Tell whether our own request made this user, although no answer came."""
+    return user.created is not None and user.created >= begun_at - CLOCKS_APART
+
+
+def _same(ours: object, theirs: object) -> bool:
+    if ours in (None, "") or theirs in (None, ""):
+        return True
+    return str(ours).strip().casefold() == str(theirs).strip().casefold()

@@ -1,0 +1,1 @@
+"""Reconciliation of the store with Okta's System Log and users."""

@@ -1,0 +1,59 @@
+"""Queries of reconciliation: the position in an org's System Log."""
+
+from dataclasses import field
+from datetime import datetime
+
+import asyncpg
+
+from service.immutable import immutable
+
+FIND = "SELECT next_link, saved_at, rescanned_until, users_compared_at FROM log_cursors WHERE org = $1"
+
+SAVE = """
+INSERT INTO log_cursors (org, next_link, saved_at) VALUES ($1, $2, $3)
+ON CONFLICT (org) DO UPDATE SET next_link = excluded.next_link, saved_at = excluded.saved_at
+"""
+
+RESCANNED = "UPDATE log_cursors SET rescanned_until = $2 WHERE org = $1"
+
+USERS_COMPARED = "UPDATE log_cursors SET users_compared_at = $2 WHERE org = $1"
+
+OLDEST_ACCOUNT = "SELECT min(loaded_at) FROM accounts"
+
+
+@immutable
+class LogCursor:
+    """Where reading goes on."""
+
+    next_link: str = field(repr=False)
+    saved_at: datetime
+    """When it was still good: events that were persisted before are read."""
+    rescanned_until: datetime | None
+    users_compared_at: datetime | None
+
+
+async def find_cursor(connection: asyncpg.Connection, org: str) -> LogCursor | None:
+    """Find where reading this org's log stopped."""
+    row = await connection.fetchrow(FIND, org)
+    return None if row is None else LogCursor(*row)
+
+
+async def save_cursor(connection: asyncpg.Connection, org: str, next_link: str, moment: datetime) -> None:
+    """Remember the link to the next page, once the events before it are committed."""
+    await connection.execute(SAVE, org, next_link, moment)
+
+
+async def save_rescanned(connection: asyncpg.Connection, org: str, until: datetime) -> None:
+    """Remember until when events were looked for a second time."""
+    await connection.execute(RESCANNED, org, until)
+
+
+async def save_compared(connection: asyncpg.Connection, org: str, moment: datetime) -> None:
+    """Remember when the accounts were last compared with the org's users."""
+    await connection.execute(USERS_COMPARED, org, moment)
+
+
+async def oldest_account(connection: asyncpg.Connection) -> datetime | None:
+    """Tell since when there are accounts."""
+    moment: datetime | None = await connection.fetchval(OLDEST_ACCOUNT)
+    return moment

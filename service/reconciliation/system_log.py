@@ -1,0 +1,197 @@
+"""Catch up with the System Log: every import event that Okta has, applied as if the event hook had brought it.
+
+Event hooks are best effort; the log is what makes "no SUCCESS lost" true. Reading goes on where it stopped, by the link
+that Okta gave; the link is saved after the events before it are committed, so whoever dies in between reads them again,
+which changes nothing. Knows no HTTP.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from service.import_events.decide import Effect
+from service.import_events.record import Channel, record_delivery
+from service.okta.errors import MalformedAnswer, Refused
+from service.okta.events import read_events
+from service.okta.system_log import PAGE, RETENTION, Page, bounded, polling
+from service.reconciliation import queries
+from service.reconciliation.queries import LogCursor
+from service.settings import ForgetWhen
+from service.store.database import Database
+
+# What reading the System Log brought, in numbers and warnings. Reads nothing, and prints nothing.
+
+WARN_BEFORE = timedelta(days=14)
+"""How long before the log forgets what was not read yet a warning is given."""
+INSTEAD = "the accounts are compared with the org's users instead"
+
+
+@dataclass
+class LogReport:
+    """What was read and what it did."""
+
+    since: datetime | None = None
+    """From when on the log was read; None where reading went on at a saved link."""
+    pages: int = 0
+    events: int = 0
+    unreadable: int = 0
+    effects: Counter[Effect] = field(default_factory=Counter)
+    cursor_lost: bool = False
+    warnings: list[str] = field(default_factory=list)
+    """What the operator must know."""
+    incomplete: bool = False
+    """Events may be gone for good: the accounts have to be compared with the org's users."""
+
+    def add(self, later: "LogReport") -> None:
+        """Add what reading on brought."""
+        self.pages += later.pages
+        self.events += later.events
+        self.unreadable += later.unreadable
+        self.effects += later.effects
+
+    def add_again(self, again: "LogReport") -> None:
+        """Add what a second look brought; most of its events were counted before."""
+        self.pages += again.pages
+        self.effects += again.effects
+
+    def lose_cursor(self) -> None:
+        """Note that Okta does not know the saved link any more."""
+        self.cursor_lost = self.incomplete = True
+        self.warnings.append("the link where reading stopped is no longer good; the log is read again")
+
+    def lose_events_before(self, earliest: datetime) -> None:
+        """Note that what was asked for reaches farther back than Okta's log."""
+        self.incomplete = True
+        self.warnings.append(
+            f"Okta keeps its log for {RETENTION.days} days: what happened before {earliest:%Y-%m-%d} can't be read;"
+            f" {INSTEAD}"
+        )
+
+    def warn_of_age(self, saved_at: datetime, now: datetime) -> None:
+        """Warn where the log was last read so long ago that events are lost, or soon will be."""
+        left = RETENTION - (now - saved_at)
+        read = f"the log was last read {(now - saved_at).days} days ago; Okta keeps it for {RETENTION.days}"
+        if left <= timedelta():
+            self.incomplete = True
+            self.warnings.append(f"{read}, so events are lost; {INSTEAD}")
+        elif left < WARN_BEFORE:
+            self.warnings.append(f"{read} days")
+
+
+OVERLAP = timedelta(hours=24)
+"""How far a second look reaches back before the last one; Okta promises no most for the delay of an event."""
+MARGIN = timedelta(hours=1)
+"""For clocks, and for events that were under way when a link was saved."""
+
+
+class Log(Protocol):
+    """The System Log of an org."""
+
+    @property
+    def host(self) -> str:
+        """The org's name."""
+        ...
+
+    async def log_page(self, query: Mapping[str, str]) -> Page:
+        """Get the first page of a question, and the link to the next."""
+        ...
+
+    async def next_log_page(self, link: str) -> Page:
+        """Get the page that a link leads to."""
+        ...
+
+
+class LogReader:
+    """Reads one org's log into the store."""
+
+    def __init__(
+        self,
+        database: Database,
+        log: Log,
+        forget_when: ForgetWhen,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        progress: Callable[[LogReport], None] = lambda _report: None,
+    ) -> None:
+        self.database = database
+        self.log = log
+        self.forget_when = forget_when
+        self.clock = clock
+        self.progress = progress
+
+    async def catch_up(self, since: datetime | None = None) -> LogReport:
+        """Read all that is new, or all since a moment. Raises `OktaFault`, or what the database raises."""
+        async with self.database.connection() as connection:
+            cursor = await queries.find_cursor(connection, self.log.host)
+            oldest = await queries.oldest_account(connection)
+        report = LogReport()
+        begun = asked = self.clock()
+        items, link = await self._first_page(report, cursor, since, oldest)
+        # Before the end is reached, only what was persisted until then is surely read.
+        read_until = report.since or (cursor.saved_at if cursor else begun)
+        while True:
+            newest = await self._apply(report, items)
+            # A busy log is never empty: what happened after we began is for the next time.
+            ended = not items or (len(items) < PAGE and newest is not None and newest > begun)
+            if link is None:
+                return report
+            async with self.database.transaction() as connection:
+                await queries.save_cursor(connection, self.log.host, link, asked if ended else read_until)
+            if ended:
+                return report
+            asked = self.clock()
+            items, link = await self.log.next_log_page(link)
+
+    async def rescan(self, since: datetime | None = None) -> LogReport:
+        """Read a bounded span once more, overlapping the last one, for events that were persisted late."""
+        async with self.database.connection() as connection:
+            cursor = await queries.find_cursor(connection, self.log.host)
+        until = self.clock()
+        last = (cursor and cursor.rescanned_until) or until
+        begin = max(min(since or until, last - OVERLAP), until - RETENTION)
+        report = LogReport(since=begin)
+        items, link = await self.log.log_page(bounded(begin, until))
+        await self._apply(report, items)
+        while link is not None:
+            items, link = await self.log.next_log_page(link)
+            await self._apply(report, items)
+        async with self.database.transaction() as connection:
+            await queries.save_rescanned(connection, self.log.host, until)
+        return report
+
+    async def _first_page(
+        self, report: LogReport, cursor: LogCursor | None, since: datetime | None, oldest: datetime | None
+    ) -> Page:
+        if since is None and cursor is not None:
+            report.warn_of_age(cursor.saved_at, self.clock())
+            try:
+                return await self.log.next_log_page(cursor.next_link)
+            except (Refused, MalformedAnswer) as error:
+                if isinstance(error, Refused) and error.is_about_us:
+                    raise
+                report.lose_cursor()
+        if cursor is not None:
+            # A later moment would skip for ever what was not read yet: the link that is saved next lies behind it.
+            since = min(since or cursor.saved_at, cursor.saved_at - MARGIN)
+        return await self._page_since(report, since, oldest)
+
+    async def _page_since(self, report: LogReport, since: datetime | None, oldest: datetime | None) -> Page:
+        earliest = self.clock() - RETENTION
+        wanted = since or oldest
+        if wanted is not None and wanted < earliest:
+            report.lose_events_before(earliest)
+        report.since = max(since or earliest, earliest)
+        return await self.log.log_page(polling(report.since))
+
+    async def _apply(self, report: LogReport, items: list[object]) -> datetime | None:
+        """Apply a page; give when its newest event was published."""
+        delivery = read_events(items)
+        effects = await record_delivery(self.database, delivery, channel=Channel.LOG, forget_when=self.forget_when)
+        report.pages += 1
+        report.events += len(delivery.events)
+        report.unreadable += len(delivery.unreadable)
+        report.effects += effects
+        self.progress(report)
+        return max((event.published for event in delivery.events if event.published), default=None)

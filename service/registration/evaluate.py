@@ -1,0 +1,155 @@
+"""Judging a request by a policy, and saying why. Pure: the legacy profile was looked up before, where it is needed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from service.okta.registration import Allow, Cause, Decision, Deny, Kind, ScreeningRequest
+from service.registration.policy import (
+    Complete,
+    Constant,
+    Everything,
+    Judgement,
+    Outcome,
+    Policy,
+    Rule,
+    Set,
+    Source,
+    Step,
+    explain,
+    holds,
+)
+from service.registration.predicates import MISSING, Facts, is_empty
+
+# The values that a policy gives to a profile: those of `set`, and those from the legacy account. Knows no decision.
+
+NEVER_COMPLETED = frozenset({"login", "email", "password"})
+"""`complete = true` leaves these alone: the first two name the person, and Okta lets no hook set the third."""
+
+
+def values_to_set(effect: Set, facts: Facts) -> dict[str, object]:
+    """Give what a rule sets, in the order of the file; nothing for an attribute whose source has no value."""
+    values = {attribute: _value(source, facts) for attribute, source in effect.attributes}
+    return {attribute: value for attribute, value in values.items() if value is not MISSING}
+
+
+def _value(source: Source, facts: Facts) -> object:
+    """Give the value to set, or `MISSING` where there is nothing to copy."""
+    if isinstance(source, Constant):
+        return source.value
+    value = facts.value(source.name)
+    if value is None:
+        return MISSING
+    return value.lower() if source.lower and isinstance(value, str) else value
+
+
+def values_to_complete(known: Complete, untouched: frozenset[str], facts: Facts) -> dict[str, object]:
+    """Give what the person left out and the legacy account has; nothing for the attributes in `untouched`."""
+    legacy = facts.legacy or {}
+    if isinstance(known.attributes, Everything):
+        names = tuple(name for name in legacy if name not in NEVER_COMPLETED)
+    else:
+        names = known.attributes
+    return {
+        name: legacy[name]
+        for name in names
+        # A sensitive attribute never arrives, so it always looks as if the person had left it out.
+        if name not in untouched and not is_empty(legacy.get(name)) and is_empty(facts.request.profile.get(name))
+    }
+
+
+KNOWN_ACCOUNTS = "known_accounts"
+UNKNOWN_REQUEST_TYPES = "unknown_request_types"
+
+
+@dataclass
+class _Findings:
+    """What the rules have found so far."""
+
+    denials: list[Deny] = field(default_factory=list)
+    updates: list[Mapping[str, object]] = field(default_factory=list)
+    explicitly: bool = False
+    steps: list[Step] = field(default_factory=list)
+
+
+def judge(policy: Policy, request: ScreeningRequest, legacy: Mapping[str, object] | None = None) -> Judgement:
+    """Apply every rule in the order of the file; `legacy` is the profile of the account that the person has with us."""
+    facts = Facts(request, legacy)
+    findings = _Findings()
+    if request.kind is Kind.UNKNOWN:
+        _judge_unknown(policy, findings)
+    for rule in policy.rules if request.kind is not Kind.UNKNOWN else ():
+        findings.steps.append(_apply(rule, facts, findings))
+    if request.kind is Kind.REGISTRATION and policy.known_accounts is not None:
+        findings.steps.append(_meet(policy, policy.known_accounts, facts, findings))
+    return Judgement(_conclude(findings), tuple(map(_unsent, findings.steps) if findings.denials else findings.steps))
+
+
+def _judge_unknown(policy: Policy, findings: _Findings) -> None:
+    if policy.deny_unknown_request_types:
+        findings.denials.append(Deny())
+        findings.steps.append(Step(UNKNOWN_REQUEST_TYPES, Outcome.DENIED))
+
+
+def _apply(rule: Rule, facts: Facts, findings: _Findings) -> Step:
+    if facts.request.kind not in rule.kinds:
+        return Step(rule.name, Outcome.OTHER_KIND)
+    if findings.explicitly:
+        return Step(rule.name, Outcome.NOT_REACHED)
+    met, reasons = _is_met(rule, facts)
+    if not met:
+        return Step(rule.name, Outcome.NOT_MET, reasons)
+    outcome = Outcome.NOT_MET
+    for effect in rule.effects:
+        match effect:
+            case Deny():
+                findings.denials.append(effect)
+                outcome = Outcome.DENIED
+            case Set():
+                outcome = _note(values_to_set(effect, facts), findings)
+            case Allow():
+                findings.explicitly = True
+                outcome = Outcome.ALLOWED
+    return Step(rule.name, outcome, reasons)
+
+
+def _is_met(rule: Rule, facts: Facts) -> tuple[bool, tuple[str, ...]]:
+    met, reasons = True, []
+    for word, condition, expected in (("when", rule.when, True), ("unless", rule.unless, False)):
+        if condition is not None:
+            met = met and holds(condition, facts) is expected
+            reasons += [f"{word} {line}" for line in explain(condition, facts)]
+    return met, tuple(reasons)
+
+
+def _note(update: Mapping[str, object], findings: _Findings) -> Outcome:
+    if not update:
+        return Outcome.NOTHING_SET
+    findings.updates.append(update)
+    return Outcome.SET
+
+
+def _meet(policy: Policy, known: Deny | Complete, facts: Facts, findings: _Findings) -> Step:
+    """Deal with a person whom the legacy store knows; only those whom no rule denied are told that it does."""
+    if findings.denials:
+        return Step(KNOWN_ACCOUNTS, Outcome.NOT_REACHED)
+    if facts.legacy is None:
+        return Step(KNOWN_ACCOUNTS, Outcome.NOT_MET, ("the legacy store knows the person: no",))
+    if isinstance(known, Deny):
+        findings.denials.append(known)
+        return Step(KNOWN_ACCOUNTS, Outcome.DENIED, ("the legacy store knows the person: yes",))
+    already = {attribute for update in findings.updates for attribute in update}
+    outcome = _note(values_to_complete(known, policy.sensitive | already, facts), findings)
+    return Step(KNOWN_ACCOUNTS, outcome, ("the legacy store knows the person: yes",))
+
+
+def _conclude(findings: _Findings) -> Decision:
+    if findings.denials:
+        causes: list[Cause] = [cause for denial in findings.denials for cause in denial.causes]
+        summary = next((denial.summary for denial in findings.denials if denial.summary is not None), None)
+        return Deny(summary, tuple(causes))
+    return Allow(tuple(findings.updates), findings.explicitly)
+
+
+def _unsent(step: Step) -> Step:
+    """Tell of a rule that has set something that it came to nothing, since the answer is to deny."""
+    return replace(step, outcome=Outcome.NOTHING_SET) if step.outcome is Outcome.SET else step

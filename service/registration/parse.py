@@ -1,0 +1,127 @@
+"""Reading a policy from TOML, whole: every fault is found at once and named with its line. Knows no request."""
+
+import unicodedata
+from collections.abc import Iterator
+
+from service.okta.registration import Allow, Kind
+from service.registration.parse_conditions import read_condition
+from service.registration.parse_effects import Surroundings, read_denial, read_known_accounts, read_set, read_target
+from service.registration.policy import AttributeTest, Effect, Policy, Rule, leaves
+from service.registration.predicates import Scope
+from service.registration.toml_document import FaultyPolicy, Node, hint_of_rule, open_document
+
+# Reading one rule of a policy, with every fault that can be seen in it alone. Knows no other rule.
+
+MAX_RULE_NAME = 100
+"""Characters; the name is a label of a metric."""
+
+_KINDS = {
+    "registration": frozenset({Kind.REGISTRATION}),
+    "update": frozenset({Kind.UPDATE}),
+    "both": frozenset({Kind.REGISTRATION, Kind.UPDATE}),
+}
+_RULE = ("name", "for", "when", "unless", "set", "deny", "allow")
+_MISPLACED = dict.fromkeys(
+    ("known_accounts", "unknown_request_types", "sensitive"),
+    "it stands above the first [[rule]], at the top of the file",
+)
+
+
+def read_rule(node: Node, sensitive: frozenset[str]) -> Rule:
+    """Read one `[[rule]]`; where it has faults, what is left of it is given."""
+    members = node.table(_RULE, lambda word: _MISPLACED.get(word) or hint_of_rule(word))
+    for required, why in (("name", "what it is called"), ("for", '"registration", "update" or "both"')):
+        if isinstance(node.value, dict) and required not in members:
+            node.fault(f"the rule needs {required}: {why}")
+    kinds = _KINDS.get(members["for"].choice(tuple(_KINDS)), frozenset()) if "for" in members else frozenset()
+    around = Surroundings(kinds, sensitive)
+    when = read_condition(members["when"], around) if "when" in members else None
+    unless = read_condition(members["unless"], around) if "unless" in members else None
+    if when is not None and when == unless:
+        node.fault("when and unless ask the same, so the rule never applies")
+    rule = Rule(_name(members.get("name")), node.line, kinds, when, unless)
+    return Rule(rule.name, rule.line, kinds, when, unless, _effects(node, members, rule, around))
+
+
+def _name(node: Node | None) -> str:
+    text = node.text() if node else ""
+    if node and len(text) > MAX_RULE_NAME:
+        node.fault(f"name is longer than {MAX_RULE_NAME} characters")
+    if node and any(unicodedata.category(character) == "Cc" for character in text):
+        # PostgreSQL keeps no NUL: the audit trail could never be written again. The others would break its lines.
+        node.fault("name holds a control character")
+    return text
+
+
+def _effects(node: Node, members: dict[str, Node], rule: Rule, around: Surroundings) -> tuple[Effect, ...]:
+    if isinstance(node.value, dict) and not members.keys() & {"set", "deny", "allow"}:
+        node.fault("the rule does nothing: it needs deny, set or allow")
+    if "deny" in members and members.keys() & {"set", "allow"}:
+        node.fault("a rule that denies can't set or allow anything: make two rules of it")
+    effects: list[Effect] = []
+    if "deny" in members:
+        effects.append(read_denial(members["deny"], _only_attribute(rule)))
+    if "set" in members:
+        effects.append(read_set(members["set"], around))
+    if "allow" in members:
+        if not members["allow"].boolean() and members["allow"].value is False:
+            members["allow"].fault("allow = false does nothing: to turn somebody away write deny")
+        effects.append(Allow(explicitly=True))
+    return tuple(effects)
+
+
+def _only_attribute(rule: Rule) -> str | None:
+    """Give the one submitted attribute that the rule looks at: a message without a location stands beside it."""
+    tests = [leaf for part in (rule.when, rule.unless) if part is not None for leaf in leaves(part)]
+    names = {test.name for test in tests if isinstance(test, AttributeTest) and test.name.scope is Scope.SUBMITTED}
+    return names.pop().attribute if len(names) == 1 else None
+
+
+_POLICY = ("rule", "known_accounts", "unknown_request_types", "sensitive")
+
+
+def read_policy(text: str, place: str = "policy") -> Policy:
+    """Read a policy. Raises `FaultyPolicy`, which names every fault with its line."""
+    root = open_document(place, text)
+    members = root.table(_POLICY)
+    if not root.value:
+        root.fault("the policy is empty: it has no rule")
+    sensitive = frozenset(_sensitive(members.get("sensitive")))
+    unknown = members["unknown_request_types"].choice(("allow", "deny")) if "unknown_request_types" in members else ""
+    policy = Policy(
+        rules=tuple(_rules(members["rule"], sensitive)) if "rule" in members else (),
+        known_accounts=read_known_accounts(members["known_accounts"], sensitive)
+        if "known_accounts" in members
+        else None,
+        deny_unknown_request_types=unknown == "deny",
+        sensitive=sensitive,
+    )
+    if root.document.faults:
+        raise FaultyPolicy(place, root.document.faults)
+    return policy
+
+
+def _sensitive(node: Node | None) -> list[str]:
+    return [read_target(item, item.text()) for item in node.items()] if node else []
+
+
+def _rules(node: Node, sensitive: frozenset[str]) -> Iterator[Rule]:
+    if isinstance(node.value, dict):
+        node.fault("a rule begins with [[rule]], in two pairs of brackets")
+        return
+    seen: dict[str, int] = {}
+    closed: dict[Kind, Rule] = {}
+    for item in node.items():
+        rule = read_rule(item, sensitive)
+        if rule.name and rule.name in seen:
+            item.fault(f"two rules have the name {rule.name!r}: the other begins on line {seen[rule.name]}")
+        seen[rule.name] = rule.line
+        if rule.kinds and rule.kinds <= closed.keys():
+            item.fault(f"this rule is never reached: {closed[min(rule.kinds)].name!r} allows everything before it")
+        if _allows_everything(rule):
+            closed |= {kind: rule for kind in rule.kinds if kind not in closed}
+        yield rule
+
+
+def _allows_everything(rule: Rule) -> bool:
+    return rule.when is None and rule.unless is None and any(isinstance(effect, Allow) for effect in rule.effects)

@@ -1,0 +1,225 @@
+"""What a policy is, once it is read: rules, what they do, and what is done with people we know. Knows no TOML."""
+
+import enum
+from collections.abc import Iterator
+
+from service.immutable import immutable
+from service.okta.registration import Allow, Decision, Deny, Kind
+from service.registration.predicates import AttributeName, Facts, Scope, ValueTest
+
+# Conditions: tests of attributes, joined by all, any and not. Pure; each can be explained line by line.
+
+
+@immutable
+class AttributeTest:
+    """A test of one attribute."""
+
+    name: AttributeName
+    test: ValueTest
+
+
+@immutable
+class KnownAccount:
+    """Whether the legacy store has an account with the person's login or e-mail address."""
+
+    expected: bool
+
+
+@immutable
+class AllOf:
+    """Every one of these."""
+
+    conditions: tuple["Condition", ...]
+
+
+@immutable
+class AnyOf:
+    """At least one of these."""
+
+    conditions: tuple["Condition", ...]
+
+
+@immutable
+class Not:
+    """The contrary."""
+
+    condition: "Condition"
+
+
+Condition = AttributeTest | KnownAccount | AllOf | AnyOf | Not
+
+
+def holds(condition: Condition, facts: Facts) -> bool:
+    """Tell whether a condition is true of a request."""
+    match condition:
+        case AttributeTest(name, test):
+            return test.holds(facts.value(name))
+        case KnownAccount(expected):
+            return facts.known is expected
+        case AllOf(conditions):
+            return all(holds(inner, facts) for inner in conditions)
+        case AnyOf(conditions):
+            return any(holds(inner, facts) for inner in conditions)
+        case Not(inner):
+            return not holds(inner, facts)
+
+
+def explain(condition: Condition, facts: Facts) -> Iterator[str]:
+    """Say of each part of a condition whether it is true; the values themselves are not said."""
+    answer = "yes" if holds(condition, facts) else "no"
+    match condition:
+        case AttributeTest(name, test):
+            yield f"{name} {test}: {answer}"
+        case KnownAccount(expected):
+            yield f"the legacy store {'knows' if expected else 'does not know'} the person: {answer}"
+        case AllOf(conditions) | AnyOf(conditions):
+            if len(conditions) > 1:
+                yield f"{'all' if isinstance(condition, AllOf) else 'any'} of these: {answer}"
+            indent = "  " if len(conditions) > 1 else ""
+            for inner in conditions:
+                yield from (indent + line for line in explain(inner, facts))
+        case Not(inner):
+            yield f"not: {answer}"
+            yield from ("  " + line for line in explain(inner, facts))
+
+
+def leaves(condition: Condition) -> Iterator[AttributeTest | KnownAccount]:
+    """Give every single test in a condition, in the order of the file."""
+    match condition:
+        case AttributeTest() | KnownAccount():
+            yield condition
+        case AllOf(conditions) | AnyOf(conditions):
+            for inner in conditions:
+                yield from leaves(inner)
+        case Not(inner):
+            yield from leaves(inner)
+
+
+def asks_legacy_store(condition: Condition) -> bool:
+    """Tell whether a condition can't be judged without the legacy store."""
+    return any(isinstance(leaf, KnownAccount) or leaf.name.scope is Scope.LEGACY for leaf in leaves(condition))
+
+
+# What a judgement says: the decision, and what became of each rule. Judges nothing.
+
+
+class Outcome(enum.StrEnum):
+    """What became of a rule; the value is the metric's label."""
+
+    OTHER_KIND = "other_kind"
+    """The rule is for requests of another kind."""
+    NOT_MET = "not_met"
+    """The request does not meet its condition."""
+    NOT_REACHED = "not_reached"
+    """What came before has decided already."""
+    NOTHING_SET = "nothing_set"
+    """It had nothing to set, or what it set is not sent because a rule denied."""
+    DENIED = "denied"
+    SET = "set"
+    """The answer has a command of it, whether or not the person had sent the same value."""
+    ALLOWED = "allowed"
+
+
+@immutable
+class Step:
+    """One rule's part in a judgement; `reasons` hold no value of an attribute."""
+
+    rule: str
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+
+
+@immutable
+class Judgement:
+    """The decision, and how the rules came to it, one by one."""
+
+    decision: Decision
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def decided_by(self) -> tuple[Step, ...]:
+        """Give the steps that had a part in the decision."""
+        idle = (Outcome.OTHER_KIND, Outcome.NOT_MET, Outcome.NOT_REACHED, Outcome.NOTHING_SET)
+        return tuple(step for step in self.steps if step.outcome not in idle)
+
+
+@immutable
+class Constant:
+    """A value that the policy itself gives."""
+
+    value: object
+
+
+@immutable
+class Copy:
+    """The value of another attribute, in lower case where that is asked."""
+
+    name: AttributeName
+    lower: bool = False
+
+
+Source = Constant | Copy
+
+
+@immutable
+class Set:
+    """Set these attributes, in this order."""
+
+    attributes: tuple[tuple[str, Source], ...]
+
+
+Effect = Deny | Set | Allow
+
+
+@immutable
+class Rule:
+    """What is done with the requests of some kinds that meet a condition."""
+
+    name: str
+    line: int
+    kinds: frozenset[Kind]
+    when: Condition | None = None
+    unless: Condition | None = None
+    effects: tuple[Effect, ...] = ()
+
+    @property
+    def asks_legacy_store(self) -> bool:
+        """Tell whether the rule can't be applied without the legacy store."""
+        conditions = [condition for condition in (self.when, self.unless) if condition is not None]
+        return any(map(asks_legacy_store, conditions)) or any(
+            isinstance(source, Copy) and source.name.scope is Scope.LEGACY
+            for effect in self.effects
+            if isinstance(effect, Set)
+            for _, source in effect.attributes
+        )
+
+
+class Everything(enum.Enum):
+    """Every attribute that the legacy account has."""
+
+    EVERYTHING = enum.auto()
+
+
+@immutable
+class Complete:
+    """Fill in what the person did not send, from the legacy account."""
+
+    attributes: tuple[str, ...] | Everything
+
+
+@immutable
+class Policy:
+    """A whole policy."""
+
+    rules: tuple[Rule, ...] = ()
+    known_accounts: Deny | Complete | None = None
+    """What is done with the registration of a person whom the legacy store knows; None: nothing."""
+    deny_unknown_request_types: bool = False
+    sensitive: frozenset[str] = frozenset()
+    """Attributes that Okta never sends."""
+
+    def asks_legacy_store(self, kind: Kind) -> bool:
+        """Tell whether requests of this kind can't be judged without the legacy store."""
+        if kind is Kind.REGISTRATION and self.known_accounts is not None:
+            return True
+        return any(rule.asks_legacy_store for rule in self.rules if kind in rule.kinds)

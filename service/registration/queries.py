@@ -1,0 +1,38 @@
+"""Queries of registration: profiles of accounts with the same login or identifier."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import field
+
+import asyncpg
+
+from service.immutable import immutable
+from service.store.accounts import login_key
+
+FIND_PROFILES = """
+WITH named AS (
+    SELECT id, 1 AS class FROM accounts WHERE login_key = ANY ($1::text[])
+    UNION ALL
+    SELECT account_id, 2
+    FROM (SELECT account_id FROM identifiers WHERE identifier_key = ANY ($1::text[]) LIMIT 4) AS known
+)
+SELECT account.login, account.profile
+FROM accounts AS account
+WHERE account.id IN (SELECT id FROM named WHERE class = (SELECT min(class) FROM named))
+ORDER BY account.id
+"""
+
+
+@immutable
+class LegacyProfile:
+    """An account as a registration may see it: no hash, no state."""
+
+    login: str
+    profile: dict[str, object] = field(repr=False)
+
+
+async def find_legacy_profiles(connection: asyncpg.Connection, names: Sequence[str]) -> list[LegacyProfile]:
+    """Find the accounts that have one of these names as their login; if there are none, as another identifier."""
+    keys = sorted({login_key(name) for name in names})
+    rows = await connection.fetch(FIND_PROFILES, [key for key in keys if key and "\0" not in key])
+    return [LegacyProfile(row["login"], json.loads(row["profile"])) for row in rows]

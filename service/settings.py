@@ -1,0 +1,364 @@
+"""Every setting, read once from the environment (and `.env`) and passed on as values. Knows no part that uses them."""
+
+import base64
+import json
+import os
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+# How values are written in variables and files, secrets above all. Knows no setting; no fault quotes a value.
+
+
+class BadSettings(Exception):
+    """The configuration is wrong; each fault stands on a line of its own and no value is quoted."""
+
+
+def _secret_list(value: object) -> object:
+    return _parse_secrets(value) if isinstance(value, str) else value
+
+
+def _parse_secrets(value: str) -> tuple[SecretStr, ...]:
+    """Read a JSON list of strings; the fault never quotes what was given."""
+    if not value.strip():
+        return ()
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        raise ValueError('must be a JSON list of strings, for instance ["one", "two"]') from None
+    if not isinstance(parsed, list) or not all(isinstance(item, str) for item in parsed):
+        raise ValueError('must be a JSON list of strings, for instance ["one", "two"]')
+    if not all(map(is_utf8, parsed)):
+        raise ValueError("holds a lone surrogate, which no header can carry")
+    return tuple(SecretStr(item) for item in parsed)
+
+
+def is_utf8(text: str) -> bool:
+    """Tell whether a header can carry it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_list)]
+HASH_KEY = 32
+"""Bytes of a key that hashes are encrypted under."""
+_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def read_secrets(name: str, given: tuple[SecretStr, ...], file: Path | None) -> tuple[bytes, ...]:
+    """Give the secrets of a variable and of the file beside it. Raises `BadSettings`."""
+    in_file: tuple[SecretStr, ...] = ()
+    if file is not None:
+        try:
+            in_file = _parse_secrets(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSettings(f"{name}_FILE: cannot be read: {type(error).__name__}") from None
+        except ValueError as error:
+            raise BadSettings(f"{name}_FILE: {error}") from None
+    own, filed = ([value.get_secret_value().encode() for value in values] for values in (given, in_file))
+    faults = secret_faults(name, own) + secret_faults(f"{name}_FILE", filed)
+    if faults:
+        raise BadSettings("\n".join(faults))
+    return (*own, *filed)
+
+
+def read_text(name: str, file: Path) -> str:
+    """Read the file that a setting names. Raises `BadSettings`."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{name}: cannot be read: {type(error).__name__}") from None
+
+
+def parse_hash_keys(name: str, text: str) -> dict[str, bytes]:
+    """Read `{"id": "base64 of 32 bytes", …}`, the active key first; the faults quote no key."""
+    shape = BadSettings(f'{name}: must be a JSON object, {{"key id": "32 bytes in base64", …}}, the active key first')
+    try:
+        parsed = json.loads(text, object_pairs_hook=list)
+    except ValueError:
+        raise shape from None
+    if not isinstance(parsed, list) or not all(isinstance(each, tuple) for each in parsed):
+        raise shape
+    keys = {}
+    for position, (key_id, encoded) in enumerate(parsed, 1):
+        if not _KEY_ID.fullmatch(key_id) or key_id in keys:
+            raise BadSettings(f"{name}: the id of key {position} is not unique, or not 1 to 64 of A-Z a-z 0-9 . _ -")
+        keys[key_id] = _hash_key(name, position, encoded)
+    return keys
+
+
+def _hash_key(name: str, position: int, encoded: object) -> bytes:
+    try:
+        key = base64.b64decode(encoded, validate=True) if isinstance(encoded, str) else b""
+    except ValueError:
+        key = b""
+    if len(key) != HASH_KEY:
+        raise BadSettings(f"{name}: key {position} is not {HASH_KEY} bytes in base64")
+    return key
+
+
+def secret_faults(name: str, secrets: list[bytes]) -> list[str]:
+    """Name those that no caller can have been given."""
+    return [
+        f"{name}: secret {position} is blank or has space around it"
+        for position, secret in enumerate(secrets, 1)
+        if not secret or secret != secret.strip()
+    ]
+
+
+# The settings of who may call, and what each must agree with. Knows no call.
+
+_SAFE_ISSUER = re.compile(
+    r"https://[^\s/?#@]+(/[^\s?#]*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/[^\s?#]*)?"
+)
+
+
+class AdmissionSettings(BaseSettings):
+    """How Okta proves who it is."""
+
+    basic_auth_user: str | None = None
+    basic_auth_password: SecretStr | None = None
+    hook_secrets: Secrets = ()
+    hook_secrets_file: Path | None = None
+    event_hook_secrets: Secrets = ()
+    event_hook_secrets_file: Path | None = None
+    hook_secret_header: str = "Authorization"
+
+    oauth_issuer: str | None = None
+    oauth_audience: str | None = None
+    oauth_client_id: str | None = None
+    oauth_scope: str | None = None
+
+    @field_validator("hook_secret_header")
+    @classmethod
+    def _header_is_a_token(cls, name: str) -> str:
+        # RFC 9110, section 5.1: a field name is a token.
+        if not name or not all(c.isascii() and (c.isalnum() or c in "!#$%&'*+-.^_`|~") for c in name):
+            raise ValueError("must be the name of an HTTP header")
+        return name
+
+    @field_validator("oauth_issuer")
+    @classmethod
+    def _issuer_is_safe(cls, url: str | None) -> str | None:
+        # Whoever stands between us and the issuer could hand us keys of their own.
+        if url is not None and not _SAFE_ISSUER.fullmatch(url):
+            raise ValueError("must be an https URL without query or fragment (http only on this machine)")
+        return url
+
+    @model_validator(mode="after")
+    def _oauth_is_whole(self) -> Self:
+        if (self.oauth_issuer is None) != (self.oauth_audience is None):
+            raise ValueError("OAUTH_ISSUER and OAUTH_AUDIENCE go together: one of them is not set")
+        if self.oauth_issuer is not None and not self.oauth_clients() and self.oauth_scope is None:
+            raise ValueError("OAUTH_ISSUER needs OAUTH_CLIENT_ID or OAUTH_SCOPE: the issuer has other clients too")
+        return self
+
+    @model_validator(mode="after")
+    def _basic_is_a_pair(self) -> Self:
+        if (self.basic_auth_user is None) != (self.basic_auth_password is None):
+            raise ValueError("BASIC_AUTH_USER and BASIC_AUTH_PASSWORD go together: one of them is not set")
+        if self.basic_auth_user is not None and ":" in self.basic_auth_user:
+            raise ValueError("BASIC_AUTH_USER must not contain a colon (RFC 7617)")
+        password = "" if self.basic_auth_password is None else self.basic_auth_password.get_secret_value()
+        if not is_utf8(password + (self.basic_auth_user or "")):
+            raise ValueError("BASIC_AUTH_USER and BASIC_AUTH_PASSWORD must be UTF-8")
+        return self
+
+    def inline_hook_secrets(self) -> tuple[bytes, ...]:
+        """Give the header values that the inline hooks accept as they are. Raises `BadSettings`."""
+        return read_secrets("HOOK_SECRETS", self.hook_secrets, self.hook_secrets_file)
+
+    def oauth_clients(self) -> tuple[str, ...]:
+        """Give the client ids that are accepted in tokens; several are separated by spaces or commas."""
+        return tuple((self.oauth_client_id or "").replace(",", " ").split())
+
+    def has_event_secrets(self) -> bool:
+        """Tell whether the event hook has secrets of its own, which then are the only ones that open it."""
+        return bool(self.event_hook_secrets) or self.event_hook_secrets_file is not None
+
+    def event_secrets(self) -> tuple[bytes, ...]:
+        """Give the header values that the event hook accepts; the inline hooks' where it has none of its own."""
+        own = read_secrets("EVENT_HOOK_SECRETS", self.event_hook_secrets, self.event_hook_secrets_file)
+        return own or self.inline_hook_secrets()
+
+    def basic_credentials(self) -> bytes | None:
+        """Give `user:password` as it stands, base64-encoded, in an Authorization header; None where unset."""
+        if self.basic_auth_user is None or self.basic_auth_password is None:
+            return None
+        return f"{self.basic_auth_user}:{self.basic_auth_password.get_secret_value()}".encode()
+
+
+def require_authentication(settings: AdmissionSettings) -> None:
+    """Raise `BadSettings` where nothing could tell Okta from anybody else, or a secret is no secret."""
+    faults = []
+    basic = settings.basic_credentials()
+    if basic is not None:
+        faults += secret_faults("BASIC_AUTH_PASSWORD", [basic.partition(b":")[2]])
+        faults += secret_faults("BASIC_AUTH_USER", [basic.partition(b":")[0]])
+    if basic is None and not settings.inline_hook_secrets() and settings.oauth_issuer is None:
+        faults.append(
+            "nothing authenticates Okta: "
+            "set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS, or HOOK_SECRETS_FILE"
+        )
+    elif basic is None and not settings.event_secrets():
+        faults.append(
+            "nothing authenticates the event hook, for which Okta has no OAuth: "
+            "set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE"
+        )
+    if faults:
+        raise BadSettings("\n".join(faults))
+
+
+def basic_header(user: str, password: str) -> str:
+    """Make the value to paste into Okta's "Authentication secret" field: scheme, space and base64."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+# The settings of where things are: the store, the ports, the certificate. Connects to nothing.
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
+
+
+class PlaceSettings(BaseSettings):
+    """Where the store is, and where the service listens."""
+
+    database_url: SecretStr | None = None
+    migration_database_url: SecretStr | None = None
+    database_pool_size: Annotated[int, Field(ge=1, le=1000)] = 8
+    database_pooler: bool = False
+    data_dir: Path = Path("var")
+
+    host: str = "127.0.0.1"
+    port: Port = 8082
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    max_connections: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
+    admin_host: str = "127.0.0.1"
+    admin_port: Port = 8083
+
+    @field_validator("database_url", "migration_database_url")
+    @classmethod
+    def _database_is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return None
+        if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        if not _has_sound_ports(url.get_secret_value()):
+            raise ValueError(
+                "has a port that is no number; in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25"
+            )
+        return url
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("TLS_CERT and TLS_KEY go together: one of them is not set")
+        return self
+
+
+def _has_sound_ports(url: str) -> bool:
+    # A / ? or # that is not encoded ends the hosts in the midst of a password: its first part is then a port.
+    try:
+        hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    except ValueError:
+        return False
+    return all(_HOST.fullmatch(host) for host in hosts)
+
+
+ENV_FILE = ".env"
+
+
+class ForgetWhen(StrEnum):
+    """Which SUCCESS is believed."""
+
+    SUCCESS = "success"
+    """Every one that Okta reports (see docs/decisions/0002)."""
+    VERIFIED = "verified"
+    """Only one that a VERIFIED of ours explains."""
+
+
+class Settings(AdmissionSettings, PlaceSettings):
+    """The service's settings; docs/settings.md says what each is for."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, extra="ignore", hide_input_in_errors=True, populate_by_name=False, frozen=True
+    )
+
+    request_timeout: Annotated[float, Field(gt=0, lt=3)] = 2.5
+    queue_timeout: Annotated[float, Field(gt=0, lt=3)] = 1.0
+    hash_keys: SecretStr | None = None
+    hash_keys_file: Path | None = None
+    require_encrypted_hashes: bool = False
+    audit_retention_days: Annotated[int, Field(ge=100, le=36_500)] = 400
+    forget_when: ForgetWhen = ForgetWhen.SUCCESS
+    okta_client_orgurl: str | None = None
+    okta_client_authorizationmode: str | None = None
+    okta_client_token: SecretStr | None = None
+    okta_client_clientid: str | None = None
+    okta_client_privatekey: SecretStr | None = None
+    okta_client_kid: str | None = None
+    okta_client_scopes: str | None = None
+    hook_oauth_client_secret: SecretStr | None = None
+    okta_client_requesttimeout: Annotated[float, Field(ge=0)] = 60.0
+
+    sources: Path | None = None
+    registration_policy: str | None = None
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # An empty HOST would listen on every address, an empty DATA_DIR would be the folder of the command.
+        return {name: value for name, value in given.items() if value != ""}
+
+    def all_hash_keys(self) -> dict[str, bytes]:
+        """Give the keys that hashes are encrypted under, by their ids, the active one first. Raises `BadSettings`."""
+        given = {} if self.hash_keys is None else parse_hash_keys("HASH_KEYS", self.hash_keys.get_secret_value())
+        if self.hash_keys_file is None:
+            return given
+        return given | parse_hash_keys("HASH_KEYS_FILE", read_text("HASH_KEYS_FILE", self.hash_keys_file))
+
+
+RENAMED = {
+    "SEALED_HASHES_ONLY": "REQUIRE_ENCRYPTED_HASHES",
+    "ANSWER_WITHIN": "REQUEST_TIMEOUT",
+    "QUEUE_WITHIN": "QUEUE_TIMEOUT",
+    "AUDIT_KEEP_DAYS": "AUDIT_RETENTION_DAYS",
+    "DATABASE_CONNECTIONS": "DATABASE_POOL_SIZE",
+}
+"""Former names. They are errors: to ignore a set `SEALED_HASHES_ONLY` would accept plain hashes again."""
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises `BadSettings`, which names every fault at once."""
+    faults = _renamed()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise BadSettings("\n".join([*faults, *map(_fault, error.errors(include_input=False))])) from None
+    if faults:
+        raise BadSettings("\n".join(faults))
+    return settings
+
+
+def _renamed() -> list[str]:
+    given = {name.upper() for name, value in (dotenv_values(ENV_FILE) | os.environ).items() if value}
+    return [f"{old}: was renamed; set {new} instead" for old, new in RENAMED.items() if old in given]
+
+
+def _fault(error: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in error["loc"]).upper()
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

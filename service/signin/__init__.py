@@ -1,0 +1,1 @@
+"""Password verification for the password import hook."""

@@ -1,0 +1,23 @@
+"""Is the service able to give verdicts? Knows what is needed; mends nothing."""
+
+from collections.abc import Sequence
+
+from service.store import recipes
+from service.store.database import DATABASE_UNAVAILABLE, Database
+from service.store.hash_keys import keys_missing
+from service.store.migrations import is_current
+from service.stored_hashes import HashOpener
+
+
+async def what_is_missing(database: Database, revisions: tuple[str, ...], opener: HashOpener) -> Sequence[str]:
+    """List what keeps the service from being ready, each by name; nothing where it is ready."""
+    try:
+        async with database.connection() as connection:
+            if not await is_current(connection, revisions):
+                return ["the schema is older than this version needs: run `password-import migrate`"]
+            missing = [] if await recipes.has_accounts(connection) else ["no account is loaded"]
+            peppers = opener.missing_peppers(await recipes.list_recipes(connection))
+            missing += await keys_missing(connection, opener.keys)
+            return [*missing, *(f"the pepper {name} is not set, and stored hashes need it" for name in peppers)]
+    except (*DATABASE_UNAVAILABLE, TimeoutError):
+        return ["the database cannot be reached"]

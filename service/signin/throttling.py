@@ -1,0 +1,272 @@
+"""How long somebody who guesses has to wait. Pure: streaks of failures in, a delay out; knows no store and no HTTP.
+
+Two rules, and the longer delay counts. Failures of one login from one address delay that pair, more with each. Failures
+of one login over all addresses delay every address, but by a minute at most, counted from that address's own last
+failure (or, where it has none, from when it first asked): what others do never moves the moment at which a person may
+try, so nobody can lock anybody out. An address alone is never delayed: an office shares one.
+"""
+
+import asyncio
+import ipaddress
+import itertools
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from types import TracebackType
+
+import asyncpg
+
+from service.immutable import immutable
+from service.signin import failures as signin_failures
+from service.signin import queries
+from service.signin.failures import FailureCount, Failures, ThrottleKey
+from service.store.database import DATABASE_UNAVAILABLE, Database
+
+PAIR_FREE = 5
+"""Failures of a login from one address before a delay: a person tries their three or four passwords."""
+PAIR_LONGEST = 900.0
+"""Seconds: about a hundred guesses a day."""
+
+LOGIN_FREE = 20
+"""Failures of a login over all addresses before a delay: phone, laptop, mail program, each with its old password."""
+LOGIN_LONGEST = 60.0
+"""Seconds that an attack on a login may cost its owner."""
+
+FORGET_AFTER = timedelta(hours=1)
+"""A streak ends when nothing was added to it for so long; longer than any delay."""
+
+ONE_AT_A_TIME = 1.0
+"""Seconds to wait where a guess beyond the free ones is asked for while another is still being checked."""
+
+IPV6_SITE = 64
+"""Bits: the smallest network that one customer of a provider gets (RFC 6177), who may use every address in it."""
+
+
+@immutable
+class Throttled:
+    """No check now, and no verdict."""
+
+    retry_after: float
+    """Seconds."""
+    first_attempt: bool
+    """The store has to remember that this address asked, since the delay counts from now."""
+    login_delay: float = 0.0
+    """Seconds that an address waits which asks for this login for the first time."""
+
+
+def throttle(failures: Failures, *, in_flight: int = 0) -> Throttled | None:
+    """Tell whether a guess has to wait, given the failures and the checks of the same pair that have no verdict yet."""
+    if not (failures.pair or failures.login or in_flight):  # nearly everybody
+        return None
+    pair, login = _living(failures.pair, failures.now), _living(failures.login, failures.now)
+    tried = (pair.failures if pair else 0) + in_flight
+    if in_flight and tried >= PAIR_FREE:
+        return Throttled(ONE_AT_A_TIME, first_attempt=False)
+    login_delay = _login_delay(login.failures if login else 0)
+    delay = max(_pair_delay(tried, known=failures.address_known), login_delay)
+    waited = (failures.now - pair.since).total_seconds() if pair else 0.0
+    return Throttled(delay - waited, first_attempt=pair is None, login_delay=login_delay) if delay > waited else None
+
+
+def client_network(address: str | None) -> str | None:
+    """Give the network that a client's failures are counted for; None where there is no address that means one."""
+    text = (address or "").strip()
+    if _is_ipv4(text):
+        return text
+    try:
+        client = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(client, ipaddress.IPv6Address):
+        if client.ipv4_mapped is None:
+            return str(ipaddress.ip_network((int(client), IPV6_SITE), strict=False))
+        client = client.ipv4_mapped
+    return str(client)
+
+
+def _is_ipv4(text: str) -> bool:
+    # Takes a tenth of the time of `ipaddress`, and is what nearly all calls bring.
+    try:
+        socket.inet_pton(socket.AF_INET, text)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _living(streak: FailureCount | None, now: datetime) -> FailureCount | None:
+    return streak if streak is not None and now - streak.since <= FORGET_AFTER else None
+
+
+def _pair_delay(failures: int, *, known: bool) -> float:
+    # Calls without an address are one pair, whoever makes them: there the owner's limit holds.
+    return _doubling(failures - PAIR_FREE, PAIR_LONGEST if known else LOGIN_LONGEST)
+
+
+def _login_delay(failures: int) -> float:
+    return _doubling(failures - LOGIN_FREE, LOGIN_LONGEST)
+
+
+def _doubling(beyond: int, longest: float) -> float:
+    """A second for the first failure beyond the free ones, and twice as long for each more."""
+    return 0.0 if beyond < 0 else min(2.0 ** min(beyond, 30), longest)
+
+
+# Floods of guesses: what the store has just refused is refused again from memory. Knows no rule and no password.
+#
+# It only refuses, and believes for a second what the store said: whoever may try by then is judged by the store, as
+# ever. A flood then costs neither a read nor a write for each guess, which would be taken from other people's
+# sign-ins.
+
+BELIEVED = 1.0
+"""Seconds for which an answer of the store is repeated."""
+LOGINS = 1_000
+"""Logins remembered, the latest ones: who attacks more of them at once is refused by the store."""
+ADDRESSES = 50_000
+"""Addresses remembered with a login, and first asks that wait to be written."""
+WRITE_EVERY = 0.5
+"""Seconds until first asks are written; a process that is killed loses those, and the address asks anew."""
+PIECE = 1_000
+"""First asks in one statement: all of one are encoded in one go, and the loop must not stall over it."""
+
+
+@immutable
+class ThrottledAttempt:
+    """A guess that is refused."""
+
+    retry_after: float
+    """Seconds."""
+    account_id: int | None
+
+
+@immutable
+class _Login:
+    delay: float
+    account_id: int | None
+    believed_until: float
+
+
+class ThrottleCache:
+    """What this process knows of guesses that the store refused."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._logins: OrderedDict[bytes, _Login] = OrderedDict()
+        self._pairs: OrderedDict[bytes, float] = OrderedDict()
+        """Until when each has to wait."""
+        self._unwritten: dict[bytes, float] = {}
+        """When each asked first."""
+
+    def note(self, who: ThrottleKey, throttled: Throttled, account_id: int | None) -> None:
+        """Remember what the store's failures led to."""
+        now = self._clock()
+        self._logins[who.login] = _Login(throttled.login_delay, account_id, now + BELIEVED)
+        self._logins.move_to_end(who.login)
+        self._wait(who, now + throttled.retry_after)
+        if throttled.first_attempt:
+            self._unwritten[who.pair] = now
+        if len(self._logins) > LOGINS:
+            self._logins.popitem(last=False)
+
+    def judge(self, who: ThrottleKey) -> ThrottledAttempt | None:
+        """Tell whether `who` has to wait by what the store said a moment ago; None where the store must be asked."""
+        login, now = self._logins.get(who.login), self._clock()
+        if login is None or now >= login.believed_until:
+            return None
+        until = self._pairs.get(who.pair)
+        if until is None:
+            if not login.delay or len(self._unwritten) >= ADDRESSES:
+                return None
+            until = now + login.delay
+            self._wait(who, until)
+            self._unwritten[who.pair] = now
+        return ThrottledAttempt(until - now, login.account_id) if until > now else None
+
+    async def keep_writing(self, database: Database) -> None:
+        """Write first asks, for as long as the service runs."""
+        while True:
+            await asyncio.sleep(WRITE_EVERY)
+            await self.write(database)
+
+    async def write(self, database: Database) -> None:
+        """Write the first asks that wait. They stay where the database is away."""
+        while self._unwritten:
+            now, piece = self._clock(), itertools.islice(self._unwritten.items(), PIECE)
+            asks = [(pair, timedelta(seconds=now - asked)) for pair, asked in piece]
+            try:
+                async with database.connection() as connection:
+                    await queries.record_first_attempts(connection, asks, forget_after=FORGET_AFTER)
+            except (*DATABASE_UNAVAILABLE, TimeoutError):
+                return
+            for pair, _ in asks:
+                self._unwritten.pop(pair, None)
+
+    def _wait(self, who: ThrottleKey, until: float) -> None:
+        self._pairs[who.pair] = until
+        self._pairs.move_to_end(who.pair)
+        if len(self._pairs) > ADDRESSES:
+            self._pairs.popitem(last=False)
+
+
+# Throttle guesses: who asks, whether they have to wait, what is counted. Knows store and rule; checks nothing.
+
+MAX_FAILURE_ROWS = 1_000_000
+"""Rows, about 150 MB: a botnet trying a login each from a million addresses, and still a bound."""
+
+
+class TooManyFailures(Exception):
+    """The login failed too often lately, so no password is checked for it now."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(str(self.__doc__))
+        self.retry_after = retry_after
+        """Seconds."""
+
+
+class AttemptsInFlight:
+    """The guesses that one process checks now, over the failures that all replicas share."""
+
+    def __init__(self, digest_key: bytes) -> None:
+        self._digest_key = digest_key
+        self._in_flight: dict[bytes, int] = {}
+
+    def throttle_key(self, login_key: str, client_address: str | None) -> ThrottleKey:
+        """Name who asks."""
+        return signin_failures.throttle_key(self._digest_key, login_key, client_network(client_address))
+
+    def judge(self, who: ThrottleKey, known: Failures) -> Throttled | None:
+        """Tell whether `who` has to wait, also for those of their guesses that are still being checked."""
+        return throttle(known, in_flight=self._in_flight.get(who.pair, 0))
+
+    def checking(self, who: ThrottleKey) -> "_Checking":
+        """Hold this around a check: a burst of guesses must not pass before the first of them is counted."""
+        return _Checking(self._in_flight, who.pair)
+
+
+class _Checking:
+    """Counts a check of a pair while it lasts. A generator would take several times as long."""
+
+    __slots__ = ("_in_flight", "_pair")
+
+    def __init__(self, in_flight: dict[bytes, int], pair: bytes) -> None:
+        self._in_flight = in_flight
+        self._pair = pair
+
+    def __enter__(self) -> None:
+        self._in_flight[self._pair] = self._in_flight.get(self._pair, 0) + 1
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        left = self._in_flight.pop(self._pair) - 1
+        if left:
+            self._in_flight[self._pair] = left
+
+
+async def count_wrong_password(connection: asyncpg.Connection, who: ThrottleKey, event_id: str | None) -> None:
+    """Count a failure once, however often Okta sends the call."""
+    await queries.count_failure(connection, who, event_id=event_id, forget_after=FORGET_AFTER)
+
+
+async def prune(connection: asyncpg.Connection) -> int:
+    """Keep the table small: to be run every minute or so, by any replica. Tells how many rows it deleted."""
+    return await queries.prune_failures(connection, forget_after=FORGET_AFTER, keep=MAX_FAILURE_ROWS)

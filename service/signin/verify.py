@@ -1,0 +1,294 @@
+"""Answer Okta's question: is this password right? Knows the store and the pool; knows no HTTP.
+
+A verdict is only given where everything worked. Whatever fails on our side is an exception, never UNVERIFIED: a right
+password must not be called wrong because we failed.
+"""
+
+import asyncio
+import enum
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import asyncpg
+import structlog
+
+from service.audit_trail import AuditTrail, new_code
+from service.hashing.format import Check
+from service.hashing.pool import HashingPool, SingleFlight
+from service.immutable import immutable
+from service.okta.password_import import PasswordImportCall, Verdict
+from service.signin.dummy_hashes import DummyHashes, load_dummy_hashes
+from service.signin.failures import Failures, ThrottleKey
+from service.signin.lookup_batcher import Lookups
+from service.signin.observations import SignInsAfterMigration, UnknownLogins
+from service.signin.queries import Ambiguous, Found, record_verified
+from service.signin.throttling import AttemptsInFlight, ThrottleCache, TooManyFailures, count_wrong_password, prune
+from service.store import audit, recipes
+from service.store.accounts import Account, KeptHash, State, login_key
+from service.store.audit import Action, Entry
+from service.store.database import DATABASE_UNAVAILABLE, Database
+from service.stored_hashes import UNUSABLE, HashOpener
+from service.telemetry import Telemetry, describe
+
+# A sign-in: what is asked, and what became of it. Knows no way from one to the other.
+
+
+class SignInOutcome(enum.StrEnum):
+    """What became of a call."""
+
+    VERIFIED = "verified"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 (an outcome)
+    UNKNOWN = "unknown_login"
+    AMBIGUOUS = "ambiguous_login"
+    UNARMED = "unarmed"
+    TOMBSTONE = "tombstone"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word that Okta gets."""
+        return Verdict.VERIFIED if self is SignInOutcome.VERIFIED else Verdict.UNVERIFIED
+
+
+@immutable
+class SignInResult:
+    """What became of a call, and the code by which its audit entry is found."""
+
+    outcome: SignInOutcome
+    code: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word that Okta gets."""
+        return self.outcome.verdict
+
+
+@immutable
+class SignInRequest:
+    """One call, with who asks and until when."""
+
+    call: PasswordImportCall
+    key: str
+    who: ThrottleKey
+    deadline: float
+    """On the loop's clock."""
+    code: str
+
+    def entry(self, action: Action, reason: str, account_id: int | None = None) -> Entry:
+        """Give the entry of this call in the audit trail."""
+        return Entry(
+            action, reason, self.code, account_id, event_id=self.call.event_id, request_id=self.call.request_id
+        )
+
+
+# Write down what became of a sign-in, in at most one statement. Decides nothing: a failed write changes no verdict.
+
+log = structlog.get_logger()
+
+LAST_WRITE = 0.2
+"""Seconds before the deadline at which an unfinished record is given up, and the answer leaves."""
+
+
+@dataclass(slots=True)
+class SignInRecorder:
+    """What writing down takes; made once, at start."""
+
+    database: Database
+    telemetry: Telemetry
+    trail: AuditTrail
+
+    async def remember(self, outcome: SignInOutcome, found: Found, failures: Failures, request: SignInRequest) -> None:
+        """Write down a verdict and what it means for the account and for who asked."""
+        if outcome is SignInOutcome.VERIFIED:
+            assert isinstance(found, Account)  # noqa: S101 (for the type checker: nobody else is verified)
+            await self._verified(found, failures, request)
+        else:
+            await self._refused(outcome, found, request)
+
+    async def _refused(self, outcome: SignInOutcome, found: Found, request: SignInRequest) -> None:
+        account_id = found.id if isinstance(found, Account) else None
+        self.trail.note(request.entry(Action.REFUSED, outcome, account_id))
+        who, event_id = request.who, request.call.event_id
+        if not await self._write(request, lambda connection: count_wrong_password(connection, who, event_id)):
+            self.telemetry.faults.labels("failure_uncounted").inc()
+
+    async def _verified(self, account: Account, failures: Failures, request: SignInRequest) -> None:
+        clear = request.who if failures.pair or failures.login else None
+        entry = request.entry(Action.VERIFIED, "password", account.id)
+        if account.state is State.VERIFIED and clear is None:
+            self.trail.note(entry)
+        elif not await self._write(
+            request, lambda connection: record_verified(connection, account.id, clear_failures_of=clear, entry=entry)
+        ):
+            self.trail.note(entry)
+            # The person gets in all the same, and Okta's event tells us the rest.
+            self.telemetry.verified_unrecorded.inc()
+            log.warning("verified_unrecorded", account_id=account.id, event_id=request.call.event_id)
+
+    async def _write(self, request: SignInRequest, statement: Callable[[asyncpg.Connection], Awaitable[None]]) -> bool:
+        try:
+            async with asyncio.timeout_at(request.deadline - LAST_WRITE), self.database.connection() as connection:
+                await statement(connection)
+        except (*DATABASE_UNAVAILABLE, TimeoutError) as error:
+            log.warning("write_failed", **describe(error))
+            return False
+        return True
+
+
+class NoAccounts(Exception):
+    """No account is loaded at all, so that an unknown login says nothing about the person."""
+
+
+class UnusableStoredHash(Exception):
+    """A hash in the store cannot be checked, and no other hash of the account matched."""
+
+
+@dataclass(slots=True)
+class PasswordVerifier:
+    """What answering takes; made once, at start."""
+
+    database: Database
+    pool: HashingPool
+    single_flight: SingleFlight
+    opener: HashOpener
+    telemetry: Telemetry
+    trail: AuditTrail = field(default_factory=AuditTrail)
+    throttle_cache: ThrottleCache = field(default_factory=ThrottleCache)
+    unknown_logins: UnknownLogins = field(default_factory=UnknownLogins)
+    dummy_hashes: DummyHashes | None = None
+    lookups: Lookups = field(init=False)
+    recorder: SignInRecorder = field(init=False)
+    sign_ins_after_migration: SignInsAfterMigration = field(init=False)
+    _attempts: AttemptsInFlight | None = None
+    _accounts_seen: bool = False
+
+    def __post_init__(self) -> None:
+        self.lookups = Lookups(self.database)
+        self.recorder = SignInRecorder(self.database, self.telemetry, self.trail)
+        self.sign_ins_after_migration = SignInsAfterMigration(self.telemetry)
+
+    async def prepare(self) -> None:
+        """Read what the store says about checking: recipes and keys. To be repeated, as they change with loads."""
+        async with self.database.connection() as connection:
+            key = await recipes.login_digest_key(connection)
+            self.dummy_hashes = load_dummy_hashes(await recipes.list_recipes(connection), self.opener)
+        self._attempts = self._attempts or AttemptsInFlight(key)
+
+    async def verify(self, call: PasswordImportCall, *, deadline: float) -> SignInResult:
+        """Answer a call before `deadline` (of the loop's clock).
+
+        Raises `Overloaded` where the check could not end in time, `TooManyFailures` where the login is guessed at,
+        `TimeoutError` where something else took too long, and any other exception where we are at fault.
+        """
+        key = login_key(call.username)
+        result = await self.single_flight.run(
+            (key, call.password), lambda: self._verify(call, key, deadline), deadline=deadline
+        )
+        self.telemetry.sign_ins.labels(result.outcome).inc()
+        return result
+
+    async def _verify(self, call: PasswordImportCall, key: str, deadline: float) -> SignInResult:
+        if self.dummy_hashes is None or self._attempts is None:
+            await self.prepare()
+        attempts, dummy_hashes = self._attempts, self.dummy_hashes
+        assert attempts is not None  # noqa: S101 (for the type checker: prepared just now)
+        assert dummy_hashes is not None  # noqa: S101 (likewise)
+        self.pool.require_room(dummy_hashes.kinds, account=key, deadline=deadline)
+        request = SignInRequest(call, key, attempts.throttle_key(key, call.client_address), deadline, new_code())
+        found, failures = await self._look_up(request, attempts)
+        with attempts.checking(request.who):
+            if isinstance(found, Account) and found.state in (State.WAITING, State.VERIFIED):
+                outcome = await self._check(found, request)
+            else:
+                outcome = await self._check_dummy_hash(found, request, dummy_hashes)
+        await self.recorder.remember(outcome, found, failures, request)
+        return SignInResult(outcome, request.code)
+
+    async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> tuple[Found, Failures]:
+        if (refusal := self.throttle_cache.judge(request.who)) is not None:
+            raise self._throttled(request, refusal.retry_after, refusal.account_id)
+        found, failures = await self.lookups.find(request.key, request.who)
+        throttled = attempts.judge(request.who, failures)
+        if throttled is not None:
+            account_id = found.id if isinstance(found, Account) else None
+            self.throttle_cache.note(request.who, throttled, account_id)
+            raise self._throttled(request, throttled.retry_after, account_id)
+        if found is None and not self._accounts_seen:
+            async with self.database.connection() as connection:
+                self._accounts_seen = await recipes.has_accounts(connection)
+            if not self._accounts_seen:
+                raise NoAccounts
+            # The first ones may have come between the two looks.
+            return await self._look_up(request, attempts)
+        return found, failures
+
+    def _throttled(self, request: SignInRequest, retry_after: float, account_id: int | None) -> TooManyFailures:
+        self.trail.note(request.entry(Action.THROTTLED, "too many failures", account_id))
+        return TooManyFailures(retry_after)
+
+    async def _check_dummy_hash(self, found: Found, request: SignInRequest, dummy_hashes: DummyHashes) -> SignInOutcome:
+        await self._check(dummy_hashes.choose(request.key, request.who.login), request)
+        if found is None:
+            self.unknown_logins.note(request.key)
+            return SignInOutcome.UNKNOWN
+        if isinstance(found, Ambiguous):
+            return SignInOutcome.AMBIGUOUS
+        if found.state is State.UNARMED:
+            return SignInOutcome.UNARMED
+        self.sign_ins_after_migration.note(found, request.call.event_id)
+        return SignInOutcome.TOMBSTONE
+
+    async def _check(self, account: Account, request: SignInRequest) -> SignInOutcome:
+        checks = self._open(account)
+        if checks and await self.pool.verify(
+            checks, request.call.password, account=account.login_key, deadline=request.deadline
+        ):
+            return SignInOutcome.VERIFIED
+        if len(checks) < len(account.hashes) or not checks:
+            raise UnusableStoredHash
+        return SignInOutcome.WRONG_PASSWORD
+
+    def _open(self, account: Account) -> list[Check]:
+        checks = []
+        for kept in account.hashes:
+            try:
+                checks.append(self.opener.open(kept))
+            except UNUSABLE as error:
+                self._log_unusable(account, kept, error)
+        return checks
+
+    def _log_unusable(self, account: Account, kept: KeptHash, error: Exception) -> None:
+        self.telemetry.faults.labels("unusable_hash").inc()
+        log.error(
+            "unusable_hash", account_id=account.id, source=kept.source, format=kept.format, fault=type(error).__name__
+        )
+
+
+# Follow what is loaded while the service runs, and prune what is over. Knows store and pool; answers nobody.
+
+REFRESH_EVERY = 60.0
+"""Seconds between looks at the recipes, so that stand-ins follow what is loaded while the service runs."""
+PRUNED = 5_000
+"""Old rows deleted at a time, so that no statement takes long."""
+WARMED = 20
+"""Costs measured before traffic, the most common kinds first; a store with random rounds has thousands."""
+
+
+async def keep_prepared(verifier: PasswordVerifier, keep: timedelta) -> None:
+    """Follow what is loaded while the service runs, and prune what is over: streaks, events, the audit trail."""
+    while True:
+        await asyncio.sleep(REFRESH_EVERY)
+        try:
+            await prepare(verifier)
+            async with verifier.database.connection() as connection:
+                await prune(connection)
+                await audit.prune(connection, keep, PRUNED)
+        except (*DATABASE_UNAVAILABLE, TimeoutError) as error:
+            log.warning("refresh_failed", **describe(error))
+
+
+async def prepare(verifier: PasswordVerifier) -> None:
+    """Read the recipes, and measure the costs that were never measured here."""
+    await verifier.prepare()
+    checks = verifier.dummy_hashes.checks if verifier.dummy_hashes else ()
+    await verifier.pool.warm([check for check in checks if verifier.pool.estimate(check.cost) is None][:WARMED])

@@ -1,0 +1,104 @@
+"""What the store says of an account: the values that leave it. Knows no SQL."""
+
+import enum
+import unicodedata
+from dataclasses import field
+from datetime import datetime
+from typing import Any
+
+from service.immutable import immutable
+
+# Which names are the same name. Pure text; knows no database.
+#
+# Okta holds logins to be the same that differ only in case or diacritics, and lets nobody choose another rule.
+# https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/ (profile.login)
+
+LOGIN_KEY_RULE = 1
+"""Stored beside the keys: a changed rule needs a migration that makes every key anew."""
+
+MAX_NAME = 1024
+"""Bytes in UTF-8. Okta's logins end at 100 characters, and a row of an index must stay under 2,704 bytes."""
+
+
+def login_key(name: str) -> str:
+    """Make the key under which all spellings of a name meet: case and diacritics removed (rule 1)."""
+    if name.isascii():
+        return name.lower()
+    decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+    plain = "".join(character for character in decomposed if unicodedata.category(character) != "Mn")
+    return unicodedata.normalize("NFC", plain)
+
+
+def is_too_long(name: str) -> bool:
+    """Tell whether a name may be longer than an index can hold."""
+    return len(name.encode("utf-8", "surrogatepass")) > MAX_NAME
+
+
+def is_short(key: str) -> bool:
+    """Tell whether a key can only be the local part of a login."""
+    return "@" not in key
+
+
+class State(enum.StrEnum):
+    """How far an account has come on its way to Okta."""
+
+    UNARMED = "unarmed"
+    """Loaded without a hash."""
+    WAITING = "waiting"
+    """Has a hash; nobody has signed in with it yet."""
+    VERIFIED = "verified"
+    """We answered VERIFIED, and Okta has not yet said SUCCESS."""
+    MIGRATED = "migrated"
+    """Okta said SUCCESS; the hash is gone."""
+    RETIRED = "retired"
+    """The hash is gone for another recorded proof."""
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Tell whether the hash is forgotten for good."""
+        return self in (State.MIGRATED, State.RETIRED)
+
+
+class NameClass(enum.IntEnum):
+    """By which kind of name an account was found; a lower one hides the higher ones."""
+
+    LOGIN = 1
+    IDENTIFIER = 2
+    LOCAL_PART = 3
+
+
+@immutable
+class KeptHash:
+    """A hash as the store keeps it, with the recipe it is checked by."""
+
+    source: str
+    format: str
+    parameters: dict[str, Any] = field(repr=False)
+    hash: bytes = field(repr=False)
+    salt: str | None = field(repr=False)
+    username: str | None = field(repr=False)
+    key_id: str | None
+    """The key that it is sealed under; None where it is kept as it is."""
+    login_key: str
+    """Whose it is: a sealed hash opens for no other."""
+
+
+@immutable
+class Account:
+    """An account with its hashes, as a sign-in needs it."""
+
+    id: int
+    state: State
+    login_key: str
+    hashes: tuple[KeptHash, ...] = field(repr=False)
+
+
+@immutable
+class Match:
+    """An account that an import event may mean."""
+
+    id: int
+    login_key: str
+    okta_id: str | None
+    state: State
+    verified_at: datetime | None

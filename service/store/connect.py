@@ -1,0 +1,26 @@
+"""Where the store is: the database that is named, else the embedded server. Knows no table, and no part of the service.
+
+Apart from `service.app`, so that a command that needs the store alone does not load the whole service.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from service.embedded_postgres import embedded
+from service.settings import Settings
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def database_dsn(settings: Settings, *, for_migrations: bool = False) -> AsyncIterator[str]:
+    """Give the database to connect to; where none is set, run the embedded server while it is used."""
+    chosen = (settings.migration_database_url if for_migrations else None) or settings.database_url
+    if chosen is not None:
+        yield chosen.get_secret_value()
+        return
+    async with embedded(settings.data_dir) as dsn:
+        log.info("embedded_database", path=str(settings.data_dir))
+        yield dsn

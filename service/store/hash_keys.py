@@ -1,0 +1,162 @@
+"""Encryption keys of stored hashes: which are in use, and re-encryption."""
+
+import json
+from collections.abc import Sequence
+
+import asyncpg
+
+from service.immutable import immutable
+from service.store.accounts import KeptHash
+from service.store.encryption import DecryptionFailed, HashKeys, binding
+
+# One probe of the index for each key, however many hashes there are.
+KEYS_IN_USE = """
+WITH RECURSIVE used AS (
+    (SELECT key_id FROM hashes WHERE key_id IS NOT NULL ORDER BY key_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT further.key_id FROM hashes AS further WHERE further.key_id > used.key_id
+            ORDER BY further.key_id LIMIT 1)
+    FROM used WHERE used.key_id IS NOT NULL
+)
+SELECT key_id FROM used WHERE key_id IS NOT NULL
+"""
+
+KEPT_COLUMNS = """
+SELECT kept.account_id, kept.source_id, source.name AS source, recipe.format, recipe.parameters,
+       kept.hash, kept.salt, kept.username, kept.key_id, account.login_key
+FROM hashes AS kept
+JOIN accounts AS account ON account.id = kept.account_id
+JOIN sources AS source ON source.id = kept.source_id
+JOIN recipes AS recipe ON recipe.id = kept.recipe_id
+"""
+
+SAMPLE = KEPT_COLUMNS + "WHERE kept.key_id = $1 LIMIT 1"
+
+# Whoever signs in or is forgotten meanwhile is left for the next round, so that nobody waits for anybody.
+OTHERS = (
+    KEPT_COLUMNS
+    + """
+WHERE kept.key_id IS DISTINCT FROM $1 AND (kept.account_id, kept.source_id) > ($2, $3)
+ORDER BY kept.account_id, kept.source_id LIMIT $4 FOR UPDATE OF kept SKIP LOCKED
+"""
+)
+
+OF_ACCOUNT = KEPT_COLUMNS + "WHERE kept.account_id = $1 ORDER BY kept.source_id FOR UPDATE OF kept"
+
+LOGIN_KEY = "SELECT login_key FROM accounts WHERE id = $1 FOR UPDATE"
+
+PUT = """
+UPDATE hashes SET hash = sealed.hash, key_id = sealed.key_id
+FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[]) AS sealed (account_id, source_id, hash, key_id)
+WHERE hashes.account_id = sealed.account_id AND hashes.source_id = sealed.source_id
+"""
+
+COUNT_OTHERS = "SELECT count(*) FROM hashes WHERE key_id IS DISTINCT FROM $1"
+
+Place = tuple[int, int]
+"""An account and a source: where a hash is."""
+
+
+@immutable
+class PlacedHash:
+    """A kept hash with its place."""
+
+    place: Place
+    kept: KeptHash
+
+
+async def keys_in_use(connection: asyncpg.Connection) -> list[str]:
+    """List the ids of the keys that stored hashes are under."""
+    return [row["key_id"] for row in await connection.fetch(KEYS_IN_USE)]
+
+
+async def sample(connection: asyncpg.Connection, key_id: str) -> KeptHash | None:
+    """Give any one hash under a key."""
+    rows = await connection.fetch(SAMPLE, key_id)
+    return _placed(rows[0]).kept if rows else None
+
+
+async def under_other_keys(
+    connection: asyncpg.Connection, key_id: str | None, after: Place, number: int
+) -> list[PlacedHash]:
+    """Lock and give the next hashes that are not under this key (None: that are under any), in the order of place."""
+    return [_placed(row) for row in await connection.fetch(OTHERS, key_id, *after, number)]
+
+
+async def count_others(connection: asyncpg.Connection, key_id: str | None) -> int:
+    """Count the hashes that are not under this key."""
+    number: int = await connection.fetchval(COUNT_OTHERS, key_id)
+    return number
+
+
+async def of_account(connection: asyncpg.Connection, account_id: int) -> list[PlacedHash]:
+    """Lock and give the hashes of an account."""
+    return [_placed(row) for row in await connection.fetch(OF_ACCOUNT, account_id)]
+
+
+async def login_key_of(connection: asyncpg.Connection, account_id: int) -> str | None:
+    """Lock an account and give its login key; None where there is none."""
+    login_key: str | None = await connection.fetchval(LOGIN_KEY, account_id)
+    return login_key
+
+
+async def put(connection: asyncpg.Connection, encrypted: Sequence[tuple[Place, bytes, str | None]]) -> None:
+    """Write sealed hashes to their places."""
+    places = [place for place, _, _ in encrypted]
+    await connection.execute(
+        PUT,
+        [account_id for account_id, _ in places],
+        [source_id for _, source_id in places],
+        [kept for _, kept, _ in encrypted],
+        [key_id for _, _, key_id in encrypted],
+    )
+
+
+def _placed(row: asyncpg.Record) -> PlacedHash:
+    kept = KeptHash(
+        source=row["source"],
+        format=row["format"],
+        parameters=json.loads(row["parameters"]),
+        hash=row["hash"],
+        salt=row["salt"],
+        username=row["username"],
+        key_id=row["key_id"],
+        login_key=row["login_key"],
+    )
+    return PlacedHash((row["account_id"], row["source_id"]), kept)
+
+
+async def keys_missing(connection: asyncpg.Connection, keys: HashKeys) -> list[str]:
+    """Name the keys that stored hashes are under and that are not at hand, or are other keys than those were."""
+    missing = []
+    for key_id in await keys_in_use(connection):
+        if key_id not in keys:
+            missing.append(f"the key {key_id} is not in HASH_KEYS, and stored hashes need it")
+        elif (kept := await sample(connection, key_id)) is not None and not _opens(keys, kept):
+            missing.append(f"the key {key_id} in HASH_KEYS does not open the hashes that are kept under this id")
+    return missing
+
+
+async def reencrypt(connection: asyncpg.Connection, account_id: int, keys: HashKeys, old_login_key: str) -> None:
+    """Bind an account's hashes to its new login key, in the transaction that gave it one. Raises `DecryptionFailed`."""
+    placed = await of_account(connection, account_id)
+    encrypted = []
+    for place, kept in ((each.place, each.kept) for each in placed):
+        old, new = (binding_of(kept, login_key) for login_key in (old_login_key, kept.login_key))
+        if kept.key_id is not None:
+            encrypted.append((place, *keys.encrypt(keys.open(kept.hash, kept.key_id, old), new)))
+    if encrypted:
+        await put(connection, encrypted)
+
+
+def _opens(keys: HashKeys, kept: KeptHash) -> bool:
+    try:
+        keys.open(kept.hash, kept.key_id, binding_of(kept, kept.login_key))
+    except DecryptionFailed:
+        return False
+    return True
+
+
+def binding_of(kept: KeptHash, login_key: str) -> bytes:
+    """Give what a hash is bound to: its login key, source and recipe."""
+    return binding(login_key, kept.source, kept.format, kept.parameters)

@@ -1,0 +1,162 @@
+"""Leases: who may do what must be done once at a time across replicas. Knows no work.
+
+A holder that was stopped and wakes up late still believes in its lease. So every lease has a token higher than all
+before it, and whoever writes checks the token in the same transaction (`FencedDatabase`); the check locks the row, so
+that nobody takes the lease over between the check and the commit.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import asyncpg
+import structlog
+
+from service.immutable import immutable
+from service.store.database import DATABASE_UNAVAILABLE, Database
+
+ACQUIRE = """
+INSERT INTO leases AS lease (name, token, holder, expires_at) VALUES ($1, 1, $2, clock_timestamp() + $3::interval)
+ON CONFLICT (name) DO UPDATE
+SET token = lease.token + 1, holder = excluded.holder, expires_at = clock_timestamp() + $3::interval
+WHERE lease.expires_at < clock_timestamp()
+RETURNING token
+"""
+
+RENEW = "UPDATE leases SET expires_at = clock_timestamp() + $3::interval WHERE name = $1 AND token = $2 RETURNING token"
+
+RELEASE = "UPDATE leases SET expires_at = '-infinity' WHERE name = $1 AND token = $2"
+
+CHECK = "SELECT token FROM leases WHERE name = $1 AND token = $2 FOR SHARE"
+
+HOLDER = "SELECT holder FROM leases WHERE name = $1 AND expires_at >= clock_timestamp()"
+
+
+class LeaseLost(Exception):
+    """Somebody else holds the lease now; nothing of the transaction was written."""
+
+
+@immutable
+class Lease:
+    """A lease that was held when it was given."""
+
+    name: str
+    token: int
+
+
+async def acquire(connection: asyncpg.Connection, name: str, holder: str, life: timedelta) -> Lease | None:
+    """Take a lease that nobody holds, or whose holder let it expire; None where somebody holds it."""
+    token = await connection.fetchval(ACQUIRE, name, holder, life)
+    return None if token is None else Lease(name, token)
+
+
+async def renew(connection: asyncpg.Connection, lease: Lease, life: timedelta) -> None:
+    """Hold a lease for longer. Raises `LeaseLost`."""
+    if await connection.fetchval(RENEW, lease.name, lease.token, life) is None:
+        raise LeaseLost
+
+
+async def release(connection: asyncpg.Connection, lease: Lease) -> None:
+    """Give a lease back; one that was lost stays with its new holder."""
+    await connection.execute(RELEASE, lease.name, lease.token)
+
+
+async def check(connection: asyncpg.Connection, lease: Lease) -> None:
+    """Make sure, until the transaction ends, that the lease is held. Raises `LeaseLost`."""
+    if await connection.fetchval(CHECK, lease.name, lease.token) is None:
+        raise LeaseLost
+
+
+async def holder_of(connection: asyncpg.Connection, name: str) -> str | None:
+    """Name who holds a lease now."""
+    holder: str | None = await connection.fetchval(HOLDER, name)
+    return holder
+
+
+class FencedDatabase(Database):
+    """An open database whose every transaction first makes sure of a lease."""
+
+    def __init__(self, database: Database, lease: Lease) -> None:
+        # The pool is the other's, and so is its opening and closing.
+        self._database = database
+        self._lease = lease
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Take a connection for reading."""
+        async with self._database.connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        """Take a connection with a transaction in which the lease is held. Raises `LeaseLost`."""
+        async with self._database.transaction() as connection:
+            await check(connection, self._lease)
+            yield connection
+
+
+# Hold a lease for as long as a piece of work takes: renewed while it runs, given back after. Knows no work.
+
+log = structlog.get_logger()
+
+LIFE = timedelta(seconds=30)
+"""How long others wait for a holder that died."""
+RECONCILE, PROVISION = "reconcile", "provision"
+"""What must be done once at a time."""
+
+
+class Held(Exception):
+    """Somebody else is doing it; the message says who."""
+
+
+@asynccontextmanager
+async def hold_lease(
+    database: Database, name: str, *, wait: float = 0.0, life: timedelta = LIFE
+) -> AsyncIterator[FencedDatabase]:
+    """Give the database fenced by a lease. Raises `Held` where somebody has it for longer than `wait` seconds."""
+    lease = await _acquire(database, name, wait, life)
+    renewing = asyncio.create_task(_keep(database, lease, life))
+    try:
+        yield FencedDatabase(database, lease)
+    finally:
+        renewing.cancel()
+        with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError, LeaseLost, asyncio.CancelledError):
+            await renewing
+        with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError):
+            async with database.connection() as connection:
+                await release(connection, lease)
+
+
+async def _acquire(database: Database, name: str, wait: float, life: timedelta) -> Lease:
+    deadline = asyncio.get_running_loop().time() + wait
+    is_told = False
+    while True:
+        async with database.transaction() as connection:
+            lease = await acquire(connection, name, who(), life)
+            holder = None if lease else await holder_of(connection, name)
+        if lease is not None:
+            return lease
+        if asyncio.get_running_loop().time() >= deadline:
+            raise Held(f"{name} is being done by {holder or 'somebody else'}")
+        if not is_told:
+            log.info("waiting_for_lease", name=name, seconds=life.total_seconds())
+            is_told = True
+        await asyncio.sleep(min(1.0, max(0.05, wait / 20)))
+
+
+async def _keep(database: Database, lease: Lease, life: timedelta) -> None:
+    """Renew until it is lost. A lease that can't be renewed in time ends: whoever writes then finds out."""
+    while True:
+        await asyncio.sleep(life.total_seconds() / 3)
+        with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError):
+            async with database.connection() as connection:
+                await renew(connection, lease, life)
+
+
+def who() -> str:
+    """Name this process, for the message of those who wait."""
+    return f"{socket.gethostname()} (process {os.getpid()})"

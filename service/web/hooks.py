@@ -1,0 +1,80 @@
+"""`POST /okta/password-import`: Okta asks whether a password is right."""
+
+import asyncio
+
+import structlog
+from aiohttp import web
+
+from service.import_events.record import Channel, record_delivery
+from service.okta.events import CHALLENGE_HEADER, Delivery, answer_challenge
+from service.okta.password_import import answer, parse_call
+from service.okta.registration import parse_request
+from service.telemetry import Telemetry
+from service.web.bodies import JSON_TYPE, LARGE, read_call
+from service.web.parts import PARTS, Parts
+
+# `/okta/events`: the one-time verification of the event hook, and its deliveries.
+
+log = structlog.get_logger()
+
+
+async def get_events(request: web.Request) -> web.Response:
+    """Echo the challenge of the verification."""
+    return web.Response(body=answer_challenge(request.headers.getall(CHALLENGE_HEADER, [])), content_type=JSON_TYPE)
+
+
+async def post_events(request: web.Request) -> web.Response:
+    """Answer 204 after all that the delivery causes is committed.
+
+    Where that takes longer than Okta waits it is a 503, and is committed all the same: Okta sends a delivery once more,
+    and the second finds it done. A large delivery takes its time.
+    """
+    parts = request.app[PARTS]
+    is_small = request.content_length is not None and request.content_length <= LARGE
+    async with parts.deliveries.read(request) as delivery:
+        async with asyncio.timeout(parts.settings.request_timeout if is_small else None):
+            await parts.deliveries.finish(_record(parts, delivery))
+    return web.Response(status=204)
+
+
+async def _record(parts: Parts, delivery: Delivery) -> None:
+    effects = await record_delivery(parts.database, delivery, channel=Channel.HOOK, forget_when=parts.forget_when)
+    for effect, count in effects.items():
+        parts.telemetry.import_events.labels(Channel.HOOK, effect).inc(count)
+    _count(parts.telemetry, delivery)
+    log.info(
+        "delivery",
+        event_id=delivery.delivery_id,
+        effects={effect.value: count for effect, count in effects.items()},
+        foreign=delivery.foreign,
+        unreadable=len(delivery.unreadable),
+    )
+
+
+def _count(telemetry: Telemetry, delivery: Delivery) -> None:
+    telemetry.foreign_events.inc(delivery.foreign)
+    for unreadable in delivery.unreadable:
+        telemetry.unreadable_events.labels(unreadable.fault).inc()
+
+
+# `POST /okta/registration`: Okta asks whether somebody may register, or change their profile so.
+
+
+async def post_registration(request: web.Request) -> web.Response:
+    """Answer with commands or an error, with 204 where there is nothing to say, or raise why there is no decision."""
+    parts = request.app[PARTS]
+    deadline = asyncio.get_running_loop().time() + parts.settings.request_timeout
+    async with asyncio.timeout_at(deadline):
+        screening = await parts.screener.screen(parse_request(await read_call(request, deadline)))
+    if screening.answer is None:
+        return web.Response(status=web.HTTPNoContent.status_code)
+    return web.Response(body=screening.answer, content_type=JSON_TYPE)
+
+
+async def post_password_import(request: web.Request) -> web.Response:
+    """Answer VERIFIED or UNVERIFIED before the deadline, or raise why there is no verdict."""
+    parts = request.app[PARTS]
+    deadline = asyncio.get_running_loop().time() + parts.settings.request_timeout
+    call = parse_call(await read_call(request, deadline))
+    answered = await parts.verifier.verify(call, deadline=deadline)
+    return web.Response(body=answer(answered.verdict, answered.code), content_type=JSON_TYPE)

@@ -1,0 +1,111 @@
+"""What happens to every call: authentication before anything else, one table for errors, one line of metrics."""
+
+import time
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from service.auth.authenticator import Accepted, Authenticator, CredentialFault, Refused
+from service.auth.tokens import TokenFault
+from service.telemetry import describe
+from service.web.errors import ERROR_CODE, error_response, error_response_for, fault_code, http_error_response
+from service.web.parts import Parts
+
+log = structlog.get_logger()
+
+OKTA_PREFIX = "/okta/"
+EVENTS_PATH = "/okta/events"
+_MESSAGES: dict[Refused, str] = {
+    CredentialFault.MISSING: "the call carries no credentials",
+    CredentialFault.REPEATED: "a header with credentials came twice",
+    CredentialFault.MALFORMED: "the credentials are of no kind that is accepted here",
+    CredentialFault.WRONG: "the credentials are wrong",
+    TokenFault.MALFORMED: "the bearer token is no signed JWT",
+    TokenFault.ALGORITHM: "the bearer token is not signed with RS256",
+    TokenFault.UNKNOWN_KEY: "the bearer token names no key of the issuer's",
+    TokenFault.SIGNATURE: "the bearer token's signature is wrong",
+    TokenFault.EXPIRED: "the bearer token has expired",
+    TokenFault.NOT_YET: "the bearer token is not valid yet",
+    TokenFault.ISSUER: "the bearer token is another issuer's",
+    TokenFault.AUDIENCE: "the bearer token is for another audience",
+    TokenFault.CLIENT: "the bearer token was given to another client",
+    TokenFault.SCOPE: "the bearer token lacks the scope",
+}
+
+
+def route_of(request: web.Request) -> str:
+    """Name the route for metrics: never the path, which anybody may invent."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unmatched"
+
+
+class Middleware:
+    """Stands before the handlers of one application.
+
+    It has its parts at hand: to find them in the application takes four calls of aiohttp's, each time.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @web.middleware
+    async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let nobody but Okta past, before the body is read as anything; count and time every answer."""
+        started, route = time.perf_counter(), route_of(request)
+        try:
+            refused = await self._refused(request, route) if request.path.startswith(OKTA_PREFIX) else None
+            answer = await handler(request) if refused is None else refused
+        except Exception as error:  # noqa: BLE001 (a fault of ours is a 503, whatever it was; it is logged and counted)
+            answer = self._error_response(error, route)
+        self._count(answer, route, time.perf_counter() - started)
+        return answer
+
+    @web.middleware
+    async def errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Turn whatever was raised into an answer of the table; nothing leaves as a 500."""
+        try:
+            return await handler(request)
+        except Exception as error:  # noqa: BLE001 (likewise)
+            return self._error_response(error, route_of(request))
+
+    def _error_response(self, error: Exception, route: str) -> web.Response:
+        if isinstance(error, web.HTTPException):
+            return http_error_response(error)
+        answer = error_response_for(error)
+        if answer.status >= web.HTTPInternalServerError.status_code:
+            self._parts.telemetry.faults.labels(fault_code(error)).inc()
+            log.warning("fault", route=route, code=fault_code(error), **describe(error))
+        return answer
+
+    def _count(self, answer: web.StreamResponse, route: str, seconds: float) -> None:
+        telemetry, status = self._parts.telemetry, answer.status
+        telemetry.requests.labels(route, status).inc()
+        telemetry.request_duration_seconds.labels(route).observe(seconds)
+        if status >= web.HTTPBadRequest.status_code and ERROR_CODE in answer:
+            telemetry.error_responses.labels(route, answer[ERROR_CODE]).inc()
+
+    async def _refused(self, request: web.Request, route: str) -> web.Response | None:
+        """Refuse the call unless it is Okta's; a token with a key we don't have is judged again with newer keys.
+
+        Raises `IssuerUnreachable`.
+        """
+        judged = self._authenticator(request)(request.raw_headers)
+        if judged is TokenFault.UNKNOWN_KEY and self._parts.issuer_keys is not None:
+            await self._parts.issuer_keys.renew()
+            judged = self._authenticator(request)(request.raw_headers)
+        if isinstance(judged, Accepted):
+            self._parts.telemetry.credentials.labels(route, judged.kind, judged.position).inc()
+            return None
+        return error_response(401, judged.value, _MESSAGES[judged], {hdrs.WWW_AUTHENTICATE: _challenge(judged)})
+
+    def _authenticator(self, request: web.Request) -> Authenticator:
+        parts = self._parts  # asked at each call: a reload replaces them
+        return parts.event_authenticator if request.path == EVENTS_PATH else parts.inline_authenticator
+
+
+def _challenge(judged: Refused) -> str:
+    """Name the scheme to use (RFC 9110, 11.6.1; RFC 6750, section 3, for tokens)."""
+    if isinstance(judged, TokenFault):
+        return 'Bearer realm="password-import", error="invalid_token"'
+    return 'Basic realm="password-import"'

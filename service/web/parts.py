@@ -1,0 +1,36 @@
+"""What the handlers find in the application: the parts, made once by `service.app`. Knows names, makes nothing."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from service.auth.authenticator import Authenticator
+from service.auth.issuer_keys import IssuerKeys
+from service.registration.screen import RegistrationScreener
+from service.settings import ForgetWhen, Settings
+from service.signin.verify import PasswordVerifier
+from service.store.database import Database
+from service.stored_hashes import HashOpener
+from service.telemetry import Telemetry
+from service.web.bodies import DeliveryReader
+
+
+@dataclass(slots=True)
+class Parts:
+    """The running service."""
+
+    settings: Settings
+    telemetry: Telemetry
+    database: Database
+    opener: HashOpener
+    verifier: PasswordVerifier
+    screener: RegistrationScreener
+    deliveries: DeliveryReader
+    issuer_keys: IssuerKeys | None
+    inline_authenticator: Authenticator
+    event_authenticator: Authenticator
+    forget_when: ForgetWhen
+    revisions: tuple[str, ...]
+
+
+PARTS = web.AppKey("parts", Parts)

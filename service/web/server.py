@@ -1,0 +1,329 @@
+"""What stands before the handlers: limits on connections, headers and slow senders, and our answer to what is no HTTP.
+
+aiohttp answers unreadable HTTP with text that quotes it, waits for headers for as long as they take, and accepts any
+number of connections. Here every answer is ours, and whoever sends nothing or slowly is shown the door.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_server import Server
+
+from service.settings import BadSettings
+from service.telemetry import describe
+from service.web.errors import error_response, http_error_response
+from service.web.parts import PARTS
+from service.web.tls import ServerTls
+
+# The outermost of what answers a call: whatever is raised further in becomes an answer of ours. Knows no route.
+
+log = structlog.get_logger()
+
+Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Draining(Protocol):
+    """A server that may be about to stop."""
+
+    is_draining: bool
+    """Whether each connection ends with its next answer."""
+
+
+class Answering:
+    """Calls the application; whatever it raises becomes an answer of ours, also where no middleware was reached."""
+
+    __slots__ = ("_handle", "_server")
+
+    def __init__(self, handle: Handle, server: Draining) -> None:
+        self._handle = handle
+        self._server = server
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer the call."""
+        try:
+            answer = await self._handle(request)
+        except web.HTTPException as error:
+            answer = http_error_response(error)
+        except Exception as error:  # noqa: BLE001 (a fault of ours is a 503, whatever it was)
+            log.warning("fault", code="unhandled", **describe(error))
+            answer = error_response(503, "fault", "the call could not be answered")
+        answer.headers["Server"] = "password-import"
+        if self._server.is_draining:
+            answer.force_close()
+        return answer
+
+
+HEADERS_WITHIN = 5.0
+"""Seconds from the first byte of a call (or from connecting) until its headers are there; Okta's call has three."""
+KEEP_IDLE = 75.0
+"""Seconds that an idle connection is kept: longer than the minute of common load balancers, which must close first."""
+LINGER = 2.0
+"""Seconds in which the rest of a refused body is read away, so that the caller sees the answer and no reset."""
+DRAIN_WITHIN = 1.0
+"""Seconds in which a stopping service still answers over connections that are there: a call may be on its way."""
+MAX_HEADERS = 64
+"""Header fields of a call; Okta sends a dozen."""
+MAX_FIELD = 8190
+"""Bytes of a request line or a field; a bearer token has about 1,000."""
+MAX_HEAD = 64 * 1024
+"""Bytes of all headers together."""
+
+LIMITS: Mapping[str, Any] = {
+    "max_line_size": MAX_FIELD,
+    "max_field_size": MAX_FIELD,
+    "max_headers": MAX_HEADERS,
+    "keepalive_timeout": KEEP_IDLE,
+    "lingering_time": LINGER,
+}
+Count = Callable[[str], None]
+
+
+class GuardedServer(Server):
+    """Makes a guarded handler for each connection, as long as there are not too many."""
+
+    def __init__(self, server: Server, most: int, count: Count) -> None:
+        super().__init__(
+            server.request_handler,
+            request_factory=server.request_factory,
+            handler_cancellation=server.handler_cancellation,
+            **server._kwargs,  # noqa: SLF001 (aiohttp has no other way to choose the class of the handlers)
+        )
+        self.most = most
+        self.count = count
+        self.is_draining = False
+        """Whether each connection ends with its next answer."""
+        self._is_empty = asyncio.Event()
+
+    def __call__(self) -> RequestHandler:
+        """Make the handler of a new connection."""
+        return GuardedHandler(self, loop=self._loop, **self._kwargs)
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        """Forget a connection."""
+        super().connection_lost(handler, exc)
+        if not self._connections:
+            self._is_empty.set()
+
+    async def drain(self) -> None:
+        """Let each connection end with its next answer, and wait a moment for them."""
+        self.is_draining = True
+        self._is_empty.clear()
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_empty.wait(), DRAIN_WITHIN)
+
+    def make_room(self) -> bool:
+        """Tell whether one more connection may stay; if need be, close the one that has been idle for longest."""
+        if len(self._connections) < self.most:
+            return True
+        idle = [handler for handler in self._connections if isinstance(handler, GuardedHandler) and handler.is_idle]
+        if not idle:
+            return False
+        min(idle, key=lambda handler: handler.idle_until).force_close()
+        self.count("evicted")
+        return True
+
+
+class GuardedHandler(RequestHandler):
+    """One connection."""
+
+    __slots__ = ("_deadline", "_head", "_server")
+
+    def __init__(self, server: GuardedServer, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._server = server
+        self._deadline: asyncio.TimerHandle | None = None
+        self._head = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether the connection waits for another call, and none has begun."""
+        return self._waiter is not None and not self._waiter.done() and self._deadline is None
+
+    @property
+    def idle_until(self) -> float:
+        """When it would be closed for being idle, by the loop's clock."""
+        return self._next_keepalive_close_time
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a connection, or refuse it where there are too many."""
+        has_room = self._server.make_room()
+        super().connection_made(transport)
+        if has_room:
+            self._deadline = self._loop.call_later(HEADERS_WITHIN, self._too_slow)
+        else:
+            self._turn_away(503, "too_many_connections", "there are too many connections")
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the connection."""
+        self._headers_are_there()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came. A call whose headers came at once costs no timer."""
+        calls = self._request_count
+        super().data_received(data)
+        if self._request_count != calls:
+            self._headers_are_there()
+        elif self._waiter is not None and not self._waiter.done():
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self._turn_away(431, "headers_too_large", "the headers are larger than any call that Okta makes")
+            elif self._deadline is None:
+                self._deadline = self._loop.call_later(HEADERS_WITHIN, self._too_slow)
+
+    def _handle_request(
+        self, request: web.BaseRequest, start_time: float | None, request_handler: Handle
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
+        return super()._handle_request(request, start_time, Answering(request_handler, self._server))
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 (it quotes what came)
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP, and quote nothing of it."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer was under way")
+        if status >= web.HTTPInternalServerError.status_code:
+            answer = error_response(503, "fault", "the call could not be answered")
+        elif isinstance(exc, LineTooLong):
+            answer = error_response(431, "headers_too_large", "a header is larger than any that Okta sends")
+        else:
+            answer = error_response(400, "not_http", "this is no HTTP that can be read")
+        self._server.count("unreadable")
+        answer.force_close()
+        return answer
+
+    def _headers_are_there(self) -> None:
+        self._head = 0
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._turn_away(408, "too_slow", "the headers did not come in time")
+
+    def _turn_away(self, status: int, code: str, message: str) -> None:
+        """Answer at once, without a request, and close."""
+        self._server.count(code)
+        self._headers_are_there()
+        if isinstance(self.transport, asyncio.Transport):
+            self.transport.write(_raw_refusal(status, code, message))
+        self.force_close()
+
+
+def _raw_refusal(status: int, code: str, message: str) -> bytes:
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    head = f"HTTP/1.1 {status} {code}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + b"Connection: close\r\nServer: password-import\r\n\r\n" + body
+
+
+# A port behind the guard: TLS in bounded time, and an end that cuts nobody off. Knows no limit of a call.
+
+HANDSHAKE_WITHIN = 5.0
+"""Seconds for a TLS handshake."""
+
+
+class GuardedRunner(web.AppRunner):
+    """Runs an application behind the guard."""
+
+    def __init__(self, app: web.Application, *, most_connections: int, count: Count, **options: Any) -> None:
+        super().__init__(app, **LIMITS, **options)
+        self._most, self._count = most_connections, count
+
+    async def cleanup(self) -> None:
+        """Accept nobody any more, answer those who are connected, and end.
+
+        aiohttp closes idle connections at once, and with them what a caller has just sent over one.
+        """
+        for site in list(self.sites):
+            await site.stop()
+        if isinstance(self.server, GuardedServer):
+            await self.server.drain()
+        await super().cleanup()
+
+    async def _make_server(self) -> Server:
+        return GuardedServer(await super()._make_server(), self._most, self._count)
+
+
+class GuardedSite(web.TCPSite):
+    """A port; with TLS, handshakes are bounded in time."""
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        await web.BaseSite.start(self)
+        self._server = await asyncio.get_running_loop().create_server(
+            self._runner.server,  # type: ignore[arg-type]  # it is a factory of protocols
+            self._host,
+            self._port,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+            reuse_address=True,
+            ssl_handshake_timeout=HANDSHAKE_WITHIN if self._ssl_context else None,
+        )
+
+
+# A port that an application listens on, from its first call to the answer of its last. Knows no route.
+
+CONNECTIONS: Mapping[str, Any] = {
+    "access_log": None,
+    # A compressed body could be a bomb, and Okta compresses none: the bytes are taken as they come.
+    "auto_decompress": False,
+}
+"""How aiohttp treats connections, in the service and in its tests."""
+SETTINGS = {"service": "HOST and PORT", "admin": "ADMIN_HOST and ADMIN_PORT"}
+"""What says where they listen."""
+SHUTDOWN_WITHIN = 10.0
+"""Seconds that calls in hand get to end: more than Okta waits, less than orchestrators' grace."""
+
+
+@asynccontextmanager
+async def listening(
+    name: str, app: web.Application, host: str, port: int, *, tls: ServerTls | None = None
+) -> AsyncIterator[str]:
+    """Serve an application on a port (0: any free one) and give its URL; afterwards, finish what was accepted.
+
+    Raises `BadSettings` where the host is no address here, `OSError` where the port can't be had.
+    """
+    parts = app[PARTS]
+    runner = GuardedRunner(
+        app,
+        most_connections=parts.settings.max_connections,
+        count=lambda reason: parts.telemetry.connections.labels(reason).inc(),
+        shutdown_timeout=SHUTDOWN_WITHIN,
+        handler_cancellation=True,
+        **CONNECTIONS,
+    )
+    await runner.setup()
+    try:
+        await _start(name, GuardedSite(runner, host, port, ssl_context=tls.context if tls else None), f"{host}:{port}")
+        bound_host, bound_port, *_ = runner.addresses[0]
+        place = f"[{bound_host}]:{bound_port}" if ":" in bound_host else f"{bound_host}:{bound_port}"
+        url = f"{'https' if tls else 'http'}://{place}"
+        log.info("listening", name=name, url=url)
+        yield url
+    finally:
+        await runner.cleanup()
+
+
+async def _start(name: str, site: GuardedSite, place: str) -> None:
+    try:
+        await site.start()
+    except socket.gaierror as error:
+        host = SETTINGS[name].partition(" ")[0]
+        raise BadSettings(f"{host}: no such address: {error.strerror}") from None
+    except OSError as error:
+        error.add_note(f"{SETTINGS[name]}, {place}")
+        raise

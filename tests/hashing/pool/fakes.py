@@ -1,0 +1,94 @@
+"""Checks that do as they are told, so that the order of things is the test's and not the clock's."""
+
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from service.hashing.format import Executor
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Knows one password."""
+
+    executor: Executor = Executor.THREAD
+    cost: str = "fixed"
+    password: str = field(default="right", repr=False)
+
+    def verify(self, password: str) -> bool:
+        return password == self.password
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Breaks down, and its exception quotes the password."""
+
+    executor: Executor = Executor.THREAD
+    cost: str = "broken"
+
+    def verify(self, password: str) -> bool:
+        raise RuntimeError(password)
+
+
+@dataclass(frozen=True)
+class Gated:
+    """Takes until the test opens the gate, and notes who was hashed."""
+
+    executor: Executor = Executor.THREAD
+    cost: str = "gated"
+    gate: threading.Event = field(default_factory=threading.Event)
+    hashed: list[str] = field(default_factory=list)
+
+    def verify(self, password: str) -> bool:
+        self.hashed.append(password)
+        return self.gate.wait(30)
+
+
+@dataclass(frozen=True)
+class WhereAmI:
+    """Notes the thread it ran in."""
+
+    executor: Executor = Executor.INLINE
+    cost: str = "where"
+    threads: list[str] = field(default_factory=list)
+
+    def verify(self, password: str) -> bool:  # noqa: ARG002 - any will do
+        self.threads.append(threading.current_thread().name)
+        return True
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Runs in a worker process; the password is the name of a variable that must not be there."""
+
+    executor: Executor = Executor.PROCESS
+    cost: str = "environment"
+
+    def verify(self, password: str) -> bool:
+        return password not in os.environ
+
+
+@dataclass(frozen=True)
+class Pid:
+    """Runs in a worker process; matches its process id."""
+
+    executor: Executor = Executor.PROCESS
+    cost: str = "pid"
+
+    def verify(self, password: str) -> bool:
+        return password == str(os.getpid())
+
+
+@dataclass(frozen=True)
+class Sleeps:
+    """Runs in a worker process for a long time; the password is the file that tells it has begun."""
+
+    executor: Executor = Executor.PROCESS
+    cost: str = "sleeps"
+
+    def verify(self, password: str) -> bool:
+        Path(password).touch()
+        time.sleep(60)
+        return True

@@ -1,0 +1,211 @@
+"""Following the log and holding its lease when either fails: the work goes on, and nobody else's lease is touched."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from service.okta.errors import Refused
+from service.okta.system_log import Page
+from service.reconciliation import queries
+from service.reconciliation.run import Rhythm, follow
+from service.settings import ForgetWhen
+from service.store import leases
+from service.store.database import Database
+from service.store.leases import Lease, LeaseLost, hold_lease
+from tests.people import event
+from tests.reconciliation.org import LINK, FakeOrg
+from tests.service_fixtures import Add
+
+LIFE = timedelta(seconds=30)
+
+
+async def take(database: Database, holder: str, life: timedelta = LIFE) -> Lease:
+    async with database.transaction() as connection:
+        lease = await leases.acquire(connection, "work", holder, life)
+    assert lease is not None
+    return lease
+
+
+async def test_whoever_lost_a_lease_can_not_renew_it(database: Database) -> None:
+    stale = await take(database, "one", timedelta(0))
+    await take(database, "two")
+    async with database.connection() as connection:
+        with pytest.raises(LeaseLost):
+            await leases.renew(connection, stale, LIFE)
+
+
+async def test_a_release_of_a_lost_lease_leaves_the_new_holder_s_alone(database: Database) -> None:
+    stale = await take(database, "one", timedelta(0))
+    await take(database, "two")
+    async with database.connection() as connection:
+        await leases.release(connection, stale)
+        assert await leases.holder_of(connection, "work") == "two"
+
+
+async def test_an_expired_holder_is_none(database: Database) -> None:
+    await take(database, "one", timedelta(0))
+    async with database.connection() as connection:
+        assert await leases.holder_of(connection, "work") is None
+
+
+class Renewals:
+    """Renewing without its pauses: so many come at once, and then none. `faults` are raised by the first ones."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int, *faults: Exception) -> None:
+        self.slept: list[float] = []
+        self.renewed = 0
+        self.number, self.faults = number, list(faults)
+        self.are_done = asyncio.Event()
+        self._sleep, self._renew = asyncio.sleep, leases.renew
+        monkeypatch.setattr(asyncio, "sleep", self.sleep)
+        monkeypatch.setattr(leases, "renew", self.renew)
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds < 1:  # somebody else's
+            await self._sleep(seconds)
+            return
+        self.slept.append(seconds)
+        if len(self.slept) > self.number:
+            self.are_done.set()
+            await asyncio.Event().wait()
+
+    async def renew(self, connection: asyncpg.Connection, lease: Lease, life: timedelta) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        try:
+            await self._renew(connection, lease, life)
+            self.renewed += 1
+        except LeaseLost:
+            self.are_done.set()
+            raise
+
+
+async def test_a_lease_is_renewed_in_time_for_long_work_and_outlives_a_database_that_is_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewals = Renewals(monkeypatch, 2, ConnectionError())
+    async with hold_lease(database, "work", life=LIFE):
+        async with asyncio.timeout(60):
+            await renewals.are_done.wait()
+    assert (renewals.renewed, renewals.slept) == (1, [10.0] * 3)
+
+
+async def test_work_whose_lease_was_lost_ends_quietly_where_it_wrote_nothing(
+    database: Database, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes finds out; whoever only read has nothing to undo."""
+    renewals = Renewals(monkeypatch, 1)
+    async with hold_lease(database, "work", life=LIFE):
+        await pool.execute("UPDATE leases SET token = token + 1, holder = 'another'")
+        async with asyncio.timeout(60):
+            await renewals.are_done.wait()
+            while any("_keep" in repr(task.get_coro()) for task in asyncio.all_tasks()):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+    assert await pool.fetchval("SELECT holder FROM leases WHERE expires_at > now()") == "another"
+
+
+# Following
+
+
+class Follower:
+    """A follower of an org by hand, until something was told so often."""
+
+    def __init__(self, database: Database, org: FakeOrg) -> None:
+        self.database, self.org = database, org
+        self.progress: list[tuple[str, dict[str, Any]]] = []
+
+    async def run(self, *until: str, times: int = 1) -> None:
+        """Follow until all of these were told, or the log was asked a hundred times."""
+        stop = asyncio.Event()
+
+        def tell(what: str, fields: dict[str, Any]) -> None:
+            self.progress.append((what, fields))
+            if all(self.names.count(each) >= times for each in until):
+                stop.set()
+
+        asked, follows = self.org.next_log_page, 0
+
+        async def next_log_page(link: str) -> Page:
+            nonlocal follows
+            follows += 1
+            if follows == 100:
+                stop.set()
+            return await asked(link)
+
+        self.org.next_log_page = next_log_page  # type: ignore[method-assign, assignment]
+        async with asyncio.timeout(120):
+            rhythm = Rhythm(log=0.001)
+            await follow(self.database, self.org, ForgetWhen.SUCCESS, stop=stop, progress=tell, rhythm=rhythm)
+
+    @property
+    def names(self) -> list[str]:
+        return [what for what, _ in self.progress]
+
+
+@pytest.fixture
+def org() -> FakeOrg:
+    org = FakeOrg()
+    org.now = datetime.now(UTC)
+    return org
+
+
+@pytest.fixture
+async def follower(database: Database, org: FakeOrg) -> Follower:
+    """A follower of an org whose users were compared, and whose log was looked at again, just now."""
+    now = datetime.now(UTC)
+    async with database.transaction() as connection:
+        await queries.save_cursor(connection, org.host, f"{LINK}0", now)
+        await queries.save_rescanned(connection, org.host, now)
+        await queries.save_compared(connection, org.host, now)
+    return Follower(database, org)
+
+
+async def test_lost_events_make_a_follower_compare_the_users_at_once(follower: Follower, org: FakeOrg) -> None:
+    org.next_faults = [Refused(400, "E0000031")]
+    await follower.run("users_compared")
+    assert follower.names[:2] == ["reconciling", "users_compared"]
+
+
+async def test_a_follower_goes_on_after_a_lost_lease(follower: Follower, org: FakeOrg, pool: asyncpg.Pool) -> None:
+    async def steal(_link: str) -> Page:
+        org.next_log_page = asked  # type: ignore[method-assign]
+        await pool.execute("UPDATE leases SET token = token + 1, expires_at = now() - interval '1 second'")
+        return [], f"{LINK}1"
+
+    asked = org.next_log_page
+    org.next_log_page = steal  # type: ignore[method-assign]
+    await follower.run("lease_lost", "reconciling")
+    assert follower.names == ["reconciling", "lease_lost"]
+
+
+async def test_a_follower_of_another_org_says_that_too_many_are_missing_and_goes_on(
+    database: Database, org: FakeOrg, add: Add, pool: asyncpg.Pool
+) -> None:
+    await add("kim@example.com", okta_id="00u-kim")
+    follower = Follower(database, org)
+    org.pages = [[], [event("e1", "00u-x", "x@example.com")]]
+    await follower.run("too_many_missing")
+    assert "reconcile_failed" not in follower.names
+    assert await pool.fetchval("SELECT count(*) FROM hashes") == 1
+
+
+async def test_a_fault_of_the_database_ends_no_follower_and_is_told_without_its_words(
+    follower: Follower, org: FakeOrg
+) -> None:
+    """Its words may quote a row."""
+    org.next_faults = [asyncpg.UniqueViolationError("Key (hash)=($2b$secret) exists"), ConnectionError("secret")]
+    await follower.run("reconcile_failed", times=2)
+    faults = [fields["fault"] for what, fields in follower.progress if what == "reconcile_failed"]
+    assert faults == ["UniqueViolationError", "ConnectionError"]
+
+
+async def test_a_follower_takes_its_second_look_when_it_is_due(
+    follower: Follower, org: FakeOrg, pool: asyncpg.Pool
+) -> None:
+    for hours, looks in ((0, 0), (2, 1)):
+        await pool.execute("UPDATE log_cursors SET rescanned_until = now() - make_interval(hours => $1)", hours)
+        await follower.run("never")
+        assert len([query for query in org.asked if "until" in query]) == looks

@@ -1,0 +1,150 @@
+"""Look-ups that come at once share reads: each gets its own answer, or the read's fault, and none waits in vain."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from service.signin.failures import throttle_key
+from service.signin.lookup_batcher import Lookups
+from service.signin.queries import Ambiguous, count_failure
+from service.signin.throttling import FORGET_AFTER
+from service.store.accounts import Account
+from service.store.database import Database, DatabaseUnavailable
+from tests.people import plain
+from tests.service_fixtures import Add
+
+NAMES = ("jessie@example.com", "4711", "shared", "kim", "nobody@example.com", "two")
+
+
+class Slow(Database):
+    """Counts its uses, and lets each begin only when told."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.go = asyncio.Event()
+        self.uses = 0
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        self.uses += 1
+        await self.go.wait()
+        async with self.database.connection() as connection:
+            yield connection
+
+
+async def look_up(lookups: Lookups, name: str) -> tuple[object, int]:
+    found, failures = await lookups.find(name, throttle_key(b"key", name, "192.0.2.1"))
+    return (found.login_key if isinstance(found, Account) else found), failures.pair.failures if failures.pair else 0
+
+
+async def test_many_at_once_get_what_each_gets_alone_in_two_reads(
+    database: Database, add: Add, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.signin.lookup_batcher.SLOW", 300)
+    await add("jessie@example.com", "right", identifiers=("4711",))
+    await add("kim@example.com", "right", identifiers=("shared",))
+    await add("rajiv@example.com", "right", identifiers=("shared",))
+    await add("two@example.com", "right")
+    await add("two@example.org")
+    async with pool.acquire() as proxy:
+        who = throttle_key(b"key", "kim", "192.0.2.1")
+        await count_failure(plain(proxy), who, event_id=None, forget_after=FORGET_AFTER)
+    alone = [await look_up(Lookups(database), name) for name in NAMES]
+    assert [name for name, _ in alone[:2]] == ["jessie@example.com"] * 2
+    assert isinstance(alone[2][0], Ambiguous)
+    assert alone[3] == ("kim@example.com", 1)
+    assert alone[4] == (None, 0)
+    slow = Slow(database)
+    lookups = Lookups(slow)
+    many = [asyncio.create_task(look_up(lookups, name)) for name in (*NAMES, *NAMES, *NAMES)]
+    await asyncio.sleep(0)
+    slow.go.set()
+    assert await asyncio.gather(*many) == alone * 3
+    assert slow.uses == 2  # one alone, and the others together
+
+
+async def test_names_of_any_characters_are_found_in_a_shared_read(database: Database, add: Add) -> None:
+    names = [
+        'o"neil\\@example.com',
+        "{'a','b'}@example.com",
+        "\x1f\x1e\n@example.com",
+        "\U0001f600@example.com",
+        "名@例",
+    ]
+    for name in names:
+        await add(name, "right")
+    lookups = Lookups(database)
+    found = await asyncio.gather(*(look_up(lookups, name) for name in ("nobody@example.com", *names)))
+    assert [key for key, _ in found] == [None, *names]
+
+
+async def test_a_read_that_hangs_holds_nobody_up_who_comes_later(database: Database, add: Add) -> None:
+    await add("kim@example.com", "right")
+    slow = Slow(database)
+    lookups = Lookups(slow)
+    hanging = asyncio.create_task(look_up(lookups, "kim@example.com"))
+    await asyncio.sleep(0)
+    slow.go, hung = asyncio.Event(), slow.go
+    slow.go.set()
+    assert await look_up(lookups, "kim@example.com") == ("kim@example.com", 0)
+    assert not hanging.done()
+    hung.set()
+    assert await hanging == ("kim@example.com", 0)
+
+
+async def test_a_shared_read_that_fails_fails_for_all_and_the_next_one_is_well(database: Database, add: Add) -> None:
+    await add("kim@example.com", "right")
+    slow = Slow(Database("postgresql://nobody@127.0.0.1:1/none"))
+    lookups = Lookups(slow)
+    many = [asyncio.create_task(look_up(lookups, "kim@example.com")) for _ in range(6)]
+    await asyncio.sleep(0)
+    slow.go.set()
+    faults = await asyncio.gather(*many, return_exceptions=True)
+    assert {type(fault) for fault in faults} == {DatabaseUnavailable}
+    slow.database = database
+    assert await look_up(lookups, "kim@example.com") == ("kim@example.com", 0)
+
+
+async def test_whoever_gives_up_leaves_the_others_their_answer(database: Database, add: Add) -> None:
+    await add("kim@example.com", "right")
+    slow = Slow(database)
+    lookups = Lookups(slow)
+    many = [asyncio.create_task(look_up(lookups, "kim@example.com")) for _ in range(6)]
+    await asyncio.sleep(0)
+    for given_up in many[1:4]:
+        given_up.cancel()
+    slow.go.set()
+    answers = await asyncio.gather(*many, return_exceptions=True)
+    assert [isinstance(answer, asyncio.CancelledError) for answer in answers] == [False, True, True, True, False, False]
+    assert answers[0] == answers[4] == answers[5] == ("kim@example.com", 0)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+async def test_a_reader_that_is_alone_and_gives_up_lets_those_who_wait_be_read(
+    database: Database, add: Add, number: int
+) -> None:
+    await add("kim@example.com", "right")
+    slow = Slow(database)
+    lookups = Lookups(slow)
+    many = [asyncio.create_task(look_up(lookups, "kim@example.com")) for _ in range(4)]
+    await asyncio.sleep(0)
+    many[number].cancel()
+    slow.go.set()
+    answers = await asyncio.gather(*many[2:])
+    assert answers == [("kim@example.com", 0)] * 2
+    await asyncio.wait(many)
+
+
+async def test_whoever_asks_as_the_last_reader_ends_is_read_for(database: Database, add: Add) -> None:
+    await add("kim@example.com", "right")
+    lookups = Lookups(database)
+
+    async def twice() -> tuple[object, int]:
+        await look_up(lookups, "kim@example.com")
+        return await look_up(lookups, "kim@example.com")
+
+    async with asyncio.timeout(60):
+        assert set(await asyncio.gather(twice(), twice())) == {("kim@example.com", 0)}
