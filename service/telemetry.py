@@ -84,7 +84,7 @@ class Telemetry:
             "verified_unrecorded", "VERIFIED answers whose record could not be written."
         )
         self.sign_ins_after_migration = self._counter(
-            "sign_in_after_migration", "Calls for accounts whose hash was forgotten: Okta should not ask any more."
+            "sign_ins_after_migration", "Calls for accounts whose hash was forgotten: Okta should not ask any more."
         )
         self.import_events = self._counter("import_events", "Import events by what they did.", "channel", "effect")
         self.foreign_events = self._counter("foreign_events", "Delivered events of other types.")

@@ -155,7 +155,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Wait for a turn and take a connection. Raises `DatabaseUnavailable`, and its use one of `DATABASE_UNAVAILABLE`."""
+        """Wait for a turn, then lend a connection. Raises `DatabaseUnavailable` or one of `DATABASE_UNAVAILABLE`."""
         async with self._turns:
             pool = self._pool
             if pool is None:
