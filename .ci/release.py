@@ -1,7 +1,7 @@
 """What `make release` does: wheel and sdist bit for bit, an SBOM of the locked packages, checksums; all into `dist/`.
 
-It builds what is committed, from an archive of HEAD, so neither the checkout's other files nor their times get in. Times
-are SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/), by default that of the commit.
+It builds what is committed, from an archive of HEAD, so neither the checkout's other files nor their times get in.
+Times are SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/), by default that of the commit.
 """
 
 import gzip
@@ -61,13 +61,11 @@ def check_out(folder: Path) -> None:
 
 def build(source: Path, dist: Path, epoch: int) -> None:
     """Build wheel and sdist with the locked setuptools of this environment."""
-    script = (
-        "import sys; from setuptools import build_meta as b; b.build_wheel(sys.argv[1]); b.build_sdist(sys.argv[1])"
-    )
+    # Setuptools overwrites sys.argv, and gives its own files in the wheel modes that follow the umask.
+    script = "import sys; from setuptools import build_meta as b; d = sys.argv[1]; b.build_wheel(d); b.build_sdist(d)"
     environment = os.environ | {"SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0", "TZ": "UTC"}
-    subprocess.run(
-        [sys.executable, "-c", script, str(dist)], cwd=source, env=environment, stdout=subprocess.DEVNULL, check=True
-    )
+    command = [sys.executable, "-c", script, str(dist)]
+    subprocess.run(command, cwd=source, env=environment, umask=0o022, stdout=subprocess.DEVNULL, check=True)
     for sdist in dist.glob("*.tar.gz"):
         normalise(sdist, epoch)
 
