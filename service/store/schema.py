@@ -25,6 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from service.store.attributes import BASE_PROFILE
+
 metadata = MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -53,6 +55,8 @@ sources = Table(
     metadata,
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
+    # As of the last load. Only these, and Okta's base profile, are shown or sent of the source's accounts.
+    Column("attributes", ARRAY(Text), nullable=False, server_default="{" + ",".join(BASE_PROFILE) + "}"),
 )
 
 recipes = Table(
@@ -84,6 +88,9 @@ accounts = Table(
     Column("verified_at", DateTime(timezone=True)),
     Column("forgotten_at", DateTime(timezone=True)),
     Column("proof", Text),
+    # Of the email, where that is not the login; it stays when the profile goes.
+    Column("email_key", Text),
+    Column("disabled_reason", Text),
     UniqueConstraint("id", "armed"),
     CheckConstraint(
         "state IN ('unarmed', 'waiting', 'verified', 'migrated', 'retired')",
@@ -95,6 +102,7 @@ accounts = Table(
     ),
     CheckConstraint("state <> 'verified' OR verified_at IS NOT NULL", name="verified_has_time"),
     Index("accounts_local_part_idx", "local_part"),
+    Index("accounts_email_key_idx", "email_key", postgresql_where="email_key IS NOT NULL"),
 )
 
 identifiers = Table(
