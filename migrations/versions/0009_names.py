@@ -47,7 +47,7 @@ CREATE INDEX deleted_logins_okta_login_digest_idx ON deleted_logins (okta_login_
     WHERE okta_login_digest IS NOT NULL
 """,
     """
-CREATE INDEX deleted_logins_local_part_digest_idx ON deleted_logins (local_part_digest)
+CREATE INDEX deleted_logins_local_part_digest_idx ON deleted_logins (local_part_digest, bound)
     WHERE local_part_digest IS NOT NULL
 """,
     "COMMENT ON TABLE deleted_logins IS 'HMAC-SHA256 of the names of each deleted account'",

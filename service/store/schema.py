@@ -217,6 +217,7 @@ deleted_logins = Table(
     Index(
         "deleted_logins_local_part_digest_idx",
         "local_part_digest",
+        "bound",
         postgresql_where="local_part_digest IS NOT NULL",
     ),
     comment="HMAC-SHA256 of the names of each deleted account",
