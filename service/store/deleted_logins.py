@@ -12,6 +12,8 @@ import asyncpg
 
 BLOCK = 64
 """Bytes that SHA-256 takes at once."""
+NAME_DIGEST = 32
+"""Bytes of the digest of a name."""
 
 DIGEST = "sha256($2::bytea || sha256($3::bytea || convert_to(login_key, 'UTF8')))"
 
@@ -24,9 +26,9 @@ REMEMBER = "INSERT INTO deleted_logins (digest) SELECT unnest($1::bytea[]) ON CO
 FORGIVE = "DELETE FROM deleted_logins WHERE digest = ANY($1::bytea[])"
 
 
-def digest(key: bytes, login_key: str) -> bytes:
-    """Make the digest that is kept of a login."""
-    return hmac.digest(key, login_key.encode(), hashlib.sha256)
+def name_digest(key: bytes, name_key: str) -> bytes:
+    """Make the digest that is kept of a name, by the name's key."""
+    return hmac.digest(key, name_key.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 
 def pads(key: bytes) -> tuple[bytes, bytes]:
@@ -44,10 +46,10 @@ async def deleted_logins(connection: asyncpg.Connection, keys: Sequence[str], ke
 
 async def remember_deleted(connection: asyncpg.Connection, keys: Sequence[str], key: bytes) -> None:
     """Note that these logins were deleted."""
-    await connection.execute(REMEMBER, sorted(digest(key, login_key) for login_key in keys))
+    await connection.execute(REMEMBER, sorted(name_digest(key, login_key) for login_key in keys))
 
 
 async def forgive_deleted(connection: asyncpg.Connection, keys: Sequence[str], key: bytes) -> int:
     """Forget that these logins were deleted, so that a load may bring them back; give how many had been."""
-    done = await connection.execute(FORGIVE, sorted(digest(key, login_key) for login_key in keys))
+    done = await connection.execute(FORGIVE, sorted(name_digest(key, login_key) for login_key in keys))
     return int(done.split()[-1])

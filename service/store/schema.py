@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -91,6 +92,11 @@ accounts = Table(
     # Of the email, where that is not the login; it stays when the profile goes.
     Column("email_key", Text),
     Column("disabled_reason", Text),
+    # What Okta calls the user of this account, as last read. Not unique: two accounts may share one for a while.
+    Column("okta_login", Text),
+    Column("okta_login_key", Text),
+    Column("okta_updated_at", DateTime(timezone=True)),
+    Column("superseded", Boolean, nullable=False, server_default="false"),
     UniqueConstraint("id", "armed"),
     CheckConstraint(
         "state IN ('unarmed', 'waiting', 'verified', 'migrated', 'retired')",
@@ -101,7 +107,19 @@ accounts = Table(
         name="tombstone_has_proof",
     ),
     CheckConstraint("state <> 'verified' OR verified_at IS NOT NULL", name="verified_has_time"),
-    Index("accounts_local_part_idx", "local_part"),
+    CheckConstraint(
+        "(okta_login IS NULL) = (okta_login_key IS NULL) AND"
+        " (okta_id IS NOT NULL OR okta_login IS NULL AND okta_updated_at IS NULL AND NOT superseded)",
+        name="okta_login_is_bound",
+    ),
+    # Bound accounts come first: one of them makes a short login ambiguous that is not bound yet.
+    Index("accounts_local_part_idx", "local_part", "okta_id", postgresql_where="okta_login_key IS NULL"),
+    Index("accounts_okta_login_key_idx", "okta_login_key", "superseded", postgresql_where="okta_login_key IS NOT NULL"),
+    Index(
+        "accounts_okta_local_part_idx",
+        text("split_part(okta_login_key, '@', 1)"),
+        postgresql_where="okta_login_key IS NOT NULL",
+    ),
     Index("accounts_email_key_idx", "email_key", postgresql_where="email_key IS NOT NULL"),
 )
 
@@ -110,6 +128,9 @@ identifiers = Table(
     metadata,
     Column("account_id", BigInteger, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
     Column("identifier_key", Text, primary_key=True),
+    # As of the last load of each source; empty in rows from before revision 0009.
+    Column("source_ids", ARRAY(Integer), nullable=False, server_default="{}"),
+    Column("opted_in_source_ids", ARRAY(Integer), nullable=False, server_default="{}"),
     Index("identifiers_identifier_key_idx", "identifier_key"),
 )
 
@@ -192,7 +213,22 @@ deleted_logins = Table(
     metadata,
     Column("digest", LargeBinary, primary_key=True),
     _now("deleted_at"),
-    comment="HMAC-SHA256 of the login key of each deleted account",
+    # Missing for accounts that were deleted before revision 0009.
+    Column("okta_login_digest", LargeBinary),
+    Column("local_part_digest", LargeBinary),
+    Column("bound", Boolean, nullable=False, server_default="false"),
+    Index(
+        "deleted_logins_okta_login_digest_idx",
+        "okta_login_digest",
+        postgresql_where="okta_login_digest IS NOT NULL",
+    ),
+    Index(
+        "deleted_logins_local_part_digest_idx",
+        "local_part_digest",
+        "bound",
+        postgresql_where="local_part_digest IS NOT NULL",
+    ),
+    comment="HMAC-SHA256 of the names of each deleted account",
 )
 
 audit = Table(
