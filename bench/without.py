@@ -46,8 +46,8 @@ def deadlines() -> None:
 
 def shared_lookups() -> None:
     """Every sign-in reads by itself."""
-    from service.signin.lookup_batcher import LookedUp, Lookups
-    from service.signin.queries import Lookup, find_and_failures
+    from service.signin.lookup_batcher import Lookups
+    from service.signin.queries import LookedUp, Lookup, find_and_failures
 
     async def find(self: Lookups, asked: Lookup) -> LookedUp:
         async with self._database.connection() as connection:

@@ -45,9 +45,11 @@ GRANT EXECUTE ON FUNCTION prune_audit TO password_import_service, password_impor
 
 -- The commands: load, provision, reconcile, stragglers, status, keys rotate, audit export.
 GRANT SELECT ON alembic_version, accounts, hashes, identifiers, sources, recipes, installation, failures, import_events,
-    unreadable_events, deleted_logins, leases, log_cursors, provisionings, audit TO password_import_operator;
+    unreadable_events, deleted_logins, leases, log_cursors, provisionings, audit, own_hooks, okta_calls,
+    okta_call_counts, okta_call_cursors TO password_import_operator;
 GRANT INSERT, UPDATE, DELETE ON accounts, hashes, identifiers, failures, import_events, unreadable_events,
-    deleted_logins, leases, log_cursors, provisionings TO password_import_operator;
+    deleted_logins, leases, log_cursors, provisionings, own_hooks, okta_calls, okta_call_counts,
+    okta_call_cursors TO password_import_operator;
 GRANT INSERT ON sources, recipes, audit, installation TO password_import_operator;
 GRANT UPDATE (hashes_loaded) ON recipes TO password_import_operator;
 GRANT USAGE ON SEQUENCE accounts_id_seq TO password_import_operator;

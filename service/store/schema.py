@@ -85,6 +85,7 @@ accounts = Table(
     Column("state", Text, nullable=False),
     Column("armed", Boolean, Computed("state IN ('waiting', 'verified')", persisted=True), nullable=False),
     Column("profile", JSONB, nullable=False, server_default="{}"),
+    Column("groups", ARRAY(Text), nullable=False, server_default="{}"),
     _now("loaded_at"),
     Column("verified_at", DateTime(timezone=True)),
     Column("forgotten_at", DateTime(timezone=True)),
@@ -285,8 +286,59 @@ provisionings = Table(
     _now("begun_at"),
     Column("ended_at", DateTime(timezone=True)),
     Column("reason", Text),
-    CheckConstraint("method IN ('hook', 'direct')", name="method_known"),
+    CheckConstraint("method IN ('hook', 'direct', 'none')", name="method_known"),
     CheckConstraint("outcome IN ('intended', 'created', 'found', 'refused')", name="outcome_known"),
     Index("provisionings_open_idx", "account_id", postgresql_where="outcome IN ('intended', 'refused')"),
     comment="intended is written before Okta is asked: whoever died in between looks first",
+)
+
+own_hooks = Table(
+    "own_hooks",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("hook_id", Text, primary_key=True),
+    _now("made_at"),
+    comment="the ids of the hooks that hooks register and rotate-secret made, by org and kind",
+)
+
+okta_calls = Table(
+    "okta_calls",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("org", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("hook_id", Text),
+    Column("code", Text),
+    Column("request_id", Text),
+    Column("published", DateTime(timezone=True)),
+    Column("verdict", Text),
+    _now("received_at"),
+    CheckConstraint(
+        "event IN ('inline_hook.executed', 'inline_hook.response.processed', 'event_hook.delivery')",
+        name="event_known",
+    ),
+    Index("okta_calls_received_at_idx", "received_at"),
+    comment="calls of our hooks as the System Log reports them",
+)
+
+okta_call_counts = Table(
+    "okta_call_counts",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("outcome", Text, primary_key=True),
+    Column("verdict", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    comment="how many rows okta_calls ever got, so that no scrape counts them",
+)
+
+okta_call_cursors = Table(
+    "okta_call_cursors",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("next_link", Text, nullable=False),
+    Column("saved_at", DateTime(timezone=True), nullable=False),
+    comment="how far each org's System Log is read for calls of our hooks",
 )
