@@ -1,4 +1,4 @@
-"""The checks that almost every format ends in: derive a key from the password, compare it. Knows no format."""
+"""The checks that most formats use: derive a key from the password, compare it."""
 
 import abc
 import hmac
@@ -9,7 +9,7 @@ from service.hashing.encodings import encode
 from service.hashing.format import Check, Executor
 from service.immutable import immutable
 
-# Checks that are made of several: of one for each interpretation of a password. Knows no format.
+# Checks that are made of several: of one for each interpretation of a password.
 
 
 class Interpreted(abc.ABC):
@@ -23,7 +23,7 @@ class Interpreted(abc.ABC):
         """The number of attempts that some password may need."""
 
     @abc.abstractmethod
-    def attempts(self, password: str) -> "Sequence[Check]":
+    def attempts(self, password: str) -> Sequence[Check]:
         """Give the checks that `password` needs, each of which has the cost of its own run. Takes microseconds."""
 
 
@@ -37,7 +37,7 @@ def most_attempts(check: Check) -> int:
     return check.most_attempts if isinstance(check, Interpreted) else 1
 
 
-# The check of formats that change letters before they hash, so need the password as text. Knows no format.
+# The check of formats that change letters before they hash, so need the password as text.
 
 
 @immutable

@@ -1,4 +1,4 @@
-"""Names for several formats at once, as people call them: a product or a function. Knows what belongs together."""
+"""Names for several formats at once: a product or a function."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -34,7 +34,7 @@ from service.hashing.shape import Wrapped
 from service.hashing.typed_passwords import BY_FORMAT, RAW
 from service.immutable import immutable
 
-# A name for several formats: the text of a hash decides which of them reads it. Knows no format.
+# A name for several formats: the text of a hash decides which of them reads it.
 #
 # Where the text does not describe itself, the last member reads it, by its columns.
 

@@ -1,4 +1,4 @@
-"""Products that publish or teach, whose hashes are a formula. Knows names and layouts; computes nothing.
+"""Web products whose hash is a formula: content management, forums, frameworks and shops.
 
 Sources, where hashcat has no mode: Bitrix's CUser.
 """
@@ -8,7 +8,7 @@ import re
 from service.hashing.encodings import HEX_DIGIT
 from service.hashing.formats.product import Product
 
-# Forums whose hashes are a formula. Knows names and layouts; computes nothing.
+# Forums whose hashes are a formula.
 
 FORUMS = (
     Product(
@@ -39,7 +39,7 @@ FORUMS = (
 )
 
 
-# Frameworks whose hashes are a formula. Knows names and layouts; computes nothing.
+# Frameworks whose hashes are a formula.
 #
 # Sources, where hashcat has no mode: IonAuth's hash_password, Authlogic's Sha512.
 
@@ -80,7 +80,7 @@ FRAMEWORKS = (
 )
 
 
-# Shops whose hashes are a formula. Knows names and layouts; computes nothing.
+# Shops whose hashes are a formula.
 
 SHOPS = (
     Product("oscommerce_md5", "md5($salt.$pass)"),
