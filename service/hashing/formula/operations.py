@@ -11,6 +11,7 @@ from typing import Protocol
 from service.hashing.digests import SIZES, digest, for_rounds, keyed_digest
 from service.hashing.format import Format
 from service.hashing.formats.bcrypt import hash_bcrypt
+from service.hashing.formats.pbkdf2 import pbkdf2
 from service.hashing.formula.functions import FUNCTIONS, Form, Given, Value
 from service.immutable import immutable
 
@@ -216,7 +217,7 @@ class Pbkdf2:
     def evaluate(self, given: Given) -> Value:
         """The derived key in its form."""
         password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
-        key = hashlib.pbkdf2_hmac(self.algorithm, password, salt, self.iterations, self.size)
+        key = pbkdf2(self.algorithm, salt, self.iterations, self.size, password)
         return written(key, self.form)
 
     def parts(self) -> tuple[Operation, ...]:
