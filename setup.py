@@ -12,7 +12,7 @@ setup(
             depends=[f"{FOLDER}/kernel.h", f"{FOLDER}/pi_tables.h"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,
-            extra_compile_args=["-std=c11", "-O2"],  # -O3 and -march=native are no faster
+            extra_compile_args=["-std=c11", "-O2"],  # no -march: a wheel must run on every machine of its platform
             optional=True,  # without a C compiler the build succeeds, and the bcrypt package is used
         )
     ],

@@ -63,7 +63,7 @@ class FastBcrypt:
     def choose(self, wanted: Name | None = None) -> Name:
         """Prove and time what there is, take the fastest or what is `wanted` and proved, and tell its name.
 
-        Called at start; takes about 0.1 s.
+        Called at start; took 59 ms of CPU time where it was measured.
         """
         self._hash = bcrypt.hashpw
         if wanted == "package" or not libxcrypt.supports(SALT):

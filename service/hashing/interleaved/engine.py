@@ -35,7 +35,7 @@ class Kernel(Protocol):
         ...
 
     def step(self, iterations: int = ..., /) -> list[tuple[int, bytes]]:
-        """Run all lanes for some 4 ms without the GIL. Returns the tickets and digests (23 bytes) of what is done."""
+        """Run all lanes for about 5 ms without the GIL. Returns the tickets and digests (23 bytes) of what is done."""
         ...
 
 
@@ -99,7 +99,7 @@ class Engine(Generic[T]):
         return False
 
     def step(self) -> list[tuple[T, bool]]:
-        """Run all checks for some 4 ms, or until one is done. Returns what is done, and whether it matched.
+        """Run all checks for about 5 ms, or until one is done. Returns what is done, and whether it matched.
 
         Raises `EngineFault` where the kernel returns a result of no job, or loses one.
         """

@@ -4,7 +4,7 @@
  * of other, independent computations fill that time, so four of them take little longer than one.
  *
  * The loops over `width` lanes have constant bounds after inlining and are unrolled: the halves of all blocks then stay
- * in registers. Measured and left out: AVX2 and AVX-512 gathers (no faster), -march=native (no faster), six lanes.
+ * in registers.
  */
 #define _POSIX_C_SOURCE 200112L /* posix_memalign */
 #include "kernel.h"

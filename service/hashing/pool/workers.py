@@ -1,7 +1,7 @@
 """The workers: threads that run checks, each with a process for checks written in Python.
 
 A thread that waits for its process uses no core, so threads and processes together never compute on more cores than
-there are workers. Where bcrypt is interleaved, a worker runs up to four such jobs in steps of some 4 ms and takes what
+there are workers. Where bcrypt is interleaved, a worker runs up to four such jobs in steps of about 5 ms and takes what
 waits between them. Any other job has a worker for itself, so that it never stalls running lanes: a worker that takes
 one ends its lanes first. Only one of some milliseconds runs between two steps.
 """
