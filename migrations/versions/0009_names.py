@@ -51,9 +51,11 @@ CREATE INDEX deleted_logins_local_part_digest_idx ON deleted_logins (local_part_
     WHERE local_part_digest IS NOT NULL
 """,
     "COMMENT ON TABLE deleted_logins IS 'HMAC-SHA256 of the names of each deleted account'",
+    "ALTER TABLE log_cursors ADD COLUMN filter text",
 )
 
 DOWNGRADE = (
+    "ALTER TABLE log_cursors DROP COLUMN filter",
     "COMMENT ON TABLE deleted_logins IS 'HMAC-SHA256 of the login key of each deleted account'",
     """
 ALTER TABLE deleted_logins

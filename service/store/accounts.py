@@ -89,3 +89,11 @@ class Match:
     okta_id: str | None
     state: State
     verified_at: datetime | None
+    okta_login_key: str | None = None
+    superseded: bool = False
+    """Another account has the login by now, and this one's user was not read since."""
+
+    @property
+    def current_key(self) -> str | None:
+        """The key of the login by which Okta knows the account; None where that is not known."""
+        return None if self.superseded else self.okta_login_key or self.login_key

@@ -274,6 +274,7 @@ log_cursors = Table(
     Column("saved_at", DateTime(timezone=True), nullable=False),
     Column("rescanned_until", DateTime(timezone=True)),
     Column("users_compared_at", DateTime(timezone=True)),
+    Column("filter", Text),
     comment="how far each org's System Log is read: the link as Okta gave it",
 )
 
