@@ -247,13 +247,21 @@ audit = Table(
     Column("request_id", Text),
     CheckConstraint(
         "action IN ('verified', 'refused', 'throttled', 'screened', 'forgotten', 'retired', 'loaded', 'deleted',"
-        " 'skipped')",
+        " 'skipped', 'tried')",
         name="action_known",
     ),
     Index("audit_at_idx", "at", postgresql_using="brin"),
     Index("audit_account_id_idx", "account_id"),
     Index("audit_code_idx", "code", postgresql_where="code IS NOT NULL"),
     comment="what was done, to whom, when and why; never a secret; only added to",
+)
+
+tried_formats = Table(
+    "tried_formats",
+    metadata,
+    Column("format", Text, primary_key=True),
+    _now("verified_at"),
+    comment="formats and formulas under which a known password was VERIFIED by try",
 )
 
 leases = Table(
