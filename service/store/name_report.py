@@ -112,7 +112,8 @@ SELECT 'inert_login_of_another', name FROM known_identifier WHERE armed AND is_l
 def counted(query: str) -> str:
     """Count what a query of `problems` gives, and name the first ones; all of them where $3 is null."""
     return f"""
-SELECT problem, count(*) AS number, (array_agg(name ORDER BY name COLLATE "C"))[1:coalesce($3::int, 2147483647)] AS names
+SELECT problem, count(*) AS number,
+       (array_agg(name ORDER BY name COLLATE "C"))[1:coalesce($3::int, 2147483647)] AS names
 FROM ({query}) AS found GROUP BY problem
 """  # noqa: S608 (made of constants)
 
