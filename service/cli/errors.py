@@ -5,6 +5,7 @@ import select
 import socket
 import ssl
 import sys
+import traceback
 from collections.abc import Callable
 
 import asyncpg
@@ -60,11 +61,22 @@ def reported(run: Callable[..., object]) -> int:
     except (BrokenPipeError, SystemExit) as error:
         # Typer makes an exit of every broken pipe: also of one to a server, which is a fault.
         fault = error.__context__ if isinstance(error, SystemExit) else error
-        return DONE if nobody_reads() else _say(*_message(fault)) if isinstance(fault, Exception) else FAILED
+        return (
+            DONE
+            if nobody_reads() or _ended_by_rich(error)
+            else _say(*_message(fault))
+            if isinstance(fault, Exception)
+            else FAILED
+        )
     except Exception as error:  # noqa: BLE001 (the end of the line: what no command expected is said here)
         return _say(*_message(error))
     # Typer makes an exit code of Ctrl-C by itself, and says nothing.
     return _say("stopped", INTERRUPTED) if result == INTERRUPTED else result if isinstance(result, int) else DONE
+
+
+def _ended_by_rich(error: BaseException) -> bool:
+    """Tell whether rich met the closed pipe: it puts /dev/null in the place of standard output and exits."""
+    return any(frame.name == "on_broken_pipe" for frame in traceback.extract_tb(error.__traceback__))
 
 
 def _message(error: Exception) -> tuple[str, int]:
