@@ -1,7 +1,7 @@
 """Predicates over attributes. Pure; each describes itself.
 
-A test of an attribute that was not sent is false. Lists and objects are only ever sent, present or empty
-(`presence_tests`): a test of text or of a number is false for them.
+A test of an attribute that was not sent is false. Lists and objects are only ever sent, present or empty:
+a test of text or of a number is false for them.
 """
 
 import enum

@@ -19,9 +19,8 @@ from types import TracebackType
 import asyncpg
 
 from service.immutable import immutable
-from service.signin import failures as signin_failures
 from service.signin import queries
-from service.signin.failures import FailureCount, Failures, ThrottleKey
+from service.signin.failures import FailureCount, Failures, ThrottleKey, throttle_key
 from service.store.database import DATABASE_UNAVAILABLE, Database
 
 PAIR_FREE = 5
@@ -233,7 +232,7 @@ class AttemptsInFlight:
 
     def throttle_key(self, login_key: str, client_address: str | None) -> ThrottleKey:
         """Name who asks."""
-        return signin_failures.throttle_key(self._digest_key, login_key, client_network(client_address))
+        return throttle_key(self._digest_key, login_key, client_network(client_address))
 
     def judge(self, who: ThrottleKey, known: Failures) -> Throttled | None:
         """Tell whether `who` has to wait, also for those of their guesses that are still being checked."""

@@ -1,7 +1,4 @@
-"""The operations of a formula: a closed set, each of which computes its own value.
-
-The digests are in `digested`, the slow functions in `derived`.
-"""
+"""The operations of a formula: a closed set, each of which computes its own value."""
 
 import enum
 import hashlib
