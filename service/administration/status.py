@@ -10,6 +10,7 @@ from service.administration import queries
 from service.immutable import immutable
 from service.okta.system_log import RETENTION
 from service.store.accounts import State
+from service.store.name_report import NameProblem, NameReport
 
 
 async def migration_status(connection: asyncpg.Connection) -> dict[str, object]:
@@ -67,10 +68,13 @@ SHOWN = timedelta(days=14)
 VERIFIED_LONG_AGO = timedelta(days=1)
 """Okta reports within minutes; who waits longer for a SUCCESS was signed in while Okta could not store the password."""
 READ_LONG_AGO = timedelta(days=1)
+AMBIGUOUS = (NameProblem.AMBIGUOUS_UNTIL_BOUND, NameProblem.AMBIGUOUS)
 
 
-async def report_progress(connection: asyncpg.Connection, now: datetime | None = None) -> dict[str, Any]:
-    """Give the whole report as plain values."""
+async def report_progress(
+    connection: asyncpg.Connection, now: datetime | None = None, *, names: NameReport
+) -> dict[str, Any]:
+    """Give the whole report as plain values; `names` are those that open no account."""
     now = now or datetime.now(UTC)
     days = await queries.by_day(connection, now - SHOWN)
     migrated = {day: number for day, state, number in days if state == State.MIGRATED}
@@ -86,7 +90,8 @@ async def report_progress(connection: asyncpg.Connection, now: datetime | None =
         "sources": await queries.by_source_and_format(connection),
         "provisioned": await queries.provisioned(connection),
         "retired_because": await queries.proofs(connection),
-        "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO),
+        "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO)
+        | {"ambiguous_names": sum(names[problem].number for problem in AMBIGUOUS)},
         "failures": await queries.failures(connection),
         "logs": await _logs(connection, now),
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from service.cli.name_report import name_lines, names_as_json
 from service.loading.files.row import Reader
 from service.loading.load import Totals
 from service.loading.queries import RowOutcome
@@ -72,6 +73,7 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         yield f"  warning: {_rows(totals.named_by_login)} without username: their logins are taken for $user"
     if totals.effects:
         yield f"  import events that had come before: {sum(totals.effects.values()):,}"
+    yield from name_lines(totals.names)
     yield coverage(totals)
     if rejects is not None and totals.refused:
         yield f"refused rows, with line and reason: {rejects}"
@@ -113,6 +115,7 @@ def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
             "long_logins": totals.long_logins,
             "named_by_login": totals.named_by_login,
             "events_applied": {effect.value: number for effect, number in totals.effects.items()},
+            "names": names_as_json(totals.names),
             "rejects": str(rejects) if rejects is not None and totals.refused else None,
         }
     )

@@ -30,10 +30,12 @@ from service.loading.staging import (
     find_source,
     make_durable,
     number_recipe,
+    report_dry_run_names,
 )
 from service.settings import ForgetWhen
 from service.store import recipes
 from service.store.encryption import NO_KEYS, HashKeys
+from service.store.name_report import NameReport, report_names
 
 # Rows in batches, each read and judged as far as that goes without the store.
 
@@ -163,6 +165,8 @@ class Totals:
     """What import events did that had come before their accounts."""
     long_logins: int = 0
     named_by_login: int = 0
+    names: NameReport = field(default_factory=dict)
+    """The names that open no account, in the whole store, after the load."""
 
     @property
     def refused(self) -> int:
@@ -205,8 +209,11 @@ class Load:
         finally:
             self.interrupt()
             await asyncio.gather(reading, return_exceptions=True)
-        if not self.dry_run:
+        if self.dry_run:
+            self.totals.names = await report_dry_run_names(self.connection)
+        else:
             await make_durable(self.connection)
+            self.totals.names = await report_names(self.connection)
         return self.totals
 
     async def _merger(self) -> BatchMerger:

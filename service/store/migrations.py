@@ -35,10 +35,16 @@ def known_revisions() -> tuple[str, ...]:
     return tuple(script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions())
 
 
+async def schema_revision(connection: asyncpg.Connection) -> str | None:
+    """Give the revision of the schema; None where there is none."""
+    try:
+        revision: str | None = await connection.fetchval(CURRENT)
+    except asyncpg.UndefinedTableError:
+        return None
+    return revision
+
+
 async def is_current(connection: asyncpg.Connection, known: tuple[str, ...]) -> bool:
     """Tell whether the schema is not older than this code: at its newest revision, or at one it does not know yet."""
-    try:
-        version = await connection.fetchval(CURRENT)
-    except asyncpg.UndefinedTableError:
-        return False
+    version = await schema_revision(connection)
     return version is not None and (version == known[0] or version not in known)
