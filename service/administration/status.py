@@ -10,6 +10,7 @@ from service.administration import queries
 from service.immutable import immutable
 from service.okta.system_log import RETENTION
 from service.store.accounts import State
+from service.store.known_passwords import tried_among
 
 
 async def migration_status(connection: asyncpg.Connection) -> dict[str, object]:
@@ -77,6 +78,7 @@ async def report_progress(connection: asyncpg.Connection, now: datetime | None =
     found: dict[str, Any] = await migration_status(connection)
     accounts = found["accounts"]
     left = accounts[State.WAITING.value] + accounts[State.VERIFIED.value]
+    tried = await tried_among(connection, found["hashes"])
     forecast = pace(migrated, left, now.date())
     return found | {
         "left": left,
@@ -84,6 +86,7 @@ async def report_progress(connection: asyncpg.Connection, now: datetime | None =
         "expected_end": forecast.expected_end.isoformat() if forecast.expected_end else None,
         "days": [{"day": day.isoformat(), "state": state, "accounts": number} for day, state, number in days],
         "sources": await queries.by_source_and_format(connection),
+        "untried_formats": sorted(found["hashes"].keys() - tried),
         "provisioned": await queries.provisioned(connection),
         "retired_because": await queries.proofs(connection),
         "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO),
