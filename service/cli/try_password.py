@@ -158,7 +158,8 @@ async def _of_account(settings: "Settings", name: str) -> "Subject | None":
     from service.app import open_database
     from service.auth.authenticator import hash_keys
     from service.loading.known_password import NoSubject, account_subject
-    from service.signin.queries import Ambiguous, find
+    from service.signin.queries import find
+    from service.signin.resolve import Ambiguity
     from service.store.known_passwords import login_of
     from service.stored_hashes import HashOpener
 
@@ -166,7 +167,7 @@ async def _of_account(settings: "Settings", name: str) -> "Subject | None":
         found = None if "\0" in name else await find(connection, name)
         if found is None:
             return None
-        if isinstance(found, Ambiguous):
+        if isinstance(found, Ambiguity):
             raise NoSubject("two accounts have this name, so that nobody can sign in with it: give the login")
         login = await login_of(connection, found.id)
     return account_subject(found, login, HashOpener(os.environ, hash_keys(settings)))

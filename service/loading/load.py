@@ -220,8 +220,9 @@ class Load:
             source_id = await ensure_source(self.connection, self.source.name)
         key = await recipes.login_digest_key(self.connection)
         encrypter = HashEncrypter(self.keys, self.source.name)
+        number = NOBODY if source_id is None else source_id
         return BatchMerger(
-            self.connection, NOBODY if source_id is None else source_id, key, self.forget_when, encrypter
+            self.connection, number, key, self.forget_when, encrypter, email_aliases=self.source.email_aliases
         )
 
     async def _load(self, batch: Batch, merger: BatchMerger) -> None:
