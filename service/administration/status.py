@@ -10,6 +10,7 @@ from service.administration import queries
 from service.immutable import immutable
 from service.okta.system_log import RETENTION
 from service.store.accounts import State
+from service.store.known_passwords import tried_among
 from service.store.name_report import NameProblem, NameReport
 
 
@@ -81,6 +82,7 @@ async def report_progress(
     found: dict[str, Any] = await migration_status(connection)
     accounts = found["accounts"]
     left = accounts[State.WAITING.value] + accounts[State.VERIFIED.value]
+    tried = await tried_among(connection, found["hashes"])
     forecast = pace(migrated, left, now.date())
     return found | {
         "left": left,
@@ -88,6 +90,7 @@ async def report_progress(
         "expected_end": forecast.expected_end.isoformat() if forecast.expected_end else None,
         "days": [{"day": day.isoformat(), "state": state, "accounts": number} for day, state, number in days],
         "sources": await queries.by_source_and_format(connection),
+        "untried_formats": sorted(found["hashes"].keys() - tried),
         "provisioned": await queries.provisioned(connection),
         "retired_because": await queries.proofs(connection),
         "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO)

@@ -39,7 +39,8 @@ def lines(report: "HashReport") -> Iterator[str]:
     hashes = report.verifiable + report.unverifiable
     yield f"{report.rows:,} accounts, {hashes:,} hashes, {report.without_hash:,} without a hash"
     if hashes:
-        yield f"{_share(report.verifiable, hashes)} can be verified; {report.unverifiable:,} can't"
+        yield f"{_share(report.verifiable, hashes)} can be computed; {report.unverifiable:,} can't"
+        yield "  Whether they are computed as the old system did shows only a known password: password-import try"
         yield f"{_share(report.okta_direct, hashes)} could be imported by Okta directly"
     for each in sorted(report.recipes, key=lambda each: -each.hashes):
         time = f"{each.milliseconds:9.3g} ms" if each.milliseconds is not None else " " * 12
@@ -96,7 +97,7 @@ def identify(
 ) -> int:
     """Say what a hash is, what it costs here, and whether Okta could import it directly.
 
-    Without a hash, a report over the store, or with --file over an export: formats, the share that can be verified
+    Without a hash, a report over the store, or with --file over an export: formats, the share that can be computed
     and the share that Okta could take directly, unknown shapes, the slowest, and the sign-ins a second to expect here.
     """
     if formats:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from service.cli.name_report import name_lines, names_as_json
+from service.cli.status import recommendation
 from service.loading.files.row import Reader
 from service.loading.load import Totals
 from service.loading.queries import RowOutcome
@@ -75,12 +76,16 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         yield f"  import events that had come before: {sum(totals.effects.values()):,}"
     yield from name_lines(totals.names)
     yield coverage(totals)
+    yield from recommendation(totals.formats, totals.tried)
     if rejects is not None and totals.refused:
         yield f"refused rows, with line and reason: {rejects}"
 
 
 def coverage(totals: Totals) -> str:
-    """Say which share of the hashes can be verified, and what keeps the others from it."""
+    """Say which share of the hashes can be computed, and what keeps the others from it.
+
+    That a hash can be computed does not show that it is computed as the old system did.
+    """
     good = sum(totals.formats.values())
     bad = sum(number for reason, number in totals.refusals.items() if reason.is_unverifiable)
     if not good + bad:
@@ -89,7 +94,7 @@ def coverage(totals: Totals) -> str:
     if bad and share == "100.0":
         share = "99.9"
     unknown = totals.refusals[Reason.UNKNOWN_SHAPE]
-    said = [f"{share} % of the hashes can be verified"]
+    said = [f"{share} % of the hashes can be computed"]
     if unknown:
         said.append(f"{_rows(unknown)} of unknown shape")
     if bad > unknown:
@@ -111,6 +116,7 @@ def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
             "refused": totals.refused,
             "refusals": {reason.name.lower(): number for reason, number in totals.refusals.most_common()},
             "formats": dict(totals.formats.most_common()),
+            "untried_formats": sorted(totals.formats.keys() - totals.tried),
             "without_hash": totals.unarmed,
             "long_logins": totals.long_logins,
             "named_by_login": totals.named_by_login,

@@ -1,7 +1,7 @@
 """The command `status`: the migration's progress."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -52,6 +52,7 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
     yield from (f"  {state:10} {number:>12,}{_share(number, total)}" for state, number in accounts.items())
     yield from _pace(found)
     yield from _table("Hashes by source and format", found["sources"], ("source", "format", "state", "number"))
+    yield from recommendation(found["hashes"], found["hashes"].keys() - set(found["untried_formats"]))
     yield from _counts("Encrypted hashes by key", found.get("encryption", {}).get("by_key", {}))
     yield from _table("Created in Okta", found["provisioned"], ("method", "outcome", "number"))
     yield from _table("Migrated and retired by day (UTC)", found["days"], ("day", "state", "accounts"))
@@ -64,6 +65,21 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
     if found["unreadable_events"]:
         warnings.append(f"{found['unreadable_events']:,} deliveries could not be read, and are kept")
     yield from (f"warning: {warning}" for warning in warnings if warning)
+
+
+NAMED = 5
+"""Formats that are named."""
+
+
+def recommendation(formats: Collection[str], tried: Collection[str]) -> Iterator[str]:
+    """Say for how many formats a known password was VERIFIED, and what to run for the others."""
+    if not formats:
+        return
+    untried = sorted(set(formats).difference(tried))
+    yield f"A known password was VERIFIED for {len(formats) - len(untried):,} of {len(formats):,} formats."
+    if untried:
+        yield f"  not tried: {', '.join(untried[:NAMED])}{', …' if len(untried) > NAMED else ''}"
+        yield "  Try one for each before go-live: password-import try LOGIN"
 
 
 def _stuck(counts: dict[str, int], names: dict[str, list[str]]) -> Iterator[str]:

@@ -35,6 +35,7 @@ from service.loading.staging import (
 from service.settings import ForgetWhen
 from service.store import recipes
 from service.store.encryption import NO_KEYS, HashKeys
+from service.store.known_passwords import tried_among
 from service.store.name_report import NameReport, report_names
 
 # Rows in batches, each read and judged as far as that goes without the store.
@@ -161,6 +162,8 @@ class Totals:
     """Rows with a hash that can be checked, by the name of its format."""
     unarmed: int = 0
     """Rows without a hash."""
+    tried: set[str] = field(default_factory=set)
+    """Those of `formats` under which a known password was VERIFIED by `try`; known at the end of the load."""
     effects: Counter[Effect] = field(default_factory=Counter)
     """What import events did that had come before their accounts."""
     long_logins: int = 0
@@ -214,6 +217,7 @@ class Load:
         else:
             await make_durable(self.connection)
             self.totals.names = await report_names(self.connection)
+        self.totals.tried = await tried_among(self.connection, self.totals.formats)
         return self.totals
 
     async def _merger(self) -> BatchMerger:
