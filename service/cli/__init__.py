@@ -19,6 +19,7 @@ from service.cli.load import load
 from service.cli.migrate import migrate
 from service.cli.provision import provision
 from service.cli.reconcile import reconcile
+from service.cli.rehearse import rehearse
 from service.cli.screen import screen
 from service.cli.serve import serve
 from service.cli.simulate import simulate
@@ -37,7 +38,7 @@ app = typer.Typer(
     epilog="Settings come from the environment and from .env; docs/settings.md lists them. Exit codes: 0 done; 1 it "
     "failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.",
 )
-for command in (serve, migrate, load, identify, provision, reconcile, status, stragglers, screen, simulate):
+for command in (serve, migrate, load, identify, provision, reconcile, rehearse, status, stragglers, screen, simulate):
     app.command()(command)
 app.command("try")(try_password)
 app.add_typer(hooks, name="hooks")
