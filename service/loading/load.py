@@ -163,6 +163,7 @@ class Totals:
     """What import events did that had come before their accounts."""
     long_logins: int = 0
     named_by_login: int = 0
+    unused_peppers: list[str] = field(default_factory=list)
 
     @property
     def refused(self) -> int:
@@ -201,6 +202,7 @@ class Load:
                 await self._load(batch, merger)
                 self.totals.long_logins = reader.long_logins
                 self.totals.named_by_login = self.resolver.named_by_login
+                self.totals.unused_peppers = sorted(self.resolver.unused_peppers)
                 progress(self.totals)
         finally:
             self.interrupt()
