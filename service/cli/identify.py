@@ -135,9 +135,10 @@ def _one(text: str, source: "Source", salt: str | None, username: str | None, *,
     from service.hashing.redact import pattern_of
     from service.loading.hashes import read_recipe
     from service.loading.identify import identify_hash
+    from service.stored_hashes import pepper_names
 
-    pepper = os.environ.get(source.pepper_env, "").encode("utf-8", "surrogateescape") if source.pepper_env else None
-    found = identify_hash(text, read_recipe({}, source), salt, username, pepper)
+    peppers = [os.environ.get(name, "").encode("utf-8", "surrogateescape") for name in pepper_names(source.pepper_env)]
+    found = identify_hash(text, read_recipe({}, source), salt, username, *peppers)
     if as_json:
         typer.echo(json.dumps({"candidates": [asdict(each) for each in found], "pattern": pattern_of(text)}))
     elif not found:

@@ -72,13 +72,15 @@ def query_reader(file: Path | None, dsn: str | None, query: str | None, mapping:
 def source_of(settings: Settings, name: str) -> "Source":
     """Choose the source, whose pepper must be there."""
     from service.loading.sources import BadSources, choose_source
+    from service.stored_hashes import pepper_names
 
     try:
         source = choose_source(name, settings.sources)
     except BadSources as error:
         raise CommandFailed(f"the configuration is wrong (SOURCES):\n{error}", WRONG_USAGE) from None
-    if source.pepper_env is not None and source.pepper_env not in os.environ:
-        raise CommandFailed(f"the source {name} needs the pepper {source.pepper_env}, which is not set", WRONG_USAGE)
+    missing = [each for each in pepper_names(source.pepper_env) if each not in os.environ]
+    if missing:
+        raise CommandFailed(f"the source {name} needs the pepper {missing[0]}, which is not set", WRONG_USAGE)
     return source
 
 

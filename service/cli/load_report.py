@@ -70,6 +70,8 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         yield f"  without a hash: {totals.unarmed:,}"
     if totals.long_logins:
         yield f"  warning: {totals.long_logins:,} logins are longer than the 100 characters that Okta takes"
+    for name in totals.unused_peppers:
+        yield f"  warning: the source has a pepper, and {name} is computed without it"
     if totals.named_by_login:
         yield f"  warning: {_rows(totals.named_by_login)} without username: their logins are taken for $user"
     if totals.effects:
@@ -120,6 +122,7 @@ def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
             "without_hash": totals.unarmed,
             "long_logins": totals.long_logins,
             "named_by_login": totals.named_by_login,
+            "unused_peppers": totals.unused_peppers,
             "events_applied": {effect.value: number for effect, number in totals.effects.items()},
             "names": names_as_json(totals.names),
             "rejects": str(rejects) if rejects is not None and totals.refused else None,

@@ -3,10 +3,10 @@
 A row's own columns come before the settings of its source, and these before what the hash says of itself.
 """
 
+import pickle
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from service.hashing import registry
@@ -21,13 +21,12 @@ from service.hashing.format import (
     UnknownFormat,
     UnusableHash,
 )
-from service.hashing.formula import formula_check
 from service.hashing.limits import MAX_DIGITS
 from service.immutable import immutable
 from service.loading.files import json_lines
 from service.loading.reject import Reason, RejectedRow
 from service.loading.sources import OPTIONS, SALT_ENCODINGS, Source
-from service.stored_hashes import dummy_hash_fields, recipe_parameters
+from service.stored_hashes import dummy_hash_fields, pepper_names, recipe_parameters
 
 # Which hashes are alike: whatever can be said of one, but for its digits, can be said of all.
 #
@@ -46,6 +45,8 @@ ALIKE = re.compile(
 )
 """Groups: what stands before the digits of bcrypt, and of a directory's digest; lower hex; upper hex."""
 
+PACKED = ("24", "7b", "7B")
+"""How the hex of `$` and `{` begins: it may be the text of another hash."""
 DIGIT_BY_DIGIT = frozenset({"cisco_type7", "cisco7"})
 """Formats in hex that say something with single digits."""
 
@@ -55,7 +56,12 @@ ParseKey = tuple[int, int | None, str, int, bool | None, bool]
 def parse_key(recipe: Recipe, text: str, salt: str | None, username: str | None) -> ParseKey | None:
     """Give what hashes of one recipe share that are alike; None for a hash that is to be parsed by itself."""
     match = ALIKE.fullmatch(text)
-    if match is None or recipe.format in DIGIT_BY_DIGIT or not (username is None or username.isascii()):
+    if (
+        match is None
+        or recipe.format in DIGIT_BY_DIGIT
+        or text.startswith(PACKED)
+        or not (username is None or username.isascii())
+    ):
         return None
     if salt is not None and not (recipe.salt_encoding == "text" and salt.isascii()):
         return None
@@ -83,7 +89,7 @@ class PreparedRecipe:
     """One recipe, with what is looked up once for all rows that have it."""
 
     recipe: Recipe
-    pepper: bytes | None = field(repr=False)
+    peppers: tuple[bytes, ...] = field(repr=False)
     parse: Callable[[StoredHash], Check]
     numbers: dict[str, int] = field(default_factory=dict)
     """Of the recipe with each cost that it was met with."""
@@ -91,17 +97,16 @@ class PreparedRecipe:
 
 def parser_of(recipe: Recipe) -> Callable[[StoredHash], Check]:
     """Give what parses the hashes of a recipe. Raises `RejectedRow` where no format has the name."""
-    if registry.is_formula(recipe.format):
-        return partial(formula_check, find=registry.find)
     try:
-        return registry.by_name(recipe.format).parse
+        return registry.reader_of(recipe.format)
     except UnknownFormat as error:
         raise RejectedRow(Reason.UNKNOWN_FORMAT, str(error)) from None
 
 
 def parse(prepared: PreparedRecipe, text: str, salt: str | None, username: str | None) -> tuple[StoredHash, Check]:
     """Parse a hash by its recipe. Raises `RejectedRow`, and `NoUsername` where another name may do."""
-    stored = StoredHash(text, prepared.recipe, salt, username, prepared.pepper)
+    pepper = prepared.peppers[0] if prepared.peppers else None
+    stored = StoredHash(text, prepared.recipe, salt, username, pepper, prepared.peppers[1:])
     try:
         return stored, prepared.parse(stored)
     except NoUsername:
@@ -112,6 +117,15 @@ def parse(prepared: PreparedRecipe, text: str, salt: str | None, username: str |
         raise RejectedRow(Reason.MALFORMED_HASH, str(error)) from None
     except UnusableHash as error:
         raise RejectedRow(Reason.UNKNOWN_FORMAT, str(error)) from None
+
+
+def uses_pepper(stored: StoredHash, check: Check) -> bool:
+    """Tell whether the check of a hash with a pepper is another than without."""
+    try:
+        without = registry.check(replace(stored, pepper=None, more_peppers=()))
+    except UnusableHash:
+        return True
+    return pickle.dumps(without) != pickle.dumps(check)
 
 
 def parse_named(
@@ -266,6 +280,9 @@ class HashResolver:
         self.named_by_login = 0
         """How many hashes have a name mixed in that no column gives, so that the login was taken."""
 
+        self.unused_peppers: set[str] = set()
+        """Formats of the source that are computed without its pepper."""
+
     def resolve(self, fields: Mapping[str, object], text: str, login: str | None = None) -> Resolved:
         """Give the number of the recipe by which `text` is checked, the salt and the username. Raises `RejectedRow`.
 
@@ -324,7 +341,7 @@ class HashResolver:
         prepared = self._prepared.get(key)
         if prepared is None:
             named = recipe if recipe.format else replace(recipe, format=format_name)
-            prepared = self._prepared[key] = PreparedRecipe(named, self._pepper(named), parser_of(named))
+            prepared = self._prepared[key] = PreparedRecipe(named, self._peppers(named), parser_of(named))
         return prepared
 
     def _recognise(
@@ -333,14 +350,11 @@ class HashResolver:
         """Tell the format by the shape; what begins like an earlier hash is tried as that first."""
         prefix = prefix_of(text)
         prepared = self._prefixes.get((id(recipe), prefix))
-        if prepared is not None:
-            try:
-                return prepared, *parse(prepared, text, salt, username)
-            except RejectedRow as refusal:
-                if refusal.reason is not Reason.MALFORMED_HASH:
-                    raise
+        # A remembered format must recognise the whole shape: to be named, it may read what only begins alike.
+        if prepared is not None and registry.by_name(prepared.recipe.format).recognises(text):
+            return prepared, *parse(prepared, text, salt, username)
         prepared = self._prepare(recipe, only_candidate(text).name)
-        if len(self._prefixes) < MAX_PREFIXES:
+        if len(self._prefixes) < MAX_PREFIXES and prefix[0] in "${":
             self._prefixes[id(recipe), prefix] = prepared
         return prepared, *parse(prepared, text, salt, username)
 
@@ -350,16 +364,17 @@ class HashResolver:
         named = text_of(fields, "username") if "username" in fields else None
         return named or (text_of(fields, "user") if "user" in fields else None)
 
-    def _pepper(self, recipe: Recipe) -> bytes | None:
-        if recipe.pepper_env is None:
-            return None
-        value = self._environment.get(recipe.pepper_env)
-        if value is None:
-            raise RejectedRow(Reason.NO_PEPPER, recipe.pepper_env)
-        return value.encode("utf-8", "surrogateescape")
+    def _peppers(self, recipe: Recipe) -> tuple[bytes, ...]:
+        names = pepper_names(recipe.pepper_env)
+        missing = next((name for name in names if name not in self._environment), None)
+        if missing is not None:
+            raise RejectedRow(Reason.NO_PEPPER, missing)
+        return tuple(self._environment[name].encode("utf-8", "surrogateescape") for name in names)
 
     def _number(self, prepared: PreparedRecipe, stored: StoredHash, check: Check) -> int:
         dummy_hash = dummy_hash_fields(registry.dummy_hash(stored))
+        if stored.pepper is not None and not uses_pepper(stored, check):
+            self.unused_peppers.add(prepared.recipe.format)
         self._numbered += 1
         self._met += 1
         prepared.numbers[check.cost] = self._numbered

@@ -67,11 +67,11 @@ def measure(found: Check) -> float:
 
 
 def identify_hash(
-    text: str, recipe: Recipe, salt: str | None, username: str | None, pepper: bytes | None
+    text: str, recipe: Recipe, salt: str | None, username: str | None, pepper: bytes | None = None, *more: bytes
 ) -> list[Identified]:
     """Read a hash as the format that the recipe names, else as every format that has its shape."""
     names = [recipe.format] if recipe.format else [each.name for each in candidates(text)]
-    return [_identified(StoredHash(text, _named(recipe, name), salt, username, pepper)) for name in names]
+    return [_identified(StoredHash(text, _named(recipe, name), salt, username, pepper, more)) for name in names]
 
 
 def _identified(stored: StoredHash) -> Identified:

@@ -170,6 +170,7 @@ class Totals:
     named_by_login: int = 0
     names: NameReport = field(default_factory=dict)
     """The names that open no account, in the whole store, after the load."""
+    unused_peppers: list[str] = field(default_factory=list)
 
     @property
     def refused(self) -> int:
@@ -208,6 +209,7 @@ class Load:
                 await self._load(batch, merger)
                 self.totals.long_logins = reader.long_logins
                 self.totals.named_by_login = self.resolver.named_by_login
+                self.totals.unused_peppers = sorted(self.resolver.unused_peppers)
                 progress(self.totals)
         finally:
             self.interrupt()

@@ -21,7 +21,21 @@ from service.immutable import immutable
 SALT_ENCODINGS = ("text", "hex", "base64")
 """What a salt column may hold."""
 OPTIONS = frozenset(
-    {"signer_key", "salt_separator", "rounds", "mem_cost", "n", "r", "p", "dklen", "keylen", "digest", "site_key"}
+    {
+        "signer_key",
+        "salt_separator",
+        "rounds",
+        "mem_cost",
+        "n",
+        "r",
+        "p",
+        "dklen",
+        "keylen",
+        "digest",
+        "site_key",
+        "passwd_hash_algo",
+        "password_algorithm",
+    }
 )
 """What only some formats need; each is also a column that a row may have."""
 
@@ -57,6 +71,17 @@ def _format_faults(name: str, iterations: object) -> Iterator[str]:
 
 def _text_fault(value: object) -> str | None:
     return None if isinstance(value, str) and value.strip() else "must be a text that is not empty"
+
+
+MOST_PEPPERS = 32
+"""A wrong password is tried with each. Moodle has up to 21 salts of the site."""
+
+
+def _pepper_fault(value: object) -> str | None:
+    if not isinstance(value, list):
+        return _text_fault(value)
+    good = 0 < len(value) <= MOST_PEPPERS and all(isinstance(name, str) and name.split() == [name] for name in value)
+    return None if good else f"must be the name of an environment variable, or a list of 1 to {MOST_PEPPERS}"
 
 
 def _charset(value: object) -> str | None:
@@ -97,7 +122,7 @@ def _options(value: object) -> str | None:
 CHECKS: dict[str, Callable[[object], str | None]] = {
     "format": _text_fault,
     "charset": _charset,
-    "pepper_env": _text_fault,
+    "pepper_env": _pepper_fault,
     "iterations": _iterations,
     "salt_encoding": _salt_encoding,
     "username": _text_fault,
@@ -184,6 +209,8 @@ def _source(name: str, table: Mapping[str, object]) -> Source:
     options = {key: value for key, value in table.items() if key in OPTIONS}
     options |= _table(table.get("options"))
     settings = {key: value for key, value in table.items() if key in CHECKS and key != "options"}
+    if isinstance(names := settings.get("pepper_env"), list):
+        settings["pepper_env"] = " ".join(names)
     return Source(name, options={key: str(value) for key, value in sorted(options.items())}, **settings)  # type: ignore[arg-type]
 
 
