@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
+from service.cli.errors import DONE, FAILED, SOME_REFUSED, WRONG_USAGE, CommandFailed
 from service.cli.hooks import refuse_without_hooks
-from service.cli.okta_options import errors_reported, prepare, print_progress, read_share, run
+from service.cli.okta_options import (
+    Stopped,
+    errors_reported,
+    prepare,
+    print_progress,
+    print_warning,
+    read_share,
+    run,
+    until_stopped,
+)
 from service.immutable import immutable
 
 if TYPE_CHECKING:
@@ -76,6 +85,7 @@ def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:
         "looked_up": totals.looked_up,
         "refused": refused,
         "report": str(report) if refused else None,
+        "gave_up": totals.gave_up,
     }
 
 
@@ -91,6 +101,8 @@ def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool)
     yield from (f"  by {method.value}: {number:,}" for method, number in totals.methods.items())
     if totals.unanswered:
         yield f"  no answer from Okta for {totals.unanswered:,}: run it again, they are looked up first"
+    if totals.gave_up:
+        yield f"stopped after 20 refusals in a row, the last: {totals.gave_up}; --keep-going goes on all the same"
     if refused:
         yield f"{refused:,} refused accounts, each with the reason, are in {report}; corrected, give it to --corrected"
 
@@ -149,10 +161,11 @@ class Options:
     report: Path
     corrected: Path | None
     base_url: str | None
+    keep_going: bool
 
 
-async def run_provision(settings: "Settings", choice: "Choice", options: Options) -> "tuple[Totals, int]":
-    """Create the accounts, or foresee it; give the totals, and how many accounts the report lists."""
+async def run_provision(settings: "Settings", choice: "Choice", options: Options) -> "tuple[Totals, int, int]":
+    """Create the accounts, or foresee it; give the totals, how many the report lists, and 0 or a signal's code."""
     from service.app import open_database
     from service.auth.authenticator import hash_keys
     from service.okta_client import open_org, org_settings
@@ -166,12 +179,12 @@ async def run_provision(settings: "Settings", choice: "Choice", options: Options
             share=options.share,
             concurrent=options.concurrency,
             wait_out_read_only=True,
-            progress=print_progress,
+            progress=print_warning,
         ) as org,
     ):
         if options.dry_run:
             plan = _plan(choice, options, (), keys)
-            return await Provisioning(database, org, plan, settings.forget_when).dry_run(), 0
+            return await Provisioning(database, org, plan, settings.forget_when).dry_run(), 0, DONE
         await refuse_without_hooks(settings, database, org, options.base_url)
         return await _create(database, org, choice, options, keys, settings.forget_when)
 
@@ -183,7 +196,7 @@ async def _create(
     options: Options,
     keys: "HashKeys",
     forget_when: "ForgetWhen",
-) -> "tuple[Totals, int]":
+) -> "tuple[Totals, int, int]":
     from service.provisioning.provision import Provisioning
     from service.store.leases import LIFE, PROVISION, hold_lease
 
@@ -191,8 +204,13 @@ async def _create(
         await take_corrections(fenced, options.corrected, forget_when, keys)
         plan = _plan(choice, options, await _groups(org, options.group), keys)
         with progress() as report:
-            totals = await Provisioning(fenced, org, plan, forget_when, report).run()
-        return totals, await write_refused(fenced, options.report)
+            work = Provisioning(fenced, org, plan, forget_when, report, keep_going=options.keep_going)
+            code = DONE
+            try:
+                await until_stopped(work.run())
+            except Stopped as stopped:
+                code = stopped.code
+        return work.totals, await write_refused(fenced, options.report), code
 
 
 def _plan(choice: "Choice", options: Options, groups: Sequence[str], keys: "HashKeys") -> "Plan":
@@ -233,6 +251,9 @@ def provision(
     retry_refused: Annotated[
         bool, typer.Option("--retry-refused", help="Try the refused ones again as they are.")
     ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Go on after 20 refusals in a row without a success between them.")
+    ] = False,
     base_url: Annotated[
         str | None, typer.Option(metavar="URL", help="The service's public address. [default: as it was registered]")
     ] = None,
@@ -247,14 +268,28 @@ def provision(
     settings = prepare()
     choice = _choice(state, source, format_name, retry_refused)
     options = Options(
-        dry_run, group, attribute, direct, read_share(share), concurrency, limit, report, corrected, base_url
+        dry_run,
+        group,
+        attribute,
+        direct,
+        read_share(share),
+        concurrency,
+        limit,
+        report,
+        corrected,
+        base_url,
+        keep_going,
     )
     with errors_reported():
-        totals, refused = run(run_provision(settings, choice, options))
+        totals, refused, stopped = run(run_provision(settings, choice, options))
     if as_json:
         typer.echo(json.dumps(summary(totals, refused, report)))
     else:
         typer.echo("\n".join(report_lines(totals, refused, report, dry_run=dry_run)))
+    if stopped != DONE:
+        return stopped
+    if totals.gave_up:
+        return FAILED
     return SOME_REFUSED if refused else DONE
 
 

@@ -118,16 +118,22 @@ class OktaOrg(OrgHooks):
         """Find a user by id or login; None where there is none."""
         if "/" in id_or_login or "\\" in id_or_login:
             # Okta takes the first in a filter only; many servers refuse either in a path, even escaped.
-            quoted = id_or_login.replace("\\", "\\\\").replace('"', '\\"')
-            answer = await self.send("GET", "users", query={"filter": f'profile.login eq "{quoted}"'})
-            found = read_users(answer.value)
-            return found[0] if found else None
+            return await self._ask_for_login(id_or_login)
         try:
             return read_user((await self.send("GET", f"users/{quote(id_or_login, safe='')}")).value)
         except Refused as refused:
             if refused.not_found:
                 return None
             raise
+
+    async def _ask_for_login(self, login: str) -> OktaUser | None:
+        """Find a user by login: `filter` is exact and up to date, `search` finds another case, some seconds late."""
+        quoted = login.replace("\\", "\\\\").replace('"', '\\"')
+        for parameter in ("filter", "search"):
+            answer = await self.send("GET", "users", query={parameter: f'profile.login eq "{quoted}"'})
+            if found := read_users(answer.value):
+                return found[0]
+        return None
 
     async def list_users(self, asked: str | None = None) -> AsyncIterator[list[OktaUser]]:
         """List users page by page; without a filter, all but the deactivated."""

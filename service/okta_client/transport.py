@@ -97,6 +97,9 @@ def read_answer(status: int, headers: CIMultiDictProxy[str], content: bytes) -> 
             refused = Refused(status, refused.code, [*refused.texts, said[:MAX_TEXT], SETTING, *skew_texts(headers)])
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(refused, ReadOnly):
             raise NoAnswer(str(refused))
+        if status == HTTPStatus.BAD_REQUEST and refused.code is None:
+            # A proxy's page, or a body that was cut off: it does not say what Okta did.
+            raise NoAnswer(f"{status} came without Okta's error code")
         raise refused
     if status >= HTTPStatus.MULTIPLE_CHOICES:
         raise MalformedAnswer(f"Okta answered {status}, which is followed nowhere")
@@ -162,10 +165,10 @@ class Calls:
         bucket = bucket_of(method, url.path)
         renewed = another_nonce = False
         while True:
-            async with self.limits.turn(bucket):
+            async with self.limits.turn(bucket) as sent:
                 proof = await self._credentials.headers(self._session, method, str(url))
                 status, headers, content = await self._exchange(bucket, method, url, body, proof)
-                self.limits.take_in(bucket, headers, refused=status == HTTPStatus.TOO_MANY_REQUESTS)
+                self.limits.take_in(bucket, headers, refused=status == HTTPStatus.TOO_MANY_REQUESTS, sent=sent)
             if status == HTTPStatus.TOO_MANY_REQUESTS:
                 continue
             if self._credentials.learn(status, headers, content) and not another_nonce:
