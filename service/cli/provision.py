@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from service.okta.schema import UserSchema
     from service.okta_client import OktaOrg
     from service.provisioning.plan import Plan
     from service.provisioning.provision import Totals
@@ -75,6 +76,15 @@ def _bar(console: "Console") -> "Progress":
     return Progress(*columns, console=console, transient=True, speed_estimate_period=600)
 
 
+SCHEMA_FAULTS = {
+    "undefined": "is not defined in the org's user schema: add it there, or leave it out with --attribute",
+    "wrong_type": "has another type in the org's user schema",
+    "missing": "is required by the org's user schema, and missing",
+    "bad_length": "is too short or too long for the org's user schema",
+    "not_in_list": "is none of the values that the org's user schema lists",
+}
+
+
 def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:
     """Give the totals for a script."""
     return {
@@ -86,6 +96,10 @@ def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:
         "refused": refused,
         "report": str(report) if refused else None,
         "gave_up": totals.gave_up,
+        "schema": [
+            {"attribute": name, "fault": fault.value, "accounts": number}
+            for (name, fault), number in totals.schema_faults.most_common()
+        ],
     }
 
 
@@ -95,6 +109,8 @@ def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool)
         yield f"{totals.total:,} accounts would be created"
         yield from (f"  by {method.value}: {number:,}" for method, number in totals.methods.items())
         yield from (f"  {outcome.value}: {number:,}" for outcome, number in totals.outcomes.items())
+        for (name, fault), number in totals.schema_faults.most_common():
+            yield f"  {name}: {SCHEMA_FAULTS[fault.value]} ({number:,} accounts)"
         return
     yield f"{totals.total:,} accounts to create"
     yield from (f"  {outcome.value}: {number:,}" for outcome, number in totals.outcomes.items())
@@ -183,10 +199,39 @@ async def run_provision(settings: "Settings", choice: "Choice", options: Options
         ) as org,
     ):
         if options.dry_run:
-            plan = _plan(choice, options, (), keys)
-            return await Provisioning(database, org, plan, settings.forget_when).dry_run(), 0, DONE
+            plan, schema = _plan(choice, options, (), keys), await _schema(org)
+            totals = await Provisioning(database, org, plan, settings.forget_when).dry_run(schema)
+            await _name_other_types(org, totals)
+            return totals, 0, DONE
         await refuse_without_hooks(settings, database, org, options.base_url)
         return await _create(database, org, choice, options, keys, settings.forget_when)
+
+
+async def _schema(org: "OktaOrg") -> "UserSchema | None":
+    """Read the user schema; a warning where that is refused or fails, since a dry run is of use without it."""
+    from service.okta.errors import OktaFault
+
+    try:
+        return await org.user_schema()
+    except OktaFault as fault:
+        print_progress(f"warning: the user schema was not checked ({fault}): grant okta.schemas.read")
+        return None
+
+
+async def _name_other_types(org: "OktaOrg", totals: "Totals") -> None:
+    """Say of undefined attributes that another user type has them: new users get the default type."""
+    from service.okta.errors import OktaFault
+    from service.okta.schema import SchemaFault
+
+    undefined = sorted(name for name, fault in totals.schema_faults if fault is SchemaFault.UNDEFINED)
+    try:
+        others = await org.other_schemas() if undefined else {}
+    except OktaFault as fault:
+        print_progress(f"warning: other user types were not looked at ({fault}): grant okta.userTypes.read")
+        return
+    for name in undefined:
+        if types := [each for each, schema in others.items() if name in schema.attributes]:
+            print_progress(f"{name}: is defined for the user type {', '.join(types)}; new users get the default type")
 
 
 async def _create(
@@ -228,7 +273,9 @@ async def _groups(org: "OktaOrg", name: str | None) -> Sequence[str]:
 
 
 def provision(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen; Okta is not asked.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would happen, by the org's user schema too.")
+    ] = False,
     state: Annotated[list[str] | None, typer.Option(help="Only accounts in this state: waiting, verified.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="Only accounts with a hash of this source.")] = None,
     format_name: Annotated[list[str] | None, typer.Option("--format", help="Only with a hash of this format.")] = None,

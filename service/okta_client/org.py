@@ -12,6 +12,7 @@ from yarl import URL
 from service.okta.errors import INVALID, MalformedAnswer, Refused
 from service.okta.hooks import Hook, HookKind, read_hook, read_hooks
 from service.okta.parsing import text_member
+from service.okta.schema import DEFAULT_TYPE, UserSchema, read_other_types, read_schema
 from service.okta.users import OktaUser, new_user, read_user, read_users
 from service.okta_client.credentials import clock_ahead
 from service.okta_client.transport import Answer, Calls, is_of
@@ -144,6 +145,17 @@ class OktaOrg(OrgHooks):
             if answer.next_link is None:
                 return
             answer = await self.follow(answer.next_link)
+
+    # User schemas
+
+    async def user_schema(self) -> UserSchema:
+        """Read the user schema of the default user type, which new users get."""
+        return read_schema((await self.send("GET", f"meta/schemas/user/{DEFAULT_TYPE}")).value)
+
+    async def other_schemas(self) -> dict[str, UserSchema]:
+        """Read the schemas of the other user types, by name."""
+        types = read_other_types((await self.send("GET", "meta/types/user")).value)
+        return {name: read_schema((await self.send("GET", path)).value) for name, path in types}
 
     # Groups
 

@@ -36,8 +36,11 @@ class BadAddress(Exception):
     """The address is none that credentials may be sent to; the message says why."""
 
 
-def org_address(given: str) -> URL:
-    """Check an org's URL: https, or http on loopback for tests; no path, no user, no `-admin`. Raises `BadAddress`."""
+def org_address(given: str, *, allow_http: bool = False) -> URL:
+    """Check an org's URL: https (or http on loopback, for tests); no path, no user, no `-admin`. Raises `BadAddress`.
+
+    `allow_http` takes http from everywhere, for a rehearsal against the simulator: the token then travels in the clear.
+    """
     try:
         url = URL(given.strip())
         host, port = url.host, url.port
@@ -47,7 +50,7 @@ def org_address(given: str) -> URL:
         raise BadAddress("must be an address like https://example.okta.com, without a path")
     if host.endswith(ADMIN_HOSTS):
         raise BadAddress("is the Admin Console's address; the org's has no -admin")
-    if url.scheme == "https" or (url.scheme == "http" and is_loopback(host)):
+    if url.scheme == "https" or (url.scheme == "http" and (allow_http or is_loopback(host))):
         return URL.build(scheme=url.scheme, host=host, port=port)
     raise BadAddress("must begin with https:// (http:// only on loopback)")
 

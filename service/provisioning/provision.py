@@ -15,6 +15,7 @@ from service.import_events import queries
 from service.import_events.queries import BindingLock
 from service.import_events.record import apply_unmatched
 from service.okta.errors import NoAnswer
+from service.okta.schema import SchemaFault, UserSchema
 from service.provisioning import queries as provisioning_queries
 from service.provisioning.create_user import Creating, Result, UserCreation
 from service.provisioning.plan import Plan, Request, plan_requests
@@ -72,6 +73,8 @@ class Totals:
     unanswered: int = 0
     """Accounts for which no answer came at all: the next run looks them up."""
 
+    schema_faults: Counter[tuple[str, SchemaFault]] = field(default_factory=Counter)
+    """What the org's user schema refuses, by attribute; counted by a dry run."""
     gave_up: str | None = None
     """The last of `REFUSALS_IN_A_ROW` refusals, after which no more was asked."""
 
@@ -117,14 +120,19 @@ class Provisioning:
                 break
         return self.totals
 
-    async def dry_run(self) -> Totals:
-        """Tell what a run would do, asking Okta nothing."""
+    async def dry_run(self, schema: UserSchema | None = None) -> Totals:
+        """Tell what a run would do, as far as our rules and the org's user schema (where it is given) say it."""
         await self._count()
         async for requests in self._chunks(lambda totals: sum(totals.methods.values()) + totals.done):
-            refused = [request for request in requests if faults_of(request.profile)]
+            refused = [request for request in requests if self._would_be_refused(request, schema)]
             self.totals.outcomes[Outcome.REFUSED] += len(refused)
             self.totals.methods += Counter(each.method for each in requests if each not in refused)
         return self.totals
+
+    def _would_be_refused(self, request: Request, schema: UserSchema | None) -> bool:
+        faults = list(schema.faults_of(request.profile)) if schema else []
+        self.totals.schema_faults.update(faults)
+        return bool(faults or faults_of(request.profile))
 
     async def _count(self) -> None:
         async with self.database.connection() as connection:
