@@ -1,4 +1,4 @@
-"""`reconcile` catches up with Okta's System Log and users."""
+"""The command `reconcile`: catches up with Okta's System Log and users."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from service.settings import ForgetWhen, Settings
     from service.store.database import Database
 
-# How a reconciliation is told: while it goes on, to people, and to a script. Knows no account, and asks nobody.
+# How a reconciliation is told: while it goes on, to people, and to a script.
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The audit trail: what was done, to whom, when and why. Only statements; knows no rule, and is never told a secret.
+"""The audit trail's table: what was done, to whom, when and why.
 
 What is done to an account is recorded in the transaction that does it. What is only said (a refusal, a screening) may
 come a moment later, many at a time.
@@ -27,6 +27,8 @@ class Action(enum.StrEnum):
     RETIRED = "retired"
     LOADED = "loaded"
     DELETED = "deleted"
+    TRIED = "tried"
+    """A known password was checked by `try`."""
     SKIPPED = "skipped"
     """More was said in a moment than is written down; the reason tells how much."""
 
@@ -67,7 +69,7 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::
 RECORD_CHANGED = """
 INSERT INTO audit (action, reason, account_id)
 SELECT 'loaded', CASE WHEN rehash THEN 'new hash' ELSE 'changed' END || ', source ' || $1, account_id
-FROM staged WHERE fate = 'changed' ORDER BY account_id
+FROM staged WHERE outcome = 'changed' ORDER BY account_id
 """
 
 PRUNE = "SELECT prune_audit($1, $2)"
