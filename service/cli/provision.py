@@ -276,7 +276,15 @@ def provision(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would happen, by the org's user schema too.")
     ] = False,
-    state: Annotated[list[str] | None, typer.Option(help="Only accounts in this state: waiting, verified.")] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only accounts in this state: waiting, verified, unarmed.")
+    ] = None,
+    without_hash: Annotated[
+        bool, typer.Option("--without-hash", help="Accounts without a usable hash too; those people reset a password.")
+    ] = False,
+    include_disabled: Annotated[
+        bool, typer.Option("--include-disabled", help="Of those, also the ones that were disabled in the old system.")
+    ] = False,
     source: Annotated[list[str] | None, typer.Option(help="Only accounts with a hash of this source.")] = None,
     format_name: Annotated[list[str] | None, typer.Option("--format", help="Only with a hash of this format.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many, for a pilot.")] = None,
@@ -313,7 +321,9 @@ def provision(
     listed in a report; correct it, and give it back by --corrected. The exit code is then 3.
     """
     settings = prepare()
-    choice = _choice(state, source, format_name, retry_refused)
+    choice = _choice(
+        state, source, format_name, retry_refused, without_hash=without_hash, include_disabled=include_disabled
+    )
     options = Options(
         dry_run,
         group,
@@ -341,13 +351,23 @@ def provision(
 
 
 def _choice(
-    states: list[str] | None, sources: list[str] | None, formats: list[str] | None, refused_too: bool
+    states: list[str] | None,
+    sources: list[str] | None,
+    formats: list[str] | None,
+    refused_too: bool,
+    *,
+    without_hash: bool,
+    include_disabled: bool,
 ) -> "Choice":
     from service.provisioning.queries import Choice
+    from service.store.accounts import State
 
-    chosen = states or ["waiting", "verified"]
-    if unknown := set(chosen) - {"waiting", "verified"}:
+    chosen = states or [State.WAITING.value, State.VERIFIED.value]
+    chosen = [*chosen, State.UNARMED.value] if without_hash and State.UNARMED not in chosen else chosen
+    if unknown := set(chosen) - {State.WAITING, State.VERIFIED, State.UNARMED}:
         raise typer.BadParameter(
-            f"{min(unknown)}: accounts that have a hash are waiting or verified", param_hint="--state"
+            f"{min(unknown)}: accounts to create are waiting, verified or unarmed", param_hint="--state"
         )
-    return Choice(chosen, sources, formats, refused_too)
+    if include_disabled and State.UNARMED not in chosen:
+        raise typer.BadParameter("goes with --without-hash", param_hint="--include-disabled")
+    return Choice(chosen, sources, formats, refused_too, include_disabled)

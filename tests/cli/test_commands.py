@@ -247,7 +247,7 @@ async def test_hooks_registered_with_oauth_sign_people_in(
         (["reconcile", "--since", "yesterday"], {}, "write 2026-11-22T10:00, 36h or 7d"),
         (["reconcile", "--since", "2999-01-01"], {}, "is in the future"),
         (["provision", "--share", "0%"], {}, "write a percentage"),
-        (["provision", "--state", "migrated"], {}, "waiting or verified"),
+        (["provision", "--state", "migrated"], {}, "waiting, verified or unarmed"),
         (["hooks", "register", "http://service.example.com"], {}, "Okta calls https:// only"),
     ],
 )

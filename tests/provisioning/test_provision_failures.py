@@ -356,6 +356,22 @@ async def test_an_account_with_two_hashes_gets_the_hook(
     assert "hook" in password
 
 
+async def test_people_without_a_hash_are_created_without_the_hook_and_disabled_ones_only_where_asked_for(
+    org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool
+) -> None:
+    await add(JESSIE, None)
+    disabled = await add(KIM, None)
+    await pool.execute("UPDATE accounts SET disabled_reason = 'disabled in the old system' WHERE id = $1", disabled.id)
+    assert (await provision()).total == 0
+    totals = await provision(choice=Choice(("unarmed",)))
+    assert totals.methods == {Method.NONE: 1}
+    ((login, password, _),) = org.sent
+    assert (login, set(password)) == (JESSIE, {"value"})
+    assert await column(pool, "method") == "none"
+    assert (await provision(choice=Choice(("unarmed",), disabled_too=True))).methods == {Method.NONE: 1}
+    assert org.sent[0][1] != org.sent[1][1]
+
+
 # Corrections
 
 
