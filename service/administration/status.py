@@ -11,6 +11,7 @@ from service.immutable import immutable
 from service.okta.system_log import RETENTION
 from service.store.accounts import State
 from service.store.known_passwords import tried_among
+from service.store.leases import RECONCILE, holder_of
 from service.store.name_report import NameProblem, NameReport
 
 
@@ -106,18 +107,22 @@ async def name_stuck(connection: asyncpg.Connection, now: datetime | None = None
 
 
 async def _logs(connection: asyncpg.Connection, now: datetime) -> list[dict[str, Any]]:
+    reading = await holder_of(connection, RECONCILE) is not None
     return [
         {
             "org": org,
             "read_at": read.isoformat(timespec="seconds"),
             "users_compared_at": compared.isoformat(timespec="seconds") if compared else None,
-            "warning": _log_warning(now - read),
+            "warning": _log_warning(read, now, reading=reading),
         }
         for org, read, compared in await queries.logs_read(connection)
     ]
 
 
-def _log_warning(age: timedelta) -> str | None:
+def _log_warning(read: datetime, now: datetime, *, reading: bool) -> str | None:
+    age = now - read
     if age < READ_LONG_AGO:
         return None
+    if reading:
+        return f"the System Log is being read now; what Okta logged until {read:%Y-%m-%d} is done"
     return f"the System Log was last read {age.days} days ago, and Okta keeps it for {RETENTION.days}: run reconcile"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 STUCK = {
     "verified_without_success": "signed in more than a day ago, and Okta has not stored the password: run reconcile",
     "not_in_okta": "have a hash and are not in Okta yet: provision creates them",
+    "refused_by_okta": "were refused by Okta: correct the report of provision, and give it to --corrected",
 }
 
 

@@ -1,7 +1,7 @@
 """Queries of reconciliation: the position in an org's System Log."""
 
 from dataclasses import field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import asyncpg
 
@@ -20,6 +20,20 @@ RESCANNED = "UPDATE log_cursors SET rescanned_until = $2 WHERE org = $1"
 USERS_COMPARED = "UPDATE log_cursors SET users_compared_at = $2 WHERE org = $1"
 
 OLDEST_ACCOUNT = "SELECT min(loaded_at) FROM accounts"
+
+
+REREAD_SINCE = "reconcile_since"
+"""The row of `installation` that asks for the log to be read again from then on."""
+
+ASK_TO_REREAD = """
+INSERT INTO installation AS known (name, value) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET value = least(known.value, excluded.value)
+"""
+
+REREAD = "SELECT value FROM installation WHERE name = $1"
+
+# A request that came meanwhile stays. The row stays too, since the operator's role may not delete it: ~ sorts last.
+REREAD_DONE = "UPDATE installation SET value = '~' WHERE name = $1 AND value = $2"
 
 
 @immutable
@@ -62,3 +76,21 @@ async def oldest_account(connection: asyncpg.Connection) -> datetime | None:
     """Tell since when there are accounts."""
     moment: datetime | None = await connection.fetchval(OLDEST_ACCOUNT)
     return moment
+
+
+async def ask_to_reread(connection: asyncpg.Connection, since: datetime) -> None:
+    """Ask the process that reconciles now, or the next one, to read the log again from then on."""
+    wanted = since.astimezone(UTC).isoformat(timespec="microseconds").encode()
+    await connection.execute(ASK_TO_REREAD, REREAD_SINCE, wanted)
+
+
+async def find_reread(connection: asyncpg.Connection) -> datetime | None:
+    """Find from when on the log is to be read again, the earliest that was asked for; None where nothing was."""
+    value: bytes | None = await connection.fetchval(REREAD, REREAD_SINCE)
+    return None if value in (None, b"~") else datetime.fromisoformat(value.decode())
+
+
+async def end_reread(connection: asyncpg.Connection, since: datetime) -> None:
+    """Note that the log was read again from then on."""
+    done = since.astimezone(UTC).isoformat(timespec="microseconds").encode()
+    await connection.execute(REREAD_DONE, REREAD_SINCE, done)

@@ -6,7 +6,7 @@ password must not be called wrong because we failed.
 
 import asyncio
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -36,6 +36,7 @@ from service.store import audit, recipes, rehearsals
 from service.store.accounts import Account, KeptHash, State, login_key
 from service.store.audit import Action, Entry
 from service.store.database import DATABASE_UNAVAILABLE, Database
+from service.store.encryption import HashKeys
 from service.stored_hashes import UNUSABLE, HashOpener
 from service.telemetry import Telemetry, describe
 
@@ -170,6 +171,7 @@ class PasswordVerifier:
     throttle_cache: ThrottleCache = field(default_factory=ThrottleCache)
     unknown_logins: UnknownLogins = field(default_factory=UnknownLogins)
     dummy_hashes: DummyHashes | None = None
+    _recipes: Sequence[recipes.KeptRecipe] = ()
     lookups: Lookups = field(init=False)
     recorder: SignInRecorder = field(init=False)
     rehearsal: RehearsalVerifier = field(init=False)
@@ -187,8 +189,15 @@ class PasswordVerifier:
         """Read what the store says about checking: recipes and keys. To be repeated, as they change with loads."""
         async with self.database.connection() as connection:
             key = await recipes.login_digest_key(connection)
-            self.dummy_hashes = load_dummy_hashes(await recipes.list_recipes(connection), self.opener)
+            self._recipes = await recipes.list_recipes(connection)
+        self.dummy_hashes = load_dummy_hashes(self._recipes, self.opener)
         self._attempts = self._attempts or AttemptsInFlight(key)
+
+    def use_keys(self, keys: HashKeys) -> None:
+        """Use other keys from now on. Dummy hashes are encrypted again: the key of the present ones may be gone."""
+        self.opener.keys = keys
+        if self.dummy_hashes is not None:
+            self.dummy_hashes = load_dummy_hashes(self._recipes, self.opener)
 
     async def verify(self, call: PasswordImportCall, *, deadline: float) -> SignInResult:
         """Answer a call before `deadline` (of the loop's clock).
@@ -261,6 +270,8 @@ class PasswordVerifier:
     async def _check_dummy_hash(
         self, known: LookedUp, request: SignInRequest, dummy_hashes: DummyHashes
     ) -> SignInOutcome:
+        # Those of now: between the start of this call and here, the keys may have been exchanged.
+        dummy_hashes = self.dummy_hashes or dummy_hashes
         found = known.found
         # By the account's login where there is one: whichever of its names was typed, it takes as long.
         login_key = found.login_key if isinstance(found, Account) else request.lookup.key
