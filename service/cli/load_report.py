@@ -8,10 +8,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from service.loading.examine import ignored_lines
 from service.loading.files.row import Reader
 from service.loading.load import Totals
 from service.loading.queries import RowOutcome
 from service.loading.reject import Reason
+from service.loading.rows import DISABLED
 
 SHOWN = (
     (RowOutcome.NEW, "new"),
@@ -66,6 +68,9 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         yield f"  format {name}: {number:,}"
     if totals.unarmed:
         yield f"  without a hash: {totals.unarmed:,}"
+    if totals.disabled:
+        yield f"  without a hash since {DISABLED}: {totals.disabled:,}"
+    yield from (f"  {line}" for line in (*totals.notes, *ignored_lines(totals.ignored)))
     if totals.long_logins:
         yield f"  warning: {totals.long_logins:,} logins are longer than the 100 characters that Okta takes"
     if totals.named_by_login:
@@ -74,7 +79,8 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         yield f"  import events that had come before: {sum(totals.effects.values()):,}"
     yield coverage(totals)
     if rejects is not None and totals.refused:
-        yield f"refused rows, with line and reason: {rejects}"
+        where = "on standard output" if str(rejects) == "-" else str(rejects)
+        yield f"refused rows, with line and reason: {where}"
 
 
 def coverage(totals: Totals) -> str:
@@ -111,6 +117,9 @@ def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
             "formats": dict(totals.formats.most_common()),
             "without_hash": totals.unarmed,
             "long_logins": totals.long_logins,
+            "disabled": totals.disabled,
+            "ignored": totals.ignored,
+            "decisions": totals.notes,
             "named_by_login": totals.named_by_login,
             "events_applied": {effect.value: number for effect, number in totals.effects.items()},
             "rejects": str(rejects) if rejects is not None and totals.refused else None,

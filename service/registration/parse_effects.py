@@ -158,6 +158,7 @@ def _constant(node: Node) -> object:
 
 # Reading what a policy does with people whom the legacy store knows, with its faults. Knows no rule.
 
+
 def read_known_accounts(node: Node, sensitive: frozenset[str]) -> Deny | Complete | None:
     """Read `known_accounts`: to deny them, or to complete their profile."""
     if isinstance(node.value, str):

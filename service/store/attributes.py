@@ -33,10 +33,10 @@ DECLARE = "UPDATE sources SET attributes = $2 WHERE id = $1 AND attributes <> $2
 
 DECLARED = "SELECT attributes FROM sources WHERE name = $1"
 
-UNDECLARED = f"""
+UNDECLARED = """
 SELECT count(*) FROM accounts
-WHERE profile - $1::text[] <> '{{}}' OR state = 'migrated' AND profile <> '{{}}'
-"""  # noqa: S608 (a constant)
+WHERE profile - $1::text[] <> '{}' OR state = 'migrated' AND profile <> '{}'
+"""
 
 ALL_DECLARED = "SELECT coalesce(array_agg(DISTINCT name), '{}') FROM sources, unnest(attributes) AS name"
 

@@ -57,7 +57,7 @@ class Loader:
             async with loading_session(self.url) as connection:
                 resolver = HashResolver(chosen, self.environment)
                 load = Load(
-                    connection, chosen, resolver, rejects, forget_when, dry_run, self.keys, consumed=reader.consumed
+                    connection, chosen, resolver, rejects, forget_when, dry_run, self.keys, consumed=reader.volume
                 )
                 return await load.run(iter(reader), lambda _totals: None)
         finally:
