@@ -12,7 +12,7 @@ READY := $(VENV)/ready-$(KEY)
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint types architecture audit unit locks fmt lock bench clean
+.PHONY: help setup demo run test lint types architecture audit unit locks fmt lock release bench clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +71,9 @@ lock: setup ## write requirements/*.txt anew for pyproject.toml; UPGRADE=1 takes
 	$(UV_COMPILE) -o requirements/audit.txt requirements/audit.in
 	$(UV_COMPILE) -o requirements/runtime.txt pyproject.toml
 	$(UV_COMPILE) --all-extras -c requirements/runtime.txt -o requirements/dev.txt pyproject.toml
+
+release: setup ## build what is committed into dist/: wheel and sdist bit for bit, SBOM, checksums
+	@$(BIN)/python .ci/release.py
 
 bench: setup ## measure, and print one table of ratios
 	$(BIN)/python -m bench

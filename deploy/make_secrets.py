@@ -1,4 +1,4 @@
-"""Fills the volume of secrets once, for docker-compose.yml. Knows the files and who reads each; prints no value.
+"""Fills the volume of secrets once, for docker-compose.yml.
 
 A value given in the environment (from `.env`) is written; what is not given is random, and kept ever after.
 """

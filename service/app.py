@@ -1,4 +1,4 @@
-"""Assembles the service: the only place where the parts meet. Decides nothing.
+"""Assembly of the service: the only place where the parts meet.
 
 `make_app` gives the service, `make_admin_app` the operators' side of the same parts, `serve` runs both on their ports.
 """

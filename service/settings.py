@@ -1,4 +1,4 @@
-"""Every setting, read once from the environment (and `.env`) and passed on as values. Knows no part that uses them."""
+"""Every setting, read once from the environment and `.env`."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-# How values are written in variables and files, secrets above all. Knows no setting; no fault quotes a value.
+# How values are written in variables and files, secrets above all.
 
 
 class BadSettings(Exception):
@@ -116,7 +116,7 @@ def secret_faults(name: str, secrets: list[bytes]) -> list[str]:
     ]
 
 
-# The settings of who may call, and what each must agree with. Knows no call.
+# The settings of who may call, and what each must agree with.
 
 _SAFE_ISSUER = re.compile(
     r"https://[^\s/?#@]+(/[^\s?#]*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/[^\s?#]*)?"

@@ -1,4 +1,4 @@
-"""From a kept hash to a check of it: recipe, pepper and hash put together. Knows peppers and keys; checks nothing."""
+"""The check of a stored hash: recipe, pepper and decrypted hash put together."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The org's OAuth clients, its keys, and the tokens that it issues. Knows JWT; no HTTP."""
+"""The org's OAuth clients, its keys, and the tokens that it issues."""
 
 import time
 from dataclasses import dataclass, field

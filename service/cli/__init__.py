@@ -1,4 +1,4 @@
-"""The command line: one module a command, each parses, calls one action and prints. Knows exit codes; decides nothing.
+"""The command line: one module a command, each parses, calls one action and prints.
 
 0 done; 1 it failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.
 """

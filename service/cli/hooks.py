@@ -1,4 +1,4 @@
-"""What is wrong with the hooks, said to people and to scripts, and what follows from it. Finds nothing itself."""
+"""The commands `hooks register`, `hooks check` and `hooks rotate-secret`."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
     from service.store.database import Database
 
-# What the commands on hooks share: options, and all that is open while one runs. Knows no command.
+# What the commands on hooks share: options, and all that is open while one runs.
 
 Registration = Annotated[
     bool, typer.Option("--registration/--no-registration", help="With the registration hook, or without.")

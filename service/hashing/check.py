@@ -1,4 +1,4 @@
-"""The checks that almost every format ends in: derive a key from the password, compare it. Knows no format."""
+"""The checks that most formats use: derive a key from the password, compare it."""
 
 import hmac
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from service.hashing.encodings import encode
 from service.hashing.format import Executor
 from service.immutable import immutable
 
-# The check of formats that change letters before they hash, so need the password as text. Knows no format.
+# The check of formats that change letters before they hash, so need the password as text.
 
 
 @immutable

@@ -1,4 +1,4 @@
-"""Names for several formats at once, as people call them: a product or a function. Knows what belongs together."""
+"""Names for several formats at once: a product or a function."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ from service.hashing.formats.argon2 import ARGON2
 from service.hashing.formats.bcrypt import BCRYPT
 from service.immutable import immutable
 
-# A name for several formats: the text of a hash decides which of them reads it. Knows no format.
+# A name for several formats: the text of a hash decides which of them reads it.
 #
 # Where the text does not describe itself, the last member reads it, by its columns.
 

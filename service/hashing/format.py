@@ -1,4 +1,4 @@
-"""What a password format is: the small protocol that every format fulfils. Knows no format, no database and no thread.
+"""The protocol of a hash format.
 
 A format recognises a stored hash by its whole shape, parses it once, with its cost bounded, into a `Check`, and a
 `Check` tries passwords. The protocol's split into recognise, parse and verify follows zitadel/passwap (Go).

@@ -1,4 +1,4 @@
-"""Tells whether Okta could import a hash itself, and writes it as `credentials.password.hash`. Knows no other call.
+"""Hashes that Okta can import directly, in the form of `credentials.password.hash`.
 
 Okta computes one digest of password and salt, bcrypt, or PBKDF2 (https://developer.okta.com/docs/api/openapi/okta-management/
 management/tag/User/, PasswordCredentialHash), so a check is asked what it computes, whatever layout it was read from.

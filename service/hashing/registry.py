@@ -1,4 +1,4 @@
-"""The one way from a name or a text to a format, and from a stored hash to a check. Knows no format's inside."""
+"""Look-up of formats by name or by the text of a hash, and of the check for a stored hash."""
 
 import difflib
 import re
@@ -33,7 +33,7 @@ from service.hashing.formats import (
 from service.hashing.formats.multiple import Multiple
 from service.hashing.formula import formula_check, formula_dummy_hash
 
-# The list of the accepted formats, by module. Knows no format's inside, and not how one is found.
+# The list of the accepted formats, by module.
 #
 # Each module that holds formats is imported here by name, the likelier before those that its hashes look like.
 

@@ -1,4 +1,4 @@
-"""Find out what is wrong with the org's hooks: their settings, their secrets, their recent failures. Knows no HTTP.
+"""The check of the org's hooks: settings, secrets, recent failures.
 
 A hook's secret can't be read back; that it is ours shows when Okta calls the service with it. For that the inline hooks
 are executed with a probe of nobody's, and the event hook is verified once more; the latter only after the service has
@@ -17,7 +17,7 @@ from service.okta.hooks import HeaderChannel, Hook, HookKind, is_good_answer, pr
 from service.okta.parsing import member, text_member
 from service.okta.system_log import bounded, failures_of
 
-# Look for failed calls of our hooks in the System Log of the last day. Knows no HTTP, and no settings of a hook.
+# Look for failed calls of our hooks in the System Log of the last day.
 
 RECENT = timedelta(hours=24)
 

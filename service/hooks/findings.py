@@ -1,4 +1,4 @@
-"""What can be wrong with the hooks, and how each is mended. Finds none of it."""
+"""Findings about the hooks, each with its remedy."""
 
 import enum
 import re

@@ -1,4 +1,4 @@
-"""What this installation chose once, by name. Knows no meaning of it."""
+"""Queries for values that this installation chose once."""
 
 import asyncpg
 

@@ -1,4 +1,4 @@
-"""Make the org's hooks lead to the service: find and update those that exist, make the others. Knows no HTTP.
+"""Registration of the org's hooks: existing ones are updated, missing ones created.
 
 An event hook whose settings are right is left alone, because replacing it stops its events until it is verified.
 """
@@ -14,7 +14,7 @@ from service.okta.errors import INVALID, Refused
 from service.okta.hooks import HeaderChannel, Hook, HookKind, Proof, event_hook, inline_hook
 from service.okta.system_log import Page
 
-# What registering, checking and rotating need of an org: its hooks and its log. Knows no HTTP, and does nothing.
+# What registering, checking and rotating need of an org: its hooks and its log.
 
 
 class HookOrg(Protocol):

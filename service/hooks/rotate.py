@@ -1,4 +1,4 @@
-"""Change the secret that Okta sends, losing no event and no sign-in. Knows no HTTP.
+"""Rotation of the secret that Okta sends, without losing an event or a sign-in.
 
 First every replica proves that it takes the new secret; only then is Okta told. Inline hooks change at once. An event
 hook whose channel changes gets no events until it is verified, and minutes after; so a second one is made and verified

@@ -1,4 +1,4 @@
-"""Which import event makes us forget which account's hash. Pure; knows values of the store and of the wire, no I/O.
+"""The rule that decides which import event forgets which account's hash. Pure.
 
 An event means the account with that Okta id, else the one with exactly that login and no Okta id yet; never one found
 by a short name or another identifier. A conflicting id is a mismatch and deletes nothing.

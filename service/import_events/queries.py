@@ -1,4 +1,4 @@
-"""Import events and what they do: the record, the binding of Okta ids, the tombstone and the deleted hash.
+"""Queries of import events: the record, the binding of Okta ids, the tombstone and the deleted hash.
 
 Only statements here; which event has which effect is decided by `service.import_events.decide`.
 """

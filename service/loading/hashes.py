@@ -1,4 +1,4 @@
-"""From the columns of a row to a hash that can be checked: recipe resolved, shape and cost judged. Knows no store.
+"""Resolution of a row's hash: its recipe, shape and cost.
 
 A row's own columns come before the settings of its source, and these before what the hash says of itself.
 """
@@ -20,7 +20,7 @@ from service.loading.reject import Reason, RejectedRow
 from service.loading.sources import OPTIONS, SALT_ENCODINGS, Source
 from service.stored_hashes import dummy_hash_fields, recipe_parameters
 
-# Which hashes are alike: whatever can be said of one, but for its digits, can be said of all. Knows no format.
+# Which hashes are alike: whatever can be said of one, but for its digits, can be said of all.
 #
 # Parsing is half of the time of loading a million rows. What it finds out, whether the hash is well-formed and what
 # it costs, depends on the digits of salt and digest in no format that writes them in one of three ways: bcrypt, which
@@ -77,7 +77,7 @@ def _salted(salt: str | None) -> bool | None:
     return None if salt is None else salt.endswith("=")
 
 
-# From a hash and a recipe to a check, or to the reason why there is none. Knows no row and no source.
+# From a hash and a recipe to a check, or to the reason why there is none.
 
 RUNS = str.maketrans(
     {
@@ -173,7 +173,7 @@ def shape_key(text: str) -> ShapeKey | None:
     return begin[0], "".join(SEPARATORS.findall(rest)), tuple([(len(field), frozenset(field)) for field in fields])
 
 
-# From the columns of a row and the settings of its source to a recipe. Knows columns; knows no hash.
+# From the columns of a row and the settings of its source to a recipe.
 
 RECIPE_COLUMNS = OPTIONS | {"format", "iterations", "charset", "pepper_env", "salt_encoding", "options"}
 

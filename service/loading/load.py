@@ -1,4 +1,4 @@
-"""Load legacy accounts into the store, batch by batch. Knows no file's layout and no SQL.
+"""Loading of legacy accounts into the store, batch by batch.
 
 Each batch is one transaction: it is wholly in the store or not at all, and running the load again completes it. No
 batch waits for the disk; the load does, once, before it says that it is done.
@@ -36,7 +36,7 @@ from service.store import recipes
 from service.store.attributes import declare
 from service.store.encryption import NO_KEYS, HashKeys
 
-# Rows in batches, each read and judged as far as that goes without the store. Knows no SQL.
+# Rows in batches, each read and judged as far as that goes without the store.
 
 BATCH = 5000
 """Rows in one transaction, which holds up whoever binds accounts for as long as it takes: some hundred milliseconds."""

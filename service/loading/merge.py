@@ -1,4 +1,4 @@
-"""Merge one batch into the store, in one transaction, or tell what that would do. Knows no file and no SQL.
+"""The merge of one batch into the store, in one transaction, and its dry run.
 
 The transaction holds the binding gate, so that a SUCCESS for one of its accounts is either applied here or finds the
 account. Unknown accounts go straight into the tables; known ones are staged and compared. After a batch of which the

@@ -1,4 +1,4 @@
-"""Adding accounts that the store does not know yet, by COPY into the tables themselves. Judges no row.
+"""Queries of loading: new accounts by COPY, changed ones by matching and merging.
 
 Through the staging table it would take half as long again. The caller holds the binding gate, so that who is unknown
 stays unknown until the transaction ends.
@@ -15,7 +15,7 @@ from service.immutable import immutable
 from service.loading.staging import StagedAccount
 from service.store.accounts import State
 
-# The fates that a staged account can have, and how many have which. Knows no rule by which they are found.
+# The fates that a staged account can have, and how many have which.
 
 
 class RowOutcome(enum.StrEnum):

@@ -1,4 +1,4 @@
-"""What the hashes of legacy stores need, read from the TOML file that SOURCES names. Knows formats; knows no store.
+"""The TOML file that SOURCES names: what the hashes of each legacy store need.
 
 The file is checked whole, and every fault is named with its place, before the first row is read.
 """
@@ -16,7 +16,7 @@ from service.hashing.formula import parse_formula
 from service.hashing.limits import MAX_DIGITS
 from service.immutable import immutable
 
-# What is wrong with the settings of a source. Knows what formats need; knows no file.
+# What is wrong with the settings of a source.
 
 SALT_ENCODINGS = ("text", "hex", "base64")
 """What a salt column may hold."""

@@ -1,4 +1,4 @@
-"""Questions to the System Log, and its pages: values in and out. Asks nothing.
+"""Queries to the System Log and its pages on the wire.
 
 Without `until`, and ascending, a request polls: pages come in the order in which events were persisted, and each has a
 `next` link, also an empty one. With `until` it is bounded: ordered by `published`, finite, and blind to events that are

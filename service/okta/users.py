@@ -1,4 +1,4 @@
-"""Users in the words of Okta's API: what is sent to create one, and what is read of one. Knows no account.
+"""Users on the wire of Okta's API: the request that creates one, and what is read of one.
 
 https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
 """

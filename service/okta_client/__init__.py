@@ -1,4 +1,4 @@
-"""HTTP out: Okta's management API over aiohttp. Knows limits, retries and credentials; judges no account."""
+"""HTTP out: Okta's management API over aiohttp."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

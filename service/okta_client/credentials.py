@@ -1,4 +1,4 @@
-"""How we prove ourselves to Okta: an API token, or access tokens that a private key brings. Shows neither, ever.
+"""Our credentials for Okta's API: an API token, or access tokens for a private key.
 
 OAuth for Okta's own API takes only `private_key_jwt` (RFC 7523):
 https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/

@@ -1,4 +1,4 @@
-"""One call of Okta's API: sent when its turn comes, tried again where that is safe. Knows no endpoint.
+"""One call of Okta's API: sent when the rate limit allows, retried where that is safe.
 
 After a 429 a call is always sent again, because nothing was done; after a lost answer or a 5xx only where doing it
 twice does no harm. What else to do about a lost answer only the caller knows.

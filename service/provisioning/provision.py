@@ -1,4 +1,4 @@
-"""Create the loaded accounts in Okta: each once, whatever dies or gets lost in between. Knows no HTTP.
+"""Creation of the loaded accounts in Okta, each exactly once.
 
 The intent is committed before Okta is asked; the Okta id after. Whoever finds an intent without an end looks the login
 up before asking again (`create_user.py`).

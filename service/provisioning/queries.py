@@ -1,4 +1,4 @@
-"""Which accounts are still to be created in Okta, and what became of those that were tried. Asks Okta nothing."""
+"""Queries of provisioning: accounts still to be created in Okta, and the outcome of those tried."""
 
 import enum
 import json

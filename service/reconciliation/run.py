@@ -1,4 +1,4 @@
-"""Reconcile with an org: its log first, then its users, so that a SUCCESS wins. Puts the two together; no HTTP."""
+"""Reconciliation with an org: first its log, then its users, so that a SUCCESS wins."""
 
 import asyncio
 import contextlib
@@ -97,7 +97,7 @@ class Reconciliation:
 # Reconcile for as long as the service runs: the log every few seconds, a second look and the users now and then.
 #
 # One replica does it at a time, under a lease; the others wait to take it over. Faults of Okta or of the database end
-# nothing. Knows no HTTP.
+# nothing.
 
 AFTER_A_FAULT = 30.0
 """Seconds; Okta's limits are shared with others."""

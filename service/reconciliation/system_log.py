@@ -1,8 +1,8 @@
-"""Catch up with the System Log: every import event that Okta has, applied as if the event hook had brought it.
+"""Catching up with the System Log: every import event is applied as if the event hook had delivered it.
 
 Event hooks are best effort; the log is what makes "no SUCCESS lost" true. Reading goes on where it stopped, by the link
 that Okta gave; the link is saved after the events before it are committed, so whoever dies in between reads them again,
-which changes nothing. Knows no HTTP.
+which changes nothing.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Compare the armed accounts with the org's users: bind those that we find by login, retire what has no use. No HTTP.
+"""Comparison of the armed accounts with the org's users: binding by login, retirement of hashes without a use.
 
 The log is read before anything is retired, so that a SUCCESS wins over the look of a user.
 """

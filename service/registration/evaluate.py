@@ -1,4 +1,4 @@
-"""Judging a request by a policy, and saying why. Pure: the legacy profile was looked up before, where it is needed."""
+"""Evaluation of a request by a policy, with the reasons. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from service.registration.policy import (
 )
 from service.registration.predicates import MISSING, Facts, is_empty
 
-# The values that a policy gives to a profile: those of `set`, and those from the legacy account. Knows no decision.
+# The values that a policy gives to a profile: those of `set`, and those from the legacy account.
 
 NEVER_COMPLETED = frozenset({"login", "email", "password"})
 """`complete = true` leaves these alone: the first two name the person, and Okta lets no hook set the third."""

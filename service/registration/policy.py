@@ -1,4 +1,4 @@
-"""What a policy is, once it is read: rules, what they do, and what is done with people we know. Knows no TOML."""
+"""A parsed policy: rules, their effects, and the treatment of known accounts."""
 
 import enum
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The tests that a policy can make of what an attribute holds. Pure; each says of itself what it asks.
+"""Predicates over attributes. Pure; each describes itself.
 
 A test of an attribute that was not sent is false. Lists and objects are only ever sent, present or empty
 (`presence_tests`): a test of text or of a number is false for them.

@@ -1,4 +1,4 @@
-"""Screen a registration: the policy, joined with what the legacy store knows. Knows no HTTP and no SQL."""
+"""Screening of a registration by the policy and the legacy store."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Look-ups for sign-ins: those that come while others are under way share the next read. Knows no rule and no password.
+"""Batched look-ups: calls that arrive while others are being read share the next query.
 
 In a storm a read for thirty takes a tenth of the time of thirty reads, here and in the server.
 """

@@ -1,4 +1,4 @@
-"""Finding the account that a sign-in name means, with its hashes, in one query. Knows names; judges no password.
+"""Queries of a sign-in: the account that a name means, its hashes and its failures, in one query.
 
 A name is looked up as a login, else as another identifier, else, without `@`, as the local part of a login; two
 accounts in the same class are ambiguous. The lower class hides the higher ones, so nobody can take another's login as
@@ -96,7 +96,7 @@ async def prune_failures(connection: asyncpg.Connection, *, forget_after: timede
     return int(status.split()[-1])
 
 
-# Recording that we answered VERIFIED. Knows nothing of why.
+# Recording that we answered VERIFIED.
 
 # One write for a sign-in, with its entry in the audit trail.
 RECORD_VERIFIED = """

@@ -1,4 +1,4 @@
-"""How long somebody who guesses has to wait. Pure: streaks of failures in, a delay out; knows no store and no HTTP.
+"""Throttling of attempts: failure counts in, a delay out.
 
 Two rules, and the longer delay counts. Failures of one login from one address delay that pair, more with each. Failures
 of one login over all addresses delay every address, but by a minute at most, counted from that address's own last
@@ -113,7 +113,7 @@ def _doubling(beyond: int, longest: float) -> float:
     return 0.0 if beyond < 0 else min(2.0 ** min(beyond, 30), longest)
 
 
-# Floods of guesses: what the store has just refused is refused again from memory. Knows no rule and no password.
+# Floods of guesses: what the store has just refused is refused again from memory.
 #
 # It only refuses, and believes for a second what the store said: whoever may try by then is judged by the store, as
 # ever. A flood then costs neither a read nor a write for each guess, which would be taken from other people's
@@ -209,7 +209,7 @@ class ThrottleCache:
             self._pairs.popitem(last=False)
 
 
-# Throttle guesses: who asks, whether they have to wait, what is counted. Knows store and rule; checks nothing.
+# Throttle guesses: who asks, whether they have to wait, what is counted.
 
 MAX_FAILURE_ROWS = 1_000_000
 """Rows, about 150 MB: a botnet trying a login each from a million addresses, and still a bound."""

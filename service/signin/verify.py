@@ -1,4 +1,4 @@
-"""Answer Okta's question: is this password right? Knows the store and the pool; knows no HTTP.
+"""Verification of a password for the password import hook.
 
 A verdict is only given where everything worked. Whatever fails on our side is an exception, never UNVERIFIED: a right
 password must not be called wrong because we failed.
@@ -31,7 +31,7 @@ from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.stored_hashes import UNUSABLE, HashOpener
 from service.telemetry import Telemetry, describe
 
-# A sign-in: what is asked, and what became of it. Knows no way from one to the other.
+# A sign-in: what is asked, and what became of it.
 
 
 class SignInOutcome(enum.StrEnum):
@@ -264,7 +264,7 @@ class PasswordVerifier:
         )
 
 
-# Follow what is loaded while the service runs, and prune what is over. Knows store and pool; answers nobody.
+# Follow what is loaded while the service runs, and prune what is over.
 
 REFRESH_EVERY = 60.0
 """Seconds between looks at the recipes, so that stand-ins follow what is loaded while the service runs."""

@@ -1,4 +1,4 @@
-"""What the store says of an account: the values that leave it. Knows no SQL."""
+"""Accounts and stored hashes as values, and the normalisation of logins."""
 
 import enum
 import unicodedata

@@ -1,4 +1,4 @@
-"""The logins of accounts that an operator deleted, as keyed digests: what keeps a load from bringing them back.
+"""Logins of deleted accounts, as keyed digests, so that a load does not bring them back.
 
 HMAC-SHA256 (RFC 2104) under the installation's key. PostgreSQL's core computes SHA-256 but no HMAC, so it is given the
 two padded keys and does the rest; Python's `hmac` makes the same digest.

@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy Core metadata. Only Alembic and the tests import this; the service speaks plain SQL.
+"""The tables, as SQLAlchemy Core metadata. Only Alembic and the tests import this.
 
 What must hold whatever the code does is held here: a hash on a tombstone is impossible, and a tombstone stays one.
 """

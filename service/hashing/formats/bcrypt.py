@@ -1,4 +1,4 @@
-"""bcrypt in its variants. Knows no store, no thread, and nothing that applications wrap around it.
+"""bcrypt in its variants.
 
 Algorithm: Provos and Mazières, USENIX 1999. `$2a$`, `$2b$` and `$2y$` name one computation. `$2$` and `$2x$` name two
 historical faults (https://www.openwall.com/crypt/), which differ only in how the password becomes the 72 bytes of key,
@@ -21,7 +21,7 @@ from service.hashing.encodings import BCRYPT64
 from service.hashing.format import Check, Executor, StoredHash
 from service.hashing.shape import Shape, Wrapped
 
-# The fastest bcrypt of this machine that is proved equal to the bcrypt package. Knows no stored hash and no store.
+# The fastest bcrypt of this machine that is proved equal to the bcrypt package.
 #
 # libxcrypt's is faster than the package's on many machines. The package stays the reference, and the way for all that
 # libxcrypt cannot take.
@@ -176,7 +176,7 @@ BCRYPT = Shape("bcrypt", re.compile(ANY), read_plain, aliases=("bcrypt_2a", "bcr
 FORMATS = (BCRYPT,)
 
 
-# What applications wrap around bcrypt, mostly a digest before it. Knows no bcrypt without a wrapping.
+# What applications wrap around bcrypt, mostly a digest before it.
 #
 # Where the text is a plain bcrypt hash (Devise, Meteor, WoltLab, vBulletin 5), only its name tells the format.
 

@@ -1,4 +1,4 @@
-"""Password functions of databases that no formula writes: MySQL's, SQL Server 2000's, Oracle 10's. Knows no formula.
+"""Password functions of databases that no formula can express: MySQL, SQL Server 2000, Oracle 10.
 
 MySQL: OLD_PASSWORD() of sql/password.c, and caching_sha2_password, which is SHA-crypt with a salt of 20 bytes. SQL
 Server 2000: two SHA-1 of salt and password, as typed and in upper case. Oracle: DES in CBC mode of name and password,

@@ -1,4 +1,4 @@
-"""AIX's user database, SAP's code version H and Sybase ASE. Knows layouts; PBKDF2, MD5 and SHA are others'.
+"""Hashes of enterprise products: AIX, SAP, Domino, Sybase ASE.
 
 AIX's loadable algorithms: `{smd5}` is md5_crypt without its mark, `{ssha1}` and its like are PBKDF2 of 2 ** n
 iterations in the digits of crypt(3). SAP H (`{x-issha, 1024}`): each round hashes the password and the last digest.
@@ -22,7 +22,7 @@ from service.hashing.formats.multiple import AnyOf
 from service.hashing.formats.pbkdf2 import pbkdf2
 from service.hashing.shape import Shape
 
-# Internet passwords of HCL (Lotus) Domino's directory, in their three generations. Knows no Domino.
+# Internet passwords of HCL (Lotus) Domino's directory, in their three generations.
 #
 # Version 5: a digest of Lotus's own, in 32 hex. Version 6, `(G…)`: that digest of five bytes of salt and of the first
 # one's text. Version 8, `(H…)`: PBKDF2 of version 6's text. The digest is built like MD2; both come to light in
@@ -127,7 +127,7 @@ DOMINO_FORMATS = (
 )
 
 
-# IBM's user databases: RACF of z/OS under DES, and IBM i (AS/400) under SHA-1. Knows no newer method of either.
+# IBM's user databases: RACF of z/OS under DES, and IBM i (AS/400) under SHA-1.
 #
 # RACF enciphers the user's name under the password, both in EBCDIC, of eight characters. IBM i, at password level 2
 # and above, hashes name (ten characters) and password in UTF-16. Sources: hashcat's mode 8500, John the Ripper's
@@ -187,7 +187,7 @@ IBM_FORMATS = (
 )
 
 
-# SAP's code versions B (BCODE, MD5) and F and G's PASSCODE (SHA-1), under the user's name. Knows no version H.
+# SAP's code versions B (BCODE, MD5) and F and G's PASSCODE (SHA-1), under the user's name.
 #
 # Both make a first digest of password and name, which says how much of a fixed text goes into the second. Version B
 # reads eight characters, without case, in SAP's own numbering of characters; F takes UTF-8 as it is. Sources:

@@ -1,4 +1,4 @@
-"""Several hashes of one account in one row, any of which may match, as directories hold them. Knows no format's inside.
+"""Several hashes of one account in one row, any of which may match.
 
 A directory lets `userPassword` have several values, each with its scheme (RFC 4519, section 2.41). The row is a JSON
 list of them. The option `each` names the format of all, where they don't describe themselves.

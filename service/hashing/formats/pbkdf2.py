@@ -1,4 +1,4 @@
-"""PBKDF2 (RFC 8018) with its parameters in text, and as plain columns. Knows no product but passlib and Kratos.
+"""PBKDF2 (RFC 8018) with its parameters in text, and as plain columns.
 
 `$pbkdf2-sha256$29000$salt$digest` is passlib's (salt and digest in ab64; `$pbkdf2$` is SHA-1); with `i=100000,l=32` it
 is Kratos's and the PHC's. `pbkdf2_sha256_columns` and its like read a bare digest, hex or base64, with a salt column
@@ -97,7 +97,7 @@ PBKDF2 = Shape("pbkdf2", re.compile(MCF), read_any, ALIASES, bare=COLUMN)
 FORMATS = (PBKDF2, *COLUMNS.values())
 
 
-# PBKDF2 in the layouts of single products that have no module of their own. Knows no layout of the great frameworks.
+# PBKDF2 in the layouts of single products that have no module of their own.
 #
 # grub: iterations, salt and digest in hex, SHA-512. macOS (10.8 and later, as crackers write it): so too, after
 # `$ml$`. Cisco 8: SHA-256, 20,000 iterations, the salt as text, crypt(3)'s alphabet. MediaWiki:
@@ -212,7 +212,7 @@ LAYOUTS = (
 )
 
 
-# PBKDF2 as NetIQ Self Service Password Reset and John the Ripper write it, all in hex. Knows none of SSPR's digests.
+# PBKDF2 as NetIQ Self Service Password Reset and John the Ripper write it, all in hex.
 #
 # `$pbkdf2-hmac-sha1$iterations$salt$digest`, or dots for the last two dollars.
 

@@ -1,4 +1,4 @@
-"""A named format that is a formula: its names, its layout, and what it computes. Knows no product."""
+"""A named format that is a formula: its names, its layout, and what it computes."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Products that publish or teach, whose hashes are a formula. Knows names and layouts; computes nothing.
+"""Web products whose hash is a formula: content management, forums, frameworks and shops.
 
 Sources, where hashcat has no mode: Bitrix's CUser.
 """
@@ -8,7 +8,7 @@ import re
 from service.hashing.encodings import HEX_DIGIT
 from service.hashing.formats.product import Product
 
-# Forums whose hashes are a formula. Knows names and layouts; computes nothing.
+# Forums whose hashes are a formula.
 
 FORUMS = (
     Product(
@@ -37,7 +37,7 @@ FORUMS = (
 )
 
 
-# Frameworks whose hashes are a formula. Knows names and layouts; computes nothing.
+# Frameworks whose hashes are a formula.
 #
 # Sources, where hashcat has no mode: IonAuth's hash_password, Authlogic's Sha512.
 
@@ -78,7 +78,7 @@ FRAMEWORKS = (
 )
 
 
-# Shops whose hashes are a formula. Knows names and layouts; computes nothing.
+# Shops whose hashes are a formula.
 
 SHOPS = (
     Product("oscommerce", "md5($salt.$pass)", ("oscommerce_md5", "xtcommerce", "zencart", "prestashop")),

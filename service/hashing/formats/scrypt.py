@@ -1,4 +1,4 @@
-"""scrypt (RFC 7914) with its parameters in text, and as plain columns. Knows no product.
+"""scrypt (RFC 7914) with its parameters in text, and as plain columns.
 
 Columns: a digest in hex or base64, a salt column, and the options `n`, `r`, `p` of the source (where it names none,
 16384, 8 and 1, the defaults of Node's `crypto.scrypt`).
@@ -116,7 +116,7 @@ FORMATS = (
 )
 
 
-# Firebase's variant of scrypt, from its own export and from those who took it over. Knows no other scrypt.
+# Firebase's variant of scrypt, from its own export and from those who took it over.
 #
 # The key of scrypt encrypts the project's signer key (AES-256 in counter mode, counter 0); the ciphertext is the
 # hash. Source: firebase/scrypt. Columns: hash, salt, and the options `signer_key`, `salt_separator`, `rounds`,
@@ -197,7 +197,7 @@ FIREBASE_FORMATS = (
 )
 
 
-# scrypt in the layouts of single products that have no module of their own. Knows no layout of the great frameworks.
+# scrypt in the layouts of single products that have no module of their own.
 #
 # Cisco 9: N 16384, r 1, p 1, the salt as text, crypt(3)'s alphabet. Ruby's scrypt gem (Authlogic, Devise plugins): N,
 # r, p, salt and digest in hex. Stytch: the salt is not decoded but used as the text of its base64 in the URL

@@ -1,4 +1,4 @@
-"""What Windows keeps besides the NT hash: LM, and cached domain credentials of the second kind. Knows no formula.
+"""Windows hashes besides NT: LM, and cached domain credentials of version 2.
 
 LM: [MS-SAMR] 2.2.11.1. Cached credentials 2 (Vista and later): PBKDF2-SHA1 over the first kind, which is MD4 of the NT
 hash and the name.

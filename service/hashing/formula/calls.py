@@ -1,4 +1,4 @@
-"""Builds the operation that a call stands for, or says that it stands for none. Knows no characters."""
+"""Function calls of a formula, and the operation that each stands for."""
 
 import difflib
 import re
@@ -25,7 +25,7 @@ from service.hashing.formula.operations import (
 )
 from service.immutable import immutable
 
-# The names that a formula may call and what each builds. Knows no tokens.
+# The names that a formula may call and what each builds.
 #
 # A digest's name may end in the form of its value: `sha1_bin`, `md5_hexupper`; `raw(sha1(…))` says the same.
 

@@ -1,4 +1,4 @@
-"""Applies a formula to a stored hash. Knows formulas and rows; the notation is the parser's."""
+"""Application of a formula to a stored hash."""
 
 import hmac
 import re
@@ -26,7 +26,7 @@ from service.hashing.formula.parse import Formula, digest_size, parse_formula, r
 from service.hashing.shape import BLANK, scramble, scramble_match
 from service.immutable import immutable
 
-# What tries passwords against a formula, and against a named format around one. Knows no notation, no row.
+# What tries passwords against a formula, and against a named format around one.
 
 
 @immutable
@@ -76,7 +76,7 @@ class NamedCheck:
             return False
 
 
-# Takes a row apart for a formula: digest, salt and username, often kept in one column. Knows no operation.
+# Takes a row apart for a formula: digest, salt and username, often kept in one column.
 
 
 def separated(stored: StoredHash, uses: frozenset[str]) -> StoredHash:
@@ -133,7 +133,7 @@ def pepper_value(stored: StoredHash) -> Value:
         return stored.pepper
 
 
-# Reads the stored text as a formula's value: what the right password must give. Knows no check and no column.
+# Reads the stored text as a formula's value: what the right password must give.
 
 _BCRYPT = re.compile(r"(?P<prefix>\$2[aby]\$)" + TAIL)
 _PREFIXES = ("0x", "0X", "\\x", "$BLAKE2$")

@@ -1,4 +1,4 @@
-"""What a formula costs and where it may run. Knows operations, no stored hash."""
+"""The cost of a formula, and the executor that it needs."""
 
 from collections import Counter
 from collections.abc import Iterable

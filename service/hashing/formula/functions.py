@@ -1,4 +1,4 @@
-"""The functions over one value that a formula may use: letters, charsets, encodings, cutting. Knows no digest."""
+"""Functions of one value in a formula: case, charsets, encodings, truncation."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ from dataclasses import field
 
 from service.immutable import immutable
 
-# The values of a formula: text, which has letters and becomes bytes by a charset, and bytes. Knows no operation.
+# The values of a formula: text, which has letters and becomes bytes by a charset, and bytes.
 
 Value = str | bytes
 

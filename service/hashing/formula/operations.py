@@ -1,6 +1,6 @@
-"""The operations of a formula: a closed set, each of which computes itself. Here those that hash nothing themselves.
+"""The operations of a formula: a closed set, each of which computes its own value.
 
-The digests are in `digested`, the slow functions in `derived`. Knows no notation and no stored hash.
+The digests are in `digested`, the slow functions in `derived`.
 """
 
 import enum
@@ -126,7 +126,7 @@ def walk(operation: Operation) -> Iterator[Operation]:
         yield from walk(part)
 
 
-# The operations of a formula that are digests: in rounds, and under a key. Knows no notation and no stored hash.
+# The operations of a formula that are digests: in rounds, and under a key.
 
 
 class Feed(enum.Enum):
@@ -199,7 +199,7 @@ class Keyed:
         return (self.key, self.message)
 
 
-# The operations of a formula that are slow on purpose: PBKDF2, scrypt, bcrypt. Knows no notation, no stored hash.
+# The operations of a formula that are slow on purpose: PBKDF2, scrypt, bcrypt.
 
 
 @immutable
@@ -263,7 +263,7 @@ class Bcrypt:
         return (self.operand,)
 
 
-# How long a formula's value is, and whether it is bytes, as far as no password is needed. Knows no stored hash.
+# How long a formula's value is, and whether it is bytes, as far as no password is needed.
 
 _SAME_LENGTH = frozenset({"lower", "upper", "strtolower", "strtoupper", "ucfirst", "strrev", "raw", "ascii"})
 

@@ -1,4 +1,4 @@
-"""Reads a formula into operations. Knows the grammar and no stored hash; nothing is ever evaluated as code.
+"""The parser of formulas: text in, operations out.
 
 formula  = value { "|" value }                     any of them may match
 value    = part { "." part }                       one after the other
@@ -163,7 +163,7 @@ class _Parser:
         raise MalformedFormula(fault, self._text, token.position)
 
 
-# A parsed formula: its readings and what it needs. Knows no stored hash.
+# A parsed formula: its readings and what it needs.
 
 LETTERS = frozenset({"lower", "upper", "strtolower", "strtoupper"})
 """Around a whole formula these change nothing: hex is compared in any case."""

@@ -1,4 +1,4 @@
-"""Whether a call can be answered in time: wait and cost, predicted before anything is computed. Runs nothing."""
+"""Admission control: wait and cost of a call, predicted before anything is computed."""
 
 import time
 from collections import OrderedDict
@@ -9,7 +9,7 @@ from service.hashing.format import Check
 from service.hashing.pool.fair_queue import FairQueue
 from service.hashing.pool.job import Job
 
-# What a check of each cost takes here: a moving average of measured seconds. Knows costs by name; runs nothing.
+# What a check of each cost takes here: a moving average of measured seconds.
 
 UNMEASURED = 0.25
 """Seconds assumed for a cost that was never measured: about bcrypt 12, the dearest of the common ones."""

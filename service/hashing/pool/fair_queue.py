@@ -1,10 +1,10 @@
-"""Who is next: calls that wait for a worker, fair between accounts and between cheap and dear checks.
+"""The queue of calls that wait for a worker, fair between accounts and between cheap and expensive checks.
 
 Two levels. Calls are kept in bands of like price, and the bands share the workers' seconds equally (start-time fair
 queueing, Goyal, Vin and Cheng, 1996), so that a source of very slow hashes cannot take the pool from the fast ones.
 Inside a band the accounts take turns, one call each, first come first served; whose call is being checked stands
 behind whose is not, and lines up again when it has ended, as a person who asks again does. So a login under attack has
-one turn a round like everybody else. Knows no time and runs nothing.
+one turn a round like everybody else.
 """
 
 import math

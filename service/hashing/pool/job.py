@@ -1,4 +1,4 @@
-"""One call's checks on their way through the pool, and what came of them. Knows no queue and no thread."""
+"""A call's checks on their way through the pool, and their outcome."""
 
 import asyncio
 import time

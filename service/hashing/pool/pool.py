@@ -1,7 +1,7 @@
-"""The pool: admits a call or refuses it at once, lets it wait its turn, runs its checks, and tells the verdict.
+"""The hashing pool: admits a call or rejects it at once, queues it, runs its checks, returns the verdict.
 
 A call whose answer would come too late is refused before it costs anything: a check whose caller has given up is
-work taken from one that could still be answered. Knows no format and no account.
+work taken from one that could still be answered.
 """
 
 import asyncio

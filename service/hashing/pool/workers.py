@@ -1,4 +1,4 @@
-"""The workers: threads that run checks, each with a process at hand for those in Python. Knows no turn and no deadline.
+"""The workers: threads that run checks, each with a process for checks written in Python.
 
 A thread that waits for its process uses no core, so threads and processes together never compute on more cores than
 there are workers.
@@ -67,7 +67,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-# A worker process for checks that are loops in Python, driven by one thread. Knows pipes; knows no queue.
+# A worker process for checks that are loops in Python, driven by one thread.
 #
 # Its own interpreter, started afresh (never forked: the service has threads) and without the service's environment,
 # so that it holds no secret but the hash and the password in hand. Not `concurrent.futures`: there one killed worker

@@ -11,7 +11,7 @@ from service.hashing.format import Executor
 
 @dataclass(frozen=True)
 class Fixed:
-    """Knows one password."""
+    """A check that matches one password."""
 
     executor: Executor = Executor.THREAD
     cost: str = "fixed"
