@@ -10,6 +10,7 @@ from service.administration import queries
 from service.immutable import immutable
 from service.okta.system_log import RETENTION
 from service.store.accounts import State
+from service.store.attributes import count_undeclared
 
 
 async def migration_status(connection: asyncpg.Connection) -> dict[str, object]:
@@ -88,6 +89,7 @@ async def report_progress(connection: asyncpg.Connection, now: datetime | None =
         "retired_because": await queries.proofs(connection),
         "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO),
         "failures": await queries.failures(connection),
+        "undeclared_attributes": await count_undeclared(connection),
         "logs": await _logs(connection, now),
     }
 

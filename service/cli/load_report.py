@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from service.cli.errors import printable
 from service.loading.examine import ignored_lines
 from service.loading.files.row import Reader
 from service.loading.load import Totals
@@ -70,7 +71,7 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         yield f"  without a hash: {totals.unarmed:,}"
     if totals.disabled:
         yield f"  without a hash since {DISABLED}: {totals.disabled:,}"
-    yield from (f"  {line}" for line in (*totals.notes, *ignored_lines(totals.ignored)))
+    yield from (f"  {printable(line)}" for line in (*totals.notes, *ignored_lines(totals.ignored)))
     if totals.long_logins:
         yield f"  warning: {totals.long_logins:,} logins are longer than the 100 characters that Okta takes"
     if totals.named_by_login:

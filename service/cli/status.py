@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from service.cli.errors import printable
 from service.cli.okta_options import prepare, run
 
 STUCK = {
@@ -48,6 +49,11 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
         warnings.append("the System Log was never read: run reconcile, or keep reconcile --follow running")
     if found["unreadable_events"]:
         warnings.append(f"{found['unreadable_events']:,} deliveries could not be read, and are kept")
+    if found["undeclared_attributes"]:
+        warnings.append(
+            f"{found['undeclared_attributes']:,} accounts have stored attributes that no source declares; they are "
+            "neither shown nor sent: run accounts purge-attributes"
+        )
     yield from (f"warning: {warning}" for warning in warnings if warning)
 
 
@@ -59,12 +65,7 @@ def _stuck(counts: dict[str, int], names: dict[str, list[str]]) -> Iterator[str]
         if number:
             yield f"  {number:,} {STUCK[kind]}"
             more = ", …" if number > len(names[kind]) else ""
-            yield f"    {', '.join(map(_printable, names[kind]))}{more}"
-
-
-def _printable(name: str) -> str:
-    """A name as a terminal may show it: what a legacy store holds may be anything."""
-    return "".join(character if character.isprintable() else "?" for character in name)
+            yield f"    {', '.join(map(printable, names[kind]))}{more}"
 
 
 def _pace(found: dict[str, Any]) -> Iterator[str]:
