@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -67,23 +68,24 @@ def file_reader(
 
 
 def _require_columns(file: Path, reader: "CsvReader", mapping: Mapping[str, str]) -> None:
-    columns = ", ".join(reader.header[:20])
-    for column in mapping:
-        if column not in reader.header:
-            raise CommandFailed(f"{file}: no column is called {column}, as --map says ({columns})", WRONG_USAGE)
-    if "login" not in reader.columns and any(map(_is_value, reader.header)):
+    if any(map(_is_value, reader.header)) and "login" not in reader.columns:
         raise CommandFailed(
             f"{file}: line 1 is a row and no header: add a line above it that names the columns, "
             "for instance login,password_hash",
             WRONG_USAGE,
         )
+    columns = ", ".join(reader.header[:20])
+    for column in mapping:
+        if column not in reader.header:
+            raise CommandFailed(f"{file}: no column is called {column}, as --map says ({columns})", WRONG_USAGE)
+
+
+VALUE = re.compile(r".*[@$:{}].*|[0-9A-Fa-f]{16,}|[0-9]+|.{41,}")
+"""A cell that names no column: an address, a hash, a number. It is not quoted in a message."""
 
 
 def _is_value(cell: str) -> bool:
-    """Tell whether a cell of the first line is a value: an address, or a hash."""
-    from service.loading.credentials import is_hash
-
-    return "@" in cell or is_hash(cell)
+    return VALUE.fullmatch(cell) is not None
 
 
 def examined(place: object, reader: "Reader", source: "Source", asked: "Asked") -> "Examined":

@@ -5,6 +5,7 @@ A decision is made once, printed, and holds for every later row; a row that cont
 
 import itertools
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -131,7 +132,7 @@ def _require_login(columns: Sequence[str], fields: Sequence[Mapping[str, object]
         return
     paths = list(dict.fromkeys(path for row in fields[:100] for path, _ in leaves(row)))
     likely = [name for name in LOGINS if name in paths] or [path for path in paths if path.endswith(".address")]
-    advice = f"--map {likely[0]}=login" if likely else "--map COLUMN=login"
+    advice = f"--map {shlex.quote(likely[0])}=login" if likely else "--map COLUMN=login"
     raise BadExport(f"no column is called login; say which: {advice} ({', '.join(columns[:NAMED])})")
 
 
@@ -146,7 +147,9 @@ def _require_no_hashes(fields: Sequence[Mapping[str, object]], decided: Decision
     found = Counter[str]()
     marked = set[str]()
     for row in fields:
-        for path, value in leaves({name: value for name, value in row.items() if name not in OWN_COLUMNS}):
+        for path, value in leaves(
+            {name: value for name, value in row.items() if name not in OWN_COLUMNS or name == "profile"}
+        ):
             if path.partition(".")[0] not in decided.forced and holds_hash(path, value):
                 found[path] += 1
                 if is_hash(value):
@@ -157,8 +160,8 @@ def _require_no_hashes(fields: Sequence[Mapping[str, object]], decided: Decision
     others = [path for path in found if path != best]
     also = f" (or {', '.join(others[:NAMED])})" if others else ""
     raise BadExport(
-        f"no column is taken as password_hash, and {best} looks like it: --map {best}=password_hash{also}; "
-        "--without-hashes loads the accounts without"
+        f"no column is taken as password_hash, and {best} looks like it: "
+        f"--map {shlex.quote(best)}=password_hash{also}; --without-hashes loads the accounts without"
     )
 
 

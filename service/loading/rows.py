@@ -81,6 +81,7 @@ class ProfileColumns:
         self._nested = nested
         self._names = names
         self._unused = unused
+        self._nesting = ("profile",) if nested else ()
         self._decisions = decisions
         self.ignored = set(unused)
         """Names that no attribute is declared by."""
@@ -113,7 +114,7 @@ class ProfileColumns:
 
     def require_no_overlooked_hash(self, fields: Mapping[str, object]) -> None:
         """Refuse a row without a hash in which another column looks like one. Raises `RejectedRow`."""
-        for path, value in leaves({name: fields[name] for name in self._unused}):
+        for path, value in leaves({name: fields[name] for name in (*self._unused, *self._nesting)}):
             if holds_hash(path, value):
                 raise RejectedRow(Reason.CREDENTIAL, f"{path} looks like a hash: --map {path}=password_hash")
 
@@ -172,8 +173,6 @@ class AccountReader:
         self._resolver = resolver
         self._decisions = decisions
         self._profiles: dict[tuple[str, ...], ProfileColumns] = {}
-        self.ignored: set[str] = set()
-        """Columns that are not stored."""
         self.long_logins = 0
         """How many logins are longer than Okta takes."""
         self.disabled = 0
@@ -205,6 +204,11 @@ class AccountReader:
             email_key, disabled,
         )  # fmt: skip
 
+    @property
+    def ignored(self) -> set[str]:
+        """Columns that are not stored."""
+        return set[str]().union(*(each.ignored for each in self._profiles.values()))
+
     def _login(self, fields: Mapping[str, object]) -> tuple[str, str]:
         login = (text_of(fields, "login") or "").strip()
         if not login:
@@ -227,8 +231,6 @@ class AccountReader:
             declared = [name for name in names if name in self._decisions.declared]
             unused = [name for name in names if name not in self._decisions.declared]
             found = ProfileColumns(declared, unused, self._decisions, nested="profile" in fields)
-            if len(self.ignored) < NAMES_KEPT:
-                self.ignored.update(unused)
             if len(self._profiles) < LAYOUTS_KEPT:
                 self._profiles[layout] = found
         return found

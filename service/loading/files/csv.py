@@ -84,6 +84,7 @@ class CsvReader:
             first = self._first_line()
         self.delimiter = delimiter or delimiter_of(first)
         self.told = self._tell(first, dialect)
+        self._lines = export.lines()  # also those that were looked at
         """The dialect, None where nothing says which: then no row may have a backslash."""
         self._again = deque([first])
         """Lines to be read again."""

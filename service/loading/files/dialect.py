@@ -29,7 +29,8 @@ ESCAPES = {
 }  # fmt: skip
 _WRITTEN = {character: letter for letter, character in ESCAPES.items() if letter not in "\"'"}
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
-_QUOTED = re.compile(r'(?:^|\t)"(?:[^"]|"")*"(?=\t|$)')
+_QUOTED = re.compile(r'(?:^|\t)"(?:[^"\t]|"")*""(?:[^"\t]|"")*"(?=\t|$)')
+"""A field in quotes with quotes doubled inside, which only CSV has."""
 
 
 class BadEscape(ValueError):
@@ -85,8 +86,7 @@ def _character(after: str, delimiter: str) -> str:
 def dialect_of(lines: Iterable[str]) -> Dialect | None:
     """Tell the dialect of tab-separated lines; None where no backslash says which it is.
 
-    Every backslash begins an escape in COPY; in a CSV some would stand before another character, and a field with a tab
-    would be in quotes.
+    Every backslash begins an escape in COPY; in a CSV some would stand before another character.
     """
     found = False
     for line in lines:

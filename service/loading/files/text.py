@@ -147,7 +147,9 @@ class Export:
         """
         yield from self._ahead
         self._ahead.clear()
-        yield from self._all
+        # No `yield from`: a reader that is given up would close it, and the next one would find nothing.
+        for line in self._all:  # noqa: UP028
+            yield line
 
     def _bounded(self) -> Iterator[str]:
         """Read pieces and split them: Python's own lines would take a line of any length into memory."""
