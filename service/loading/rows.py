@@ -118,11 +118,12 @@ class ProfileColumns:
             if holds_hash(path, value):
                 raise RejectedRow(Reason.CREDENTIAL, f"{path} looks like a hash: --map {path}=password_hash")
 
-    def email_of(self, fields: Mapping[str, object], profile: str) -> object:
-        """Give the email of a row, also where it is in the column `profile`."""
+    def email_key(self, fields: Mapping[str, object], profile: str, login: str, key: str) -> str | None:
+        """Give the key of an email that is another name than the login, also where it is in the column `profile`."""
         if self._has_email:
-            return fields["email"]
-        return json.loads(profile).get("email") if self._nested else None
+            email = fields["email"]
+            return None if email == login or not email else _email_key(email, key)
+        return _email_key(json.loads(profile).get("email"), key) if self._nested else None
 
     def _slowly(self, fields: Mapping[str, object]) -> tuple[str, list[str] | None]:
         profile = {name: fields[name] for name in self._names}
@@ -172,6 +173,7 @@ class AccountReader:
     def __init__(self, resolver: HashResolver, decisions: Decisions) -> None:
         self._resolver = resolver
         self._decisions = decisions
+        self._reads_as_is = decisions.changes_nothing
         self._profiles: dict[tuple[str, ...], ProfileColumns] = {}
         self.long_logins = 0
         """How many logins are longer than Okta takes."""
@@ -180,11 +182,17 @@ class AccountReader:
 
     def read(self, row: Row) -> StagedAccount:
         """Read one row. Raises `RejectedRow`."""
-        fields = row.fields if self._decisions.changes_nothing else self._decisions.applied_to(row.fields)
+        fields = row.fields if self._reads_as_is else self._decisions.applied_to(row.fields)
         login, key = self._login(fields)
         recipe = hash_bytes = salt = username = disabled = None
         text = hash_text(fields)
-        if text is not None and text[0] in LOCK_MARKS and is_disabled(text) and not self._resolver.is_clear(fields):
+        if (
+            text is not None
+            and text[0] in LOCK_MARKS
+            and text[:2] not in DIGESTS
+            and is_disabled(text)
+            and not self._resolver.is_clear(fields)
+        ):
             text, disabled = None, DISABLED
             self.disabled += 1
         if text is not None:
@@ -198,7 +206,7 @@ class AccountReader:
             columns.require_no_credentials(profile)
         if recipe is None and not self._decisions.has_hashes and disabled is None:
             columns.require_no_overlooked_hash(fields)
-        email_key = _email_key(columns.email_of(fields, profile), login, key)
+        email_key = columns.email_key(fields, profile, login, key)
         return StagedAccount(
             row.line, login, key, okta_id, recipe, hash_bytes, salt, username, None, profile, cleared, identifiers,
             email_key, disabled,
@@ -240,6 +248,8 @@ NO_HASH = ("", "\\N", "NULL")
 """What exports write where there is no hash: an empty cell, COPY's and MySQL's mark, SQL Server's."""
 DISABLED = "disabled in the old system"
 LOCK_MARKS = frozenset("!*xLN{ ")
+DIGESTS = frozenset({"{S", "{s", "{M", "{m", "{P", "{p", "{A", "{a"})
+"""How the schemes of digests begin; most hashes of a directory are of one."""
 LOCKED = re.compile(
     r"(?i:\s*(?:\{crypt\})?(?:!.*|\*|x|\*LK\*.*|\*LOCKED\*.*|\*?NP\*?|LK|\*?NOLOGIN\*?|\*lock(?:ed)?\*)\s*)", re.DOTALL
 )
@@ -284,9 +294,8 @@ def _okta_id(fields: Mapping[str, object]) -> str | None:
     return okta_id
 
 
-def _email_key(email: object, login: str, key: str) -> str | None:
-    """Give the key of an email that is another name than the login."""
-    if not isinstance(email, str) or not email or email == login or is_too_long(email):
+def _email_key(email: object, key: str) -> str | None:
+    if not isinstance(email, str) or is_too_long(email):
         return None
     found = login_key(email.strip())
     return found if found and found != key else None

@@ -70,22 +70,25 @@ class CsvReader:
         csv.field_size_limit(LONGEST_FIELD)
         self.export = export
         self.size = export.size
-        self._lines = export.lines()
         self._line = 1
         """Where the next record begins."""
         self._taken: list[str] = []
         """The lines of the record at hand."""
         self._size = 0
         """Their characters."""
-        first = self._first_line()
-        if named := SEPARATOR.fullmatch(first.strip()):
+        above = list(itertools.islice((line for line in export.look(LOOKED_AT) if line.strip("\r\n")), 2))
+        named = SEPARATOR.fullmatch(above[0].strip()) if above else None
+        if named:
             delimiter = delimiter or named[1]
+            above = above[1:]
+        self.delimiter = delimiter or delimiter_of("".join(above[:1]))
+        self.told = self._tell(dialect)
+        """The dialect, None where nothing says which: then no row may have a backslash."""
+        self._lines = export.lines()
+        first = self._first_line()
+        if named:
             self._line += 1
             first = self._first_line()
-        self.delimiter = delimiter or delimiter_of(first)
-        self.told = self._tell(first, dialect)
-        self._lines = export.lines()  # also those that were looked at
-        """The dialect, None where nothing says which: then no row may have a backslash."""
         self._again = deque([first])
         """Lines to be read again."""
         try:
@@ -98,10 +101,10 @@ class CsvReader:
         self.columns = [rename(name) for name in self.header]
         require_header(self.header, self.columns, export)
 
-    def _tell(self, first: str, given: Dialect | None) -> Dialect | None:
+    def _tell(self, given: Dialect | None) -> Dialect | None:
         if given is not None or self.delimiter != "\t":
             return given or Dialect.CSV
-        return dialect_of([first, *self.export.look(LOOKED_AT)])
+        return dialect_of(self.export.look(LOOKED_AT))
 
     def _first_line(self) -> str:
         """Take the first line that is not empty."""

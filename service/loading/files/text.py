@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import io
+import itertools
 import os
 import select
 import sys
@@ -145,11 +146,8 @@ class Export:
 
         Of a line beyond `LONGEST_LINE` its first characters and one more come, without its end.
         """
-        yield from self._ahead
-        self._ahead.clear()
-        # No `yield from`: a reader that is given up would close it, and the next one would find nothing.
-        for line in self._all:  # noqa: UP028
-            yield line
+        ahead, self._ahead = self._ahead, []
+        return itertools.chain(ahead, self._all)
 
     def _bounded(self) -> Iterator[str]:
         """Read pieces and split them: Python's own lines would take a line of any length into memory."""
