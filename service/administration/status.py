@@ -10,6 +10,7 @@ from service.administration import queries
 from service.immutable import immutable
 from service.okta.system_log import RETENTION
 from service.store.accounts import State
+from service.store.attributes import count_undeclared
 from service.store.known_passwords import tried_among
 from service.store.leases import RECONCILE, holder_of
 from service.store.name_report import NameProblem, NameReport
@@ -97,6 +98,7 @@ async def report_progress(
         "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO)
         | {"ambiguous_names": sum(names[problem].number for problem in AMBIGUOUS)},
         "failures": await queries.failures(connection),
+        "undeclared_attributes": await count_undeclared(connection),
         "logs": await _logs(connection, now),
     }
 

@@ -48,6 +48,13 @@ class CommandFailed(Exception):
         self.code = code
 
 
+def printable(text: str) -> str:
+    """Escape what a terminal would obey: names of a legacy store may hold any character."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 def reported(run: Callable[..., object]) -> int:
     """Run the command line and give its exit code; that nobody reads to the end what it prints is no failure."""
     try:
@@ -129,5 +136,5 @@ def _why(error: OSError) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"password-import: {message}", file=sys.stderr)  # noqa: T201 (the command line speaks by printing)
+    print(f"password-import: {printable(message)}", file=sys.stderr)  # noqa: T201 (the command line speaks by printing)
     return code

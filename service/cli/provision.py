@@ -148,10 +148,11 @@ async def take_corrections(
 
 async def write_refused(database: "Database", path: Path) -> int:
     """List what Okta refused; give the number. A report of before stays where there is nothing to list."""
+    from service.private_files import open_private
     from service.provisioning.corrections import write_report
 
     beside = path.with_name(f".{path.name}.new")
-    with beside.open("w", encoding="utf-8", newline="") as file:
+    with open_private(beside) as file:
         refused = await write_report(database, file)
     if refused:
         beside.replace(path)

@@ -65,6 +65,11 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
         warnings.append("the System Log was never read: run reconcile, or keep reconcile --follow running")
     if found["unreadable_events"]:
         warnings.append(f"{found['unreadable_events']:,} deliveries could not be read, and are kept")
+    if found["undeclared_attributes"]:
+        warnings.append(
+            f"{found['undeclared_attributes']:,} accounts have stored attributes that no source declares; they are "
+            "neither shown nor sent: run accounts purge-attributes"
+        )
     yield from (f"warning: {warning}" for warning in warnings if warning)
 
 
