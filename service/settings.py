@@ -297,6 +297,7 @@ class Settings(AdmissionSettings, PlaceSettings):
 
     request_timeout: Annotated[float, Field(gt=0, lt=3)] = 2.5
     queue_timeout: Annotated[float, Field(gt=0, lt=3)] = 1.0
+    bcrypt: Literal["package", "libxcrypt", "interleaved"] | None = None
     hash_keys: SecretStr | None = None
     hash_keys_file: Path | None = None
     require_encrypted_hashes: bool = False

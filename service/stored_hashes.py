@@ -33,11 +33,16 @@ class HashOpener:
 
     def open(self, kept: KeptHash) -> Check:
         """Make the check of a kept hash. Raises one of `UNUSABLE`."""
+        return registry.check(self.read(kept))
+
+    def read(self, kept: KeptHash) -> StoredHash:
+        """Decrypt a kept hash, and add its recipe and pepper. Raises one of `UNUSABLE`."""
         try:
             text = self._decrypted(kept).decode("utf-8")
         except UnicodeDecodeError:
             raise MalformedHash("the stored hash is not text") from None
-        return self._check(kept.format, kept.parameters, {"hash": text, "salt": kept.salt, "username": kept.username})
+        recipe = recipe_from(kept.format, kept.parameters)
+        return StoredHash(text, recipe, kept.salt, kept.username, self._pepper(recipe))
 
     def _decrypted(self, kept: KeptHash) -> bytes:
         bound_to = b"" if kept.key_id is None else binding(kept.login_key, kept.source, kept.format, kept.parameters)
@@ -54,10 +59,6 @@ class HashOpener:
         """Name the environment variables that stored hashes need and that are not set."""
         named = {recipe.parameters.get("pepper_env") for recipe in recipes}
         return sorted(name for name in named if name and name not in self._environment)
-
-    def _check(self, format_name: str, parameters: dict[str, Any], fields: dict[str, Any]) -> Check:
-        recipe = recipe_from(format_name, parameters)
-        return registry.check(StoredHash(recipe=recipe, pepper=self._pepper(recipe), **fields))
 
     def _pepper(self, recipe: Recipe) -> bytes | None:
         if recipe.pepper_env is None:

@@ -10,6 +10,7 @@ import asyncpg
 
 from service.immutable import immutable
 from service.store.accounts import State
+from service.store.attributes import DECLARED_PROFILE
 from service.store.deleted_logins import DeletedAccount
 
 # How many accounts, hashes and events there are of each kind. Reads only.
@@ -266,11 +267,11 @@ WHERE account.id > $1
 ORDER BY account.id LIMIT $6
 """
 
-DETAILS = """
-SELECT login_key, profile,
-       ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = accounts.id ORDER BY 1) AS identifiers
-FROM accounts WHERE id = $1
-"""
+DETAILS = f"""
+SELECT login_key, {DECLARED_PROFILE} AS profile, disabled_reason,
+       ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = account.id ORDER BY 1) AS identifiers
+FROM accounts AS account WHERE id = $1
+"""  # noqa: S608 (constants)
 
 RECIPES = """
 SELECT sources.name AS source, recipes.format, recipes.cost, hashes.key_id
@@ -332,6 +333,8 @@ class AccountDetails:
     hashes: list[dict[str, Any]]
     """Source, format, cost and key of each; never the hash."""
     events: list[dict[str, Any]]
+    disabled_reason: str | None
+    """Why the account was loaded without a hash although the export has a value for it."""
 
 
 async def list_accounts(
@@ -363,6 +366,7 @@ async def account_details(connection: asyncpg.Connection, account_id: int) -> Ac
         row["identifiers"],
         [dict(each) for each in await connection.fetch(RECIPES, account_id)],
         [dict(each) for each in await connection.fetch(EVENTS, account_id)],
+        row["disabled_reason"],
     )
 
 

@@ -99,7 +99,8 @@ DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
 MARK_MIGRATED = """
 WITH marked AS (
     UPDATE accounts AS account
-    SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid
+    SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid,
+        profile = '{}'
     FROM unnest($1::bigint[], $2::text[]) AS event (account_id, uuid)
     WHERE account.id = event.account_id AND account.state <> 'migrated'
     RETURNING account.id, event.uuid

@@ -9,9 +9,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from service.hashing import format as hashing_format
 from service.hashing import registry
-from service.hashing.format import Check, Format, MalformedHash, NoUsername, Recipe, StoredHash, TooCostly, UnusableHash
+from service.hashing.format import (
+    Check,
+    Format,
+    MalformedHash,
+    NoUsername,
+    Recipe,
+    StoredHash,
+    TooCostly,
+    UnknownFormat,
+    UnusableHash,
+)
 from service.hashing.formula import formula_check
 from service.hashing.limits import MAX_DIGITS
 from service.immutable import immutable
@@ -86,7 +95,7 @@ def parser_of(recipe: Recipe) -> Callable[[StoredHash], Check]:
         return partial(formula_check, find=registry.find)
     try:
         return registry.by_name(recipe.format).parse
-    except hashing_format.UnknownFormat as error:
+    except UnknownFormat as error:
         raise RejectedRow(Reason.UNKNOWN_FORMAT, str(error)) from None
 
 

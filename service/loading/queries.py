@@ -1,7 +1,7 @@
 """Queries of loading: new accounts by COPY, changed ones by matching and merging.
 
-Through the staging table it would take half as long again. The caller holds the binding gate, so that who is unknown
-stays unknown until the transaction ends.
+New accounts go by COPY into the tables themselves: through the staging table it would take half as long again.
+The caller holds the binding gate, so that who is unknown stays unknown until the transaction ends.
 """
 
 import asyncio

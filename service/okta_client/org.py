@@ -13,7 +13,8 @@ from service.okta.errors import INVALID, MalformedAnswer, Refused
 from service.okta.hooks import Hook, HookKind, read_hook, read_hooks
 from service.okta.parsing import text_member
 from service.okta.users import OktaUser, new_user, read_user, read_users
-from service.okta_client.transport import Answer, Calls, clock_ahead, is_of
+from service.okta_client.credentials import clock_ahead
+from service.okta_client.transport import Answer, Calls, is_of
 
 # Calls of one org's management API: where they lead, and how far its clock is ahead.
 

@@ -1,6 +1,6 @@
 """Rate limits: when the next call may leave, by Okta's headers and by the share that is left to others.
 
-Each kind of endpoint has a window (`rate_window.py`), and all together have a limit of calls at once.
+Each kind of endpoint has a window, and all together have a limit of calls at once.
 """
 
 import asyncio

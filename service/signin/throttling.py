@@ -19,9 +19,8 @@ from types import TracebackType
 import asyncpg
 
 from service.immutable import immutable
-from service.signin import failures as signin_failures
 from service.signin import queries
-from service.signin.failures import FailureCount, Failures, ThrottleKey
+from service.signin.failures import FailureCount, Failures, ThrottleKey, throttle_key
 from service.signin.queries import Lookup
 from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.store.deleted_logins import name_digest
@@ -260,7 +259,7 @@ class AttemptsInFlight:
         network = client_network(client_address)
 
         def who_of(login_key: str) -> ThrottleKey:
-            return signin_failures.throttle_key(self._digest_key, login_key, network)
+            return throttle_key(self._digest_key, login_key, network)
 
         return Lookup(key, name_digest(self._digest_key, key), who_of(key), who_of)
 

@@ -26,6 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from service.store.attributes import BASE_PROFILE
+
 metadata = MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -54,6 +56,8 @@ sources = Table(
     metadata,
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
+    # As of the last load. Only these, and Okta's base profile, are shown or sent of the source's accounts.
+    Column("attributes", ARRAY(Text), nullable=False, server_default="{" + ",".join(BASE_PROFILE) + "}"),
 )
 
 recipes = Table(
@@ -81,10 +85,14 @@ accounts = Table(
     Column("state", Text, nullable=False),
     Column("armed", Boolean, Computed("state IN ('waiting', 'verified')", persisted=True), nullable=False),
     Column("profile", JSONB, nullable=False, server_default="{}"),
+    Column("groups", ARRAY(Text), nullable=False, server_default="{}"),
     _now("loaded_at"),
     Column("verified_at", DateTime(timezone=True)),
     Column("forgotten_at", DateTime(timezone=True)),
     Column("proof", Text),
+    # Of the email, where that is not the login; it stays when the profile goes.
+    Column("email_key", Text),
+    Column("disabled_reason", Text),
     # What Okta calls the user of this account, as last read. Not unique: two accounts may share one for a while.
     Column("okta_login", Text),
     Column("okta_login_key", Text),
@@ -113,6 +121,7 @@ accounts = Table(
         text("split_part(okta_login_key, '@', 1)"),
         postgresql_where="okta_login_key IS NOT NULL",
     ),
+    Index("accounts_email_key_idx", "email_key", postgresql_where="email_key IS NOT NULL"),
 )
 
 identifiers = Table(
@@ -238,13 +247,21 @@ audit = Table(
     Column("request_id", Text),
     CheckConstraint(
         "action IN ('verified', 'refused', 'throttled', 'screened', 'forgotten', 'retired', 'loaded', 'deleted',"
-        " 'skipped')",
+        " 'skipped', 'tried')",
         name="action_known",
     ),
     Index("audit_at_idx", "at", postgresql_using="brin"),
     Index("audit_account_id_idx", "account_id"),
     Index("audit_code_idx", "code", postgresql_where="code IS NOT NULL"),
     comment="what was done, to whom, when and why; never a secret; only added to",
+)
+
+tried_formats = Table(
+    "tried_formats",
+    metadata,
+    Column("format", Text, primary_key=True),
+    _now("verified_at"),
+    comment="formats and formulas under which a known password was VERIFIED by try",
 )
 
 leases = Table(
@@ -278,8 +295,59 @@ provisionings = Table(
     _now("begun_at"),
     Column("ended_at", DateTime(timezone=True)),
     Column("reason", Text),
-    CheckConstraint("method IN ('hook', 'direct')", name="method_known"),
+    CheckConstraint("method IN ('hook', 'direct', 'none')", name="method_known"),
     CheckConstraint("outcome IN ('intended', 'created', 'found', 'refused')", name="outcome_known"),
     Index("provisionings_open_idx", "account_id", postgresql_where="outcome IN ('intended', 'refused')"),
     comment="intended is written before Okta is asked: whoever died in between looks first",
+)
+
+own_hooks = Table(
+    "own_hooks",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("hook_id", Text, primary_key=True),
+    _now("made_at"),
+    comment="the ids of the hooks that hooks register and rotate-secret made, by org and kind",
+)
+
+okta_calls = Table(
+    "okta_calls",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("org", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("hook_id", Text),
+    Column("code", Text),
+    Column("request_id", Text),
+    Column("published", DateTime(timezone=True)),
+    Column("verdict", Text),
+    _now("received_at"),
+    CheckConstraint(
+        "event IN ('inline_hook.executed', 'inline_hook.response.processed', 'event_hook.delivery')",
+        name="event_known",
+    ),
+    Index("okta_calls_received_at_idx", "received_at"),
+    comment="calls of our hooks as the System Log reports them",
+)
+
+okta_call_counts = Table(
+    "okta_call_counts",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("outcome", Text, primary_key=True),
+    Column("verdict", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    comment="how many rows okta_calls ever got, so that no scrape counts them",
+)
+
+okta_call_cursors = Table(
+    "okta_call_cursors",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("next_link", Text, nullable=False),
+    Column("saved_at", DateTime(timezone=True), nullable=False),
+    comment="how far each org's System Log is read for calls of our hooks",
 )

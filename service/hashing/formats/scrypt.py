@@ -208,6 +208,7 @@ CISCO = (16384, 1, 1)
 FIRST_RUBY_KEY = 256
 """Bytes."""
 BETTER_AUTH = (16384, 16, 1)
+LUCIA_BETA = (16384, 8, 1)
 Derive = Callable[[bytes], bytes]
 TO_URL = str.maketrans("+/", "-_")
 
@@ -248,8 +249,16 @@ def read_better_auth(stored: StoredHash, match: re.Match[str]) -> Check:
     return scrypt_check(stored, BETTER_AUTH, to_bytes(match["salt"], "ascii"), unhex(match["digest"]))
 
 
+def read_lucia(stored: StoredHash, match: re.Match[str]) -> Check:
+    """As better-auth; what has no mark may be of the beta with r = 8."""
+    salt, key = to_bytes(match["salt"], "ascii"), unhex(match["digest"])
+    check = scrypt_check(stored, BETTER_AUTH, salt, key)
+    return check if match["mark"] else Either(check, scrypt_check(stored, LUCIA_BETA, salt, key))
+
+
 RUBY_COST = r"(?P<n>[0-9a-f]{1,8})\$(?P<r>[0-9a-f]{1,4})\$(?P<p>[0-9a-f]{1,4})\$"
 RUBY = RUBY_COST + r"(?![0-9a-f]{40}\$)(?P<salt>(?:[0-9a-f]{2})+)\$(?P<digest>(?:[0-9a-f]{2}){16,})"
+LUCIA_ENDING = r"(?P<salt>[A-Za-z0-9]{8,64}):(?P<digest>[0-9a-f]{128})"
 FIRST_RUBY = rf"(?P<setting>{RUBY_COST}(?P<salt>[0-9a-f]{{40}}))\$(?P<digest>[0-9a-f]{{40}})"
 
 LAYOUTS = (
@@ -267,6 +276,12 @@ LAYOUTS = (
         read_stytch,
         aliases=("stytch",),
         names_itself=False,
+    ),
+    Shape(
+        "lucia",
+        re.compile("(?P<mark>s2:)" + LUCIA_ENDING),
+        read_lucia,
+        bare=re.compile("(?P<mark>s2:)?" + LUCIA_ENDING),
     ),
     Shape(
         "better_auth",
