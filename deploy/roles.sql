@@ -33,7 +33,8 @@ END $$;
 
 -- `serve` reads what a sign-in needs, marks accounts, and deletes hashes. It writes no hash, and adds no account.
 GRANT SELECT ON alembic_version, accounts, identifiers, sources, recipes, installation, failures, import_events,
-    unreadable_events, deleted_logins TO password_import_service;
+    unreadable_events TO password_import_service;
+GRANT SELECT (digest, okta_login_digest, local_part_digest, bound) ON deleted_logins TO password_import_service;
 GRANT SELECT, DELETE ON hashes TO password_import_service;
 GRANT UPDATE (state, verified_at, forgotten_at, proof, okta_id, superseded) ON accounts TO password_import_service;
 GRANT INSERT, DELETE, UPDATE (account_id, effect) ON import_events TO password_import_service;

@@ -278,7 +278,7 @@ ORDER BY account.id LIMIT $6
 """
 
 DETAILS = f"""
-SELECT login_key, {DECLARED_PROFILE} AS profile, disabled_reason,
+SELECT login_key, okta_login, superseded, {DECLARED_PROFILE} AS profile, disabled_reason,
        ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = account.id ORDER BY 1) AS identifiers
 FROM accounts AS account WHERE id = $1
 """  # noqa: S608 (constants)
@@ -345,6 +345,10 @@ class AccountDetails:
     events: list[dict[str, Any]]
     disabled_reason: str | None
     """Why the account was loaded without a hash although the export has a value for it."""
+    okta_login: str | None
+    """What Okta knows the account by, where its user was read."""
+    superseded: bool
+    """Another account has the login by now."""
 
 
 async def list_accounts(
@@ -377,6 +381,8 @@ async def account_details(connection: asyncpg.Connection, account_id: int) -> Ac
         [dict(each) for each in await connection.fetch(RECIPES, account_id)],
         [dict(each) for each in await connection.fetch(EVENTS, account_id)],
         row["disabled_reason"],
+        row["okta_login"],
+        row["superseded"],
     )
 
 

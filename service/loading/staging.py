@@ -12,7 +12,7 @@ import asyncpg
 from service.import_events.queries import BindingLock, acquire_binding_lock
 from service.store.database import connect
 from service.store.encryption import DecryptionFailed, HashKeys, bound_to, recipe_context
-from service.store.name_report import DELETED, NOTHING_DELETED, NameReport, counted, problems, report_names
+from service.store.name_report import NameReport, counted, problems, report_names
 
 # What a dry run adds in thought, batch by batch, so that a later batch collides with it. Writes no account.
 
@@ -70,12 +70,13 @@ FROM (
     UNION ALL SELECT account_id, identifier_key, opted_in FROM dry_run_identifiers
 ) AS named GROUP BY account_id, identifier_key"""
 
-NAMES = tuple(counted(problems(NAMED_ACCOUNTS, NAMED_IDENTIFIERS, deleted)) for deleted in (NOTHING_DELETED, DELETED))
+NAMES = counted(problems(NAMED_ACCOUNTS, NAMED_IDENTIFIERS))
+NAMES_WITH_DELETED = counted(problems(NAMED_ACCOUNTS, NAMED_IDENTIFIERS, with_deleted=True))
 
 
 async def report_dry_run_names(connection: asyncpg.Connection) -> NameReport:
     """Count the names that would open no account after what the dry run saw of an export."""
-    return await report_names(connection, queries=(NAMES[0], NAMES[1]))
+    return await report_names(connection, queries=(NAMES, NAMES_WITH_DELETED))
 
 
 # Stored hashes that are encrypted under another key than the rows of a load.

@@ -44,8 +44,7 @@ NOTHING_DELETED = (
 )
 
 # The two padded keys are for the digests of the names; see `service.store.deleted_logins`.
-DELETED = """
--- part of a statement
+_DELETED = """
 SELECT name, bool_or(is_login) AS is_login, bool_or(bound) AS bound
 FROM (
     SELECT name, sha256($1::bytea || sha256($2::bytea || convert_to(name, 'UTF8'))) AS digest
@@ -62,12 +61,12 @@ JOIN (
 GROUP BY name"""
 
 
-def problems(accounts: str = ACCOUNTS, identifiers: str = IDENTIFIERS, deleted: str = NOTHING_DELETED) -> str:
+def problems(accounts: str = ACCOUNTS, identifiers: str = IDENTIFIERS, *, with_deleted: bool = False) -> str:
     """Write the query that gives each problem with its name, over relations of accounts and of identifiers."""
     return f"""
 WITH account AS NOT MATERIALIZED ({accounts}),
 identifier AS NOT MATERIALIZED ({identifiers}),
-deleted AS MATERIALIZED ({deleted}),
+deleted AS MATERIALIZED ({_DELETED if with_deleted else NOTHING_DELETED}),
 known_identifier AS NOT MATERIALIZED (
     SELECT identifier_key AS name, account.id, account.armed, account.bound, opted_in,
            EXISTS (SELECT FROM account AS other WHERE other.login_key = identifier_key)
@@ -120,7 +119,7 @@ FROM ({query}) AS found GROUP BY problem
 
 
 REPORT = counted(problems())
-REPORT_WITH_DELETED = counted(problems(deleted=DELETED))
+REPORT_WITH_DELETED = counted(problems(with_deleted=True))
 
 FIRST = 5
 """How many names of each kind are listed where not all are asked for."""

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import asyncpg
 import bcrypt
@@ -18,6 +19,7 @@ from service.administration.accounts import delete_accounts
 from service.administration.queries import Filters
 from service.loading.queries import RowOutcome
 from service.loading.sources import Source
+from service.okta.errors import NoAnswer
 from service.okta.users import OktaUser
 from service.okta_client.org import OktaOrg
 from service.provisioning.plan import Plan
@@ -288,3 +290,29 @@ async def test_provision_keeps_the_login_of_the_users_it_makes_and_finds(stage: 
     await Provisioning(stage.database, stage.okta, Plan(), ForgetWhen.SUCCESS).run()
     rows = await stage.pool.fetch("SELECT okta_login, okta_updated_at IS NOT NULL AS read FROM accounts ORDER BY id")
     assert [tuple(row) for row in rows] == [(BOB, True), (CAROL, True)]
+
+
+async def test_a_link_from_before_profile_events_were_asked_for_is_read_again_with_them(stage: Stage) -> None:
+    await stage.load(f"{BOB},one,")
+    stage.create(BOB)
+    await stage.reconcile()
+    await stage.pool.execute("UPDATE log_cursors SET filter = NULL")
+    await stage.follow()
+    stage.rename(BOB, "robert@corp.example")
+    await stage.follow()
+    assert await stage.sign_in("robert@corp.example", "one") == "robert@corp.example"
+
+
+async def test_a_link_is_not_saved_before_the_users_of_its_profile_events_are_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.load(f"{BOB},one,")
+    stage.create(BOB)
+    await stage.reconcile()
+    stage.rename(BOB, "robert@corp.example")
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.okta, "find_user", AsyncMock(side_effect=NoAnswer))
+        with pytest.raises(NoAnswer):
+            await stage.follow()
+    await stage.follow()
+    assert await stage.sign_in("robert@corp.example", "one") == "robert@corp.example"
