@@ -38,7 +38,7 @@ SELECT count(*) FROM accounts
 WHERE profile - $1::text[] <> '{}' OR state = 'migrated' AND profile <> '{}'
 """
 
-ALL_DECLARED = "SELECT coalesce(array_agg(DISTINCT name), '{}') FROM sources, unnest(attributes) AS name"
+ALL_DECLARED = "SELECT coalesce(array_agg(DISTINCT declared), '{}') FROM sources, unnest(attributes) AS declared"
 
 PURGE = f"""
 WITH slice AS (
