@@ -45,7 +45,7 @@ BATCH = 5000
 """Rows in one transaction, which holds up whoever binds accounts for as long as it takes: some hundred milliseconds."""
 BATCH_CHARACTERS = 1 << 25
 """Characters of the export after which a batch ends with fewer rows: directories keep photographs in their entries."""
-PIECE = 10
+PIECE = 25
 """Rows between two looks at the characters: an entry of a directory may have 16 million."""
 
 

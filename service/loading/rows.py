@@ -244,7 +244,7 @@ class AccountReader:
         return found
 
 
-NO_HASH = ("", "\\N", "NULL")
+NO_HASH = frozenset({"", "\\N", "NULL"})
 """What exports write where there is no hash: an empty cell, COPY's and MySQL's mark, SQL Server's."""
 DISABLED = "disabled in the old system"
 LOCK_MARKS = frozenset("!*xLN{ ")
@@ -267,6 +267,8 @@ def is_disabled(text: str) -> bool:
 def hash_text(fields: Mapping[str, object]) -> str | None:
     """Give the hash of a row as one text; None where it has none. Raises `RejectedRow`."""
     value = fields.get("password_hash")
+    if isinstance(value, str):
+        return None if value in NO_HASH or value.strip() in NO_HASH else value
     if isinstance(value, list):
         value = _usable(value)
     if isinstance(value, dict | list):  # Keycloak's credential as an object, or several hashes of a directory
