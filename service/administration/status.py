@@ -89,6 +89,7 @@ async def report_progress(connection: asyncpg.Connection, now: datetime | None =
         "retired_because": await queries.proofs(connection),
         "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO),
         "failures": await queries.failures(connection),
+        "okta_calls": await queries.recent_okta_calls(connection, now - READ_LONG_AGO),
         "logs": await _logs(connection, now),
     }
 
