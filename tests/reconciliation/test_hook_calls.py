@@ -190,7 +190,7 @@ async def test_a_log_that_can_not_be_read_for_calls_delays_no_import_event(
     async def fail(_query: object) -> Page:
         raise NoAnswer("no answer")
 
-    failing.log_page = fail  # type: ignore[method-assign]
+    failing.log_page = fail  # type: ignore[method-assign, assignment]
     stop, told = asyncio.Event(), []
 
     def progress(what: str, _fields: dict[str, Any]) -> None:
