@@ -39,6 +39,8 @@ GRANT SELECT, DELETE ON hashes TO password_import_service;
 GRANT UPDATE (state, verified_at, forgotten_at, proof, okta_id, superseded) ON accounts TO password_import_service;
 GRANT INSERT, DELETE, UPDATE (account_id, effect) ON import_events TO password_import_service;
 GRANT INSERT, DELETE ON unreadable_events TO password_import_service;
+GRANT SELECT, DELETE ON okta_calls TO password_import_service;
+GRANT SELECT ON okta_call_counts TO password_import_service;
 GRANT INSERT, UPDATE, DELETE ON failures TO password_import_service;
 -- A rehearsal's people sign in, and are removed once no rehearsal runs.
 GRANT SELECT, DELETE, UPDATE (sign_ins) ON rehearsal_people TO password_import_service;

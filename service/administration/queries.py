@@ -242,6 +242,28 @@ async def names_of_stuck(connection: asyncpg.Connection, verified_before: dateti
     }
 
 
+OKTA_CALL_COUNTS = "SELECT event, outcome, verdict, number FROM okta_call_counts ORDER BY 1, 2, 3"
+
+RECENT_OKTA_CALLS = """
+SELECT event, outcome, coalesce(verdict, 'none') AS verdict, coalesce(reason ~* 'timed? ?out', false) AS timed_out,
+       count(*) AS number, max(published) AS last
+FROM okta_calls
+WHERE received_at >= $1 AND published >= $1 AND NOT (event = 'inline_hook.response.processed' AND outcome = 'SUCCESS')
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
+
+
+async def okta_call_counts(connection: asyncpg.Connection) -> list[tuple[str, str, str, int]]:
+    """Count the calls of our hooks that Okta's log reported, by event, outcome and our verdict."""
+    return [tuple(row) for row in await connection.fetch(OKTA_CALL_COUNTS)]
+
+
+async def recent_okta_calls(connection: asyncpg.Connection, since: datetime) -> list[dict[str, Any]]:
+    """Count the calls that went wrong for Okta since a moment, by what we had said."""
+    rows = [dict(row) for row in await connection.fetch(RECENT_OKTA_CALLS, since)]
+    return [row | {"last": row["last"].isoformat(timespec="seconds") if row["last"] else None} for row in rows]
+
+
 async def logs_read(connection: asyncpg.Connection) -> list[tuple[str, datetime, datetime | None]]:
     """Tell until when each org's log is read, and when its users were compared."""
     rows = await connection.fetch(CURSORS)

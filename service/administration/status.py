@@ -99,6 +99,7 @@ async def report_progress(
         | {"ambiguous_names": sum(names[problem].number for problem in AMBIGUOUS)},
         "failures": await queries.failures(connection),
         "undeclared_attributes": await count_undeclared(connection),
+        "okta_calls": await queries.recent_okta_calls(connection, now - READ_LONG_AGO),
         "logs": await _logs(connection, now),
     }
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -109,7 +109,9 @@ def _users_lines(users: "UsersReport") -> Iterator[str]:
         yield f"  {number:,} users sign in by {provider}: left alone"
 
 
-FAULTS = {"reconcile_failed", "log_warning", "too_many_missing", "lease_lost"}
+CALLS_SHARE = 0.25
+"""Of the share of Okta's rate limits, so much is for reading the calls of our hooks."""
+FAULTS = {"hook_calls_failed", "reconcile_failed", "log_warning", "too_many_missing", "lease_lost"}
 """What following tells that somebody has to look at, or may have to."""
 
 
@@ -219,6 +221,7 @@ async def _follow(settings: "Settings", every: float, options: _Options) -> "Rep
 
     from service.app import open_database
     from service.okta_client import open_org, org_settings
+    from service.reconciliation.hook_calls import HookCallReader
     from service.reconciliation.run import Report, Rhythm, follow
 
     stop, totals = asyncio.Event(), Report()
@@ -230,7 +233,12 @@ async def _follow(settings: "Settings", every: float, options: _Options) -> "Rep
         (log.warning if event in FAULTS else log.info)(event, **fields)
 
     chosen = org_settings(settings)
-    async with open_database(settings) as database, open_org(chosen, share=options.share) as org:
+    keep = timedelta(days=settings.audit_retention_days)
+    async with (
+        open_database(settings) as database,
+        open_org(chosen, share=options.share) as org,
+        open_org(chosen, share=options.share * CALLS_SHARE, concurrent=1) as beside,
+    ):
         await follow(
             database,
             org,
@@ -241,5 +249,6 @@ async def _follow(settings: "Settings", every: float, options: _Options) -> "Rep
             users=options.users,
             allow_missing=options.allow_missing,
             totals=totals,
+            hook_calls=lambda fenced: HookCallReader(fenced, beside, keep=keep),
         )
     return totals

@@ -59,6 +59,7 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
     yield from _table("Migrated and retired by day (UTC)", found["days"], ("day", "state", "accounts"))
     yield from _counts("Retired because", found["retired_because"])
     yield from _counts("Okta did not store the password of", found["failures"])
+    yield from _okta_calls(found.get("okta_calls", []))
     yield from _stuck(found["stuck"], names)
     warnings = [log["warning"] for log in found["logs"]] + [found.get("encryption", {}).get("warning")]
     if not found["logs"]:
@@ -86,6 +87,16 @@ def recommendation(formats: Collection[str], tried: Collection[str]) -> Iterator
     if untried:
         yield f"  not tried: {', '.join(untried[:NAMED])}{', …' if len(untried) > NAMED else ''}"
         yield "  Try one for each before go-live: password-import try LOGIN"
+
+
+def _okta_calls(calls: list[dict[str, Any]]) -> Iterator[str]:
+    if not calls:
+        return
+    yield "Calls that went wrong for Okta in the last 24 hours"
+    for call in calls:
+        ours = {"none": "not seen here"}.get(call["verdict"], f"{call['verdict']} here")
+        theirs = "timed out" if call["timed_out"] else call["outcome"].lower()
+        yield f"  {call['number']:,} {call['event']}: {ours}, {theirs} for Okta (the last at {call['last']})"
 
 
 def _stuck(counts: dict[str, int], names: dict[str, list[str]]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from service.immutable import immutable
 from service.okta.errors import INVALID, MalformedAnswer, NoAnswer, OktaFault, ReadOnly, Refused
 from service.okta.users import OktaUser
 from service.provisioning.plan import Request
-from service.provisioning.rules import Method, Outcome, differences, faults_of, is_ours, is_same_person
+from service.provisioning.rules import Method, Outcome, differences, faults_of, is_ours, is_same_person, plan_hint
 from service.store.accounts import login_key
 
 TRIES = 8
@@ -77,7 +77,9 @@ class UserCreation:
         raise lost or OktaFault
 
     async def _refused(self, request: Request, refused: Refused, begun_at: datetime | None) -> Result:
-        if refused.is_about_us or isinstance(refused, ReadOnly):
+        # An org that is full may refuse the next user by a 403, which says nothing of our credentials.
+        about_us = refused.is_about_us and not plan_hint(refused.texts)
+        if about_us or isinstance(refused, ReadOnly):
             raise refused
         if refused.code is None:
             # Something in between answered, in a form that is not Okta's: it says nothing of this account.
@@ -86,7 +88,7 @@ class UserCreation:
         user = await self._look(request.candidate.login) if refused.code == INVALID else None
         if user is not None:
             return _compare(request, user, begun_at)
-        return Result(request.candidate.id, Outcome.REFUSED, reason=str(refused))
+        return Result(request.candidate.id, Outcome.REFUSED, reason=f"{refused}{plan_hint(refused.texts)}")
 
     async def _look(self, login: str) -> OktaUser | None:
         self.looked_up += 1

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from service.immutable import immutable
 from service.okta.errors import OktaFault
 from service.reconciliation import queries
+from service.reconciliation.hook_calls import HookCallReader, keep_reading
 from service.reconciliation.queries import find_cursor
 from service.reconciliation.system_log import Log, LogReader, LogReport
 from service.reconciliation.users import TooManyMissing, UserComparison, Users, UsersReport, read_users_again
@@ -150,10 +151,12 @@ async def follow(  # noqa: PLR0913 (each is a choice of the command's)
     users: bool = True,
     allow_missing: bool = False,
     totals: Report | None = None,
+    hook_calls: Callable[[Database], HookCallReader] | None = None,
 ) -> None:
     """Reconcile until `stop` is set. Every fault is told, and tried again.
 
     `users` says whether the users are compared, `allow_missing` as for `Reconciliation`; `totals` is added up to.
+    `hook_calls` makes what reads, beside it, the calls of our hooks.
     """
     totals = Report() if totals is None else totals
     rhythm = rhythm or Rhythm()
@@ -164,7 +167,12 @@ async def follow(  # noqa: PLR0913 (each is a choice of the command's)
                 progress("reconciling", {"org": org.host})
                 waiting = False
                 work = Reconciliation(fenced, org, forget_when, allow_missing=allow_missing)
-                await _until(stop, _Following(work, rhythm, stop, progress, totals, users=users).run())
+                following = _Following(work, rhythm, stop, progress, totals, users=users)
+                calls = _spawn(keep_reading(hook_calls(fenced), stop, progress)) if hook_calls else None
+                try:
+                    await _until(stop, following.run())
+                finally:
+                    await _end(calls)
         except Held as held:
             if not waiting:
                 progress("another_reconciles", {"reason": str(held)})
@@ -175,6 +183,16 @@ async def follow(  # noqa: PLR0913 (each is a choice of the command's)
         except (OktaFault, *DATABASE_UNAVAILABLE, TimeoutError) as error:
             progress("reconcile_failed", {"fault": _fault(error)})
             await _pause(stop, min(AFTER_A_FAULT, rhythm.log * 3))
+
+
+def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.create_task(work)
+
+
+async def _end(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

@@ -372,6 +372,25 @@ async def test_people_without_a_hash_are_created_without_the_hook_and_disabled_o
     assert org.sent[0][1] != org.sent[1][1]
 
 
+@pytest.mark.parametrize(
+    "text, hinted",
+    [
+        ("You have reached the maximum number of active users", True),
+        ("The limit of 10 users is exceeded", True),
+        ("Active user limit exceeded", True),
+        ("login: must be from 5 to 100 characters", False),
+        ("Only the super user may do this", False),
+    ],
+)
+async def test_the_refusal_of_an_org_that_is_full_is_explained(
+    org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool, text: str, hinted: bool
+) -> None:
+    await add(JESSIE)
+    org.creating[JESSIE] = Refused(400, INVALID, [text])
+    await provision()
+    assert ("ten active users" in await column(pool, "reason")) is hinted
+
+
 # Corrections
 
 
