@@ -338,7 +338,11 @@ async def keep_prepared(verifier: PasswordVerifier, keep: timedelta) -> None:
 async def prepare(verifier: PasswordVerifier) -> None:
     """Read the recipes, measure the costs that were never measured here, and remove what a killed rehearsal left."""
     await verifier.prepare()
-    async with verifier.database.connection() as connection:
-        await rehearsals.remove_abandoned(connection)
+    try:
+        async with verifier.database.connection() as connection:
+            await rehearsals.remove_abandoned(connection)
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError) as error:
+        # Before the migration, or before deploy/roles.sql was run again: sign-ins do without a rehearsal.
+        log.warning("refresh_failed", **describe(error))
     checks = verifier.dummy_hashes.checks if verifier.dummy_hashes else ()
     await verifier.pool.warm([check for check in checks if verifier.pool.estimate(check.cost) is None][:WARMED])

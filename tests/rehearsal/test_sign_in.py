@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from service.administration.status import report_progress
+from service.app import make_admin_app
 from service.okta.hooks import HookKind, sign_in_payload
 from service.signin.verify import prepare
 from service.store import leases, recipes, rehearsals
@@ -110,3 +112,17 @@ async def test_the_schema_takes_no_other_login(pool: asyncpg.Pool, add: Add, log
     await add("real@example.com", "secret")
     with pytest.raises(asyncpg.CheckViolationError):
         await pool.execute("INSERT INTO rehearsal_people SELECT $1, sha256('x'), id, now() FROM recipes LIMIT 1", login)
+
+
+async def test_a_store_without_their_table_starts_all_the_same(parts: Parts, pool: asyncpg.Pool, add: Add) -> None:
+    await add("real@example.com", "secret")
+    await pool.execute("DROP TABLE rehearsal_people")
+    await prepare(parts.verifier)
+    assert parts.verifier.dummy_hashes is not None
+
+
+async def test_the_status_says_which_bcrypt_runs_and_why(parts: Parts) -> None:
+    async with TestClient(TestServer(make_admin_app(parts))) as operator:
+        bcrypt = (await (await operator.get("/status.json")).json())["bcrypt"]
+    assert bcrypt["implementation"] in ("package", "libxcrypt", "interleaved")
+    assert bcrypt["reason"]
