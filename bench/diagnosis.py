@@ -25,7 +25,11 @@ def main() -> None:
     formulas = "--formulas" in sys.argv
     if formulas:
         search.STAGES = tuple(each for each in search.STAGES if not each[0].startswith("named formats"))
-    sets = {"vectors.jsonl": vectors(VECTORS, formulas=formulas), "more_vectors.jsonl": vectors(MORE, formulas=formulas), "own": own()}
+    sets = {
+        "vectors.jsonl": vectors(VECTORS, formulas=formulas),
+        "more_vectors.jsonl": vectors(MORE, formulas=formulas),
+        "own": own(),
+    }
     for title, cases in sets.items():
         found = [explained(label, case, seconds) for label, case in cases]
         print(f"{title}: {sum(found)} of {len(found)}", flush=True)
