@@ -44,7 +44,7 @@ NOTHING_DELETED = (
 )
 
 # The two padded keys are for the digests of the names; see `service.store.deleted_logins`.
-DELETED = """
+_DELETED = """
 SELECT name, bool_or(is_login) AS is_login, bool_or(bound) AS bound
 FROM (
     SELECT name, sha256($1::bytea || sha256($2::bytea || convert_to(name, 'UTF8'))) AS digest
@@ -119,7 +119,7 @@ FROM ({query}) AS found GROUP BY problem
 
 
 REPORT = counted(problems())
-REPORT_WITH_DELETED = counted(problems(deleted=DELETED))
+REPORT_WITH_DELETED = counted(problems(deleted=_DELETED))
 
 FIRST = 5
 """How many names of each kind are listed where not all are asked for."""
