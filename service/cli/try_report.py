@@ -52,6 +52,8 @@ def lines(verdict: Verdict, finding: Finding | None, *, diagnosed: bool) -> Iter
         yield from snippet(finding)
     elif verdict.recipe is not None:
         yield f"VERIFIED: {_interpretation(verdict.recipe)}"
+        if verdict.interpretation is not None:
+            yield f"  interpretation: {verdict.interpretation}"
     else:
         yield f"UNVERIFIED: tried as {', '.join(verdict.tried)}" if verdict.tried else "UNVERIFIED"
         yield from (f"  cannot be checked: {fault}" for fault in verdict.faults)
@@ -84,6 +86,7 @@ def as_dict(verdict: Verdict, finding: Finding | None) -> dict[str, Any]:
         "verdict": "UNVERIFIED" if recipe is None else "VERIFIED",
         "diagnosed": finding is not None,
         "recipe": None if recipe is None else settings_of(recipe),
+        "interpretation": None if finding else verdict.interpretation,
         "first": list(finding.notes) if finding else [],
         "tried": list(verdict.tried),
         "faults": list(verdict.faults),
