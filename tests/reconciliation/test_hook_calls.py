@@ -19,6 +19,7 @@ from service.settings import ForgetWhen
 from service.store import audit
 from service.store.audit import Action, Entry
 from service.store.database import Database
+from service.store.name_report import report_names
 from tests.people import event
 from tests.reconciliation.org import LINK, FakeOrg
 from tests.service_fixtures import Add
@@ -103,7 +104,7 @@ async def test_a_call_that_timed_out_for_okta_is_joined_by_its_request(
     await reader.catch_up()
     assert await rows(pool) == [("1", EXECUTED, "FAILURE", "verified"), ("2", EXECUTED, "FAILURE", None)]
     async with database.connection() as connection:
-        found = (await report_progress(connection))["okta_calls"]
+        found = (await report_progress(connection, names=await report_names(connection)))["okta_calls"]
     assert [(each["verdict"], each["timed_out"], each["number"]) for each in found] == [
         ("none", True, 1),
         ("verified", True, 1),
