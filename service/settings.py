@@ -341,6 +341,16 @@ RENAMED = {
 """Former names. They are errors: to ignore a set `SEALED_HASHES_ONLY` would accept plain hashes again."""
 
 
+_OWN_PREFIXES = ("OKTA_CLIENT_", "PG")
+"""Of variables that Okta's SDK and libpq read, beside those that are fields."""
+
+
+def is_setting(name: str) -> bool:
+    """Tell whether the service or what it connects with reads a variable called `name`: it may hold another secret."""
+    upper = name.strip().upper()
+    return upper in {field.upper() for field in Settings.model_fields} or upper.startswith(_OWN_PREFIXES)
+
+
 def load_settings() -> Settings:
     """Read the environment. Raises `BadSettings`, which names every fault at once."""
     faults = _renamed()

@@ -7,6 +7,7 @@ from typing import Any
 
 from service.hashing import registry
 from service.hashing.format import Check, MalformedHash, Recipe, StoredHash, UnusableHash
+from service.settings import is_setting
 from service.store.accounts import KeptHash
 from service.store.encryption import NO_KEYS, DecryptionFailed, HashKeys, binding
 from service.store.recipes import KeptRecipe
@@ -62,7 +63,8 @@ class HashOpener:
     def _pepper(self, recipe: Recipe) -> bytes | None:
         if recipe.pepper_env is None:
             return None
-        value = self._environment.get(recipe.pepper_env)
+        # A row of the store could name a secret of the service, and have it hashed under a key of the writer's choice.
+        value = None if is_setting(recipe.pepper_env) else self._environment.get(recipe.pepper_env)
         if value is None:
             raise MissingPepper(recipe.pepper_env)
         return value.encode("utf-8", "surrogateescape")

@@ -4,7 +4,7 @@ import difflib
 import re
 from itertools import filterfalse
 
-from service.hashing import families
+from service.hashing import families, limits
 from service.hashing.aliases import NAMES
 from service.hashing.encodings import require_charset
 from service.hashing.format import Check, Format, StoredHash, UnknownFormat
@@ -129,7 +129,12 @@ def names_of(found: Format) -> tuple[str, ...]:
 def check(stored: StoredHash) -> Check:
     """Parse a stored hash by the name or formula of its recipe. Raises `UnusableHash`."""
     require_charset(stored.recipe.charset)
-    name = stored.recipe.format
+    made = _parse(stored, stored.recipe.format)
+    limits.require_affordable(made.work)
+    return made
+
+
+def _parse(stored: StoredHash, name: str) -> Check:
     if (found := _BY_NAME.get(name)) is not None:  # as the store has it
         return found.parse(stored)
     return formula_check(stored, find) if is_formula(name) else by_name(name).parse(stored)

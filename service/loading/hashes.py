@@ -11,9 +11,10 @@ from typing import Any
 
 from service.hashing import format as hashing_format
 from service.hashing import registry
+from service.hashing.encodings import is_charset
 from service.hashing.format import Check, Format, MalformedHash, NoUsername, Recipe, StoredHash, TooCostly, UnusableHash
 from service.hashing.formula import formula_check
-from service.hashing.limits import MAX_DIGITS
+from service.hashing.limits import MAX_DIGITS, require_affordable
 from service.immutable import immutable
 from service.loading.files import json_lines
 from service.loading.reject import Reason, RejectedRow
@@ -94,7 +95,8 @@ def parse(prepared: PreparedRecipe, text: str, salt: str | None, username: str |
     """Parse a hash by its recipe. Raises `RejectedRow`, and `NoUsername` where another name may do."""
     stored = StoredHash(text, prepared.recipe, salt, username, prepared.pepper)
     try:
-        return stored, prepared.parse(stored)
+        check = prepared.parse(stored)
+        require_affordable(check.work)
     except NoUsername:
         raise
     except TooCostly as error:
@@ -103,6 +105,7 @@ def parse(prepared: PreparedRecipe, text: str, salt: str | None, username: str |
         raise RejectedRow(Reason.MALFORMED_HASH, str(error)) from None
     except UnusableHash as error:
         raise RejectedRow(Reason.UNKNOWN_FORMAT, str(error)) from None
+    return stored, check
 
 
 def parse_named(
@@ -149,11 +152,19 @@ def read_recipe(fields: Mapping[str, object], source: Source) -> Recipe:
     return Recipe(
         format=text_of(fields, "format") or source.format or "",
         charset=_charset(text_of(fields, "charset")) or source.charset,
-        pepper_env=text_of(fields, "pepper_env") or source.pepper_env,
+        pepper_env=_pepper_env(fields, source),
         iterations=_whole(fields, "iterations") or source.iterations,
         salt_encoding=_salt_encoding(text_of(fields, "salt_encoding")) or source.salt_encoding,
         options={**source.options, **_options(fields)},
     )
+
+
+def _pepper_env(fields: Mapping[str, object], source: Source) -> str | None:
+    """Give the variable of the source: a row that could name one would have any variable hashed as it likes."""
+    if text_of(fields, "pepper_env") is not None:
+        lines = f'[sources.{source.name}] and under it pepper_env = "NAME_OF_THE_VARIABLE"'
+        raise RejectedRow(Reason.BAD_COLUMN, f"pepper_env is no column of a row; write in the file of SOURCES {lines}")
+    return source.pepper_env
 
 
 def text_of(fields: Mapping[str, object], name: str) -> str | None:
@@ -178,11 +189,8 @@ def _whole(fields: Mapping[str, object], name: str) -> int | None:
 
 
 def _charset(name: str | None) -> str | None:
-    if name is not None:
-        try:
-            "a".encode(name)
-        except (LookupError, UnicodeError):
-            raise RejectedRow(Reason.BAD_COLUMN, f"no charset is called {name!r}") from None
+    if name is not None and not is_charset(name):
+        raise RejectedRow(Reason.BAD_COLUMN, f"no charset is called {name!r}")
     return name
 
 

@@ -3,7 +3,6 @@
 The file is checked whole, and every fault is named with its place, before the first row is read.
 """
 
-import codecs
 import difflib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -11,10 +10,12 @@ from dataclasses import field
 from pathlib import Path
 
 from service.hashing import registry
+from service.hashing.encodings import is_charset
 from service.hashing.format import UnusableHash
 from service.hashing.formula import parse_formula
 from service.hashing.limits import MAX_DIGITS
 from service.immutable import immutable
+from service.settings import is_setting
 
 # What is wrong with the settings of a source. Knows what formats need; knows no file.
 
@@ -62,12 +63,13 @@ def _text_fault(value: object) -> str | None:
 def _charset(value: object) -> str | None:
     if not isinstance(value, str):
         return "must be the name of a charset"
-    try:
-        codecs.lookup(value)
-        "a".encode(value)
-    except (LookupError, UnicodeError):
-        return f"no charset is called {value!r}"
-    return None
+    return None if is_charset(value) else f"no charset is called {value!r}"
+
+
+def _pepper_env(value: object) -> str | None:
+    if isinstance(value, str) and is_setting(value):
+        return f"{value.upper()} is a setting of the service: give the pepper a variable of its own"
+    return _text_fault(value)
 
 
 def _iterations(value: object) -> str | None:
@@ -93,7 +95,7 @@ def _options(value: object) -> str | None:
 CHECKS: dict[str, Callable[[object], str | None]] = {
     "format": _text_fault,
     "charset": _charset,
-    "pepper_env": _text_fault,
+    "pepper_env": _pepper_env,
     "iterations": _iterations,
     "salt_encoding": _salt_encoding,
     "username": _text_fault,

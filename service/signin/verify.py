@@ -14,7 +14,8 @@ import asyncpg
 import structlog
 
 from service.audit_trail import AuditTrail, new_code
-from service.hashing.format import Check
+from service.hashing.format import Check, TooCostly
+from service.hashing.limits import MAX_WORK
 from service.hashing.pool import HashingPool, SingleFlight
 from service.immutable import immutable
 from service.okta.password_import import PasswordImportCall, Verdict
@@ -240,6 +241,9 @@ class PasswordVerifier:
 
     async def _check(self, account: Account, request: SignInRequest) -> SignInOutcome:
         checks = self._open(account)
+        if sum(check.work for check in checks) > MAX_WORK:
+            self._log_unusable(account, account.hashes[0], TooCostly())
+            raise UnusableStoredHash
         if checks and await self.pool.verify(
             checks, request.call.password, account=account.login_key, deadline=request.deadline
         ):

@@ -325,7 +325,7 @@ def test_a_bcrypt_of_too_high_a_cost_is_too_costly() -> None:
 
 
 @pytest.mark.parametrize(
-    "formula, lane, cost",
+    "formula, executor, cost",
     [
         ("md5(md5($pass).$salt)", Executor.INLINE, "md5 x2"),
         ("hmac_sha1($salt, sha256($pass))", Executor.INLINE, "hmac_sha1 + sha256"),

@@ -143,7 +143,7 @@ def derive(prepare: Prepare, variant: Prepare, salt: bytes, secret: bytes) -> by
 def read_bcrypt(prepare: Prepare, stored: StoredHash, match: re.Match[str], *, times: int = 1) -> Check:
     """A check of the cost, salt and digest in `match`, on passwords that `prepare` has changed first."""
     cost = limits.number(match["cost"])
-    limits.check_bcrypt(cost + times - 1)
+    work = limits.check_bcrypt(cost, times)
     variant = VARIANTS.get(match["variant"], plain) if "variant" in match.re.groupindex else plain
     return Comparison(
         derive=partial(derive, prepare, variant, salt_of(match)),
@@ -151,6 +151,7 @@ def read_bcrypt(prepare: Prepare, stored: StoredHash, match: re.Match[str], *, t
         cost=f"bcrypt {cost}" + (f" x{times}" if times > 1 else ""),
         executor=Executor.THREAD,
         charset=stored.recipe.charset,
+        work=work,
     )
 
 

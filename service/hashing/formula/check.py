@@ -19,7 +19,7 @@ from service.hashing.encodings import (
 from service.hashing.format import Check, Executor, FindFormat, MalformedHash, NoUsername, StoredHash, find_none
 from service.hashing.formats.bcrypt import TAIL
 from service.hashing.formats.bcrypt import salt_of as bcrypt_salt
-from service.hashing.formula.cost import executor_of, name_of, plan, work
+from service.hashing.formula.cost import count_functions, name_of, plan
 from service.hashing.formula.functions import Given, Value
 from service.hashing.formula.operations import Applied, Bcrypt, Checked, Operation, length_of
 from service.hashing.formula.parse import Formula, digest_size, parse_formula, raw
@@ -40,6 +40,13 @@ class FormulaCheck:
     cost: str
     padded: bool = False
     """True where NULs behind the password change nothing: then it may not end in one."""
+    work: float = 0.0
+    """The share of all interpretations together in what one sign-in may cost."""
+    looped: bool = False
+
+    def takes(self, password: str) -> bool:
+        """Measure the password in the charset of the source."""
+        return limits.is_short(password, self.given.charset, looped=self.looped)
 
     def verify(self, password: str) -> bool:
         """Tell whether any reading gives the stored value."""
@@ -66,6 +73,13 @@ class NamedCheck:
     check: Check
     executor: Executor
     cost: str
+    work: float = 0.0
+    """The share of the formula and the named format together in what one sign-in may cost."""
+    looped: bool = False
+
+    def takes(self, password: str) -> bool:
+        """Measure the password in the charset of the source."""
+        return limits.is_short(password, self.given.charset, looped=self.looped)
 
     def verify(self, password: str) -> bool:
         """Tell whether the named format accepts the operand's value."""
@@ -206,7 +220,7 @@ def check_row(formula: Formula, stored: StoredHash) -> Check:
         raise MalformedHash("the digest does not have the length that the formula gives")
     whole = len(found) == len(formula.interpretations)
     how = formula.plan if whole else plan(tuple(interpretation for interpretation, _ in found))
-    return FormulaCheck(found, given, how.executor, how.cost, how.padded)
+    return FormulaCheck(found, given, how.executor, how.cost, how.padded, how.work, how.looped)
 
 
 def formula_dummy_hash(stored: StoredHash, find: FindFormat = find_none) -> StoredHash:
@@ -237,9 +251,10 @@ def _given(parts: StoredHash, uses: frozenset[str]) -> Given:
 
 def _bcrypt(formula: Formula, parts: StoredHash, given: Given) -> FormulaCheck:
     match = require_bcrypt(parts.hash)
-    counted = work(formula.interpretations)
+    counted = count_functions(formula.interpretations)
     times = counted.pop("bcrypt")
-    limits.check_bcrypt(int(match["cost"]) + times - 1)
+    work = limits.check_bcrypt(int(match["cost"]), times) + formula.plan.work
+    limits.require_affordable(work)
     setting = match["prefix"].encode() + bcrypt_salt(match)[4:]
     expected = to_base64_alphabet(unbase64_alphabet(match["digest"], BCRYPT64), BCRYPT64).encode()
     prefix = f"bcrypt {int(match['cost'])}" + (f" x{times}" if times > 1 else "")
@@ -252,6 +267,8 @@ def _bcrypt(formula: Formula, parts: StoredHash, given: Given) -> FormulaCheck:
         formula.plan.executor,
         name_of(counted, prefix),
         formula.plan.padded,
+        work,
+        formula.plan.looped,
     )
 
 
@@ -259,10 +276,17 @@ def _named(root: Checked, parts: StoredHash, given: Given) -> NamedCheck:
     """The format's own check."""
     require_charset(parts.recipe.charset)
     check = root.format.parse(_as_named(root, parts))
-    executor = executor_of((root.operand,))
-    cost = name_of(work((root.operand,)), check.cost)
+    how = plan((root.operand,))
+    limits.require_affordable(check.work + how.work)
     return NamedCheck(
-        root.operand, given, check, executor if check.executor is Executor.INLINE else check.executor, cost
+        root.operand,
+        given,
+        check,
+        how.executor if check.executor is Executor.INLINE else check.executor,
+        name_of(count_functions((root.operand,)), check.cost),
+        check.work + how.work,
+        # A digest in between has one length for every password.
+        how.looped or (check.looped and length_of(root.operand) is None),
     )
 
 

@@ -5,6 +5,7 @@ work taken from one that could still be answered. Knows no format and no account
 """
 
 import asyncio
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
@@ -79,11 +80,13 @@ class HashingPool:
     async def verify(self, checks: Sequence[Check], password: str, *, account: Hashable, deadline: float) -> bool:
         """Tell whether any of `checks` matches `password`, before `deadline` on the loop's clock.
 
-        Calls with an equal `account` take turns as one. Raises `Overloaded` where that cannot be done in time, and
-        `CheckFailed` where no check matched and one broke down.
+        Calls with an equal `account` take turns as one. A check that does not take a password so long is not made, and
+        does not match. Raises `Overloaded` where that cannot be done in time, and `CheckFailed` where no check matched
+        and one broke down.
         """
-        cheap = [check for check in checks if check.executor is Executor.INLINE]
-        dear = [check for check in checks if check.executor is not Executor.INLINE]
+        taking = [check for check in checks if check.takes(password)]
+        cheap = [check for check in taking if check.executor is Executor.INLINE]
+        dear = [check for check in taking if check.executor is not Executor.INLINE]
         outcome = try_checks(cheap, password)
         if outcome.matched or not dear:
             return self._verdict(outcome)
@@ -95,7 +98,7 @@ class HashingPool:
         overloaded = None
         for check in kinds if len(self._running) >= self._size else ():
             try:
-                self._estimate([check], account, deadline)
+                self._estimate([check], "", account, deadline)
             except Overloaded as refused:
                 overloaded = refused
             else:
@@ -131,17 +134,21 @@ class HashingPool:
 
     def _admit(self, checks: Sequence[Check], password: str, account: Hashable, deadline: float) -> Job:
         try:
-            seconds = self._estimate(checks, account, deadline)
+            seconds = self._estimate(checks, password, account, deadline)
         except Overloaded:
             self._refused += 1
             raise
-        return self._job(checks, password, account, seconds)
+        return self._job(checks, password, account, seconds, deadline)
 
-    def _estimate(self, checks: Sequence[Check], account: Hashable, deadline: float) -> float:
-        return self._admission.admit(checks, account, self._running, now=self._loop.time(), deadline=deadline)
+    def _estimate(self, checks: Sequence[Check], password: str, account: Hashable, deadline: float) -> float:
+        return self._admission.admit(
+            checks, account, self._running, now=self._loop.time(), deadline=deadline, password=password
+        )
 
-    def _job(self, checks: Sequence[Check], password: str, account: Hashable, seconds: float) -> Job:
-        return Job(checks, password, account, seconds, self._loop.create_future())
+    def _job(
+        self, checks: Sequence[Check], password: str, account: Hashable, seconds: float, deadline: float = math.inf
+    ) -> Job:
+        return Job(checks, password, account, seconds, self._loop.create_future(), deadline=deadline)
 
     async def _submit(self, job: Job, deadline: float) -> bool:
         self._queue.put(job)
@@ -179,8 +186,8 @@ class HashingPool:
         self._settle()
 
     def _learn(self, job: Job, outcome: Outcome) -> None:
-        for cost, seconds in outcome.timings:
-            self._estimates.learn(cost, seconds)
+        for cost, size, seconds in outcome.timings:
+            self._estimates.learn(cost, seconds, size=size, had=job.deadline - job.handed_over)
         if not job.awaited:
             return
         try:

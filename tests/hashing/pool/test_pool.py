@@ -26,7 +26,7 @@ def price(pool: HashingPool, check: Check, seconds: float) -> None:
     pool._estimates.learn(check.cost, seconds)
 
 
-@pytest.mark.parametrize("lane", list(Executor))
+@pytest.mark.parametrize("executor", list(Executor))
 async def test_the_right_password_matches_and_a_wrong_one_does_not(pool: HashingPool, executor: Executor) -> None:
     assert await ask(pool, Fixed(executor))
     assert not await ask(pool, Fixed(executor), "wrong")
@@ -47,14 +47,14 @@ async def test_cheap_checks_run_on_the_loop_s_thread_and_dear_ones_do_not(pool: 
     assert dear.threads[0].startswith("hashing-")
 
 
-@pytest.mark.parametrize("lane", list(Executor))
+@pytest.mark.parametrize("executor", list(Executor))
 async def test_a_check_that_breaks_down_is_a_fault_and_never_a_verdict(pool: HashingPool, executor: Executor) -> None:
     with pytest.raises(CheckFailed, match="broken broke down: RuntimeError"):
         await ask(pool, Broken(executor), "secret password")
     assert pool.snapshot().failed == 1
 
 
-@pytest.mark.parametrize("lane", list(Executor))
+@pytest.mark.parametrize("executor", list(Executor))
 async def test_a_fault_quotes_no_password(pool: HashingPool, executor: Executor) -> None:
     with pytest.raises(CheckFailed) as caught:
         await ask(pool, Broken(executor), "secret password")
