@@ -6,8 +6,9 @@ password must not be called wrong because we failed.
 
 import asyncio
 import enum
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import asyncpg
@@ -23,7 +24,7 @@ from service.signin.dummy_hashes import DummyHashes, load_dummy_hashes
 from service.signin.failures import Failures, ThrottleKey
 from service.signin.lookup_batcher import Lookups
 from service.signin.observations import SignInsAfterMigration, UnknownLogins
-from service.signin.queries import Ambiguous, Found, record_verified
+from service.signin.queries import Ambiguous, Found, read_site_failures, record_verified
 from service.signin.throttling import AttemptsInFlight, ThrottleCache, TooManyFailures, count_wrong_password, prune
 from service.store import audit, recipes
 from service.store.accounts import Account, KeptHash, State, login_key
@@ -74,6 +75,8 @@ class SignInRequest:
     deadline: float
     """On the loop's clock."""
     code: str
+    tag: bytes | None = field(repr=False)
+    """Names the call, so that its repetition is not counted again."""
 
     def entry(self, action: Action, reason: str, account_id: int | None = None) -> Entry:
         """Give the entry of this call in the audit trail."""
@@ -109,8 +112,8 @@ class SignInRecorder:
     async def _refused(self, outcome: SignInOutcome, found: Found, request: SignInRequest) -> None:
         account_id = found.id if isinstance(found, Account) else None
         self.trail.note(request.entry(Action.REFUSED, outcome, account_id))
-        who, event_id = request.who, request.call.event_id
-        if not await self._write(request, lambda connection: count_wrong_password(connection, who, event_id)):
+        who, tag = request.who, request.tag
+        if not await self._write(request, lambda connection: count_wrong_password(connection, who, tag)):
             self.telemetry.faults.labels("failure_uncounted").inc()
 
     async def _verified(self, account: Account, failures: Failures, request: SignInRequest) -> None:
@@ -195,21 +198,26 @@ class PasswordVerifier:
         assert attempts is not None  # noqa: S101 (for the type checker: prepared just now)
         assert dummy_hashes is not None  # noqa: S101 (likewise)
         self.pool.require_room(dummy_hashes.kinds, account=key, deadline=deadline)
-        request = SignInRequest(call, key, attempts.throttle_key(key, call.client_address), deadline, new_code())
+        tag, who = attempts.call_tag(call.event_id, call.password), attempts.throttle_key(key, call.client_address)
+        request = SignInRequest(call, key, who, deadline, new_code(), tag)
         found, failures = await self._look_up(request, attempts)
         with attempts.checking(request.who):
             if isinstance(found, Account) and found.state in (State.WAITING, State.VERIFIED):
                 outcome = await self._check(found, request)
             else:
                 outcome = await self._check_dummy_hash(found, request, dummy_hashes)
-        await self.recorder.remember(outcome, found, failures, request)
+            await self.recorder.remember(outcome, found, failures, request)
         return SignInResult(outcome, request.code)
 
     async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> tuple[Found, Failures]:
         if (refusal := self.throttle_cache.judge(request.who)) is not None:
             raise self._throttled(request, refusal.retry_after, refusal.account_id)
+        read_at = time.monotonic()
         found, failures = await self.lookups.find(request.key, request.who)
-        throttled = attempts.judge(request.who, failures)
+        if request.who.sites:
+            async with self.database.connection() as connection:
+                failures = replace(failures, sites=await read_site_failures(connection, request.who))
+        throttled = attempts.judge(request.who, failures, read_at=read_at)
         if throttled is not None:
             account_id = found.id if isinstance(found, Account) else None
             self.throttle_cache.note(request.who, throttled, account_id)
