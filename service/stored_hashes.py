@@ -51,10 +51,14 @@ class HashOpener:
         kept, key_id = self.keys.encrypt(str(text).encode(), bound_to)
         return KeptHash("", recipe.format, recipe.parameters, kept, salt, username, key_id, login_key="")
 
-    def missing_peppers(self, recipes: Iterable[KeptRecipe]) -> list[str]:
-        """Name the environment variables that stored hashes need and that are not set."""
-        named = {recipe.parameters.get("pepper_env") for recipe in recipes}
-        return sorted(name for name in named if name and name not in self._environment)
+    def without_pepper(self, recipes: Iterable[KeptRecipe]) -> list[tuple[int, str]]:
+        """Give the recipes whose pepper is not to be had, each with the name of its environment variable."""
+        named = ((recipe.id, recipe.parameters.get("pepper_env")) for recipe in recipes)
+        return [(recipe_id, name) for recipe_id, name in named if name and self._pepper_value(name) is None]
+
+    def _pepper_value(self, name: str) -> str | None:
+        # A row of the store could name a secret of the service, and have it hashed under a key of the writer's choice.
+        return None if is_setting(name) else self._environment.get(name)
 
     def _check(self, format_name: str, parameters: dict[str, Any], fields: dict[str, Any]) -> Check:
         recipe = recipe_from(format_name, parameters)
@@ -63,8 +67,7 @@ class HashOpener:
     def _pepper(self, recipe: Recipe) -> bytes | None:
         if recipe.pepper_env is None:
             return None
-        # A row of the store could name a secret of the service, and have it hashed under a key of the writer's choice.
-        value = None if is_setting(recipe.pepper_env) else self._environment.get(recipe.pepper_env)
+        value = self._pepper_value(recipe.pepper_env)
         if value is None:
             raise MissingPepper(recipe.pepper_env)
         return value.encode("utf-8", "surrogateescape")

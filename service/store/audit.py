@@ -67,7 +67,7 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::
 RECORD_CHANGED = """
 INSERT INTO audit (action, reason, account_id)
 SELECT 'loaded', CASE WHEN rehash THEN 'new hash' ELSE 'changed' END || ', source ' || $1, account_id
-FROM staged WHERE fate = 'changed' ORDER BY account_id
+FROM staged WHERE outcome = 'changed' ORDER BY account_id
 """
 
 PRUNE = "SELECT prune_audit($1, $2)"
