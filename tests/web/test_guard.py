@@ -138,8 +138,9 @@ async def test_a_busy_house_refuses_and_an_idle_one_makes_room(few_connections: 
 
 
 @pytest.fixture
-def twenty_connections(settings: object) -> None:
+def twenty_connections(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
     object.__setattr__(settings, "max_connections", 20)
+    monkeypatch.setattr(server, "HEADERS_WITHIN", 60.0)
 
 
 @pytest.mark.parametrize("begin", [b"", call()[:20]])
