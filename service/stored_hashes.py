@@ -1,12 +1,13 @@
 """From a kept hash to a check of it: recipe, pepper and hash put together. Knows peppers and keys; checks nothing."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from service.hashing import registry
-from service.hashing.format import Check, MalformedHash, Recipe, StoredHash, UnusableHash
+from service.hashing.format import Check, MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
 from service.settings import is_setting
 from service.store.accounts import KeptHash
 from service.store.encryption import NO_KEYS, DecryptionFailed, HashKeys, binding
@@ -71,6 +72,21 @@ class HashOpener:
         if value is None:
             raise MissingPepper(recipe.pepper_env)
         return value.encode("utf-8", "surrogateescape")
+
+
+def work_of(recipe: KeptRecipe) -> float:
+    """Give the share of what one sign-in may cost that a hash of the recipe takes; infinity where it is too costly.
+
+    It is that of the recipe's dummy hash, whatever the pepper; 0 for a recipe that nothing can be checked by.
+    """
+    fields: dict[str, Any] = {name: recipe.dummy_hash.get(name) for name in ("hash", "salt", "username")}
+    try:
+        parsed = recipe_from(recipe.format, recipe.parameters)
+        return registry.check(StoredHash(recipe=parsed, pepper=b"pepper" if parsed.pepper_env else None, **fields)).work
+    except TooCostly:
+        return math.inf
+    except UnusableHash:
+        return 0.0
 
 
 def recipe_from(format_name: str, parameters: dict[str, Any]) -> Recipe:

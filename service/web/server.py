@@ -141,7 +141,7 @@ class GuardedServer(Server):
         Where too many have no complete headers it is the one that has been so for longest. Where there are too many
         altogether it is the one that has been idle for longest, or else one without headers.
         """
-        if len(self._silent) >= max(1, int(SILENT_SHARE * self.most)):
+        if len(self._silent) >= max(2, int(SILENT_SHARE * self.most)):
             self._refuse_longest_silent()
         if len(self._connections) - len(self._refused) < self.most:
             return True
