@@ -1,4 +1,4 @@
-"""The database roles of docker-compose.yml: `roles.sql`, and a user for the service and one for the operator's commands.
+"""The database roles of docker-compose.yml: `roles.sql`, and a user each for the service and the commands.
 
 Run after each `migrate`, as the owner of the tables; it can be repeated.
 """
