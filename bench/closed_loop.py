@@ -26,10 +26,11 @@ class Closed:
 
 def measure(port: int, requests: Sequence[bytes], *, callers: int, seconds: float, warm: float = 0.3) -> Closed:
     """Let `callers` take turns at `requests` for so long, after a moment that does not count."""
-    return in_own_process(_measure, port, list(requests), callers, seconds, warm)
+    return in_own_process(ask, port, list(requests), callers, seconds, warm)
 
 
-async def _measure(port: int, requests: list[bytes], callers: int, seconds: float, warm: float) -> Closed:
+async def ask(port: int, requests: list[bytes], callers: int, seconds: float, warm: float) -> Closed:
+    """Do what `measure` does, in this process."""
     begin = time.perf_counter() + warm
     end = begin + seconds
     share = len(requests) // callers

@@ -7,7 +7,19 @@ import sys
 import time
 from collections.abc import Iterator
 
-from bench.measures import events, fast_hash, hammered, lookups, memory, sign_ins, soak, stalls, storm, timing
+from bench.measures import (
+    events,
+    fast_hash,
+    hammered,
+    lookups,
+    mechanisms,
+    memory,
+    sign_ins,
+    soak,
+    stalls,
+    storm,
+    timing,
+)
 from bench.setting import Setting, setting
 from bench.table import Row, lines
 
@@ -16,6 +28,7 @@ MEASURES = {
     "storm": storm,
     "hammered": hammered,
     "fast-hash": fast_hash,
+    "mechanisms": mechanisms,
     "timing": timing,
     "stalls": stalls,
     "memory": memory,

@@ -49,6 +49,14 @@ def service(database_url: str, **settings: str) -> Iterator[Server]:
 
 
 @contextmanager
+def service_without(mechanism: str, database_url: str) -> Iterator[Server]:
+    """Run our service with one of `bench.without.ALTERNATIVES`."""
+    command = [sys.executable, "-m", "bench.without", mechanism]
+    with _server(f"service without {mechanism}", command, database_url) as server:
+        yield server
+
+
+@contextmanager
 def naive_aiohttp(database_url: str) -> Iterator[Server]:
     """Run the naive handler on aiohttp."""
     with _server("naive aiohttp", [sys.executable, str(PEERS / "python" / "naive_aiohttp.py")], database_url) as server:

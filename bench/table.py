@@ -1,4 +1,4 @@
-"""The one table: what was measured, as a ratio, with the spread of its rounds. Knows no measurement."""
+"""The one table: what was measured, as a ratio, with the spread of its rounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

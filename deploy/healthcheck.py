@@ -1,4 +1,4 @@
-"""Asks the service in this container whether it lives; the exit code is the answer. Knows only its port and scheme."""
+"""Asks the service in this container whether it lives; the exit code is the answer."""
 
 import http.client
 import os

@@ -1,1 +1,1 @@
-"""Lets people keep their password while their accounts move to Okta. Knows nothing itself: see the packages."""
+"""Lets people keep their password while their accounts move to Okta."""

@@ -1,4 +1,4 @@
-"""`python -m service …` is `password-import …`."""
+"""The command `password-import`, run as `python -m service`."""
 
 from service.cli import main
 

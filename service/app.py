@@ -1,4 +1,4 @@
-"""Assembles the service: the only place where the parts meet. Decides nothing.
+"""Assembly of the service: the only place where the parts meet.
 
 `make_app` gives the service, `make_admin_app` the operators' side of the same parts, `serve` runs both on their ports.
 """
@@ -18,7 +18,8 @@ from aiohttp import web
 from service.audit_trail import AuditTrail
 from service.auth.authenticator import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.background import in_background
-from service.hashing.formats.bcrypt import fastest_bcrypt
+from service.hashing.bcrypt_choice import BcryptUnavailable, choose_bcrypt
+from service.hashing.interleaved.interleaving import Interleaving
 from service.hashing.pool import HashingPool, SingleFlight
 from service.registration.code_policy import CodePolicy, load_policy
 from service.registration.policy import Policy
@@ -105,8 +106,8 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     screener = make_screener(settings, database, telemetry, trail)
     if keys is not None:
         await keys.open()
-    await asyncio.to_thread(fastest_bcrypt.choose)
-    async with HashingPool(queue_timeout=settings.queue_timeout) as pool:
+    interleaving = await _choose_bcrypt(settings, telemetry)
+    async with HashingPool(queue_timeout=settings.queue_timeout, interleaving=interleaving) as pool:
         verifier = PasswordVerifier(database, pool, SingleFlight(), opener, telemetry, trail)
         with contextlib.suppress(
             *DATABASE_UNAVAILABLE, TimeoutError
@@ -142,6 +143,21 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
                 await keys.close()
             await deliveries.close()
             screener.close()
+
+
+async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> Interleaving | None:
+    """Choose the implementation and log it. Raises `BadSettings` where the one that is set cannot be used."""
+
+    def report(fault: str) -> None:
+        telemetry.faults.labels("interleaved_bcrypt").inc()
+        log.error("interleaved_bcrypt_off", fault=fault)
+
+    try:
+        choice = await asyncio.to_thread(choose_bcrypt, settings.bcrypt, on_fault=report)
+    except BcryptUnavailable as unavailable:
+        raise BadSettings(str(unavailable)) from None
+    log.info("bcrypt", implementation=choice.implementation, single=choice.single, reason=choice.reason)
+    return choice.interleaving
 
 
 def make_screener(

@@ -1,4 +1,4 @@
-"""What is said to Okta, written down a moment later, many entries at a time. Knows no call and no rule.
+"""A buffer of audit entries, written a moment after the response, many at a time.
 
 So a refusal costs the hot path no write of its own. What is done to an account is recorded in its own transaction.
 """

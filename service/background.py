@@ -1,4 +1,4 @@
-"""Work that goes on for as long as the service runs. Knows no work."""
+"""Background tasks that run as long as the service does."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -1,4 +1,4 @@
-"""What a process does so that its memory stays its own: no core dumps, no debugger of the same user. Knows no part.
+"""Protection of the process's memory: no core dumps, no debugger of the same user.
 
 Passwords and hashes are in the memory of the service and of the processes that check for it. A limit is inherited by
 those; being "dumpable" (prctl(2), Linux) is not, so each process says it for itself.

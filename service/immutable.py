@@ -1,4 +1,4 @@
-"""Objects made once and never changed. Knows no part of the service."""
+"""Immutable value objects."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform

@@ -1,4 +1,4 @@
-"""Every setting, read once from the environment (and `.env`) and passed on as values. Knows no part that uses them."""
+"""Every setting, read once from the environment and `.env`."""
 
 import base64
 import grp
@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-# How values are written in variables and files, secrets above all. Knows no setting; no fault quotes a value.
+# How values are written in variables and files, secrets above all.
 
 
 class BadSettings(Exception):
@@ -183,7 +183,7 @@ def _without_scheme(secret: bytes) -> bytes:
         return secret
 
 
-# The settings of who may call, and what each must agree with. Knows no call.
+# The settings of who may call, and what each must agree with.
 
 _SAFE_ISSUER = re.compile(
     r"https://[^\s/?#@]+(/[^\s?#]*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/[^\s?#]*)?"
@@ -388,6 +388,7 @@ class Settings(AdmissionSettings, PlaceSettings):
 
     request_timeout: Annotated[float, Field(gt=0, lt=3)] = 2.5
     queue_timeout: Annotated[float, Field(gt=0, lt=3)] = 1.0
+    bcrypt: Literal["package", "libxcrypt", "interleaved"] | None = None
     hash_keys: SecretStr | None = None
     hash_keys_file: Path | None = None
     require_encrypted_hashes: bool = False

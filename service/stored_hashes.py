@@ -1,4 +1,4 @@
-"""From a kept hash to a check of it: recipe, pepper and hash put together. Knows peppers and keys; checks nothing."""
+"""The check of a stored hash: recipe, pepper and decrypted hash put together."""
 
 import json
 import math
@@ -35,11 +35,16 @@ class HashOpener:
 
     def open(self, kept: KeptHash) -> Check:
         """Make the check of a kept hash. Raises one of `UNUSABLE`."""
+        return registry.check(self.read(kept))
+
+    def read(self, kept: KeptHash) -> StoredHash:
+        """Decrypt a kept hash, and add its recipe and pepper. Raises one of `UNUSABLE`."""
         try:
             text = self._decrypted(kept).decode("utf-8")
         except UnicodeDecodeError:
             raise MalformedHash("the stored hash is not text") from None
-        return self._check(kept.format, kept.parameters, {"hash": text, "salt": kept.salt, "username": kept.username})
+        recipe = recipe_from(kept.format, kept.parameters)
+        return StoredHash(text, recipe, kept.salt, kept.username, self._pepper(recipe))
 
     def _decrypted(self, kept: KeptHash) -> bytes:
         bound_to = b"" if kept.key_id is None else binding(kept.login_key, kept.source, kept.format, kept.parameters)
@@ -60,10 +65,6 @@ class HashOpener:
     def _pepper_value(self, name: str) -> str | None:
         # A row of the store could name a secret of the service, and have it hashed under a key of the writer's choice.
         return None if is_setting(name) else self._environment.get(name)
-
-    def _check(self, format_name: str, parameters: dict[str, Any], fields: dict[str, Any]) -> Check:
-        recipe = recipe_from(format_name, parameters)
-        return registry.check(StoredHash(recipe=recipe, pepper=self._pepper(recipe), **fields))
 
     def _pepper(self, recipe: Recipe) -> bytes | None:
         if recipe.pepper_env is None:

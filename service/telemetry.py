@@ -1,4 +1,4 @@
-"""Every metric and every field of a log line, by name. Knows no secret: what is not named here is not logged.
+"""Every metric and every field of a log line, by name.
 
 Labels are closed sets (outcomes, routes, positions), never a login, an address or a path: those would be unbounded.
 """

@@ -1,4 +1,4 @@
-"""What an org's admin does: add users and hooks, move a user on, turn switches. Knows no person's sign-in."""
+"""What an org's admin does: add users and hooks, move a user on, turn switches."""
 
 from collections.abc import Sequence
 from typing import Any

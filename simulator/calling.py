@@ -1,4 +1,4 @@
-"""Calls the org's hooks with the credentials that each is configured with. Knows no payload's meaning."""
+"""Calls the org's hooks with the credentials that each is configured with."""
 
 import time
 from collections.abc import Mapping

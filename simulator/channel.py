@@ -1,4 +1,4 @@
-"""Where a hook calls, and how it proves itself there. Knows Okta's JSON for it; makes no call."""
+"""Where a hook calls, and how it proves itself there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The org's OAuth clients, its keys, and the tokens that it issues. Knows JWT; no HTTP."""
+"""The org's OAuth clients, its keys, and the tokens that it issues."""
 
 import time
 from dataclasses import dataclass, field
@@ -24,6 +24,8 @@ class Client:
     scopes: frozenset[str]
     secret: str | None = field(default=None, repr=False)
     public_key: rsa.RSAPublicKey | None = field(default=None, repr=False)
+    dpop: bool = False
+    """"Require Demonstrating Proof of Possession (DPoP) header in token requests"."""
 
 
 @dataclass(frozen=True)

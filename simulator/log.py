@@ -1,4 +1,4 @@
-"""The org's System Log: what happened, in the order in which it was persisted. Knows no HTTP."""
+"""The org's System Log: what happened, in the order in which it was persisted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

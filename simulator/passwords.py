@@ -1,4 +1,4 @@
-"""What the org keeps of a password: its own digest, or a hash that was imported. Knows Okta's import formats."""
+"""What the org keeps of a password: its own digest, or a hash that was imported."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""The bodies that Okta sends to inline and event hooks, from values. Knows the wire; sends nothing."""
+"""The bodies that Okta sends to inline and event hooks, from values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

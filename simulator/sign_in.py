@@ -1,4 +1,4 @@
-"""A person signs in: the org's own password, or the password import hook. Knows Okta's rules for both."""
+"""A person signs in: the org's own password, or the password import hook."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -6,6 +6,7 @@ import ssl
 from simulator.caller import Caller
 from simulator.channel import JsonObject
 from simulator.clients import AuthorizationServer, Client, Key, make_key
+from simulator.dpop import ProofVerifier
 from simulator.hooks import EventHook, HookType, InlineHook
 from simulator.ids import Clock, Ids
 from simulator.limits import Limits
@@ -44,6 +45,9 @@ class OrgState:
         self.groups: dict[str, JsonObject] = {}
         self.api_token = self.ids.token(42)
         self.access_tokens: dict[str, frozenset[str]] = {}
+        self.bound_tokens: dict[str, str] = {}
+        """The thumbprints of the keys that access tokens are bound to."""
+        self.token_proofs, self.api_proofs = ProofVerifier(), ProofVerifier()
         self.clients: dict[str, Client] = {}
         self.authorization_server = AuthorizationServer(self.ids)
         self.hook_keys: dict[str, Key] = {}

@@ -1,4 +1,4 @@
-"""What went over the wire, request by request, secrets masked. Knows no meaning of it."""
+"""What went over the wire, request by request, secrets masked."""
 
 import json
 from collections import deque

@@ -1,4 +1,4 @@
-"""One user of the org: profile, status and what the password is checked against. Knows no other user."""
+"""One user of the org: profile, status and what the password is checked against."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

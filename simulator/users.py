@@ -1,4 +1,4 @@
-"""The org's users and how a typed name finds one. Knows no hook and no HTTP."""
+"""The org's users and how a typed name finds one."""
 
 import unicodedata
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Forget or delete accounts because an operator says so, in transactions of some hundred. Knows no terminal."""
+"""Deletion of accounts and of their hashes on an operator's request, in transactions of some hundred accounts."""
 
 from collections.abc import Sequence
 

@@ -11,6 +11,8 @@ import asyncpg
 from service.hashing.limits import MAX_WORK
 from service.immutable import immutable
 from service.store.accounts import State
+from service.store.attributes import DECLARED_PROFILE
+from service.store.deleted_logins import DeletedAccount
 
 # How many accounts, hashes and events there are of each kind. Reads only.
 
@@ -61,13 +63,16 @@ def _counts(rows: list[asyncpg.Record]) -> dict[Any, int]:
 # Taking accounts out of the store, with all that hangs on them. Judges nothing.
 
 NAMED = """
-SELECT id FROM accounts WHERE login_key = $1
+SELECT id FROM accounts WHERE login_key = $1 OR okta_login_key = $1
 UNION SELECT account_id FROM identifiers WHERE identifier_key = $1
 ORDER BY 1
 """
 
 # In the order of id, as everybody who locks accounts does.
-LOCK = "SELECT id, login_key FROM accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"
+LOCK = """
+SELECT id, login_key, okta_login_key, okta_id, superseded FROM accounts WHERE id = ANY($1::bigint[])
+ORDER BY id FOR UPDATE
+"""
 
 DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
 
@@ -86,12 +91,22 @@ async def ids_of_logins(connection: asyncpg.Connection, keys: Sequence[str]) -> 
     return {row["login_key"]: row["id"] for row in await connection.fetch(WITH_LOGINS, keys)}
 
 
-async def delete(connection: asyncpg.Connection, account_ids: Sequence[int]) -> dict[int, str]:
-    """Delete accounts in the caller's transaction; give the ids and login keys of those that there were."""
-    found = {row["id"]: row["login_key"] for row in await connection.fetch(LOCK, account_ids)}
+async def delete(connection: asyncpg.Connection, account_ids: Sequence[int]) -> dict[int, DeletedAccount]:
+    """Delete accounts in the caller's transaction; give the ids and names of those that there were."""
+    found = {row["id"]: _deleted(row) for row in await connection.fetch(LOCK, account_ids)}
     await connection.execute(DELETE_HASHES, list(found))
     await connection.execute(DELETE_ACCOUNTS, list(found))
     return found
+
+
+def _deleted(row: asyncpg.Record) -> DeletedAccount:
+    okta_login_key, superseded = row["okta_login_key"], row["superseded"]
+    return DeletedAccount(
+        login_key=row["login_key"],
+        okta_login_key=None if superseded else okta_login_key,
+        is_current=not superseded and okta_login_key is None,
+        bound=row["okta_id"] is not None,
+    )
 
 
 # How far the migration is, counted by state, source, format and day, and who is stuck. Reads only.
@@ -290,11 +305,11 @@ WHERE account.id > $1
 ORDER BY account.id LIMIT $6
 """
 
-DETAILS = """
-SELECT login_key, profile,
-       ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = accounts.id ORDER BY 1) AS identifiers
-FROM accounts WHERE id = $1
-"""
+DETAILS = f"""
+SELECT login_key, {DECLARED_PROFILE} AS profile, disabled_reason,
+       ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = account.id ORDER BY 1) AS identifiers
+FROM accounts AS account WHERE id = $1
+"""  # noqa: S608 (constants)
 
 RECIPES = """
 SELECT sources.name AS source, recipes.format, recipes.cost, hashes.key_id
@@ -356,6 +371,8 @@ class AccountDetails:
     hashes: list[dict[str, Any]]
     """Source, format, cost and key of each; never the hash."""
     events: list[dict[str, Any]]
+    disabled_reason: str | None
+    """Why the account was loaded without a hash although the export has a value for it."""
 
 
 async def list_accounts(
@@ -387,6 +404,7 @@ async def account_details(connection: asyncpg.Connection, account_id: int) -> Ac
         row["identifiers"],
         [dict(each) for each in await connection.fetch(RECIPES, account_id)],
         [dict(each) for each in await connection.fetch(EVENTS, account_id)],
+        row["disabled_reason"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Put every stored hash under the active key, while the service runs. Knows store and keys; checks no password.
+"""Re-encryption of every stored hash under the active key, while the service runs.
 
 Batch by batch, each in a transaction of its own: killed anywhere, every hash is under a key that is at hand, and the
 next run goes on. Both keys must be at hand in every process that reads hashes until it is done.

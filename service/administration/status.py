@@ -1,4 +1,4 @@
-"""Tell how far the migration is. Knows the store; prints nothing."""
+"""The migration's progress, as one document."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who has not migrated, and why: for the reset mails at the end of the programme, and the end itself. Knows no Okta."""
+"""Accounts that have not migrated, each with the reason, and the end of the programme."""
 
 import csv
 import enum

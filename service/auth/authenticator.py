@@ -1,4 +1,4 @@
-"""Is this call Okta's? Header bytes in, a reason out. Knows the accepted secrets; reads no body.
+"""Authentication of a call by its headers: header bytes in, a reason out.
 
 Okta sends a configured header verbatim; Basic is only one way to fill it. A bearer token is judged by `bearer`.
 https://developer.okta.com/docs/concepts/inline-hooks/

@@ -1,4 +1,4 @@
-"""The keys of the token issuer: fetched before traffic, kept, and fetched anew in the background. Judges no token.
+"""The public keys of the token issuer: fetched before traffic, cached, and refreshed in the background.
 
 Found by the authorization server's metadata (RFC 8414, at Okta's place: after the issuer's path), then its JWK set.
 Keys rotate about four times a year and in emergencies at once, so none is pinned:

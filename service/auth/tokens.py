@@ -1,4 +1,4 @@
-"""Is this bearer token one that the issuer gave to our hooks? Token bytes in, a reason out. Fetches no keys.
+"""Verification of bearer tokens: token bytes in, a reason out.
 
 Okta's inline hooks can prove themselves by OAuth 2.0: a JWT of a custom authorization server, signed with RS256.
 https://developer.okta.com/docs/guides/common-hook-set-up-steps/ and RFC 8725 (best practice for JWT).

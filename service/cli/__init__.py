@@ -1,4 +1,4 @@
-"""The command line: one module a command, each parses, calls one action and prints. Knows exit codes; decides nothing.
+"""The command line: one module a command, each parses, calls one action and prints.
 
 0 done; 1 it failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.
 """
@@ -22,6 +22,7 @@ from service.cli.serve import serve
 from service.cli.simulate import simulate
 from service.cli.status import status
 from service.cli.stragglers import stragglers
+from service.cli.try_password import try_password
 from service.hardening import forbid_core_dumps
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for command in (serve, migrate, load, identify, provision, reconcile, status, stragglers, screen, simulate):
     app.command()(command)
+app.command("try")(try_password)
 app.add_typer(hooks, name="hooks")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")

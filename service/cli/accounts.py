@@ -1,4 +1,4 @@
-"""`accounts` lists and shows accounts, and has the commands that end them. Never prints a hash."""
+"""The command `accounts`: lists, details, and the deletion of accounts or hashes. Never prints a hash."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""`audit` shows what was done, to whom, when and why."""
+"""The command `audit`: the audit trail."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What a command says when it fails, and its exit code. Knows our exceptions; prints no value of a setting."""
+"""Error messages of commands, and their exit codes."""
 
 import os
 import select
@@ -15,7 +15,7 @@ from service.embedded_postgres import NoPostgres, PostgresDidNotStart
 from service.settings import BadSettings
 from service.telemetry import describe
 
-# Whether anybody still reads what a command prints: `| head` leaves early. Knows standard output alone.
+# Whether anybody still reads what a command prints: `| head` leaves early.
 
 
 def nobody_reads() -> bool:

@@ -1,4 +1,4 @@
-"""`identify` says what hashes are: one of them, those of an export, or those of the store."""
+"""The command `identify`: formats of one hash, of an export, or of the store."""
 
 import json
 import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from service.loading.sources import Source
     from service.settings import Settings
 
-# What `identify` says of a hash, and of many. Knows the terminal; measures nothing.
+# What `identify` says of a hash, and of many.
 
 
 def report_lines(found: "Identified") -> Iterator[str]:

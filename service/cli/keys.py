@@ -1,4 +1,4 @@
-"""`keys` makes the keys that hashes are encrypted under, and puts the stored hashes under a new one."""
+"""The commands `keys make` and `keys rotate`: encryption keys of stored hashes."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""`load` brings legacy accounts into the store."""
+"""The command `load`: legacy accounts into the store."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""What a load says: progress while it runs, totals at the end. Knows the terminal; decides nothing."""
+"""The output of `load`: progress while it runs, totals at the end."""
 
 import json
 from collections.abc import Callable, Iterator

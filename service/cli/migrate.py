@@ -1,4 +1,4 @@
-"""`migrate` brings the schema up to date."""
+"""The command `migrate`: upgrades the schema."""
 
 import asyncio
 

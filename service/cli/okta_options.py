@@ -1,4 +1,4 @@
-"""What the commands that talk to Okta share: how its faults are said, and how shares and times are read."""
+"""Options and error messages that the commands for Okta's API share."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ from service.cli.errors import CommandFailed
 from service.settings import Settings, load_settings
 from service.telemetry import configure_logging
 
-# How a command runs: settings read, logging set, one event loop. Knows no command.
+# How a command runs: settings read, logging set, one event loop.
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""`provision` creates the loaded accounts in Okta. Parses and prints; knows no step of it."""
+"""The command `provision`: creates the loaded accounts in Okta."""
 
 import json
 import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from service.store.database import Database
     from service.store.encryption import HashKeys
 
-# How a provisioning run is told: while it goes on, to people, and to a script. Knows no account, and asks nobody.
+# How a provisioning run is told: while it goes on, to people, and to a script.
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool)
         yield f"{refused:,} refused accounts, each with the reason, are in {report}; corrected, give it to --corrected"
 
 
-# The report of the accounts that Okta refuses: written, and taken up again once corrected. Knows no Okta.
+# The report of the accounts that Okta refuses: written, and taken up again once corrected.
 
 
 async def take_corrections(
@@ -132,7 +132,7 @@ async def write_refused(database: "Database", path: Path) -> int:
     return refused
 
 
-# What `provision` does, step by step: hooks, lease, corrections, group, users, report. Knows no option's spelling.
+# What `provision` does, step by step: hooks, lease, corrections, group, users, report.
 
 
 @immutable

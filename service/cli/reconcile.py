@@ -1,4 +1,4 @@
-"""`reconcile` catches up with Okta's System Log and users."""
+"""The command `reconcile`: catches up with Okta's System Log and users."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from service.reconciliation.users import UsersReport
     from service.settings import Settings
 
-# How a reconciliation is told: while it goes on, to people, and to a script. Knows no account, and asks nobody.
+# How a reconciliation is told: while it goes on, to people, and to a script.
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`screen` tries a registration request against the policy, and explains."""
+"""The command `screen`: tries a registration against the policy and explains the decision."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`serve` runs the service."""
+"""The command `serve`: runs the service."""
 
 from service.cli.okta_options import prepare, run
 from service.hardening import hide_memory

@@ -1,4 +1,4 @@
-"""`simulate` plays the whole story against a simulated Okta org, or stays for trying by hand.
+"""The command `simulate`: the whole story against a simulated Okta org.
 
 The one part of the service that knows the simulator. The stage, the story and how it is told are beside it.
 """

@@ -1,4 +1,4 @@
-"""The stage: a fresh database, the three users of Okta's guide, the service, and a simulated org beside it."""
+"""The setting of `simulate`: a fresh database, the three users of Okta's guide, the service, and a simulated org."""
 
 import asyncio
 import os

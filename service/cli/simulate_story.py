@@ -1,4 +1,4 @@
-"""The story, step by step: each is played in the org and then looked up in the database. Knows no wire."""
+"""The steps of `simulate`: each is played in the org and then verified in the database."""
 
 import asyncio
 import json
@@ -56,7 +56,7 @@ The secret below was made at random for this run. Ask as Okta does:
     )  # fmt: skip
 
 
-# How the story is told: steps, what went over the wire, and what the database says. Knows no step.
+# How the story is told: steps, what went over the wire, and what the database says.
 
 KEPT_OF_EVENT = ("uuid", "published", "eventType", "outcome", "target")
 LONGEST = 30

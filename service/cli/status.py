@@ -1,4 +1,4 @@
-"""`status` tells how far the migration is."""
+"""The command `status`: the migration's progress."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`stragglers` lists who has not migrated, and ends the programme."""
+"""The command `stragglers`: accounts that have not migrated, and the end of the programme."""
 
 import json
 import sys

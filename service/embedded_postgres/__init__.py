@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL, used where DATABASE_URL is unset: a server of our own under DATA_DIR. Knows no schema.
+"""The embedded PostgreSQL, used where DATABASE_URL is unset: a server of our own under DATA_DIR.
 
 It touches nothing outside DATA_DIR, except that its socket lies in a short folder under the temporary folder where the
 path of DATA_DIR is too long for one; that folder goes when the server stops.

@@ -1,4 +1,4 @@
-"""Where PostgreSQL's programs are found on this machine, and of which version. Starts no server.
+"""The search for PostgreSQL's programs on this machine, and for their version.
 
 Only the programs of the wheels are used, never their Python layer: as root it opens the folders above it to everyone,
 and a server whose parent was killed is never stopped again.

@@ -1,4 +1,4 @@
-"""How a new cluster is made, and how PostgreSQL's programs are run as the server's user. Knows no running server.
+"""Creation of a cluster, and running PostgreSQL's programs as the server's user.
 
 `initdb` works in `data.new`, which is renamed once it is whole: after a crash at any point there is a whole cluster or
 none.

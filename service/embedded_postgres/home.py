@@ -1,4 +1,4 @@
-"""The folder of the embedded server under DATA_DIR: what lies in it, whose it is, its locks. Starts nothing.
+"""The folder of the embedded server under DATA_DIR: its contents, owner and locks.
 
 Everything in it belongs to the user that the server runs as. PostgreSQL refuses to run as root, so root hands it all
 to another user: the owner of DATA_DIR, or else `postgres`, or else `nobody`.

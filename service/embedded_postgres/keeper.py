@@ -1,4 +1,4 @@
-"""The keeper: a small process that starts the server, and stops it once nobody uses it. A script; knows no SQL.
+"""The keeper: a small process that starts the server and stops it after its last user. Run as a script.
 
 It waits for the exclusive lock on `users.lock`, which the kernel grants once no process uses the database any more,
 however they ended. A server that was killed meanwhile is started again. Nothing but the standard library and

@@ -1,4 +1,4 @@
-"""The server of one data folder, by its postmaster.pid: whether it lives, and how it stops. Starts none; knows no SQL.
+"""The server of one data folder, by its postmaster.pid: whether it runs, and how it is stopped.
 
 The standard library alone, because the keeper loads this file by itself.
 """

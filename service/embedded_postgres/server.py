@@ -1,4 +1,4 @@
-"""How the embedded server is started, found by those who come later, and left by the last. Knows no SQL.
+"""Starting, sharing and stopping the embedded server.
 
 Every process that uses the database holds `users.lock` shared. Whoever gets it alone is the last one out and stops
 the server: the last user itself as it leaves, or the keeper where the last user was killed. `start.lock` lets one

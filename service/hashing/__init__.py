@@ -1,1 +1,1 @@
-"""Password hashes of legacy stores: one module a format. Knows hashes and passwords; no account, database or HTTP."""
+"""Password hashes of legacy stores: one module a format."""

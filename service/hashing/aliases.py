@@ -1,4 +1,4 @@
-"""What the formats are called elsewhere: by products, by people, by John the Ripper. Knows names only.
+"""Other names of the formats: those of products, of hashcat and of John the Ripper.
 
 Case and separators do not count; names of which they are a part are in `titles`.
 """

@@ -1,4 +1,4 @@
-"""Reads what stands beside a hash: salt column, iterations, options of the source. Knows no format."""
+"""The columns beside a hash: salt, iterations, options of the source."""
 
 import re
 from dataclasses import replace

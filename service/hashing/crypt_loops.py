@@ -1,4 +1,4 @@
-"""The digest loops of crypt(3) in Python, for where libxcrypt is absent or refuses a long password. Knows no layout.
+"""The digest loops of crypt(3) in Python, where libxcrypt is absent or rejects a long password.
 
 MD5: Poul-Henning Kamp, FreeBSD 1994, and Apache's variant apr1. SHA-2: https://www.akkadia.org/drepper/SHA-crypt.txt.
 SHA-1: Simon Gerraty, NetBSD 2004 (PBKDF1 with HMAC-SHA1).

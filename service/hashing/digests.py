@@ -1,4 +1,4 @@
-"""Message digests and HMACs by name, MD4 among them. Knows no format.
+"""Message digests and HMACs by name, MD4 among them.
 
 OpenSSL 3 hides MD4, RIPEMD-160 and Whirlpool in its legacy provider, which many machines do not load, may be built
 without SM3, and never had Keccak (SHA-3 before its padding was changed), so these come from elsewhere.
@@ -13,7 +13,7 @@ from functools import partial
 from Crypto.Hash import MD4, RIPEMD160, keccak
 from cryptography.hazmat.primitives import hashes
 
-# The Whirlpool digest (ISO/IEC 10118-3) in Python: no library that installs everywhere still has it. Knows no other.
+# The Whirlpool digest (ISO/IEC 10118-3) in Python: no library that installs everywhere still has it.
 #
 # The tables are made as the authors' paper defines them, from two small boxes of four bits and a circulant matrix.
 

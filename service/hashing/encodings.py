@@ -1,4 +1,4 @@
-"""Reads and writes the encodings that hashes are stored in. Knows no format; never quotes what it could not read.
+"""The encodings that hashes are stored in.
 
 Real stores pad or do not pad, and mix the alphabets of base64, so the readers accept both ways, and nothing else.
 """

@@ -1,4 +1,4 @@
-"""Calls libxcrypt's crypt(3) through ctypes, which frees the GIL for the whole call. Knows no format.
+"""Calls of libxcrypt's crypt(3) through ctypes, which releases the GIL for the whole call.
 
 The standard library's `crypt` (gone in Python 3.13) and the packages that replace it hold the GIL, which stalls the
 event loop. glibc's own crypt, musl's and macOS's lack `crypt_rn` and most methods: there the library counts as absent.

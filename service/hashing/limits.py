@@ -1,4 +1,4 @@
-"""Bounds on what checking a stored hash may cost, each with its reason. Knows functions, not layouts.
+"""Bounds on what checking a stored hash may cost, each with its reason.
 
 Okta waits 3 seconds and the service answers within 2.5, so a hash that takes longer alone on one core could never be
 answered: it is refused when it is loaded. The seconds here were measured on one core of a small cloud machine.

@@ -1,4 +1,4 @@
-"""Tells whether Okta could import a hash itself, and writes it as `credentials.password.hash`. Knows no other call.
+"""Hashes that Okta can import directly, in the form of `credentials.password.hash`.
 
 Okta computes one digest of password and salt, bcrypt, or PBKDF2 (https://developer.okta.com/docs/api/openapi/okta-management/
 management/tag/User/, PasswordCredentialHash), so a check is asked what it computes, whatever layout it was read from.
@@ -18,6 +18,8 @@ from service.hashing.formula import FormulaCheck
 from service.hashing.formula.cost import uses_password
 from service.hashing.formula.functions import Given
 from service.hashing.formula.operations import Concatenation, Hashed, Operation, Variable
+from service.hashing.formula.typed import TypedCheck, interpretations_of
+from service.hashing.typed_passwords import ALMOST_RAW
 
 DIGESTS = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "sha512": "SHA-512"}
 PBKDF2_DIGESTS = {"sha256": "SHA256_HMAC", "sha512": "SHA512_HMAC"}
@@ -27,6 +29,8 @@ MAX_WORK_FACTOR = 20
 """Of bcrypt, likewise."""
 
 UTF_8 = "utf-8"
+
+MOSTLY_RAW = tuple(map(interpretations_of, ALMOST_RAW))
 
 NativeHash = dict[str, str | int]
 """The value of `credentials.password.hash`; it holds the digest, so it is never logged."""
@@ -52,10 +56,16 @@ def native_hash(check: Check) -> NativeHash | NotNative:
     match check:
         case Comparison():
             return _of_comparison(check)
+        case bcrypt.BcryptCheck():
+            native = _bcrypt(check.key, check.prepare, check.variant, check.salt)
+            return native if check.charset == UTF_8 else NotNative.CHARSET
         case FormulaCheck():
             return _of_formula(check)
         case Either():
             return NotNative.AMBIGUOUS
+        case TypedCheck():
+            # Okta would hash what was typed.
+            return native_hash(check.check) if check.interpretations in MOSTLY_RAW else NotNative.COMPOSITION
         case _:
             return NotNative.ALGORITHM
 

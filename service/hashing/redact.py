@@ -1,4 +1,4 @@
-"""Describes the pattern of an unknown hash without showing it, so that it can be logged and sent on. Knows no format.
+"""Descriptions of unknown hashes that show their pattern and not their text.
 
 What names an algorithm at the start (`$x9$`, `{SSHA}`, `pbkdf2_sha256$`), the names of parameters (`m=`) and separators
 are kept; digits and letters become classes with their length.

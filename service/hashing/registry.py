@@ -1,7 +1,9 @@
-"""The one way from a name or a text to a format, and from a stored hash to a check. Knows no format's inside."""
+"""Look-up of formats by name or by the text of a hash, and of the check for a stored hash."""
 
 import difflib
 import re
+from collections.abc import Callable
+from functools import partial
 from itertools import filterfalse
 
 from service.hashing import families, limits
@@ -30,10 +32,10 @@ from service.hashing.formats import (
     spring,
     windows,
 )
-from service.hashing.formats.multiple import Multiple
+from service.hashing.formats.multiple import Multiple, parse_with_peppers
 from service.hashing.formula import formula_check, formula_dummy_hash
 
-# The list of the accepted formats, by module. Knows no format's inside, and not how one is found.
+# The list of the accepted formats, by module.
 #
 # Each module that holds formats is imported here by name, the likelier before those that its hashes look like.
 
@@ -66,11 +68,12 @@ LISTED: dict[str, tuple[Format, ...]] = {
     "azure": aspnet.AZURE_FORMATS,
     "cleartext": cleartext.FORMATS,
     "families": families.FORMATS,
+    "typo3": families.TYPO3_FORMATS,
     "yescrypt": crypt.YESCRYPT_FORMATS,
     "phpass": phpass.FORMATS,
     "xenforo": applications.XENFORO_FORMATS,
     "products": products.FORMATS,
-    "databases": databases.FORMATS,
+    "databases": (*databases.FORMATS, *databases.ZOPE_FORMATS),
     "enterprise": enterprise.FORMATS,
     "windows": windows.FORMATS,
     "domino": enterprise.DOMINO_FORMATS,
@@ -129,15 +132,16 @@ def names_of(found: Format) -> tuple[str, ...]:
 def check(stored: StoredHash) -> Check:
     """Parse a stored hash by the name or formula of its recipe. Raises `UnusableHash`."""
     require_charset(stored.recipe.charset)
-    made = _parse(stored, stored.recipe.format)
+    made = parse_with_peppers(parser_of(stored.recipe.format), stored)
     limits.require_affordable(made.work)
     return made
 
 
-def _parse(stored: StoredHash, name: str) -> Check:
+def parser_of(name: str) -> Callable[[StoredHash], Check]:
+    """Give what parses the hashes of a format or formula, without several peppers. Raises `UnknownFormat`."""
     if (found := _BY_NAME.get(name)) is not None:  # as the store has it
-        return found.parse(stored)
-    return formula_check(stored, find) if is_formula(name) else by_name(name).parse(stored)
+        return found.parse
+    return partial(formula_check, find=find) if is_formula(name) else by_name(name).parse
 
 
 def dummy_hash(stored: StoredHash) -> StoredHash:
@@ -169,7 +173,10 @@ def _title(name: str) -> Format | None:
     return _BY_TITLE.get(" ".join(name.lower().split()))
 
 
-GROUPS: dict[str, tuple[Format, ...]] = {**LISTED, "multiple": (Multiple(by_name, candidates),)}
+GROUPS: dict[str, tuple[Format, ...]] = {
+    **{group: tuple(map(families.as_typed, formats)) for group, formats in LISTED.items()},
+    "multiple": (Multiple(by_name, candidates),),
+}
 """The formats by the headings of docs/formats.md, the likelier before those that its hashes look like."""
 FORMATS: tuple[Format, ...] = tuple(each for group in GROUPS.values() for each in group)
 

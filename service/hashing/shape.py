@@ -1,4 +1,4 @@
-"""Makes a format of a regular expression and what reads its match, or of a mark before another. Knows no format.
+"""Formats defined by a regular expression and a function that reads its match.
 
 In a shape's pattern, the groups whose names begin with `salt` or `digest` are what a stand-in must not share.
 """
@@ -13,7 +13,7 @@ from service.hashing.encodings import encode
 from service.hashing.format import Check, Format, MalformedHash, StoredHash
 from service.immutable import immutable
 
-# Makes a hash of nobody's out of somebody's: the same shape and cost, another digest and salt. Knows no format.
+# Makes a hash of nobody's out of somebody's: the same shape and cost, another digest and salt.
 
 ALPHABETS = (string.digits, string.digits + "abcdef", string.digits + "ABCDEF", string.hexdigits, string.ascii_letters)
 """The narrower alphabets, of which a text may not leave the one it is written in."""

@@ -1,4 +1,4 @@
-"""Find out what is wrong with the org's hooks: their settings, their secrets, their recent failures. Knows no HTTP.
+"""The check of the org's hooks: settings, secrets, recent failures.
 
 A hook's secret can't be read back; that it is ours shows when Okta calls the service with it. For that the inline hooks
 are executed with a probe of nobody's, and the event hook is verified once more; the latter only after the service has
@@ -9,15 +9,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from service.hooks.findings import Fault, Finding, clock_fault, reported_failure_fault, settings_faults
+from service.hooks.ownership import Ownership, find_hooks
 from service.hooks.probe import Probe, call_service, probe_findings
-from service.hooks.register import DesiredHooks, HookOrg, find_ours
+from service.hooks.register import DesiredHooks, HookOrg
 from service.okta.errors import NoAnswer, Refused
 from service.okta.events import IMPORT_EVENT
 from service.okta.hooks import HeaderChannel, Hook, HookKind, is_good_answer, probe_payload
 from service.okta.parsing import member, text_member
 from service.okta.system_log import bounded, failures_of
 
-# Look for failed calls of our hooks in the System Log of the last day. Knows no HTTP, and no settings of a hook.
+# Look for failed calls of our hooks in the System Log of the last day.
 
 RECENT = timedelta(hours=24)
 
@@ -60,8 +61,11 @@ def _is_success(event: object) -> bool:
 class HookCheck:
     """One check. `verify` verifies the event hook once more, which tells whether its secret is ours."""
 
-    def __init__(self, org: HookOrg, probe: Probe, desired: DesiredHooks, *, verify: bool = True) -> None:
+    def __init__(
+        self, org: HookOrg, ownership: Ownership, probe: Probe, desired: DesiredHooks, *, verify: bool = True
+    ) -> None:
         self.org = org
+        self.ownership = ownership
         self.probe = probe
         self.desired = desired
         self.verify = verify
@@ -84,7 +88,7 @@ class HookCheck:
                 raise
             yield Finding(Fault.FORBIDDEN, kind, str(refused))
             return
-        ours = find_ours(kind, hooks, self.desired)
+        ours = find_hooks(kind, hooks, self.desired.uri(kind), await self.ownership.ids(kind)).checked
         if not ours:
             yield _missing(kind, hooks)
             return
@@ -141,5 +145,6 @@ class HookCheck:
 
 
 def _missing(kind: HookKind, hooks: Sequence[Hook]) -> Finding:
-    others = ", ".join(hook.uri for hook in hooks if IMPORT_EVENT in hook.events)
-    return Finding(Fault.MISSING, kind, f"there is one that leads to {others}" if others else "")
+    alike = [hook.uri for hook in hooks if IMPORT_EVENT in hook.events or hook.name == kind.label]
+    others = f"not made by this installation: {', '.join(alike)}" if alike else ""
+    return Finding(Fault.MISSING, kind, others)

@@ -1,4 +1,4 @@
-"""What can be wrong with the hooks, and how each is mended. Finds none of it."""
+"""Findings about the hooks, each with its remedy."""
 
 import enum
 import re
@@ -63,7 +63,7 @@ _REMEDIES = {
     Fault.NO_SECRET: "anybody could call it: password-import hooks register URL",
     Fault.OTHER_HEADER: "set HOOK_SECRET_HEADER to the same name, or run password-import hooks register URL",
     Fault.OTHER_PROOF: "run password-import hooks register URL, with --oauth if it is to use OAuth",
-    Fault.UNVERIFIED: "it got no events: password-import hooks register URL verifies it, and this check has tried to",
+    Fault.UNVERIFIED: "Okta sends it no events until it is verified: password-import hooks register URL does that",
     Fault.WRONG_EVENTS: f"it must be subscribed to {IMPORT_EVENT}: password-import hooks register URL",
     Fault.EXTRA_EVENTS: "they are of no use here and count in the daily limit: password-import hooks register URL",
     Fault.FILTERED: "remove the filter: it hides events that are needed; password-import hooks register URL does",

@@ -1,4 +1,4 @@
-"""Call the service as Okta would, with a probe of nobody's, and say what is wrong with its answer. Knows no HTTP."""
+"""A probe that calls the service as Okta would, with an invented person."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Record import events, and forget the hashes of those whom Okta says it has the password of. Knows no HTTP.
+"""Recording of import events, and the deletion of hashes that Okta has stored.
 
 One transaction for a slice of a delivery: the events, the bindings, the tombstones and the deletions, or nothing.
 Run again with the same events, whole or in part, it changes nothing.

@@ -1,4 +1,4 @@
-"""From the columns of a row to a hash that can be checked: recipe resolved, shape and cost judged. Knows no store.
+"""Resolution of a row's hash: its recipe, shape and cost.
 
 A row's own columns come before the settings of its source, and these before what the hash says of itself.
 """
@@ -9,10 +9,19 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from service.hashing import format as hashing_format
 from service.hashing import registry
 from service.hashing.encodings import is_charset
-from service.hashing.format import Check, Format, MalformedHash, NoUsername, Recipe, StoredHash, TooCostly, UnusableHash
+from service.hashing.format import (
+    Check,
+    Format,
+    MalformedHash,
+    NoUsername,
+    Recipe,
+    StoredHash,
+    TooCostly,
+    UnknownFormat,
+    UnusableHash,
+)
 from service.hashing.formula import formula_check
 from service.hashing.limits import MAX_DIGITS, require_affordable
 from service.immutable import immutable
@@ -21,7 +30,7 @@ from service.loading.reject import Reason, RejectedRow
 from service.loading.sources import OPTIONS, SALT_ENCODINGS, Source
 from service.stored_hashes import dummy_hash_fields, recipe_parameters
 
-# Which hashes are alike: whatever can be said of one, but for its digits, can be said of all. Knows no format.
+# Which hashes are alike: whatever can be said of one, but for its digits, can be said of all.
 #
 # Parsing is half of the time of loading a million rows. What it finds out, whether the hash is well-formed and what
 # it costs, depends on the digits of salt and digest in no format that writes them in one of three ways: bcrypt, which
@@ -62,7 +71,7 @@ def _salted(salt: str | None) -> bool | None:
     return None if salt is None else salt.endswith("=")
 
 
-# From a hash and a recipe to a check, or to the reason why there is none. Knows no row and no source.
+# From a hash and a recipe to a check, or to the reason why there is none.
 
 PREFIX = re.compile(r"\$[^$]{0,40}\$|\{[^}]{0,40}\}|[A-Za-z0-9_.@+-]{1,24}[$:|]")
 """How a hash begins that names its format, as `$2b$`, `{SSHA}` and `pbkdf2_sha256$` do."""
@@ -87,7 +96,7 @@ def parser_of(recipe: Recipe) -> Callable[[StoredHash], Check]:
         return partial(formula_check, find=registry.find)
     try:
         return registry.by_name(recipe.format).parse
-    except hashing_format.UnknownFormat as error:
+    except UnknownFormat as error:
         raise RejectedRow(Reason.UNKNOWN_FORMAT, str(error)) from None
 
 
@@ -139,7 +148,7 @@ def prefix_of(text: str) -> str:
     return begin[0] if text[0] in "${" else f"{begin[0]}{len(text)}"
 
 
-# From the columns of a row and the settings of its source to a recipe. Knows columns; knows no hash.
+# From the columns of a row and the settings of its source to a recipe.
 
 RECIPE_COLUMNS = OPTIONS | {"format", "iterations", "charset", "pepper_env", "salt_encoding", "options"}
 

@@ -1,6 +1,6 @@
-"""What the hashes of a store or an export are: formats, times, what Okta could take itself, what nobody can check.
+"""A report on the hashes of a store or an export: formats, costs, direct import, and what cannot be verified.
 
-Each recipe is measured once, by its stand-in, and counts for all hashes that have it. Knows no terminal.
+Each recipe is measured once, by its stand-in, and counts for all hashes that have it.
 """
 
 import json
@@ -22,7 +22,7 @@ from service.loading.rows import hash_text
 from service.store.recipes import KeptRecipe
 from service.stored_hashes import UNUSABLE, HashOpener
 
-# How long a check takes here, and whether Okta could do it. Knows checks; knows no store.
+# How long a check takes here, and whether Okta could do it.
 
 ENOUGH = 0.05
 """Seconds of measuring after which a check's time is known well enough."""

@@ -1,4 +1,4 @@
-"""Load legacy accounts into the store, batch by batch. Knows no file's layout and no SQL.
+"""Loading of legacy accounts into the store, batch by batch.
 
 Each batch is one transaction: it is wholly in the store or not at all, and running the load again completes it. No
 batch waits for the disk; the load does, once, before it says that it is done.
@@ -35,7 +35,7 @@ from service.settings import ForgetWhen
 from service.store import recipes
 from service.store.encryption import NO_KEYS, HashKeys
 
-# Rows in batches, each read and judged as far as that goes without the store. Knows no SQL.
+# Rows in batches, each read and judged as far as that goes without the store.
 
 BATCH = 5000
 """Rows in one transaction, which holds up whoever binds accounts for as long as it takes: some hundred milliseconds."""
@@ -216,8 +216,9 @@ class Load:
             source_id = await ensure_source(self.connection, self.source.name)
         key = await recipes.login_digest_key(self.connection)
         encrypter = HashEncrypter(self.keys, self.source.name)
+        number = NOBODY if source_id is None else source_id
         return BatchMerger(
-            self.connection, NOBODY if source_id is None else source_id, key, self.forget_when, encrypter
+            self.connection, number, key, self.forget_when, encrypter, email_aliases=self.source.email_aliases
         )
 
     async def _load(self, batch: Batch, merger: BatchMerger) -> None:

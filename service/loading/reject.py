@@ -1,4 +1,4 @@
-"""Why a row is not loaded: the words that the report counts by. Knows no file and no database."""
+"""Reasons for rejecting a row, as the report counts them."""
 
 import enum
 

@@ -1,4 +1,4 @@
-"""From a row of an export to an account for the store, or the reason why not. Knows columns; knows no file, no SQL."""
+"""A row of an export as an account for the store, or the reason for rejecting it."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from service.loading.sources import OPTIONS
 from service.loading.staging import StagedAccount
 from service.store.accounts import MAX_NAME, is_too_long, login_key
 
-# From the columns of a row to the profile of an account, as JSON. Knows no column that has another meaning.
+# From the columns of a row to the profile of an account, as JSON.
 
 NEVER_STORED = {
     "pepper": "a pepper is never stored: put it into an environment variable, and name that in pepper_env",
@@ -172,7 +172,7 @@ def _identifiers(given: object, key: str) -> list[str]:
     return sorted({login_key(name.strip()) for name in names} - {"", key})
 
 
-# Which column of an export is which: in any case, by another usual name, or as --map says. Knows no value.
+# Which column of an export is which: in any case, by another usual name, or as --map says.
 
 ALIASES = {"hash": "password_hash", "formula": "format"}
 """Other names of columns that people give them; `--map` is for all others."""

@@ -1,4 +1,4 @@
-"""What the hashes of legacy stores need, read from the TOML file that SOURCES names. Knows formats; knows no store.
+"""The TOML file that SOURCES names: what the hashes of each legacy store need.
 
 The file is checked whole, and every fault is named with its place, before the first row is read.
 """
@@ -17,7 +17,7 @@ from service.hashing.limits import MAX_DIGITS
 from service.immutable import immutable
 from service.settings import is_setting
 
-# What is wrong with the settings of a source. Knows what formats need; knows no file.
+# What is wrong with the settings of a source.
 
 SALT_ENCODINGS = ("text", "hex", "base64")
 """What a salt column may hold."""
@@ -81,6 +81,10 @@ def _salt_encoding(value: object) -> str | None:
     return None if value in SALT_ENCODINGS else f"must be one of {', '.join(SALT_ENCODINGS)}"
 
 
+def _switch(value: object) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
 def _option(value: object) -> str | None:
     good = isinstance(value, str | int) and not isinstance(value, bool)
     return None if good else "must be a text or a whole number"
@@ -99,6 +103,7 @@ CHECKS: dict[str, Callable[[object], str | None]] = {
     "iterations": _iterations,
     "salt_encoding": _salt_encoding,
     "username": _text_fault,
+    "email_aliases": _switch,
     "options": _options,
 }
 
@@ -127,6 +132,8 @@ class Source:
     username: str | None = None
     """The column that holds the name which was mixed into the hash; None for `username` or `user`."""
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    email_aliases: bool = False
+    """Whether identifiers with `@` count at sign-in; only for a store that proves who owns an address."""
 
 
 def choose_source(name: str, file: Path | None) -> Source:

@@ -1,4 +1,4 @@
-"""The staging table and what goes into it. Knows no file and no hash format.
+"""The staging table of a load.
 
 It is a temporary table: of the session, written to no log, and empty again at the end of each transaction.
 """
@@ -163,7 +163,7 @@ async def number_recipe(connection: asyncpg.Connection, number: int, recipe_id: 
     await connection.execute(NUMBER, number, recipe_id)
 
 
-# The one way by which the bytes of a hash go into the store. Knows no format.
+# The one way by which the bytes of a hash go into the store.
 
 
 class HashEncrypter:
@@ -236,7 +236,7 @@ async def make_durable(connection: asyncpg.Connection) -> None:
         await acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
 
 
-# The legacy stores by name. Knows nothing of what their hashes need.
+# The legacy stores by name.
 
 FIND_SOURCE = "SELECT id FROM sources WHERE name = $1"
 

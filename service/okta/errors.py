@@ -1,4 +1,4 @@
-"""How calls of Okta's management API end when they do not succeed. Knows Okta's error body; makes no call.
+"""Errors of Okta's management API.
 
 Only the error code is meant for programs (https://developer.okta.com/docs/reference/error-codes/); the texts are for
 people, and are passed on to them.

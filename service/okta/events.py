@@ -1,4 +1,4 @@
-"""Deliveries of the event hook, and pages of the System Log: bytes to import events. Knows no account and no database.
+"""Deliveries of the event hook and pages of the System Log: bytes in, import events out.
 
 A delivery is never refused for what is in it: a 4xx would lose it for ever, because Okta does not send it again.
 https://developer.okta.com/docs/concepts/event-hooks/
@@ -16,7 +16,7 @@ from service.okta.json_stream import Cursor
 from service.okta.parsing import MalformedCall, is_storable, member, text_member
 from service.okta.password_import import trace
 
-# One import event of Okta's: decoded JSON to a value, or why not. Knows no delivery and no account.
+# One import event of Okta's: decoded JSON to a value, or why not.
 #
 # The schema is LogEvent of Okta's OpenAPI document, which Okta's own samples break with nulls; only the members read
 # here have to be what they say.

@@ -1,4 +1,4 @@
-"""The org's hooks as its API describes them: requests to make and change them, and what is read back. Calls nothing.
+"""The org's hooks on the wire: requests that create and change them, and the answers.
 
 https://developer.okta.com/docs/api/openapi/okta-management/management/tag/InlineHook/ and …/tag/EventHook/
 A secret is sent and never comes back.

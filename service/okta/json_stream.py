@@ -1,4 +1,4 @@
-"""Walking through a large JSON text one member or item at a time, so that it never stands in memory whole.
+"""A reader of large JSON texts, one member or item at a time.
 
 Knows JSON (RFC 8259) and no event. `json` decodes each value; only the containers that hold the rest are
 walked here.

@@ -1,4 +1,4 @@
-"""The JSON objects that Okta sends, from bytes. Knows JSON and its hostile forms; knows no hook."""
+"""The JSON objects that Okta sends, from bytes."""
 
 import json
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""The password import inline hook on the wire: bytes to a call, a verdict to bytes. Knows no account and no hash.
+"""The password import inline hook on the wire: a call's bytes in, a verdict's bytes out.
 
 https://developer.okta.com/docs/guides/password-import-inline-hook/ and the schema PasswordImportRequest of Okta's
 OpenAPI document. The guide's prose says `data.credential`; every sample and the schema say `data.context.credential`.

@@ -1,4 +1,4 @@
-"""The registration inline hook's request on the wire: bytes to what is asked. Knows no policy and no account.
+"""The registration inline hook on the wire: the request's bytes in, the response's bytes out.
 
 https://developer.okta.com/docs/guides/registration-inline-hook/ and, for the Classic engine's form,
 https://developer.okta.com/docs/guides/archive-registration-inline-hook/.
@@ -116,7 +116,7 @@ def _can_be_repeated(value: object) -> bool:
     return True
 
 
-# The registration inline hook's answer on the wire: a decision to bytes, in Okta's exact words. Knows no policy.
+# The registration inline hook's answer on the wire: a decision to bytes, in Okta's exact words.
 #
 # https://developer.okta.com/docs/guides/registration-inline-hook/. Okta's OpenAPI document misspells the commands in
 # its examples (`com.action.update`, a stray quote); the words below are those of the guide and of the older

@@ -1,4 +1,4 @@
-"""Users in the words of Okta's API: what is sent to create one, and what is read of one. Knows no account.
+"""Users on the wire of Okta's API: the request that creates one, and what is read of one.
 
 https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
 """
@@ -43,6 +43,8 @@ class OktaUser:
     status_changed: datetime | None
     password_changed: datetime | None
     profile: Mapping[str, Any] = field(repr=False)
+    updated: datetime | None = None
+    """`lastUpdated`: when the profile, the status or the credentials changed last."""
 
 
 def new_user(profile: Mapping[str, Any], password: Mapping[str, Any], groups: Sequence[str] = ()) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def read_user(value: object) -> OktaUser:
         status_changed=read_time(text_member(value, "statusChanged")),
         password_changed=read_time(text_member(value, "passwordChanged")),
         profile=profile,
+        updated=read_time(text_member(value, "lastUpdated")),
     )
 
 

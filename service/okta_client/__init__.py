@@ -1,4 +1,4 @@
-"""HTTP out: Okta's management API over aiohttp. Knows limits, retries and credentials; judges no account."""
+"""HTTP out: Okta's management API over aiohttp."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +8,15 @@ import aiohttp
 from yarl import URL
 
 from service.immutable import immutable
-from service.okta_client.credentials import SCOPES, ApiToken, BadKey, Credentials, PrivateKeyJwt, read_key
+from service.okta_client.credentials import (
+    OPTIONAL_SCOPES,
+    SCOPES,
+    ApiToken,
+    BadKey,
+    Credentials,
+    PrivateKeyJwt,
+    read_key,
+)
 from service.okta_client.org import OktaOrg
 from service.okta_client.rate_limits import RateLimits
 from service.okta_client.transport import BadAddress, Calls, Progress, org_address
@@ -98,9 +106,11 @@ def _private_key(settings: Settings, url: URL | None, faults: list[str]) -> Cred
         faults.append(f"OKTA_CLIENT_PRIVATEKEY: {str(error) or 'is no private key as PEM or JWK, nor a file with one'}")
         return None
     scopes = tuple((settings.okta_client_scopes or " ".join(SCOPES)).replace(",", " ").split())
+    optional = () if settings.okta_client_scopes else OPTIONAL_SCOPES
     if url is None or client is None:
         return None
-    return PrivateKeyJwt(f"{url.origin()}/oauth2/v1/token", client, key, settings.okta_client_kid or kid, scopes)
+    token_url = f"{url.origin()}/oauth2/v1/token"
+    return PrivateKeyJwt(token_url, client, key, settings.okta_client_kid or kid, scopes, optional)
 
 
 __all__ = ["OktaOrg", "open_org", "org_settings"]

@@ -1,4 +1,4 @@
-"""An org's users, groups and System Log, and by inheritance its hooks, one method a call. Decides nothing.
+"""An org's users, groups, hooks and System Log, one method a call.
 
 https://developer.okta.com/docs/api/openapi/okta-management/guides/overview/
 """
@@ -13,9 +13,10 @@ from service.okta.errors import INVALID, MalformedAnswer, Refused
 from service.okta.hooks import Hook, HookKind, read_hook, read_hooks
 from service.okta.parsing import text_member
 from service.okta.users import OktaUser, new_user, read_user, read_users
-from service.okta_client.transport import Answer, Calls, clock_ahead, is_of
+from service.okta_client.credentials import clock_ahead
+from service.okta_client.transport import Answer, Calls, is_of
 
-# Calls of one org's management API: where they lead, and how far its clock is ahead. Knows no endpoint.
+# Calls of one org's management API: where they lead, and how far its clock is ahead.
 
 
 class OrgCalls:
@@ -59,7 +60,7 @@ class OrgCalls:
         return answer
 
 
-# An org's inline hooks and event hooks, one method a call. Knows the endpoints; decides nothing.
+# An org's inline hooks and event hooks, one method a call.
 
 
 class OrgHooks(OrgCalls):

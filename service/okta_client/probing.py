@@ -1,4 +1,4 @@
-"""Calling our own service from here, as Okta would, to see what it answers and by which certificate. Judges nothing."""
+"""HTTP calls to our own service, as Okta would make them, with the certificate that it shows."""
 
 import asyncio
 import json

@@ -1,6 +1,6 @@
-"""When the next call may leave: what Okta's headers say is left, less the share that others keep. Sends nothing.
+"""Rate limits: when the next call may leave, by Okta's headers and by the share that is left to others.
 
-Each kind of endpoint has a window (`rate_window.py`), and all together have a limit of calls at once.
+Each kind of endpoint has a window, and all together have a limit of calls at once.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 
 from service.immutable import immutable
 
-# What an answer's headers say of its rate limit, by our clock. Knows no call, and decides nothing.
+# What an answer's headers say of its rate limit, by our clock.
 #
 # `X-Rate-Limit-Reset` is in epoch seconds by Okta's clock; a limit of 0 means too many calls at once.
 # https://developer.okta.com/docs/reference/rl2-monitor/

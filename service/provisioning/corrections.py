@@ -1,4 +1,4 @@
-"""The report of the accounts that Okta refused, as CSV, and taking it back corrected. Knows no Okta."""
+"""The CSV report of the accounts that Okta refused, and its corrected version."""
 
 import csv
 from collections.abc import AsyncIterator, Iterable, Mapping

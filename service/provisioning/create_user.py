@@ -1,4 +1,4 @@
-"""Create one user in Okta, whatever answer gets lost: made, found, or refused. Knows no store and no HTTP.
+"""Creation of one user in Okta, whichever answer is lost: created, found, or refused.
 
 Whoever gets no answer, or finds that Okta was asked before, looks the login up before asking again. A login is unique
 in Okta, so a second request for the same one is refused, never a second user. A user that exists is compared, never

@@ -1,4 +1,4 @@
-"""Which accounts are to be created in Okta, and what is sent of each: profile, and hook or hash. Asks Okta nothing."""
+"""The requests of a run: which accounts are created in Okta, with which profile, and with hook or hash."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
@@ -58,7 +58,7 @@ def _request(plan: Plan, candidate: Candidate, hashes: Sequence[KeptHash]) -> Re
     return Request(candidate, profile, Method.DIRECT, {"hash": native}, plan.groups)
 
 
-# Which kept hashes Okta can check itself, and what it is sent for them. Knows no account and no HTTP.
+# Which kept hashes Okta can check itself, and what it is sent for them.
 
 
 def direct_import(opener: HashOpener) -> Direct:

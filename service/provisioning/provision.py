@@ -1,4 +1,4 @@
-"""Create the loaded accounts in Okta: each once, whatever dies or gets lost in between. Knows no HTTP.
+"""Creation of the loaded accounts in Okta, each exactly once.
 
 The intent is committed before Okta is asked; the Okta id after. Whoever finds an intent without an end looks the login
 up before asking again (`create_user.py`).
@@ -22,6 +22,7 @@ from service.provisioning.queries import Ended
 from service.provisioning.rules import Method, Outcome, faults_of
 from service.settings import ForgetWhen
 from service.store.database import Database
+from service.store.okta_logins import ReadLogin, keep_okta_logins
 
 # Commit how requests for users ended: the Okta ids, the outcomes, and the events that waited. Asks no Okta.
 
@@ -45,6 +46,8 @@ async def _bind(connection: asyncpg.Connection, results: Sequence[Result]) -> li
         owner = each.account_id if each.user is None else owners.setdefault(each.user.id, each.account_id)
         checked.append(each if owner == each.account_id else _taken(each))
     await queries.bind(connection, [(each.account_id, each.user.id) for each in checked if each.user])
+    users = [each.user for each in checked if each.user]
+    await keep_okta_logins(connection, [ReadLogin(user.id, user.login, user.updated) for user in users])
     return checked
 
 

@@ -1,4 +1,4 @@
-"""Which accounts are still to be created in Okta, and what became of those that were tried. Asks Okta nothing."""
+"""Queries of provisioning: accounts still to be created in Okta, and the outcome of those tried."""
 
 import enum
 import json
@@ -11,6 +11,7 @@ import asyncpg
 
 from service.immutable import immutable
 from service.store.accounts import KeptHash
+from service.store.attributes import DECLARED_PROFILE
 
 # Correcting the login and the profile of an account that Okta refused. Only statements; the caller closes the gate.
 
@@ -82,7 +83,7 @@ WHERE account.armed AND account.okta_id IS NULL AND account.id > $1 AND account.
 """
 
 CANDIDATES = f"""
-SELECT account.id, account.login, account.login_key, account.profile,
+SELECT account.id, account.login, account.login_key, {DECLARED_PROFILE} AS profile,
        provisioning.outcome = 'intended' AS tried, provisioning.begun_at
 {CHOSEN} ORDER BY account.id LIMIT $6
 """
@@ -115,12 +116,12 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS given (account_
 WHERE known.account_id = given.account_id
 """
 
-REFUSED = """
-SELECT account.id, account.login, account.profile, provisioning.reason
+REFUSED = f"""
+SELECT account.id, account.login, {DECLARED_PROFILE} AS profile, provisioning.reason
 FROM provisionings AS provisioning JOIN accounts AS account ON account.id = provisioning.account_id
 WHERE provisioning.outcome = 'refused' AND account.okta_id IS NULL AND account.id > $1
 ORDER BY account.id LIMIT $2
-"""
+"""  # noqa: S608 (constants)
 
 
 @immutable

@@ -1,4 +1,4 @@
-"""What is sent to Okta for an account, and whether a user that exists already is the same person. Pure.
+"""The profile that is sent to Okta for an account, and whether an existing user is the same person. Pure.
 
 The limits are those of Okta's user schema: https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
 """

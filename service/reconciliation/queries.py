@@ -7,11 +7,12 @@ import asyncpg
 
 from service.immutable import immutable
 
-FIND = "SELECT next_link, saved_at, rescanned_until, users_compared_at FROM log_cursors WHERE org = $1"
+FIND = "SELECT next_link, saved_at, rescanned_until, users_compared_at, filter FROM log_cursors WHERE org = $1"
 
 SAVE = """
-INSERT INTO log_cursors (org, next_link, saved_at) VALUES ($1, $2, $3)
-ON CONFLICT (org) DO UPDATE SET next_link = excluded.next_link, saved_at = excluded.saved_at
+INSERT INTO log_cursors (org, next_link, saved_at, filter) VALUES ($1, $2, $3, $4)
+ON CONFLICT (org) DO UPDATE
+SET next_link = excluded.next_link, saved_at = excluded.saved_at, filter = excluded.filter
 """
 
 RESCANNED = "UPDATE log_cursors SET rescanned_until = $2 WHERE org = $1"
@@ -30,6 +31,8 @@ class LogCursor:
     """When it was still good: events that were persisted before are read."""
     rescanned_until: datetime | None
     users_compared_at: datetime | None
+    filter: str | None = None
+    """What the link asks for; None for one from before this was kept, which asks for import events alone."""
 
 
 async def find_cursor(connection: asyncpg.Connection, org: str) -> LogCursor | None:
@@ -38,9 +41,11 @@ async def find_cursor(connection: asyncpg.Connection, org: str) -> LogCursor | N
     return None if row is None else LogCursor(*row)
 
 
-async def save_cursor(connection: asyncpg.Connection, org: str, next_link: str, moment: datetime) -> None:
-    """Remember the link to the next page, once the events before it are committed."""
-    await connection.execute(SAVE, org, next_link, moment)
+async def save_cursor(
+    connection: asyncpg.Connection, org: str, next_link: str, moment: datetime, asked: str | None = None
+) -> None:
+    """Remember the link to the next page, once the events before it are committed; `asked`: the filter."""
+    await connection.execute(SAVE, org, next_link, moment, asked)
 
 
 async def save_rescanned(connection: asyncpg.Connection, org: str, until: datetime) -> None:

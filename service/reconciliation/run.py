@@ -1,9 +1,9 @@
-"""Reconcile with an org: its log first, then its users, so that a SUCCESS wins. Puts the two together; no HTTP."""
+"""Reconciliation with an org: first its log, then its users, so that a SUCCESS wins."""
 
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from service.immutable import immutable
 from service.okta.errors import OktaFault
 from service.reconciliation.queries import find_cursor
 from service.reconciliation.system_log import Log, LogReader, LogReport
-from service.reconciliation.users import TooManyMissing, UserComparison, Users, UsersReport
+from service.reconciliation.users import TooManyMissing, UserComparison, Users, UsersReport, read_users_again
 from service.settings import ForgetWhen
 from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.store.leases import LIFE, RECONCILE, Held, LeaseLost, hold_lease
@@ -85,7 +85,17 @@ class Reconciliation:
         self.report.log.add(more)
 
     def _reader(self) -> LogReader:
-        return LogReader(self.database, self.org, self.forget_when, clock=self.clock, progress=self._log_progress)
+        return LogReader(
+            self.database,
+            self.org,
+            self.forget_when,
+            clock=self.clock,
+            progress=self._log_progress,
+            read_again=self._read_users_again,
+        )
+
+    async def _read_users_again(self, okta_ids: Sequence[str]) -> None:
+        await read_users_again(self.database, self.org, okta_ids, self.forget_when)
 
     def _log_progress(self, report: LogReport) -> None:
         self._progress(Report(report, self.report.users))
@@ -97,7 +107,7 @@ class Reconciliation:
 # Reconcile for as long as the service runs: the log every few seconds, a second look and the users now and then.
 #
 # One replica does it at a time, under a lease; the others wait to take it over. Faults of Okta or of the database end
-# nothing. Knows no HTTP.
+# nothing.
 
 AFTER_A_FAULT = 30.0
 """Seconds; Okta's limits are shared with others."""

@@ -1,4 +1,4 @@
-"""Runs a registration policy that is written in Python, so that its faults stay its own. Knows no TOML and no HTTP.
+"""Registration policies written in Python.
 
 It has an event loop and a thread of its own: code that blocks makes registrations fail, and leaves sign-ins alone.
 """

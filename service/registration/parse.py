@@ -1,4 +1,4 @@
-"""Reading a policy from TOML, whole: every fault is found at once and named with its line. Knows no request."""
+"""The parser of a policy's TOML: every fault at once, each with its line."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from service.registration.policy import AttributeTest, Effect, Policy, Rule, lea
 from service.registration.predicates import Scope
 from service.registration.toml_document import FaultyPolicy, Node, hint_of_rule, open_document
 
-# Reading one rule of a policy, with every fault that can be seen in it alone. Knows no other rule.
+# Reading one rule of a policy, with every fault that can be seen in it alone.
 
 MAX_RULE_NAME = 100
 """Characters; the name is a label of a metric."""

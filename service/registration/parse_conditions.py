@@ -1,4 +1,4 @@
-"""Reading the conditions of a policy (`when`, `unless`), with every fault that can be seen before a request comes."""
+"""The parser of a policy's conditions (`when`, `unless`)."""
 
 import itertools
 import math
@@ -24,7 +24,7 @@ from service.registration.predicates import (
 )
 from service.registration.toml_document import Node, hint_of_join, hint_of_test, kind_of
 
-# Which tests of one attribute contradict each other. Knows the words of tests, and reads none of them.
+# Which tests of one attribute contradict each other.
 
 
 def note_contradictions(node: Node, members: Mapping[str, Node]) -> None:
@@ -54,7 +54,7 @@ _STATES = {
 }
 
 
-# Reading the tests that have bounds (`length`, `number`) from a policy, with their faults. Knows no other test.
+# Reading the tests that have bounds (`length`, `number`) from a policy, with their faults.
 
 
 def read_length(node: Node) -> Length:

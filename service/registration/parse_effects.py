@@ -1,15 +1,15 @@
-"""Reading what a rule of a policy does (`deny`, `set`), with every fault that can be seen before a request comes."""
+"""The parser of a rule's effects (`deny`, `set`)."""
 
 import math
 import re
 
 from service.immutable import immutable
 from service.okta.registration import Cause, Deny, Kind
-from service.registration.policy import Complete, Constant, Copy, Everything, Set, Source
+from service.registration.policy import ALREADY_KNOWN, Complete, Constant, Copy, Everything, Set, Source
 from service.registration.predicates import AttributeName, Scope
 from service.registration.toml_document import Node, kind_of
 
-# Reading the names of attributes from a policy, with their faults. Knows which names Okta could have.
+# Reading the names of attributes from a policy, with their faults.
 
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 """Okta's variable names: letters, digits and underscores."""
@@ -156,19 +156,7 @@ def _constant(node: Node) -> object:
     return node.value
 
 
-# Reading what a policy does with people whom the legacy store knows, with its faults. Knows no rule.
-
-ALREADY_KNOWN = Deny(
-    "You already have an account.",
-    (
-        Cause(
-            "You already have an account. Sign in with the password that you have always used.",
-            "ACCOUNT_EXISTS",
-            "email",
-        ),
-    ),
-)
-"""What `known_accounts = "deny"` answers."""
+# Reading what a policy does with people whom the legacy store knows, with its faults.
 
 
 def read_known_accounts(node: Node, sensitive: frozenset[str]) -> Deny | Complete | None:

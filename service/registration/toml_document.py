@@ -1,4 +1,4 @@
-"""A TOML document whose every value knows its line, and the list of its faults. Knows no rule of a policy."""
+"""A TOML document with the line of every value, and the list of its faults."""
 
 import difflib
 import math
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from service.immutable import immutable
 
-# The tokens of a TOML document, each with its line. Knows nothing of tables; reads what tomllib has accepted.
+# The tokens of a TOML document, each with its line.
 #
 # Grammar: https://toml.io/en/v1.0.0.
 

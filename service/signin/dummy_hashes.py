@@ -1,4 +1,4 @@
-"""The check that is run where there is no hash to check, so that time does not tell who has an account.
+"""Dummy hashes, checked where there is no hash, so that response times do not reveal who has an account.
 
 For each login it is always the same one, chosen by a keyed digest from the formats and costs that were loaded, in their
 proportions: asking twice gives no second sample.

@@ -1,4 +1,4 @@
-"""Failed sign-ins, counted for each login and for each login and address. Knows no rule of how long anybody waits.
+"""Failed sign-ins, counted for each login and for each pair of login and address.
 
 A row is named by a keyed digest, so that the table tells neither whom somebody tried to be (people type passwords into
 the field for the name) nor from where, and each row is as short as any other. Logins without an account are counted

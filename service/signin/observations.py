@@ -1,4 +1,4 @@
-"""The logins that Okta asked about and nobody has: counted and listed, within bounds, for the operator.
+"""Unknown logins and sign-ins after migration, counted and listed for the operator within bounds.
 
 They are no secrets: Okta asks only about users whom it was told to ask about, so each of them is somebody who was
 created in Okta with the password hook and is missing here. They are kept in memory only, since this process started.
@@ -15,7 +15,7 @@ from service.okta.hooks import is_probe
 from service.store.accounts import Account
 from service.telemetry import Telemetry
 
-# Okta's questions about tombstones: told to the operator a moment later, all together. Knows no call and no rule.
+# Okta's questions about tombstones: told to the operator a moment later, all together.
 #
 # Okta should not ask after its SUCCESS. A line in the log takes so long that the time of an answer would tell the
 # caller whose account is one: so a call only leaves a note.

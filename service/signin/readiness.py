@@ -1,4 +1,4 @@
-"""Is the service able to give verdicts? Knows what is needed; mends nothing."""
+"""Readiness of the service to give verdicts."""
 
 from collections.abc import Sequence
 

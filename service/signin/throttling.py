@@ -1,4 +1,4 @@
-"""How long somebody who guesses has to wait. Pure: streaks of failures in, a delay out; knows no store and no HTTP.
+"""Throttling of attempts: failure counts in, a delay out.
 
 Two rules, and the longer delay counts. Failures of one login from one address delay that pair, more with each. Failures
 of one login over all addresses delay every address, but by a minute at most, counted from that address's own last
@@ -20,10 +20,11 @@ from types import TracebackType
 import asyncpg
 
 from service.immutable import immutable
-from service.signin import failures as signin_failures
 from service.signin import queries
-from service.signin.failures import FailureCount, Failures, ThrottleKey
+from service.signin.failures import FailureCount, Failures, ThrottleKey, call_tag, throttle_key
+from service.signin.queries import Lookup
 from service.store.database import DATABASE_UNAVAILABLE, Database
+from service.store.deleted_logins import name_digest
 
 PAIR_FREE = 5
 """Failures of a login from one address before a delay: a person tries their three or four passwords."""
@@ -140,7 +141,7 @@ def _doubling(beyond: int, longest: float) -> float:
     return 0.0 if beyond < 0 else min(2.0 ** min(beyond, 30), longest)
 
 
-# Floods of guesses: what the store has just refused is refused again from memory. Knows no rule and no password.
+# Floods of guesses: what the store has just refused is refused again from memory.
 #
 # It only refuses, and believes for a second what the store said: whoever may try by then is judged by the store, as
 # ever. A flood then costs neither a read nor a write for each guess, which would be taken from other people's
@@ -174,6 +175,14 @@ class _Login:
     believed_until: float
 
 
+@immutable
+class _Named:
+    """What a typed name means that is not the account's login."""
+
+    login_key: str
+    believed_until: float
+
+
 class ThrottleCache:
     """What this process knows of guesses that the store refused."""
 
@@ -184,6 +193,20 @@ class ThrottleCache:
         """Until when each has to wait."""
         self._unwritten: dict[bytes, float] = {}
         """When each asked first."""
+        self._named: OrderedDict[bytes, _Named] = OrderedDict()
+        """By the digests of typed names."""
+
+    def counted(self, lookup: Lookup) -> ThrottleKey:
+        """Give who is counted for a typed name, as far as that is known without a read."""
+        named = self._named.get(lookup.who.login)
+        return lookup.who if named is None or self._clock() >= named.believed_until else lookup.who_of(named.login_key)
+
+    def note_name(self, lookup: Lookup, login_key: str) -> None:
+        """Remember which login's account a typed name means, for as long as the store's answer is believed."""
+        self._named[lookup.who.login] = _Named(login_key, self._clock() + BELIEVED)
+        self._named.move_to_end(lookup.who.login)
+        if len(self._named) > LOGINS:
+            self._named.popitem(last=False)
 
     def note(self, who: ThrottleKey, throttled: Throttled, account_id: int | None) -> None:
         """Remember what the store's failures led to."""
@@ -236,7 +259,7 @@ class ThrottleCache:
             self._pairs.popitem(last=False)
 
 
-# Throttle guesses: who asks, whether they have to wait, what is counted. Knows store and rule; checks nothing.
+# Throttle guesses: who asks, whether they have to wait, what is counted.
 
 MAX_FAILURE_ROWS = 1_000_000
 """Rows, about 150 MB: a botnet trying a login each from a million addresses, and still a bound."""
@@ -261,13 +284,18 @@ class AttemptsInFlight:
         """When checks ended, so that a read which began before, and may lack their failures, does not let more pass."""
         self._order: deque[tuple[float, bytes]] = deque()
 
-    def throttle_key(self, login_key: str, client_address: str | None) -> ThrottleKey:
-        """Name who asks."""
-        return signin_failures.throttle_key(self._digest_key, login_key, client_network(client_address))
+    def lookup(self, key: str, client_address: str | None) -> Lookup:
+        """Name what a call asks for, by the key of the typed name, and who asks."""
+        network = client_network(client_address)
+
+        def who_of(login_key: str) -> ThrottleKey:
+            return throttle_key(self._digest_key, login_key, network)
+
+        return Lookup(key, name_digest(self._digest_key, key), who_of(key), who_of)
 
     def call_tag(self, event_id: str | None, password: str) -> bytes | None:
         """Name a call, so that its repetition is known."""
-        return signin_failures.call_tag(self._digest_key, event_id, password)
+        return call_tag(self._digest_key, event_id, password)
 
     def judge(self, who: ThrottleKey, known: Failures, *, read_at: float = math.inf) -> Throttled | None:
         """Tell whether `who` has to wait, also for guesses that are still being checked.

@@ -1,4 +1,4 @@
-"""Answer Okta's question: is this password right? Knows the store and the pool; knows no HTTP.
+"""Verification of a password for the password import hook.
 
 A verdict is only given where everything worked. Whatever fails on our side is an exception, never UNVERIFIED: a right
 password must not be called wrong because we failed.
@@ -21,11 +21,18 @@ from service.hashing.pool import HashingPool, SingleFlight
 from service.immutable import immutable
 from service.okta.password_import import PasswordImportCall, Verdict
 from service.signin.dummy_hashes import DummyHashes, load_dummy_hashes
-from service.signin.failures import Failures, ThrottleKey
 from service.signin.lookup_batcher import Lookups
 from service.signin.observations import SignInsAfterMigration, UnknownLogins
-from service.signin.queries import Ambiguous, Found, read_site_failures, record_verified
-from service.signin.throttling import AttemptsInFlight, ThrottleCache, TooManyFailures, count_wrong_password, prune
+from service.signin.queries import LookedUp, Lookup, read_site_failures, record_verified
+from service.signin.resolve import Ambiguity
+from service.signin.throttling import (
+    AttemptsInFlight,
+    ThrottleCache,
+    Throttled,
+    TooManyFailures,
+    count_wrong_password,
+    prune,
+)
 from service.store import audit, recipes
 from service.store.accounts import Account, KeptHash, State, login_key
 from service.store.audit import Action, Entry
@@ -33,7 +40,7 @@ from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.stored_hashes import UNUSABLE, HashOpener
 from service.telemetry import Telemetry, describe
 
-# A sign-in: what is asked, and what became of it. Knows no way from one to the other.
+# A sign-in: what is asked, and what became of it.
 
 
 class SignInOutcome(enum.StrEnum):
@@ -70,8 +77,7 @@ class SignInRequest:
     """One call, with who asks and until when."""
 
     call: PasswordImportCall
-    key: str
-    who: ThrottleKey
+    lookup: Lookup
     deadline: float
     """On the loop's clock."""
     code: str
@@ -101,23 +107,23 @@ class SignInRecorder:
     telemetry: Telemetry
     trail: AuditTrail
 
-    async def remember(self, outcome: SignInOutcome, found: Found, failures: Failures, request: SignInRequest) -> None:
+    async def remember(self, outcome: SignInOutcome, known: LookedUp, request: SignInRequest) -> None:
         """Write down a verdict and what it means for the account and for who asked."""
         if outcome is SignInOutcome.VERIFIED:
-            assert isinstance(found, Account)  # noqa: S101 (for the type checker: nobody else is verified)
-            await self._verified(found, failures, request)
+            assert isinstance(known.found, Account)  # noqa: S101 (for the type checker: nobody else is verified)
+            await self._verified(known.found, known, request)
         else:
-            await self._refused(outcome, found, request)
+            await self._refused(outcome, known, request)
 
-    async def _refused(self, outcome: SignInOutcome, found: Found, request: SignInRequest) -> None:
-        account_id = found.id if isinstance(found, Account) else None
+    async def _refused(self, outcome: SignInOutcome, known: LookedUp, request: SignInRequest) -> None:
+        account_id = known.found.id if isinstance(known.found, Account) else None
         self.trail.note(request.entry(Action.REFUSED, outcome, account_id))
-        who, tag = request.who, request.tag
+        who, tag = known.who, request.tag
         if not await self._write(request, lambda connection: count_wrong_password(connection, who, tag)):
             self.telemetry.faults.labels("failure_uncounted").inc()
 
-    async def _verified(self, account: Account, failures: Failures, request: SignInRequest) -> None:
-        clear = request.who if failures.pair or failures.login else None
+    async def _verified(self, account: Account, known: LookedUp, request: SignInRequest) -> None:
+        clear = known.who if known.failures.pair or known.failures.login else None
         entry = request.entry(Action.VERIFIED, "password", account.id)
         if account.state is State.VERIFIED and clear is None:
             self.trail.note(entry)
@@ -198,49 +204,65 @@ class PasswordVerifier:
         assert attempts is not None  # noqa: S101 (for the type checker: prepared just now)
         assert dummy_hashes is not None  # noqa: S101 (likewise)
         self.pool.require_room(dummy_hashes.kinds, account=key, deadline=deadline)
-        tag, who = attempts.call_tag(call.event_id, call.password), attempts.throttle_key(key, call.client_address)
-        request = SignInRequest(call, key, who, deadline, new_code(), tag)
-        found, failures = await self._look_up(request, attempts)
-        with attempts.checking(request.who):
-            if isinstance(found, Account) and found.state in (State.WAITING, State.VERIFIED):
-                outcome = await self._check(found, request)
+        lookup, tag = attempts.lookup(key, call.client_address), attempts.call_tag(call.event_id, call.password)
+        request = SignInRequest(call, lookup, deadline, new_code(), tag)
+        known = await self._look_up(request, attempts)
+        with attempts.checking(known.who):
+            if isinstance(known.found, Account) and known.found.state in (State.WAITING, State.VERIFIED):
+                outcome = await self._check(known.found, request)
             else:
-                outcome = await self._check_dummy_hash(found, request, dummy_hashes)
-            await self.recorder.remember(outcome, found, failures, request)
+                outcome = await self._check_dummy_hash(known, request, dummy_hashes)
+            await self.recorder.remember(outcome, known, request)
         return SignInResult(outcome, request.code)
 
-    async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> tuple[Found, Failures]:
-        if (refusal := self.throttle_cache.judge(request.who)) is not None:
+    async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> LookedUp:
+        if (refusal := self.throttle_cache.judge(self.throttle_cache.counted(request.lookup))) is not None:
             raise self._throttled(request, refusal.retry_after, refusal.account_id)
         read_at = time.monotonic()
-        found, failures = await self.lookups.find(request.key, request.who)
-        if request.who.sites:
-            async with self.database.connection() as connection:
-                failures = replace(failures, sites=await read_site_failures(connection, request.who))
-        throttled = attempts.judge(request.who, failures, read_at=read_at)
+        known = await self.lookups.find(request.lookup)
+        if known.who.sites:
+            known = await self._with_sites(known)
+        throttled = attempts.judge(known.who, known.failures, read_at=read_at)
         if throttled is not None:
-            account_id = found.id if isinstance(found, Account) else None
-            self.throttle_cache.note(request.who, throttled, account_id)
-            raise self._throttled(request, throttled.retry_after, account_id)
-        if found is None and not self._accounts_seen:
+            raise self._throttled(request, throttled.retry_after, self._note_throttled(request, known, throttled))
+        if known.found is None and not self._accounts_seen:
             async with self.database.connection() as connection:
                 self._accounts_seen = await recipes.has_accounts(connection)
             if not self._accounts_seen:
                 raise NoAccounts
             # The first ones may have come between the two looks.
             return await self._look_up(request, attempts)
-        return found, failures
+        return known
+
+    async def _with_sites(self, known: LookedUp) -> LookedUp:
+        """Read also the failures from the wider networks around an IPv6 address."""
+        async with self.database.connection() as connection:
+            sites = await read_site_failures(connection, known.who)
+        return replace(known, failures=replace(known.failures, sites=sites))
+
+    def _note_throttled(self, request: SignInRequest, known: LookedUp, throttled: Throttled) -> int | None:
+        """Let the next attempts be refused without a read; give the account that they are for."""
+        account = known.found if isinstance(known.found, Account) else None
+        if account is not None and account.login_key != request.lookup.key:
+            self.throttle_cache.note_name(request.lookup, account.login_key)
+        self.throttle_cache.note(known.who, throttled, account.id if account else None)
+        return account.id if account else None
 
     def _throttled(self, request: SignInRequest, retry_after: float, account_id: int | None) -> TooManyFailures:
         self.trail.note(request.entry(Action.THROTTLED, "too many failures", account_id))
         return TooManyFailures(retry_after)
 
-    async def _check_dummy_hash(self, found: Found, request: SignInRequest, dummy_hashes: DummyHashes) -> SignInOutcome:
-        await self._check(dummy_hashes.choose(request.key, request.who.login), request)
+    async def _check_dummy_hash(
+        self, known: LookedUp, request: SignInRequest, dummy_hashes: DummyHashes
+    ) -> SignInOutcome:
+        found = known.found
+        # By the account's login where there is one: whichever of its names was typed, it takes as long.
+        login_key = found.login_key if isinstance(found, Account) else request.lookup.key
+        await self._check(dummy_hashes.choose(login_key, known.who.login), request)
         if found is None:
-            self.unknown_logins.note(request.key)
+            self.unknown_logins.note(request.lookup.key)
             return SignInOutcome.UNKNOWN
-        if isinstance(found, Ambiguous):
+        if isinstance(found, Ambiguity):
             return SignInOutcome.AMBIGUOUS
         if found.state is State.UNARMED:
             return SignInOutcome.UNARMED
@@ -276,7 +298,7 @@ class PasswordVerifier:
         )
 
 
-# Follow what is loaded while the service runs, and prune what is over. Knows store and pool; answers nobody.
+# Follow what is loaded while the service runs, and prune what is over.
 
 REFRESH_EVERY = 60.0
 """Seconds between looks at the recipes, so that stand-ins follow what is loaded while the service runs."""

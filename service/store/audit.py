@@ -1,4 +1,4 @@
-"""The audit trail: what was done, to whom, when and why. Only statements; knows no rule, and is never told a secret.
+"""The audit trail's table: what was done, to whom, when and why.
 
 What is done to an account is recorded in the transaction that does it. What is only said (a refusal, a screening) may
 come a moment later, many at a time.
@@ -27,6 +27,8 @@ class Action(enum.StrEnum):
     RETIRED = "retired"
     LOADED = "loaded"
     DELETED = "deleted"
+    TRIED = "tried"
+    """A known password was checked by `try`."""
     SKIPPED = "skipped"
     """More was said in a moment than is written down; the reason tells how much."""
 

@@ -1,4 +1,4 @@
-"""Where the store is: the database that is named, else the embedded server. Knows no table, and no part of the service.
+"""The database to use: DATABASE_URL, or the embedded server.
 
 Apart from `service.app`, so that a command that needs the store alone does not load the whole service.
 """

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: the pool, its fairness, and what counts as its absence. Knows no table."""
+"""The connection pool: its fairness, and the errors that mean that the database is unavailable."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
-# Connecting to whichever of several servers is the primary now. Knows hosts; knows no pool and no table.
+# Connecting to whichever of several servers is the primary now.
 #
 # asyncpg tries hosts in turn within one limit of time, so a first host that accepts and stays silent (frozen, or cut
 # off) would keep us from ever reaching the second. Here they are all asked at once.

@@ -1,4 +1,4 @@
-"""Hashes encrypted at rest: AES-256-GCM, several keys, each hash bound to its account. Knows no table and no format.
+"""Encryption of stored hashes: AES-256-GCM, several keys, each hash bound to its account.
 
 A sealed hash opens only for the login, source and recipe that it was sealed for: moved to another account's row it is
 worth nothing. Destroying a key makes every hash under it worthless, in every backup too.

@@ -1,4 +1,4 @@
-"""Leases: who may do what must be done once at a time across replicas. Knows no work.
+"""Leases with fencing tokens, for work that one replica may do at a time.
 
 A holder that was stopped and wakes up late still believes in its lease. So every lease has a token higher than all
 before it, and whoever writes checks the token in the same transaction (`FencedDatabase`); the check locks the row, so
@@ -99,7 +99,7 @@ class FencedDatabase(Database):
             yield connection
 
 
-# Hold a lease for as long as a piece of work takes: renewed while it runs, given back after. Knows no work.
+# Hold a lease for as long as a piece of work takes: renewed while it runs, given back after.
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""Bringing the schema up to date, and telling how old it is. Knows where the migrations lie; holds none."""
+"""Schema migrations, and the age of a schema."""
 
 from pathlib import Path
 

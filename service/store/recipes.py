@@ -1,4 +1,4 @@
-"""How stored hashes are checked, one row for each way, and how many were loaded. Knows no hash but the stand-ins."""
+"""Recipes: how stored hashes are checked, one row each, and how many were loaded."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Forget hashes that are of no use any more, each with its recorded proof, in transactions of their own."""
+"""Deletion of hashes that are no longer of use, each with its recorded proof."""
 
 import enum
 from collections import Counter

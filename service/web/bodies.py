@@ -1,4 +1,4 @@
-"""Reading request bodies within bounds of size, memory and time on the event loop. Knows no call's meaning.
+"""Request bodies, read within bounds of size, memory and time.
 
 A delivery of 32 MiB takes the decoder a third of a second, in which nobody could sign in: large ones are parsed in a
 process of their own, a few at a time; the others wait in their sockets, where they cost no memory.

@@ -1,4 +1,4 @@
-"""Every refusal as JSON, and the one table from our exceptions to HTTP. To Okta a status is a retry instruction.
+"""Error responses as JSON, and the table from exceptions to HTTP statuses. To Okta a status is a retry instruction.
 
 4xx is never sent again by Okta; a 5xx once. So: what the caller did wrong is 4xx, what we failed at is 503, and a full
 queue is 429, because a second call would find it as full.

@@ -1,4 +1,4 @@
-"""`POST /okta/password-import`: Okta asks whether a password is right."""
+"""The handlers of Okta's hooks: password import, events, registration."""
 
 import asyncio
 

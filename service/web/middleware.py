@@ -1,4 +1,4 @@
-"""What happens to every call: authentication before anything else, one table for errors, one line of metrics."""
+"""The middleware of every call: authentication first, one table for errors, one set of metrics."""
 
 import ipaddress
 import re

@@ -1,4 +1,4 @@
-"""The counts that an alert watches, shown as 0 from the start. Counts nothing.
+"""The handlers of the admin port and of health checks.
 
 A series that begins with its first count was never 0, so Prometheus's `rate` and `increase` do not see that count.
 """

@@ -1,4 +1,4 @@
-"""What the handlers find in the application: the parts, made once by `service.app`. Knows names, makes nothing."""
+"""The parts that handlers use, created once by `service.app`."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What stands before the handlers: limits on connections, headers and slow senders, and our answer to what is no HTTP.
+"""The HTTP server's limits on connections, headers and slow senders, and its response to malformed HTTP.
 
 aiohttp answers unreadable HTTP with text that quotes it, waits for headers for as long as they take, and accepts any
 number of connections. Here every answer is ours, and whoever sends nothing or slowly is shown the door.
@@ -24,7 +24,7 @@ from service.web.errors import error_response, http_error_response
 from service.web.parts import PARTS
 from service.web.tls import ServerTls
 
-# The outermost of what answers a call: whatever is raised further in becomes an answer of ours. Knows no route.
+# The outermost of what answers a call: whatever is raised further in becomes an answer of ours.
 
 log = structlog.get_logger()
 
@@ -294,7 +294,7 @@ def _raw_refusal(status: int, code: str, message: str) -> bytes:
     return head.encode() + b"Connection: close\r\nServer: password-import\r\n\r\n" + body
 
 
-# A port behind the guard: TLS in bounded time, and an end that cuts nobody off. Knows no limit of a call.
+# A port behind the guard: TLS in bounded time, and an end that cuts nobody off.
 
 HANDSHAKE_WITHIN = 5.0
 """Seconds for a TLS handshake."""
@@ -339,7 +339,7 @@ class GuardedSite(web.TCPSite):
         )
 
 
-# A port that an application listens on, from its first call to the answer of its last. Knows no route.
+# A port that an application listens on, from its first call to the answer of its last.
 
 CONNECTIONS: Mapping[str, Any] = {
     "access_log": None,

@@ -1,4 +1,4 @@
-"""The `credentials` member of a create or update request: what it does to a user. Knows no HTTP."""
+"""The `credentials` member of a create or update request: what it does to a user."""
 
 from simulator.api.errors import ApiError
 from simulator.channel import JsonObject

@@ -1,4 +1,4 @@
-"""Okta's error bodies. Knows codes and summaries; decides nothing."""
+"""Okta's error bodies."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What Okta accepts as a user's profile. Knows the rules; stores nothing."""
+"""What Okta accepts as a user's profile."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Records the calls that come in, for the transcript. Knows no meaning of them."""
+"""Records the calls that come in, for the transcript."""
 
 import time
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""The frame of every page, and the few HTML pieces that they share. Knows nothing of the org."""
+"""The frame of every page, and the few HTML pieces that they share."""
 
 from collections.abc import Iterable, Sequence
 from html import escape

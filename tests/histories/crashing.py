@@ -1,4 +1,4 @@
-"""Connections that die at a statement: PostgreSQL itself is asked to end them. Knows no statement by name."""
+"""Connections that die at a statement: PostgreSQL itself is asked to end them."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The rules, as short as they can be said: what each call does to a world of accounts and events. Knows no service.
+"""The rules, as short as they can be said: what each call does to a world of accounts and events.
 
 A call is a list of moves, each of which happens wholly or not at all. After a crash the store may be in the world after
 any number of them; of two calls at once, in the world after any order of both their moves.

@@ -137,10 +137,13 @@ async def test_a_lost_answer_counts_in_its_window() -> None:
 
 async def test_a_token_refused_twice_ends_the_call(scripted: Script) -> None:
     class Renewing:
-        async def header(self, _session: aiohttp.ClientSession) -> str:
-            return "Bearer x"
+        async def headers(self, _session: aiohttp.ClientSession, _method: str, _url: str) -> Mapping[str, str]:
+            return {"Authorization": "Bearer x"}
 
-        def renew(self, _refused: str) -> bool:
+        def learn(self, _status: int, _headers: CIMultiDictProxy[str], _content: bytes) -> bool:
+            return False
+
+        def renew(self, _refused: Mapping[str, str]) -> bool:
             return True
 
     script, url = await scripted(*[(401, {"errorCode": "E0000011"})] * 3, (200, USER))
@@ -201,7 +204,7 @@ async def test_a_token_that_is_about_to_end_is_not_used_any_more(scripted: Scrip
         credentials = PrivateKeyJwt(f"{url}/token", "0oa", key, None, ("x",))
         async with aiohttp.ClientSession() as session:
             for _ in range(2):
-                assert await credentials.header(session) == "Bearer t"
+                assert await credentials.headers(session, "GET", url) == {"Authorization": "Bearer t"}
         assert len(script.asked) == fetched
 
 
@@ -211,11 +214,11 @@ async def test_a_late_refusal_of_an_old_token_does_not_forget_the_new_one(
     script, url = await scripted(*[(200, {"access_token": name, "expires_in": 3600}) for name in ("one", "two")])
     credentials = PrivateKeyJwt(f"{url}/token", "0oa", key, None, ("x",))
     async with aiohttp.ClientSession() as session:
-        old = await credentials.header(session)
+        old = await credentials.headers(session, "GET", url)
         assert credentials.renew(old)
-        assert await credentials.header(session) == "Bearer two"
+        assert await credentials.headers(session, "GET", url) == {"Authorization": "Bearer two"}
         assert credentials.renew(old)
-        assert await credentials.header(session) == "Bearer two"
+        assert await credentials.headers(session, "GET", url) == {"Authorization": "Bearer two"}
     assert len(script.asked) == 2
 
 
@@ -225,7 +228,7 @@ async def test_a_token_redirect_is_not_followed(scripted: Script, key: rsa.RSAPr
     _, url = await scripted((307, {"Location": other}))
     async with aiohttp.ClientSession() as session:
         with pytest.raises(OktaFault):
-            await PrivateKeyJwt(f"{url}/token", "0oa", key, None, ("x",)).header(session)
+            await PrivateKeyJwt(f"{url}/token", "0oa", key, None, ("x",)).headers(session, "GET", url)
     assert elsewhere.asked == []
 
 

@@ -19,8 +19,8 @@ from service.reconciliation.users import (
     MissingUsers,
     SeenAccounts,
     TooManyMissing,
-    bind_found,
     judge_user,
+    keep_users,
     unseen_accounts,
 )
 from service.settings import ForgetWhen
@@ -310,7 +310,7 @@ def test_a_deactivated_user_is_judged_after_exactly_thirty_days() -> None:
 
 async def test_binding_closes_the_gate(database: Database, add: Add, pool: asyncpg.Pool) -> None:
     person = await add(JESSIE)
-    assert await waits_for_the_gate(pool, bind_found(database, [(person.id, "00u-jessie")], ForgetWhen.SUCCESS))
+    assert await waits_for_the_gate(pool, keep_users(database, [], [(person.id, "00u-jessie")], ForgetWhen.SUCCESS))
 
 
 async def test_a_user_that_belongs_to_another_account_is_left_to_it(
@@ -319,7 +319,7 @@ async def test_a_user_that_belongs_to_another_account_is_left_to_it(
     await add(KIM, okta_id="00u-same")
     jessie, rajiv = await add(JESSIE), await add("rajiv.tal@example.com")
     found = [(jessie.id, "00u-same"), (rajiv.id, "00u-rajiv")]
-    assert await bind_found(database, found, ForgetWhen.SUCCESS) == 1
+    assert await keep_users(database, [], found, ForgetWhen.SUCCESS) == 1
     assert await pool.fetchval("SELECT okta_id FROM accounts WHERE id = $1", jessie.id) is None
     assert await pool.fetchval("SELECT okta_id FROM accounts WHERE id = $1", rajiv.id) == "00u-rajiv"
 
@@ -330,5 +330,5 @@ async def test_a_success_that_was_set_aside_is_applied_when_the_account_is_bound
     person = await add(JESSIE)
     early = read_events([event("e1", "00u-jessie", "renamed@example.com")])
     await record_delivery(database, early, channel=Channel.HOOK, forget_when=ForgetWhen.SUCCESS)
-    await bind_found(database, [(person.id, "00u-jessie")], ForgetWhen.SUCCESS)
+    await keep_users(database, [], [(person.id, "00u-jessie")], ForgetWhen.SUCCESS)
     assert (await state_of(pool, person), await hashes_of(pool, person)) == ("migrated", 0)

@@ -1,4 +1,4 @@
-"""A service to be called: it answers as a test tells it to, over real HTTP. Knows no Okta rule."""
+"""A service to be called: it answers as a test tells it to, over real HTTP."""
 
 import asyncio
 import json

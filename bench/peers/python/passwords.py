@@ -1,4 +1,4 @@
-"""Whether a password is right, by one indexed read and one check in the default executor. Knows no framework."""
+"""Whether a password is right, by one indexed read and one check in the default executor."""
 
 import asyncio
 import base64

@@ -1,7 +1,4 @@
-"""Nextcloud's and ownCloud's hashes: a version, a bar, and a hash of PHP's password_hash. Knows no other product.
-
-Source: nextcloud/server lib/private/Security/Hasher.php: 1 is bcrypt, 2 argon2i, 3 argon2id.
-"""
+"""Hashes of applications: Nextcloud, ownCloud, MediaWiki, XenForo and others."""
 
 import re
 from collections.abc import Callable
@@ -22,7 +19,7 @@ from service.hashing.formats.product import Product
 from service.hashing.shape import BLANK, Shape, Wrapped, is_text
 from service.immutable import immutable
 
-# Layouts of single applications around well-known functions. Knows layouts; computes no function itself.
+# Layouts of single applications around well-known functions.
 #
 # Sources: Apache Shiro's Shiro1CryptFormat, Elasticsearch's Hasher, Mattermost's phcparser, Jenkins's
 # HudsonPrivateSecurityRealm, SonarQube's CredentialsLocalAuthentication, Gitea's user model. What is a formula and no
@@ -126,7 +123,7 @@ FORMATS: tuple[Format, ...] = (
 )
 
 
-# FSHP, the Fairly Secure Hashed Password: `{FSHPvariant|salt length|rounds}` and base64. Knows no others.
+# FSHP, the Fairly Secure Hashed Password: `{FSHPvariant|salt length|rounds}` and base64.
 #
 # Source: bdd/fshp-is-not-secure-anymore and passlib: PBKDF1 (RFC 8018) with password and salt in each other's place.
 
@@ -165,7 +162,7 @@ PATTERN = r"\{FSHP(?P<variant>[0-3])\|(?P<size>[0-9]+)\|(?P<rounds>[0-9]+)\}(?P<
 FSHP_FORMATS = (Shape("fshp", re.compile(PATTERN), read_fshp),)
 
 
-# MediaWiki's hashes around bcrypt, argon2, and around its own older ones, `:type:…`. Knows no other product.
+# MediaWiki's hashes around bcrypt, argon2, and around its own older ones, `:type:…`.
 #
 # Source: mediawiki/core includes/password. `:bcrypt:cost$salt$digest` cuts bcrypt's text apart; `:argon2:` stands
 # before the PHC string. `:pbkdf2-legacyA:` and `:pbkdf2-legacyB:` (maintenance/wrapOldPasswords.php) are PBKDF2 over
@@ -204,7 +201,7 @@ MEDIAWIKI_FORMATS = (
 )
 
 
-# XenForo's authentication data: PHP's serialisation, or JSON, of digest and salt. Knows no forum.
+# XenForo's authentication data: PHP's serialisation, or JSON, of digest and salt.
 #
 # XenForo 1.0 and 1.1 hashed `digest(digest(password).salt)` with SHA-256 or SHA-1; 1.2 and later keep bcrypt, or
 # phpass.
@@ -271,6 +268,10 @@ XENFORO_FORMATS: tuple[Format, ...] = (
     ),
 )
 
+
+# Nextcloud's and ownCloud's hashes: a version, a bar, and a hash of PHP's password_hash.
+#
+# Source: nextcloud/server lib/private/Security/Hasher.php: 1 is bcrypt, 2 argon2i, 3 argon2id.
 
 NEXTCLOUD_FORMATS = (
     Wrapped(

@@ -1,4 +1,4 @@
-"""Argon2i, d and id in the PHC string format: RFC 9106 and the draft before it (version 16). Knows no product."""
+"""Argon2i, d and id in the PHC string format: RFC 9106 and the draft before it (version 16)."""
 
 import re
 from collections.abc import Callable
@@ -82,7 +82,7 @@ ARGON2 = Shape("argon2", PHC, read_phc, aliases=("argon2id", "argon2i", "argon2d
 FORMATS = (ARGON2,)
 
 
-# Magento 2's argon2 hashes, `digest:salt:versions`, also over older ones. Knows no Magento hash without argon2.
+# Magento 2's argon2 hashes, `digest:salt:versions`, also over older ones.
 #
 # Source: magento2 lib/internal/Magento/Framework/Encryption/Encryptor.php. Each version is applied to what the one
 # before made: 0 and 1 are MD5 and SHA-256 of the salt and that; 2 is argon2id with libsodium's interactive

@@ -1,4 +1,4 @@
-"""ASP.NET Identity (versions 2 and 3) and the Membership providers before it. Knows no other product.
+"""ASP.NET Identity (versions 2 and 3) and the Membership providers before it.
 
 Identity: base64 of a marker byte and what it announces (dotnet/aspnetcore PasswordHasher.cs). 0x00: PBKDF2-SHA1, 1,000
 iterations, 16 bytes of salt, 32 of digest. 0x01: PRF, iterations and salt length as big-endian words, salt, digest.
@@ -18,7 +18,7 @@ from service.hashing.format import Check, Executor, MalformedHash, StoredHash
 from service.hashing.formats.pbkdf2 import pbkdf2, pbkdf2_check
 from service.hashing.shape import Shape
 
-# What Azure AD Connect sends of a domain's passwords: `v1;PPH1_MD4,salt,iterations,digest;`. Knows no domain.
+# What Azure AD Connect sends of a domain's passwords: `v1;PPH1_MD4,salt,iterations,digest;`.
 #
 # PBKDF2-SHA256 of the NT hash, written in upper-case hex in UTF-16. Source: dsinternals, hashcat mode 12800.
 

@@ -1,4 +1,4 @@
-"""Passwords that a store keeps as they are. Knows no hash, and takes one only where its source names it.
+"""Passwords that a store keeps in clear.
 
 `{CLEARTEXT}` and its like before the password are left out. Spring's `{noop}` is read in `spring`.
 """

@@ -1,6 +1,6 @@
-"""crypt(3) in its methods of MD5, SHA-1 and SHA-2, Apache's `$apr1$` and FreeBSD's NT. Knows layouts and bounds.
+"""crypt(3): MD5, SHA-1, SHA-2 and DES, yescrypt, Apache's `$apr1$` and FreeBSD's NT.
 
-The layouts are those of crypt(5). The methods of DES are in `crypt_des`, yescrypt and its kin in `yescrypt`.
+The layouts are those of crypt(5).
 """
 
 import hmac
@@ -17,7 +17,7 @@ from service.hashing.format import Check, Executor, MalformedHash, StoredHash
 from service.hashing.shape import Shape
 from service.immutable import immutable
 
-# The check of a crypt(3) hash: hashed again under itself, by libxcrypt or in Python. Knows no layout of any method.
+# The check of a crypt(3) hash: hashed again under itself, by libxcrypt or in Python.
 #
 # A password with a NUL is never right: in C it ends there, so that no store of this kind ever took one, and to cut it
 # would accept `right`, NUL, `junk`. libxcrypt refuses 512 bytes and more: MD5, SHA-1 and SHA-2 then run in Python,
@@ -92,7 +92,7 @@ def check(
     return CryptCheck(raw, digest.encode(), cost, executor, stored.recipe.charset, longest, loop, work)
 
 
-# The methods of crypt(3) that DES computes: traditional, bigcrypt, crypt16, BSDi. Knows layouts; libxcrypt computes.
+# The methods of crypt(3) that DES computes: traditional, bigcrypt, crypt16, BSDi.
 #
 # bigcrypt (HP-UX, Digital Unix) hashes each eight characters, under the beginning of the block before. crypt16
 # (Ultrix) hashes twice eight characters, with 20 and 5 rounds. Two blocks of either look the same.
@@ -171,7 +171,7 @@ DES_FORMATS = (
 )
 
 
-# yescrypt, its GOST wrapping and the crypt(3) form of scrypt. Knows how parameters are written; libxcrypt computes.
+# yescrypt, its GOST wrapping and the crypt(3) form of scrypt.
 #
 # Parameters are numbers of a variable length: https://www.openwall.com/yescrypt/ and PARAMETERS in its sources.
 

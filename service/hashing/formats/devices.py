@@ -1,4 +1,4 @@
-"""Products whose digests are folded or padded in ways of their own. Knows layouts; MD5 is others'.
+"""Hashes of network devices, and of products that fold or pad their digests.
 
 Progress OpenEdge's ENCODE: sixteen letters, of a CRC-16 over the password folded to sixteen bytes. Dahua's cameras and
 recorders: eight characters, each the sum of two bytes of MD5. Radmin 2: MD5 of the password filled up to 100 bytes.
@@ -35,7 +35,7 @@ from service.hashing.formats.pbkdf2 import pbkdf2_check
 from service.hashing.shape import BLANK, Shape
 from service.immutable import immutable
 
-# The MD5 hashes of Cisco's PIX and ASA firewalls, and IOS's types 4 and 7. Knows no network.
+# The MD5 hashes of Cisco's PIX and ASA firewalls, and IOS's types 4 and 7.
 #
 # PIX: MD5 of the password and up to four characters of the name, padded with NUL to 16 bytes; of each four bytes of
 # digest the last is dropped. ASA (7.0 and later) reads up to 32 characters. A longer password is never right: the
@@ -109,8 +109,7 @@ CISCO_FORMATS = (
 )
 
 
-# Juniper's devices: ScreenOS (NetScreen), and IVE (Secure Access, Pulse). Knows layouts; MD5 and crypt(3) are
-# others'.
+# Juniper's devices: ScreenOS (NetScreen), and IVE (Secure Access, Pulse).
 #
 # ScreenOS: MD5 of name, a fixed text and password, in its own base64 with letters between. IVE: crypt(3)'s MD5,
 # enciphered with AES under a key that all devices share. Sources: hashcat's modes 22 and 501.
@@ -211,7 +210,7 @@ JUNIPER_FORMATS = (
 )
 
 
-# QNX's shadow file: a digest of the salt and the password many times over; since QNX 7 PBKDF2. Knows no other system.
+# QNX's shadow file: a digest of the salt and the password many times over; since QNX 7 PBKDF2.
 #
 # `@m@digest@salt` is MD5, `@s@` SHA-256, `@S@` SHA-512; `@S,5000@` says the rounds. Source: hashcat's modes 19000 to
 # 19210.

@@ -1,11 +1,10 @@
-"""AIX's user database, SAP's code version H and Sybase ASE. Knows layouts; PBKDF2, MD5 and SHA are others'.
+"""Hashes of enterprise products: AIX, SAP, Domino, Sybase ASE.
 
 AIX's loadable algorithms: `{smd5}` is md5_crypt without its mark, `{ssha1}` and its like are PBKDF2 of 2 ** n
 iterations in the digits of crypt(3). SAP H (`{x-issha, 1024}`): each round hashes the password and the last digest.
 Sybase: SHA-256 of the password in UTF-16, padded to 510 bytes, and the salt.
 """
 
-import hashlib
 import re
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +21,7 @@ from service.hashing.formats.multiple import AnyOf
 from service.hashing.formats.pbkdf2 import pbkdf2
 from service.hashing.shape import Shape
 
-# Internet passwords of HCL (Lotus) Domino's directory, in their three generations. Knows no Domino.
+# Internet passwords of HCL (Lotus) Domino's directory, in their three generations.
 #
 # Version 5: a digest of Lotus's own, in 32 hex. Version 6, `(G…)`: that digest of five bytes of salt and of the first
 # one's text. Version 8, `(H…)`: PBKDF2 of version 6's text. The digest is built like MD2; both come to light in
@@ -133,7 +132,7 @@ DOMINO_FORMATS = (
 )
 
 
-# IBM's user databases: RACF of z/OS under DES, and IBM i (AS/400) under SHA-1. Knows no newer method of either.
+# IBM's user databases: RACF of z/OS under DES, and IBM i (AS/400) under SHA-1.
 #
 # RACF enciphers the user's name under the password, both in EBCDIC, of eight characters. IBM i, at password level 2
 # and above, hashes name (ten characters) and password in UTF-16. Sources: hashcat's mode 8500, John the Ripper's
@@ -193,7 +192,7 @@ IBM_FORMATS = (
 )
 
 
-# SAP's code versions B (BCODE, MD5) and F and G's PASSCODE (SHA-1), under the user's name. Knows no version H.
+# SAP's code versions B (BCODE, MD5) and F and G's PASSCODE (SHA-1), under the user's name.
 #
 # Both make a first digest of password and name, which says how much of a fixed text goes into the second. Version B
 # reads eight characters, without case, in SAP's own numbering of characters; F takes UTF-8 as it is. Sources:
@@ -302,7 +301,7 @@ _DIGIT = r"[./0-9A-Za-z]"
 
 def aix_pbkdf2(name: str, salt: bytes, iterations: int, secret: bytes) -> bytes:
     """The derived key in the digits of crypt(3)."""
-    key = hashlib.pbkdf2_hmac(name, secret, salt, iterations)
+    key = pbkdf2(name, salt, iterations, SIZES[name], secret)
     digits = -(-len(key) * 8 // 6)
     return crypt_loops.encode(key + bytes(-len(key) % 3))[:digits].encode("ascii")
 

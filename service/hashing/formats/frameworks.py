@@ -15,7 +15,7 @@ from service.hashing.formats.pbkdf2 import PRFS, pbkdf2_check
 from service.hashing.formats.scrypt import scrypt_check
 from service.hashing.shape import Shape, Wrapped
 
-# Symfony's encoders before PHP's password_hash (FOSUserBundle), with the salt in a column. Knows no other product.
+# Symfony's encoders before PHP's password_hash (FOSUserBundle), with the salt in a column.
 #
 # MessageDigestPasswordEncoder: a digest of `password{salt}`, then again and again of the digest and `password{salt}`;
 # SHA-512 and 5,000 rounds unless the option `algorithm` or the iterations of the source say otherwise.
@@ -74,7 +74,7 @@ SYMFONY_FORMATS = (
 )
 
 
-# Werkzeug's layouts (Flask), `method$salt$hex`, whose salt is used as the text it is. Knows no other product.
+# Werkzeug's layouts (Flask), `method$salt$hex`, whose salt is used as the text it is.
 #
 # Source: werkzeug/security.py. The plain methods, removed in Werkzeug 3, are HMACs under the salt, not salted
 # digests; those of MD5 and SHA-1 look like Django's and are read there. web2py's CRYPT validator writes a layout of

@@ -1,4 +1,4 @@
-"""Keycloak's credentials: JSON with `secretData` and `credentialData`, each an object or its text. Knows no others.
+"""Keycloak's credentials: JSON with `secretData` and `credentialData`, each an object or its text.
 
 Source: keycloak, CredentialRepresentation and Pbkdf2PasswordHashProvider, Argon2PasswordHashProvider. The length of the
 digest is the length of the key: it is 64 bytes for pbkdf2-sha256 in older releases.

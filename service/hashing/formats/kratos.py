@@ -1,4 +1,4 @@
-"""What Ory Kratos and passwap (Zitadel) write around plain digests. Knows none of their slow ones.
+"""The notations of Ory Kratos and of Zitadel's passwap around plain digests.
 
 Source: ory/kratos hash/hash_comparator.go, zitadel/passwap. `$sha256$pf=template$salt$digest`: the template, in base64,
 holds `{SALT}` and `{PASSWORD}`. `$md5$digest` has no salt. `$hmac-sha256$digest$key`: base64 of the digest's hex.

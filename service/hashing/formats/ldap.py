@@ -1,4 +1,4 @@
-"""The userPassword schemes of directories (RFC 2307 and its descendants): `{SCHEME}` and what follows. Knows no LDAP.
+"""The userPassword schemes of directories (RFC 2307 and its descendants): `{SCHEME}` and what follows.
 
 Schemes are read in any case. Salted digests are base64 of the digest and the salt behind it (OpenLDAP, 389-DS,
 ForgeRock, AD LDS); Dovecot may write them in hex and say so (`{SSHA256.HEX}`). `{CRYPT}` and Dovecot's names for it
@@ -18,7 +18,7 @@ from service.hashing.formats.argon2 import ARGON2
 from service.hashing.formats.pbkdf2 import pbkdf2_check
 from service.hashing.shape import Shape, Wrapped
 
-# The directories' layouts of PBKDF2. Knows no scheme without PBKDF2.
+# The directories' layouts of PBKDF2.
 #
 # OpenLDAP pw-pbkdf2 and newer 389-DS: `{PBKDF2-SHA256}iterations$salt$digest`, ab64 or base64; so Elasticsearch,
 # without the name of its function, SHA-512. Older 389-DS (FreeIPA): `{PBKDF2_SHA256}` and base64 of 4 bytes of

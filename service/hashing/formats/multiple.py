@@ -1,13 +1,16 @@
-"""Several hashes of one account in one row, any of which may match, as directories hold them. Knows no format's inside.
+"""Several hashes of one account in one row, any of which may match.
 
 A directory lets `userPassword` have several values, each with its scheme (RFC 4519, section 2.41). The row is a JSON
 list of them. The option `each` names the format of all, where they don't describe themselves.
 """
 
 import json
+import pickle
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import field, replace
 
+from service.hashing.check import Interpreted, attempts_at, most_attempts
 from service.hashing.format import Check, Executor, Format, MalformedHash, StoredHash, UnknownFormat
 from service.immutable import immutable
 
@@ -17,7 +20,7 @@ SLOWEST_LAST = (Executor.INLINE, Executor.THREAD, Executor.PROCESS)
 
 
 @immutable
-class AnyOf:
+class AnyOf(Interpreted):
     """Checks all, and tells whether any matches."""
 
     checks: tuple[Check, ...] = field(repr=False)
@@ -29,8 +32,20 @@ class AnyOf:
 
     @property
     def cost(self) -> str:
-        """All costs."""
-        return " + ".join(check.cost for check in self.checks)
+        """All costs; equal ones are counted."""
+        counted = Counter(check.cost for check in self.checks)
+        return " + ".join(cost if count == 1 else f"({cost}) x{count}" for cost, count in counted.items())
+
+    @property
+    def most_attempts(self) -> int:
+        """All that its checks may need."""
+        return sum(map(most_attempts, self.checks))
+
+    def attempts(self, password: str) -> tuple[Check, ...]:
+        """All that its checks need."""
+        return tuple(
+            attempt for check in self.checks if check.takes(password) for attempt in attempts_at(check, password)
+        )
 
     @property
     def work(self) -> float:
@@ -50,6 +65,16 @@ class AnyOf:
         """Check all of them, so that time does not tell which matched."""
         matches = [check.verify(password) for check in self.checks if check.takes(password)]
         return any(matches)
+
+
+def parse_with_peppers(parse: Callable[[StoredHash], Check], stored: StoredHash) -> Check:
+    """Parse for each pepper of `stored`, any of which may have been used; once where the format uses none."""
+    if not stored.more_peppers or stored.pepper is None:
+        return parse(stored)
+    each = [parse(replace(stored, pepper=pepper, more_peppers=())) for pepper in (stored.pepper, *stored.more_peppers)]
+    # Compared as bytes: what a check computes with is a `partial`, and these are equal to nothing.
+    distinct = {pickle.dumps(check): check for check in each}
+    return each[0] if len(distinct) == 1 else AnyOf(tuple(distinct.values()))
 
 
 @immutable

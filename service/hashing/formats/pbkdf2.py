@@ -1,4 +1,4 @@
-"""PBKDF2 (RFC 8018) with its parameters in text, and as plain columns. Knows no product but passlib and Kratos.
+"""PBKDF2 (RFC 8018) with its parameters in text, and as plain columns.
 
 `$pbkdf2-sha256$29000$salt$digest` is passlib's (salt and digest in ab64; `$pbkdf2$` is SHA-1); with `i=100000,l=32` it
 is Kratos's and the PHC's. `pbkdf2_sha256_columns` and its like read a bare digest, hex or base64, with a salt column
@@ -25,8 +25,16 @@ PRFS = frozenset(SIZES) - BY_OTHERS - {name for name in SIZES if name.startswith
 """The digests that OpenSSL computes PBKDF2 with."""
 CHEAP = 50
 """Blocks that take less than a hop to a thread does."""
-FAST: dict[str, Callable[[], hashes.HashAlgorithm]] = {"sha256": hashes.SHA256, "sha512": hashes.SHA512}
-"""Where the OpenSSL inside cryptography took 0.6 of the time of the one inside Python 3.11 (both free the GIL)."""
+FAST: dict[str, Callable[[], hashes.HashAlgorithm]] = {
+    "md5": hashes.MD5,
+    "sha1": hashes.SHA1,
+    "sha224": hashes.SHA224,
+    "sha256": hashes.SHA256,
+    "sha384": hashes.SHA384,
+    "sha512": hashes.SHA512,
+}
+"""Where OpenSSL 4.0.3 inside cryptography took 0.50 to 0.72 of the time of 3.0.19 inside Python 3.11; both free the
+GIL. docs/decisions/0014 has the figures."""
 
 
 def pbkdf2(prf: str, salt: bytes, iterations: int, length: int, secret: bytes) -> bytes:
@@ -98,7 +106,7 @@ PBKDF2 = Shape("pbkdf2", re.compile(MCF), read_any, ALIASES, bare=COLUMN)
 FORMATS = (PBKDF2, *COLUMNS.values())
 
 
-# PBKDF2 in the layouts of single products that have no module of their own. Knows no layout of the great frameworks.
+# PBKDF2 in the layouts of single products that have no module of their own.
 #
 # grub: iterations, salt and digest in hex, SHA-512. macOS (10.8 and later, as crackers write it): so too, after
 # `$ml$`. Cisco 8: SHA-256, 20,000 iterations, the salt as text, crypt(3)'s alphabet. MediaWiki:
@@ -213,7 +221,7 @@ LAYOUTS = (
 )
 
 
-# PBKDF2 as NetIQ Self Service Password Reset and John the Ripper write it, all in hex. Knows none of SSPR's digests.
+# PBKDF2 as NetIQ Self Service Password Reset and John the Ripper write it, all in hex.
 #
 # `$pbkdf2-hmac-sha1$iterations$salt$digest`, or dots for the last two dollars.
 

@@ -1,4 +1,4 @@
-"""phpass's portable hashes (WordPress before 6.8, phpBB 3) and Drupal 7's, which stretch a digest. Knows no store.
+"""phpass's portable hashes (WordPress before 6.8, phpBB 3) and Drupal 7's, which stretch a digest.
 
 Each round hashes the last digest and the password again; the loop is Python's, so it runs in a worker process: no
 library offers it in C. https://www.openwall.com/phpass/ and Drupal's includes/password.inc.

@@ -1,4 +1,4 @@
-"""A named format that is a formula: its names, its layout, and what it computes. Knows no product."""
+"""A named format that is a formula: its names, its layout, and what it computes."""
 
 import re
 from dataclasses import replace
@@ -42,6 +42,12 @@ class Product:
         bare = text.strip(BLANK)
         needs_more = bool({"salt", "user"} & self._any().variables)
         return needs_more == (":" in bare) and self._has_length(bare.partition(":")[0])
+
+    def reads(self, text: str) -> bool:
+        """Tell whether a text without mark, or with its salt behind a colon, is as long as this format's."""
+        if self.pattern is not None or not is_text(text):
+            return self._match(text) is not None
+        return self._has_length(text.strip(BLANK).partition(":")[0])
 
     def parse(self, stored: StoredHash) -> Check:
         """Apply the formula to the parts of the text."""

@@ -1,4 +1,4 @@
-"""The formats that are a formula, one row each, by what they are of. Knows which files there are; computes nothing.
+"""Products whose hash is a formula: databases, devices, enterprise products and servers.
 
 The sources of the formulas are the products' own code and hashcat's list of modes, which has a vector of most.
 """
@@ -66,7 +66,7 @@ _CUT = (
 CONSTRUCTIONS = (*_RAW, *_SALTED, *_KEYED, *_CUT)
 
 
-# Databases whose hashes are a formula. Knows names and layouts; computes nothing.
+# Databases whose hashes are a formula.
 
 DATABASES = (
     Product(
@@ -115,7 +115,7 @@ DATABASES = (
 )
 
 
-# Network devices and operating systems whose hashes are a formula. Knows names and layouts; computes nothing.
+# Network devices and operating systems whose hashes are a formula.
 
 _FORTINET = "a388ba2e424cb04a537930c13107cc3fa1329029a9815b70"
 """What Fortinet's devices hash behind every password."""
@@ -184,7 +184,7 @@ DEVICES = (
 )
 
 
-# Enterprise suites whose hashes are a formula. Knows names and layouts; computes nothing.
+# Enterprise suites whose hashes are a formula.
 #
 # Sources, where hashcat has no mode: OFBiz's HashCrypt.
 
@@ -245,7 +245,7 @@ ENTERPRISE = (
 )
 
 
-# Programs on servers whose accounts' hashes are a formula. Knows names and layouts; computes nothing.
+# Programs on servers whose accounts' hashes are a formula.
 #
 # Sources, where hashcat has no mode: Jenkins's HudsonPrivateSecurityRealm, Bugzilla's bz_crypt, the user models of
 # Grafana and Discourse.

@@ -1,4 +1,4 @@
-"""SCRAM (RFC 5802), as PostgreSQL keeps it and as passlib does. Knows no exchange of messages.
+"""SCRAM (RFC 5802), as PostgreSQL keeps it and as passlib does.
 
 Both hash the password by PBKDF2 after SASLprep (RFC 4013); PostgreSQL takes one that SASLprep refuses as it is.
 """
@@ -22,7 +22,7 @@ from service.hashing.formats.pbkdf2 import pbkdf2, pbkdf2_check
 from service.hashing.shape import Shape
 from service.immutable import immutable
 
-# Dovecot's `{CRAM-MD5}`: the states of MD5 after the two pads of an HMAC key, which is the password. Knows no HMAC.
+# Dovecot's `{CRAM-MD5}`: the states of MD5 after the two pads of an HMAC key, which is the password.
 #
 # CRAM-MD5 (RFC 2195) needs HMAC-MD5 under the password, so the server keeps MD5 (RFC 1321) as it stands after the
 # first block of each half; hashlib does not tell that, so one block is computed here.
@@ -182,7 +182,7 @@ FORMATS = (
 )
 
 
-# SCRAM's keys (RFC 5802, RFC 7677) as mail, chat and MongoDB servers keep them. Knows no SASLprep and no exchange.
+# SCRAM's keys (RFC 5802, RFC 7677) as mail, chat and MongoDB servers keep them.
 #
 # Dovecot: `{SCRAM-SHA-256}iterations,salt,stored key,server key`, base64. XMPP servers (ejabberd, Prosody, Openfire),
 # as crackers write their columns: `$xmpp-scram$0$iterations$length$salt$stored key`, hex. MongoDB:

@@ -1,4 +1,4 @@
-"""scrypt (RFC 7914) with its parameters in text, and as plain columns. Knows no product.
+"""scrypt (RFC 7914) with its parameters in text, and as plain columns.
 
 Columns: a digest in hex or base64, a salt column, and the options `n`, `r`, `p` of the source (where it names none,
 16384, 8 and 1, the defaults of Node's `crypto.scrypt`).
@@ -117,7 +117,7 @@ FORMATS = (
 )
 
 
-# Firebase's variant of scrypt, from its own export and from those who took it over. Knows no other scrypt.
+# Firebase's variant of scrypt, from its own export and from those who took it over.
 #
 # The key of scrypt encrypts the project's signer key (AES-256 in counter mode, counter 0); the ciphertext is the
 # hash. Source: firebase/scrypt. Columns: hash, salt, and the options `signer_key`, `salt_separator`, `rounds`,
@@ -199,7 +199,7 @@ FIREBASE_FORMATS = (
 )
 
 
-# scrypt in the layouts of single products that have no module of their own. Knows no layout of the great frameworks.
+# scrypt in the layouts of single products that have no module of their own.
 #
 # Cisco 9: N 16384, r 1, p 1, the salt as text, crypt(3)'s alphabet. Ruby's scrypt gem (Authlogic, Devise plugins): N,
 # r, p, salt and digest in hex. Stytch: the salt is not decoded but used as the text of its base64 in the URL
@@ -210,6 +210,7 @@ CISCO = (16384, 1, 1)
 FIRST_RUBY_KEY = 256
 """Bytes."""
 BETTER_AUTH = (16384, 16, 1)
+LUCIA_BETA = (16384, 8, 1)
 Derive = Callable[[bytes], bytes]
 TO_URL = str.maketrans("+/", "-_")
 
@@ -250,8 +251,16 @@ def read_better_auth(stored: StoredHash, match: re.Match[str]) -> Check:
     return scrypt_check(stored, BETTER_AUTH, to_bytes(match["salt"], "ascii"), unhex(match["digest"]))
 
 
+def read_lucia(stored: StoredHash, match: re.Match[str]) -> Check:
+    """As better-auth; what has no mark may be of the beta with r = 8."""
+    salt, key = to_bytes(match["salt"], "ascii"), unhex(match["digest"])
+    check = scrypt_check(stored, BETTER_AUTH, salt, key)
+    return check if match["mark"] else Either(check, scrypt_check(stored, LUCIA_BETA, salt, key))
+
+
 RUBY_COST = r"(?P<n>[0-9a-f]{1,8})\$(?P<r>[0-9a-f]{1,4})\$(?P<p>[0-9a-f]{1,4})\$"
 RUBY = RUBY_COST + r"(?![0-9a-f]{40}\$)(?P<salt>(?:[0-9a-f]{2})+)\$(?P<digest>(?:[0-9a-f]{2}){16,})"
+LUCIA_ENDING = r"(?P<salt>[A-Za-z0-9]{8,64}):(?P<digest>[0-9a-f]{128})"
 FIRST_RUBY = rf"(?P<setting>{RUBY_COST}(?P<salt>[0-9a-f]{{40}}))\$(?P<digest>[0-9a-f]{{40}})"
 
 LAYOUTS = (
@@ -269,6 +278,12 @@ LAYOUTS = (
         read_stytch,
         aliases=("stytch",),
         names_itself=False,
+    ),
+    Shape(
+        "lucia",
+        re.compile("(?P<mark>s2:)" + LUCIA_ENDING),
+        read_lucia,
+        bare=re.compile("(?P<mark>s2:)?" + LUCIA_ENDING),
     ),
     Shape(
         "better_auth",

@@ -1,4 +1,4 @@
-"""Spring Security's encoders, by the `{id}` that DelegatingPasswordEncoder writes before them. Knows no other product.
+"""Spring Security's encoders, by the `{id}` that DelegatingPasswordEncoder writes before them.
 
 Source: spring-security, PasswordEncoderFactories and the classes it names. The pepper is what Spring calls the secret.
 `{noop}` is the password itself. `{ldap}` holds a directory's scheme.

@@ -1,4 +1,4 @@
-"""The formula language for home-made hashes. Knows formulas and stored rows; knows no account.
+"""The formula language for home-made hashes.
 
 A formula is parsed once into a closed set of operations and then applied to rows. The notation: docs/formulas.md.
 """

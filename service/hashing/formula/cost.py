@@ -1,4 +1,4 @@
-"""What a formula costs and where it may run. Knows operations, no stored hash."""
+"""The cost of a formula, and the executor that it needs."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from service.hashing.digests import SIZES, weight
 from service.hashing.format import Executor, TooCostly
 from service.hashing.formula.operations import (
     Applied,
+    Argon2,
     Bcrypt,
     Checked,
     Concatenation,
@@ -50,6 +51,8 @@ def count_functions(alternatives: Iterable[Operation]) -> Counter[str]:
                 counted[f"pbkdf2_{operation.algorithm} {operation.iterations}"] += 1
             case Scrypt():
                 counted[f"scrypt {operation.n},{operation.r},{operation.p}"] += 1
+            case Argon2():
+                counted[f"argon2{operation.kind} m={operation.memory} t={operation.passes} p={operation.lanes}"] += 1
             case Bcrypt():
                 counted["bcrypt"] += 1
     return counted
@@ -91,7 +94,7 @@ def executor_of(alternatives: tuple[Operation, ...]) -> Executor:
     loops = _rounds(alternatives)
     if loops > INLINE_ROUNDS:
         return Executor.PROCESS
-    slow = any(isinstance(each, Bcrypt | Pbkdf2 | Scrypt) for root in alternatives for each in walk(root))
+    slow = any(isinstance(each, Bcrypt | Pbkdf2 | Scrypt | Argon2) for root in alternatives for each in walk(root))
     return Executor.THREAD if slow else Executor.INLINE
 
 
@@ -115,6 +118,8 @@ def _slow_work(operation: Operation) -> float:
             return limits.check_pbkdf2(operation.iterations, operation.size, SIZES[operation.algorithm])
         case Scrypt():
             return limits.check_scrypt(operation.n, operation.r, operation.p)
+        case Argon2():
+            return limits.check_argon2(operation.memory, operation.passes, operation.lanes)
         case _:
             return 0.0
 

@@ -1,4 +1,4 @@
-"""Splits the text of a formula into tokens. Knows their spelling and no grammar."""
+"""The tokens of a formula."""
 
 import enum
 import re
@@ -9,7 +9,7 @@ from service.hashing.format import MalformedHash
 from service.hashing.formula.operations import Operation
 from service.immutable import immutable
 
-# Faults of a formula, with the place they are at. Knows no operation.
+# Faults of a formula, with the place they are at.
 
 
 class MalformedFormula(MalformedHash):
@@ -99,7 +99,7 @@ def _unquoted(quoted: str) -> str:
     return _ESCAPE.sub(unescape, quoted[1:-1])
 
 
-# The arguments of a call: how many, and of which kind. Knows no function and no characters.
+# The arguments of a call: how many, and of which kind.
 
 
 @immutable

@@ -1,7 +1,4 @@
-"""The operations of a formula: a closed set, each of which computes itself. Here those that hash nothing themselves.
-
-The digests are in `digested`, the slow functions in `derived`. Knows no notation and no stored hash.
-"""
+"""The operations of a formula: a closed set, each of which computes its own value."""
 
 import enum
 import hashlib
@@ -10,7 +7,10 @@ from typing import Protocol
 
 from service.hashing.digests import SIZES, digest, for_rounds, keyed_digest
 from service.hashing.format import Format
+from service.hashing.formats.argon2 import ARGON2_VERSION as VERSION
+from service.hashing.formats.argon2 import TYPES, argon2_key
 from service.hashing.formats.bcrypt import hash_bcrypt
+from service.hashing.formats.pbkdf2 import pbkdf2
 from service.hashing.formula.functions import FUNCTIONS, Form, Given, Value
 from service.immutable import immutable
 
@@ -126,7 +126,7 @@ def walk(operation: Operation) -> Iterator[Operation]:
         yield from walk(part)
 
 
-# The operations of a formula that are digests: in rounds, and under a key. Knows no notation and no stored hash.
+# The operations of a formula that are digests: in rounds, and under a key.
 
 
 class Feed(enum.Enum):
@@ -199,7 +199,7 @@ class Keyed:
         return (self.key, self.message)
 
 
-# The operations of a formula that are slow on purpose: PBKDF2, scrypt, bcrypt. Knows no notation, no stored hash.
+# The operations of a formula that are slow on purpose: PBKDF2, scrypt, bcrypt.
 
 
 @immutable
@@ -216,7 +216,7 @@ class Pbkdf2:
     def evaluate(self, given: Given) -> Value:
         """The derived key in its form."""
         password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
-        key = hashlib.pbkdf2_hmac(self.algorithm, password, salt, self.iterations, self.size)
+        key = pbkdf2(self.algorithm, salt, self.iterations, self.size, password)
         return written(key, self.form)
 
     def parts(self) -> tuple[Operation, ...]:
@@ -249,6 +249,36 @@ class Scrypt:
 
 
 @immutable
+class Argon2:
+    """Argon2 (RFC 9106), version 1.3."""
+
+    kind: str
+    """`i`, `d` or `id`."""
+    password: Operation
+    salt: Operation
+    passes: int
+    memory: int
+    """KiB."""
+    lanes: int
+    size: int
+    form: Form | None = None
+
+    def evaluate(self, given: Given) -> Value:
+        """The derived key in its form."""
+        password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
+        cost = (self.memory, self.passes, self.lanes)
+        return written(argon2_key(TYPES[self.kind], VERSION, cost, salt, self.size, password), self.form)
+
+    def parts(self) -> tuple[Operation, ...]:
+        """Password and salt."""
+        return (self.password, self.salt)
+
+
+Digested = Hashed | Keyed | Pbkdf2 | Scrypt | Argon2
+"""What yields a digest, whose form may be stated."""
+
+
+@immutable
 class Bcrypt:
     """bcrypt with the cost and salt of the stored hash, which it computes whole."""
 
@@ -263,7 +293,7 @@ class Bcrypt:
         return (self.operand,)
 
 
-# How long a formula's value is, and whether it is bytes, as far as no password is needed. Knows no stored hash.
+# How long a formula's value is, and whether it is bytes, as far as no password is needed.
 
 _SAME_LENGTH = frozenset({"lower", "upper", "strtolower", "strtoupper", "ucfirst", "strrev", "raw", "ascii"})
 
@@ -275,7 +305,7 @@ def length_of(operation: Operation) -> int | None:
             return len(operation.value)
         case Hashed() | Keyed():
             return (operation.form or Form.HEX).length(SIZES[operation.algorithm])
-        case Pbkdf2() | Scrypt():
+        case Pbkdf2() | Scrypt() | Argon2():
             return (operation.form or Form.HEX).length(operation.size)
         case Concatenation():
             lengths = [length_of(value) for value in operation.values]
@@ -289,7 +319,7 @@ def length_of(operation: Operation) -> int | None:
 def yields_bytes(operation: Operation) -> bool:
     """Whether the value is known to be raw bytes, which have no letters."""
     match operation:
-        case Hashed() | Keyed() | Pbkdf2() | Scrypt():
+        case Hashed() | Keyed() | Pbkdf2() | Scrypt() | Argon2():
             return operation.form is Form.RAW
         case Applied():
             return FUNCTIONS[operation.function].yields_bytes

@@ -1,4 +1,4 @@
-"""The hashing pool: runs checks on every core, within a promised time. Knows no format, no account, no HTTP.
+"""The hashing pool: runs checks on every core, within a promised time.
 
 `HashingPool` admits, queues and runs; `SingleFlight` lets a repeated call wait for the first one's verdict.
 """

@@ -1,4 +1,4 @@
-"""Whether a call can be answered in time: wait and cost, predicted before anything is computed. Runs nothing."""
+"""Admission control: wait and cost of a call, predicted before anything is computed."""
 
 import math
 import time
@@ -10,7 +10,7 @@ from service.hashing.format import Check
 from service.hashing.pool.fair_queue import FairQueue
 from service.hashing.pool.job import Job, timed_size
 
-# What a check of each cost takes here: a moving average of measured seconds. Knows costs by name; runs nothing.
+# What a check of each cost takes here: a moving average of measured seconds.
 
 UNMEASURED = 0.25
 """Seconds assumed for a cost that was never measured: about bcrypt 12, the dearest of the common ones."""
@@ -128,9 +128,10 @@ class Admission:
         *,
         now: float,
         deadline: float,
+        share: float = 1.0,
         password: str = "",
     ) -> float:
-        """Give the estimated seconds of `checks` of `password`.
+        """Give the estimated seconds of `checks` of `password`, which take `share` of a core.
 
         Raises `Overloaded` where they cannot end before `deadline`.
         """
@@ -138,7 +139,7 @@ class Admission:
             raise Overloaded(CLOSED_FOR)
         timed = [(check.cost, timed_size(check, password)) for check in checks]
         seconds = sum(self._estimates.expect(cost, size) for cost, size in timed)
-        wait = self._wait(account, seconds, running, now)
+        wait = self._wait(account, seconds, running, now, share)
         # Where nobody waits, a check that may just end in time is worth trying.
         late = now + wait + (MARGIN if wait else 1) * seconds > deadline and not self._probes(timed, wait)
         # The check's own time is part of what the person waits, so that right after a storm answers are quick again;
@@ -148,12 +149,13 @@ class Admission:
             raise Overloaded(max(wait - bound, 0.0) + seconds)
         return seconds
 
-    def _wait(self, account: Hashable, seconds: float, running: Collection[Job], now: float) -> float:
-        """Predict the seconds until a new call would have a worker."""
-        if len(running) < self._workers:
+    def _wait(self, account: Hashable, seconds: float, running: Collection[Job], now: float, share: float) -> float:
+        """Predict the seconds until a new call would have its share of a worker."""
+        if sum(job.share for job in running) + share <= self._workers:
             return 0.0
-        left = sum(max(job.seconds - (now - job.handed_over), 0.0) for job in running)
-        return (left + self._queue.ahead_of(account, seconds)) / self._workers
+        left = sum(max(job.seconds - (now - job.handed_over), 0.0) * job.share for job in running)
+        ahead = self._queue.ahead_of(account, seconds * share, interleaved=share < 1)
+        return (left + ahead) / self._workers
 
     def _probes(self, timed: Sequence[tuple[str, int]], wait: float) -> bool:
         """Tell whether the call may run against its estimate: a worker is free, and the estimate is old."""

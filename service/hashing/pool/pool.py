@@ -1,7 +1,7 @@
-"""The pool: admits a call or refuses it at once, lets it wait its turn, runs its checks, and tells the verdict.
+"""The hashing pool: admits a call or rejects it at once, queues it, runs its checks, returns the verdict.
 
 A call whose answer would come too late is refused before it costs anything: a check whose caller has given up is
-work taken from one that could still be answered. Knows no format and no account.
+work taken from one that could still be answered.
 """
 
 import asyncio
@@ -10,7 +10,10 @@ from collections.abc import Hashable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
+from service.hashing.check import attempts_at
 from service.hashing.format import Check, Executor
+from service.hashing.interleaved.engine import LANES
+from service.hashing.interleaved.interleaving import Interleavable, Interleaving
 from service.hashing.pool.admission import Admission, Estimates, Overloaded
 from service.hashing.pool.fair_queue import FairQueue
 from service.hashing.pool.job import Job, Outcome, try_checks
@@ -38,15 +41,18 @@ class Snapshot:
 class HashingPool:
     """Runs checks on `workers` cores (by default all that the process may use); none waits over `queue_timeout` s."""
 
-    def __init__(self, *, workers: int | None = None, queue_timeout: float = 1.0) -> None:
+    def __init__(
+        self, *, workers: int | None = None, queue_timeout: float = 1.0, interleaving: Interleaving | None = None
+    ) -> None:
         self._size = workers or usable_cores()
+        self._interleaving = interleaving
         # Some jobs are handed over beyond the workers, so that one that ends a job need not wait for the loop to have
-        # another: a cheap check would be over before.
-        self._handed = self._size + max(1, self._size // 2)
+        # another: a cheap check would be over before, and a lane would stay empty for a step.
+        self._handed = {False: self._size + max(1, self._size // 2), True: self._size * (LANES + 1)}
         self._queue = FairQueue()
         self._estimates = Estimates()
         self._admission = Admission(self._size, queue_timeout, self._estimates, self._queue)
-        self._workers = Workers(self._size, self._finish)
+        self._workers = Workers(self._size, self._finish, interleaving)
         self._running: set[Job] = set()
         self._idle = asyncio.Event()
         self._closing = True
@@ -85,8 +91,11 @@ class HashingPool:
         and one broke down.
         """
         taking = [check for check in checks if check.takes(password)]
-        cheap = [check for check in taking if check.executor is Executor.INLINE]
-        dear = [check for check in taking if check.executor is not Executor.INLINE]
+        every = [attempt for check in taking for attempt in attempts_at(check, password)]
+        # An interpretation may be longer than what was typed.
+        attempts = [attempt for attempt in every if attempt.takes(password)]
+        cheap = [check for check in attempts if check.executor is Executor.INLINE]
+        dear = [check for check in attempts if check.executor is not Executor.INLINE]
         outcome = try_checks(cheap, password)
         if outcome.matched or not dear:
             return self._verdict(outcome)
@@ -96,7 +105,7 @@ class HashingPool:
     def require_room(self, kinds: Iterable[Check], *, account: Hashable, deadline: float) -> None:
         """Raise `Overloaded` where a check of none of `kinds` would be let in now: a refusal then costs no read."""
         overloaded = None
-        for check in kinds if len(self._running) >= self._size else ():
+        for check in kinds if self._is_full() else ():
             try:
                 self._estimate([check], "", account, deadline)
             except Overloaded as refused:
@@ -110,7 +119,10 @@ class HashingPool:
     async def warm(self, checks: Iterable[Check]) -> None:
         """Measure what each of `checks` costs, on all cores at once as under load, and start their processes."""
         for check in checks:
-            jobs = [self._job([check], "warm-up", object(), 0.0) for _ in range(self._size)]
+            # One attempt, since that is what an estimate is of.
+            first = attempts_at(check, "warm-up")[:1]
+            places = round(self._size / self._share(first))
+            jobs = [self._job(first, "warm-up", object(), 0.0, math.inf) for _ in range(places)]
             for job in jobs:
                 self._queue.put(job)
             self._hand_over()
@@ -125,7 +137,7 @@ class HashingPool:
         return Snapshot(
             workers=self._size,
             queued=len(self._queue),
-            running=min(len(self._running), self._size),
+            running=self._count_running(),
             refused=self._refused,
             dropped=self._dropped,
             failed=self._failed,
@@ -141,14 +153,29 @@ class HashingPool:
         return self._job(checks, password, account, seconds, deadline)
 
     def _estimate(self, checks: Sequence[Check], password: str, account: Hashable, deadline: float) -> float:
+        now, share = self._loop.time(), self._share(checks)
         return self._admission.admit(
-            checks, account, self._running, now=self._loop.time(), deadline=deadline, password=password
+            checks, account, self._running, now=now, deadline=deadline, share=share, password=password
         )
 
-    def _job(
-        self, checks: Sequence[Check], password: str, account: Hashable, seconds: float, deadline: float = math.inf
-    ) -> Job:
-        return Job(checks, password, account, seconds, self._loop.create_future(), deadline=deadline)
+    def _share(self, checks: Iterable[Check]) -> float:
+        """Tell how much of a core a call with `checks` takes while it runs."""
+        if self._interleaving is None or not self._interleaving.usable:
+            return 1.0
+        return 1 / LANES if all(isinstance(check, Interleavable) for check in checks) else 1.0
+
+    def _is_full(self) -> bool:
+        smallest = 1 / LANES if self._interleaving else 1.0
+        return sum(job.share for job in self._running) + smallest > self._size
+
+    def _count_running(self) -> int:
+        """Count the calls that have a place; a few more are handed over."""
+        interleaved = sum(job.interleaved for job in self._running)
+        return min(interleaved, self._size * LANES) + min(len(self._running) - interleaved, self._size)
+
+    def _job(self, checks: Sequence[Check], password: str, account: Hashable, seconds: float, deadline: float) -> Job:
+        future = self._loop.create_future()
+        return Job(checks, password, account, seconds, future, share=self._share(checks), deadline=deadline)
 
     async def _submit(self, job: Job, deadline: float) -> bool:
         self._queue.put(job)
@@ -170,10 +197,13 @@ class HashingPool:
             self._settle()
 
     def _hand_over(self) -> None:
-        while len(self._running) < self._handed and (job := self._queue.take()) is not None:
+        while (job := self._queue.take(self._fits)) is not None:
             job.handed_over = self._loop.time()
             self._running.add(job)
             self._workers.hand_over(job)
+
+    def _fits(self, interleaved: bool) -> bool:  # noqa: FBT001 - which kind of job
+        return sum(job.interleaved == interleaved for job in self._running) < self._handed[interleaved]
 
     def _finish(self, job: Job, outcome: Outcome | None) -> None:
         self._running.discard(job)

@@ -1,4 +1,4 @@
-"""The retry joins: a call with the login and password of one still being checked waits for that one's verdict.
+"""Single flight: a call with the login and password of one that is still being checked waits for its verdict.
 
 They are compared by a keyed digest under a random key of this process, so that no password is kept. An `eventId`
 never decides. Nothing is kept once nobody waits.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-# Ends what waits at its deadline: one timer for all who wait. Knows no check and no call.
+# Ends what waits at its deadline: one timer for all who wait.
 #
 # `asyncio.timeout` gives each its own, which is felt at each sign-in with a fast hash.
 

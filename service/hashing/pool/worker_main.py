@@ -1,4 +1,4 @@
-"""What runs inside a worker process: answers checks over a pipe until the service closes it.
+"""The main loop of a worker process: checks arrive over a pipe until the service closes it.
 
 Started as `python -m service.hashing.pool.worker_main FD`, with the number of the pipe's file descriptor.
 """

@@ -1,4 +1,4 @@
-"""Reads what legacy systems export: CSV, JSON Lines, LDIF, a PostgreSQL. Knows no account and no hash format.
+"""Reads what legacy systems export: CSV, JSON Lines, LDIF, a PostgreSQL.
 
 Every reader gives rows with the place they stand at; what can't be read is a row too, with its fault, never lost.
 """

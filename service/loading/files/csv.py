@@ -1,4 +1,4 @@
-"""CSV with a header: quotes, newlines in fields, any line ends, any usual delimiter. Knows no column's meaning.
+"""CSV with a header: quotes, newlines in fields, any line ends, any usual delimiter.
 
 RFC 4180, read as leniently as real exports need it; a record that spans lines and has the wrong number of columns is
 taken for a stray quote: its first line is refused, and the next ones are read again. Lines are taken some hundred at a

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line. Knows no key's meaning.
+"""JSON Lines: one object a line.
 
 https://jsonlines.org/
 """
@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 from service.loading.files.row import FaultyRow, Row, UnreadableFile
 from service.loading.files.text import Export, fault_of, is_clean
 
-# JSON as the store can keep it: each key once, finite numbers, no NUL, no half surrogate pair. Knows no columns.
+# JSON as the store can keep it: each key once, finite numbers, no NUL, no half surrogate pair.
 
 
 class Unusable(ValueError):

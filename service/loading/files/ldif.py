@@ -1,4 +1,4 @@
-"""LDIF content records: entries, and which columns their attributes are. Knows no directory.
+"""LDIF content records: entries, and which columns their attributes are.
 
 RFC 2849. Change records are refused.
 """
@@ -12,7 +12,7 @@ from typing import TextIO
 from service.loading.files.row import FaultyRow, Row
 from service.loading.files.text import Export, fault_of, is_clean
 
-# The lines of an LDIF entry: folded ones joined, comments left out, values in base64 read. Knows no entry as a whole.
+# The lines of an LDIF entry: folded ones joined, comments left out, values in base64 read.
 #
 # RFC 2849. Values that lie behind a URL are refused; what follows a `#` is a comment.
 

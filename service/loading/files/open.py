@@ -1,4 +1,4 @@
-"""Opens an export, and the file for its rejects, with what reads and writes its kind. Knows no line of them."""
+"""Opening of an export and of its rejects file, with the reader and writer for its kind."""
 
 import os
 import re

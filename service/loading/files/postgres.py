@@ -1,6 +1,6 @@
-"""Rows straight from a legacy system's PostgreSQL: a query read through a cursor, in one snapshot, without a write.
+"""Rows of a legacy PostgreSQL: a query read through a cursor, in one read-only snapshot.
 
-The values come as the query gives them; a column that is no text should be cast there. Knows no column's meaning.
+The values come as the query gives them; a column that is no text should be cast there.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a reader gives: a row with its place, or the fault that keeps it from being one. Knows no format of file."""
+"""The result of reading a row: its values and place, or the fault."""
 
 from collections.abc import Iterator
 from dataclasses import field

@@ -1,4 +1,4 @@
-"""From a path to lines of text: standard input, gzip by its content, byte order marks. Knows no columns."""
+"""Lines of text from a path or standard input: gzip, byte order marks, charsets."""
 
 import codecs
 import gzip
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TextIO, cast
 
 from service.loading.files.row import UnreadableFile
 
-# What is text in the charset of an export, and what is none. Knows no file.
+# What is text in the charset of an export, and what is none.
 #
 # What is outside the charset becomes lone surrogates (Python's `surrogateescape`; in UTF-16 and UTF-32 they are in
 # the file already), so that the row that holds them is refused by itself and can be written to the rejects file as it
@@ -43,7 +43,7 @@ def fault_of(text: str, charset: str) -> str:
     return "a NUL character" if "\0" in text else f"bytes that are not {charset}"
 
 
-# Standard input that can be told to wait no longer. Knows nothing of what comes from it.
+# Standard input that can be told to wait no longer.
 
 LOOK_EVERY = 0.2
 """Seconds between two looks whether what waits should go on waiting."""

@@ -24,7 +24,7 @@ class Fake:
 
 @dataclass(frozen=True)
 class Fixed(Fake):
-    """Knows one password."""
+    """A check that matches one password."""
 
     executor: Executor = Executor.THREAD
     cost: str = "fixed"

@@ -1,0 +1,96 @@
+"""The service with one mechanism replaced by its plain alternative: `python -m bench.without NAME` runs `serve`.
+
+What a mechanism brings is the difference between the two, measured in one run by `bench.measures.mechanisms`.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+def immutable() -> None:
+    """Value objects are frozen at run time too, as `dataclass(frozen=True)` does it."""
+    import service.immutable
+
+    def frozen(cls: type) -> type:
+        return dataclass(frozen=True, slots=True)(cls)
+
+    service.immutable.immutable = frozen
+
+
+def quick_labels() -> None:
+    """Every metric finds its child by prometheus_client's own `labels`, which takes a lock."""
+    from prometheus_client.metrics import MetricWrapperBase
+
+    import service.telemetry
+
+    service.telemetry._QuickLabels.labels = MetricWrapperBase.labels  # type: ignore[method-assign]
+
+
+def deadlines() -> None:
+    """Every call has a timer of its own."""
+    from service.hashing.pool.single_flight import Deadlines
+
+    def keep(self: Deadlines, future: "asyncio.Future[Any]", deadline: float) -> None:
+        def end() -> None:
+            if not future.done():
+                future.set_exception(TimeoutError())
+
+        timer = future.get_loop().call_at(deadline, end)
+        future.add_done_callback(lambda _: timer.cancel())
+
+    Deadlines.keep = keep  # type: ignore[method-assign]
+
+
+def shared_lookups() -> None:
+    """Every sign-in reads by itself."""
+    from service.signin.lookup_batcher import Lookups
+    from service.signin.queries import LookedUp, Lookup, find_and_failures
+
+    async def find(self: Lookups, asked: Lookup) -> LookedUp:
+        async with self._database.connection() as connection:
+            (found,) = await find_and_failures(connection, [asked])
+        return found
+
+    Lookups.find = find  # type: ignore[method-assign]
+
+
+def throttle_cache() -> None:
+    """Every attempt asks the database whether it has to wait."""
+    from service.signin.throttling import ThrottleCache
+
+    def judge(_: ThrottleCache, __: object) -> None:
+        return None
+
+    ThrottleCache.judge = judge  # type: ignore[assignment,method-assign]
+
+
+def parser_process() -> None:
+    """Large deliveries are parsed on the event loop."""
+    from service.okta.events import parse_delivery
+    from service.web import bodies
+
+    async def parse_here(_: object, body: bytearray) -> Any:  # noqa: ANN401 (the types of what it replaces)
+        return parse_delivery(body)
+
+    bodies.DeliveryReader._parse_elsewhere = parse_here  # type: ignore[assignment,method-assign]
+
+
+ALTERNATIVES: dict[str, Callable[[], None]] = {
+    each.__name__: each for each in (immutable, quick_labels, deadlines, shared_lookups, throttle_cache, parser_process)
+}
+
+
+def main() -> None:
+    """Replace what the first argument names, then serve."""
+    ALTERNATIVES[sys.argv.pop(1)]()
+    sys.argv[1:] = ["serve"]
+    from service.cli import main as serve
+
+    serve()
+
+
+if __name__ == "__main__":
+    main()
