@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from service.hashing import registry
-from service.hashing.format import Check, MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
+from service.hashing.format import Check, MalformedHash, Recipe, StoredHash, UnusableHash
 from service.settings import is_setting
 from service.store.accounts import KeptHash
 from service.store.encryption import NO_KEYS, DecryptionFailed, HashKeys, binding
@@ -76,18 +76,17 @@ class HashOpener:
 
 
 def work_of(recipe: KeptRecipe) -> float:
-    """Give the share of what one sign-in may cost that a hash of the recipe takes; infinity where it is too costly.
+    """Give the share of what one sign-in may cost that a hash of the recipe takes.
 
-    It is that of the recipe's dummy hash, whatever the pepper; 0 for a recipe that nothing can be checked by.
+    It is that of the recipe's dummy hash, whatever the pepper. Infinity where it is too costly, or impossible by the
+    rules of its algorithm: both were taken once, and are answered 503.
     """
     fields: dict[str, Any] = {name: recipe.dummy_hash.get(name) for name in ("hash", "salt", "username")}
     try:
         parsed = recipe_from(recipe.format, recipe.parameters)
         return registry.check(StoredHash(recipe=parsed, pepper=b"pepper" if parsed.pepper_env else None, **fields)).work
-    except TooCostly:
-        return math.inf
     except UnusableHash:
-        return 0.0
+        return math.inf
 
 
 def recipe_from(format_name: str, parameters: dict[str, Any]) -> Recipe:

@@ -11,7 +11,7 @@ from service.cli.okta_options import prepare, run
 STUCK = {
     "verified_without_success": "signed in more than a day ago, and Okta has not stored the password: run reconcile",
     "not_in_okta": "have a hash and are not in Okta yet: provision creates them",
-    "too_costly": "have hashes that cost more than a sign-in may, and get 503: reset their passwords in Okta",
+    "too_costly": "have hashes too costly or impossible to check, and get 503: reset their passwords in Okta",
     "ambiguous_names": "sign-in names mean two accounts: those people get in only by their login",
 }
 

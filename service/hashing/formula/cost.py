@@ -30,8 +30,12 @@ MAX_GROWTH = 1000
 """Bytes of all values together for each byte that is given: `hex(hex(…))` doubles with each call, and 40 may nest."""
 IN_PYTHON = 1000
 """The weight of a digest that a loop in Python computes."""
-_GROWTH = {"numeric_entities": 8, "htmlspecialchars": 6, "invision": 6} | dict.fromkeys(
-    ("left", "right", "cut", "strrev", "trim", "raw", "unhex", "unbase64", "strtolower", "strtoupper", "ascii"), 1
+_GROWTH = (
+    {"numeric_entities": 8, "invision": 6, "htmlspecialchars_compat": 6, "htmlspecialchars_quotes": 6}
+    | dict.fromkeys(("nfkc", "nfkd", "phpbb_clean", "fluxbb_clean", "punbb_clean", "prestashop_clean"), 12)
+    | dict.fromkeys(
+        ("left", "right", "cut", "strrev", "trim", "raw", "unhex", "unbase64", "strtolower", "strtoupper"), 1
+    )
 )
 """By function; 3 is the most that any other makes of a byte, as upper-case letters of some may be three."""
 INLINE_ROUNDS = 50

@@ -67,8 +67,8 @@ class TypedCheck(Interpreted):
 
     @property
     def work(self) -> float:
-        """The work of all attempts that some password may need."""
-        return self.check.work * self.most_attempts
+        """The work of one attempt, which most passwords need; others are judged by admission, attempt by attempt."""
+        return self.check.work
 
     @property
     def looped(self) -> bool:
