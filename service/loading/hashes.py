@@ -253,6 +253,8 @@ class NewRecipe:
     parameters: dict[str, Any] = field(repr=False)
     cost: str
     dummy_hash: dict[str, Any] = field(repr=False)
+    work: float
+    """Its share of what one sign-in may cost."""
 
 
 class HashResolver:
@@ -372,5 +374,7 @@ class HashResolver:
         self._met += 1
         prepared.numbers[check.cost] = self._numbered
         parameters = recipe_parameters(prepared.recipe)
-        self.new.append(NewRecipe(self._numbered, prepared.recipe.format, parameters, check.cost, dummy_hash))
+        self.new.append(
+            NewRecipe(self._numbered, prepared.recipe.format, parameters, check.cost, dummy_hash, check.work)
+        )
         return self._numbered
