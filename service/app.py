@@ -25,7 +25,13 @@ from service.registration.policy import Policy
 from service.registration.queries import LegacyProfile, find_legacy_profiles
 from service.registration.screen import RegistrationScreener
 from service.registration.toml_document import FaultyPolicy
-from service.settings import BadSettings, Settings, require_authentication
+from service.settings import (
+    BadSettings,
+    Settings,
+    is_readable_by_all,
+    require_authentication,
+    require_unwritable,
+)
 from service.signin.verify import PasswordVerifier, keep_prepared, prepare
 from service.store.connect import database_dsn
 from service.store.database import DATABASE_UNAVAILABLE, Database
@@ -34,7 +40,7 @@ from service.stored_hashes import HashOpener
 from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
 from service.web.hooks import get_events, post_events, post_password_import, post_registration
-from service.web.middleware import Middleware
+from service.web.middleware import Middleware, require_host
 from service.web.operations import get_healthz, get_metrics, get_readyz, get_status, show_zeros, still_missing
 from service.web.parts import PARTS, Parts
 from service.web.server import listening
@@ -192,7 +198,7 @@ def make_app(parts: Parts) -> web.Application:
 
 def make_admin_app(parts: Parts) -> web.Application:
     """Make the application for operators; it authenticates nobody, so it listens on loopback by default."""
-    app = web.Application(middlewares=[Middleware(parts).errors])
+    app = web.Application(middlewares=[Middleware(parts).errors, require_host(parts.settings.admin_names())])
     app[PARTS] = parts
     app.router.add_get("/metrics", get_metrics)
     app.router.add_get("/status.json", get_status)
@@ -202,6 +208,7 @@ def make_admin_app(parts: Parts) -> web.Application:
 async def serve(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT; then finish what was accepted, and end."""
     require_authentication(settings)
+    warn_of_secrets(settings)
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
@@ -221,6 +228,15 @@ async def serve(settings: Settings) -> None:
         log.info("stopping")
 
 
+def warn_of_secrets(settings: Settings) -> None:
+    """Log where a secret does more, or is known to more, than it should."""
+    if not settings.has_event_secrets():
+        log.warning("event_hook_shares_secrets", remedy="set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE")
+    for name, file in settings.secret_files().items():
+        if is_readable_by_all(file):
+            log.warning("secret_file_readable", name=name, remedy="chmod o-r")
+
+
 def spare_garbage_collector() -> None:
     """Take what was made at start out of the collector's sight: looking through all of it stalls the loop for 0.1 s."""
     gc.collect()
@@ -232,6 +248,7 @@ def server_tls(settings: Settings) -> ServerTls | None:
     """Read the certificate; None where a proxy ends TLS. Raises `BadSettings`."""
     if settings.tls_cert is None or settings.tls_key is None:
         return None
+    require_unwritable("TLS_KEY", settings.tls_key)
     try:
         return ServerTls(settings.tls_cert, settings.tls_key)
     except BadCertificate as error:

@@ -1,13 +1,14 @@
 """Queries of the operator's commands: lists, details, deletion, counts, progress."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import field
 from datetime import date, datetime
 from typing import Any
 
 import asyncpg
 
+from service.hashing.limits import MAX_WORK
 from service.immutable import immutable
 from service.store.accounts import State
 from service.store.attributes import DECLARED_PROFILE
@@ -218,6 +219,33 @@ async def proofs(connection: asyncpg.Connection) -> dict[str, int]:
 async def failures(connection: asyncpg.Connection) -> dict[str, int]:
     """Count the accounts with a hash by the last reason for which Okta did not store their password."""
     return {row["reason"]: row["number"] for row in await connection.fetch(FAILURES)}
+
+
+TOO_COSTLY = """
+SELECT account_id FROM hashes JOIN unnest($1::integer[], $2::float8[]) AS known (recipe_id, work) USING (recipe_id)
+GROUP BY account_id HAVING sum(known.work) > $3
+"""
+
+COUNT_TOO_COSTLY = f"SELECT count(*) FROM ({TOO_COSTLY}) AS found"  # noqa: S608 (made of constants)
+
+TOO_COSTLY_NAMES = f"""
+SELECT login FROM accounts JOIN ({TOO_COSTLY}) AS found ON id = account_id ORDER BY login LIMIT {FIRST}
+"""  # noqa: S608 (made of constants)
+
+COUNT_SOURCES = "SELECT count(*) FROM sources"
+
+
+async def too_costly(connection: asyncpg.Connection, work: Mapping[int, float]) -> tuple[int, list[str]]:
+    """Count and name the accounts whose hashes together are more than a sign-in may cost.
+
+    `work` is that of a hash of each recipe. Reads all hashes, unless no account can have so many.
+    """
+    sources: int = await connection.fetchval(COUNT_SOURCES)
+    if sources * max(work.values(), default=0.0) <= MAX_WORK:  # an account has one hash of each source at most
+        return 0, []
+    values = list(work), list(work.values()), MAX_WORK
+    count: int = await connection.fetchval(COUNT_TOO_COSTLY, *values)
+    return count, [row["login"] for row in await connection.fetch(TOO_COSTLY_NAMES, *values)] if count else []
 
 
 async def stuck(connection: asyncpg.Connection, verified_before: datetime) -> dict[str, int]:

@@ -9,11 +9,13 @@ import asyncpg
 from service.administration import queries
 from service.immutable import immutable
 from service.okta.system_log import RETENTION
+from service.store import recipes
 from service.store.accounts import State
 from service.store.attributes import count_undeclared
 from service.store.known_passwords import tried_among
 from service.store.leases import RECONCILE, holder_of
 from service.store.name_report import NameProblem, NameReport
+from service.stored_hashes import work_of
 
 
 async def migration_status(connection: asyncpg.Connection) -> dict[str, object]:
@@ -96,7 +98,10 @@ async def report_progress(
         "provisioned": await queries.provisioned(connection),
         "retired_because": await queries.proofs(connection),
         "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO)
-        | {"ambiguous_names": sum(names[problem].number for problem in AMBIGUOUS)},
+        | {
+            "ambiguous_names": sum(names[problem].number for problem in AMBIGUOUS),
+            "too_costly": (await too_costly_accounts(connection))[0],
+        },
         "failures": await queries.failures(connection),
         "undeclared_attributes": await count_undeclared(connection),
         "okta_calls": await queries.recent_okta_calls(connection, now - READ_LONG_AGO),
@@ -104,9 +109,17 @@ async def report_progress(
     }
 
 
+async def too_costly_accounts(connection: asyncpg.Connection) -> tuple[int, list[str]]:
+    """Count the accounts that are answered 503 because their hashes cost too much together, and name the first few."""
+    return await queries.too_costly(
+        connection, {each.id: work_of(each) for each in await recipes.list_recipes(connection)}
+    )
+
+
 async def name_stuck(connection: asyncpg.Connection, now: datetime | None = None) -> dict[str, list[str]]:
     """Name the first few of each kind of those who are stuck. For a person to read: the report itself names nobody."""
-    return await queries.names_of_stuck(connection, (now or datetime.now(UTC)) - VERIFIED_LONG_AGO)
+    found = await queries.names_of_stuck(connection, (now or datetime.now(UTC)) - VERIFIED_LONG_AGO)
+    return found | {"too_costly": (await too_costly_accounts(connection))[1]}
 
 
 async def _logs(connection: asyncpg.Connection, now: datetime) -> list[dict[str, Any]]:

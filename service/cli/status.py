@@ -15,6 +15,7 @@ STUCK = {
     "verified_without_success": "signed in more than a day ago, and Okta has not stored the password: run reconcile",
     "not_in_okta": "have a hash and are not in Okta yet: provision creates them",
     "refused_by_okta": "were refused by Okta: correct the report of provision, and give it to --corrected",
+    "too_costly": "have hashes too costly or impossible to check, and get 503: reset their passwords in Okta",
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import filterfalse
 
-from service.hashing import families
+from service.hashing import families, limits
 from service.hashing.aliases import NAMES
 from service.hashing.encodings import require_charset
 from service.hashing.format import Check, Format, StoredHash, UnknownFormat
@@ -137,7 +137,9 @@ def names_of(found: Format) -> tuple[str, ...]:
 def check(stored: StoredHash) -> Check:
     """Parse a stored hash by the name or formula of its recipe. Raises `UnusableHash`."""
     require_charset(stored.recipe.charset)
-    return reader_of(stored.recipe.format)(stored)
+    made = reader_of(stored.recipe.format)(stored)
+    limits.require_affordable(made.work)
+    return made
 
 
 def reader_of(name: str) -> Callable[[StoredHash], Check]:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from service.hashing import registry
+from service.hashing.encodings import is_charset
 from service.hashing.format import (
     Check,
     Format,
@@ -22,7 +23,7 @@ from service.hashing.format import (
     UnknownFormat,
     UnusableHash,
 )
-from service.hashing.limits import MAX_DIGITS
+from service.hashing.limits import MAX_DIGITS, require_affordable
 from service.immutable import immutable
 from service.loading.files import json_lines
 from service.loading.reject import Reason, RejectedRow
@@ -132,7 +133,8 @@ def parse(prepared: PreparedRecipe, text: str, salt: str | None, username: str |
     pepper = prepared.peppers[0] if prepared.peppers else None
     stored = StoredHash(text, prepared.recipe, salt, username, pepper, prepared.peppers[1:])
     try:
-        return stored, prepared.parse(stored)
+        check = prepared.parse(stored)
+        require_affordable(check.work)
     except NoUsername:
         raise
     except TooCostly as error:
@@ -141,6 +143,7 @@ def parse(prepared: PreparedRecipe, text: str, salt: str | None, username: str |
         raise RejectedRow(Reason.MALFORMED_HASH, str(error)) from None
     except UnusableHash as error:
         raise RejectedRow(Reason.UNKNOWN_FORMAT, str(error)) from None
+    return stored, check
 
 
 def uses_pepper(stored: StoredHash, check: Check) -> bool:
@@ -206,7 +209,7 @@ def read_recipe(fields: Mapping[str, object], source: Source) -> Recipe:
     return Recipe(
         format=recipe_text(fields, "format") or "",
         charset=_charset(recipe_text(fields, "charset")) or source.charset,
-        pepper_env=recipe_text(fields, "pepper_env") or source.pepper_env,
+        pepper_env=_pepper_env(fields, source),
         iterations=_whole(fields, "iterations") or source.iterations,
         salt_encoding=_salt_encoding(recipe_text(fields, "salt_encoding")) or source.salt_encoding,
         options={**source.options, **_options(fields)},
@@ -221,6 +224,14 @@ def recipe_text(fields: Mapping[str, object], name: str) -> str | None:
     """Give a column that no person is named in as text; None also where an export says NULL. Raises `RejectedRow`."""
     value = text_of(fields, name)
     return None if value in NULLS else value
+
+
+def _pepper_env(fields: Mapping[str, object], source: Source) -> str | None:
+    """Give the variable of the source: a row that could name one would have any variable hashed as it likes."""
+    if text_of(fields, "pepper_env") is not None:
+        lines = f'[sources.{source.name}] and under it pepper_env = "NAME_OF_THE_VARIABLE"'
+        raise RejectedRow(Reason.BAD_COLUMN, f"pepper_env is no column of a row; write in the file of SOURCES {lines}")
+    return source.pepper_env
 
 
 def text_of(fields: Mapping[str, object], name: str) -> str | None:
@@ -245,11 +256,8 @@ def _whole(fields: Mapping[str, object], name: str) -> int | None:
 
 
 def _charset(name: str | None) -> str | None:
-    if name is not None:
-        try:
-            "a".encode(name)
-        except (LookupError, UnicodeError):
-            raise RejectedRow(Reason.BAD_COLUMN, f"no charset is called {name!r}") from None
+    if name is not None and not is_charset(name):
+        raise RejectedRow(Reason.BAD_COLUMN, f"no charset is called {name!r}")
     return name
 
 
@@ -304,6 +312,8 @@ class NewRecipe:
     parameters: dict[str, Any] = field(repr=False)
     cost: str
     dummy_hash: dict[str, Any] = field(repr=False)
+    work: float
+    """Its share of what one sign-in may cost."""
 
 
 class HashResolver:
@@ -456,5 +466,7 @@ class HashResolver:
         self._met += 1
         prepared.numbers[check.cost] = self._numbered
         parameters = recipe_parameters(prepared.recipe)
-        self.new.append(NewRecipe(self._numbered, prepared.recipe.format, parameters, check.cost, dummy_hash))
+        self.new.append(
+            NewRecipe(self._numbered, prepared.recipe.format, parameters, check.cost, dummy_hash, check.work)
+        )
         return self._numbered

@@ -262,6 +262,7 @@ class Load:
 
     async def _number(self, recipe: NewRecipe, merger: BatchMerger) -> None:
         self._format_names[recipe.number] = recipe.format
+        merger.work[recipe.number] = recipe.work
         identity = (recipe.format, recipe.parameters, recipe.cost)
         if self.dry_run:
             recipe_id = await recipes.find_recipe(self.connection, *identity)

@@ -392,3 +392,18 @@ async def _reserve(connection: asyncpg.Connection, number: int) -> list[int]:
     if row["last"] - row["first"] + 1 == number:
         return list(range(row["first"], row["last"] + 1))
     return await _reserve(connection, number)
+
+
+OTHER_RECIPES = """
+SELECT account.login_key, array_agg(kept.recipe_id) AS recipe_ids
+FROM accounts AS account JOIN hashes AS kept ON kept.account_id = account.id AND kept.source_id <> $2
+WHERE account.login_key = ANY($1::text[]) GROUP BY account.login_key
+"""
+
+
+async def other_recipes(
+    connection: asyncpg.Connection, login_keys: Sequence[str], source_id: int
+) -> dict[str, Sequence[int]]:
+    """Give the recipes of the hashes that accounts have of other sources, by the keys of their logins."""
+    rows = await connection.fetch(OTHER_RECIPES, login_keys, source_id)
+    return {row["login_key"]: row["recipe_ids"] for row in rows}

@@ -3,7 +3,6 @@
 The file is checked whole, and every fault is named with its place, before the first row is read.
 """
 
-import codecs
 import difflib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -11,10 +10,12 @@ from dataclasses import field
 from pathlib import Path
 
 from service.hashing import registry
+from service.hashing.encodings import is_charset
 from service.hashing.format import UnusableHash
 from service.hashing.formula import parse_formula
 from service.hashing.limits import MAX_DIGITS
 from service.immutable import immutable
+from service.settings import is_setting
 
 # What is wrong with the settings of a source.
 
@@ -83,6 +84,9 @@ MOST_PEPPERS = 32
 
 
 def _pepper_fault(value: object) -> str | None:
+    for name in value if isinstance(value, list) else [value]:
+        if isinstance(name, str) and is_setting(name):
+            return f"{name.upper()} is a setting of the service: give the pepper a variable of its own"
     if not isinstance(value, list):
         return _text_fault(value)
     good = 0 < len(value) <= MOST_PEPPERS and all(isinstance(name, str) and name.split() == [name] for name in value)
@@ -102,12 +106,13 @@ def _attributes_fault(value: object) -> str | None:
 def _charset(value: object) -> str | None:
     if not isinstance(value, str):
         return "must be the name of a charset"
-    try:
-        codecs.lookup(value)
-        "a".encode(value)
-    except (LookupError, UnicodeError):
-        return f"no charset is called {value!r}"
-    return None
+    return None if is_charset(value) else f"no charset is called {value!r}"
+
+
+def _pepper_env(value: object) -> str | None:
+    if isinstance(value, str) and is_setting(value):
+        return f"{value.upper()} is a setting of the service: give the pepper a variable of its own"
+    return _text_fault(value)
 
 
 def _iterations(value: object) -> str | None:

@@ -6,22 +6,24 @@ password must not be called wrong because we failed.
 
 import asyncio
 import enum
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import asyncpg
 import structlog
 
 from service.audit_trail import AuditTrail, new_code
-from service.hashing.format import Check
+from service.hashing.format import Check, TooCostly
+from service.hashing.limits import MAX_WORK
 from service.hashing.pool import HashingPool, SingleFlight
 from service.immutable import immutable
 from service.okta.password_import import PasswordImportCall, Verdict
 from service.signin.dummy_hashes import DummyHashes, load_dummy_hashes
 from service.signin.lookup_batcher import Lookups
 from service.signin.observations import SignInsAfterMigration, UnknownLogins
-from service.signin.queries import LookedUp, Lookup, record_verified
+from service.signin.queries import LookedUp, Lookup, read_site_failures, record_verified
 from service.signin.rehearsal import RehearsalVerifier
 from service.signin.resolve import Ambiguity
 from service.signin.throttling import (
@@ -88,6 +90,8 @@ class SignInRequest:
     deadline: float
     """On the loop's clock."""
     code: str
+    tag: bytes | None = field(repr=False)
+    """Names the call, so that its repetition is not counted again."""
 
     def entry(self, action: Action, reason: str, account_id: int | None = None) -> Entry:
         """Give the entry of this call in the audit trail."""
@@ -123,8 +127,8 @@ class SignInRecorder:
     async def _refused(self, outcome: SignInOutcome, known: LookedUp, request: SignInRequest) -> None:
         account_id = known.found.id if isinstance(known.found, Account) else None
         self.trail.note(request.entry(Action.REFUSED, outcome, account_id))
-        who, event_id = known.who, request.call.event_id
-        if not await self._write(request, lambda connection: count_wrong_password(connection, who, event_id)):
+        who, tag = known.who, request.tag
+        if not await self._write(request, lambda connection: count_wrong_password(connection, who, tag)):
             self.telemetry.faults.labels("failure_uncounted").inc()
 
     async def _verified(self, account: Account, known: LookedUp, request: SignInRequest) -> None:
@@ -229,21 +233,25 @@ class PasswordVerifier:
         assert attempts is not None  # noqa: S101 (for the type checker: prepared just now)
         assert dummy_hashes is not None  # noqa: S101 (likewise)
         self.pool.require_room(dummy_hashes.kinds, account=key, deadline=deadline)
-        request = SignInRequest(call, attempts.lookup(key, call.client_address), deadline, new_code())
+        lookup, tag = attempts.lookup(key, call.client_address), attempts.call_tag(call.event_id, call.password)
+        request = SignInRequest(call, lookup, deadline, new_code(), tag)
         known = await self._look_up(request, attempts)
         with attempts.checking(known.who):
             if isinstance(known.found, Account) and known.found.state in (State.WAITING, State.VERIFIED):
                 outcome = await self._check(known.found, request)
             else:
                 outcome = await self._check_dummy_hash(known, request, dummy_hashes)
-        await self.recorder.remember(outcome, known, request)
+            await self.recorder.remember(outcome, known, request)
         return SignInResult(outcome, request.code)
 
     async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> LookedUp:
         if (refusal := self.throttle_cache.judge(self.throttle_cache.counted(request.lookup))) is not None:
             raise self._throttled(request, refusal.retry_after, refusal.account_id)
+        read_at = time.monotonic()
         known = await self.lookups.find(request.lookup)
-        throttled = attempts.judge(known.who, known.failures)
+        if known.who.sites:
+            known = await self._with_sites(known)
+        throttled = attempts.judge(known.who, known.failures, read_at=read_at)
         if throttled is not None:
             raise self._throttled(request, throttled.retry_after, self._note_throttled(request, known, throttled))
         if known.found is None and not self._accounts_seen:
@@ -254,6 +262,12 @@ class PasswordVerifier:
             # The first ones may have come between the two looks.
             return await self._look_up(request, attempts)
         return known
+
+    async def _with_sites(self, known: LookedUp) -> LookedUp:
+        """Read also the failures from the wider networks around an IPv6 address."""
+        async with self.database.connection() as connection:
+            sites = await read_site_failures(connection, known.who)
+        return replace(known, failures=replace(known.failures, sites=sites))
 
     def _note_throttled(self, request: SignInRequest, known: LookedUp, throttled: Throttled) -> int | None:
         """Let the next attempts be refused without a read; give the account that they are for."""
@@ -288,6 +302,9 @@ class PasswordVerifier:
 
     async def _check(self, account: Account, request: SignInRequest) -> SignInOutcome:
         checks = self._open(account)
+        if sum(check.work for check in checks) > MAX_WORK:
+            self._log_unusable(account, account.hashes[0], TooCostly())
+            raise UnusableStoredHash
         if checks and await self.pool.verify(
             checks, request.call.password, account=account.login_key, deadline=request.deadline
         ):

@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from service.administration.status import name_stuck, report_progress
 from service.app import make_app, make_parts
 from service.store.database import Database
 from service.store.migrations import upgrade
@@ -150,6 +151,25 @@ async def test_upgrading_keeps_every_hash(upgraded: asyncpg.Connection) -> None:
 async def test_after_the_upgrade_everybody_still_signs_in_with_their_password(upgraded_client: Client) -> None:
     verdicts = {(login, password): await sign_in(upgraded_client, login, password) for login, password in PASSWORDS}
     assert [tried for tried, verdict in verdicts.items() if verdict != "VERIFIED"] == []
+
+
+COSTLY = ["costly1@corp.example", "costly2@corp.example"]
+"""Eight hashes of bcrypt 15, and scrypt with an N that RFC 7914 does not define."""
+
+
+async def test_after_the_upgrade_hashes_that_are_too_costly_are_answered_503_and_are_no_dummy_hashes(
+    upgraded_client: Client,
+) -> None:
+    for login in COSTLY:
+        call = {"data": {"context": {"credential": {"username": login, "password": "anything"}}}}
+        async with upgraded_client.post("/okta/password-import", json=call) as answer:
+            assert (answer.status, (await answer.json())["error"]["code"]) == (503, "unusable_hash")
+    assert await sign_in(upgraded_client, "unknown@corp.example", "anything") == "UNVERIFIED"
+
+
+async def test_after_the_upgrade_hashes_that_are_too_costly_are_listed(upgraded: asyncpg.Connection) -> None:
+    assert (await report_progress(upgraded, names=await report_names(upgraded)))["stuck"]["too_costly"] == len(COSTLY)
+    assert (await name_stuck(upgraded))["too_costly"] == COSTLY
 
 
 async def test_after_the_upgrade_no_forgotten_or_missing_hash_verifies(upgraded_client: Client) -> None:

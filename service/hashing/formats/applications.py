@@ -54,10 +54,10 @@ def read_shiro(stored: StoredHash, match: re.Match[str]) -> Check:
     key = unbase64(match["digest"])
     if len(key) != SIZES[name]:
         raise MalformedHash("the digest does not have the length of its function")
-    limits.check_rounds(rounds)
+    work = limits.check_rounds(rounds)
     executor = Executor.INLINE if rounds <= FEW_ROUNDS else Executor.PROCESS
     derive = partial(shiro, name, unbase64(match["salt"]), rounds)
-    return Comparison(derive, key, f"shiro {name} x{rounds}", executor, stored.recipe.charset)
+    return Comparison(derive, key, f"shiro {name} x{rounds}", executor, stored.recipe.charset, work=work)
 
 
 def stretched(check: Comparison, secret: bytes) -> bytes:
@@ -70,7 +70,7 @@ def read_elastic_stretch(stored: StoredHash, match: re.Match[str]) -> Check:
     inner = pbkdf2_check(
         stored, "sha512", limits.number(match["iterations"]), unbase64(match["salt"]), unbase64(match["digest"])
     )
-    return Comparison(partial(stretched, inner), inner.key, inner.cost, inner.executor, inner.charset)
+    return replace(inner, derive=partial(stretched, inner), padded=False)
 
 
 def read_mattermost(stored: StoredHash, match: re.Match[str]) -> Check:
@@ -226,7 +226,7 @@ def read_fshp(stored: StoredHash, match: re.Match[str]) -> Check:
     """The variant names the digest."""
     name, size = VARIANTS[int(match["variant"])], limits.number(match["size"])
     rounds, raw = limits.number(match["rounds"]), unbase64(match["digest"])
-    limits.check_rounds(rounds)
+    work = limits.check_rounds(rounds)
     if len(raw) != size + SIZES[name]:
         raise MalformedHash("salt and digest have not the length that the hash tells")
     return Comparison(
@@ -235,6 +235,7 @@ def read_fshp(stored: StoredHash, match: re.Match[str]) -> Check:
         cost=f"fshp {name} x{rounds}",
         executor=Executor.INLINE if rounds <= CHEAP else Executor.PROCESS,
         charset=stored.recipe.charset,
+        work=work,
     )
 
 
@@ -265,7 +266,7 @@ def read_wrapped(stored: StoredHash, match: re.Match[str]) -> Check:
     salt = to_bytes(match["salt_inside"], "utf-8") if match["salt_inside"] else None
     key = unbase64(match["digest"])
     outer = pbkdf2_check(stored, match["prf"], limits.number(match["iterations"]), unbase64(match["salt"]), key)
-    return Comparison(partial(wrapped, salt, outer.derive), key, outer.cost, outer.executor, stored.recipe.charset)
+    return replace(outer, derive=partial(wrapped, salt, outer.derive), padded=False)
 
 
 _B64 = r"[A-Za-z0-9+/]"

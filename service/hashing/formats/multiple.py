@@ -44,11 +44,27 @@ class AnyOf(Interpreted):
 
     def attempts(self, password: str) -> tuple[Check, ...]:
         """All that its checks need."""
-        return tuple(attempt for check in self.checks for attempt in attempts_at(check, password))
+        return tuple(
+            attempt for check in self.checks if check.takes(password) for attempt in attempts_at(check, password)
+        )
+
+    @property
+    def work(self) -> float:
+        """The sum: a wrong password is checked against all."""
+        return sum(check.work for check in self.checks)
+
+    @property
+    def looped(self) -> bool:
+        """Whether any is."""
+        return any(check.looped for check in self.checks)
+
+    def takes(self, password: str) -> bool:
+        """Tell whether any does."""
+        return any(check.takes(password) for check in self.checks)
 
     def verify(self, password: str) -> bool:
         """Check all of them, so that time does not tell which matched."""
-        matches = [check.verify(password) for check in self.checks]
+        matches = [check.verify(password) for check in self.checks if check.takes(password)]
         return any(matches)
 
 

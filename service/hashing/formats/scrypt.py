@@ -40,7 +40,7 @@ USUAL_KEY = 64
 def scrypt_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, key: bytes) -> Comparison:
     """Check against `key` with `cost` = N, r, p; raises `MalformedHash` or `TooCostly`."""
     n, r, p = cost
-    limits.check_scrypt(n, r, p)
+    work = limits.check_scrypt(n, r, p)
     if len(key) < MIN_DIGEST:
         raise MalformedHash("the digest is too short")
     return Comparison(
@@ -50,6 +50,7 @@ def scrypt_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, ke
         executor=Executor.THREAD,
         charset=stored.recipe.charset,
         padded=True,
+        work=work,
     )
 
 
@@ -140,7 +141,7 @@ def firebase(n: int, r: int, p: int, salt: bytes, signer_key: bytes, secret: byt
 def firebase_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, signer: bytes, key: bytes) -> Check:
     """Check against `key`; `cost` is the logarithm of N, r and p, and `salt` holds the separator too."""
     n, r, p = power_of_two(cost[0]), cost[1], cost[2]
-    limits.check_scrypt(n, r, p)
+    work = limits.check_scrypt(n, r, p)
     if len(key) != len(signer) or len(key) < MIN_DIGEST:
         raise MalformedHash("the hash and the signer key differ in length")
     return Comparison(
@@ -150,6 +151,7 @@ def firebase_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, 
         executor=Executor.THREAD,
         charset=stored.recipe.charset,
         padded=True,
+        work=work,
     )
 
 

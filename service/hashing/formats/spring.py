@@ -7,6 +7,7 @@ Source: spring-security, PasswordEncoderFactories and the classes it names. The 
 import re
 from functools import partial
 
+from service.hashing import limits
 from service.hashing.check import Comparison
 from service.hashing.columns import iterations_of, option
 from service.hashing.digests import SIZES, digest
@@ -66,7 +67,8 @@ def read_standard(stored: StoredHash, match: re.Match[str]) -> Check:
     """Hex of 8 bytes of salt and the digest."""
     raw = unhex(match["digest"])
     derive = partial(standard, raw[:8], stored.pepper or b"")
-    return Comparison(derive, raw[8:], f"sha256 x{STANDARD_ROUNDS}", Executor.PROCESS, stored.recipe.charset)
+    work = limits.check_rounds(STANDARD_ROUNDS)
+    return Comparison(derive, raw[8:], f"sha256 x{STANDARD_ROUNDS}", Executor.PROCESS, stored.recipe.charset, work=work)
 
 
 def same(secret: bytes) -> bytes:
