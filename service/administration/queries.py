@@ -141,7 +141,12 @@ SELECT reason, count(*) AS number FROM (
 
 COUNT_VERIFIED_LONG_AGO = "SELECT count(*) FROM accounts WHERE state = 'verified' AND verified_at < $1"
 
-NOT_CREATED = "SELECT count(*) FROM accounts WHERE armed AND okta_id IS NULL"
+IS_REFUSED = "EXISTS (SELECT FROM provisionings AS known WHERE known.account_id = id AND known.outcome = 'refused')"
+
+UNBOUND = "SELECT count(*) FROM accounts WHERE armed AND okta_id IS NULL"
+NOT_CREATED = f"{UNBOUND} AND NOT {IS_REFUSED}"
+
+REFUSED = f"{UNBOUND} AND {IS_REFUSED}"
 
 FIRST = 5
 """How many of each kind of those who are stuck are named."""
@@ -150,7 +155,10 @@ VERIFIED_LONG_AGO_NAMES = (
     "SELECT login FROM accounts WHERE state = 'verified' AND verified_at < $1 ORDER BY verified_at"
 )
 
-NOT_CREATED_NAMES = "SELECT login FROM accounts WHERE armed AND okta_id IS NULL ORDER BY id"
+UNBOUND_NAMES = "SELECT login FROM accounts WHERE armed AND okta_id IS NULL"
+NOT_CREATED_NAMES = f"{UNBOUND_NAMES} AND NOT {IS_REFUSED} ORDER BY id"
+
+REFUSED_NAMES = f"{UNBOUND_NAMES} AND {IS_REFUSED} ORDER BY id"
 
 CURSORS = "SELECT org, saved_at, users_compared_at FROM log_cursors ORDER BY org"
 
@@ -217,6 +225,7 @@ async def stuck(connection: asyncpg.Connection, verified_before: datetime) -> di
     return {
         "verified_without_success": await connection.fetchval(COUNT_VERIFIED_LONG_AGO, verified_before),
         "not_in_okta": await connection.fetchval(NOT_CREATED),
+        "refused_by_okta": await connection.fetchval(REFUSED),
     }
 
 
@@ -225,11 +234,34 @@ async def names_of_stuck(connection: asyncpg.Connection, verified_before: dateti
     asked: dict[str, tuple[str, tuple[object, ...]]] = {
         "verified_without_success": (VERIFIED_LONG_AGO_NAMES, (verified_before,)),
         "not_in_okta": (NOT_CREATED_NAMES, ()),
+        "refused_by_okta": (REFUSED_NAMES, ()),
     }
     return {
         kind: [row[0] for row in await connection.fetch(f"{query} LIMIT {FIRST}", *values)]
         for kind, (query, values) in asked.items()
     }
+
+
+OKTA_CALL_COUNTS = "SELECT event, outcome, verdict, number FROM okta_call_counts ORDER BY 1, 2, 3"
+
+RECENT_OKTA_CALLS = """
+SELECT event, outcome, coalesce(verdict, 'none') AS verdict, coalesce(reason ~* 'timed? ?out', false) AS timed_out,
+       count(*) AS number, max(published) AS last
+FROM okta_calls
+WHERE received_at >= $1 AND published >= $1 AND NOT (event = 'inline_hook.response.processed' AND outcome = 'SUCCESS')
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
+
+
+async def okta_call_counts(connection: asyncpg.Connection) -> list[tuple[str, str, str, int]]:
+    """Count the calls of our hooks that Okta's log reported, by event, outcome and our verdict."""
+    return [tuple(row) for row in await connection.fetch(OKTA_CALL_COUNTS)]
+
+
+async def recent_okta_calls(connection: asyncpg.Connection, since: datetime) -> list[dict[str, Any]]:
+    """Count the calls that went wrong for Okta since a moment, by what we had said."""
+    rows = [dict(row) for row in await connection.fetch(RECENT_OKTA_CALLS, since)]
+    return [row | {"last": row["last"].isoformat(timespec="seconds") if row["last"] else None} for row in rows]
 
 
 async def logs_read(connection: asyncpg.Connection) -> list[tuple[str, datetime, datetime | None]]:

@@ -1,7 +1,7 @@
 """The command `status`: the migration's progress."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 STUCK = {
     "verified_without_success": "signed in more than a day ago, and Okta has not stored the password: run reconcile",
     "not_in_okta": "have a hash and are not in Okta yet: provision creates them",
+    "refused_by_okta": "were refused by Okta: correct the report of provision, and give it to --corrected",
 }
 
 
@@ -52,18 +53,50 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
     yield from (f"  {state:10} {number:>12,}{_share(number, total)}" for state, number in accounts.items())
     yield from _pace(found)
     yield from _table("Hashes by source and format", found["sources"], ("source", "format", "state", "number"))
+    yield from recommendation(found["hashes"], found["hashes"].keys() - set(found["untried_formats"]))
     yield from _counts("Encrypted hashes by key", found.get("encryption", {}).get("by_key", {}))
     yield from _table("Created in Okta", found["provisioned"], ("method", "outcome", "number"))
     yield from _table("Migrated and retired by day (UTC)", found["days"], ("day", "state", "accounts"))
     yield from _counts("Retired because", found["retired_because"])
     yield from _counts("Okta did not store the password of", found["failures"])
+    yield from _okta_calls(found.get("okta_calls", []))
     yield from _stuck(found["stuck"], names)
     warnings = [log["warning"] for log in found["logs"]] + [found.get("encryption", {}).get("warning")]
     if not found["logs"]:
         warnings.append("the System Log was never read: run reconcile, or keep reconcile --follow running")
     if found["unreadable_events"]:
         warnings.append(f"{found['unreadable_events']:,} deliveries could not be read, and are kept")
+    if found["undeclared_attributes"]:
+        warnings.append(
+            f"{found['undeclared_attributes']:,} accounts have stored attributes that no source declares; they are "
+            "neither shown nor sent: run accounts purge-attributes"
+        )
     yield from (f"warning: {warning}" for warning in warnings if warning)
+
+
+NAMED = 5
+"""Formats that are named."""
+
+
+def recommendation(formats: Collection[str], tried: Collection[str]) -> Iterator[str]:
+    """Say for how many formats a known password was VERIFIED, and what to run for the others."""
+    if not formats:
+        return
+    untried = sorted(set(formats).difference(tried))
+    yield f"A known password was VERIFIED for {len(formats) - len(untried):,} of {len(formats):,} formats."
+    if untried:
+        yield f"  not tried: {', '.join(untried[:NAMED])}{', …' if len(untried) > NAMED else ''}"
+        yield "  Try one for each before go-live: password-import try LOGIN"
+
+
+def _okta_calls(calls: list[dict[str, Any]]) -> Iterator[str]:
+    if not calls:
+        return
+    yield "Calls that went wrong for Okta in the last 24 hours"
+    for call in calls:
+        ours = {"none": "not seen here"}.get(call["verdict"], f"{call['verdict']} here")
+        theirs = "timed out" if call["timed_out"] else call["outcome"].lower()
+        yield f"  {call['number']:,} {call['event']}: {ours}, {theirs} for Okta (the last at {call['last']})"
 
 
 def _stuck(counts: dict[str, int], names: dict[str, list[str]]) -> Iterator[str]:

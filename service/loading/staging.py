@@ -119,6 +119,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged (
     profile jsonb NOT NULL,
     cleared text[],
     identifiers text[],
+    email_key text,
+    disabled_reason text,
     account_id bigint,
     outcome text NOT NULL DEFAULT 'new',
     rehash boolean,
@@ -175,6 +177,8 @@ COLUMNS = (
     "profile",
     "cleared",
     "identifiers",
+    "email_key",
+    "disabled_reason",
 )
 
 
@@ -197,6 +201,10 @@ class StagedAccount(NamedTuple):
     """Attributes that the row says are empty; those that it does not name stay as they are."""
     identifiers: list[str] | None
     """Their keys; None where the export does not say."""
+    email_key: str | None = None
+    """Of the email, where that is another name than the login."""
+    disabled_reason: str | None = None
+    """Why the row has no hash although the export has a value in its place."""
 
     def __repr__(self) -> str:
         """Name the row without its contents."""

@@ -8,13 +8,18 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
+INSTALLED = Path(__file__).with_name("alembic")
+"""Where a wheel has the migrations; in a checkout they are in `migrations/`."""
 
 CURRENT = "SELECT version_num FROM alembic_version"
 
 
 def alembic_config(dsn: str | None = None) -> Config:
     """Make Alembic's configuration; with `dsn`, for that database instead of the one in the settings."""
-    config = Config(ROOT / "alembic.ini")
+    config = Config()
+    scripts = INSTALLED if INSTALLED.is_dir() else ROOT / "migrations"
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
     if dsn is not None:
         config.attributes["dsn"] = dsn
     return config
