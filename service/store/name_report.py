@@ -67,7 +67,7 @@ def problems(accounts: str = ACCOUNTS, identifiers: str = IDENTIFIERS, *, with_d
 WITH account AS NOT MATERIALIZED ({accounts}),
 identifier AS NOT MATERIALIZED ({identifiers}),
 deleted AS MATERIALIZED ({_DELETED if with_deleted else NOTHING_DELETED}),
-known_identifier AS NOT MATERIALIZED (
+known_identifier AS MATERIALIZED (
     SELECT identifier_key AS name, account.id, account.armed, account.bound, opted_in,
            EXISTS (SELECT FROM account AS other WHERE other.login_key = identifier_key)
            OR EXISTS (SELECT FROM account AS other WHERE other.okta_login_key = identifier_key)
