@@ -130,4 +130,6 @@ async def test_disabled_account_is_shown_with_its_reason(loader: Loader, pool: a
     await loader.load(json.dumps({"login": "a", "password_hash": "!!"}), name="e.jsonl")
     assert await pool.fetchval("SELECT disabled_reason FROM accounts") == "disabled in the old system"
     await loader.load(json.dumps({"login": "a", "password_hash": BCRYPT}), name="e.jsonl")
-    assert await pool.fetchrow("SELECT state, disabled_reason FROM accounts") == ("waiting", None)
+    row = await pool.fetchrow("SELECT state, disabled_reason FROM accounts")
+    assert row is not None
+    assert tuple(row) == ("waiting", None)

@@ -177,7 +177,7 @@ MONGO = {"emails": [{"address": "a@x.example"}], "services": {"password": {"bcry
 
 def test_nested_values_are_taken_by_their_path(tmp_path: Path) -> None:
     mapping = {"emails__0__address": "login", "services__password__bcrypt": "password_hash"}
-    _, read, resolver = examined(tmp_path / "e.jsonl", json.dumps(MONGO), Source("s"), **mapping)
+    _, read, resolver = examined(tmp_path / "e.jsonl", json.dumps(MONGO), Source("s"), None, **mapping)
     assert formats(read, resolver) == {"a@x.example": "bcrypt"}
 
 
