@@ -16,15 +16,12 @@ BASE_PROFILE = (
 
 _BASE = ", ".join(f"'{name}'" for name in BASE_PROFILE)
 
-_OF_SOURCES = """(
-SELECT unnest(source.attributes) FROM sources AS source
-WHERE source.id IN (SELECT source_id FROM hashes WHERE account_id = account.id)
-   OR NOT EXISTS (SELECT FROM hashes WHERE account_id = account.id)
-)"""
-
 DECLARED_PROFILE = f"""
 (SELECT coalesce(jsonb_object_agg(entry.key, entry.value), '{{}}') FROM jsonb_each(account.profile) AS entry
- WHERE account.state <> 'migrated' AND (entry.key IN ({_BASE}) OR entry.key IN {_OF_SOURCES}))
+ WHERE account.state <> 'migrated' AND (entry.key IN ({_BASE}) OR entry.key IN (
+     SELECT unnest(source.attributes) FROM sources AS source
+     WHERE source.id IN (SELECT source_id FROM hashes WHERE account_id = account.id)
+        OR NOT EXISTS (SELECT FROM hashes WHERE account_id = account.id))))
 """  # noqa: S608 (constants)
 """SQL for what `account` may show of its profile: what the sources of its hashes declare. An account without a hash
 has no known source, so for it the declarations of all sources count. The profile of a migrated account is Okta's."""
