@@ -44,7 +44,9 @@ class HashOpener:
         except UnicodeDecodeError:
             raise MalformedHash("the stored hash is not text") from None
         recipe = recipe_from(kept.format, kept.parameters)
-        return StoredHash(text, recipe, kept.salt, kept.username, self._pepper(recipe))
+        pepper, *more = map(self._pepper, pepper_names(recipe.pepper_env)) if recipe.pepper_env else (None,)
+        peppers = tuple(filter(None, more))
+        return StoredHash(text, recipe, kept.salt, kept.username, pepper=pepper, more_peppers=peppers)
 
     def _decrypted(self, kept: KeptHash) -> bytes:
         bound_to = b"" if kept.key_id is None else binding(kept.login_key, kept.source, kept.format, kept.parameters)
@@ -59,19 +61,17 @@ class HashOpener:
 
     def without_pepper(self, recipes: Iterable[KeptRecipe]) -> list[tuple[int, str]]:
         """Give the recipes whose pepper is not to be had, each with the name of its environment variable."""
-        named = ((recipe.id, recipe.parameters.get("pepper_env")) for recipe in recipes)
-        return [(recipe_id, name) for recipe_id, name in named if name and self._pepper_value(name) is None]
+        named = ((recipe.id, pepper_names(recipe.parameters.get("pepper_env"))) for recipe in recipes)
+        return [(recipe_id, name) for recipe_id, names in named for name in names if self._pepper_value(name) is None]
 
     def _pepper_value(self, name: str) -> str | None:
         # A row of the store could name a secret of the service, and have it hashed under a key of the writer's choice.
         return None if is_setting(name) else self._environment.get(name)
 
-    def _pepper(self, recipe: Recipe) -> bytes | None:
-        if recipe.pepper_env is None:
-            return None
-        value = self._pepper_value(recipe.pepper_env)
+    def _pepper(self, name: str) -> bytes:
+        value = self._pepper_value(name)
         if value is None:
-            raise MissingPepper(recipe.pepper_env)
+            raise MissingPepper(name)
         return value.encode("utf-8", "surrogateescape")
 
 
@@ -82,11 +82,20 @@ def work_of(recipe: KeptRecipe) -> float:
     rules of its algorithm: both were taken once, and are answered 503.
     """
     fields: dict[str, Any] = {name: recipe.dummy_hash.get(name) for name in ("hash", "salt", "username")}
+    peppers = [name.encode() for name in pepper_names(recipe.parameters.get("pepper_env"))]
     try:
         parsed = recipe_from(recipe.format, recipe.parameters)
-        return registry.check(StoredHash(recipe=parsed, pepper=b"pepper" if parsed.pepper_env else None, **fields)).work
+        stored = StoredHash(
+            recipe=parsed, pepper=peppers[0] if peppers else None, more_peppers=tuple(peppers[1:]), **fields
+        )
+        return registry.check(stored).work
     except UnusableHash:
         return math.inf
+
+
+def pepper_names(pepper_env: str | None) -> list[str]:
+    """Give the environment variables that `pepper_env` names, separated by blanks."""
+    return (pepper_env or "").split()
 
 
 def recipe_from(format_name: str, parameters: dict[str, Any]) -> Recipe:

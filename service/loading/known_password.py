@@ -7,6 +7,7 @@ from dataclasses import field, replace
 from service.hashing import registry
 from service.hashing.diagnosis import Case
 from service.hashing.format import Recipe, StoredHash, UnusableHash
+from service.hashing.formula.text import matching_interpretation
 from service.immutable import immutable
 from service.loading.hashes import SHOWN, HashResolver, read_recipe, text_of
 from service.loading.reject import Reason, RejectedRow
@@ -45,6 +46,8 @@ class Verdict:
 
     recipe: Recipe | None = field(default=None, repr=False)
     """The recipe that VERIFIED the password; None where none did."""
+    interpretation: str | None = None
+    """The formula of it that did, where the recipe has several interpretations of a typed password."""
     tried: tuple[str, ...] = ()
     """The formats under which the password was checked."""
     faults: tuple[str, ...] = ()
@@ -64,8 +67,8 @@ def try_password(subject: Subject, password: str) -> Verdict:
             continue
         tried.append(stored.recipe.format)
         if check.verify(password):
-            return Verdict(stored.recipe, tuple(tried))
-    return Verdict(None, tuple(tried), tuple(faults))
+            return Verdict(stored.recipe, matching_interpretation(check, password), tuple(tried))
+    return Verdict(tried=tuple(tried), faults=tuple(faults))
 
 
 def account_subject(account: Account, login: str | None, opener: HashOpener) -> Subject:

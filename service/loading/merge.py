@@ -212,7 +212,7 @@ class BatchMerger:
             known = await self._affordable(known, merged)
             await self._stage([*known, *unknown])
             await self._match()
-            await dry_run(self.connection)
+            await dry_run(self.connection, self.source_id, email_aliases=self.email_aliases)
             await conclude(self.connection, merged)
         return merged
 

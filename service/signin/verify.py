@@ -7,7 +7,7 @@ password must not be called wrong because we failed.
 import asyncio
 import enum
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -24,6 +24,7 @@ from service.signin.dummy_hashes import DummyHashes, load_dummy_hashes
 from service.signin.lookup_batcher import Lookups
 from service.signin.observations import SignInsAfterMigration, UnknownLogins
 from service.signin.queries import LookedUp, Lookup, read_site_failures, record_verified
+from service.signin.rehearsal import RehearsalVerifier
 from service.signin.resolve import Ambiguity
 from service.signin.throttling import (
     AttemptsInFlight,
@@ -33,10 +34,11 @@ from service.signin.throttling import (
     count_wrong_password,
     prune,
 )
-from service.store import audit, recipes
+from service.store import audit, recipes, rehearsals
 from service.store.accounts import Account, KeptHash, State, login_key
 from service.store.audit import Action, Entry
 from service.store.database import DATABASE_UNAVAILABLE, Database
+from service.store.encryption import HashKeys
 from service.stored_hashes import UNUSABLE, HashOpener
 from service.telemetry import Telemetry, describe
 
@@ -65,11 +67,18 @@ class SignInResult:
 
     outcome: SignInOutcome
     code: str
+    is_rehearsed: bool = False
+    """Whether the person was invented by `rehearse`."""
 
     @property
     def verdict(self) -> Verdict:
         """The word that Okta gets."""
         return self.outcome.verdict
+
+    @property
+    def label(self) -> str:
+        """The outcome as it is counted; a rehearsal is no sign-in of anybody."""
+        return "rehearsal" if self.is_rehearsed else self.outcome
 
 
 @immutable
@@ -166,8 +175,10 @@ class PasswordVerifier:
     throttle_cache: ThrottleCache = field(default_factory=ThrottleCache)
     unknown_logins: UnknownLogins = field(default_factory=UnknownLogins)
     dummy_hashes: DummyHashes | None = None
+    _recipes: Sequence[recipes.KeptRecipe] = ()
     lookups: Lookups = field(init=False)
     recorder: SignInRecorder = field(init=False)
+    rehearsal: RehearsalVerifier = field(init=False)
     sign_ins_after_migration: SignInsAfterMigration = field(init=False)
     _attempts: AttemptsInFlight | None = None
     _accounts_seen: bool = False
@@ -175,14 +186,22 @@ class PasswordVerifier:
     def __post_init__(self) -> None:
         self.lookups = Lookups(self.database)
         self.recorder = SignInRecorder(self.database, self.telemetry, self.trail)
+        self.rehearsal = RehearsalVerifier(self.database, self.pool, self.opener, self.trail)
         self.sign_ins_after_migration = SignInsAfterMigration(self.telemetry)
 
     async def prepare(self) -> None:
         """Read what the store says about checking: recipes and keys. To be repeated, as they change with loads."""
         async with self.database.connection() as connection:
             key = await recipes.login_digest_key(connection)
-            self.dummy_hashes = load_dummy_hashes(await recipes.list_recipes(connection), self.opener)
+            self._recipes = await recipes.list_recipes(connection)
+        self.dummy_hashes = load_dummy_hashes(self._recipes, self.opener)
         self._attempts = self._attempts or AttemptsInFlight(key)
+
+    def use_keys(self, keys: HashKeys) -> None:
+        """Use other keys from now on. Dummy hashes are encrypted again: the key of the present ones may be gone."""
+        self.opener.keys = keys
+        if self.dummy_hashes is not None:
+            self.dummy_hashes = load_dummy_hashes(self._recipes, self.opener)
 
     async def verify(self, call: PasswordImportCall, *, deadline: float) -> SignInResult:
         """Answer a call before `deadline` (of the loop's clock).
@@ -192,10 +211,20 @@ class PasswordVerifier:
         """
         key = login_key(call.username)
         result = await self.single_flight.run(
-            (key, call.password), lambda: self._verify(call, key, deadline), deadline=deadline
+            (key, call.password), lambda: self._answer(call, key, deadline), deadline=deadline
         )
-        self.telemetry.sign_ins.labels(result.outcome).inc()
+        self.telemetry.sign_ins.labels(result.label).inc()
         return result
+
+    async def _answer(self, call: PasswordImportCall, key: str, deadline: float) -> SignInResult:
+        if rehearsals.is_of_rehearsal(key):
+            self.pool.require_room(self.dummy_hashes.kinds if self.dummy_hashes else (), account=key, deadline=deadline)
+            code = new_code()
+            is_right = await self.rehearsal.verify(call, key, code, deadline=deadline)
+            if is_right is not None:
+                outcome = SignInOutcome.VERIFIED if is_right else SignInOutcome.WRONG_PASSWORD
+                return SignInResult(outcome, code, is_rehearsed=True)
+        return await self._verify(call, key, deadline)
 
     async def _verify(self, call: PasswordImportCall, key: str, deadline: float) -> SignInResult:
         if self.dummy_hashes is None or self._attempts is None:
@@ -255,6 +284,8 @@ class PasswordVerifier:
     async def _check_dummy_hash(
         self, known: LookedUp, request: SignInRequest, dummy_hashes: DummyHashes
     ) -> SignInOutcome:
+        # Those of now: between the start of this call and here, the keys may have been exchanged.
+        dummy_hashes = self.dummy_hashes or dummy_hashes
         found = known.found
         # By the account's login where there is one: whichever of its names was typed, it takes as long.
         login_key = found.login_key if isinstance(found, Account) else request.lookup.key
@@ -322,7 +353,13 @@ async def keep_prepared(verifier: PasswordVerifier, keep: timedelta) -> None:
 
 
 async def prepare(verifier: PasswordVerifier) -> None:
-    """Read the recipes, and measure the costs that were never measured here."""
+    """Read the recipes, measure the costs that were never measured here, and remove what a killed rehearsal left."""
     await verifier.prepare()
+    try:
+        async with verifier.database.connection() as connection:
+            await rehearsals.remove_abandoned(connection)
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError) as error:
+        # Before the migration, or before deploy/roles.sql was run again: sign-ins do without a rehearsal.
+        log.warning("refresh_failed", **describe(error))
     checks = verifier.dummy_hashes.checks if verifier.dummy_hashes else ()
     await verifier.pool.warm([check for check in checks if verifier.pool.estimate(check.cost) is None][:WARMED])

@@ -10,6 +10,7 @@ from service.hashing.pool import HashingPool
 from service.hashing.pool.job import Job
 from service.signin.readiness import what_is_missing
 from service.store.database import Database
+from service.store.name_report import report_names
 from service.web.parts import Parts
 from tests.people import add_hash, plain
 from tests.service_fixtures import Add, Client
@@ -80,7 +81,7 @@ async def test_hashes_that_cost_too_much_together_are_503_and_are_listed(
     assert await ask(client, LOGIN, "anything") == (503, "unusable_hash")
     assert hashed == []
     async with database.connection() as connection:
-        assert (await report_progress(connection))["stuck"]["too_costly"] == 1
+        assert (await report_progress(connection, names=await report_names(connection)))["stuck"]["too_costly"] == 1
         assert (await name_stuck(connection))["too_costly"] == [LOGIN]
 
 

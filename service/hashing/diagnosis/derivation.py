@@ -1,4 +1,4 @@
-"""The search over PBKDF2 and scrypt with common parameters.
+"""The search over PBKDF2, scrypt and argon2 with common parameters.
 
 The first block of PBKDF2 does not depend on the length of the key, and neither do the first bytes of scrypt: one
 computation decides for all lengths. A chain of PBKDF2's rounds passes every iteration count below its end.
@@ -10,7 +10,10 @@ from collections.abc import Iterator, Sequence
 from service.hashing.diagnosis.case import Budget
 from service.hashing.diagnosis.terms import Term
 from service.hashing.digests import SIZES
+from service.hashing.formats.argon2 import ARGON2_VERSION, MIN_SALT, TYPES, argon2_key
 
+ARGON2_LENGTH = 32
+"""Bytes of a key where a formula states no length."""
 PRFS = ("sha256", "sha1", "sha512", "md5", "sha384", "sha224", "sha3_256", "sha3_512")
 HIGH = (
     600_000,
@@ -64,6 +67,26 @@ SCRYPT = (
     (32768, 8, 3),
 )
 """N, r, p: Node's and OWASP's, then others."""
+ARGON2 = (
+    ("id", 3, 65536, 4),
+    ("id", 2, 19456, 1),
+    ("id", 4, 65536, 1),
+    ("id", 2, 65536, 1),
+    ("id", 3, 4096, 1),
+    ("i", 3, 4096, 1),
+    ("id", 3, 65536, 1),
+    ("id", 1, 65536, 4),
+    ("id", 3, 12288, 1),
+    ("id", 1, 47104, 1),
+    ("id", 4, 9216, 1),
+    ("id", 2, 15360, 1),
+    ("i", 3, 65536, 4),
+    ("id", 1, 65536, 1),
+    ("id", 3, 32768, 4),
+    ("id", 2, 102400, 8),
+    ("id", 3, 262144, 1),
+)
+"""Kind, passes, KiB and lanes: defaults of libraries (argon2-cffi, PHP, libsodium, Node's argon2, Spring) and OWASP."""
 
 
 def chained(
@@ -139,4 +162,24 @@ def scrypts(
             if made == key[: len(made)]:
                 size = "" if len(key) == len(made) == 64 else f", {len(key)}"  # noqa: PLR2004 (the formula's default)
                 yield f"scrypt({password.formula}, {salt.formula}, {n}, {r}, {p}{size})"
+            budget.spend()
+
+
+def argon2s(
+    passwords: Sequence[Term],
+    salts: Sequence[Term],
+    key: bytes,
+    budget: Budget,
+    parameters: Sequence[tuple[str, int, int, int]],
+) -> Iterator[str]:
+    """Give the formula of every argon2 with one of `parameters` (kind, t, m, p) that gives `key`."""
+    usable = [salt for salt in salts if len(salt.value) >= MIN_SALT]
+    for kind, passes, memory, lanes in parameters:
+        for password, salt in ((password, salt) for password in passwords for salt in usable):
+            cost = (memory, passes, lanes)
+            made = argon2_key(TYPES[kind], ARGON2_VERSION, cost, salt.value, len(key), password.value)
+            if made == key:
+                size = "" if len(key) == ARGON2_LENGTH else f", {len(key)}"
+                numbers = f"{passes}, {memory}, {lanes}{size}"
+                yield f"argon2{kind}({password.formula}, {salt.formula}, {numbers})"
             budget.spend()

@@ -13,7 +13,7 @@ from service.hashing.diagnosis.terms import FORMS, MAIN, OTHERS, Term, Terms, co
 from service.hashing.format import Executor, Format, StoredHash, UnusableHash
 from service.hashing.formula.functions import Form
 
-NOT_TRIED = frozenset({"several", "multiple"})
+NOT_TRIED = frozenset({"multiple"})
 """Holds other hashes; each of these is a case of its own."""
 
 

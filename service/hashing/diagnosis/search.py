@@ -205,6 +205,12 @@ def _nested(world: World, budget: Budget) -> Iterator[str]:
     yield from search(world.nested[:2000], world.core, quick(world.rare), budget)
 
 
+def _windows(world: World, budget: Budget) -> Iterator[str]:
+    """MD4 in UTF-16 under a second MD4 or another digest, as Windows keeps cached credentials."""
+    inner = list(digested(world.terms.passwords[:3], ("md4",), (Form.RAW, Form.HEX)))
+    yield from search(inner, world.core, [*world.usual, *quick(world.rare)], budget)
+
+
 def _keyed(world: World, budget: Budget) -> Iterator[str]:
     messages = unique([*enumeration.placed(world.terms.passwords[:6], world.core), *world.terms.columns])
     digests = list(digested([world.terms.password], MAIN, FORMS))
@@ -318,6 +324,14 @@ def _keys_wide(world: World, budget: Budget) -> Iterator[str]:
         yield from derivation.chained(secrets[:8], salts[:4], key, 110_000, budget, derivation.PRFS[:3])
 
 
+def _argon2(world: World, budget: Budget) -> Iterator[str]:
+    """Argon2 whose salt and parameters are not in the hash."""
+    key = key_of(world.digest)
+    if key is not None:
+        yield from derivation.argon2s(world.secrets[:1], world.salts[:3], key, budget, derivation.ARGON2)
+        yield from derivation.argon2s(world.secrets[1:9], world.salts[:3], key, budget, derivation.ARGON2[:3])
+
+
 def _nested_all(world: World, budget: Budget) -> Iterator[str]:
     """Two digests over every variant of the password."""
     inner = enumeration.inner_digests([*world.terms.passwords, *world.terms.wide], world.core)
@@ -330,6 +344,7 @@ STAGES: tuple[tuple[str, Callable[[World, Budget], Iterator[str | Candidate]], b
     ("named formats", _named, True),
     ("common formulas", _quick, True),
     ("a slow function over a digest", _wrapped, True),
+    ("MD4", _windows, False),
     ("two digests", _nested, True),
     ("pieces of a digest", _pieces, False),
     ("HMAC", _keyed, True),
@@ -341,6 +356,7 @@ STAGES: tuple[tuple[str, Callable[[World, Budget], Iterator[str | Candidate]], b
     ("PBKDF2 and scrypt", _keys, False),
     ("two digests, all contexts", _nested_wide, False),
     ("three digests", _thrice, False),
+    ("argon2", _argon2, False),
     ("PBKDF2 with many iterations", _keys_high, False),
     ("HMAC with digests", _keyed_wide, False),
     ("pieces of a digest over a digest", _pieces_wide, False),

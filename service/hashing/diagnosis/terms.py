@@ -19,9 +19,9 @@ LETTERS = (
     "upper",
     "addslashes",
     "stripslashes",
-    "htmlspecialchars",
-    "htmlspecialchars_compat",
     "htmlspecialchars_quotes",
+    "htmlspecialchars_compat",
+    "htmlspecialchars_decode",
     "unescape_html",
     "nfc",
     "nfkc",
@@ -31,16 +31,18 @@ LETTERS = (
     "collapse_spaces",
     "strip_controls",
     "ascii_ignore",
+    "underscore_angles",
+    "unix_newlines",
     "numeric_entities",
     "invision",
     "ucfirst",
     "strrev",
 )
-"""Functions that products apply to a typed password; those that the formula language lacks are skipped.
+"""Functions that products apply to a typed password.
 
 Two of them are combined, except the last two, which only home-made recipes have.
 """
-CHARSETS = ("utf16le", "latin1", "cp1252", "cesu8", "utf16be", "utf32le")
+CHARSETS = ("utf16le", "latin1", "cp1252", "cesu8", "utf16be", "latin1_or_utf8", "cp1252_or_utf8")
 ENCODINGS = ("base64", "hex", "hexupper", "base64url")
 CUTS = (8, 10, 12, 14, 15, 16, 20, 30, 32, 40, 50, 64, 72)
 """Lengths that stores have truncated passwords to."""
@@ -125,11 +127,10 @@ class Terms:
 
     def _applied(self, found: list[tuple[str, str]], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         for name in names:
-            if name in FUNCTIONS:
-                for formula, text in found:
-                    value = self._apply(name, text)
-                    if isinstance(value, str):
-                        yield f"{name}({formula})", value
+            for formula, text in found:
+                value = self._apply(name, text)
+                if isinstance(value, str):
+                    yield f"{name}({formula})", value
 
     def _apply(self, name: str, value: Value, *numbers: int) -> Value | None:
         try:
@@ -148,7 +149,6 @@ class Terms:
             Term(f"{name}({term.formula})", value)
             for term in letters
             for name in CHARSETS
-            if name in FUNCTIONS
             if (value := self._bytes(self._apply(name, term.value))) is not None
         ]
         first = [term for term in made if term.formula.endswith(f"({letters[0].formula})")]
@@ -179,6 +179,10 @@ class Terms:
             value = self._bytes(self._apply(function, text))
             if value:
                 made.append(Term(f"{function}({name})", value))
+        if name == "$user":  # as Windows and Oracle write it
+            for case in ("strtolower", "strtoupper"):
+                value = self._bytes(self._apply("utf16le", self._apply(case, text) or text))
+                made.append(Term(f"utf16le({case}($user))", value or b""))
         return unique(made)
 
 

@@ -6,12 +6,16 @@ None uses the project's code, so that a recipe that is found is found and not re
 import base64
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import bcrypt
+from argon2.low_level import Type, hash_secret_raw
+from Crypto.Hash import MD4
 
 SALT, HEX_SALT, PEPPER, USER = "xK9#fT2q", "5f3a9c1b77e2d046", "Th1s-1s-P3pper", "Jo.Smith@Example.com"
+DECOMPOSED = "Schlu\u0308ssel-9"
 PASSWORD, FOREIGN, TRICKY = "Correct-Horse7", "Schlüssel-Straße9", 'O\'Neil & "Sons" 5'
 
 
@@ -21,6 +25,10 @@ def h(name: str, *parts: bytes | str) -> bytes:
 
 def x(name: str, *parts: bytes | str) -> str:
     return h(name, *parts).hex()
+
+
+def md4(*parts: bytes) -> bytes:
+    return MD4.new(b"".join(parts)).digest()  # noqa: S303 (what Windows keeps)
 
 
 def b64(raw: bytes) -> str:
@@ -162,6 +170,10 @@ KNOWN = [
     Known("pbkdf2_sha512(pass, user, 4096)", pbkdf2("sha512", P, U, 4096).hex(), salt=None, username=U),
     Known("scrypt(pass, unhex salt, 16384, 8, 1, 32)", scrypt(P, unhex(X), 16384, 8, 1, 32).hex(), salt=X),
     Known("scrypt(pass, salt, 16384, 8, 1, 64)", scrypt(P, S, 16384, 8, 1, 64).hex()),
+    Known("argon2id(pass, salt, 3, 65536, 4)", hash_secret_raw(P.encode(), S.encode(), 3, 65536, 4, 32, Type.ID).hex()),
+    Known("md4(md4(utf16(pass)) . utf16(lower user))", md4(md4(utf16(P)), utf16("jo")).hex(), salt=None, username="Jo"),
+    Known("md5(pass with slashes)", x("md5", TRICKY.replace("'", "\\'").replace('"', '\\"')), TRICKY, None),
+    Known("sha1(nfc pass . salt)", x("sha1", unicodedata.normalize("NFC", DECOMPOSED), S), DECOMPOSED),
     Known("bcrypt(md5(pass))", crypted(x("md5", P)), salt=None),
     Known("bcrypt(base64(sha256 raw(pass)))", crypted(b64(h("sha256", P))), salt=None),
     Known("bcrypt(sha512(pass) base64, pepper hmac)", crypted(b64(mac("sha256", K, P))), salt=None, pepper=K),
