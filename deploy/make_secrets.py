@@ -94,8 +94,10 @@ def fill(folder: Path, parts: Path, given: Mapping[str, str]) -> None:
     copy(parts / "owner", {"pgpass": pgpass(OWNER, password), **owned})
     for each, user in ROLES.items():
         copy(parts / each, {"pgpass": pgpass(user, passwords[each]), **lists, **plain})
-    token = {"simulator_token": kept(folder, "simulator_token", secrets.token_urlsafe(32))}
-    copy(parts / "simulator", plain | token)
+    token = kept(folder, "simulator_token", secrets.token_urlsafe(32))
+    copy(parts / "simulator", {**plain, "simulator_token": token})
+    operator = {"pgpass": pgpass(ROLES["operator"], passwords["operator"]), **lists, **plain}
+    copy(parts / "rehearsal", {**operator, "simulator_token": token})
 
 
 def copy(part: Path, files: Mapping[str, str], *, owner: int = SERVICE_UID) -> None:

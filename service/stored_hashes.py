@@ -61,8 +61,8 @@ class HashOpener:
 
     def without_pepper(self, recipes: Iterable[KeptRecipe]) -> list[tuple[int, str]]:
         """Give the recipes whose pepper is not to be had, each with the name of its environment variable."""
-        named = ((each.id, name) for each in recipes for name in pepper_names(each.parameters.get("pepper_env")))
-        return [(recipe_id, name) for recipe_id, name in named if self._pepper_value(name) is None]
+        named = ((recipe.id, pepper_names(recipe.parameters.get("pepper_env"))) for recipe in recipes)
+        return [(recipe_id, name) for recipe_id, names in named for name in names if self._pepper_value(name) is None]
 
     def _pepper_value(self, name: str) -> str | None:
         # A row of the store could name a secret of the service, and have it hashed under a key of the writer's choice.
@@ -75,11 +75,6 @@ class HashOpener:
         return value.encode("utf-8", "surrogateescape")
 
 
-def pepper_names(pepper_env: str | None) -> list[str]:
-    """Give the environment variables that `pepper_env` names, separated by blanks."""
-    return (pepper_env or "").split()
-
-
 def work_of(recipe: KeptRecipe) -> float:
     """Give the share of what one sign-in may cost that a hash of the recipe takes.
 
@@ -87,13 +82,20 @@ def work_of(recipe: KeptRecipe) -> float:
     rules of its algorithm: both were taken once, and are answered 503.
     """
     fields: dict[str, Any] = {name: recipe.dummy_hash.get(name) for name in ("hash", "salt", "username")}
+    peppers = [name.encode() for name in pepper_names(recipe.parameters.get("pepper_env"))]
     try:
         parsed = recipe_from(recipe.format, recipe.parameters)
-        peppers = (b"pepper",) * len(pepper_names(parsed.pepper_env))
-        stored = StoredHash(recipe=parsed, pepper=next(iter(peppers), None), more_peppers=peppers[1:], **fields)
+        stored = StoredHash(
+            recipe=parsed, pepper=peppers[0] if peppers else None, more_peppers=tuple(peppers[1:]), **fields
+        )
         return registry.check(stored).work
     except UnusableHash:
         return math.inf
+
+
+def pepper_names(pepper_env: str | None) -> list[str]:
+    """Give the environment variables that `pepper_env` names, separated by blanks."""
+    return (pepper_env or "").split()
 
 
 def recipe_from(format_name: str, parameters: dict[str, Any]) -> Recipe:

@@ -98,10 +98,8 @@ async def report_progress(
         "provisioned": await queries.provisioned(connection),
         "retired_because": await queries.proofs(connection),
         "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO)
-        | {
-            "ambiguous_names": sum(names[problem].number for problem in AMBIGUOUS),
-            "too_costly": (await too_costly_accounts(connection))[0],
-        },
+        | {"ambiguous_names": sum(names[problem].number for problem in AMBIGUOUS)}
+        | {"too_costly": (await too_costly_accounts(connection))[0]},
         "failures": await queries.failures(connection),
         "undeclared_attributes": await count_undeclared(connection),
         "okta_calls": await queries.recent_okta_calls(connection, now - READ_LONG_AGO),

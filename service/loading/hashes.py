@@ -216,6 +216,14 @@ def read_recipe(fields: Mapping[str, object], source: Source) -> Recipe:
     )
 
 
+def _pepper_env(fields: Mapping[str, object], source: Source) -> str | None:
+    """Give the variable of the source: a row that could name one would have any variable hashed as it likes."""
+    if recipe_text(fields, "pepper_env") is not None:
+        lines = f'[sources.{source.name}] and under it pepper_env = "NAME_OF_THE_VARIABLE"'
+        raise RejectedRow(Reason.BAD_COLUMN, f"pepper_env is no column of a row; write in the file of SOURCES {lines}")
+    return source.pepper_env
+
+
 NULLS = frozenset({"\\N", "NULL"})
 """What exports write where there is no value."""
 
@@ -224,14 +232,6 @@ def recipe_text(fields: Mapping[str, object], name: str) -> str | None:
     """Give a column that no person is named in as text; None also where an export says NULL. Raises `RejectedRow`."""
     value = text_of(fields, name)
     return None if value in NULLS else value
-
-
-def _pepper_env(fields: Mapping[str, object], source: Source) -> str | None:
-    """Give the variable of the source: a row that could name one would have any variable hashed as it likes."""
-    if text_of(fields, "pepper_env") is not None:
-        lines = f'[sources.{source.name}] and under it pepper_env = "NAME_OF_THE_VARIABLE"'
-        raise RejectedRow(Reason.BAD_COLUMN, f"pepper_env is no column of a row; write in the file of SOURCES {lines}")
-    return source.pepper_env
 
 
 def text_of(fields: Mapping[str, object], name: str) -> str | None:

@@ -84,9 +84,10 @@ MOST_PEPPERS = 32
 
 
 def _pepper_fault(value: object) -> str | None:
-    for name in value if isinstance(value, list) else [value]:
-        if isinstance(name, str) and is_setting(name):
-            return f"{name.upper()} is a setting of the service: give the pepper a variable of its own"
+    names = value if isinstance(value, list) else [value]
+    setting = next((name for name in names if isinstance(name, str) and is_setting(name)), None)
+    if setting is not None:
+        return f"{setting.upper()} is a setting of the service: give the pepper a variable of its own"
     if not isinstance(value, list):
         return _text_fault(value)
     good = 0 < len(value) <= MOST_PEPPERS and all(isinstance(name, str) and name.split() == [name] for name in value)
@@ -107,12 +108,6 @@ def _charset(value: object) -> str | None:
     if not isinstance(value, str):
         return "must be the name of a charset"
     return None if is_charset(value) else f"no charset is called {value!r}"
-
-
-def _pepper_env(value: object) -> str | None:
-    if isinstance(value, str) and is_setting(value):
-        return f"{value.upper()} is a setting of the service: give the pepper a variable of its own"
-    return _text_fault(value)
 
 
 def _iterations(value: object) -> str | None:

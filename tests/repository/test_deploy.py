@@ -61,6 +61,7 @@ def test_each_container_gets_its_own_secrets_alone(folder: Path) -> None:
         "service": {"pgpass", "hash_keys.json", *hooks},
         "operator": {"pgpass", "hash_keys.json", *hooks},
         "simulator": {"hook_secret", "event_hook_secret", "simulator_token"},
+        "rehearsal": {"pgpass", "hash_keys.json", "simulator_token", *hooks},
     }
 
 
