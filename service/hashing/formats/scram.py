@@ -210,7 +210,9 @@ def read_stored(_stored: StoredHash, match: re.Match[str]) -> Check:
     decode = unhex if "length" in groups else unbase64
     name, key = f"sha{groups.get('prf') or '1'}", decode(match["digest"])
     derive = partial(stored_key_of, _checked(name, decode(match["salt"]), match, key))
-    return Prepared(Comparison(derive, key, f"pbkdf2-{name} {int(match['iterations'])}", Executor.THREAD, padded=True))
+    check = Comparison(derive, key, f"pbkdf2-{name} {int(match['iterations'])}", Executor.THREAD, padded=True)
+    # Dovecot prepares nothing itself: its clients may have. Both are tried.
+    return Prepared(check) if "length" in groups else check
 
 
 def read_mongodb(_stored: StoredHash, match: re.Match[str]) -> Check:
