@@ -8,16 +8,21 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+# For the optional C extension. It stays in this stage, and Python's headers come with the image.
+RUN apt-get update -qq \
+ && apt-get install -y -qq --no-install-recommends gcc libc6-dev \
+ && rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv /venv
 COPY requirements/build.txt requirements/runtime.txt /requirements/
 RUN /venv/bin/pip install -q --require-hashes -r /requirements/build.txt -r /requirements/runtime.txt
 WORKDIR /app
-COPY pyproject.toml README.md LICENSE alembic.ini ./
+COPY pyproject.toml setup.py README.md LICENSE alembic.ini ./
 COPY migrations ./migrations
 COPY service ./service
 COPY simulator ./simulator
 # Editable, because Alembic's scripts lie beside the packages and not in them. What only installs is then removed.
 RUN /venv/bin/pip install -q --no-build-isolation --no-deps -e . \
+ && /venv/bin/python -c 'import service.hashing.interleaved._kernel' \
  && /venv/bin/pip uninstall -q -y setuptools pip \
  && /venv/bin/python -m compileall -q service simulator migrations
 

@@ -5,8 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := requirements/build.txt requirements/dev.txt
-# The stamp names what the environment was made from: a changed lock updates it, and in a moved checkout it is made anew.
-KEY := $(shell cat $(LOCKS) pyproject.toml 2>/dev/null | cksum | tr ' ' '-')-$(shell pwd | cksum | tr ' ' '-')
+EXTENSION := service/hashing/interleaved
+C_SOURCES := setup.py $(wildcard $(EXTENSION)/*.[ch])
+# The stamp names what the environment was made from: a changed lock, C source or compiler updates it, and in a moved
+# checkout it is made anew.
+KEY := $(shell { cat $(LOCKS) pyproject.toml $(C_SOURCES); echo '$(CC)'; } 2>/dev/null | cksum | tr ' ' '-')-$(shell pwd | cksum | tr ' ' '-')
 READY := $(VENV)/ready-$(KEY)
 # Python compiles what is imported when it is; compiling all of it beforehand takes longer than the rest.
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
@@ -30,7 +33,10 @@ $(READY):
 	  || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP_INSTALL) --require-hashes -r requirements/build.txt
 	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@rm -f $(EXTENSION)/*.so
 	@$(PIP_INSTALL) --no-build-isolation --no-deps -e .
+	@$(BIN)/python -c 'import service.hashing.interleaved._kernel' 2>/dev/null || \
+	  echo "skipped the C extension for interleaved bcrypt: no working C compiler or no Python headers; bcrypt runs without it"
 	@touch $@
 
 demo: setup ## play the whole story against a simulated Okta org and say what was seen
@@ -79,4 +85,4 @@ bench: setup ## measure, and print one table of ratios
 	$(BIN)/python -m bench
 
 clean: ## remove what is made here: .venv, caches, the embedded database's folder var/
-	rm -rf $(VENV) var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(EXTENSION)/*.so var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

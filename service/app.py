@@ -18,7 +18,7 @@ from aiohttp import web
 from service.audit_trail import AuditTrail
 from service.auth.authenticator import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.background import in_background
-from service.hashing.formats.bcrypt import fastest_bcrypt
+from service.hashing.bcrypt_choice import BcryptChoice, BcryptUnavailable, choose_bcrypt
 from service.hashing.pool import HashingPool, SingleFlight
 from service.registration.code_policy import CodePolicy, load_policy
 from service.registration.policy import Policy
@@ -49,7 +49,7 @@ def reload(parts: Parts, tls: ServerTls | None) -> None:
     """Read secrets, certificate and policy again; what can't be used is logged, and what was before stays."""
     steps: dict[str, Callable[[], None]] = {
         "secrets": lambda: _reload_secrets(parts),
-        "hash_keys": lambda: setattr(parts.opener, "keys", hash_keys(parts.settings)),
+        "hash_keys": lambda: parts.verifier.use_keys(hash_keys(parts.settings)),
     }
     if tls is not None:
         steps["certificate"] = tls.reload
@@ -99,8 +99,8 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     screener = make_screener(settings, database, telemetry, trail)
     if keys is not None:
         await keys.open()
-    await asyncio.to_thread(fastest_bcrypt.choose)
-    async with HashingPool(queue_timeout=settings.queue_timeout) as pool:
+    bcrypt = await _choose_bcrypt(settings, telemetry)
+    async with HashingPool(queue_timeout=settings.queue_timeout, interleaving=bcrypt.interleaving) as pool:
         verifier = PasswordVerifier(database, pool, SingleFlight(), opener, telemetry, trail)
         with contextlib.suppress(
             *DATABASE_UNAVAILABLE, TimeoutError
@@ -126,6 +126,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
                 event_authenticator=event_authenticator(settings),
                 forget_when=settings.forget_when,
                 revisions=known_revisions(),
+                bcrypt=bcrypt,
             )
         finally:
             for task in background:
@@ -136,6 +137,21 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
                 await keys.close()
             await deliveries.close()
             screener.close()
+
+
+async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoice:
+    """Choose the implementation and log it. Raises `BadSettings` where the one that is set cannot be used."""
+
+    def report(fault: str) -> None:
+        telemetry.faults.labels("interleaved_bcrypt").inc()
+        log.error("interleaved_bcrypt_off", fault=fault)
+
+    try:
+        choice = await asyncio.to_thread(choose_bcrypt, settings.bcrypt, on_fault=report)
+    except BcryptUnavailable as unavailable:
+        raise BadSettings(str(unavailable)) from None
+    log.info("bcrypt", implementation=choice.implementation, single=choice.single, reason=choice.reason)
+    return choice
 
 
 def make_screener(

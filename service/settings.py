@@ -297,11 +297,13 @@ class Settings(AdmissionSettings, PlaceSettings):
 
     request_timeout: Annotated[float, Field(gt=0, lt=3)] = 2.5
     queue_timeout: Annotated[float, Field(gt=0, lt=3)] = 1.0
+    bcrypt: Literal["package", "libxcrypt", "interleaved"] | None = None
     hash_keys: SecretStr | None = None
     hash_keys_file: Path | None = None
     require_encrypted_hashes: bool = False
     audit_retention_days: Annotated[int, Field(ge=100, le=36_500)] = 400
     forget_when: ForgetWhen = ForgetWhen.SUCCESS
+    allow_insecure_http: bool = False
     okta_client_orgurl: str | None = None
     okta_client_authorizationmode: str | None = None
     okta_client_token: SecretStr | None = None

@@ -56,6 +56,9 @@ def native_hash(check: Check) -> NativeHash | NotNative:
     match check:
         case Comparison():
             return _of_comparison(check)
+        case bcrypt.BcryptCheck():
+            native = _bcrypt(check.key, check.prepare, check.variant, check.salt)
+            return native if check.charset == UTF_8 else NotNative.CHARSET
         case FormulaCheck():
             return _of_formula(check)
         case Either():

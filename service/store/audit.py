@@ -27,6 +27,8 @@ class Action(enum.StrEnum):
     RETIRED = "retired"
     LOADED = "loaded"
     DELETED = "deleted"
+    TRIED = "tried"
+    """A known password was checked by `try`."""
     SKIPPED = "skipped"
     """More was said in a moment than is written down; the reason tells how much."""
 
@@ -67,7 +69,7 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::
 RECORD_CHANGED = """
 INSERT INTO audit (action, reason, account_id)
 SELECT 'loaded', CASE WHEN rehash THEN 'new hash' ELSE 'changed' END || ', source ' || $1, account_id
-FROM staged WHERE fate = 'changed' ORDER BY account_id
+FROM staged WHERE outcome = 'changed' ORDER BY account_id
 """
 
 PRUNE = "SELECT prune_audit($1, $2)"
@@ -77,6 +79,12 @@ DELETE FROM import_events WHERE uuid IN (
     SELECT uuid FROM import_events
     WHERE received_at < now() - $1::interval AND NOT (effect = 'unmatched' AND outcome = 'SUCCESS')
     ORDER BY received_at LIMIT $2)
+"""
+
+# Not so many at a time that a statement takes long; their counts stay.
+PRUNE_CALLS = """
+DELETE FROM okta_calls WHERE uuid IN (
+    SELECT uuid FROM okta_calls WHERE received_at < now() - $1::interval ORDER BY received_at LIMIT $2)
 """
 
 PRUNE_UNREADABLE = "DELETE FROM unreadable_events WHERE received_at < now() - $1::interval"
@@ -120,7 +128,8 @@ async def prune(connection: asyncpg.Connection, keep: timedelta, most: int) -> i
     A SUCCESS that means nobody yet is kept until somebody is loaded whom it means.
     """
     pruned: int = await connection.fetchval(PRUNE, keep, most)
-    for statement, values in ((PRUNE_EVENTS, (keep, most)), (PRUNE_UNREADABLE, (keep,))):
+    bounded = (keep, most)
+    for statement, values in ((PRUNE_EVENTS, bounded), (PRUNE_CALLS, bounded), (PRUNE_UNREADABLE, (keep,))):
         pruned += int((await connection.execute(statement, *values)).split()[-1])
     return pruned
 

@@ -6,6 +6,8 @@ import pytest
 from service.hashing import registry
 from service.hashing.format import Executor, Recipe, StoredHash
 from service.hashing.formats.bcrypt import hash_bcrypt, sign_extended
+from service.hashing.interleaved import reference
+from service.hashing.interleaved.interleaving import Interleavable
 from service.hashing.registry import by_name
 
 SALT = b"$2b$04$abcdefghijklmnopqrstuu"
@@ -14,7 +16,12 @@ SALT = b"$2b$04$abcdefghijklmnopqrstuu"
 def verifies(
     text: str, password: str, name: str = "bcrypt", pepper: bytes | None = None, charset: str = "utf-8"
 ) -> bool:
-    return registry.check(StoredHash(text, Recipe(name, charset=charset), pepper=pepper)).verify(password)
+    check = registry.check(StoredHash(text, Recipe(name, charset=charset), pepper=pepper))
+    matched = check.verify(password)
+    if isinstance(check, Interleavable):  # the binary form that a pool interleaves gives the same verdict
+        job = check.bcrypt_job(password)
+        assert matched == (job is not None and reference.matches(job))
+    return matched
 
 
 @pytest.mark.parametrize("length", [0, 71, 72, 73, 511, 512, 4096])

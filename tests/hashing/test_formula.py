@@ -332,7 +332,7 @@ def test_a_bcrypt_of_too_high_a_cost_is_too_costly() -> None:
         ("pbkdf2_sha512($pass, $salt, 1000)", Executor.THREAD, "pbkdf2_sha512 1000"),
     ],
 )
-def test_the_work_names_the_lane_and_the_cost(formula: str, executor: Executor, cost: str) -> None:
+def test_the_work_names_the_executor_and_the_cost(formula: str, executor: Executor, cost: str) -> None:
     size = 2 * {"md5": 16, "hmac_sha1": 20}.get(formula.partition("(")[0], 64)
     check = formula_check(stored(formula, "a" * size, "s"))
     assert (check.executor, check.cost) == (executor, cost)

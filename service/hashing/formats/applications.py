@@ -1,7 +1,4 @@
-"""Hashes of applications: Nextcloud, ownCloud, MediaWiki, XenForo and others.
-
-Source: nextcloud/server lib/private/Security/Hasher.php: 1 is bcrypt, 2 argon2i, 3 argon2id.
-"""
+"""Hashes of applications: Nextcloud, ownCloud, MediaWiki, XenForo and others."""
 
 import re
 from collections.abc import Callable
@@ -355,6 +352,10 @@ XENFORO_FORMATS: tuple[Format, ...] = (
     ),
 )
 
+
+# Nextcloud's and ownCloud's hashes: a version, a bar, and a hash of PHP's password_hash.
+#
+# Source: nextcloud/server lib/private/Security/Hasher.php: 1 is bcrypt, 2 argon2i, 3 argon2id.
 
 NEXTCLOUD_FORMATS = (
     Wrapped(

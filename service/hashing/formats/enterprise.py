@@ -5,7 +5,6 @@ iterations in the digits of crypt(3). SAP H (`{x-issha, 1024}`): each round hash
 Sybase: SHA-256 of the password in UTF-16, padded to 510 bytes, and the salt.
 """
 
-import hashlib
 import re
 from collections.abc import Callable
 from functools import partial
@@ -296,7 +295,7 @@ _DIGIT = r"[./0-9A-Za-z]"
 
 def aix_pbkdf2(name: str, salt: bytes, iterations: int, secret: bytes) -> bytes:
     """The derived key in the digits of crypt(3)."""
-    key = hashlib.pbkdf2_hmac(name, secret, salt, iterations)
+    key = pbkdf2(name, salt, iterations, SIZES[name], secret)
     digits = -(-len(key) * 8 // 6)
     return crypt_loops.encode(key + bytes(-len(key) % 3))[:digits].encode("ascii")
 

@@ -4,7 +4,6 @@ LM: [MS-SAMR] 2.2.11.1. Cached credentials 2 (Vista and later): PBKDF2-SHA1 over
 hash and the name.
 """
 
-import hashlib
 import re
 from functools import partial
 
@@ -15,6 +14,7 @@ from service.hashing.check import TextComparison
 from service.hashing.digests import digest
 from service.hashing.encodings import HEX_DIGIT, unhex
 from service.hashing.format import Check, Executor, NoUsername, StoredHash
+from service.hashing.formats.pbkdf2 import pbkdf2
 from service.hashing.shape import Shape
 
 LM_TEXT = b"KGS!@#$%"
@@ -45,7 +45,7 @@ def dcc2(username: str, rounds: int, password: str) -> bytes:
     """The name counts in lower case, as UTF-16."""
     salt = username.lower().encode("utf-16-le")
     first = digest("md4", digest("md4", password.encode("utf-16-le")) + salt)
-    return hashlib.pbkdf2_hmac("sha1", first, salt, rounds, DCC2_SIZE)
+    return pbkdf2("sha1", salt, rounds, DCC2_SIZE, first)
 
 
 def _lm(stored: StoredHash, match: re.Match[str]) -> Check:

@@ -1,7 +1,4 @@
-"""The operations of a formula: a closed set, each of which computes its own value.
-
-The digests are in `digested`, the slow functions in `derived`.
-"""
+"""The operations of a formula: a closed set, each of which computes its own value."""
 
 import enum
 import hashlib
@@ -13,6 +10,7 @@ from service.hashing.format import Format
 from service.hashing.formats.argon2 import ARGON2_VERSION as VERSION
 from service.hashing.formats.argon2 import TYPES, argon2_key
 from service.hashing.formats.bcrypt import hash_bcrypt
+from service.hashing.formats.pbkdf2 import pbkdf2
 from service.hashing.formula.functions import FUNCTIONS, Form, Given, Value
 from service.immutable import immutable
 
@@ -218,7 +216,7 @@ class Pbkdf2:
     def evaluate(self, given: Given) -> Value:
         """The derived key in its form."""
         password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
-        key = hashlib.pbkdf2_hmac(self.algorithm, password, salt, self.iterations, self.size)
+        key = pbkdf2(self.algorithm, salt, self.iterations, self.size, password)
         return written(key, self.form)
 
     def parts(self) -> tuple[Operation, ...]:

@@ -103,13 +103,23 @@ class Admission:
         self._open = False
 
     def admit(
-        self, checks: Sequence[Check], account: Hashable, running: Collection[Job], *, now: float, deadline: float
+        self,
+        checks: Sequence[Check],
+        account: Hashable,
+        running: Collection[Job],
+        *,
+        now: float,
+        deadline: float,
+        share: float = 1.0,
     ) -> float:
-        """Give the estimated seconds of `checks`. Raises `Overloaded` where they cannot end before `deadline`."""
+        """Give the estimated seconds of `checks`, which take `share` of a core.
+
+        Raises `Overloaded` where they cannot end before `deadline`.
+        """
         if not self._open:
             raise Overloaded(CLOSED_FOR)
         seconds = sum(self._estimates.expect(check.cost) for check in checks)
-        wait = self._wait(account, seconds, running, now)
+        wait = self._wait(account, seconds, running, now, share)
         # Where nobody waits, a check that may just end in time is worth trying.
         late = now + wait + (MARGIN if wait else 1) * seconds > deadline and not self._probes(checks, wait)
         # The check's own time is part of what the person waits, so that right after a storm answers are quick again;
@@ -119,12 +129,13 @@ class Admission:
             raise Overloaded(max(wait - bound, 0.0) + seconds)
         return seconds
 
-    def _wait(self, account: Hashable, seconds: float, running: Collection[Job], now: float) -> float:
-        """Predict the seconds until a new call would have a worker."""
-        if len(running) < self._workers:
+    def _wait(self, account: Hashable, seconds: float, running: Collection[Job], now: float, share: float) -> float:
+        """Predict the seconds until a new call would have its share of a worker."""
+        if sum(job.share for job in running) + share <= self._workers:
             return 0.0
-        left = sum(max(job.seconds - (now - job.handed_over), 0.0) for job in running)
-        return (left + self._queue.ahead_of(account, seconds)) / self._workers
+        left = sum(max(job.seconds - (now - job.handed_over), 0.0) * job.share for job in running)
+        ahead = self._queue.ahead_of(account, seconds * share, interleaved=share < 1)
+        return (left + ahead) / self._workers
 
     def _probes(self, checks: Sequence[Check], wait: float) -> bool:
         """Tell whether the call may run against its estimate: a worker is free, and the estimate is old."""

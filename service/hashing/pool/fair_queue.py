@@ -9,7 +9,8 @@ one turn a round like everybody else.
 
 import math
 from collections import Counter, deque
-from collections.abc import Container, Hashable
+from collections.abc import Callable, Container, Hashable
+from typing import NamedTuple
 
 from service.hashing.pool.job import Job
 
@@ -34,7 +35,7 @@ class _Band:
         job = self.turns[account].popleft()
         self.line_up(account)
         self._count(-1, job)
-        self.served += job.seconds
+        self.served += job.work
         return job
 
     def line_up(self, account: Hashable) -> None:
@@ -60,14 +61,14 @@ class _Band:
 
     def _count(self, calls: int, job: Job) -> None:
         self.calls += calls
-        self.seconds = self.seconds + calls * job.seconds if self.calls else 0.0
+        self.seconds = self.seconds + calls * job.work if self.calls else 0.0
 
 
 class FairQueue:
     """Waiting calls. Not safe for threads: it belongs to the event loop."""
 
     def __init__(self) -> None:
-        self._bands: dict[int, _Band] = {}
+        self._bands: dict[_Key, _Band] = {}
         self._busy: Counter[Hashable] = Counter()
         """How many calls of an account were taken and have not ended; nothing where there are none."""
         self._clock = 0.0
@@ -78,14 +79,17 @@ class FairQueue:
 
     def put(self, job: Job) -> None:
         """Let `job` wait for its turn."""
-        band = self._bands.setdefault(_band(job.seconds), _Band(self._clock))
+        band = self._bands.setdefault(_key(job.work, interleaved=job.interleaved), _Band(self._clock))
         if not band.calls:
             band.served = max(band.served, self._clock)  # idle time is not saved up
         band.put(job)
 
-    def take(self) -> Job | None:
-        """Take the call whose turn it is, or None where nobody waits. To be followed by `end`."""
-        waiting = [band for band in self._bands.values() if band.calls]
+    def take(self, fits: Callable[[bool], bool] = lambda _: True) -> Job | None:
+        """Take the call whose turn it is, or None where nobody waits. To be followed by `end`.
+
+        `fits` tells whether there is room for calls that are interleaved (true) and for others (false).
+        """
+        waiting = [band for key, band in self._bands.items() if band.calls and fits(key.interleaved)]
         if not waiting:
             return None
         band = min(waiting, key=lambda one: one.served)
@@ -104,17 +108,22 @@ class FairQueue:
 
     def discard(self, job: Job) -> bool:
         """Take `job` out of the queue, wherever it stands; False where it was not there."""
-        band = self._bands.get(_band(job.seconds))
+        band = self._bands.get(_key(job.work, interleaved=job.interleaved))
         return band is not None and band.discard(job)
 
-    def ahead_of(self, account: Hashable, seconds: float) -> float:
-        """Predict the seconds of work before a new call of `account` that would itself take `seconds`."""
-        own = self._bands.get(_band(seconds))
+    def ahead_of(self, account: Hashable, seconds: float, *, interleaved: bool = False) -> float:
+        """Predict the seconds of work before a new call of `account` that would itself take `seconds` of a core."""
+        own = self._bands.get(_key(seconds, interleaved=interleaved))
         ahead = own.ahead_of(account) if own else 0.0
         # While our band is given so much, no other band is given more.
         return ahead + sum(min(band.seconds, ahead + seconds) for band in self._bands.values() if band is not own)
 
 
-def _band(seconds: float) -> int:
-    """Number the band of a price: each spans a factor of four, as much as two steps of bcrypt's cost."""
-    return math.frexp(seconds)[1] // 2
+class _Key(NamedTuple):
+    price: int
+    """Each spans a factor of four, as much as two steps of bcrypt's cost."""
+    interleaved: bool
+
+
+def _key(seconds: float, *, interleaved: bool) -> _Key:
+    return _Key(math.frexp(seconds)[1] // 2, interleaved)

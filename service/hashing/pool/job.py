@@ -1,6 +1,7 @@
 """A call's checks on their way through the pool, and their outcome."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -29,10 +30,24 @@ class Job:
     password: str = field(repr=False)
     account: Hashable = field(repr=False)
     seconds: float
-    """The estimated time of all its checks."""
+    """The estimated time of all its checks, with all places of its core taken."""
     future: asyncio.Future[bool] = field(repr=False)
+    share: float = 1.0
+    """Of a core, while it runs: 1, or one lane's where its checks are interleaved with others."""
+    deadline: float = math.inf
+    """On the loop's clock."""
     handed_over: float = 0.0
     """When a worker was told of it, on the loop's clock."""
+
+    @property
+    def interleaved(self) -> bool:
+        """Tell whether it shares a core with others."""
+        return self.share < 1
+
+    @property
+    def work(self) -> float:
+        """The estimated seconds of a core."""
+        return self.seconds * self.share
 
     @property
     def awaited(self) -> bool:

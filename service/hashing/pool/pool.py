@@ -5,12 +5,15 @@ work taken from one that could still be answered.
 """
 
 import asyncio
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
 from service.hashing.check import attempts_at
 from service.hashing.format import Check, Executor
+from service.hashing.interleaved.engine import LANES
+from service.hashing.interleaved.interleaving import Interleavable, Interleaving
 from service.hashing.pool.admission import Admission, Estimates, Overloaded
 from service.hashing.pool.fair_queue import FairQueue
 from service.hashing.pool.job import Job, Outcome, try_checks
@@ -38,15 +41,18 @@ class Snapshot:
 class HashingPool:
     """Runs checks on `workers` cores (by default all that the process may use); none waits over `queue_timeout` s."""
 
-    def __init__(self, *, workers: int | None = None, queue_timeout: float = 1.0) -> None:
+    def __init__(
+        self, *, workers: int | None = None, queue_timeout: float = 1.0, interleaving: Interleaving | None = None
+    ) -> None:
         self._size = workers or usable_cores()
+        self._interleaving = interleaving
         # Some jobs are handed over beyond the workers, so that one that ends a job need not wait for the loop to have
-        # another: a cheap check would be over before.
-        self._handed = self._size + max(1, self._size // 2)
+        # another: a cheap check would be over before, and a lane would stay empty for a step.
+        self._handed = {False: self._size + max(1, self._size // 2), True: self._size * (LANES + 1)}
         self._queue = FairQueue()
         self._estimates = Estimates()
         self._admission = Admission(self._size, queue_timeout, self._estimates, self._queue)
-        self._workers = Workers(self._size, self._finish)
+        self._workers = Workers(self._size, self._finish, interleaving)
         self._running: set[Job] = set()
         self._idle = asyncio.Event()
         self._closing = True
@@ -95,7 +101,7 @@ class HashingPool:
     def require_room(self, kinds: Iterable[Check], *, account: Hashable, deadline: float) -> None:
         """Raise `Overloaded` where a check of none of `kinds` would be let in now: a refusal then costs no read."""
         overloaded = None
-        for check in kinds if len(self._running) >= self._size else ():
+        for check in kinds if self._is_full() else ():
             try:
                 self._estimate([check], account, deadline)
             except Overloaded as refused:
@@ -106,12 +112,18 @@ class HashingPool:
             self._refused += 1
             raise overloaded
 
+    def core_seconds(self, check: Check) -> float | None:
+        """Tell the measured seconds of a core that `check` takes here when all places are taken, or None."""
+        seconds = self.estimate(check.cost)
+        return None if seconds is None else seconds * self._share([check])
+
     async def warm(self, checks: Iterable[Check]) -> None:
         """Measure what each of `checks` costs, on all cores at once as under load, and start their processes."""
         for check in checks:
             # One attempt, since that is what an estimate is of.
             first = attempts_at(check, "warm-up")[:1]
-            jobs = [self._job(first, "warm-up", object(), 0.0) for _ in range(self._size)]
+            places = round(self._size / self._share(first))
+            jobs = [self._job(first, "warm-up", object(), 0.0, math.inf) for _ in range(places)]
             for job in jobs:
                 self._queue.put(job)
             self._hand_over()
@@ -126,7 +138,7 @@ class HashingPool:
         return Snapshot(
             workers=self._size,
             queued=len(self._queue),
-            running=min(len(self._running), self._size),
+            running=self._count_running(),
             refused=self._refused,
             dropped=self._dropped,
             failed=self._failed,
@@ -139,13 +151,32 @@ class HashingPool:
         except Overloaded:
             self._refused += 1
             raise
-        return self._job(checks, password, account, seconds)
+        return self._job(checks, password, account, seconds, deadline)
 
     def _estimate(self, checks: Sequence[Check], account: Hashable, deadline: float) -> float:
-        return self._admission.admit(checks, account, self._running, now=self._loop.time(), deadline=deadline)
+        share = self._share(checks)
+        return self._admission.admit(
+            checks, account, self._running, now=self._loop.time(), deadline=deadline, share=share
+        )
 
-    def _job(self, checks: Sequence[Check], password: str, account: Hashable, seconds: float) -> Job:
-        return Job(checks, password, account, seconds, self._loop.create_future())
+    def _share(self, checks: Iterable[Check]) -> float:
+        """Tell how much of a core a call with `checks` takes while it runs."""
+        if self._interleaving is None or not self._interleaving.usable:
+            return 1.0
+        return 1 / LANES if all(isinstance(check, Interleavable) for check in checks) else 1.0
+
+    def _is_full(self) -> bool:
+        smallest = 1 / LANES if self._interleaving else 1.0
+        return sum(job.share for job in self._running) + smallest > self._size
+
+    def _count_running(self) -> int:
+        """Count the calls that have a place; a few more are handed over."""
+        interleaved = sum(job.interleaved for job in self._running)
+        return min(interleaved, self._size * LANES) + min(len(self._running) - interleaved, self._size)
+
+    def _job(self, checks: Sequence[Check], password: str, account: Hashable, seconds: float, deadline: float) -> Job:
+        future = self._loop.create_future()
+        return Job(checks, password, account, seconds, future, share=self._share(checks), deadline=deadline)
 
     async def _submit(self, job: Job, deadline: float) -> bool:
         self._queue.put(job)
@@ -167,10 +198,13 @@ class HashingPool:
             self._settle()
 
     def _hand_over(self) -> None:
-        while len(self._running) < self._handed and (job := self._queue.take()) is not None:
+        while (job := self._queue.take(self._fits)) is not None:
             job.handed_over = self._loop.time()
             self._running.add(job)
             self._workers.hand_over(job)
+
+    def _fits(self, interleaved: bool) -> bool:  # noqa: FBT001 - which kind of job
+        return sum(job.interleaved == interleaved for job in self._running) < self._handed[interleaved]
 
     def _finish(self, job: Job, outcome: Outcome | None) -> None:
         self._running.discard(job)

@@ -1,7 +1,9 @@
 """The workers: threads that run checks, each with a process for checks written in Python.
 
 A thread that waits for its process uses no core, so threads and processes together never compute on more cores than
-there are workers.
+there are workers. Where bcrypt is interleaved, a worker runs up to four such jobs in steps of about 5 ms and takes what
+waits between them. Any other job has a worker for itself, so that it never stalls running lanes: a worker that takes
+one ends its lanes first. Only one of some milliseconds runs between two steps.
 """
 
 import asyncio
@@ -10,13 +12,17 @@ import os
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path, PurePosixPath
-from queue import SimpleQueue
 
 from service.hashing.format import Check, Executor
+from service.hashing.interleaved.engine import LANES
+from service.hashing.interleaved.interleaving import Interleaving
 from service.hashing.pool.job import Answer, CheckFailed, Job, Outcome, run_here, try_checks
+from service.hashing.pool.lanes import Lanes
 
 # How many cores this process may really use: its affinity and its cgroups' quotas. Elsewhere than on Linux, all.
 #
@@ -154,14 +160,39 @@ class Companion:
         self._pipe, self._checks = ours, 0
 
 
+Run = Callable[[Check, str], tuple[bool, float]]
+
+BRIEF = 0.004
+"""Seconds: a job of at most so many runs between two steps, as long as one."""
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    """What the others must know of a worker; protected by the inbox's lock."""
+
+    lanes: int = 0
+    alone: Job | None = None
+    """A job that runs alone, or will once the lanes are free."""
+
+
 class Workers:
     """A fixed number of threads that take jobs in the order they are handed over."""
 
-    def __init__(self, count: int, done: Callable[[Job, Outcome | None], None]) -> None:
+    def __init__(
+        self, count: int, done: Callable[[Job, Outcome | None], None], interleaving: Interleaving | None = None
+    ) -> None:
         """Call `done` on the loop for each job, with its outcome, or None where nobody wanted it any more."""
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._interleaved: deque[Job] = deque()
+        self._others: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._stopping = False
         self._done = done
-        self._threads = [threading.Thread(target=self._work, name=f"hashing-{n}", daemon=True) for n in range(count)]
+        self._interleaving = interleaving
+        self._workers = [_Worker() for _ in range(count)]
+        self._threads = [
+            threading.Thread(target=self._work, args=(worker,), name=f"hashing-{n}", daemon=True)
+            for n, worker in enumerate(self._workers)
+        ]
 
     def start(self) -> None:
         """Start the threads; `done` is called on the loop that runs now."""
@@ -170,26 +201,70 @@ class Workers:
             thread.start()
 
     def hand_over(self, job: Job) -> None:
-        """Give `job` to the next thread that is free."""
-        self._jobs.put(job)
+        """Give `job` to the worker with the fewest."""
+        with self._changed:
+            (self._interleaved if job.interleaved else self._others).append(job)
+            self._changed.notify()
 
     def stop(self) -> None:
         """End the threads after all they were given, and wait for them. Blocks."""
-        for _ in self._threads:
-            self._jobs.put(None)
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
         for thread in self._threads:
             thread.join()
 
-    def _work(self) -> None:
+    def _work(self, me: _Worker) -> None:
         companion = Companion()
+        lanes = Lanes(self._interleaving, self._report) if self._interleaving else None
 
         def run(check: Check, password: str) -> tuple[bool, float]:
             return companion.run(check, password) if check.executor is Executor.PROCESS else run_here(check, password)
 
-        while (job := self._jobs.get()) is not None:
-            outcome = try_checks(job.checks, job.password, run) if job.awaited else None
-            self._report(job, outcome)
+        while (joining := self._take(me)) is not None:
+            for job in joining:
+                assert lanes is not None  # noqa: S101 - for mypy: only then is a job interleaved
+                lanes.add(job)
+            if not lanes:
+                self._run_alone(me, run, math.inf)
+            else:
+                self._run_alone(me, run, BRIEF)
+                lanes.step()
+            me.lanes = len(lanes) if lanes is not None else 0
         companion.close()
+
+    def _run_alone(self, me: _Worker, run: Run, most: float) -> None:
+        """Run the job that this worker has beside its lanes, and brief ones behind it, for at most `most` seconds."""
+        while (job := me.alone) is not None and job.seconds <= most:
+            self._report(job, try_checks(job.checks, job.password, run) if job.awaited else None)
+            most = min(most, BRIEF) - job.seconds
+            with self._changed:
+                me.alone = self._others.popleft() if self._others and self._others[0].seconds <= most else None
+
+    def _take(self, me: _Worker) -> list[Job] | None:
+        """Take what waits and is this worker's; wait where there is nothing to do. None ends the worker."""
+        with self._changed:
+            while True:
+                joining = self._take_waiting(me)
+                if joining or me.lanes or me.alone:
+                    return joining
+                if self._stopping:
+                    return None
+                self._changed.wait()
+
+    def _take_waiting(self, me: _Worker) -> list[Job]:
+        joining: list[Job] = []
+        while self._interleaved and self._is_next(me):
+            joining.append(self._interleaved.popleft())
+            me.lanes += 1
+        if self._others and me.alone is None and (self._others[0].seconds <= BRIEF or self._is_next(me, LANES + 1)):
+            me.alone = self._others.popleft()
+        return joining
+
+    def _is_next(self, me: _Worker, most: int = LANES) -> bool:
+        """Tell whether no worker that could take a job has fewer."""
+        able = [worker.lanes for worker in self._workers if worker.alone is None and worker.lanes < most]
+        return me.alone is None and me.lanes < most and me.lanes == min(able)
 
     def _report(self, job: Job, outcome: Outcome | None) -> None:
         try:

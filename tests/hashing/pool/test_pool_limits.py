@@ -115,7 +115,7 @@ def admission(*, workers: int = 1, queue_timeout: float = 10.0, clock: Callable[
 
 
 def job(seconds: float, *, handed_over: float = NOW, account: object = "other") -> Job:
-    return Job((), "", cast("Any", account), seconds, cast("asyncio.Future[bool]", None), handed_over)
+    return Job((), "", cast("Any", account), seconds, cast("asyncio.Future[bool]", None), handed_over=handed_over)
 
 
 def admit(to: Admission, cost: str, *running: Job, within: float = 1e6, waiting: tuple[Job, ...] = ()) -> bool:

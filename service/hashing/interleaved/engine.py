@@ -1,0 +1,116 @@
+"""Engine for interleaved bcrypt checks: jobs join and leave between steps; digests are compared in constant time."""
+
+import hmac
+import importlib
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar, cast
+
+LANES = 4
+"""Checks that one engine runs at once; equal to the constant of the kernel, which the self-check compares."""
+KEY_BYTES = 72
+"""Bytes of the password that bcrypt reads."""
+
+T = TypeVar("T")
+
+
+class EngineFault(Exception):
+    """The kernel broke its contract. Its lanes have no verdict: check them again with the bcrypt package."""
+
+
+class Kernel(Protocol):
+    """The C extension's `Engine`, one for each thread. A ticket names a job in the results."""
+
+    def __len__(self) -> int:
+        """Return the number of lanes that are taken."""
+        ...
+
+    def add(self, ticket: int, key: bytes, salt: bytes, cost: int, /) -> None:
+        """Start a computation. Raises `ValueError` for wrong lengths, a wrong cost, a used ticket or full lanes."""
+        ...
+
+    def discard(self, ticket: int, /) -> bool:
+        """Stop a computation and wipe its lane. Returns whether there was one."""
+        ...
+
+    def step(self, iterations: int = ..., /) -> list[tuple[int, bytes]]:
+        """Run all lanes for about 5 ms without the GIL. Returns the tickets and digests (23 bytes) of what is done."""
+        ...
+
+
+MakeKernel = Callable[[], Kernel]
+
+
+def load_kernel() -> MakeKernel:
+    """Import the C extension. Raises `ImportError` where it was not built or does not fit this platform."""
+    return cast("MakeKernel", importlib.import_module("service.hashing.interleaved._kernel").Engine)
+
+
+@dataclass(frozen=True, slots=True)
+class BcryptJob:
+    """One bcrypt check in binary form."""
+
+    key: bytes = field(repr=False)
+    """The password, at most 72 bytes, without the NUL that bcrypt appends."""
+    salt: bytes = field(repr=False)
+    """16 bytes."""
+    cost: int
+    """4 to 31, the logarithm of the iterations."""
+    digest: bytes = field(repr=False)
+    """The 23 bytes of the stored hash."""
+
+
+class Engine(Generic[T]):
+    """Up to `LANES` checks in the calling thread. Each thread has its own engine."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._tickets = itertools.count()  # never used twice, so a late result can't belong to another job
+        self._lanes: dict[int, tuple[T, bytes]] = {}
+        """The item of each ticket with the digest it expects: a mixed-up lane refuses and never admits."""
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    @property
+    def free(self) -> int:
+        """Lanes that are free."""
+        return LANES - len(self._lanes)
+
+    @property
+    def items(self) -> list[T]:
+        """The items being checked."""
+        return [item for item, _ in self._lanes.values()]
+
+    def add(self, item: T, job: BcryptJob) -> None:
+        """Let `job` join with the next step; `item` names it in the results. Raises `ValueError` as the kernel does."""
+        ticket = next(self._tickets)
+        self._kernel.add(ticket, job.key, job.salt, job.cost)
+        self._lanes[ticket] = (item, job.digest)
+
+    def discard(self, item: T) -> bool:
+        """Stop the check of `item` and wipe its lane. Returns whether it was still running."""
+        for ticket, (other, _) in self._lanes.items():
+            if other is item:
+                del self._lanes[ticket]
+                self._kernel.discard(ticket)
+                return True
+        return False
+
+    def step(self) -> list[tuple[T, bool]]:
+        """Run all checks for about 5 ms, or until one is done. Returns what is done, and whether it matched.
+
+        Raises `EngineFault` where the kernel returns a result of no job, or loses one.
+        """
+        done = [self._verdict(ticket, digest) for ticket, digest in self._kernel.step()]
+        if len(self._kernel) != len(self._lanes):
+            raise EngineFault("the kernel has lost a job")
+        return done
+
+    def _verdict(self, ticket: int, digest: bytes) -> tuple[T, bool]:
+        try:
+            item, expected = self._lanes.pop(ticket)
+        except KeyError:
+            raise EngineFault("the kernel returned the result of no job") from None
+        return item, hmac.compare_digest(digest, expected)

@@ -1,0 +1,27 @@
+"""The packages and the optional C extension. All other metadata is in pyproject.toml.
+
+Neither can be said there: the table for extensions is experimental, and `migrations/` lies beside the packages while a
+wheel has it inside, as `service.store.alembic`.
+"""
+
+from setuptools import Extension, find_packages, setup
+
+FOLDER = "service/hashing/interleaved"
+MIGRATIONS = {"service.store.alembic": "migrations", "service.store.alembic.versions": "migrations/versions"}
+
+setup(
+    packages=[*find_packages(include=["service", "service.*", "simulator", "simulator.*"]), *MIGRATIONS],
+    package_dir=MIGRATIONS,
+    ext_modules=[
+        Extension(
+            "service.hashing.interleaved._kernel",
+            sources=[f"{FOLDER}/extension.c", f"{FOLDER}/kernel.c"],
+            depends=[f"{FOLDER}/kernel.h", f"{FOLDER}/pi_tables.h"],
+            define_macros=[("Py_LIMITED_API", "0x030B0000")],
+            py_limited_api=True,
+            extra_compile_args=["-std=c11", "-O2"],  # no -march: a wheel must run on every machine of its platform
+            optional=True,  # without a C compiler the build succeeds, and the bcrypt package is used
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

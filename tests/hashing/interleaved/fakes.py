@@ -1,0 +1,28 @@
+"""A kernel in Python on the bcrypt package, to be made faulty by subclasses."""
+
+from service.hashing.interleaved import reference
+
+
+class PackageKernel:
+    """Ends the cheapest job at each step."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[int, tuple[bytes, bytes, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def add(self, ticket: int, key: bytes, salt: bytes, cost: int, /) -> None:
+        self.jobs[ticket] = (key, salt, cost)
+
+    def discard(self, ticket: int, /) -> bool:
+        return self.jobs.pop(ticket, None) is not None
+
+    def step(self, _iterations: int = 64, /) -> list[tuple[int, bytes]]:
+        ticket = min(self.jobs, key=lambda one: self.jobs[one][2])
+        done = self.digest(*self.jobs[ticket])
+        del self.jobs[ticket]
+        return [(ticket, done)]
+
+    def digest(self, key: bytes, salt: bytes, cost: int) -> bytes:
+        return reference.compute(key, salt, cost)
