@@ -130,7 +130,7 @@ def _given_source(settings: "Settings", name: str | None, of_format: str | None)
 
 def _peppers(source: "Source | None", names: list[str]) -> dict[str, bytes]:
     if source is not None and source.pepper_env is not None:
-        names = [source.pepper_env, *names]
+        names = [*source.pepper_env.split(), *names]
     for name in names:
         if name not in os.environ:
             raise CommandFailed(f"--pepper-env {name}: this environment variable is not set", WRONG_USAGE)

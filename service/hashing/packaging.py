@@ -6,6 +6,8 @@ A digest in hex is no such hash: what the hex stands for must be the printable t
 import re
 
 _IN_HEX = re.compile(r"(?:\\\\?x|0[xX])?((?:[2-7][0-9A-Fa-f]){13,2048})|[xX]'((?:[2-7][0-9A-Fa-f]){13,2048})'")
+SHORTEST = 24
+"""Characters: longer than the bytes of MD5 and SHA-1, whose hex must stay a digest."""
 _PYTHON = re.compile(r"b(['\"])([ -~]{13,4096})\1")
 _MARKED = re.compile(r"(?:[$_{]|[a-z0-9_]{2,20}[$:])[!-~ ]+[$}:*][!-~ ]*", re.IGNORECASE)
 """How a hash begins that is more than a digest: `$2b$`, `{SSHA}`, `pbkdf2_sha256$`."""
@@ -22,4 +24,4 @@ def unpacked(text: str) -> str:
         found = bytes.fromhex(match[1] or match[2]).decode("ascii")
     else:
         return text
-    return found if _MARKED.fullmatch(found) else text
+    return found if len(found) >= SHORTEST and _MARKED.fullmatch(found) else text

@@ -45,6 +45,7 @@ LONG = "$pass | sha512_if_long($pass) | symfony_if_long($pass)"
 """Of bcrypt that names no product: they differ for more than 72 bytes and for NUL only."""
 METEOR = "sha256(utf8($pass)) | sha256(cesu8($pass))"
 FLASK_SECURITY = "$pass | nfkd($pass) | hmac_sha512_base64($pepper, nfkd($pass)) | hmac_sha512_base64($pepper, $pass)"
+PREPARED = "$pass | saslprep($pass)"
 ZOPE = "latin1_or_utf8($pass) | $pass"
 
 PHPASS = f"{WORDPRESS} | {PHPBB.removeprefix('$pass | ')}"
@@ -74,6 +75,7 @@ BY_FORMAT: Mapping[str, str] = {
     "ldap_ssha": OCTETS,
     "better_auth": COMPATIBLE,
     "lucia": COMPATIBLE,
+    "dovecot_scram": PREPARED,
     "mediawiki_a": MEDIAWIKI,
     "mediawiki_b": MEDIAWIKI,
     "mediawiki_pbkdf2": MEDIAWIKI,

@@ -200,6 +200,8 @@ def shape_key(text: str) -> ShapeKey | None:
 
 RECIPE_COLUMNS = OPTIONS | {"format", "iterations", "charset", "pepper_env", "salt_encoding", "options"}
 
+EMPTY_IS_SAID = frozenset({"passwd_hash_algo"})
+"""Options that say something where their column is empty: Gitea's rows of before the column."""
 LONGEST_OPTIONS = 500
 """Characters: recipes are looked up by them, and a row of PostgreSQL's B-trees ends at 2,704 bytes."""
 
@@ -273,8 +275,8 @@ def _options(fields: Mapping[str, object]) -> dict[str, str]:
     options = _object(given) if given else {}
     for name in OPTIONS & fields.keys():
         value = recipe_text(fields, name)
-        if value is not None:
-            options[name] = value
+        if value is not None or name in EMPTY_IS_SAID:
+            options[name] = value or ""
     if sum(map(len, options.values())) + sum(map(len, options)) > LONGEST_OPTIONS:
         raise RejectedRow(Reason.BAD_COLUMN, f"options are longer than {LONGEST_OPTIONS} characters")
     return dict(sorted(options.items()))

@@ -93,7 +93,10 @@ def read_gitea(stored: StoredHash, match: re.Match[str]) -> Check:
     declared = stored.recipe.options.get("passwd_hash_algo")
     if declared is None and stored.recipe.iterations is None:
         return AnyOf(tuple(_gitea_pbkdf2(row, match, count, None) for count in GITEA_ITERATIONS))
-    name, _, configuration = (declared or f"pbkdf2${stored.recipe.iterations}").partition("$")
+    if declared is None:
+        declared = f"pbkdf2${stored.recipe.iterations}"
+    # An empty column is of before there was one.
+    name, _, configuration = (declared or "pbkdf2").partition("$")
     numbers = [limits.number(part) for part in configuration.split("$") if part]
     try:
         return _gitea(row, match, name, numbers)

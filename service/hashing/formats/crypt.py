@@ -14,6 +14,7 @@ from service.hashing.check import Comparison, Either
 from service.hashing.digests import digest
 from service.hashing.encodings import CRYPT64, encode, unhex
 from service.hashing.format import Check, Executor, MalformedHash, StoredHash
+from service.hashing.formats.scrypt import scrypt
 from service.hashing.shape import Shape
 from service.immutable import immutable
 
@@ -222,11 +223,18 @@ def _yescrypt(stored: StoredHash, match: re.Match[str]) -> Check:
     return check(stored, match[0], match["digest"], cost, work=work)
 
 
+def _scrypt7_digest(n: int, r: int, p: int, salt: bytes, secret: bytes) -> bytes:
+    return crypt_loops.encode_little(scrypt(n, r, p, salt, 32, secret))[:43].encode("ascii")
+
+
 def _scrypt7(stored: StoredHash, match: re.Match[str]) -> Check:
     n = 1 << CRYPT64.index(match["n"])
     r, p = (sum(CRYPT64.index(digit) << 6 * i for i, digit in enumerate(match[name])) for name in ("r", "p"))
     work = limits.check_scrypt(n, r, p)
-    return check(stored, match[0], match["digest"], f"scrypt {n},{r},{p}", work=work)
+    # Not by libxcrypt: it refuses a salt with a `+`, which libpass writes.
+    derive = partial(_scrypt7_digest, n, r, p, match["salt"].encode("utf-8"))
+    key, cost = match["digest"].encode("ascii"), f"scrypt {n},{r},{p}"
+    return Comparison(derive, key, cost, Executor.THREAD, stored.recipe.charset, padded=True, work=work)
 
 
 # The salt's last digit has spare bits that must be zero, so a stand-in leaves it.

@@ -231,7 +231,9 @@ def read_stored(_stored: StoredHash, match: re.Match[str]) -> Check:
     decode = unhex if "length" in groups else unbase64
     name, key = f"sha{groups.get('prf') or '1'}", decode(match["digest"])
     parameters = _checked(name, decode(match["salt"]), match, key)
-    return Prepared(_pbkdf2_comparison(partial(stored_key_of, parameters), parameters, key, padded=True))
+    check = _pbkdf2_comparison(partial(stored_key_of, parameters), parameters, key, padded=True)
+    # Dovecot prepares nothing itself: its clients may have. Both are tried.
+    return Prepared(check) if "length" in groups else check
 
 
 def read_mongodb(_stored: StoredHash, match: re.Match[str]) -> Check:

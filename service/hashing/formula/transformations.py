@@ -10,6 +10,8 @@ import sys
 import unicodedata
 from collections.abc import Callable, Mapping
 
+from service.hashing.formats.scram import saslprep
+
 PHP_BLANKS = " \t\n\r\0\x0b"
 """What PHP's `trim` removes at both ends. Neither form feed nor NO-BREAK SPACE."""
 DOTNET_BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
@@ -175,6 +177,7 @@ OF_TEXT: Mapping[str, Callable[[str], str]] = {
     "nfd": _normalised("NFD"),
     "nfkc": _normalised("NFKC"),
     "nfkd": _normalised("NFKD"),
+    "saslprep": saslprep,
     "collapse_spaces": collapse_spaces,
     "underscore_angles": underscore_angles,
     "strip_controls": strip_controls,
