@@ -18,8 +18,7 @@ from aiohttp import web
 from service.audit_trail import AuditTrail
 from service.auth.authenticator import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.background import in_background
-from service.hashing.bcrypt_choice import BcryptUnavailable, choose_bcrypt
-from service.hashing.interleaved.interleaving import Interleaving
+from service.hashing.bcrypt_choice import BcryptChoice, BcryptUnavailable, choose_bcrypt
 from service.hashing.pool import HashingPool, SingleFlight
 from service.registration.code_policy import CodePolicy, load_policy
 from service.registration.policy import Policy
@@ -100,8 +99,8 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     screener = make_screener(settings, database, telemetry, trail)
     if keys is not None:
         await keys.open()
-    interleaving = await _choose_bcrypt(settings, telemetry)
-    async with HashingPool(queue_timeout=settings.queue_timeout, interleaving=interleaving) as pool:
+    bcrypt = await _choose_bcrypt(settings, telemetry)
+    async with HashingPool(queue_timeout=settings.queue_timeout, interleaving=bcrypt.interleaving) as pool:
         verifier = PasswordVerifier(database, pool, SingleFlight(), opener, telemetry, trail)
         with contextlib.suppress(
             *DATABASE_UNAVAILABLE, TimeoutError
@@ -127,6 +126,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
                 event_authenticator=event_authenticator(settings),
                 forget_when=settings.forget_when,
                 revisions=known_revisions(),
+                bcrypt=bcrypt,
             )
         finally:
             for task in background:
@@ -139,7 +139,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
             screener.close()
 
 
-async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> Interleaving | None:
+async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoice:
     """Choose the implementation and log it. Raises `BadSettings` where the one that is set cannot be used."""
 
     def report(fault: str) -> None:
@@ -151,7 +151,7 @@ async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> Interleavi
     except BcryptUnavailable as unavailable:
         raise BadSettings(str(unavailable)) from None
     log.info("bcrypt", implementation=choice.implementation, single=choice.single, reason=choice.reason)
-    return choice.interleaving
+    return choice
 
 
 def make_screener(

@@ -148,14 +148,6 @@ NOT_CREATED = f"{UNBOUND} AND NOT {IS_REFUSED}"
 
 REFUSED = f"{UNBOUND} AND {IS_REFUSED}"
 
-# Sign-in names that two accounts have: nobody gets in by them.
-AMBIGUOUS_NAMES = """
-SELECT known.identifier_key FROM identifiers AS known JOIN accounts AS account ON account.id = known.account_id
-WHERE account.armed AND NOT EXISTS (SELECT FROM accounts AS named WHERE named.login_key = known.identifier_key)
-GROUP BY 1 HAVING count(*) > 1
-"""
-AMBIGUOUS = f"SELECT count(*) FROM ({AMBIGUOUS_NAMES}) AS shared"  # noqa: S608 (of constants alone)
-
 FIRST = 5
 """How many of each kind of those who are stuck are named."""
 
@@ -234,17 +226,15 @@ async def stuck(connection: asyncpg.Connection, verified_before: datetime) -> di
         "verified_without_success": await connection.fetchval(COUNT_VERIFIED_LONG_AGO, verified_before),
         "not_in_okta": await connection.fetchval(NOT_CREATED),
         "refused_by_okta": await connection.fetchval(REFUSED),
-        "ambiguous_names": await connection.fetchval(AMBIGUOUS),
     }
 
 
 async def names_of_stuck(connection: asyncpg.Connection, verified_before: datetime) -> dict[str, list[str]]:
-    """Name the first few of those whom `stuck` counts: logins, and the sign-in names that are ambiguous."""
+    """Name the first few of those whom `stuck` counts: their logins."""
     asked: dict[str, tuple[str, tuple[object, ...]]] = {
         "verified_without_success": (VERIFIED_LONG_AGO_NAMES, (verified_before,)),
         "not_in_okta": (NOT_CREATED_NAMES, ()),
         "refused_by_okta": (REFUSED_NAMES, ()),
-        "ambiguous_names": (f"{AMBIGUOUS_NAMES} ORDER BY 1", ()),
     }
     return {
         kind: [row[0] for row in await connection.fetch(f"{query} LIMIT {FIRST}", *values)]

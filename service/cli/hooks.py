@@ -123,6 +123,17 @@ def _tokens_alone() -> "Proof":
     return OAuthChannel("", "", "")
 
 
+def secret_header(settings: "Settings", secrets: tuple[bytes, ...]) -> "HeaderChannel":
+    """Give the header by which the inline hooks know Okta. Raises `CommandFailed` where they take tokens alone."""
+    header = _header(settings, secrets, newest=False, basic=True)
+    if header is None:
+        raise CommandFailed(
+            "there is no secret for the inline hooks: set HOOK_SECRETS, or BASIC_AUTH_USER and BASIC_AUTH_PASSWORD",
+            WRONG_USAGE,
+        )
+    return header
+
+
 def _header(settings: "Settings", secrets: tuple[bytes, ...], newest: bool, *, basic: bool) -> "HeaderChannel | None":
     from service.okta.hooks import HeaderChannel
     from service.settings import basic_header

@@ -1,8 +1,8 @@
-"""The output of `try`: verdict, recipe to paste, progress of a diagnosis; and the advice to try known passwords."""
+"""The output of `try`: verdict, recipe to paste, progress of a diagnosis."""
 
 import json
 import shlex
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,18 +99,3 @@ def _interpretation(recipe: Recipe) -> str:
 def _toml(value: object) -> str:
     """A value in TOML: its basic strings have the escapes of JSON's."""
     return json.dumps(value)
-
-
-NAMED = 5
-"""Formats that are named."""
-
-
-def recommendation(formats: Collection[str], tried: Collection[str]) -> Iterator[str]:
-    """Say for how many formats a known password was VERIFIED, and what to run for the others."""
-    if not formats:
-        return
-    untried = sorted(set(formats).difference(tried))
-    yield f"A known password was VERIFIED for {len(formats) - len(untried):,} of {len(formats):,} formats."
-    if untried:
-        yield f"  not tried: {', '.join(untried[:NAMED])}{', …' if len(untried) > NAMED else ''}"
-        yield "  Try one for each before go-live: password-import try LOGIN"

@@ -184,7 +184,7 @@ class BatchMerger:
             unknown, known = await separate(self.connection, accounts, merged, self.deleted_key)
             await self._stage([*known, *unknown])
             await self._match()
-            await dry_run(self.connection)
+            await dry_run(self.connection, self.source_id, email_aliases=self.email_aliases)
             await conclude(self.connection, merged)
         return merged
 

@@ -85,6 +85,9 @@ async def refused(connection: asyncpg.Connection) -> list[RejectedStagedRow]:
 PROFILE = "(account.profile - coalesce(staged.cleared, '{}')) || staged.profile"
 """What the export says of an attribute counts; of what it does not speak stays as it was."""
 
+REASON = "CASE WHEN staged.recipe IS NULL THEN coalesce(staged.disabled_reason, account.disabled_reason) END"
+"""A row with a hash says that the account is not disabled; an empty one says nothing."""
+
 OTHER_SOURCE = "EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id <> $1)"
 """Then an identifier from before the sources of identifiers were kept may be the other source's."""
 
@@ -97,7 +100,9 @@ FROM (
                 WHEN account.state IN ('migrated', 'retired') THEN 'tombstone'
                 WHEN staged.okta_id <> account.okta_id THEN 'other_okta_id'
                 WHEN compared.rehash OR compared.renamed OR (staged.okta_id IS NOT NULL AND account.okta_id IS NULL)
-                     OR {PROFILE} <> account.profile THEN 'changed'
+                     OR {PROFILE} <> account.profile OR {REASON} IS DISTINCT FROM account.disabled_reason
+                     OR staged.groups <> account.groups
+                     THEN 'changed'
                 ELSE 'unchanged' END AS outcome
     FROM staged
     JOIN accounts AS account ON account.login_key = staged.login_key
@@ -209,6 +214,10 @@ SET state = CASE WHEN staged.rehash THEN 'waiting' ELSE account.state END,
     verified_at = CASE WHEN staged.rehash THEN NULL ELSE account.verified_at END,
     okta_id = coalesce(account.okta_id, staged.okta_id),
     profile = {PROFILE},
+    email_key = CASE WHEN {PROFILE} -> 'email' IS DISTINCT FROM account.profile -> 'email' THEN staged.email_key
+                     ELSE account.email_key END,
+    disabled_reason = {REASON},
+    groups = coalesce(staged.groups, account.groups),
     loaded_at = now()
 FROM staged WHERE staged.outcome = 'changed' AND account.id = staged.account_id
 """  # noqa: S608 (a constant)
@@ -307,7 +316,7 @@ SELECT min(id) AS first, max(id) AS last
 FROM (SELECT nextval('accounts_id_seq') AS id FROM generate_series(1, $1)) AS ids
 """
 
-ACCOUNT_COLUMNS = ("id", "login", "login_key", "okta_id", "state", "profile")
+ACCOUNT_COLUMNS = ("id", "login", "login_key", "okta_id", "state", "profile", "email_key", "disabled_reason", "groups")
 HASH_COLUMNS = ("account_id", "source_id", "recipe_id", "hash", "salt", "username", "key_id")
 IDENTIFIER_COLUMNS = ("account_id", "identifier_key", "source_ids", "opted_in_source_ids")
 UNARMED, WAITING = State.UNARMED.value, State.WAITING.value
@@ -335,7 +344,17 @@ async def add_accounts(
     ids = await _reserve(connection, len(accounts))
     # PostgreSQL has work from the first rows on, while the other ones are made, and all of the hashes.
     rows = (
-        (i, each.login, each.login_key, each.okta_id, WAITING if each.hash else UNARMED, each.profile)
+        (
+            i,
+            each.login,
+            each.login_key,
+            each.okta_id,
+            WAITING if each.hash else UNARMED,
+            each.profile,
+            each.email_key,
+            each.disabled_reason,
+            each.groups or [],
+        )
         for i, each in zip(ids, accounts, strict=True)
     )
     _, (hashes, names) = await asyncio.gather(

@@ -106,7 +106,7 @@ log = structlog.get_logger()
 
 LIFE = timedelta(seconds=30)
 """How long others wait for a holder that died."""
-RECONCILE, PROVISION = "reconcile", "provision"
+RECONCILE, PROVISION, REHEARSE = "reconcile", "provision", "rehearse"
 """What must be done once at a time."""
 
 

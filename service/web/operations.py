@@ -84,7 +84,8 @@ async def get_status(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     async with asyncio.timeout(READY_WITHIN * 5), parts.database.connection() as connection:
         status = await migration_status(connection)
-    return _json(status | {"unknown_logins": parts.verifier.unknown_logins.listed()})
+    here = {"unknown_logins": parts.verifier.unknown_logins.listed(), "bcrypt": parts.bcrypt.in_use()}
+    return _json(status | here)
 
 
 def _json(value: object, status: int = 200) -> web.Response:

@@ -1,8 +1,11 @@
 """`password-import try` as an operator runs it: a real process, the password on standard input."""
 
+import asyncio
 import hashlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +19,33 @@ PASSWORD, SALT = "Correct-Horse7", "xK9#fT2q"
 SALTED = hashlib.sha256(f"{SALT}{PASSWORD}".encode()).hexdigest()
 ODD = hashlib.sha1(f"{SALT}:{hashlib.md5(PASSWORD.encode()).hexdigest()}".encode()).hexdigest()  # noqa: S324
 SECRETS = (PASSWORD, SALTED, ODD)
+INTERRUPTED = """
+import sys
+from service.cli import main
+from service.hashing.diagnosis import case
+
+begin = case.Budget.spend
+
+def spend(self, candidates=1):
+    case.Budget.spend = begin
+    print("searching", file=sys.stderr, flush=True)
+    begin(self, candidates)
+
+case.Budget.spend = spend
+main()
+"""
+"""The command, which says on standard error that the search has begun."""
+
+
+def service(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "service", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": url},
+        check=False,
+    )
 
 
 def attempt(url: str, *arguments: str, stdin: str = PASSWORD + "\n", **more: str) -> subprocess.CompletedProcess[str]:
@@ -45,13 +75,7 @@ def export(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def loaded(database_url: str, export: Path) -> str:
-    subprocess.run(
-        [sys.executable, "-m", "service", "load", str(export), "--source", "legacy", "--rejects", f"{export}.rejects"],
-        capture_output=True,
-        cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": database_url},
-        check=False,
-    )
+    service("load", str(export), "--source", "legacy", "--rejects", f"{export}.rejects", url=database_url)
     return database_url
 
 
@@ -167,3 +191,60 @@ def test_a_given_hash_needs_no_store() -> None:
     done = attempt("postgresql://127.0.0.1:1/none", "--hash", SALTED, "--salt", SALT, "--format", "sha256_salt_pass")
     assert (done.returncode, done.stdout) == (0, "VERIFIED: sha256_salt_pass\n"), done.stderr
     assert "was not recorded" in done.stderr
+
+
+def test_ctrl_c_ends_a_diagnosis_says_how_far_it_came_and_is_recorded(database_url: str, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, "try", "--hash", "ab" * 32, "--diagnose", "--for", "3600"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database_url},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(PASSWORD + "\n")
+        process.stdin.close()
+        assert process.stderr.readline() == "searching\n"
+        process.send_signal(signal.SIGINT)
+        errors = process.stderr.read()
+        assert process.wait() == 130
+    assert re.search(r"stopped; [\d,]+ candidates tried, up to: ", errors), errors
+    assert asyncio.run(rows(database_url, "SELECT reason FROM audit WHERE action = 'tried'")) == [
+        ("unverified, try --diagnose",)
+    ]
+
+
+def test_load_and_status_recommend_try_until_a_known_password_was_verified_for_each_format(
+    database_url: str, export: Path
+) -> None:
+    loaded = service("load", str(export), "--source", "legacy", "--rejects", f"{export}.rejects", url=database_url)
+    said = "A known password was VERIFIED for 0 of 1 formats.\n  not tried: sha256($salt.$pass)\n"
+    assert said in loaded.stdout
+    assert "% of the hashes can be computed" in loaded.stdout
+    assert said in service("status", url=database_url).stdout
+    attempt(database_url, "jo@example.com")
+    status = service("status", url=database_url).stdout
+    assert "A known password was VERIFIED for 1 of 1 formats.\n" in status
+    assert "not tried" not in status
+    assert json.loads(service("status", "--json", url=database_url).stdout)["untried_formats"] == []
+
+
+async def test_a_format_that_is_given_instead_of_the_stored_one_is_not_recorded_as_tried(loaded: str) -> None:
+    done = attempt(loaded, "jo@example.com", "--format", "sha256_salt_pass")
+    assert (done.returncode, done.stdout) == (0, "VERIFIED: sha256_salt_pass\n"), done.stderr
+    assert await rows(loaded, "SELECT * FROM tried_formats") == []
+
+
+async def test_the_wrong_salt_given_for_an_account_is_used(loaded: str) -> None:
+    assert attempt(loaded, "jo@example.com", "--salt", "other").returncode == 1
+
+
+@pytest.mark.parametrize("command", ["accounts show jo@example.com", "audit export --action tried"])
+async def test_a_try_shows_its_password_nowhere(loaded: str, command: str) -> None:
+    attempt(loaded, "jo@example.com")
+    done = service(*command.split(), url=loaded)
+    assert done.returncode == 0
+    assert not [secret for secret in SECRETS if secret in done.stdout + done.stderr]

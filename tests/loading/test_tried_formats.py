@@ -5,7 +5,7 @@ import hashlib
 import asyncpg
 import pytest
 
-from service.cli.try_report import recommendation
+from service.cli.status import recommendation
 from service.hashing.format import Recipe
 from service.loading.known_password import Subject, record_trial
 from service.store.database import Database

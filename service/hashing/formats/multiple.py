@@ -6,6 +6,7 @@ list of them. The option `each` names the format of all, where they don't descri
 
 import json
 import pickle
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import field, replace
@@ -85,7 +86,10 @@ class Multiple:
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Make a list of stand-ins."""
         made = [each.dummy_hash(one) for each, one in self._each(stored)]
-        return replace(made[0], recipe=stored.recipe, hash=json.dumps([one.hash for one in made]))
+        # A list of one is none: an empty value beside it holds no hash.
+        return replace(
+            made[0], recipe=stored.recipe, hash=json.dumps([one.hash for one in made] + [""] * (len(made) == 1))
+        )
 
     def _each(self, stored: StoredHash) -> list[tuple[Format, StoredHash]]:
         texts = _texts(stored.hash)
@@ -105,6 +109,10 @@ class Multiple:
         return found[0], replace(stored, recipe=replace(stored.recipe, format=found[0].name))
 
 
+NO_HASH = re.compile(r"(?i)\{(?:SASL|UNIX|KERBEROS|PASSTHROUGH)\}.*|(?:\{CRYPT\})?(?:[!*]+|x|\*?LK\*?|\*?NP\*?)|")
+"""Values that hold no hash: handed on to another verifier, or locked. Beside a hash they say nothing."""
+
+
 def _texts(text: str) -> list[str] | None:
     if not text.lstrip().startswith("["):
         return None
@@ -115,4 +123,6 @@ def _texts(text: str) -> list[str] | None:
     if not isinstance(found, list) or not 1 < len(found) <= MOST:
         return None
     # A list in a list would be read again and again.
-    return found if all(isinstance(each, str) and not each.lstrip().startswith("[") for each in found) else None
+    if not all(isinstance(each, str) and not each.lstrip().startswith("[") for each in found):
+        return None
+    return [each for each in found if not NO_HASH.fullmatch(each.strip())] or None

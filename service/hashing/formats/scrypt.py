@@ -59,9 +59,10 @@ def power_of_two(log: int) -> int:
 
 
 def read_mcf(stored: StoredHash, match: re.Match[str]) -> Check:
-    """`ln` is the logarithm of N, or N itself where Kratos wrote it."""
-    ln, r, p = (limits.number(match[name]) for name in ("ln", "r", "p"))
-    n = ln if ln > MAX_LOG else power_of_two(ln)
+    """`ln` is the logarithm of N, or N itself where Kratos wrote it; `n` is N, as AdonisJS writes it."""
+    r, p = (limits.number(match[name]) for name in ("r", "p"))
+    ln = limits.number(match["ln"] or match["n"])
+    n = ln if match["n"] or ln > MAX_LOG else power_of_two(ln)
     return scrypt_check(stored, (n, r, p), unbase64(match["salt"]), unbase64(match["digest"]))
 
 
@@ -96,7 +97,7 @@ def cost_of(stored: StoredHash) -> tuple[int, int, int]:
 
 BASE64 = r"[A-Za-z0-9+/._-]*={0,2}"
 ENDING = rf"\$(?P<salt>{BASE64})\$(?P<digest>[A-Za-z0-9+/._-]{{16,}}={{0,2}})"
-MCF = re.compile(r"\$scrypt\$ln=(?P<ln>[0-9]+),r=(?P<r>[0-9]+),p=(?P<p>[0-9]+)" + ENDING)
+MCF = re.compile(r"\$scrypt\$(?:ln=(?P<ln>[0-9]+)|n=(?P<n>[0-9]+)),r=(?P<r>[0-9]+),p=(?P<p>[0-9]+)" + ENDING)
 PACKED = re.compile(r"\$s0\$(?P<packed>[0-9a-f]{5,6})" + ENDING)
 SPRING = re.compile(r"\$(?P<packed>[0-9a-f]{5,6})" + ENDING)
 COLONS = re.compile(

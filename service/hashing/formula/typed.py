@@ -58,10 +58,14 @@ class TypedCheck(Interpreted):
 
     def attempts(self, password: str) -> tuple[Check, ...]:
         """Give a check of each interpretation that differs, in the order in which they are declared."""
-        found: dict[Value, Check] = {}
+        found: dict[Value, Value] = {}
         for value in self._values(password):
-            found.setdefault(self._key(value), self._attempt(value))
-        return tuple(found.values())
+            found.setdefault(self._key(value), value)
+        if "\0" in password:
+            # PHP's `trim` removes NUL, but a password that only NULs make look like the right one is wrong.
+            for value in self._values(password.replace("\0", "")):
+                found.pop(self._key(value), None)
+        return tuple(map(self._attempt, found.values()))
 
     def verify(self, password: str) -> bool:
         """Try all of them, so that time does not tell which matched."""

@@ -112,6 +112,11 @@ class HashingPool:
             self._refused += 1
             raise overloaded
 
+    def core_seconds(self, check: Check) -> float | None:
+        """Tell the measured seconds of a core that `check` takes here when all places are taken, or None."""
+        seconds = self.estimate(check.cost)
+        return None if seconds is None else seconds * self._share([check])
+
     async def warm(self, checks: Iterable[Check]) -> None:
         """Measure what each of `checks` costs, on all cores at once as under load, and start their processes."""
         for check in checks:
