@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from service.okta.schema import UserSchema
     from service.okta_client import OktaOrg
-    from service.provisioning.plan import Plan
+    from service.provisioning.plan import FindGroup, Plan
     from service.provisioning.provision import Totals
     from service.provisioning.queries import Choice
     from service.settings import ForgetWhen, Settings
@@ -200,7 +200,7 @@ async def run_provision(settings: "Settings", choice: "Choice", options: Options
         ) as org,
     ):
         if options.dry_run:
-            plan, schema = _plan(choice, options, (), keys), await _schema(org)
+            plan, schema = _plan(choice, options, (), keys, _warned(org.find_group)), await _schema(org)
             totals = await Provisioning(database, org, plan, settings.forget_when).dry_run(schema)
             await _name_other_types(org, totals)
             return totals, 0, DONE
@@ -248,7 +248,7 @@ async def _create(
 
     async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
         await take_corrections(fenced, options.corrected, forget_when, keys)
-        plan = _plan(choice, options, await _groups(org, options.group), keys)
+        plan = _plan(choice, options, await _groups(org, options.group), keys, org.find_group)
         with progress() as report:
             work = Provisioning(fenced, org, plan, forget_when, report, keep_going=options.keep_going)
             code = DONE
@@ -259,12 +259,31 @@ async def _create(
         return work.totals, await write_refused(fenced, options.report), code
 
 
-def _plan(choice: "Choice", options: Options, groups: Sequence[str], keys: "HashKeys") -> "Plan":
+def _plan(
+    choice: "Choice", options: Options, groups: Sequence[str], keys: "HashKeys", find_group: "FindGroup"
+) -> "Plan":
     from service.provisioning.plan import Plan, direct_import
     from service.stored_hashes import HashOpener
 
     native = direct_import(HashOpener(os.environ, keys)) if options.direct else None
-    return Plan(choice, groups, options.attributes, native, options.limit)
+    return Plan(choice, groups, options.attributes, native, options.limit, find_group)
+
+
+def _warned(find: "FindGroup") -> "FindGroup":
+    """Give what looks groups up for a dry run: where that is refused, a warning once, and every group exists."""
+    told: list[str] = []
+
+    async def found(name: str) -> str | None:
+        from service.okta.errors import OktaFault
+
+        try:
+            return await find(name) if not told else name
+        except OktaFault as fault:
+            told.append(name)
+            print_progress(f"warning: groups were not looked up ({fault}): grant okta.groups.read")
+            return name
+
+    return found
 
 
 async def _groups(org: "OktaOrg", name: str | None) -> Sequence[str]:

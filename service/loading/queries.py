@@ -101,6 +101,7 @@ FROM (
                 WHEN staged.okta_id <> account.okta_id THEN 'other_okta_id'
                 WHEN compared.rehash OR compared.renamed OR (staged.okta_id IS NOT NULL AND account.okta_id IS NULL)
                      OR {PROFILE} <> account.profile OR {REASON} IS DISTINCT FROM account.disabled_reason
+                     OR staged.groups <> account.groups
                      THEN 'changed'
                 ELSE 'unchanged' END AS outcome
     FROM staged
@@ -216,6 +217,7 @@ SET state = CASE WHEN staged.rehash THEN 'waiting' ELSE account.state END,
     email_key = CASE WHEN {PROFILE} -> 'email' IS DISTINCT FROM account.profile -> 'email' THEN staged.email_key
                      ELSE account.email_key END,
     disabled_reason = {REASON},
+    groups = coalesce(staged.groups, account.groups),
     loaded_at = now()
 FROM staged WHERE staged.outcome = 'changed' AND account.id = staged.account_id
 """  # noqa: S608 (a constant)
@@ -314,7 +316,7 @@ SELECT min(id) AS first, max(id) AS last
 FROM (SELECT nextval('accounts_id_seq') AS id FROM generate_series(1, $1)) AS ids
 """
 
-ACCOUNT_COLUMNS = ("id", "login", "login_key", "okta_id", "state", "profile", "email_key", "disabled_reason")
+ACCOUNT_COLUMNS = ("id", "login", "login_key", "okta_id", "state", "profile", "email_key", "disabled_reason", "groups")
 HASH_COLUMNS = ("account_id", "source_id", "recipe_id", "hash", "salt", "username", "key_id")
 IDENTIFIER_COLUMNS = ("account_id", "identifier_key", "source_ids", "opted_in_source_ids")
 UNARMED, WAITING = State.UNARMED.value, State.WAITING.value
@@ -351,6 +353,7 @@ async def add_accounts(
             each.profile,
             each.email_key,
             each.disabled_reason,
+            each.groups or [],
         )
         for i, each in zip(ids, accounts, strict=True)
     )

@@ -13,6 +13,7 @@ from service.loading.product_columns import Product, renamed
 from service.loading.reject import Reason, RejectedRow
 from service.loading.sources import OPTIONS
 from service.loading.staging import StagedAccount
+from service.okta.users import MAX_GROUPS
 from service.store.accounts import MAX_NAME, is_too_long, login_key
 from service.store.attributes import BASE_PROFILE
 
@@ -62,7 +63,7 @@ class Decisions:
         return meant if self.product is None else renamed(self.product, meant)
 
     def _value(self, name: str, value: object) -> object:
-        if name == "identifiers" and isinstance(value, str | list):
+        if name in LISTS and isinstance(value, str | list):
             names = value.split(";") if isinstance(value, str) else value
             return [each for each in names if not self._is_null(name, each)]
         return "" if self._is_null(name, value) else value
@@ -158,7 +159,7 @@ def _object(nested: object) -> dict[str, object]:
 NOTES = frozenset({"line", "reason", "unreadable"})
 """What a rejects file adds."""
 PRODUCT_COLUMNS = frozenset({"passwd_hash_algo", "password_algorithm"})
-OWN_COLUMNS = HASH_COLUMNS | NOTES | {"login", "okta_id", "identifiers", "profile"}
+OWN_COLUMNS = HASH_COLUMNS | NOTES | {"login", "okta_id", "identifiers", "groups", "profile"}
 OKTA_LONGEST = 100
 """Characters of a login that Okta takes."""
 NAMES_KEPT = 1000
@@ -209,7 +210,7 @@ class AccountReader:
         email_key = columns.email_key(fields, profile, login, key)
         return StagedAccount(
             row.line, login, key, okta_id, recipe, hash_bytes, salt, username, None, profile, cleared, identifiers,
-            email_key, disabled,
+            email_key, disabled, _groups(fields["groups"]) if "groups" in fields else None,
         )  # fmt: skip
 
     @property
@@ -244,6 +245,10 @@ class AccountReader:
         return found
 
 
+LONGEST_GROUP = 255
+"""Characters of a group's name in Okta."""
+LISTS = ("identifiers", "groups")
+"""Columns with `;` between their values."""
 NO_HASH = frozenset({"", "\\N", "NULL"})
 """What exports write where there is no hash: an empty cell, COPY's and MySQL's mark, SQL Server's."""
 DISABLED = "disabled in the old system"
@@ -301,6 +306,23 @@ def _email_key(email: object, key: str) -> str | None:
         return None
     found = login_key(email.strip())
     return found if found and found != key else None
+
+
+def _groups(given: object) -> list[str]:
+    """Give the names of a row's Okta groups, each once, in the order of their bytes."""
+    if given is None or given == "":
+        return []
+    names = given.split(";") if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise RejectedRow(Reason.BAD_COLUMN, "groups is no list of texts")
+    found = sorted({name.strip() for name in names} - {""})
+    if len(found) > MAX_GROUPS:
+        raise RejectedRow(
+            Reason.BAD_COLUMN, f"there are {len(found)} groups, and Okta takes {MAX_GROUPS} of a new user"
+        )
+    if any(len(name) > LONGEST_GROUP for name in found):
+        raise RejectedRow(Reason.BAD_COLUMN, f"the name of a group is longer than {LONGEST_GROUP} characters")
+    return found
 
 
 def _identifiers(given: object, key: str) -> list[str]:

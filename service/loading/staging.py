@@ -121,6 +121,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged (
     identifiers text[],
     email_key text,
     disabled_reason text,
+    groups text[],
     account_id bigint,
     outcome text NOT NULL DEFAULT 'new',
     rehash boolean,
@@ -179,6 +180,7 @@ COLUMNS = (
     "identifiers",
     "email_key",
     "disabled_reason",
+    "groups",
 )
 
 
@@ -205,6 +207,8 @@ class StagedAccount(NamedTuple):
     """Of the email, where that is another name than the login."""
     disabled_reason: str | None = None
     """Why the row has no hash although the export has a value in its place."""
+    groups: list[str] | None = None
+    """The names of Okta groups; None where the export does not say."""
 
     def __repr__(self) -> str:
         """Name the row without its contents."""

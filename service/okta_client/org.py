@@ -161,20 +161,21 @@ class OktaOrg(OrgHooks):
 
     async def ensure_group(self, name: str) -> str:
         """Give the id of the group with this name, making it where there is none."""
-        found = await self._find_group(name)
+        found = await self.find_group(name)
         if found is not None:
             return found
         description = "Users that password-import created."
         try:
             answer = await self.send("POST", "groups", {"profile": {"name": name, "description": description}})
         except Refused as refused:
-            found = await self._find_group(name) if refused.code == INVALID else None
+            found = await self.find_group(name) if refused.code == INVALID else None
             if found is None:
                 raise
             return found
         return _id_of(answer.value)
 
-    async def _find_group(self, name: str) -> str | None:
+    async def find_group(self, name: str) -> str | None:
+        """Give the id of the group with exactly this name; None where there is none."""
         answer = await self.send("GET", "groups", query={"q": name})
         groups = answer.value if isinstance(answer.value, list) else []
         return next((_id_of(group) for group in groups if text_member(group, "profile", "name") == name), None)

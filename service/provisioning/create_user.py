@@ -58,7 +58,7 @@ class UserCreation:
 
     async def create(self, request: Request, begun_at: datetime) -> Result:
         """Create a user whose intent is from `begun_at`. Raises `OktaFault` where its end stays unknown."""
-        if faults := faults_of(request.profile):
+        if faults := [*faults_of(request.profile), *request.faults]:
             return Result(request.candidate.id, Outcome.REFUSED, reason="; ".join(faults))
         asked, sent = request.candidate.tried, None
         lost: OktaFault | None = None

@@ -1,13 +1,13 @@
 """The requests of a run: which accounts are created in Okta, with which profile, and with hook or hash."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import field, replace
 from typing import Any
 
 from service.hashing.okta_native import NotNative, native_hash
 from service.immutable import immutable
-from service.okta.users import HOOK
+from service.okta.users import HOOK, MAX_GROUPS
 from service.provisioning import queries
 from service.provisioning.queries import Candidate, Choice
 from service.provisioning.rules import Method, okta_profile
@@ -15,6 +15,8 @@ from service.store.accounts import KeptHash
 from service.store.database import Database
 from service.stored_hashes import UNUSABLE, HashOpener
 
+FindGroup = Callable[[str], Awaitable[str | None]]
+"""Gives the id of the Okta group with a name; None where there is none."""
 Direct = Callable[[Sequence[KeptHash]], Mapping[str, Any] | None]
 """Gives `credentials.password.hash` for hashes that Okta can check itself; None where it can't."""
 
@@ -29,6 +31,8 @@ class Plan:
     """The only attributes to be sent; None for all."""
     direct: Direct | None = None
     most: int | None = None
+    find_group: FindGroup | None = None
+    """Finds the groups of accounts; without it they are not sent."""
 
 
 @immutable
@@ -40,15 +44,46 @@ class Request:
     method: Method
     password: Mapping[str, Any] = field(repr=False)
     groups: Sequence[str]
+    faults: Sequence[str] = ()
+    """Why it is not even sent: groups that Okta does not have, or too many."""
 
 
-async def plan_requests(database: Database, plan: Plan, chosen: Sequence[Candidate]) -> list[Request]:
+class GroupIds:
+    """The ids of Okta's groups by name, each looked up once."""
+
+    def __init__(self, find: FindGroup) -> None:
+        self._find = find
+        self._known: dict[str, str | None] = {}
+
+    async def of(self, names: Sequence[str]) -> dict[str, str | None]:
+        """Give the ids; None where Okta has no such group. Raises `OktaFault`."""
+        for name in names:
+            if name not in self._known:
+                self._known[name] = await self._find(name)
+        return {name: self._known[name] for name in names}
+
+
+async def plan_requests(
+    database: Database, plan: Plan, chosen: Sequence[Candidate], groups: GroupIds | None = None
+) -> list[Request]:
     """Say what Okta is to be asked for these accounts; only a plan with direct hashes opens them."""
     hashes: Mapping[int, Sequence[KeptHash]] = {}
     if plan.direct is not None:
         async with database.connection() as connection:
             hashes = await queries.kept_hashes(connection, [each.id for each in chosen])
-    return [_request(plan, each, hashes.get(each.id, ())) for each in chosen]
+    requests = [_request(plan, each, hashes.get(each.id, ())) for each in chosen]
+    return requests if groups is None else [await _with_groups(each, groups) for each in requests]
+
+
+async def _with_groups(request: Request, groups: GroupIds) -> Request:
+    if not request.candidate.groups:
+        return request
+    found = await groups.of(request.candidate.groups)
+    ids = list(dict.fromkeys([*request.groups, *(own for own in found.values() if own is not None)]))
+    faults = [f"groups: {name} does not exist in Okta" for name, own in found.items() if own is None]
+    if len(ids) > MAX_GROUPS:
+        faults.append(f"groups: {len(ids)}, with the one of --group, and Okta takes {MAX_GROUPS} of a new user")
+    return replace(request, groups=ids, faults=faults)
 
 
 def _request(plan: Plan, candidate: Candidate, hashes: Sequence[KeptHash]) -> Request:

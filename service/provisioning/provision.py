@@ -18,7 +18,7 @@ from service.okta.errors import NoAnswer
 from service.okta.schema import SchemaFault, UserSchema
 from service.provisioning import queries as provisioning_queries
 from service.provisioning.create_user import Creating, Result, UserCreation
-from service.provisioning.plan import Plan, Request, plan_requests
+from service.provisioning.plan import GroupIds, Plan, Request, plan_requests
 from service.provisioning.queries import Ended
 from service.provisioning.rules import Method, Outcome, faults_of
 from service.settings import ForgetWhen
@@ -109,6 +109,7 @@ class Provisioning:
         self.forget_when = forget_when
         self.progress = progress
         self.totals = Totals()
+        self._groups = GroupIds(plan.find_group) if plan.find_group else None
 
     async def run(self) -> Totals:
         """Create all that are to be created. Raises `OktaFault` where Okta refuses us; all that is done is kept.
@@ -135,7 +136,7 @@ class Provisioning:
     def _would_be_refused(self, request: Request, schema: UserSchema | None) -> bool:
         faults = list(schema.faults_of(request.profile)) if schema else []
         self.totals.schema_faults.update(faults)
-        return bool(faults or faults_of(request.profile))
+        return bool(faults or faults_of(request.profile) or request.faults)
 
     async def _count(self) -> None:
         async with self.database.connection() as connection:
@@ -151,7 +152,7 @@ class Provisioning:
             if not chosen:
                 return
             last = chosen[-1].id
-            yield await plan_requests(self.database, self.plan, chosen)
+            yield await plan_requests(self.database, self.plan, chosen, self._groups)
 
     async def _create_chunk(self, requests: Sequence[Request]) -> None:
         """Ask for no more at once than may be refused until the run stops."""

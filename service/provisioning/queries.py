@@ -85,7 +85,8 @@ WHERE account.okta_id IS NULL AND account.id > $1 AND account.state = ANY($2::te
 
 CANDIDATES = f"""
 SELECT account.id, account.login, account.login_key, {DECLARED_PROFILE} AS profile,
-       provisioning.outcome = 'intended' AS tried, provisioning.begun_at, account.state
+       provisioning.outcome = 'intended' AS tried, provisioning.begun_at, account.state,
+       account.groups
 {CHOSEN} ORDER BY account.id LIMIT $7
 """
 
@@ -155,6 +156,8 @@ class Candidate:
     tried: bool
     """Okta may have been asked already: look before asking again."""
     has_hash: bool = True
+    groups: Sequence[str] = ()
+    """The names of its Okta groups."""
 
 
 @immutable
@@ -195,6 +198,7 @@ async def list_candidates(connection: asyncpg.Connection, choice: Choice, after:
             json.loads(row["profile"]),
             bool(row["tried"]),
             has_hash=row["state"] != State.UNARMED,
+            groups=row["groups"],
         )
         for row in rows
     ]

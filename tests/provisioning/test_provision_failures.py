@@ -391,6 +391,56 @@ async def test_the_refusal_of_an_org_that_is_full_is_explained(
     assert ("ten active users" in await column(pool, "reason")) is hinted
 
 
+class Groups:
+    """Groups of an org, and how often they were looked up."""
+
+    def __init__(self, **ids: str) -> None:
+        self.ids = ids
+        self.asked: list[str] = []
+
+    async def find(self, name: str) -> str | None:
+        self.asked.append(name)
+        return self.ids.get(name)
+
+
+async def with_groups(add: Add, pool: asyncpg.Pool, login: str, *groups: str) -> None:
+    person = await add(login)
+    await pool.execute("UPDATE accounts SET groups = $2 WHERE id = $1", person.id, list(groups))
+
+
+async def test_people_get_the_groups_of_their_own_beside_the_one_of_all(
+    org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool
+) -> None:
+    await with_groups(add, pool, JESSIE, "Staff", "Sales")
+    await with_groups(add, pool, KIM, "Staff")
+    groups = Groups(Staff="00g1", Sales="00g2")
+    await provision(groups=["00g-pilot"], find_group=groups.find)
+    assert {login: set(sent) for login, _, sent in org.sent} == {
+        JESSIE: {"00g-pilot", "00g1", "00g2"},
+        KIM: {"00g-pilot", "00g1"},
+    }
+    assert sorted(groups.asked) == ["Sales", "Staff"]
+
+
+async def test_a_group_that_okta_does_not_have_refuses_the_account_before_okta_is_asked(
+    org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool
+) -> None:
+    await with_groups(add, pool, JESSIE, "Missing")
+    assert (await provision(find_group=Groups().find)).outcomes == {Outcome.REFUSED: 1}
+    assert org.sent == []
+    assert await column(pool, "reason") == "groups: Missing does not exist in Okta"
+
+
+async def test_more_groups_than_okta_takes_refuse_the_account_before_okta_is_asked(
+    org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool
+) -> None:
+    names = [f"g{number}" for number in range(20)]
+    await with_groups(add, pool, JESSIE, *names)
+    groups = Groups(**{name: f"00{name}" for name in names})
+    assert (await provision(groups=["00g-pilot"], find_group=groups.find)).outcomes == {Outcome.REFUSED: 1}
+    assert org.sent == []
+
+
 # Corrections
 
 

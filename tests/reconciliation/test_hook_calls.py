@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from service.administration.status import report_progress
+from service.administration.queries import recent_okta_calls
 from service.cli.status import _okta_calls
 from service.okta.errors import NoAnswer, Refused
 from service.okta.hook_calls import DELIVERY, EXECUTED, HOOK_CALLS, PROCESSED, read_hook_calls
@@ -19,7 +19,6 @@ from service.settings import ForgetWhen
 from service.store import audit
 from service.store.audit import Action, Entry
 from service.store.database import Database
-from service.store.name_report import report_names
 from tests.people import event
 from tests.reconciliation.org import LINK, FakeOrg
 from tests.service_fixtures import Add
@@ -104,7 +103,7 @@ async def test_a_call_that_timed_out_for_okta_is_joined_by_its_request(
     await reader.catch_up()
     assert await rows(pool) == [("1", EXECUTED, "FAILURE", "verified"), ("2", EXECUTED, "FAILURE", None)]
     async with database.connection() as connection:
-        found = (await report_progress(connection, names=await report_names(connection)))["okta_calls"]
+        found = await recent_okta_calls(connection, datetime.now(UTC) - timedelta(days=1))
     assert [(each["verdict"], each["timed_out"], each["number"]) for each in found] == [
         ("none", True, 1),
         ("verified", True, 1),
