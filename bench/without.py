@@ -47,9 +47,9 @@ def deadlines() -> None:
 def shared_lookups() -> None:
     """Every sign-in reads by itself."""
     from service.signin.lookup_batcher import Lookups
-    from service.signin.queries import find_and_failures
+    from service.signin.queries import LookedUp, Lookup, find_and_failures
 
-    async def find(self: Lookups, *asked: Any) -> Any:  # noqa: ANN401 (the types of what it replaces)
+    async def find(self: Lookups, asked: Lookup) -> LookedUp:
         async with self._database.connection() as connection:
             (found,) = await find_and_failures(connection, [asked])
         return found

@@ -63,6 +63,9 @@ def fill(folder: Path, given_password: str, given_hook_secrets: str) -> None:
     accepted = hook_secrets(folder, given_hook_secrets)
     # The first of them by itself: what the org is given, and the simulator uses.
     write(folder / "hook_secret", first_of(accepted), owner=SERVICE_UID)
+    token = folder / "simulator_token"
+    if not token.exists():
+        write(token, secrets.token_urlsafe(32), owner=SERVICE_UID)
 
 
 def hook_secrets(folder: Path, given: str) -> str:

@@ -33,9 +33,9 @@ END $$;
 
 -- `serve` reads what a sign-in needs, marks accounts, and deletes hashes. It writes no hash, and adds no account.
 GRANT SELECT ON alembic_version, accounts, identifiers, sources, recipes, installation, failures, import_events,
-    unreadable_events TO password_import_service;
+    unreadable_events, deleted_logins TO password_import_service;
 GRANT SELECT, DELETE ON hashes TO password_import_service;
-GRANT UPDATE (state, verified_at, forgotten_at, proof, okta_id) ON accounts TO password_import_service;
+GRANT UPDATE (state, verified_at, forgotten_at, proof, okta_id, superseded) ON accounts TO password_import_service;
 GRANT INSERT, DELETE, UPDATE (account_id, effect) ON import_events TO password_import_service;
 GRANT INSERT, DELETE ON unreadable_events TO password_import_service;
 GRANT INSERT, UPDATE, DELETE ON failures TO password_import_service;
@@ -46,14 +46,17 @@ GRANT SELECT ON leases TO password_import_service;
 GRANT INSERT ON audit TO password_import_service;
 GRANT EXECUTE ON FUNCTION prune_audit TO password_import_service, password_import_operator;
 
--- The commands: load, provision, reconcile, rehearse, stragglers, status, keys rotate, audit export.
+-- The commands: load, try, provision, reconcile, rehearse, stragglers, status, keys rotate, audit export.
 GRANT SELECT ON alembic_version, accounts, hashes, identifiers, sources, recipes, installation, failures, import_events,
-    unreadable_events, deleted_logins, leases, log_cursors, provisionings, audit TO password_import_operator;
+    unreadable_events, deleted_logins, leases, log_cursors, provisionings, audit, own_hooks, okta_calls,
+    okta_call_counts, okta_call_cursors TO password_import_operator;
 GRANT INSERT, UPDATE, DELETE ON accounts, hashes, identifiers, failures, import_events, unreadable_events,
-    deleted_logins, leases, log_cursors, provisionings TO password_import_operator;
+    deleted_logins, leases, log_cursors, provisionings, own_hooks, okta_calls, okta_call_counts,
+    okta_call_cursors TO password_import_operator;
 GRANT SELECT, INSERT, DELETE ON rehearsal_people TO password_import_operator;
 GRANT INSERT ON sources, recipes, audit, installation TO password_import_operator;
 GRANT UPDATE (hashes_loaded) ON recipes TO password_import_operator;
+GRANT SELECT, INSERT, UPDATE ON tried_formats TO password_import_operator;
 GRANT USAGE ON SEQUENCE accounts_id_seq TO password_import_operator;
 
 -- To lock a row takes the right to change it: the service may have that for the gate alone, and change nothing of it.

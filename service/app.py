@@ -49,7 +49,7 @@ def reload(parts: Parts, tls: ServerTls | None) -> None:
     """Read secrets, certificate and policy again; what can't be used is logged, and what was before stays."""
     steps: dict[str, Callable[[], None]] = {
         "secrets": lambda: _reload_secrets(parts),
-        "hash_keys": lambda: setattr(parts.opener, "keys", hash_keys(parts.settings)),
+        "hash_keys": lambda: parts.verifier.use_keys(hash_keys(parts.settings)),
     }
     if tls is not None:
         steps["certificate"] = tls.reload

@@ -303,6 +303,7 @@ class Settings(AdmissionSettings, PlaceSettings):
     require_encrypted_hashes: bool = False
     audit_retention_days: Annotated[int, Field(ge=100, le=36_500)] = 400
     forget_when: ForgetWhen = ForgetWhen.SUCCESS
+    allow_insecure_http: bool = False
     okta_client_orgurl: str | None = None
     okta_client_authorizationmode: str | None = None
     okta_client_token: SecretStr | None = None

@@ -33,11 +33,18 @@ class HashOpener:
 
     def open(self, kept: KeptHash) -> Check:
         """Make the check of a kept hash. Raises one of `UNUSABLE`."""
+        return registry.check(self.read(kept))
+
+    def read(self, kept: KeptHash) -> StoredHash:
+        """Decrypt a kept hash, and add its recipe and pepper. Raises one of `UNUSABLE`."""
         try:
             text = self._decrypted(kept).decode("utf-8")
         except UnicodeDecodeError:
             raise MalformedHash("the stored hash is not text") from None
-        return self._check(kept.format, kept.parameters, {"hash": text, "salt": kept.salt, "username": kept.username})
+        recipe = recipe_from(kept.format, kept.parameters)
+        pepper, *more = map(self._pepper, pepper_names(recipe.pepper_env)) if recipe.pepper_env else (None,)
+        peppers = tuple(filter(None, more))
+        return StoredHash(text, recipe, kept.salt, kept.username, pepper=pepper, more_peppers=peppers)
 
     def _decrypted(self, kept: KeptHash) -> bytes:
         bound_to = b"" if kept.key_id is None else binding(kept.login_key, kept.source, kept.format, kept.parameters)
@@ -52,20 +59,19 @@ class HashOpener:
 
     def missing_peppers(self, recipes: Iterable[KeptRecipe]) -> list[str]:
         """Name the environment variables that stored hashes need and that are not set."""
-        named = {recipe.parameters.get("pepper_env") for recipe in recipes}
-        return sorted(name for name in named if name and name not in self._environment)
+        named = {name for recipe in recipes for name in pepper_names(recipe.parameters.get("pepper_env"))}
+        return sorted(named - self._environment.keys())
 
-    def _check(self, format_name: str, parameters: dict[str, Any], fields: dict[str, Any]) -> Check:
-        recipe = recipe_from(format_name, parameters)
-        return registry.check(StoredHash(recipe=recipe, pepper=self._pepper(recipe), **fields))
-
-    def _pepper(self, recipe: Recipe) -> bytes | None:
-        if recipe.pepper_env is None:
-            return None
-        value = self._environment.get(recipe.pepper_env)
+    def _pepper(self, name: str) -> bytes:
+        value = self._environment.get(name)
         if value is None:
-            raise MissingPepper(recipe.pepper_env)
+            raise MissingPepper(name)
         return value.encode("utf-8", "surrogateescape")
+
+
+def pepper_names(pepper_env: str | None) -> list[str]:
+    """Give the environment variables that `pepper_env` names, separated by blanks."""
+    return (pepper_env or "").split()
 
 
 def recipe_from(format_name: str, parameters: dict[str, Any]) -> Recipe:

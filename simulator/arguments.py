@@ -66,8 +66,8 @@ def make_org(options: argparse.Namespace) -> Org:
     if options.registration_url:
         org.set_registration_hook(options.registration_url, secret)
     if options.events_url:
-        # A second type makes mixed batches, as an org's hook that serves several purposes gets.
-        org.add_event_hook(options.events_url, secret, items=(IMPORT_EVENT, "user.session.start"))
+        # `--foreign-events` makes mixed batches, as an org's hook that serves several purposes gets.
+        org.add_event_hook(options.events_url, secret, items=(IMPORT_EVENT,))
     _add_users(org, options.user)
     return org
 

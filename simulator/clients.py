@@ -24,6 +24,8 @@ class Client:
     scopes: frozenset[str]
     secret: str | None = field(default=None, repr=False)
     public_key: rsa.RSAPublicKey | None = field(default=None, repr=False)
+    dpop: bool = False
+    """"Require Demonstrating Proof of Possession (DPoP) header in token requests"."""
 
 
 @dataclass(frozen=True)

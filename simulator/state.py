@@ -6,6 +6,7 @@ import ssl
 from simulator.caller import Caller
 from simulator.channel import JsonObject
 from simulator.clients import AuthorizationServer, Client, Key, make_key
+from simulator.dpop import ProofVerifier
 from simulator.hooks import EventHook, HookType, InlineHook
 from simulator.ids import Clock, Ids
 from simulator.limits import Limits
@@ -44,6 +45,9 @@ class OrgState:
         self.groups: dict[str, JsonObject] = {}
         self.api_token = self.ids.token(42)
         self.access_tokens: dict[str, frozenset[str]] = {}
+        self.bound_tokens: dict[str, str] = {}
+        """The thumbprints of the keys that access tokens are bound to."""
+        self.token_proofs, self.api_proofs = ProofVerifier(), ProofVerifier()
         self.clients: dict[str, Client] = {}
         self.authorization_server = AuthorizationServer(self.ids)
         self.hook_keys: dict[str, Key] = {}
@@ -52,6 +56,10 @@ class OrgState:
         self.admin_id = self.ids.okta("00u")
         self.registration_policy_id = self.ids.okta("reg")
         self.attributes = set(BASE_ATTRIBUTES)
+        self.attribute_types: dict[str, JsonObject] = {}
+        """How the schema defines custom attributes that are no plain strings: `{"level": {"type": "number"}}`."""
+        self.user_types: dict[str, dict[str, JsonObject]] = {"default": {}}
+        """The user types with the attributes of their own."""
         self.sensitive_attributes: set[str] = set()
 
     def hook_key(self) -> str:

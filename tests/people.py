@@ -36,11 +36,15 @@ async def add_person(
     *,
     okta_id: str | None = None,
     identifiers: tuple[str, ...] = (),
+    email_aliases: bool = False,
     stored: bytes | None = None,
     format_name: str = "bcrypt",
     source: str = "legacy",
 ) -> Person:
-    """An account that waits, where a password or a stored hash is given; otherwise an unarmed one."""
+    """An account that waits, where a password or a stored hash is given; otherwise an unarmed one.
+
+    With `email_aliases` the source of its identifiers has opted in to those with `@`.
+    """
     if stored is None and password is not None:
         stored = bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(4))
     async with pool.acquire() as proxy, proxy.transaction():
@@ -50,7 +54,10 @@ async def add_person(
             login, login_key(login), okta_id, "unarmed" if stored is None else "waiting",
         )  # fmt: skip
         for identifier in identifiers:
-            await connection.execute("INSERT INTO identifiers VALUES ($1, $2)", account_id, login_key(identifier))
+            await connection.execute(
+                "INSERT INTO identifiers VALUES ($1, $2, '{1}', $3)",
+                account_id, login_key(identifier), [1] if email_aliases else [],
+            )  # fmt: skip
         if stored is not None:
             await add_hash(connection, account_id, stored, source, format_name)
     return Person(account_id, login, password)

@@ -11,8 +11,8 @@ import asyncpg
 from bench import store
 from bench.setting import Setting
 from bench.table import Row
-from service.signin.failures import throttle_key
 from service.signin.queries import find_and_failures
+from service.signin.throttling import AttemptsInFlight
 
 FILL = """
 INSERT INTO accounts (login, login_key, state)
@@ -60,7 +60,7 @@ async def _compare(small: str, grown: str, few: int, many: int, *, rounds: int, 
 
 async def _seconds(connection: asyncpg.Connection, number: int) -> float:
     key = store.login(number)
-    who = throttle_key(b"bench", key, "192.0.2.0/24")
+    lookup = AttemptsInFlight(b"bench").lookup(key, "192.0.2.1")
     begun = time.perf_counter()
-    await find_and_failures(connection, [(key, who)])
+    await find_and_failures(connection, [lookup])
     return time.perf_counter() - begun

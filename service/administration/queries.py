@@ -10,6 +10,8 @@ import asyncpg
 
 from service.immutable import immutable
 from service.store.accounts import State
+from service.store.attributes import DECLARED_PROFILE
+from service.store.deleted_logins import DeletedAccount
 
 # How many accounts, hashes and events there are of each kind. Reads only.
 
@@ -60,13 +62,16 @@ def _counts(rows: list[asyncpg.Record]) -> dict[Any, int]:
 # Taking accounts out of the store, with all that hangs on them. Judges nothing.
 
 NAMED = """
-SELECT id FROM accounts WHERE login_key = $1
+SELECT id FROM accounts WHERE login_key = $1 OR okta_login_key = $1
 UNION SELECT account_id FROM identifiers WHERE identifier_key = $1
 ORDER BY 1
 """
 
 # In the order of id, as everybody who locks accounts does.
-LOCK = "SELECT id, login_key FROM accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"
+LOCK = """
+SELECT id, login_key, okta_login_key, okta_id, superseded FROM accounts WHERE id = ANY($1::bigint[])
+ORDER BY id FOR UPDATE
+"""
 
 DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
 
@@ -85,12 +90,22 @@ async def ids_of_logins(connection: asyncpg.Connection, keys: Sequence[str]) -> 
     return {row["login_key"]: row["id"] for row in await connection.fetch(WITH_LOGINS, keys)}
 
 
-async def delete(connection: asyncpg.Connection, account_ids: Sequence[int]) -> dict[int, str]:
-    """Delete accounts in the caller's transaction; give the ids and login keys of those that there were."""
-    found = {row["id"]: row["login_key"] for row in await connection.fetch(LOCK, account_ids)}
+async def delete(connection: asyncpg.Connection, account_ids: Sequence[int]) -> dict[int, DeletedAccount]:
+    """Delete accounts in the caller's transaction; give the ids and names of those that there were."""
+    found = {row["id"]: _deleted(row) for row in await connection.fetch(LOCK, account_ids)}
     await connection.execute(DELETE_HASHES, list(found))
     await connection.execute(DELETE_ACCOUNTS, list(found))
     return found
+
+
+def _deleted(row: asyncpg.Record) -> DeletedAccount:
+    okta_login_key, superseded = row["okta_login_key"], row["superseded"]
+    return DeletedAccount(
+        login_key=row["login_key"],
+        okta_login_key=None if superseded else okta_login_key,
+        is_current=not superseded and okta_login_key is None,
+        bound=row["okta_id"] is not None,
+    )
 
 
 # How far the migration is, counted by state, source, format and day, and who is stuck. Reads only.
@@ -126,15 +141,12 @@ SELECT reason, count(*) AS number FROM (
 
 COUNT_VERIFIED_LONG_AGO = "SELECT count(*) FROM accounts WHERE state = 'verified' AND verified_at < $1"
 
-NOT_CREATED = "SELECT count(*) FROM accounts WHERE armed AND okta_id IS NULL"
+IS_REFUSED = "EXISTS (SELECT FROM provisionings AS known WHERE known.account_id = id AND known.outcome = 'refused')"
 
-# Sign-in names that two accounts have: nobody gets in by them.
-AMBIGUOUS_NAMES = """
-SELECT known.identifier_key FROM identifiers AS known JOIN accounts AS account ON account.id = known.account_id
-WHERE account.armed AND NOT EXISTS (SELECT FROM accounts AS named WHERE named.login_key = known.identifier_key)
-GROUP BY 1 HAVING count(*) > 1
-"""
-AMBIGUOUS = f"SELECT count(*) FROM ({AMBIGUOUS_NAMES}) AS shared"  # noqa: S608 (of constants alone)
+UNBOUND = "SELECT count(*) FROM accounts WHERE armed AND okta_id IS NULL"
+NOT_CREATED = f"{UNBOUND} AND NOT {IS_REFUSED}"
+
+REFUSED = f"{UNBOUND} AND {IS_REFUSED}"
 
 FIRST = 5
 """How many of each kind of those who are stuck are named."""
@@ -143,7 +155,10 @@ VERIFIED_LONG_AGO_NAMES = (
     "SELECT login FROM accounts WHERE state = 'verified' AND verified_at < $1 ORDER BY verified_at"
 )
 
-NOT_CREATED_NAMES = "SELECT login FROM accounts WHERE armed AND okta_id IS NULL ORDER BY id"
+UNBOUND_NAMES = "SELECT login FROM accounts WHERE armed AND okta_id IS NULL"
+NOT_CREATED_NAMES = f"{UNBOUND_NAMES} AND NOT {IS_REFUSED} ORDER BY id"
+
+REFUSED_NAMES = f"{UNBOUND_NAMES} AND {IS_REFUSED} ORDER BY id"
 
 CURSORS = "SELECT org, saved_at, users_compared_at FROM log_cursors ORDER BY org"
 
@@ -210,16 +225,16 @@ async def stuck(connection: asyncpg.Connection, verified_before: datetime) -> di
     return {
         "verified_without_success": await connection.fetchval(COUNT_VERIFIED_LONG_AGO, verified_before),
         "not_in_okta": await connection.fetchval(NOT_CREATED),
-        "ambiguous_names": await connection.fetchval(AMBIGUOUS),
+        "refused_by_okta": await connection.fetchval(REFUSED),
     }
 
 
 async def names_of_stuck(connection: asyncpg.Connection, verified_before: datetime) -> dict[str, list[str]]:
-    """Name the first few of those whom `stuck` counts: logins, and the sign-in names that are ambiguous."""
+    """Name the first few of those whom `stuck` counts: their logins."""
     asked: dict[str, tuple[str, tuple[object, ...]]] = {
         "verified_without_success": (VERIFIED_LONG_AGO_NAMES, (verified_before,)),
         "not_in_okta": (NOT_CREATED_NAMES, ()),
-        "ambiguous_names": (f"{AMBIGUOUS_NAMES} ORDER BY 1", ()),
+        "refused_by_okta": (REFUSED_NAMES, ()),
     }
     return {
         kind: [row[0] for row in await connection.fetch(f"{query} LIMIT {FIRST}", *values)]
@@ -262,11 +277,11 @@ WHERE account.id > $1
 ORDER BY account.id LIMIT $6
 """
 
-DETAILS = """
-SELECT login_key, profile,
-       ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = accounts.id ORDER BY 1) AS identifiers
-FROM accounts WHERE id = $1
-"""
+DETAILS = f"""
+SELECT login_key, {DECLARED_PROFILE} AS profile, disabled_reason,
+       ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = account.id ORDER BY 1) AS identifiers
+FROM accounts AS account WHERE id = $1
+"""  # noqa: S608 (constants)
 
 RECIPES = """
 SELECT sources.name AS source, recipes.format, recipes.cost, hashes.key_id
@@ -328,6 +343,8 @@ class AccountDetails:
     hashes: list[dict[str, Any]]
     """Source, format, cost and key of each; never the hash."""
     events: list[dict[str, Any]]
+    disabled_reason: str | None
+    """Why the account was loaded without a hash although the export has a value for it."""
 
 
 async def list_accounts(
@@ -359,6 +376,7 @@ async def account_details(connection: asyncpg.Connection, account_id: int) -> Ac
         row["identifiers"],
         [dict(each) for each in await connection.fetch(RECIPES, account_id)],
         [dict(each) for each in await connection.fetch(EVENTS, account_id)],
+        row["disabled_reason"],
     )
 
 

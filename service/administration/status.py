@@ -10,6 +10,10 @@ from service.administration import queries
 from service.immutable import immutable
 from service.okta.system_log import RETENTION
 from service.store.accounts import State
+from service.store.attributes import count_undeclared
+from service.store.known_passwords import tried_among
+from service.store.leases import RECONCILE, holder_of
+from service.store.name_report import NameProblem, NameReport
 
 
 async def migration_status(connection: asyncpg.Connection) -> dict[str, object]:
@@ -67,16 +71,20 @@ SHOWN = timedelta(days=14)
 VERIFIED_LONG_AGO = timedelta(days=1)
 """Okta reports within minutes; who waits longer for a SUCCESS was signed in while Okta could not store the password."""
 READ_LONG_AGO = timedelta(days=1)
+AMBIGUOUS = (NameProblem.AMBIGUOUS_UNTIL_BOUND, NameProblem.AMBIGUOUS)
 
 
-async def report_progress(connection: asyncpg.Connection, now: datetime | None = None) -> dict[str, Any]:
-    """Give the whole report as plain values."""
+async def report_progress(
+    connection: asyncpg.Connection, now: datetime | None = None, *, names: NameReport
+) -> dict[str, Any]:
+    """Give the whole report as plain values; `names` are those that open no account."""
     now = now or datetime.now(UTC)
     days = await queries.by_day(connection, now - SHOWN)
     migrated = {day: number for day, state, number in days if state == State.MIGRATED}
     found: dict[str, Any] = await migration_status(connection)
     accounts = found["accounts"]
     left = accounts[State.WAITING.value] + accounts[State.VERIFIED.value]
+    tried = await tried_among(connection, found["hashes"])
     forecast = pace(migrated, left, now.date())
     return found | {
         "left": left,
@@ -84,10 +92,13 @@ async def report_progress(connection: asyncpg.Connection, now: datetime | None =
         "expected_end": forecast.expected_end.isoformat() if forecast.expected_end else None,
         "days": [{"day": day.isoformat(), "state": state, "accounts": number} for day, state, number in days],
         "sources": await queries.by_source_and_format(connection),
+        "untried_formats": sorted(found["hashes"].keys() - tried),
         "provisioned": await queries.provisioned(connection),
         "retired_because": await queries.proofs(connection),
-        "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO),
+        "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO)
+        | {"ambiguous_names": sum(names[problem].number for problem in AMBIGUOUS)},
         "failures": await queries.failures(connection),
+        "undeclared_attributes": await count_undeclared(connection),
         "logs": await _logs(connection, now),
     }
 
@@ -98,18 +109,22 @@ async def name_stuck(connection: asyncpg.Connection, now: datetime | None = None
 
 
 async def _logs(connection: asyncpg.Connection, now: datetime) -> list[dict[str, Any]]:
+    reading = await holder_of(connection, RECONCILE) is not None
     return [
         {
             "org": org,
             "read_at": read.isoformat(timespec="seconds"),
             "users_compared_at": compared.isoformat(timespec="seconds") if compared else None,
-            "warning": _log_warning(now - read),
+            "warning": _log_warning(read, now, reading=reading),
         }
         for org, read, compared in await queries.logs_read(connection)
     ]
 
 
-def _log_warning(age: timedelta) -> str | None:
+def _log_warning(read: datetime, now: datetime, *, reading: bool) -> str | None:
+    age = now - read
     if age < READ_LONG_AGO:
         return None
+    if reading:
+        return f"the System Log is being read now; what Okta logged until {read:%Y-%m-%d} is done"
     return f"the System Log was last read {age.days} days ago, and Okta keeps it for {RETENTION.days}: run reconcile"

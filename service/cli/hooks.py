@@ -1,6 +1,8 @@
 """The commands `hooks register`, `hooks check` and `hooks rotate-secret`."""
 
 import json
+import shlex
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +14,7 @@ from service.cli.okta_options import errors_reported, prepare, print_progress, r
 
 if TYPE_CHECKING:
     from service.hooks.findings import Finding
+    from service.hooks.ownership import Approve, Claim
     from service.hooks.probe import Probe
     from service.hooks.register import DesiredHooks, Done
     from service.hooks.rotate import Rotated
@@ -30,6 +33,26 @@ BaseUrl = Annotated[
 ]
 
 
+Yes = Annotated[bool, typer.Option("--yes", help="Replace hooks that this installation did not make, without asking.")]
+
+
+def approval(yes: bool) -> "Approve":
+    """Give what asks whether a hook of others may be replaced. Raises `CommandFailed` where nobody can answer."""
+
+    def approve(kind: "HookKind", hook: "Hook", claim: "Claim") -> bool:
+        from service.hooks.ownership import describe_claim
+
+        shown = describe_claim(kind, hook, claim)
+        if yes:
+            print_progress(f"replacing it (--yes): {shown}")
+            return True
+        if not sys.stdin.isatty():
+            raise CommandFailed(f"{shown}: nothing was changed; to replace it, run the command again with --yes")
+        return typer.confirm(f"{shown}. Replace it?", err=True)
+
+    return approve
+
+
 @asynccontextmanager
 async def opened(settings: "Settings") -> "AsyncIterator[tuple[Database, OktaOrg, Probe]]":
     """Give the store, the org, and what calls the service from here."""
@@ -45,13 +68,13 @@ async def opened(settings: "Settings") -> "AsyncIterator[tuple[Database, OktaOrg
 # From the settings to what the org's hooks must be, and the check of it. Prints nothing.
 
 
-async def base_url_of(database: "Database", given: str | None) -> str:
+async def base_url_of(database: "Database", given: str | None, *, allow_http: bool = False) -> str:
     """Give the service's public address: as given, else as it was registered."""
     from service.hooks.findings import is_https
     from service.hooks.queries import HOOKS_BASE_URL, get_text
 
     if given is not None:
-        if not is_https(given):
+        if not is_https(given, allow_http=allow_http):
             raise CommandFailed(f"{given}: Okta calls https:// only", WRONG_USAGE)
         return given.rstrip("/")
     async with database.connection() as connection:
@@ -90,7 +113,7 @@ def desired_hooks(
         inline_proof = _tokens_alone()
     if inline_proof is None:
         raise CommandFailed("there is no secret for the inline hooks: set HOOK_SECRETS, or use --oauth", WRONG_USAGE)
-    return DesiredHooks(base_url, inline_proof, event_proof, registration, accepts_oauth)
+    return DesiredHooks(base_url, inline_proof, event_proof, registration, accepts_oauth, settings.allow_insecure_http)
 
 
 def _tokens_alone() -> "Proof":
@@ -158,12 +181,13 @@ async def refuse_without_hooks(
 ) -> None:
     """Check the hooks first: people who are created before they work could not sign in. Raises `CommandFailed`."""
     from service.hooks.check import HookCheck
+    from service.hooks.ownership import StoredOwnership
     from service.okta_client.probing import open_probe
 
-    address = await base_url_of(database, base_url)
+    address = await base_url_of(database, base_url, allow_http=settings.allow_insecure_http)
     desired = desired_hooks(settings, address, registration=False)
     async with open_probe() as probe:
-        findings = await HookCheck(org, probe, desired).run()
+        findings = await HookCheck(org, StoredOwnership(database, org.host), probe, desired).run()
     for finding in findings:
         print_progress(_line(finding))
     if _is_broken(findings):
@@ -200,6 +224,7 @@ def rotate_secret(
     overlap: Annotated[
         float, typer.Option(min=0, help="Seconds in which the old and the new event hook both deliver.")
     ] = 300.0,
+    yes: Yes = False,
 ) -> int:
     """Let Okta send the newest secret: the last in HOOK_SECRETS (and EVENT_HOOK_SECRETS).
 
@@ -207,7 +232,7 @@ def rotate_secret(
     called with it first; if one does not take it, nothing is changed. Afterwards: remove the old secret from the list.
     """
     with errors_reported():
-        rotated = run(_rotate(prepare(), base_url, registration, replica or [], overlap))
+        rotated = run(_rotate(prepare(), base_url, registration, replica or [], overlap, yes))
     for kind in rotated.inline:
         typer.echo(f"{kind.label}: the new secret is set")
     if rotated.new_events:
@@ -216,18 +241,30 @@ def rotate_secret(
 
 
 async def _rotate(
-    settings: "Settings", base_url: str | None, registration: bool, replicas: Sequence[str], overlap: float
+    settings: "Settings", base_url: str | None, registration: bool, replicas: Sequence[str], overlap: float, yes: bool
 ) -> "Rotated":
+    from service.hooks.ownership import NotApproved, StoredOwnership
     from service.hooks.rotate import NotAccepted
     from service.hooks.rotate import rotate_secret as rotate
 
     async with opened(settings) as (database, org, probe):
-        address = await base_url_of(database, base_url)
+        address = await base_url_of(database, base_url, allow_http=settings.allow_insecure_http)
         desired = desired_hooks(settings, address, registration=registration, newest=True)
         try:
-            rotated = await rotate(org, probe, desired, replicas=replicas, overlap=overlap, progress=print_progress)
+            rotated = await rotate(
+                org,
+                StoredOwnership(database, org.host),
+                probe,
+                desired,
+                replicas=replicas,
+                overlap=overlap,
+                approve=approval(yes),
+                progress=print_progress,
+            )
         except NotAccepted as error:
             raise CommandFailed(f"{error}: nothing was changed") from None
+        except NotApproved as error:
+            raise CommandFailed(str(error)) from None
         await _read_log(settings, database, org)
         return rotated
 
@@ -262,22 +299,33 @@ def register(
     registration: Registration = True,
     oauth: OAuth = False,
     hook_key: HookKey = None,
+    probe: Annotated[
+        bool, typer.Option(help="Call the service at URL first. Turn off where only Okta resolves URL (split DNS).")
+    ] = True,
+    yes: Yes = False,
 ) -> int:
     """Make the password import, registration and event hooks lead to the service, or update those that exist.
 
     They get the first secret that the service accepts: HOOK_SECRETS, else the pair of BASIC_AUTH_USER and
-    BASIC_AUTH_PASSWORD. The event hook is verified. At the end Okta calls the hooks, with a probe that is nobody's
-    sign-in. The registration hook must then be attached to a policy in the Admin Console (docs/migration-guide.md).
+    BASIC_AUTH_PASSWORD. Only hooks that this installation made are changed; about another one in the way it asks.
+    Before the first change the service is called at URL. The event hook is verified. At the end Okta calls the hooks,
+    with a probe that is nobody's sign-in. The registration hook must then be attached to a policy in the Admin Console
+    (docs/migration-guide.md).
     """
     changed: list[str] = []
     try:
         with errors_reported():
-            return run(_register(prepare(), base_url, registration, oauth, hook_key, changed))
+            return run(_register(prepare(), base_url, registration, oauth, hook_key, probe, yes, changed))
     except CommandFailed as failed:
         if not changed:
             raise
-        already = f"already changed in Okta: {', '.join(changed)}. When that is mended, run the command again"
+        already = f"changed in Okta before that: {', '.join(changed)}. To complete it: {_again()}"
         raise CommandFailed(f"{failed}\n{already}", failed.code) from None
+
+
+def _again() -> str:
+    """The command as it was given; it holds no secret."""
+    return shlex.join(["password-import", *sys.argv[1:]])
 
 
 @app.command()
@@ -299,30 +347,56 @@ app.command("rotate-secret")(rotate_secret)
 
 
 async def _register(
-    settings: "Settings", base_url: str, registration: bool, oauth: bool, hook_key: str | None, changed: list[str]
+    settings: "Settings",
+    base_url: str,
+    registration: bool,
+    oauth: bool,
+    hook_key: str | None,
+    probe_first: bool,
+    yes: bool,
+    changed: list[str],
 ) -> int:
     from service.hooks.check import HookCheck
+    from service.hooks.ownership import NotApproved, StoredOwnership
     from service.hooks.queries import HOOKS_BASE_URL, set_text
-    from service.hooks.register import register_hooks
+    from service.hooks.register import AddressUnusable, Done, probe_address, register_hooks
 
     async with opened(settings) as (database, org, probe):
-        address = await base_url_of(database, base_url)
+        address = await base_url_of(database, base_url, allow_http=settings.allow_insecure_http)
         desired = desired_hooks(settings, address, registration=registration, oauth=oauth, hook_key=hook_key)
+        ownership = StoredOwnership(database, org.host)
 
         def report(kind: "HookKind", done: "Done", hook: "Hook") -> None:
-            changed.append(f"the {kind.label} ({done.value}, {hook.id})")
+            made = f"the {kind.label} ({Done.CREATED.value}, {hook.id})"
+            if done is Done.REMOVED and made in changed:  # an event hook that could not be verified
+                changed.remove(made)
+            else:
+                changed.append(f"the {kind.label} ({done.value}, {hook.id})")
 
-        for kind, done, hook in await register_hooks(org, desired, progress=report):
-            typer.echo(f"{kind.label}: {done.value}, {hook.id}, {hook.uri}")
+        try:
+            if probe_first:
+                await probe_address(probe, desired)
+            done = await register_hooks(org, ownership, desired, approve=approval(yes), progress=report)
+        except AddressUnusable as error:
+            raise CommandFailed(f"{error}\nnothing was changed; --no-probe registers it all the same") from None
+        except NotApproved as error:
+            raise CommandFailed(str(error)) from None
+        for kind, what, hook in done:
+            typer.echo(f"{kind.label}: {what.value}, {hook.id}, {hook.uri}")
         async with database.connection() as connection:
             await set_text(connection, HOOKS_BASE_URL, address)
         # Each event hook was verified just now.
-        return say(await HookCheck(org, probe, desired, verify=False).run(), as_json=False)
+        return say(await HookCheck(org, ownership, probe, desired, verify=False).run(), as_json=False)
 
 
 async def _check(settings: "Settings", base_url: str | None, registration: bool, verify: bool) -> "list[Finding]":
     from service.hooks.check import HookCheck
+    from service.hooks.ownership import StoredOwnership
 
     async with opened(settings) as (database, org, probe):
-        desired = desired_hooks(settings, await base_url_of(database, base_url), registration=registration)
-        return await HookCheck(org, probe, desired, verify=verify).run()
+        desired = desired_hooks(
+            settings,
+            await base_url_of(database, base_url, allow_http=settings.allow_insecure_http),
+            registration=registration,
+        )
+        return await HookCheck(org, StoredOwnership(database, org.host), probe, desired, verify=verify).run()

@@ -1,12 +1,41 @@
 """The checks that most formats use: derive a key from the password, compare it."""
 
+import abc
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import field
 
 from service.hashing.encodings import encode
-from service.hashing.format import Executor
+from service.hashing.format import Check, Executor
 from service.immutable import immutable
+
+# Checks that are made of several: of one for each interpretation of a password.
+
+
+class Interpreted(abc.ABC):
+    """A check that makes one attempt for each interpretation of a password that differs."""
+
+    __slots__ = ()
+
+    @property
+    @abc.abstractmethod
+    def most_attempts(self) -> int:
+        """The number of attempts that some password may need."""
+
+    @abc.abstractmethod
+    def attempts(self, password: str) -> Sequence[Check]:
+        """Give the checks that `password` needs, each of which has the cost of its own run. Takes microseconds."""
+
+
+def attempts_at(check: Check, password: str) -> Sequence[Check]:
+    """Give the checks to run for `password`: more than one where a product may have changed it in several ways."""
+    return check.attempts(password) if isinstance(check, Interpreted) else (check,)
+
+
+def most_attempts(check: Check) -> int:
+    """Give the number of attempts that the dearest password needs, for bounds on cost."""
+    return check.most_attempts if isinstance(check, Interpreted) else 1
+
 
 # The check of formats that change letters before they hash, so need the password as text.
 

@@ -1,19 +1,24 @@
 """Names for several formats at once: a product or a function."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from service.hashing import typed_passwords as typed
 from service.hashing.format import Check, Format, StoredHash
 from service.hashing.formats import (
     applications,
     argon2,
     aspnet,
     bcrypt,
+    cleartext,
     crypt,
     databases,
     enterprise,
     frameworks,
     kratos,
     ldap,
+    node,
     pbkdf2,
     phpass,
     products,
@@ -23,6 +28,11 @@ from service.hashing.formats import (
 )
 from service.hashing.formats.argon2 import ARGON2
 from service.hashing.formats.bcrypt import BCRYPT
+from service.hashing.formats.databases import ZOPE_MYSQL
+from service.hashing.formats.product import Product
+from service.hashing.formula.typed import TypedFormat
+from service.hashing.shape import Wrapped
+from service.hashing.typed_passwords import BY_FORMAT, RAW
 from service.immutable import immutable
 
 # A name for several formats: the text of a hash decides which of them reads it.
@@ -37,6 +47,10 @@ class Family:
     name: str
     members: tuple[Format, ...]
     aliases: tuple[str, ...] = ()
+    interpretations: str | None = None
+    """Of a typed password, for every member that does not declare its own; None where each has those of its name."""
+    peppered: frozenset[str] | None = None
+    """The members that are given the pepper of the source; None where all are."""
 
     def recognises(self, _text: str) -> bool:
         """Leave it to the members."""
@@ -44,18 +58,43 @@ class Family:
 
     def parse(self, stored: StoredHash) -> Check:
         """Read with the member whose shape it is."""
-        return self._reader(stored).parse(stored)
+        reader = self._reader(stored)
+        if self.peppered is not None and reader.name not in self.peppered:
+            stored = replace(stored, pepper=None, more_peppers=())
+        return as_typed(reader, self.interpretations).parse(stored)
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Scramble with that member."""
         return self._reader(stored).dummy_hash(stored)
 
     def _reader(self, stored: StoredHash) -> Format:
-        return next((each for each in self.members if each.recognises(stored.hash)), self.members[-1])
+        """The member that recognises the text, else one of its length, else the last."""
+        text = stored.hash
+        found = next((each for each in self.members if each.recognises(text)), None)
+        return found or next((each for each in self.members if _reads(each, text)), self.members[-1])
+
+
+def _reads(member: Format, text: str) -> bool:
+    bare = member.format if isinstance(member, TypedFormat) else member
+    return isinstance(bare, Product) and bare.reads(text)
+
+
+def as_typed(found: Format, interpretations: str | None = None) -> Format:
+    """Give a format with `interpretations`, else with those that its name says; one that declares its own stays."""
+    declared = interpretations or BY_FORMAT.get(found.name, RAW)
+    return found if declared == RAW or isinstance(found, TypedFormat | Family) else TypedFormat(found, declared)
+
+
+def _typed(found: Format, interpretations: str, by_mark: Mapping[str, str] | None = None) -> Format:
+    return TypedFormat(found, interpretations, by_mark or {})
 
 
 def _product(*names: str) -> Iterable[Format]:
     return _named(products.FORMATS, *names)
+
+
+def _named_formats(formats: Iterable[Format], *names: str) -> tuple[Format, ...]:
+    return tuple(_named(formats, *names))
 
 
 def _named(formats: Iterable[Format], *names: str) -> Iterable[Format]:
@@ -80,6 +119,24 @@ SCRYPT: tuple[Format, ...] = (
 ORY: tuple[Format, ...] = (*kratos.FORMATS, *scrypt.FORMATS, *pbkdf2.FORMATS, *scrypt.FIREBASE_FORMATS)
 ZITADEL: tuple[Format, ...] = (*kratos.FORMATS, *scrypt.FORMATS, *pbkdf2.FORMATS, *phpass.FORMATS, *CRYPT)
 
+NONE: frozenset[str] = frozenset()
+PHPBB_H = f"{typed.PHPBB} | {typed.PHPBB2_UNDER_PHPASS}"
+"""phpBB 3 puts the MD5 of a row that phpBB 2 wrote under `$H$`."""
+_TYPO3_INNER = (BCRYPT, ARGON2, pbkdf2.PBKDF2, *phpass.FORMATS, *crypt.FORMATS)
+TYPO3_FORMATS: tuple[Format, ...] = (
+    _typed(
+        Wrapped("typo3_over_md5", re.compile(r"M(?=\$)"), _TYPO3_INNER),
+        typed.TYPO3_OVER_MD5,
+        {"M$2y$": typed.TYPO3_BCRYPT_OVER_MD5},
+    ),
+    _typed(
+        Wrapped("typo3_converted", re.compile(r"C(?=\$)"), _TYPO3_INNER),
+        typed.TRIMMED,
+        {"C$2y$": typed.TYPO3_BCRYPT},
+    ),
+)
+"""Rows that TYPO3 before 9.4 converted: a mark before the hash."""
+
 FORMATS: tuple[Format, ...] = (
     *(Family(f"pbkdf2_{prf}", (*PBKDF2, columns), (f"pbkdf2_hmac_{prf}",)) for prf, columns in pbkdf2.COLUMNS.items()),
     Family("scrypt", (*SCRYPT, scrypt.COLUMNS)),
@@ -88,38 +145,157 @@ FORMATS: tuple[Format, ...] = (
     Family("django", (*frameworks.DJANGO_FORMATS, *bcrypt.WRAPPED_FORMATS, *_product("md5"))),
     Family("werkzeug", (*frameworks.WERKZEUG_FORMATS, *frameworks.DJANGO_FORMATS), ("flask",)),
     Family("ldap", (*ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS, *CRYPT), ("openldap", "userpassword")),
-    Family("spring", (*spring.FORMATS, BCRYPT), ("spring_security",)),
+    Family("spring", (*spring.FORMATS, *ldap.FORMATS, BCRYPT), ("spring_security",)),
+    Family("gitea", (BCRYPT, *_named(applications.FORMATS, "gitea_digest")), ("forgejo", "gogs")),
+    Family("shiro", _named_formats(applications.FORMATS, "shiro1", "shiro2"), ("apache_shiro", "nexus")),
+    Family("adonis", (BCRYPT, ARGON2, *_named(node.FORMATS, "phc_bcrypt"), *scrypt.FORMATS), ("adonisjs",)),
     Family("aspnet_identity", aspnet.IDENTITY, ("aspnetcore_identity",)),
-    Family("wordpress", (*bcrypt.WRAPPED_FORMATS, *phpass.FORMATS, BCRYPT, *_product("md5"))),
-    Family("joomla", (*phpass.FORMATS, BCRYPT, *_product("joomla15"))),
+    Family(
+        "wordpress",
+        (*_named(bcrypt.WRAPPED_FORMATS, "wordpress_bcrypt"), *phpass.FORMATS, BCRYPT, ARGON2, *_product("md5")),
+        interpretations=typed.WORDPRESS,
+        peppered=NONE,
+    ),
+    Family(
+        "joomla",
+        (*phpass.FORMATS, BCRYPT, ARGON2, *_product("joomla_sha256", "joomla15")),
+        interpretations=typed.TRIMMED,
+        peppered=NONE,
+    ),
     Family(
         "magento",
-        (*argon2.MAGENTO_ARGON2_FORMATS, *_product("magento2_v0", "magento2_v1", "magento2_upgraded", "magento1")),
+        (
+            *argon2.MAGENTO_ARGON2_FORMATS,
+            *_product("magento2_v0", "magento2_v1", "magento2_upgraded"),
+            BCRYPT,
+            *_product("magento1"),
+        ),
         ("magento2",),
+        typed.TRIMMED,
     ),
-    Family("mediawiki", (*applications.MEDIAWIKI_FORMATS, *pbkdf2.LAYOUTS, *_product("mediawiki_a", "mediawiki_b"))),
+    Family(
+        "mediawiki",
+        (*applications.MEDIAWIKI_FORMATS, *pbkdf2.LAYOUTS, *_product("mediawiki_a", "mediawiki_b")),
+        interpretations=typed.MEDIAWIKI,
+    ),
     Family("supabase", (BCRYPT, ARGON2, *scrypt.FIREBASE_FORMATS)),
     Family("supertokens", (BCRYPT, ARGON2, *scrypt.FIREBASE_FORMATS)),
     Family("kratos", (*CRYPT, ARGON2, *ORY), ("ory",)),
     Family("zitadel", (ARGON2, *ZITADEL), ("passwap",)),
+    Family("php", (BCRYPT, ARGON2), ("password_hash", "php_password_hash", "laravel", "yii2", "shopware")),
+    Family("codeigniter4", (BCRYPT, ARGON2), ("shield", "codeigniter_shield", "myth_auth"), typed.SHIELD),
     Family(
-        "php", (BCRYPT, ARGON2), ("password_hash", "php_password_hash", "laravel", "yii2", "shopware", "codeigniter4")
+        "symfony",
+        (_typed(BCRYPT, typed.SYMFONY), ARGON2, *_named(frameworks.SYMFONY_FORMATS, "symfony_message_digest")),
     ),
-    Family("symfony", (BCRYPT, ARGON2, *_named(frameworks.SYMFONY_FORMATS, "symfony_message_digest"))),
     Family(
         "passlib", (*CRYPT, ARGON2, *bcrypt.WRAPPED_FORMATS, *scrypt.FORMATS, *ldap.FORMATS, *phpass.FORMATS, *PBKDF2)
     ),
     Family("htpasswd", (BCRYPT, *crypt.FORMATS, *ldap.FORMATS), ("apache", "apache_htpasswd")),
     Family(
-        "drupal", (*phpass.FORMATS, BCRYPT, ARGON2, *_product("md5")), ("drupal8", "drupal9", "drupal10", "drupal11")
+        "drupal",
+        (*phpass.FORMATS, BCRYPT, ARGON2, *_product("md5")),
+        ("drupal6", "drupal8", "drupal9", "drupal10", "drupal11"),
+        typed.TRIMMED,
+        NONE,
     ),
-    Family("phpbb", (*phpass.FORMATS, BCRYPT, ARGON2, *_product("phpbb2")), ("phpbb31", "phpbb33")),
-    Family("moodle", (*crypt.FORMATS, BCRYPT, *_product("moodle_md5"))),
-    Family("typo3", (ARGON2, BCRYPT, pbkdf2.PBKDF2, *phpass.FORMATS, *crypt.FORMATS, *_product("md5"))),
+    Family(
+        "phpbb",
+        (
+            *(_typed(each, typed.PHPBB, {"$H$": PHPBB_H}) for each in phpass.FORMATS),
+            BCRYPT,
+            ARGON2,
+            *(_typed(each, typed.PHPBB2) for each in _product("phpbb2_md5")),
+        ),
+        ("phpbb31", "phpbb33"),
+        typed.PHPBB,
+        NONE,
+    ),
+    Family(
+        "phpbb2",
+        (
+            *(_typed(each, f"$pass | {typed.PHPBB2_UNDER_PHPASS}") for each in phpass.FORMATS),
+            *_product("phpbb2_md5"),
+        ),
+        interpretations=typed.PHPBB2,
+        peppered=NONE,
+    ),
+    Family(
+        "moodle",
+        (
+            *(_typed(each, typed.MOODLE_CRYPT) for each in _named(crypt.FORMATS, "sha512_crypt")),
+            *crypt.FORMATS,
+            BCRYPT,
+            *(_typed(each, typed.MOODLE_MD5) for each in _product("moodle_md5")),
+        ),
+        peppered=frozenset({"sha512_crypt", "moodle_md5"}),
+    ),
+    Family(
+        "typo3",
+        (
+            ARGON2,
+            _typed(BCRYPT, typed.TRIMMED, {"$2y$": typed.TYPO3_BCRYPT}),
+            pbkdf2.PBKDF2,
+            *phpass.FORMATS,
+            *crypt.FORMATS,
+            *TYPO3_FORMATS,
+            *_product("md5"),
+        ),
+        interpretations=typed.TRIMMED,
+        peppered=NONE,
+    ),
+    Family(
+        "opencart",
+        (BCRYPT, *_product("opencart_sha1")),
+        interpretations=typed.OPENCART,
+        peppered=NONE,
+    ),
+    Family(
+        "oscommerce",
+        (*phpass.FORMATS, BCRYPT, *_product("oscommerce_md5")),
+        ("xtcommerce", "xt_commerce"),
+        typed.OSCOMMERCE,
+        NONE,
+    ),
+    Family("zencart", (BCRYPT, *_product("zencart_digest")), ("zen_cart",), typed.ZENCART, NONE),
+    Family(
+        "prestashop",
+        (BCRYPT, *_product("prestashop_cookie_key")),
+        interpretations=typed.PRESTASHOP,
+        peppered=frozenset({"prestashop_cookie_key"}),
+    ),
+    Family("fluxbb", (BCRYPT, *_product("fluxbb_sha1")), ("fluxbb15",), typed.FLUXBB, NONE),
+    Family("smf", (*_product("smf21"), *_product("smf_sha1")), ("smf11", "smf2"), typed.SMF, NONE),
+    Family("meteor", (BCRYPT, ARGON2), ("rocketchat", "rocket_chat"), typed.METEOR),
+    Family("bun", (_typed(BCRYPT, typed.BUN), ARGON2)),
+    Family("synapse", (BCRYPT,), ("matrix_synapse",), typed.COMPATIBLE),
+    Family("oslo", (BCRYPT, ARGON2, *_named(scrypt.LAYOUTS, "lucia")), interpretations=typed.COMPATIBLE),
+    Family(
+        "flask_security",
+        (
+            *CRYPT,
+            ARGON2,
+            *pbkdf2.FORMATS,
+            *bcrypt.WRAPPED_FORMATS,
+            *frameworks.DJANGO_FORMATS,
+            *cleartext.FORMATS,
+        ),
+        ("flask_security_too",),
+        typed.FLASK_SECURITY,
+    ),
+    Family(
+        "zope",
+        (*ldap.FORMATS, _typed(ZOPE_MYSQL, RAW), *CRYPT, *_product("sha1")),
+        ("plone",),
+        typed.ZOPE,
+    ),
     Family("xenforo", (*applications.XENFORO_FORMATS, BCRYPT), ("xf",)),
     Family("gitlab", (BCRYPT, pbkdf2.PBKDF2)),
     Family("mattermost", (BCRYPT, *_named(applications.FORMATS, "mattermost_pbkdf2"))),
-    Family("jenkins", (BCRYPT, *_named(applications.FORMATS, "jenkins_bcrypt"), *_product("jenkins_sha256"))),
+    Family(
+        "jenkins",
+        (BCRYPT, *_named(applications.FORMATS, "jenkins_bcrypt", "jenkins_pbkdf2"), *_product("jenkins_sha256")),
+    ),
     Family("sonarqube", (BCRYPT, *_named(applications.FORMATS, "sonarqube_pbkdf2")), ("sonar",)),
     Family("elasticsearch", (BCRYPT, *applications.FORMATS, *ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS), ("elastic",)),
     Family("dovecot", (*ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS, *scram.CRAM_MD5_FORMATS, *scram.LAYOUTS, *CRYPT)),

@@ -52,7 +52,8 @@ class Recipe:
     charset: str = "utf-8"
     """How a password becomes bytes."""
     pepper_env: str | None = None
-    """The name of the environment variable that holds the pepper; its value is never stored."""
+    """The name of the environment variable that holds the pepper, or several names separated by blanks, any of which
+    may hold the one that was used; their values are never stored."""
     iterations: int | None = None
     salt_encoding: str = "text"
     """What the salt column holds: ``text``, ``hex`` or ``base64``."""
@@ -70,6 +71,8 @@ class StoredHash:
     username: str | None = field(default=None, repr=False)
     """The name that was mixed into the hash (SMF, PostgreSQL md5, Oracle), where the format uses one."""
     pepper: bytes | None = field(default=None, repr=False)
+    more_peppers: tuple[bytes, ...] = field(default=(), repr=False)
+    """Others of which each may have been used, where the source names several."""
 
 
 class Check(Protocol):

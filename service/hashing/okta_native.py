@@ -18,6 +18,8 @@ from service.hashing.formula import FormulaCheck
 from service.hashing.formula.cost import uses_password
 from service.hashing.formula.functions import Given
 from service.hashing.formula.operations import Concatenation, Hashed, Operation, Variable
+from service.hashing.formula.typed import TypedCheck, interpretations_of
+from service.hashing.typed_passwords import ALMOST_RAW
 
 DIGESTS = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "sha512": "SHA-512"}
 PBKDF2_DIGESTS = {"sha256": "SHA256_HMAC", "sha512": "SHA512_HMAC"}
@@ -27,6 +29,8 @@ MAX_WORK_FACTOR = 20
 """Of bcrypt, likewise."""
 
 UTF_8 = "utf-8"
+
+MOSTLY_RAW = tuple(map(interpretations_of, ALMOST_RAW))
 
 NativeHash = dict[str, str | int]
 """The value of `credentials.password.hash`; it holds the digest, so it is never logged."""
@@ -59,6 +63,9 @@ def native_hash(check: Check) -> NativeHash | NotNative:
             return _of_formula(check)
         case Either():
             return NotNative.AMBIGUOUS
+        case TypedCheck():
+            # Okta would hash what was typed.
+            return native_hash(check.check) if check.interpretations in MOSTLY_RAW else NotNative.COMPOSITION
         case _:
             return NotNative.ALGORITHM
 

@@ -2,6 +2,9 @@
 
 import difflib
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from itertools import filterfalse
 
 from service.hashing import families
@@ -22,6 +25,7 @@ from service.hashing.formats import (
     keycloak,
     kratos,
     ldap,
+    node,
     pbkdf2,
     phpass,
     products,
@@ -30,8 +34,9 @@ from service.hashing.formats import (
     spring,
     windows,
 )
-from service.hashing.formats.multiple import Multiple
+from service.hashing.formats.multiple import Multiple, parse_with_peppers
 from service.hashing.formula import formula_check, formula_dummy_hash
+from service.hashing.packaging import unpacked
 
 # The list of the accepted formats, by module.
 #
@@ -62,15 +67,17 @@ LISTED: dict[str, tuple[Format, ...]] = {
     "pbkdf2_layouts": pbkdf2.LAYOUTS,
     "sspr": pbkdf2.SSPR_FORMATS,
     "scrypt_layouts": scrypt.LAYOUTS,
+    "node": node.FORMATS,
     "fshp": applications.FSHP_FORMATS,
     "azure": aspnet.AZURE_FORMATS,
     "cleartext": cleartext.FORMATS,
     "families": families.FORMATS,
+    "typo3": families.TYPO3_FORMATS,
     "yescrypt": crypt.YESCRYPT_FORMATS,
     "phpass": phpass.FORMATS,
     "xenforo": applications.XENFORO_FORMATS,
     "products": products.FORMATS,
-    "databases": databases.FORMATS,
+    "databases": (*databases.FORMATS, *databases.ZOPE_FORMATS),
     "enterprise": enterprise.FORMATS,
     "windows": windows.FORMATS,
     "domino": enterprise.DOMINO_FORMATS,
@@ -92,7 +99,8 @@ OVERRULING = frozenset({"magento2_v0", "magento2_v1", "magento2_upgraded", "mage
 
 def candidates(text: str) -> tuple[Format, ...]:
     """Every format whose whole shape `text` has, the likeliest first. More than one: its `format` must be named."""
-    found = tuple(each for each in FORMATS if each.recognises(text))
+    bare = unpacked(text)
+    found = tuple(each for each in FORMATS if each.recognises(bare))
     return tuple(each for each in found if each.name in OVERRULING) or found
 
 
@@ -129,17 +137,33 @@ def names_of(found: Format) -> tuple[str, ...]:
 def check(stored: StoredHash) -> Check:
     """Parse a stored hash by the name or formula of its recipe. Raises `UnusableHash`."""
     require_charset(stored.recipe.charset)
-    name = stored.recipe.format
+    return reader_of(stored.recipe.format)(stored)
+
+
+def reader_of(name: str) -> Callable[[StoredHash], Check]:
+    """Give what reads the hashes of a format or formula, in any packaging. Raises `UnknownFormat`."""
+    parse = parser_of(name)
+    return lambda stored: parse_with_peppers(parse, _unpacked(stored))
+
+
+def _unpacked(stored: StoredHash) -> StoredHash:
+    text = unpacked(stored.hash)
+    return stored if text is stored.hash else replace(stored, hash=text)
+
+
+def parser_of(name: str) -> Callable[[StoredHash], Check]:
+    """Give what parses the hashes of a format or formula, without several peppers. Raises `UnknownFormat`."""
     if (found := _BY_NAME.get(name)) is not None:  # as the store has it
-        return found.parse(stored)
-    return formula_check(stored, find) if is_formula(name) else by_name(name).parse(stored)
+        return found.parse
+    return partial(formula_check, find=find) if is_formula(name) else by_name(name).parse
 
 
 def dummy_hash(stored: StoredHash) -> StoredHash:
     """Make a hash of nobody's that takes as long to check. Raises `UnusableHash`."""
+    bare = _unpacked(stored)
     if is_formula(stored.recipe.format):
-        return formula_dummy_hash(stored, find)
-    return by_name(stored.recipe.format).dummy_hash(stored)
+        return formula_dummy_hash(bare, find)
+    return by_name(stored.recipe.format).dummy_hash(bare)
 
 
 def _plain(name: str) -> str:
@@ -164,7 +188,10 @@ def _title(name: str) -> Format | None:
     return _BY_TITLE.get(" ".join(name.lower().split()))
 
 
-GROUPS: dict[str, tuple[Format, ...]] = {**LISTED, "multiple": (Multiple(by_name, candidates),)}
+GROUPS: dict[str, tuple[Format, ...]] = {
+    **{group: tuple(map(families.as_typed, formats)) for group, formats in LISTED.items()},
+    "multiple": (Multiple(by_name, candidates),),
+}
 """The formats by the headings of docs/formats.md, the likelier before those that its hashes look like."""
 FORMATS: tuple[Format, ...] = tuple(each for group in GROUPS.values() for each in group)
 

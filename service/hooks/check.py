@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from service.hooks.findings import Fault, Finding, clock_fault, reported_failure_fault, settings_faults
+from service.hooks.ownership import Ownership, find_hooks
 from service.hooks.probe import Probe, call_service, probe_findings
-from service.hooks.register import DesiredHooks, HookOrg, find_ours
+from service.hooks.register import DesiredHooks, HookOrg
 from service.okta.errors import NoAnswer, Refused
 from service.okta.events import IMPORT_EVENT
 from service.okta.hooks import HeaderChannel, Hook, HookKind, is_good_answer, probe_payload
@@ -60,8 +61,11 @@ def _is_success(event: object) -> bool:
 class HookCheck:
     """One check. `verify` verifies the event hook once more, which tells whether its secret is ours."""
 
-    def __init__(self, org: HookOrg, probe: Probe, desired: DesiredHooks, *, verify: bool = True) -> None:
+    def __init__(
+        self, org: HookOrg, ownership: Ownership, probe: Probe, desired: DesiredHooks, *, verify: bool = True
+    ) -> None:
         self.org = org
+        self.ownership = ownership
         self.probe = probe
         self.desired = desired
         self.verify = verify
@@ -84,7 +88,7 @@ class HookCheck:
                 raise
             yield Finding(Fault.FORBIDDEN, kind, str(refused))
             return
-        ours = find_ours(kind, hooks, self.desired)
+        ours = find_hooks(kind, hooks, self.desired.uri(kind), await self.ownership.ids(kind)).checked
         if not ours:
             yield _missing(kind, hooks)
             return
@@ -97,7 +101,8 @@ class HookCheck:
 
     async def _check_best(self, kind: HookKind, hook: Hook) -> AsyncIterator[Finding]:
         proof = None if self.desired.takes_tokens_of(kind, hook) else self.desired.proof(kind)
-        faults = list(settings_faults(kind, hook, self.desired.uri(kind), proof))
+        desired = self.desired
+        faults = list(settings_faults(kind, hook, desired.uri(kind), proof, allow_http=desired.allow_http))
         direct = await self._from_here(kind)
         for finding in [*faults, *direct]:
             yield finding
@@ -141,5 +146,6 @@ class HookCheck:
 
 
 def _missing(kind: HookKind, hooks: Sequence[Hook]) -> Finding:
-    others = ", ".join(hook.uri for hook in hooks if IMPORT_EVENT in hook.events)
-    return Finding(Fault.MISSING, kind, f"there is one that leads to {others}" if others else "")
+    alike = [hook.uri for hook in hooks if IMPORT_EVENT in hook.events or hook.name == kind.label]
+    others = f"not made by this installation: {', '.join(alike)}" if alike else ""
+    return Finding(Fault.MISSING, kind, others)

@@ -1,4 +1,4 @@
-"""Queries for values that this installation chose once."""
+"""Queries on what `hooks` keeps: the service's public address, and the ids of the hooks that it made."""
 
 import asyncpg
 
@@ -7,6 +7,12 @@ GET = "SELECT value FROM installation WHERE name = $1"
 SET = "INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 HOOKS_BASE_URL = "hooks_base_url"
+
+OWN_HOOKS = "SELECT hook_id FROM own_hooks WHERE org = $1 AND kind = $2"
+
+ADD_OWN_HOOK = "INSERT INTO own_hooks (org, kind, hook_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+
+REMOVE_OWN_HOOK = "DELETE FROM own_hooks WHERE org = $1 AND kind = $2 AND hook_id = $3"
 
 
 async def get_text(connection: asyncpg.Connection, name: str) -> str | None:
@@ -18,3 +24,18 @@ async def get_text(connection: asyncpg.Connection, name: str) -> str | None:
 async def set_text(connection: asyncpg.Connection, name: str, value: str) -> None:
     """Keep something under a name."""
     await connection.execute(SET, name, value.encode())
+
+
+async def own_hooks(connection: asyncpg.Connection, org: str, kind: str) -> frozenset[str]:
+    """Give the ids of the hooks of a kind that this installation made in an org."""
+    return frozenset(row["hook_id"] for row in await connection.fetch(OWN_HOOKS, org, kind))
+
+
+async def add_own_hook(connection: asyncpg.Connection, org: str, kind: str, hook_id: str) -> None:
+    """Store that this installation made a hook."""
+    await connection.execute(ADD_OWN_HOOK, org, kind, hook_id)
+
+
+async def remove_own_hook(connection: asyncpg.Connection, org: str, kind: str, hook_id: str) -> None:
+    """Drop the id of a hook that was deleted."""
+    await connection.execute(REMOVE_OWN_HOOK, org, kind, hook_id)

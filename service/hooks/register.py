@@ -1,16 +1,21 @@
-"""Registration of the org's hooks: existing ones are updated, missing ones created.
+"""Registration of the org's hooks: the existing ones that are ours are updated, the others made.
 
-An event hook whose settings are right is left alone, because replacing it stops its events until it is verified.
+What can fail without a write is tried before the first one: whose the hooks are, whether the operator agrees, whether
+the service answers at the new address. An event hook whose settings are right is kept. Another one is never changed in
+place, because Okta would send it nothing until it is verified: a second one is made and verified beside it.
 """
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from service.hooks.findings import Fault, settings_faults
+from service.hooks.findings import Fault, Finding, settings_faults
+from service.hooks.ownership import Approve, FoundHooks, NotApproved, Ownership, find_hooks
+from service.hooks.probe import Probe, call_service, probe_findings
 from service.immutable import immutable
-from service.okta.errors import INVALID, Refused
+from service.okta.errors import Refused
 from service.okta.hooks import HeaderChannel, Hook, HookKind, Proof, event_hook, inline_hook
 from service.okta.system_log import Page
 
@@ -51,7 +56,7 @@ class HookOrg(Protocol):
         ...
 
 
-# What the org's hooks must be, and which of them are ours. Asks nobody.
+# What the org's hooks must be.
 
 
 @immutable
@@ -64,6 +69,8 @@ class DesiredHooks:
     registration: bool = True
     accepts_oauth: bool = False
     """The service takes tokens too, so an inline hook may prove itself by OAuth."""
+    allow_http: bool = False
+    """For a rehearsal against the simulator: Okta itself calls https alone."""
 
     @property
     def kinds(self) -> Sequence[HookKind]:
@@ -83,13 +90,87 @@ class DesiredHooks:
         return kind.is_inline and hook.oauth and self.accepts_oauth
 
 
-def find_ours(kind: HookKind, hooks: Sequence[Hook], desired: DesiredHooks) -> list[Hook]:
-    """Find which of the org's hooks are ours, the best first: those of our URL, else those that do the same."""
-    hooks = sorted(hooks, key=lambda hook: (hook.uri != desired.uri(kind), not hook.active, not hook.verified))
-    if kind is HookKind.PASSWORD_IMPORT:
-        return hooks  # an org has one
-    here = [hook for hook in hooks if hook.uri == desired.uri(kind)]
-    return here or [hook for hook in hooks if hook.uri.endswith(kind.path) or hook.name == kind.label]
+async def find_own(org: HookOrg, ownership: Ownership, kind: HookKind, desired: DesiredHooks) -> FoundHooks:
+    """List the org's hooks of a kind by whose they are. Raises `OktaFault`."""
+    return find_hooks(kind, await org.list_hooks(kind), desired.uri(kind), await ownership.ids(kind))
+
+
+# What is tried before the first write.
+
+
+class AddressUnusable(Exception):
+    """The service does not answer at the address as it must, as seen from here; nothing was changed."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("\n".join(map(str, findings)))
+        self.findings = findings
+
+
+async def probe_address(probe: Probe, desired: DesiredHooks) -> None:
+    """Call every hook's route at the new address with its secret. Raises `AddressUnusable`."""
+    findings = [finding async for finding in _probed(probe, desired)]
+    unique = list({(each.fault, each.detail): each for each in findings}.values())
+    if unique:
+        raise AddressUnusable(unique)
+
+
+async def _probed(probe: Probe, desired: DesiredHooks) -> AsyncIterator[Finding]:
+    for kind in desired.kinds:
+        proof = desired.proof(kind)
+        if isinstance(proof, HeaderChannel):
+            called = await call_service(probe, desired.base_url, kind, proof)
+            for finding in probe_findings(kind, called):
+                if _is_fatal(finding, kind):
+                    yield finding
+
+
+def _is_fatal(finding: Finding, kind: HookKind) -> bool:
+    # Before accounts are loaded the password import route answers 503; the event route answers a challenge even then.
+    if finding.fault is Fault.NOT_READY:
+        return not kind.is_inline
+    return finding.fault is Fault.NOT_SEEN_FROM_HERE or not finding.fault.is_warning
+
+
+@immutable
+class Target:
+    """What is to be done about a kind: the hooks that are ours or may be replaced, the best first, and a free name."""
+
+    kind: HookKind
+    hooks: Sequence[Hook]
+    name: str
+
+
+async def plan_hooks(org: HookOrg, ownership: Ownership, desired: DesiredHooks, approve: Approve) -> list[Target]:
+    """Find what each kind has, asking the operator about hooks of others. Raises `NotApproved` and `OktaFault`."""
+    return [await _plan(org, ownership, kind, desired, approve) for kind in desired.kinds]
+
+
+async def _plan(org: HookOrg, ownership: Ownership, kind: HookKind, desired: DesiredHooks, approve: Approve) -> Target:
+    found = await find_own(org, ownership, kind, desired)
+    hooks = found.ours
+    if claimed := found.claim():
+        hook, claim = claimed
+        if not approve(kind, hook, claim):
+            raise NotApproved(kind, hook, claim)
+        hooks = [hook]
+    return Target(kind, hooks, free_name(kind, desired.base_url, found.names))
+
+
+def free_name(kind: HookKind, base_url: str, taken: frozenset[str]) -> str:
+    """Choose the name of a new hook; one that another hook has gets the service's host, then a number, as suffix."""
+    return next(name for name in _names(kind.label, urlsplit(base_url).netloc) if name not in taken)
+
+
+def _names(label: str, host: str) -> Iterator[str]:
+    yield label
+    yield f"{label} ({host})"
+    number = 2
+    while True:
+        yield f"{label} ({host}) {number}"
+        number += 1
+
+
+# The writes. Each one is told when it is made, so that it is known where a later one fails.
 
 
 class Done(enum.StrEnum):
@@ -98,74 +179,113 @@ class Done(enum.StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     KEPT = "kept"
+    REPLACED = "replaced"
+    REMOVED = "removed"
 
 
 Progress = Callable[[HookKind, Done, Hook], None]
 
 
-async def register_hooks(
-    org: HookOrg, desired: DesiredHooks, *, progress: Progress = lambda _kind, _done, _hook: None
-) -> list[tuple[HookKind, Done, Hook]]:
-    """Make or update every hook that there must be; verify the event hook. Raises `OktaFault`.
+class HookRegistration:
+    """Makes and updates the hooks of a plan. `progress` hears of each change when it is made."""
 
-    `told` hears of each change when it is made, so that it is known where a later step fails.
-    """
-    done = []
-    for kind in desired.kinds:
-        ours = find_ours(kind, await org.list_hooks(kind), desired)
-        what, hook = await (_inline if kind.is_inline else _events)(org, kind, ours, desired, progress)
-        done.append((kind, what, hook))
-    return done
+    def __init__(
+        self,
+        org: HookOrg,
+        ownership: Ownership,
+        desired: DesiredHooks,
+        progress: Progress = lambda _kind, _done, _hook: None,
+    ) -> None:
+        self.org = org
+        self.ownership = ownership
+        self.desired = desired
+        self.progress = progress
 
+    async def run(self, targets: Sequence[Target]) -> list[tuple[HookKind, Done, Hook]]:
+        """Make the hooks what they must be. Raises `OktaFault`; what was changed until then was told."""
+        # The event hook first: its verification is the step that fails most, and nothing is changed yet.
+        done = {}
+        for target in sorted(targets, key=lambda target: target.kind.is_inline):
+            done[target.kind] = await (self._inline if target.kind.is_inline else self._events)(target)
+        return [(target.kind, *done[target.kind]) for target in targets]
 
-async def _inline(
-    org: HookOrg, kind: HookKind, ours: Sequence[Hook], desired: DesiredHooks, progress: Progress
-) -> tuple[Done, Hook]:
-    settings = inline_hook(kind, ours[0].name if ours else kind.label, desired.uri(kind), desired.proof(kind))
-    if not ours:
-        hook = await org.create_hook(kind, settings)
-        progress(kind, Done.CREATED, hook)
-        return Done.CREATED, hook
-    # The secret can't be compared, so it is always set.
-    hook = await org.replace_hook(kind, ours[0].id, settings)
-    progress(kind, Done.UPDATED, hook)
-    return Done.UPDATED, await _active(org, kind, hook)
+    async def _inline(self, target: Target) -> tuple[Done, Hook]:
+        kind, proof, uri = target.kind, self.desired.proof(target.kind), self.desired.uri(target.kind)
+        if not target.hooks:
+            hook = await self.create(kind, inline_hook(kind, target.name, uri, proof))
+            return Done.CREATED, hook
+        old = target.hooks[0]
+        # The secret can't be compared, so it is always set.
+        hook = await self.org.replace_hook(kind, old.id, inline_hook(kind, old.name, uri, proof))
+        await self.ownership.add(kind, hook.id)
+        self.progress(kind, Done.UPDATED, hook)
+        return Done.UPDATED, await self._active(kind, hook)
 
+    async def _events(self, target: Target) -> tuple[Done, Hook]:
+        kind = target.kind
+        for old in target.hooks[:1]:
+            uri, allow_http = self.desired.uri(kind), self.desired.allow_http
+            found = settings_faults(kind, old, uri, self._event_proof, allow_http=allow_http)
+            faults = {finding.fault for finding in found}
+            if faults <= {Fault.INACTIVE, Fault.UNVERIFIED} and (kept := await self._verified_as_it_is(old)):
+                return Done.KEPT, kept
+        new = await self.make_events(target.name)
+        for old in target.hooks:
+            await self.remove(kind, old)
+        return (Done.REPLACED if target.hooks else Done.CREATED), new
 
-async def _events(
-    org: HookOrg, kind: HookKind, ours: Sequence[Hook], desired: DesiredHooks, progress: Progress
-) -> tuple[Done, Hook]:
-    proof, uri = desired.event_proof, desired.uri(kind)
-    if not ours:
-        hook = await _create_events(org, kind, uri, proof)
-        progress(kind, Done.CREATED, hook)
-        return Done.CREATED, await _verified(org, kind, hook)
-    faults = {finding.fault for finding in settings_faults(kind, ours[0], uri, proof)}
-    if faults <= {Fault.INACTIVE, Fault.UNVERIFIED}:
+    @property
+    def _event_proof(self) -> HeaderChannel:
+        return self.desired.event_proof
+
+    async def _verified_as_it_is(self, hook: Hook) -> Hook | None:
+        """Verify a hook with the secret that Okta has; None where the service does not take it."""
+        kind = HookKind.EVENTS
         try:
-            # Verifying uses the secret that Okta has: it fails where that is not ours.
-            return Done.KEPT, await _verified(org, kind, await _active(org, kind, ours[0]))
+            verified = await self.org.hook_step(kind, (await self._active(kind, hook)).id, "verify")
         except Refused as refused:
             if refused.is_about_us:
                 raise
-    hook = await org.replace_hook(kind, ours[0].id, event_hook(ours[0].name, uri, proof))
-    progress(kind, Done.UPDATED, hook)
-    return Done.UPDATED, await _verified(org, kind, await _active(org, kind, hook))
+            return None
+        await self.ownership.add(kind, verified.id)
+        return verified
 
-
-async def _create_events(org: HookOrg, kind: HookKind, uri: str, proof: HeaderChannel) -> Hook:
-    try:
-        return await org.create_hook(kind, event_hook(kind.label, uri, proof))
-    except Refused as refused:
-        if refused.code != INVALID:
+    async def make_events(self, name: str) -> Hook:
+        """Make and verify an event hook; one that can't be verified is removed again. Raises `OktaFault`."""
+        kind = HookKind.EVENTS
+        new = await self.create(kind, event_hook(name, self.desired.uri(kind), self._event_proof))
+        try:
+            return await self.org.hook_step(kind, new.id, "verify")
+        except Refused:
+            await self.remove(kind, new)
             raise
-        # The name of an event hook is unique, and another hook may have it.
-        return await org.create_hook(kind, event_hook(f"{kind.label} ({uri.split('/')[2]})", uri, proof))
+
+    async def create(self, kind: HookKind, settings: Mapping[str, Any]) -> Hook:
+        """Make a hook and store its id. A process that dies in between leaves a hook that the next run asks about."""
+        hook = await self.org.create_hook(kind, settings)
+        await self.ownership.add(kind, hook.id)
+        self.progress(kind, Done.CREATED, hook)
+        return hook
+
+    async def remove(self, kind: HookKind, hook: Hook) -> None:
+        """Delete a hook; its id is kept until it is gone."""
+        await self.org.hook_step(kind, hook.id, "deactivate")
+        await self.org.delete_hook(kind, hook.id)
+        await self.ownership.remove(kind, hook.id)
+        self.progress(kind, Done.REMOVED, hook)
+
+    async def _active(self, kind: HookKind, hook: Hook) -> Hook:
+        return hook if hook.active else await self.org.hook_step(kind, hook.id, "activate")
 
 
-async def _active(org: HookOrg, kind: HookKind, hook: Hook) -> Hook:
-    return hook if hook.active else await org.hook_step(kind, hook.id, "activate")
-
-
-async def _verified(org: HookOrg, kind: HookKind, hook: Hook) -> Hook:
-    return await org.hook_step(kind, hook.id, "verify")
+async def register_hooks(
+    org: HookOrg,
+    ownership: Ownership,
+    desired: DesiredHooks,
+    *,
+    approve: Approve = lambda _kind, _hook, _claim: False,
+    progress: Progress = lambda _kind, _done, _hook: None,
+) -> list[tuple[HookKind, Done, Hook]]:
+    """Make or update every hook that there must be; verify the event hook. Raises `NotApproved` and `OktaFault`."""
+    targets = await plan_hooks(org, ownership, desired, approve)
+    return await HookRegistration(org, ownership, desired, progress).run(targets)

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from service.hooks.findings import Fault, Finding, reported_failure_fault
+from service.hooks.ownership import Approve, Claim, NotApproved, Ownership
 from service.hooks.probe import Probe, answer_fault, call_service
-from service.hooks.register import DesiredHooks, HookOrg, find_ours
+from service.hooks.register import DesiredHooks, HookOrg, HookRegistration, Target, find_own
 from service.okta.errors import Refused
-from service.okta.hooks import HeaderChannel, Hook, HookKind, event_hook, inline_hook, is_good_answer, probe_payload
+from service.okta.hooks import HeaderChannel, Hook, HookKind, inline_hook, is_good_answer, probe_payload
 
 CALLS_A_REPLICA = 1
 CALLS_A_BALANCER = 20
@@ -53,34 +54,63 @@ async def prove_replicas(probe: Probe, desired: DesiredHooks, replicas: Sequence
                 raise NotAccepted(f"{address}, {kind.label}: {why} (it answered {called.status})")
 
 
-async def rotate_secret(
+async def rotate_secret(  # noqa: PLR0913 (each is a choice of the command's)
     org: HookOrg,
+    ownership: Ownership,
     probe: Probe,
     desired: DesiredHooks,
     *,
     replicas: Sequence[str] = (),
     overlap: float = 300.0,
+    approve: Approve = lambda _kind, _hook, _claim: False,
     progress: Callable[[str], None] = lambda _text: None,
 ) -> Rotated:
-    """Let Okta send the secrets of `wanted`. `overlap`: seconds in which both event hooks deliver.
+    """Let Okta send the secrets of `desired`. `overlap`: seconds in which both event hooks deliver.
 
-    Raises `NotAccepted`, having changed nothing, and `OktaFault`.
+    Raises `NotAccepted` and `NotApproved`, having changed nothing, and `OktaFault`.
     """
     await prove_replicas(probe, desired, replicas)
     rotated = Rotated()
-    for kind in desired.kinds:
-        if kind.is_inline and isinstance(desired.inline_proof, HeaderChannel):
-            await _inline(org, kind, desired, rotated)
-    await _events(org, desired, rotated, overlap, progress)
+    targets = [await _target(org, ownership, kind, desired, approve, rotated) for kind in desired.kinds]
+    registration = HookRegistration(org, ownership, desired)
+    for target in targets:
+        if target.kind.is_inline and isinstance(desired.inline_proof, HeaderChannel):
+            await _inline(registration, target, rotated)
+        elif not target.kind.is_inline and target.hooks:
+            await _events(registration, target, rotated, overlap, progress)
     return rotated
 
 
-async def _inline(org: HookOrg, kind: HookKind, desired: DesiredHooks, rotated: Rotated) -> None:
-    ours = find_ours(kind, await org.list_hooks(kind), desired)
-    for hook in ours:
+async def _target(
+    org: HookOrg,
+    ownership: Ownership,
+    kind: HookKind,
+    desired: DesiredHooks,
+    approve: Approve,
+    rotated: Rotated,
+) -> Target:
+    """Choose the hooks whose secret is changed. The hook of another service is never one of them."""
+    found = await find_own(org, ownership, kind, desired)
+    hooks, name = found.ours, f"{kind.label} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+    if not hooks and found.same_url:
+        hook = found.same_url[0]
+        if not approve(kind, hook, Claim.OUR_URL):
+            raise NotApproved(kind, hook, Claim.OUR_URL)
+        hooks = [hook]
+    if not hooks and kind is not HookKind.REGISTRATION:
+        elsewhere = ", ".join(hook.uri for hook in found.in_the_way)
+        detail = f"another service's leads to {elsewhere}" if elsewhere else ""
+        rotated.findings.append(Finding(Fault.MISSING, kind, detail))
+    return Target(kind, hooks, name)
+
+
+async def _inline(registration: HookRegistration, target: Target, rotated: Rotated) -> None:
+    org, desired, kind = registration.org, registration.desired, target.kind
+    for hook in target.hooks:
         if desired.takes_tokens_of(kind, hook):
             continue  # it has no secret of ours
         await org.replace_hook(kind, hook.id, inline_hook(kind, hook.name, hook.uri, desired.inline_proof))
+        await registration.ownership.add(kind, hook.id)
         rotated.inline.append(kind)
         try:
             good = is_good_answer(kind, await org.execute_hook(hook.id, probe_payload(kind)))
@@ -91,27 +121,15 @@ async def _inline(org: HookOrg, kind: HookKind, desired: DesiredHooks, rotated: 
 
 
 async def _events(
-    org: HookOrg, desired: DesiredHooks, rotated: Rotated, overlap: float, progress: Callable[[str], None]
+    registration: HookRegistration,
+    target: Target,
+    rotated: Rotated,
+    overlap: float,
+    progress: Callable[[str], None],
 ) -> None:
-    kind = HookKind.EVENTS
-    old = find_ours(kind, await org.list_hooks(kind), desired)
-    if not old:
-        rotated.findings.append(Finding(Fault.MISSING, kind))
-        return
-    name = f"{kind.label} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
-    new = await org.create_hook(kind, event_hook(name, desired.uri(kind), desired.event_proof))
-    try:
-        rotated.new_events = await org.hook_step(kind, new.id, "verify")
-    except Refused:
-        await _remove(org, kind, new.id)
-        raise
+    rotated.new_events = await registration.make_events(target.name)
     progress(f"both event hooks deliver for {overlap:.0f} seconds, until the new one surely does")
     await asyncio.sleep(overlap)
-    for hook in old:
-        await _remove(org, kind, hook.id)
+    for hook in target.hooks:
+        await registration.remove(target.kind, hook)
         rotated.removed.append(hook.id)
-
-
-async def _remove(org: HookOrg, kind: HookKind, hook_id: str) -> None:
-    await org.hook_step(kind, hook_id, "deactivate")
-    await org.delete_hook(kind, hook_id)

@@ -1,7 +1,7 @@
 """The rule that decides which import event forgets which account's hash. Pure.
 
-An event means the account with that Okta id, else the one with exactly that login and no Okta id yet; never one found
-by a short name or another identifier. A conflicting id is a mismatch and deletes nothing.
+An event means the account with that Okta id, else the one whose current login it names exactly and that has no Okta id
+yet; never one found by a short name or another identifier. A conflicting id is a mismatch and deletes nothing.
 """
 
 import enum
@@ -96,7 +96,9 @@ class _People:
     def __init__(self, matches: Iterable[Match]) -> None:
         self._accounts = {match.id: match for match in matches}
         self._by_id = {match.okta_id: match.id for match in self._accounts.values() if match.okta_id}
-        self._by_login = {match.login_key: match.id for match in self._accounts.values()}
+        # An account without an Okta id comes last, and so before another one that has the same login.
+        ordered = sorted(self._accounts.values(), key=lambda match: match.okta_id is None)
+        self._by_login = {match.current_key: match.id for match in ordered if match.current_key is not None}
 
     def by_id(self, okta_id: str | None) -> Match | None:
         return self._accounts.get(self._by_id.get(okta_id or "", -1))

@@ -11,6 +11,7 @@ import asyncpg
 
 from service.immutable import immutable
 from service.store.accounts import Match, State
+from service.store.okta_logins import settle_logins
 
 # Import events that matched nobody when they came, found again for accounts that were added or bound since.
 
@@ -63,8 +64,8 @@ ACQUIRE_BINDING_LOCK = {
 }
 
 MATCHES = """
-SELECT id, login_key, okta_id, state, verified_at FROM accounts
-WHERE okta_id = ANY($1::text[]) OR login_key = ANY($2::text[])
+SELECT id, login_key, okta_id, state, verified_at, okta_login_key, superseded FROM accounts
+WHERE okta_id = ANY($1::text[]) OR login_key = ANY($2::text[]) OR okta_login_key = ANY($2::text[])
 ORDER BY id
 """
 # Locked in the order of id, always: two deliveries with the same people can't wait for each other in a circle.
@@ -98,7 +99,8 @@ DELETE_HASHES = "DELETE FROM hashes WHERE account_id = ANY($1::bigint[])"
 MARK_MIGRATED = """
 WITH marked AS (
     UPDATE accounts AS account
-    SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid
+    SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid,
+        profile = '{}'
     FROM unnest($1::bigint[], $2::text[]) AS event (account_id, uuid)
     WHERE account.id = event.account_id AND account.state <> 'migrated'
     RETURNING account.id, event.uuid
@@ -147,9 +149,9 @@ async def acquire_binding_lock(connection: asyncpg.Connection, lock: BindingLock
 async def find_matches(
     connection: asyncpg.Connection, okta_ids: Sequence[str], login_keys: Sequence[str], *, lock: bool
 ) -> list[Match]:
-    """List the accounts with one of these Okta ids or exactly one of these logins, in the order of id."""
+    """List the accounts with one of these Okta ids or logins, loaded or Okta's, in the order of id."""
     rows = await connection.fetch(LOCK_MATCHES if lock else MATCHES, okta_ids, login_keys)
-    return [Match(row["id"], row["login_key"], row["okta_id"], State(row["state"]), row["verified_at"]) for row in rows]
+    return [Match(**{**row, "state": State(row["state"])}) for row in rows]
 
 
 async def already_recorded(
@@ -185,7 +187,9 @@ async def mark_migrated(connection: asyncpg.Connection, proofs: Sequence[tuple[i
 
 async def bind(connection: asyncpg.Connection, pairs: Sequence[tuple[int, str]]) -> None:
     """Give accounts the Okta ids that they were found to have."""
-    await connection.execute(BIND, [account_id for account_id, _ in pairs], [okta_id for _, okta_id in pairs])
+    account_ids = [account_id for account_id, _ in pairs]
+    await connection.execute(BIND, account_ids, [okta_id for _, okta_id in pairs])
+    await settle_logins(connection, account_ids)
 
 
 async def keep_unreadable(

@@ -6,6 +6,7 @@ store knew nobody the next one is taken to be unknown, too, without a look: shou
 and the batch begins again.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from service.loading.staging import HashEncrypter, StagedAccount, dry_run, stage
 from service.settings import ForgetWhen
 from service.store.audit import record_changed, record_loaded
 from service.store.deleted_logins import deleted_logins
+from service.store.okta_logins import settle_logins
 
 # What became of the rows of a batch, and why the store refuses some. Writes nothing but what later batches look at.
 
@@ -119,6 +121,8 @@ class BatchMerger:
     deleted_key: bytes = field(repr=False)
     forget_when: ForgetWhen
     encrypter: HashEncrypter
+    email_aliases: bool = False
+    """Whether the source opts in to identifiers with `@`."""
     recipe_ids: dict[int, int] = field(default_factory=dict)
     """By the numbers that this load gives them."""
     _own: list[asyncpg.Range[int]] = field(default_factory=list)
@@ -160,7 +164,11 @@ class BatchMerger:
         """Add accounts; give the number of their hashes by recipe."""
         if not unknown:
             return Counter()
-        merged.added = await add_accounts(self.connection, unknown, self.source_id, self.recipe_ids)
+        merged.added = await add_accounts(
+            self.connection, unknown, self.source_id, self.recipe_ids, email_aliases=self.email_aliases
+        )
+        bound = [each.okta_id is not None for each in unknown]
+        await settle_logins(self.connection, list(itertools.compress(merged.added, bound)))
         await record_loaded(self.connection, self.encrypter.source, merged.added)
         merged.row_outcomes[RowOutcome.NEW] += len(unknown)
         loaded = Counter[int]()
@@ -175,25 +183,29 @@ class BatchMerger:
         async with self.connection.transaction():
             unknown, known = await separate(self.connection, accounts, merged, self.deleted_key)
             await self._stage([*known, *unknown])
-            await queries.match(self.connection, self.source_id, self._own)
-            await dry_run(self.connection)
+            await self._match()
+            await dry_run(self.connection, self.source_id, email_aliases=self.email_aliases)
             await conclude(self.connection, merged)
         return merged
 
     async def _update(self, known: Sequence[StagedAccount], merged: Merged, loaded: Counter[int]) -> Sequence[int]:
         """Bring known accounts up to date; give those whose Okta id is new."""
         await self._stage(known)
-        changed = await queries.match(self.connection, self.source_id, self._own)
+        changed = await self._match()
         bound: Sequence[int] = ()
         if changed:
             kept = await queries.hold(self.connection, self.source_id, changed)
             if self.encrypter.is_on and self._same(known, kept):
                 raise queries.AccountsChanged
-            bound = await queries.change(self.connection, self.source_id)
+            bound = await queries.change(self.connection, self.source_id, email_aliases=self.email_aliases)
+            await settle_logins(self.connection, bound)
             await record_changed(self.connection, self.encrypter.source)
             loaded += await queries.rehashed(self.connection)
         await conclude(self.connection, merged)
         return bound
+
+    async def _match(self) -> int:
+        return await queries.match(self.connection, self.source_id, self._own, email_aliases=self.email_aliases)
 
     async def _stage(self, known: Sequence[StagedAccount]) -> None:
         """Stage accounts; a hash that is kept under another key, and is the same, has not changed."""

@@ -1,7 +1,7 @@
 """Queries of loading: new accounts by COPY, changed ones by matching and merging.
 
-Through the staging table it would take half as long again. The caller holds the binding gate, so that who is unknown
-stays unknown until the transaction ends.
+New accounts go by COPY into the tables themselves: through the staging table it would take half as long again.
+The caller holds the binding gate, so that who is unknown stays unknown until the transaction ends.
 """
 
 import asyncio
@@ -85,8 +85,11 @@ async def refused(connection: asyncpg.Connection) -> list[RejectedStagedRow]:
 PROFILE = "(account.profile - coalesce(staged.cleared, '{}')) || staged.profile"
 """What the export says of an attribute counts; of what it does not speak stays as it was."""
 
+REASON = "CASE WHEN staged.recipe IS NULL THEN coalesce(staged.disabled_reason, account.disabled_reason) END"
+"""A row with a hash says that the account is not disabled; an empty one says nothing."""
+
 OTHER_SOURCE = "EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id <> $1)"
-"""Then the other source knows the account by names, too, which this one does not speak of."""
+"""Then an identifier from before the sources of identifiers were kept may be the other source's."""
 
 MATCH = f"""
 UPDATE staged
@@ -97,7 +100,8 @@ FROM (
                 WHEN account.state IN ('migrated', 'retired') THEN 'tombstone'
                 WHEN staged.okta_id <> account.okta_id THEN 'other_okta_id'
                 WHEN compared.rehash OR compared.renamed OR (staged.okta_id IS NOT NULL AND account.okta_id IS NULL)
-                     OR {PROFILE} <> account.profile THEN 'changed'
+                     OR {PROFILE} <> account.profile OR {REASON} IS DISTINCT FROM account.disabled_reason
+                     THEN 'changed'
                 ELSE 'unchanged' END AS outcome
     FROM staged
     JOIN accounts AS account ON account.login_key = staged.login_key
@@ -110,14 +114,17 @@ FROM (
                    OR kept.username IS DISTINCT FROM staged.username
                    OR kept.recipe_id IS DISTINCT FROM numbered.recipe_id
                ) AS rehash,
-               staged.identifiers IS NOT NULL AND CASE
-                   WHEN {OTHER_SOURCE} THEN NOT staged.identifiers <@ names.known ELSE staged.identifiers <> names.known
-               END AS renamed
+               staged.identifiers IS NOT NULL AND (
+                   staged.identifiers <> coalesce(names.own, '{{}}') OR names.opted_otherwise
+                   OR names.unattributed AND NOT {OTHER_SOURCE}
+               ) AS renamed
         FROM (
-            SELECT ARRAY(
-                SELECT identifier_key FROM identifiers WHERE account_id = account.id
-                ORDER BY identifier_key COLLATE "C"
-            ) AS known
+            SELECT array_agg(identifier_key ORDER BY identifier_key COLLATE "C")
+                       FILTER (WHERE source_ids @> ARRAY[$1::int]) AS own,
+                   coalesce(bool_or(opted_in_source_ids @> ARRAY[$1::int] <> $3)
+                       FILTER (WHERE source_ids @> ARRAY[$1::int]), false) AS opted_otherwise,
+                   coalesce(bool_or(source_ids = '{{}}'), false) AS unattributed
+            FROM identifiers WHERE account_id = account.id
         ) AS names
     ) AS compared
 ) AS found
@@ -148,9 +155,14 @@ SELECT account_id FROM staged WHERE outcome IN ('changed', 'unchanged', 'tombsto
 """
 
 
-async def match(connection: asyncpg.Connection, source_id: int, own: Sequence[asyncpg.Range[int]]) -> int:
-    """Find the outcome of every staged account and count the changed ones; `own`: ids that this load has added."""
-    await connection.execute(MATCH, source_id, own)
+async def match(
+    connection: asyncpg.Connection, source_id: int, own: Sequence[asyncpg.Range[int]], *, email_aliases: bool
+) -> int:
+    """Find the outcome of every staged account and count the changed ones.
+
+    `own`: ids that this load has added; `email_aliases`: whether the source opts in to identifiers with `@`.
+    """
+    await connection.execute(MATCH, source_id, own, email_aliases)
     respelled = await connection.fetch(RESPELLED, source_id)
     refused = [row["line"] for row in respelled if row["same_source"] or not _is_same(row["login"], row["kept_login"])]
     if refused:
@@ -201,6 +213,9 @@ SET state = CASE WHEN staged.rehash THEN 'waiting' ELSE account.state END,
     verified_at = CASE WHEN staged.rehash THEN NULL ELSE account.verified_at END,
     okta_id = coalesce(account.okta_id, staged.okta_id),
     profile = {PROFILE},
+    email_key = CASE WHEN {PROFILE} -> 'email' IS DISTINCT FROM account.profile -> 'email' THEN staged.email_key
+                     ELSE account.email_key END,
+    disabled_reason = {REASON},
     loaded_at = now()
 FROM staged WHERE staged.outcome = 'changed' AND account.id = staged.account_id
 """  # noqa: S608 (a constant)
@@ -214,15 +229,31 @@ SET recipe_id = excluded.recipe_id, hash = excluded.hash, salt = excluded.salt, 
     key_id = excluded.key_id
 """
 
+# What this source gave and gives no longer goes, unless another one gives it too.
 UNNAME = f"""
 DELETE FROM identifiers AS known USING staged JOIN accounts AS account ON account.id = staged.account_id
-WHERE staged.outcome = 'changed' AND known.account_id = staged.account_id AND NOT {OTHER_SOURCE}
+WHERE staged.outcome = 'changed' AND known.account_id = staged.account_id
   AND known.identifier_key <> ALL (staged.identifiers)
+  AND (known.source_ids = ARRAY[$1::int] OR known.source_ids = '{{}}' AND NOT {OTHER_SOURCE})
 """  # noqa: S608 (a constant)
 
+WITHDRAW = """
+UPDATE identifiers AS known
+SET source_ids = array_remove(known.source_ids, $1::int),
+    opted_in_source_ids = array_remove(known.opted_in_source_ids, $1::int)
+FROM staged
+WHERE staged.outcome = 'changed' AND known.account_id = staged.account_id
+  AND known.identifier_key <> ALL (staged.identifiers) AND known.source_ids @> ARRAY[$1::int]
+"""
+
 RENAME = """
-INSERT INTO identifiers (account_id, identifier_key)
-SELECT account_id, unnest(identifiers) FROM staged WHERE outcome = 'changed' ON CONFLICT DO NOTHING
+INSERT INTO identifiers AS known (account_id, identifier_key, source_ids, opted_in_source_ids)
+SELECT account_id, unnest(identifiers), ARRAY[$1::int], CASE WHEN $2 THEN ARRAY[$1::int] ELSE '{}' END
+FROM staged WHERE outcome = 'changed'
+ON CONFLICT (account_id, identifier_key) DO UPDATE
+SET source_ids = array_remove(known.source_ids, $1::int) || excluded.source_ids,
+    opted_in_source_ids = array_remove(known.opted_in_source_ids, $1::int) || excluded.opted_in_source_ids
+WHERE NOT known.source_ids @> ARRAY[$1::int] OR known.opted_in_source_ids @> ARRAY[$1::int] <> $2
 """
 
 REHASHED = """
@@ -252,13 +283,14 @@ async def hold(connection: asyncpg.Connection, source_id: int, expected: int) ->
     return [tuple(row) for row in await connection.fetch(HOLD_KEPT, source_id)]
 
 
-async def change(connection: asyncpg.Connection, source_id: int) -> list[int]:
+async def change(connection: asyncpg.Connection, source_id: int, *, email_aliases: bool) -> list[int]:
     """Write what changed, which the caller holds; give the accounts whose Okta id is new."""
     bound = [row["id"] for row in await connection.fetch(BOUND)]
     await connection.execute(CHANGE)
     await connection.execute(REHASH, source_id)
     await connection.execute(UNNAME, source_id)
-    await connection.execute(RENAME)
+    await connection.execute(WITHDRAW, source_id)
+    await connection.execute(RENAME, source_id, email_aliases)
     return bound
 
 
@@ -282,9 +314,9 @@ SELECT min(id) AS first, max(id) AS last
 FROM (SELECT nextval('accounts_id_seq') AS id FROM generate_series(1, $1)) AS ids
 """
 
-ACCOUNT_COLUMNS = ("id", "login", "login_key", "okta_id", "state", "profile")
+ACCOUNT_COLUMNS = ("id", "login", "login_key", "okta_id", "state", "profile", "email_key", "disabled_reason")
 HASH_COLUMNS = ("account_id", "source_id", "recipe_id", "hash", "salt", "username", "key_id")
-IDENTIFIER_COLUMNS = ("account_id", "identifier_key")
+IDENTIFIER_COLUMNS = ("account_id", "identifier_key", "source_ids", "opted_in_source_ids")
 UNARMED, WAITING = State.UNARMED.value, State.WAITING.value
 
 
@@ -299,18 +331,32 @@ async def known_okta_ids(connection: asyncpg.Connection, okta_ids: Sequence[str]
 
 
 async def add_accounts(
-    connection: asyncpg.Connection, accounts: Sequence[StagedAccount], source_id: int, recipe_ids: Mapping[int, int]
+    connection: asyncpg.Connection,
+    accounts: Sequence[StagedAccount],
+    source_id: int,
+    recipe_ids: Mapping[int, int],
+    *,
+    email_aliases: bool,
 ) -> list[int]:
     """Add accounts with their hashes and identifiers; give their ids. `recipe_ids` are by the numbers of this load."""
     ids = await _reserve(connection, len(accounts))
     # PostgreSQL has work from the first rows on, while the other ones are made, and all of the hashes.
     rows = (
-        (i, each.login, each.login_key, each.okta_id, WAITING if each.hash else UNARMED, each.profile)
+        (
+            i,
+            each.login,
+            each.login_key,
+            each.okta_id,
+            WAITING if each.hash else UNARMED,
+            each.profile,
+            each.email_key,
+            each.disabled_reason,
+        )
         for i, each in zip(ids, accounts, strict=True)
     )
     _, (hashes, names) = await asyncio.gather(
         connection.copy_records_to_table("accounts", columns=ACCOUNT_COLUMNS, records=rows),
-        asyncio.to_thread(_hanging_on, ids, accounts, source_id, recipe_ids),
+        asyncio.to_thread(_hanging_on, ids, accounts, source_id, recipe_ids, email_aliases=email_aliases),
     )
     if hashes:
         await connection.copy_records_to_table("hashes", columns=HASH_COLUMNS, records=hashes)
@@ -320,8 +366,13 @@ async def add_accounts(
 
 
 def _hanging_on(
-    ids: Sequence[int], accounts: Sequence[StagedAccount], source_id: int, recipe_ids: Mapping[int, int]
-) -> tuple[list[tuple[object, ...]], list[tuple[int, str]]]:
+    ids: Sequence[int],
+    accounts: Sequence[StagedAccount],
+    source_id: int,
+    recipe_ids: Mapping[int, int],
+    *,
+    email_aliases: bool,
+) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Make the rows of the hashes and of the identifiers."""
     known = list(zip(ids, accounts, strict=True))
     hashes: list[tuple[object, ...]] = [
@@ -329,7 +380,9 @@ def _hanging_on(
         for i, a in known
         if a.recipe is not None
     ]
-    return hashes, [(i, name) for i, a in known if a.identifiers for name in a.identifiers]
+    sources = [source_id]
+    opted_in = sources if email_aliases else []
+    return hashes, [(i, name, sources, opted_in) for i, a in known if a.identifiers for name in a.identifiers]
 
 
 async def _reserve(connection: asyncpg.Connection, number: int) -> list[int]:

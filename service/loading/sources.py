@@ -21,7 +21,21 @@ from service.immutable import immutable
 SALT_ENCODINGS = ("text", "hex", "base64")
 """What a salt column may hold."""
 OPTIONS = frozenset(
-    {"signer_key", "salt_separator", "rounds", "mem_cost", "n", "r", "p", "dklen", "keylen", "digest", "site_key"}
+    {
+        "signer_key",
+        "salt_separator",
+        "rounds",
+        "mem_cost",
+        "n",
+        "r",
+        "p",
+        "dklen",
+        "keylen",
+        "digest",
+        "site_key",
+        "passwd_hash_algo",
+        "password_algorithm",
+    }
 )
 """What only some formats need; each is also a column that a row may have."""
 
@@ -41,8 +55,13 @@ def faults_of(table: object) -> Iterator[str]:
             fault = "no such setting" + (f"; meant {close[0]}?" if close else "")
         if fault:
             yield f".{key}: {fault}"
-    if isinstance(table.get("format"), str):
-        yield from _format_faults(table["format"], table.get("iterations"))
+    for name in formats_in(table.get("format")):
+        yield from _format_faults(name, table.get("iterations"))
+
+
+def formats_in(value: object) -> list[str]:
+    """Give the formats of a setting that is one or a list of them."""
+    return [name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str)]
 
 
 def _format_faults(name: str, iterations: object) -> Iterator[str]:
@@ -57,6 +76,27 @@ def _format_faults(name: str, iterations: object) -> Iterator[str]:
 
 def _text_fault(value: object) -> str | None:
     return None if isinstance(value, str) and value.strip() else "must be a text that is not empty"
+
+
+MOST_PEPPERS = 32
+"""A wrong password is tried with each. Moodle has up to 21 salts of the site."""
+
+
+def _pepper_fault(value: object) -> str | None:
+    if not isinstance(value, list):
+        return _text_fault(value)
+    good = 0 < len(value) <= MOST_PEPPERS and all(isinstance(name, str) and name.split() == [name] for name in value)
+    return None if good else f"must be the name of an environment variable, or a list of 1 to {MOST_PEPPERS}"
+
+
+def _formats_fault(value: object) -> str | None:
+    good = isinstance(value, list) and value and not any(map(_text_fault, value))
+    return None if good or _text_fault(value) is None else "must be a text that is not empty, or a list of them"
+
+
+def _attributes_fault(value: object) -> str | None:
+    good = isinstance(value, list) and not any(map(_text_fault, value))
+    return None if good else "must be a list of names"
 
 
 def _charset(value: object) -> str | None:
@@ -79,6 +119,10 @@ def _salt_encoding(value: object) -> str | None:
     return None if value in SALT_ENCODINGS else f"must be one of {', '.join(SALT_ENCODINGS)}"
 
 
+def _switch(value: object) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
 def _option(value: object) -> str | None:
     good = isinstance(value, str | int) and not isinstance(value, bool)
     return None if good else "must be a text or a whole number"
@@ -91,12 +135,14 @@ def _options(value: object) -> str | None:
 
 
 CHECKS: dict[str, Callable[[object], str | None]] = {
-    "format": _text_fault,
+    "format": _formats_fault,
+    "attributes": _attributes_fault,
     "charset": _charset,
-    "pepper_env": _text_fault,
+    "pepper_env": _pepper_fault,
     "iterations": _iterations,
     "salt_encoding": _salt_encoding,
     "username": _text_fault,
+    "email_aliases": _switch,
     "options": _options,
 }
 
@@ -117,7 +163,7 @@ class Source:
 
     name: str
     format: str | None = None
-    """A format or formula; None where each hash describes itself, or each row names its format."""
+    """A format or formula for every hash that its shape fits; the others are read by their own description."""
     charset: str = "utf-8"
     pepper_env: str | None = None
     iterations: int | None = None
@@ -125,6 +171,12 @@ class Source:
     username: str | None = None
     """The column that holds the name which was mixed into the hash; None for `username` or `user`."""
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    email_aliases: bool = False
+    """Whether identifiers with `@` count at sign-in; only for a store that proves who owns an address."""
+    other_formats: tuple[str, ...] = ()
+    """Formats that are tried after `format`, in this order."""
+    attributes: tuple[str, ...] = ()
+    """Attributes that are stored besides Okta's base profile."""
 
 
 def choose_source(name: str, file: Path | None) -> Source:
@@ -176,8 +228,17 @@ def _text(file: Path) -> str:
 def _source(name: str, table: Mapping[str, object]) -> Source:
     options = {key: value for key, value in table.items() if key in OPTIONS}
     options |= _table(table.get("options"))
-    settings = {key: value for key, value in table.items() if key in CHECKS and key != "options"}
+    settings = {key: value for key, value in table.items() if key in CHECKS and key not in ("options", "format")}
+    settings["attributes"] = tuple(_list(settings.get("attributes")))
+    formats = formats_in(table.get("format"))
+    settings |= {"format": formats[0] if formats else None, "other_formats": tuple(formats[1:])}
+    if isinstance(names := settings.get("pepper_env"), list):
+        settings["pepper_env"] = " ".join(names)
     return Source(name, options={key: str(value) for key, value in sorted(options.items())}, **settings)  # type: ignore[arg-type]
+
+
+def _list(value: object) -> list[str]:
+    return value if isinstance(value, list) else []
 
 
 def _table(value: object) -> dict[str, object]:

@@ -5,15 +5,21 @@ Without `until`, and ascending, a request polls: pages come in the order in whic
 persisted later. https://developer.okta.com/docs/reference/system-log-query/
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from service.okta.events import IMPORT_EVENT
+from service.okta.parsing import is_storable, member, text_member
+from service.okta.users import read_time
 
 RETENTION = timedelta(days=90)
 """Okta keeps its log so long; what is older is gone."""
 PAGE = 1000
 """Events on a page, the most that Okta gives."""
 IMPORTS = f'eventType eq "{IMPORT_EVENT}"'
+PROFILE_EVENT = "user.account.update_profile"
+"""What tells that a user's login may be another one. Its `alternateId` is not enough: events come late."""
+FOLLOWED = f'{IMPORTS} or eventType eq "{PROFILE_EVENT}"'
 
 
 def polling(since: datetime, asked: str = IMPORTS) -> dict[str, str]:
@@ -34,6 +40,29 @@ def failures_of(event_type: str) -> str:
 def okta_time(moment: datetime) -> str:
     """Write a moment as Okta does: UTC, milliseconds, `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def users_to_read_again(items: Sequence[object]) -> list[str]:
+    """Give the ids of the users whose logins may have changed, by the profile events among log events.
+
+    Okta names the changed attributes in `debugData.changedAttributes`, but not in each event.
+    """
+    found: dict[str, None] = {}
+    for item in items:
+        changed = text_member(item, "debugContext", "debugData", "changedAttributes")
+        if text_member(item, "eventType") == PROFILE_EVENT and (not changed or "login" in changed.lower()):
+            targets = member(item, "target")
+            users = (
+                [each for each in targets if text_member(each, "type") == "User"] if isinstance(targets, list) else []
+            )
+            found |= dict.fromkeys(own for each in users if (own := text_member(each, "id")) and is_storable(own))
+    return list(found)
+
+
+def newest_of(items: Sequence[object]) -> datetime | None:
+    """Give when the newest of log events was published."""
+    moments = (read_time(text_member(item, "published")) for item in items)
+    return max((moment for moment in moments if moment), default=None)
 
 
 Page = tuple[list[object], str | None]

@@ -43,10 +43,12 @@ class OktaUser:
     status_changed: datetime | None
     password_changed: datetime | None
     profile: Mapping[str, Any] = field(repr=False)
+    updated: datetime | None = None
+    """`lastUpdated`: when the profile, the status or the credentials changed last."""
 
 
 def new_user(profile: Mapping[str, Any], password: Mapping[str, Any], groups: Sequence[str] = ()) -> dict[str, Any]:
-    """Write the request that creates a user. `password` is `HOOK`, or `{"hash": …}` for a direct import."""
+    """Write the request that creates a user. `password` is `HOOK`, `{"hash": …}` or `{"value": …}`."""
     body: dict[str, Any] = {"profile": dict(profile), "credentials": {"password": dict(password)}}
     return body | ({"groupIds": list(groups)} if groups else {})
 
@@ -66,6 +68,7 @@ def read_user(value: object) -> OktaUser:
         status_changed=read_time(text_member(value, "statusChanged")),
         password_changed=read_time(text_member(value, "passwordChanged")),
         profile=profile,
+        updated=read_time(text_member(value, "lastUpdated")),
     )
 
 

@@ -8,7 +8,15 @@ import aiohttp
 from yarl import URL
 
 from service.immutable import immutable
-from service.okta_client.credentials import SCOPES, ApiToken, BadKey, Credentials, PrivateKeyJwt, read_key
+from service.okta_client.credentials import (
+    OPTIONAL_SCOPES,
+    SCOPES,
+    ApiToken,
+    BadKey,
+    Credentials,
+    PrivateKeyJwt,
+    read_key,
+)
 from service.okta_client.org import OktaOrg
 from service.okta_client.rate_limits import RateLimits
 from service.okta_client.transport import BadAddress, Calls, Progress, org_address
@@ -61,7 +69,7 @@ def _address(settings: Settings, faults: list[str]) -> URL | None:
         faults.append("OKTA_CLIENT_ORGURL: is not set; it is the org's address, https://example.okta.com")
         return None
     try:
-        return org_address(settings.okta_client_orgurl)
+        return org_address(settings.okta_client_orgurl, allow_http=settings.allow_insecure_http)
     except BadAddress as error:
         faults.append(f"OKTA_CLIENT_ORGURL: {error}")
         return None
@@ -98,9 +106,11 @@ def _private_key(settings: Settings, url: URL | None, faults: list[str]) -> Cred
         faults.append(f"OKTA_CLIENT_PRIVATEKEY: {str(error) or 'is no private key as PEM or JWK, nor a file with one'}")
         return None
     scopes = tuple((settings.okta_client_scopes or " ".join(SCOPES)).replace(",", " ").split())
+    optional = () if settings.okta_client_scopes else OPTIONAL_SCOPES
     if url is None or client is None:
         return None
-    return PrivateKeyJwt(f"{url.origin()}/oauth2/v1/token", client, key, settings.okta_client_kid or kid, scopes)
+    token_url = f"{url.origin()}/oauth2/v1/token"
+    return PrivateKeyJwt(token_url, client, key, settings.okta_client_kid or kid, scopes, optional)
 
 
 __all__ = ["OktaOrg", "open_org", "org_settings"]

@@ -6,14 +6,11 @@ twice does no harm. What else to do about a lost answer only the caller knows.
 
 import asyncio
 import ipaddress
-import json
 import random
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -22,19 +19,28 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from service.immutable import immutable
-from service.okta.errors import MalformedAnswer, NoAnswer, ReadOnly, refusal
-from service.okta_client.credentials import Credentials
+from service.okta.errors import MAX_TEXT, MalformedAnswer, NoAnswer, ReadOnly, Refused, refusal
+from service.okta_client.credentials import Credentials, read_date, read_json, skew_texts
+from service.okta_client.dpop import SETTING, challenge
 from service.okta_client.rate_limits import RateLimits, bucket_of
 
 # Which address is the org's: the only one that ever gets our credentials. Pure text.
+
+
+ADMIN_HOSTS = tuple(
+    f"-admin.{domain}" for domain in ("okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil")
+)
 
 
 class BadAddress(Exception):
     """The address is none that credentials may be sent to; the message says why."""
 
 
-def org_address(given: str) -> URL:
-    """Check an org's URL: https, or http on loopback for tests; no path, no user, no `-admin`. Raises `BadAddress`."""
+def org_address(given: str, *, allow_http: bool = False) -> URL:
+    """Check an org's URL: https (or http on loopback, for tests); no path, no user, no `-admin`. Raises `BadAddress`.
+
+    `allow_http` takes http from everywhere, for a rehearsal against the simulator: the token then travels in the clear.
+    """
     try:
         url = URL(given.strip())
         host, port = url.host, url.port
@@ -42,9 +48,9 @@ def org_address(given: str) -> URL:
         raise BadAddress("is no URL") from None
     if not host or url.user or url.query_string or url.fragment or url.path not in ("", "/"):
         raise BadAddress("must be an address like https://example.okta.com, without a path")
-    if host.endswith(("-admin.okta.com", "-admin.oktapreview.com", "-admin.okta-emea.com")):
+    if host.endswith(ADMIN_HOSTS):
         raise BadAddress("is the Admin Console's address; the org's has no -admin")
-    if url.scheme == "https" or (url.scheme == "http" and is_loopback(host)):
+    if url.scheme == "https" or (url.scheme == "http" and (allow_http or is_loopback(host))):
         return URL.build(scheme=url.scheme, host=host, port=port)
     raise BadAddress("must begin with https:// (http:// only on loopback)")
 
@@ -87,20 +93,22 @@ class Answer:
 
 def read_answer(status: int, headers: CIMultiDictProxy[str], content: bytes) -> Answer:
     """Read an answer. Raises the `OktaFault` that it means."""
-    try:
-        value = json.loads(content) if content else None
-    except (ValueError, RecursionError):
-        value = None
+    value = read_json(content)
     if status >= HTTPStatus.BAD_REQUEST:
         refused = refusal(status, value)
+        if refused.is_about_us and (said := challenge(headers)):
+            refused = Refused(status, refused.code, [*refused.texts, said[:MAX_TEXT], SETTING, *skew_texts(headers)])
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(refused, ReadOnly):
             raise NoAnswer(str(refused))
+        if status == HTTPStatus.BAD_REQUEST and refused.code is None:
+            # A proxy's page, or a body that was cut off: it does not say what Okta did.
+            raise NoAnswer(f"{status} came without Okta's error code")
         raise refused
     if status >= HTTPStatus.MULTIPLE_CHOICES:
         raise MalformedAnswer(f"Okta answered {status}, which is followed nowhere")
     if content and value is None:
         raise NoAnswer(f"{status} came with something that is no JSON")
-    return Answer(value, next_link(headers.getall("Link", [])), _date(headers.get("Date")))
+    return Answer(value, next_link(headers.getall("Link", [])), read_date(headers.get("Date")))
 
 
 def next_link(lines: Sequence[str]) -> str | None:
@@ -108,18 +116,6 @@ def next_link(lines: Sequence[str]) -> str | None:
     # A proxy may have folded the lines into one.
     links = (link for line in lines for link in LINK.finditer(line))
     return next((link["target"] for link in links if IS_NEXT.search(link["parameters"])), None)
-
-
-def _date(text: str | None) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text) if text else None
-    except ValueError:
-        return None
-
-
-def clock_ahead(at: datetime | None) -> float | None:
-    """How many seconds Okta's clock is ahead of ours; None where it did not say."""
-    return None if at is None else at.timestamp() - time.time()
 
 
 TRIES = 6
@@ -170,23 +166,26 @@ class Calls:
 
     async def _send_once(self, method: str, url: URL, body: Mapping[str, Any] | None) -> Answer:
         bucket = bucket_of(method, url.path)
-        renewed = False
+        renewed = another_nonce = False
         while True:
-            async with self.limits.turn(bucket):
-                authorization = await self._credentials.header(self._session)
-                status, headers, content = await self._exchange(bucket, method, url, body, authorization)
-                self.limits.take_in(bucket, headers, refused=status == HTTPStatus.TOO_MANY_REQUESTS)
+            async with self.limits.turn(bucket) as sent:
+                proof = await self._credentials.headers(self._session, method, str(url))
+                status, headers, content = await self._exchange(bucket, method, url, body, proof)
+                self.limits.take_in(bucket, headers, refused=status == HTTPStatus.TOO_MANY_REQUESTS, sent=sent)
             if status == HTTPStatus.TOO_MANY_REQUESTS:
                 continue
-            if status == HTTPStatus.UNAUTHORIZED and not renewed and self._credentials.renew(authorization):
+            if self._credentials.learn(status, headers, content) and not another_nonce:
+                another_nonce = True
+                continue
+            if status == HTTPStatus.UNAUTHORIZED and not renewed and self._credentials.renew(proof):
                 renewed = True  # once: an app may be refused with every token
                 continue
             return read_answer(status, headers, content)
 
     async def _exchange(
-        self, bucket: str, method: str, url: URL, body: Mapping[str, Any] | None, authorization: str
+        self, bucket: str, method: str, url: URL, body: Mapping[str, Any] | None, proof: Mapping[str, str]
     ) -> tuple[int, CIMultiDictProxy[str], bytes]:
-        headers = {"Authorization": authorization, "Accept": "application/json"}
+        headers = {**proof, "Accept": "application/json"}
         try:
             # A redirect would carry the token elsewhere.
             async with self._session.request(

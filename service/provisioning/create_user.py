@@ -45,6 +45,8 @@ class Result:
     reason: str | None = None
     sent: Method | None = None
     """How the user gets the password, where this run made the user; None where an earlier one may have."""
+    exists: bool = False
+    """Refused because the login is another person's in Okta: that says nothing of the other accounts."""
 
 
 class UserCreation:
@@ -77,6 +79,9 @@ class UserCreation:
     async def _refused(self, request: Request, refused: Refused, begun_at: datetime | None) -> Result:
         if refused.is_about_us or isinstance(refused, ReadOnly):
             raise refused
+        if refused.code is None:
+            # Something in between answered, in a form that is not Okta's: it says nothing of this account.
+            raise NoAnswer(str(refused))
         # The code of a login that exists is that of every invalid request.
         user = await self._look(request.candidate.login) if refused.code == INVALID else None
         if user is not None:
@@ -102,4 +107,5 @@ def _compare(request: Request, user: OktaUser, begun_at: datetime | None) -> Res
         ours = begun_at is not None and is_ours(user, begun_at)
         return Result(own, Outcome.CREATED if ours else Outcome.FOUND, user)
     others = ", ".join(differences(request.profile, user)) or "password, and no e-mail address to compare"
-    return Result(own, Outcome.REFUSED, reason=f"the login exists in Okta already, with another {others}")
+    reason = f"the login exists in Okta already, with another {others}"
+    return Result(own, Outcome.REFUSED, reason=reason, exists=True)

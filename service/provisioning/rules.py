@@ -24,6 +24,8 @@ class Method(enum.StrEnum):
     """At the first sign-in, Okta asks the password import hook."""
     DIRECT = "direct"
     """The hash is sent, and Okta checks it itself."""
+    NONE = "none"
+    """There is no hash: the user gets a random password that is kept nowhere, and resets it."""
 
 
 class Outcome(enum.StrEnum):

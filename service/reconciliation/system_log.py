@@ -6,7 +6,7 @@ which changes nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -15,7 +15,16 @@ from service.import_events.decide import Effect
 from service.import_events.record import Channel, record_delivery
 from service.okta.errors import MalformedAnswer, Refused
 from service.okta.events import read_events
-from service.okta.system_log import PAGE, RETENTION, Page, bounded, polling
+from service.okta.system_log import (
+    FOLLOWED,
+    PAGE,
+    RETENTION,
+    Page,
+    bounded,
+    newest_of,
+    polling,
+    users_to_read_again,
+)
 from service.reconciliation import queries
 from service.reconciliation.queries import LogCursor
 from service.settings import ForgetWhen
@@ -25,7 +34,7 @@ from service.store.database import Database
 
 WARN_BEFORE = timedelta(days=14)
 """How long before the log forgets what was not read yet a warning is given."""
-INSTEAD = "the accounts are compared with the org's users instead"
+INSTEAD = "comparing the accounts with the org's users finds those who have migrated (not with --no-users)"
 
 
 @dataclass
@@ -114,9 +123,12 @@ class LogReader:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         progress: Callable[[LogReport], None] = lambda _report: None,
+        read_again: Callable[[Sequence[str]], Awaitable[None]] | None = None,
     ) -> None:
+        """Read `log`; `read_again` reads users again by id whose logins may have changed."""
         self.database = database
         self.log = log
+        self.read_again = read_again
         self.forget_when = forget_when
         self.clock = clock
         self.progress = progress
@@ -132,13 +144,18 @@ class LogReader:
         # Before the end is reached, only what was persisted until then is surely read.
         read_until = report.since or (cursor.saved_at if cursor else begun)
         while True:
-            newest = await self._apply(report, items)
+            await self._apply(report, items)
+            newest = newest_of(items)
+            # From a moment on, all the users are compared after the log is read.
+            if self.read_again is not None and report.since is None and (changed := users_to_read_again(items)):
+                await self.read_again(changed)
             # A busy log is never empty: what happened after we began is for the next time.
             ended = not items or (len(items) < PAGE and newest is not None and newest > begun)
             if link is None:
                 return report
             async with self.database.transaction() as connection:
-                await queries.save_cursor(connection, self.log.host, link, asked if ended else read_until)
+                until = asked if ended else read_until
+                await queries.save_cursor(connection, self.log.host, link, until, FOLLOWED)
             if ended:
                 return report
             asked = self.clock()
@@ -166,6 +183,7 @@ class LogReader:
     ) -> Page:
         if since is None and cursor is not None:
             report.warn_of_age(cursor.saved_at, self.clock())
+        if since is None and cursor is not None and cursor.filter == FOLLOWED:
             try:
                 return await self.log.next_log_page(cursor.next_link)
             except (Refused, MalformedAnswer) as error:
@@ -183,10 +201,10 @@ class LogReader:
         if wanted is not None and wanted < earliest:
             report.lose_events_before(earliest)
         report.since = max(since or earliest, earliest)
-        return await self.log.log_page(polling(report.since))
+        return await self.log.log_page(polling(report.since, FOLLOWED))
 
-    async def _apply(self, report: LogReport, items: list[object]) -> datetime | None:
-        """Apply a page; give when its newest event was published."""
+    async def _apply(self, report: LogReport, items: list[object]) -> None:
+        """Apply the import events of a page."""
         delivery = read_events(items)
         effects = await record_delivery(self.database, delivery, channel=Channel.LOG, forget_when=self.forget_when)
         report.pages += 1
@@ -194,4 +212,3 @@ class LogReader:
         report.unreadable += len(delivery.unreadable)
         report.effects += effects
         self.progress(report)
-        return max((event.published for event in delivery.events if event.published), default=None)

@@ -3,20 +3,25 @@
 The log is read before anything is retired, so that a SUCCESS wins over the look of a user.
 """
 
+import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+import asyncpg
+
 from service.import_events import queries
 from service.import_events.queries import BindingLock
-from service.import_events.record import apply_unmatched
+from service.import_events.record import COLLISIONS, apply_unmatched
 from service.okta.users import IMPORT, OWN, OktaUser, Status
 from service.reconciliation import queries as reconciliation_queries
 from service.settings import ForgetWhen
 from service.store.accounts import State, login_key
 from service.store.database import Database
+from service.store.okta_logins import ReadLogin, has_changes, keep_okta_logins
 from service.store.retirement import (
     ArmedAccount,
     Judged,
@@ -28,20 +33,58 @@ from service.store.retirement import (
     retire_accounts,
 )
 
-# Bind accounts to the users that were found by login, with the events that waited for it. Finds and judges nobody.
+# Keep what users say of accounts: their Okta ids, with the events that waited for them, and their logins.
+
+TRIES = 5
+"""How often a page is tried again that PostgreSQL ended to break a deadlock."""
 
 
-async def bind_found(database: Database, found: Sequence[tuple[int, str]], forget_when: ForgetWhen) -> int:
-    """Bind accounts to Okta ids, and give how many were; an id that another account has by now is left alone."""
-    if not found:
-        return 0
-    async with database.transaction() as connection:
-        await queries.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
-        taken = await queries.find_matches(connection, [okta_id for _, okta_id in found], [], lock=False)
-        free = [pair for pair in found if pair[1] not in {match.okta_id for match in taken}]
+async def keep_users(
+    database: Database, users: Sequence[OktaUser], found: Sequence[tuple[int, str]], forget_when: ForgetWhen
+) -> int:
+    """Bind the accounts that were found by login and keep the logins of all, in one transaction; give the number bound.
+
+    An Okta id that another account has by now is left alone.
+    """
+    read = [ReadLogin(user.id, user.login, user.updated) for user in users]
+    async with database.connection() as connection:
+        if not found and not await has_changes(connection, read):
+            return 0
+    for attempt in range(TRIES):
+        try:
+            async with database.transaction() as connection:
+                return await _keep_users(connection, read, found, forget_when)
+        except COLLISIONS:
+            if attempt == TRIES - 1:
+                raise
+            await asyncio.sleep(random.uniform(0, 0.05) * 2**attempt)  # noqa: S311 (spreads retries, guards nothing)
+    raise AssertionError
+
+
+async def _keep_users(
+    connection: asyncpg.Connection,
+    read: Sequence[ReadLogin],
+    found: Sequence[tuple[int, str]],
+    forget_when: ForgetWhen,
+) -> int:
+    await queries.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
+    taken = await queries.find_matches(connection, [okta_id for _, okta_id in found], [], lock=False)
+    free = [pair for pair in found if pair[1] not in {match.okta_id for match in taken}]
+    if free:
         await queries.bind(connection, sorted(free))
-        await apply_unmatched(connection, [account_id for account_id, _ in free], forget_when)
+    await keep_okta_logins(connection, read)
+    await apply_unmatched(connection, [account_id for account_id, _ in free], forget_when)
     return len(free)
+
+
+async def read_users_again(
+    database: Database, users: "Users", okta_ids: Sequence[str], forget_when: ForgetWhen
+) -> None:
+    """Read again those of the users that accounts are bound to, and keep their logins. Raises `OktaFault`."""
+    async with database.connection() as connection:
+        matches = await queries.find_matches(connection, okta_ids, [], lock=False)
+    read = [await users.find_user(match.okta_id) for match in matches if match.okta_id]
+    await keep_users(database, [user for user in read if user is not None], [], forget_when)
 
 
 # When an account's hash has no use any more although no SUCCESS came. Pure.
@@ -158,6 +201,13 @@ class UsersReport:
     other_providers: Counter[str] = field(default_factory=Counter)
     retired: Counter[Proof] = field(default_factory=Counter)
 
+    def add(self, later: "UsersReport") -> None:
+        """Add what a later comparison found and did."""
+        for name in ("users", "compared", "bound", "missing", "own_password_unbound"):
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        self.other_providers += later.other_providers
+        self.retired += later.retired
+
     def count_provider(self, provider: str | None) -> None:
         """Count a user who signs in by somebody else than Okta."""
         self.other_providers[provider or "none"] += 1
@@ -235,7 +285,7 @@ class UserComparison:
             # Comparing millions takes hours, in which people go on signing in.
             await self._read_log()
         found = [(account.id, user.id) for account, user in ours if account.okta_id is None]
-        self.report.bound += await bind_found(self.database, found, self.forget_when)
+        self.report.bound += await keep_users(self.database, page, found, self.forget_when)
         await self._retire(judged)
         self.progress(self.report)
 
@@ -284,5 +334,6 @@ class UserComparison:
                 self.progress(self.report)
             else:
                 self._known += 1
+                await keep_users(self.database, [user], [], self.forget_when)
                 await self._retire(self._judge(account, user))
         await self._retire(missing.judged(known=self._known))

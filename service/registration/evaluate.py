@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from service.okta.registration import Allow, Cause, Decision, Deny, Kind, ScreeningRequest
 from service.registration.policy import (
+    ALREADY_KNOWN,
     Complete,
     Constant,
     Everything,
@@ -71,9 +72,14 @@ class _Findings:
     steps: list[Step] = field(default_factory=list)
 
 
-def judge(policy: Policy, request: ScreeningRequest, legacy: Mapping[str, object] | None = None) -> Judgement:
-    """Apply every rule in the order of the file; `legacy` is the profile of the account that the person has with us."""
-    facts = Facts(request, legacy)
+def judge(
+    policy: Policy, request: ScreeningRequest, legacy: Mapping[str, object] | None = None, *, migrated: bool = False
+) -> Judgement:
+    """Apply every rule in the order of the file; `legacy` is the profile of the account that the person has with us.
+
+    Of a migrated person the profile is gone: a rule that depends on it is not met, and so denies nothing.
+    """
+    facts = Facts(request, legacy, migrated)
     findings = _Findings()
     if request.kind is Kind.UNKNOWN:
         _judge_unknown(policy, findings)
@@ -134,6 +140,8 @@ def _meet(policy: Policy, known: Deny | Complete, facts: Facts, findings: _Findi
         return Step(KNOWN_ACCOUNTS, Outcome.NOT_REACHED)
     if facts.legacy is None:
         return Step(KNOWN_ACCOUNTS, Outcome.NOT_MET, ("the legacy store knows the person: no",))
+    if facts.migrated and isinstance(known, Complete):
+        known = ALREADY_KNOWN
     if isinstance(known, Deny):
         findings.denials.append(known)
         return Step(KNOWN_ACCOUNTS, Outcome.DENIED, ("the legacy store knows the person: yes",))

@@ -5,7 +5,7 @@ import re
 
 from service.immutable import immutable
 from service.okta.registration import Cause, Deny, Kind
-from service.registration.policy import Complete, Constant, Copy, Everything, Set, Source
+from service.registration.policy import ALREADY_KNOWN, Complete, Constant, Copy, Everything, Set, Source
 from service.registration.predicates import AttributeName, Scope
 from service.registration.toml_document import Node, kind_of
 
@@ -157,18 +157,6 @@ def _constant(node: Node) -> object:
 
 
 # Reading what a policy does with people whom the legacy store knows, with its faults.
-
-ALREADY_KNOWN = Deny(
-    "You already have an account.",
-    (
-        Cause(
-            "You already have an account. Sign in with the password that you have always used.",
-            "ACCOUNT_EXISTS",
-            "email",
-        ),
-    ),
-)
-"""What `known_accounts = "deny"` answers."""
 
 
 def read_known_accounts(node: Node, sensitive: frozenset[str]) -> Deny | Complete | None:

@@ -4,7 +4,7 @@ import enum
 from collections.abc import Iterator
 
 from service.immutable import immutable
-from service.okta.registration import Allow, Decision, Deny, Kind
+from service.okta.registration import Allow, Cause, Decision, Deny, Kind
 from service.registration.predicates import AttributeName, Facts, Scope, ValueTest
 
 # Conditions: tests of attributes, joined by all, any and not. Pure; each can be explained line by line.
@@ -49,24 +49,38 @@ class Not:
 Condition = AttributeTest | KnownAccount | AllOf | AnyOf | Not
 
 
-def holds(condition: Condition, facts: Facts) -> bool:
-    """Tell whether a condition is true of a request."""
+def holds(condition: Condition, facts: Facts) -> bool | None:
+    """Tell whether a condition is true of a request, in the three-valued logic of SQL.
+
+    None: it depends on an attribute that is gone because the person migrated.
+    """
     match condition:
         case AttributeTest(name, test):
-            return test.holds(facts.value(name))
+            return None if facts.is_gone(name) else test.holds(facts.value(name))
         case KnownAccount(expected):
             return facts.known is expected
         case AllOf(conditions):
-            return all(holds(inner, facts) for inner in conditions)
+            return _all({holds(inner, facts) for inner in conditions})
         case AnyOf(conditions):
-            return any(holds(inner, facts) for inner in conditions)
+            return _negated(_all({_negated(holds(inner, facts)) for inner in conditions}))
         case Not(inner):
-            return not holds(inner, facts)
+            return _negated(holds(inner, facts))
+
+
+def _all(answers: set[bool | None]) -> bool | None:
+    return False if False in answers else None if None in answers else True
+
+
+def _negated(answer: bool | None) -> bool | None:  # noqa: FBT001 (the value that is negated)
+    return None if answer is None else not answer
+
+
+_WORDS = {True: "yes", False: "no", None: "not known, since the person migrated"}
 
 
 def explain(condition: Condition, facts: Facts) -> Iterator[str]:
     """Say of each part of a condition whether it is true; the values themselves are not said."""
-    answer = "yes" if holds(condition, facts) else "no"
+    answer = _WORDS[holds(condition, facts)]
     match condition:
         case AttributeTest(name, test):
             yield f"{name} {test}: {answer}"
@@ -192,6 +206,19 @@ class Rule:
             if isinstance(effect, Set)
             for _, source in effect.attributes
         )
+
+
+ALREADY_KNOWN = Deny(
+    "You already have an account.",
+    (
+        Cause(
+            "You already have an account. Sign in with the password that you have always used.",
+            "ACCOUNT_EXISTS",
+            "email",
+        ),
+    ),
+)
+"""What `known_accounts = "deny"` answers; also to migrated persons, whose profile can not complete theirs."""
 
 
 class Everything(enum.Enum):

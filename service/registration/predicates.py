@@ -1,7 +1,7 @@
 """Predicates over attributes. Pure; each describes itself.
 
-A test of an attribute that was not sent is false. Lists and objects are only ever sent, present or empty
-(`presence_tests`): a test of text or of a number is false for them.
+A test of an attribute that was not sent is false. Lists and objects are only ever sent, present or empty:
+a test of text or of a number is false for them.
 """
 
 import enum
@@ -99,11 +99,17 @@ class Facts:
     request: ScreeningRequest
     legacy: Mapping[str, object] | None = field(default=None, repr=False)
     """The profile of the account; None where nobody is known by the login or the e-mail address."""
+    migrated: bool = False
+    """Whether Okta has the profile of the account, and the store has none any more."""
 
     @property
     def known(self) -> bool:
         """Tell whether the legacy store has an account of the person."""
         return self.legacy is not None
+
+    def is_gone(self, name: AttributeName) -> bool:
+        """Tell whether the attribute is missing because the person migrated, which says nothing of the person."""
+        return self.migrated and name.scope is Scope.LEGACY
 
     def value(self, name: AttributeName) -> object:
         """Give the attribute's value, or `MISSING`."""

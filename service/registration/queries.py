@@ -1,4 +1,4 @@
-"""Queries of registration: profiles of accounts with the same login or identifier."""
+"""Queries of registration: declared profiles of accounts with the same login, identifier or email."""
 
 import json
 from collections.abc import Sequence
@@ -8,19 +8,22 @@ import asyncpg
 
 from service.immutable import immutable
 from service.store.accounts import login_key
+from service.store.attributes import DECLARED_PROFILE
 
-FIND_PROFILES = """
+FIND_PROFILES = f"""
 WITH named AS (
     SELECT id, 1 AS class FROM accounts WHERE login_key = ANY ($1::text[])
     UNION ALL
     SELECT account_id, 2
     FROM (SELECT account_id FROM identifiers WHERE identifier_key = ANY ($1::text[]) LIMIT 4) AS known
+    UNION ALL
+    SELECT id, 2 FROM (SELECT id FROM accounts WHERE email_key = ANY ($1::text[]) LIMIT 4) AS known
 )
-SELECT account.login, account.profile
+SELECT account.login, {DECLARED_PROFILE} AS profile, account.state = 'migrated' AS migrated
 FROM accounts AS account
 WHERE account.id IN (SELECT id FROM named WHERE class = (SELECT min(class) FROM named))
 ORDER BY account.id
-"""
+"""  # noqa: S608 (constants)
 
 
 @immutable
@@ -29,10 +32,12 @@ class LegacyProfile:
 
     login: str
     profile: dict[str, object] = field(repr=False)
+    """Declared attributes; of a migrated account none, since Okta has its profile."""
+    migrated: bool = False
 
 
 async def find_legacy_profiles(connection: asyncpg.Connection, names: Sequence[str]) -> list[LegacyProfile]:
-    """Find the accounts that have one of these names as their login; if there are none, as another identifier."""
+    """Find the accounts that have one of these names as their login; if there are none, as identifier or email."""
     keys = sorted({login_key(name) for name in names})
     rows = await connection.fetch(FIND_PROFILES, [key for key in keys if key and "\0" not in key])
-    return [LegacyProfile(row["login"], json.loads(row["profile"])) for row in rows]
+    return [LegacyProfile(row["login"], json.loads(row["profile"]), row["migrated"]) for row in rows]

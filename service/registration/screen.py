@@ -93,16 +93,10 @@ class RegistrationScreener:
             decision = await self.policy.decide(request)
             outcome = Outcome.DENIED if isinstance(decision, Deny) else Outcome.ALLOWED
             return Judgement(decision, (Step(self.policy.name, outcome),))
-        asks = self.policy.asks_legacy_store(request.kind)
-        return judge(self.policy, request, await self._legacy_profile(request) if asks else None)
-
-    async def _legacy_profile(self, request: ScreeningRequest) -> Mapping[str, object] | None:
-        names = names_of(request)
+        names = names_of(request) if self.policy.asks_legacy_store(request.kind) else ()
         found = await self._find_legacy(names) if names else ()
-        if len(found) == 1:
-            return found[0].profile | {"login": found[0].login}
-        # Two accounts: the person is known, but whose attributes would these be?
-        return {} if found else None
+        migrated = any(each.migrated for each in found)
+        return judge(self.policy, request, _legacy_profile(found), migrated=migrated)
 
     def _record(self, request: ScreeningRequest, screening: Screening, code: str) -> None:
         deciding = screening.judgement.decided_by
@@ -132,6 +126,13 @@ def names_of(request: ScreeningRequest) -> list[str]:
     profile = request.user if request.kind is Kind.UPDATE else request.profile
     values = [profile.get(attribute) for attribute in ("login", "email")]
     return [value for value in values if isinstance(value, str) and value.strip()]
+
+
+def _legacy_profile(found: Sequence[LegacyProfile]) -> Mapping[str, object] | None:
+    if len(found) == 1:
+        return {} if found[0].migrated else found[0].profile | {"login": found[0].login}
+    # Two accounts: the person is known, but whose attributes would these be?
+    return {} if found else None
 
 
 def _written(kind: Kind, decision: Decision, code: str) -> bytes | None:

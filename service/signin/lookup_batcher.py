@@ -8,8 +8,7 @@ from collections import deque
 from typing import cast
 
 from service.immutable import immutable
-from service.signin.failures import Failures
-from service.signin.queries import Found, Lookup, find_and_failures
+from service.signin.queries import LookedUp, Lookup, find_and_failures
 from service.store.database import Database
 
 SLOW = 0.05
@@ -20,8 +19,6 @@ MOST = 32
 """Look-ups in one read. With more at once, the loop stalls over their answers while the server has nothing to do."""
 READ_WITHIN = 2.5
 """Seconds for a read that several share; who waits for it has a deadline of their own."""
-
-LookedUp = tuple[Found, Failures]
 
 
 @immutable
@@ -42,7 +39,7 @@ class Lookups:
         """When the latest read began, on the loop's clock."""
         self._watch: asyncio.TimerHandle | None = None
 
-    async def find(self, *asked: *Lookup) -> LookedUp:
+    async def find(self, asked: Lookup) -> LookedUp:
         """Read for one sign-in. Raises one of the database's `DATABASE_UNAVAILABLE`, or `TimeoutError`."""
         if self._may_begin():
             return await self._find_alone(asked)

@@ -1,14 +1,10 @@
-"""Queries of a sign-in: the account that a name means, its hashes and its failures, in one query.
-
-A name is looked up as a login, else as another identifier, else, without `@`, as the local part of a login; two
-accounts in the same class are ambiguous. The lower class hides the higher ones, so nobody can take another's login as
-an alias.
-"""
+"""Queries of a sign-in: the account that a typed name means, with its hashes, and the failures of who asks for it."""
 
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import field
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -17,8 +13,11 @@ import asyncpg
 
 from service.immutable import immutable
 from service.signin.failures import DIGEST, Failures, ThrottleKey, failures_of
-from service.store.accounts import Account, KeptHash, NameClass, State, is_short, login_key
+from service.signin.resolve import Ambiguity, Claim, ClaimKind, DeletedClaim, resolve
+from service.store.accounts import Account, KeptHash, State, login_key
 from service.store.audit import Entry
+from service.store.deleted_logins import NAME_DIGEST, name_digest
+from service.store.recipes import login_digest_key
 
 FAILURES = """
 SELECT pair.failures AS pair_failures, pair.since AS pair_since,
@@ -130,16 +129,37 @@ async def record_verified(
         await connection.execute(RECORD_VERIFIED_AND_CLEAR, *values, who.pair, who.login)
 
 
-def _accounts(key: str, short: str) -> str:
-    # All three classes come, and `_found` takes the lowest: doing that here takes the server a third more time.
+# All claims to a name come in one read, and `resolve` chooses: a second read would tell by its time who has an account.
+# Each part is one look into an index, whatever the name. Of claims that many may share, those come that decide: bound
+# accounts first, and two are as ambiguous as a thousand.
+def _claims(key: str, digest: str) -> str:
+    short = f"position('@' IN {key}) = 0"
+    columns = "id, state, login_key, okta_id, okta_login_key, okta_updated_at, superseded"
+    deleted = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'deleted'"
     return f"""
 (
-    SELECT id, state, login_key, 1 AS class FROM accounts WHERE login_key = {key}
+    SELECT {columns}, 'loaded_login' AS kind, NULL::boolean AS is_login, NULL::boolean AS bound
+    FROM accounts WHERE login_key = {key}
     UNION ALL
-    (SELECT id, state, login_key, 2 FROM identifiers JOIN accounts ON id = account_id WHERE identifier_key = {key}
+    (SELECT {columns}, 'okta_login', NULL, NULL FROM accounts WHERE okta_login_key = {key} AND login_key <> {key}
+     ORDER BY superseded LIMIT 3)
+    UNION ALL
+    (SELECT {columns}, 'identifier', NULL, NULL FROM identifiers JOIN accounts ON id = account_id
+     WHERE identifier_key = {key} AND ({short} OR opted_in_source_ids <> '{{}}') LIMIT 2)
+    UNION ALL
+    (SELECT {columns}, 'short_name', NULL, NULL FROM accounts
+     WHERE {short} AND local_part = {key} AND login_key <> {key} AND okta_login_key IS NULL AND NOT superseded
+     ORDER BY okta_id LIMIT 2)
+    UNION ALL
+    (SELECT {columns}, 'short_name', NULL, NULL FROM accounts
+     WHERE {short} AND split_part(okta_login_key, '@', 1) = {key} AND okta_login_key <> {key} AND NOT superseded
      LIMIT 2)
     UNION ALL
-    (SELECT id, state, login_key, 3 FROM accounts WHERE {short} AND local_part = {key} LIMIT 2)
+    SELECT {deleted}, true, bound FROM deleted_logins WHERE digest = {digest}
+    UNION ALL
+    (SELECT {deleted}, true, bound FROM deleted_logins WHERE okta_login_digest = {digest} LIMIT 1)
+    UNION ALL
+    (SELECT {deleted}, false, bound FROM deleted_logins WHERE local_part_digest = {digest} ORDER BY bound DESC LIMIT 1)
 ) AS account"""  # noqa: S608 (made of constants)
 
 
@@ -150,91 +170,144 @@ LEFT JOIN hashes AS kept ON kept.account_id = coalesce(account.id, 0)
 LEFT JOIN sources AS source ON source.id = coalesce(kept.source_id, 1)
 LEFT JOIN recipes AS recipe ON recipe.id = coalesce(kept.recipe_id, 1)"""
 COLUMNS = """
-    account.class, account.id, account.state, account.login_key,
+    account.kind, account.id, account.state, account.login_key, account.okta_id IS NOT NULL AS is_bound,
+    account.okta_login_key, account.okta_updated_at, account.superseded, account.is_login, account.bound,
     source.name AS source, recipe.format, recipe.parameters, kept.hash, kept.salt, kept.username, kept.key_id"""
-FAILURE_COUNTS = """
-    pair.failures AS pair_failures, pair.since AS pair_since,
-    login.failures AS login_failures, login.since AS login_since, now() AS now"""
 
-FIND = f"SELECT {COLUMNS} FROM {_accounts('$1', '$2')} {HASHES}"  # noqa: S608 (made of constants)
-
-# A sign-in reads once: who is meant, and who failed lately.
-FIND_AND_FAILURES = f"""
-SELECT 1 AS number, {FAILURE_COUNTS}, {COLUMNS}
-FROM (SELECT $3::bytea AS pair, $4::bytea AS login) AS asked
-LEFT JOIN failures AS pair ON pair.subject = asked.pair
-LEFT JOIN failures AS login ON login.subject = asked.login
-LEFT JOIN {_accounts("$1", "$2")} ON true {HASHES}
-"""  # noqa: S608 (made of constants)
+FIND = f"SELECT 1 AS number, {COLUMNS} FROM {_claims('$1', '$2')} {HASHES}"  # noqa: S608 (made of constants)
 
 # The same for many. Subqueries hide how many there are from the planner, which would plan anew each time; the limits
 # keep it to one look into an index for each. The names come as one text and the digests as one row of bytes: asyncpg
 # asks of each element of an array whether it is an array itself, which makes a look-up take half as long again here.
-FIND_MANY_AND_FAILURES = f"""
-SELECT asked.number, {FAILURE_COUNTS}, {COLUMNS}
+FIND_MANY = f"""
+SELECT asked.number, {COLUMNS}
 FROM (
-    SELECT key, number, position('@' IN key) = 0 AS short,
-           substr($2::bytea, {2 * DIGEST} * number::int - {2 * DIGEST - 1}, {DIGEST}) AS pair,
-           substr($2::bytea, {2 * DIGEST} * number::int - {DIGEST - 1}, {DIGEST}) AS login
+    SELECT key, number, substr($2::bytea, {NAME_DIGEST} * number::int - {NAME_DIGEST - 1}, {NAME_DIGEST}) AS digest
     FROM json_array_elements_text((SELECT $1::json)) WITH ORDINALITY AS named (key, number)
+) AS asked
+LEFT JOIN LATERAL {_claims("asked.key", "asked.digest")} ON true {HASHES}
+"""  # noqa: S608 (made of constants)
+
+FAILURES_OF_MANY = f"""
+SELECT pair.failures AS pair_failures, pair.since AS pair_since,
+       login.failures AS login_failures, login.since AS login_since, now() AS now
+FROM (
+    SELECT number, substr($1::bytea, {2 * DIGEST} * number::int - {2 * DIGEST - 1}, {DIGEST}) AS pair,
+           substr($1::bytea, {2 * DIGEST} * number::int - {DIGEST - 1}, {DIGEST}) AS login
+    FROM generate_series(1, (SELECT $2::int)) AS number
 ) AS asked
 LEFT JOIN LATERAL (SELECT failures, since FROM failures WHERE subject = asked.pair LIMIT 1) AS pair ON true
 LEFT JOIN LATERAL (SELECT failures, since FROM failures WHERE subject = asked.login LIMIT 1) AS login ON true
-LEFT JOIN LATERAL {_accounts("asked.key", "asked.short")} ON true {HASHES}
+ORDER BY asked.number
 """  # noqa: S608 (made of constants)
+
+Found = Account | Ambiguity | None
 
 
 @immutable
-class Ambiguous:
-    """Two accounts have the name, in the same class."""
+class Lookup:
+    """A typed name, and who asks for it."""
 
-    name_class: NameClass
+    key: str
+    digest: bytes = field(repr=False)
+    """Of the key, as the names of deleted accounts are kept."""
+    who: ThrottleKey
+    """Who is counted where the name means no account."""
+    who_of: Callable[[str], ThrottleKey] = field(repr=False)
+    """Gives who is counted for an account, by its loaded login's key, whichever of its names was typed."""
 
 
-Found = Account | Ambiguous | None
+@immutable
+class LookedUp:
+    """What a name means, and the failed sign-ins of who asks for it."""
+
+    found: Found
+    who: ThrottleKey
+    """Who is counted."""
+    failures: Failures
 
 
 async def find(connection: asyncpg.Connection, name: str) -> Found:
-    """Find the account that is meant by a name that somebody typed."""
+    """Find the account that a typed name means."""
     key = login_key(name)
-    return _found(await connection.fetch(FIND, key, is_short(key)))
+    return _found(await connection.fetch(FIND, key, name_digest(await login_digest_key(connection), key)))
 
 
-Lookup = tuple[str, ThrottleKey]
-"""The key of a name, and who asks for it."""
+async def find_and_failures(connection: asyncpg.Connection, asked: Sequence[Lookup]) -> list[LookedUp]:
+    """Find, for each typed name, the account that it means, and the failed sign-ins of who asks for that account.
+
+    Always two statements: failures count for the account, and one statement more for some names would tell who has one.
+    """
+    found = await _find_all(connection, asked)
+    who = [
+        each.who if not isinstance(one, Account) or one.login_key == each.key else each.who_of(one.login_key)
+        for each, one in zip(asked, found, strict=True)
+    ]
+    failures = await _failures_of_all(connection, who)
+    return [LookedUp(*each) for each in zip(found, who, failures, strict=True)]
 
 
-async def find_and_failures(connection: asyncpg.Connection, asked: Sequence[Lookup]) -> list[tuple[Found, Failures]]:
-    """Find, for each key of a name, the account that is meant, and the failed sign-ins of who asks for it."""
+async def _find_all(connection: asyncpg.Connection, asked: Sequence[Lookup]) -> list[Found]:
     if len(asked) == 1:  # in a shorter statement, which takes less
-        ((key, who),) = asked
-        rows = await connection.fetch(FIND_AND_FAILURES, key, is_short(key), who.pair, who.login)
-    else:
-        digests = b"".join([digest for _, who in asked for digest in (who.pair, who.login)])
-        rows = await connection.fetch(FIND_MANY_AND_FAILURES, json.dumps([key for key, _ in asked]), digests)
+        return [_found(await connection.fetch(FIND, asked[0].key, asked[0].digest))]
+    digests = b"".join([each.digest for each in asked])
     found: list[list[asyncpg.Record]] = [[] for _ in asked]
-    for row in rows:
+    for row in await connection.fetch(FIND_MANY, json.dumps([each.key for each in asked]), digests):
         found[row["number"] - 1].append(row)
-    return [(_found(own), failures_of(own[0], who)) for own, (_, who) in zip(found, asked, strict=True)]
+    return [_found(own) for own in found]
+
+
+async def _failures_of_all(connection: asyncpg.Connection, who: Sequence[ThrottleKey]) -> list[Failures]:
+    if len(who) == 1:
+        return [await read_failures(connection, who[0])]
+    subjects = b"".join([digest for each in who for digest in (each.pair, each.login)])
+    rows = await connection.fetch(FAILURES_OF_MANY, subjects, len(who))
+    return [failures_of(row, each) for row, each in zip(rows, who, strict=True)]
 
 
 def _found(rows: Sequence[asyncpg.Record]) -> Found:
-    """Read the rows of one name; where nobody is meant, there is one without an account, or none."""
-    if not rows or rows[0]["id"] is None:
+    """Read the rows of one name: for each claim as many as there are hashes, or a row of nulls, or none."""
+    if not rows or rows[0]["kind"] is None:
         return None
+    if len(rows) == 1 and rows[0]["id"] is not None and not _is_replaced(rows[0]):  # nearly everybody
+        return _account(rows)
+    account_id = resolve(
+        [_claim(row) for row in rows if row["id"] is not None],
+        [DeletedClaim(is_login=row["is_login"], bound=row["bound"]) for row in rows if row["id"] is None],
+    )
+    if not isinstance(account_id, int):
+        return account_id
+    # An account that claims the name twice comes twice, with all its hashes.
+    own = [row for row in rows if row["id"] == account_id]
+    return _account(sorted([row for row in own if row["kind"] == own[0]["kind"]], key=_source_of))
+
+
+def _claim(row: asyncpg.Record) -> Claim:
+    return Claim(
+        account_id=row["id"],
+        kind=_KINDS[row["kind"]],
+        bound=row["is_bound"],
+        replaced=_is_replaced(row),
+        updated_at=row["okta_updated_at"],
+    )
+
+
+def _is_replaced(row: asyncpg.Record) -> bool:
+    """Tell whether a claim is by a login that is not the account's current one."""
+    if row["kind"] == ClaimKind.LOADED_LOGIN:
+        return bool(row["superseded"]) or row["okta_login_key"] not in (None, row["login_key"])
+    return row["kind"] == ClaimKind.OKTA_LOGIN and bool(row["superseded"])
+
+
+def _account(rows: Sequence[asyncpg.Record]) -> Account:
     first = rows[0]
-    if len(rows) > 1:
-        name_class = min(row["class"] for row in rows)
-        rows = sorted([row for row in rows if row["class"] == name_class], key=_source_of)
-        first = rows[0]
-        if any(row["id"] != first["id"] for row in rows):
-            return Ambiguous(NameClass(name_class))
     hashes = [_kept_hash(row) for row in rows if row["hash"] is not None]
     return Account(first["id"], _STATES[first["state"]], first["login_key"], tuple(hashes))
 
 
 _STATES = {state.value: state for state in State}
-"""Looked up, since calling the enumeration takes several times as long."""
+_KINDS = {kind.value: kind for kind in ClaimKind}
+"""Looked up, since calling an enumeration takes several times as long."""
 
 
 def _source_of(row: asyncpg.Record) -> str:

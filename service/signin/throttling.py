@@ -19,10 +19,11 @@ from types import TracebackType
 import asyncpg
 
 from service.immutable import immutable
-from service.signin import failures as signin_failures
 from service.signin import queries
-from service.signin.failures import FailureCount, Failures, ThrottleKey
+from service.signin.failures import FailureCount, Failures, ThrottleKey, throttle_key
+from service.signin.queries import Lookup
 from service.store.database import DATABASE_UNAVAILABLE, Database
+from service.store.deleted_logins import name_digest
 
 PAIR_FREE = 5
 """Failures of a login from one address before a delay: a person tries their three or four passwords."""
@@ -147,6 +148,14 @@ class _Login:
     believed_until: float
 
 
+@immutable
+class _Named:
+    """What a typed name means that is not the account's login."""
+
+    login_key: str
+    believed_until: float
+
+
 class ThrottleCache:
     """What this process knows of guesses that the store refused."""
 
@@ -157,6 +166,20 @@ class ThrottleCache:
         """Until when each has to wait."""
         self._unwritten: dict[bytes, float] = {}
         """When each asked first."""
+        self._named: OrderedDict[bytes, _Named] = OrderedDict()
+        """By the digests of typed names."""
+
+    def counted(self, lookup: Lookup) -> ThrottleKey:
+        """Give who is counted for a typed name, as far as that is known without a read."""
+        named = self._named.get(lookup.who.login)
+        return lookup.who if named is None or self._clock() >= named.believed_until else lookup.who_of(named.login_key)
+
+    def note_name(self, lookup: Lookup, login_key: str) -> None:
+        """Remember which login's account a typed name means, for as long as the store's answer is believed."""
+        self._named[lookup.who.login] = _Named(login_key, self._clock() + BELIEVED)
+        self._named.move_to_end(lookup.who.login)
+        if len(self._named) > LOGINS:
+            self._named.popitem(last=False)
 
     def note(self, who: ThrottleKey, throttled: Throttled, account_id: int | None) -> None:
         """Remember what the store's failures led to."""
@@ -231,9 +254,14 @@ class AttemptsInFlight:
         self._digest_key = digest_key
         self._in_flight: dict[bytes, int] = {}
 
-    def throttle_key(self, login_key: str, client_address: str | None) -> ThrottleKey:
-        """Name who asks."""
-        return signin_failures.throttle_key(self._digest_key, login_key, client_network(client_address))
+    def lookup(self, key: str, client_address: str | None) -> Lookup:
+        """Name what a call asks for, by the key of the typed name, and who asks."""
+        network = client_network(client_address)
+
+        def who_of(login_key: str) -> ThrottleKey:
+            return throttle_key(self._digest_key, login_key, network)
+
+        return Lookup(key, name_digest(self._digest_key, key), who_of(key), who_of)
 
     def judge(self, who: ThrottleKey, known: Failures) -> Throttled | None:
         """Tell whether `who` has to wait, also for those of their guesses that are still being checked."""

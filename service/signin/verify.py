@@ -6,7 +6,7 @@ password must not be called wrong because we failed.
 
 import asyncio
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -19,16 +19,24 @@ from service.hashing.pool import HashingPool, SingleFlight
 from service.immutable import immutable
 from service.okta.password_import import PasswordImportCall, Verdict
 from service.signin.dummy_hashes import DummyHashes, load_dummy_hashes
-from service.signin.failures import Failures, ThrottleKey
 from service.signin.lookup_batcher import Lookups
 from service.signin.observations import SignInsAfterMigration, UnknownLogins
-from service.signin.queries import Ambiguous, Found, record_verified
+from service.signin.queries import LookedUp, Lookup, record_verified
 from service.signin.rehearsal import RehearsalVerifier
-from service.signin.throttling import AttemptsInFlight, ThrottleCache, TooManyFailures, count_wrong_password, prune
+from service.signin.resolve import Ambiguity
+from service.signin.throttling import (
+    AttemptsInFlight,
+    ThrottleCache,
+    Throttled,
+    TooManyFailures,
+    count_wrong_password,
+    prune,
+)
 from service.store import audit, recipes, rehearsals
 from service.store.accounts import Account, KeptHash, State, login_key
 from service.store.audit import Action, Entry
 from service.store.database import DATABASE_UNAVAILABLE, Database
+from service.store.encryption import HashKeys
 from service.stored_hashes import UNUSABLE, HashOpener
 from service.telemetry import Telemetry, describe
 
@@ -76,8 +84,7 @@ class SignInRequest:
     """One call, with who asks and until when."""
 
     call: PasswordImportCall
-    key: str
-    who: ThrottleKey
+    lookup: Lookup
     deadline: float
     """On the loop's clock."""
     code: str
@@ -105,23 +112,23 @@ class SignInRecorder:
     telemetry: Telemetry
     trail: AuditTrail
 
-    async def remember(self, outcome: SignInOutcome, found: Found, failures: Failures, request: SignInRequest) -> None:
+    async def remember(self, outcome: SignInOutcome, known: LookedUp, request: SignInRequest) -> None:
         """Write down a verdict and what it means for the account and for who asked."""
         if outcome is SignInOutcome.VERIFIED:
-            assert isinstance(found, Account)  # noqa: S101 (for the type checker: nobody else is verified)
-            await self._verified(found, failures, request)
+            assert isinstance(known.found, Account)  # noqa: S101 (for the type checker: nobody else is verified)
+            await self._verified(known.found, known, request)
         else:
-            await self._refused(outcome, found, request)
+            await self._refused(outcome, known, request)
 
-    async def _refused(self, outcome: SignInOutcome, found: Found, request: SignInRequest) -> None:
-        account_id = found.id if isinstance(found, Account) else None
+    async def _refused(self, outcome: SignInOutcome, known: LookedUp, request: SignInRequest) -> None:
+        account_id = known.found.id if isinstance(known.found, Account) else None
         self.trail.note(request.entry(Action.REFUSED, outcome, account_id))
-        who, event_id = request.who, request.call.event_id
+        who, event_id = known.who, request.call.event_id
         if not await self._write(request, lambda connection: count_wrong_password(connection, who, event_id)):
             self.telemetry.faults.labels("failure_uncounted").inc()
 
-    async def _verified(self, account: Account, failures: Failures, request: SignInRequest) -> None:
-        clear = request.who if failures.pair or failures.login else None
+    async def _verified(self, account: Account, known: LookedUp, request: SignInRequest) -> None:
+        clear = known.who if known.failures.pair or known.failures.login else None
         entry = request.entry(Action.VERIFIED, "password", account.id)
         if account.state is State.VERIFIED and clear is None:
             self.trail.note(entry)
@@ -164,6 +171,7 @@ class PasswordVerifier:
     throttle_cache: ThrottleCache = field(default_factory=ThrottleCache)
     unknown_logins: UnknownLogins = field(default_factory=UnknownLogins)
     dummy_hashes: DummyHashes | None = None
+    _recipes: Sequence[recipes.KeptRecipe] = ()
     lookups: Lookups = field(init=False)
     recorder: SignInRecorder = field(init=False)
     rehearsal: RehearsalVerifier = field(init=False)
@@ -181,8 +189,15 @@ class PasswordVerifier:
         """Read what the store says about checking: recipes and keys. To be repeated, as they change with loads."""
         async with self.database.connection() as connection:
             key = await recipes.login_digest_key(connection)
-            self.dummy_hashes = load_dummy_hashes(await recipes.list_recipes(connection), self.opener)
+            self._recipes = await recipes.list_recipes(connection)
+        self.dummy_hashes = load_dummy_hashes(self._recipes, self.opener)
         self._attempts = self._attempts or AttemptsInFlight(key)
+
+    def use_keys(self, keys: HashKeys) -> None:
+        """Use other keys from now on. Dummy hashes are encrypted again: the key of the present ones may be gone."""
+        self.opener.keys = keys
+        if self.dummy_hashes is not None:
+            self.dummy_hashes = load_dummy_hashes(self._recipes, self.opener)
 
     async def verify(self, call: PasswordImportCall, *, deadline: float) -> SignInResult:
         """Answer a call before `deadline` (of the loop's clock).
@@ -214,44 +229,57 @@ class PasswordVerifier:
         assert attempts is not None  # noqa: S101 (for the type checker: prepared just now)
         assert dummy_hashes is not None  # noqa: S101 (likewise)
         self.pool.require_room(dummy_hashes.kinds, account=key, deadline=deadline)
-        request = SignInRequest(call, key, attempts.throttle_key(key, call.client_address), deadline, new_code())
-        found, failures = await self._look_up(request, attempts)
-        with attempts.checking(request.who):
-            if isinstance(found, Account) and found.state in (State.WAITING, State.VERIFIED):
-                outcome = await self._check(found, request)
+        request = SignInRequest(call, attempts.lookup(key, call.client_address), deadline, new_code())
+        known = await self._look_up(request, attempts)
+        with attempts.checking(known.who):
+            if isinstance(known.found, Account) and known.found.state in (State.WAITING, State.VERIFIED):
+                outcome = await self._check(known.found, request)
             else:
-                outcome = await self._check_dummy_hash(found, request, dummy_hashes)
-        await self.recorder.remember(outcome, found, failures, request)
+                outcome = await self._check_dummy_hash(known, request, dummy_hashes)
+        await self.recorder.remember(outcome, known, request)
         return SignInResult(outcome, request.code)
 
-    async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> tuple[Found, Failures]:
-        if (refusal := self.throttle_cache.judge(request.who)) is not None:
+    async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> LookedUp:
+        if (refusal := self.throttle_cache.judge(self.throttle_cache.counted(request.lookup))) is not None:
             raise self._throttled(request, refusal.retry_after, refusal.account_id)
-        found, failures = await self.lookups.find(request.key, request.who)
-        throttled = attempts.judge(request.who, failures)
+        known = await self.lookups.find(request.lookup)
+        throttled = attempts.judge(known.who, known.failures)
         if throttled is not None:
-            account_id = found.id if isinstance(found, Account) else None
-            self.throttle_cache.note(request.who, throttled, account_id)
-            raise self._throttled(request, throttled.retry_after, account_id)
-        if found is None and not self._accounts_seen:
+            raise self._throttled(request, throttled.retry_after, self._note_throttled(request, known, throttled))
+        if known.found is None and not self._accounts_seen:
             async with self.database.connection() as connection:
                 self._accounts_seen = await recipes.has_accounts(connection)
             if not self._accounts_seen:
                 raise NoAccounts
             # The first ones may have come between the two looks.
             return await self._look_up(request, attempts)
-        return found, failures
+        return known
+
+    def _note_throttled(self, request: SignInRequest, known: LookedUp, throttled: Throttled) -> int | None:
+        """Let the next attempts be refused without a read; give the account that they are for."""
+        account = known.found if isinstance(known.found, Account) else None
+        if account is not None and account.login_key != request.lookup.key:
+            self.throttle_cache.note_name(request.lookup, account.login_key)
+        self.throttle_cache.note(known.who, throttled, account.id if account else None)
+        return account.id if account else None
 
     def _throttled(self, request: SignInRequest, retry_after: float, account_id: int | None) -> TooManyFailures:
         self.trail.note(request.entry(Action.THROTTLED, "too many failures", account_id))
         return TooManyFailures(retry_after)
 
-    async def _check_dummy_hash(self, found: Found, request: SignInRequest, dummy_hashes: DummyHashes) -> SignInOutcome:
-        await self._check(dummy_hashes.choose(request.key, request.who.login), request)
+    async def _check_dummy_hash(
+        self, known: LookedUp, request: SignInRequest, dummy_hashes: DummyHashes
+    ) -> SignInOutcome:
+        # Those of now: between the start of this call and here, the keys may have been exchanged.
+        dummy_hashes = self.dummy_hashes or dummy_hashes
+        found = known.found
+        # By the account's login where there is one: whichever of its names was typed, it takes as long.
+        login_key = found.login_key if isinstance(found, Account) else request.lookup.key
+        await self._check(dummy_hashes.choose(login_key, known.who.login), request)
         if found is None:
-            self.unknown_logins.note(request.key)
+            self.unknown_logins.note(request.lookup.key)
             return SignInOutcome.UNKNOWN
-        if isinstance(found, Ambiguous):
+        if isinstance(found, Ambiguity):
             return SignInOutcome.AMBIGUOUS
         if found.state is State.UNARMED:
             return SignInOutcome.UNARMED

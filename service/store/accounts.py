@@ -34,11 +34,6 @@ def is_too_long(name: str) -> bool:
     return len(name.encode("utf-8", "surrogatepass")) > MAX_NAME
 
 
-def is_short(key: str) -> bool:
-    """Tell whether a key can only be the local part of a login."""
-    return "@" not in key
-
-
 class State(enum.StrEnum):
     """How far an account has come on its way to Okta."""
 
@@ -57,14 +52,6 @@ class State(enum.StrEnum):
     def is_tombstone(self) -> bool:
         """Tell whether the hash is forgotten for good."""
         return self in (State.MIGRATED, State.RETIRED)
-
-
-class NameClass(enum.IntEnum):
-    """By which kind of name an account was found; a lower one hides the higher ones."""
-
-    LOGIN = 1
-    IDENTIFIER = 2
-    LOCAL_PART = 3
 
 
 @immutable
@@ -102,3 +89,11 @@ class Match:
     okta_id: str | None
     state: State
     verified_at: datetime | None
+    okta_login_key: str | None = None
+    superseded: bool = False
+    """Another account has the login by now, and this one's user was not read since."""
+
+    @property
+    def current_key(self) -> str | None:
+        """The key of the login by which Okta knows the account; None where that is not known."""
+        return None if self.superseded else self.okta_login_key or self.login_key

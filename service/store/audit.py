@@ -27,6 +27,8 @@ class Action(enum.StrEnum):
     RETIRED = "retired"
     LOADED = "loaded"
     DELETED = "deleted"
+    TRIED = "tried"
+    """A known password was checked by `try`."""
     SKIPPED = "skipped"
     """More was said in a moment than is written down; the reason tells how much."""
 

@@ -10,8 +10,12 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from service.immutable import immutable
+
 BLOCK = 64
 """Bytes that SHA-256 takes at once."""
+NAME_DIGEST = 32
+"""Bytes of the digest of a name."""
 
 DIGEST = "sha256($2::bytea || sha256($3::bytea || convert_to(login_key, 'UTF8')))"
 
@@ -19,14 +23,20 @@ ANY_DELETED = "SELECT EXISTS (SELECT FROM deleted_logins)"
 
 DELETED = f"SELECT login_key FROM unnest($1::text[]) AS login_key JOIN deleted_logins ON digest = {DIGEST}"  # noqa: S608
 
-REMEMBER = "INSERT INTO deleted_logins (digest) SELECT unnest($1::bytea[]) ON CONFLICT DO NOTHING"
+REMEMBER = """
+INSERT INTO deleted_logins (digest, okta_login_digest, local_part_digest, bound)
+SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::boolean[])
+ON CONFLICT (digest) DO UPDATE
+SET okta_login_digest = excluded.okta_login_digest, local_part_digest = excluded.local_part_digest,
+    bound = excluded.bound
+"""
 
 FORGIVE = "DELETE FROM deleted_logins WHERE digest = ANY($1::bytea[])"
 
 
-def digest(key: bytes, login_key: str) -> bytes:
-    """Make the digest that is kept of a login."""
-    return hmac.digest(key, login_key.encode(), hashlib.sha256)
+def name_digest(key: bytes, name_key: str) -> bytes:
+    """Make the digest that is kept of a name, by the name's key."""
+    return hmac.digest(key, name_key.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 
 def pads(key: bytes) -> tuple[bytes, bytes]:
@@ -35,19 +45,48 @@ def pads(key: bytes) -> tuple[bytes, bytes]:
     return bytes(byte ^ 0x5C for byte in padded), bytes(byte ^ 0x36 for byte in padded)
 
 
+async def any_deleted(connection: asyncpg.Connection) -> bool:
+    """Tell whether an operator ever deleted an account."""
+    return bool(await connection.fetchval(ANY_DELETED))
+
+
 async def deleted_logins(connection: asyncpg.Connection, keys: Sequence[str], key: bytes) -> frozenset[str]:
     """Tell which login keys an operator deleted."""
-    if not await connection.fetchval(ANY_DELETED):
+    if not await any_deleted(connection):
         return frozenset()
     return frozenset(row["login_key"] for row in await connection.fetch(DELETED, keys, *pads(key)))
 
 
-async def remember_deleted(connection: asyncpg.Connection, keys: Sequence[str], key: bytes) -> None:
-    """Note that these logins were deleted."""
-    await connection.execute(REMEMBER, sorted(digest(key, login_key) for login_key in keys))
+@immutable
+class DeletedAccount:
+    """The names of an account that an operator deletes, which mean no other account from then on."""
+
+    login_key: str
+    okta_login_key: str | None
+    """None where Okta's login is not known, or another account has it by now."""
+    is_current: bool
+    """The loaded login is the current one."""
+    bound: bool
+
+    def digests(self, key: bytes) -> tuple[bytes, bytes | None, bytes | None, bool]:
+        """Make the digests of the loaded login, of Okta's, and of the local part of the current one."""
+        current = self.login_key if self.is_current else self.okta_login_key
+        return (
+            name_digest(key, self.login_key),
+            name_digest(key, self.okta_login_key) if self.okta_login_key else None,
+            name_digest(key, current.partition("@")[0]) if current else None,
+            self.bound,
+        )
+
+
+async def remember_deleted(connection: asyncpg.Connection, accounts: Sequence[DeletedAccount], key: bytes) -> None:
+    """Note that these accounts were deleted."""
+    rows = sorted((account.digests(key) for account in accounts), key=lambda row: row[0])
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 4
+    await connection.execute(REMEMBER, *columns)
 
 
 async def forgive_deleted(connection: asyncpg.Connection, keys: Sequence[str], key: bytes) -> int:
     """Forget that these logins were deleted, so that a load may bring them back; give how many had been."""
-    done = await connection.execute(FORGIVE, sorted(digest(key, login_key) for login_key in keys))
+    done = await connection.execute(FORGIVE, sorted(name_digest(key, login_key) for login_key in keys))
     return int(done.split()[-1])

@@ -22,8 +22,11 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+
+from service.store.attributes import BASE_PROFILE
 
 metadata = MetaData(
     naming_convention={
@@ -53,6 +56,8 @@ sources = Table(
     metadata,
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
+    # As of the last load. Only these, and Okta's base profile, are shown or sent of the source's accounts.
+    Column("attributes", ARRAY(Text), nullable=False, server_default="{" + ",".join(BASE_PROFILE) + "}"),
 )
 
 recipes = Table(
@@ -80,10 +85,19 @@ accounts = Table(
     Column("state", Text, nullable=False),
     Column("armed", Boolean, Computed("state IN ('waiting', 'verified')", persisted=True), nullable=False),
     Column("profile", JSONB, nullable=False, server_default="{}"),
+    Column("groups", ARRAY(Text), nullable=False, server_default="{}"),
     _now("loaded_at"),
     Column("verified_at", DateTime(timezone=True)),
     Column("forgotten_at", DateTime(timezone=True)),
     Column("proof", Text),
+    # Of the email, where that is not the login; it stays when the profile goes.
+    Column("email_key", Text),
+    Column("disabled_reason", Text),
+    # What Okta calls the user of this account, as last read. Not unique: two accounts may share one for a while.
+    Column("okta_login", Text),
+    Column("okta_login_key", Text),
+    Column("okta_updated_at", DateTime(timezone=True)),
+    Column("superseded", Boolean, nullable=False, server_default="false"),
     UniqueConstraint("id", "armed"),
     CheckConstraint(
         "state IN ('unarmed', 'waiting', 'verified', 'migrated', 'retired')",
@@ -94,7 +108,20 @@ accounts = Table(
         name="tombstone_has_proof",
     ),
     CheckConstraint("state <> 'verified' OR verified_at IS NOT NULL", name="verified_has_time"),
-    Index("accounts_local_part_idx", "local_part"),
+    CheckConstraint(
+        "(okta_login IS NULL) = (okta_login_key IS NULL) AND"
+        " (okta_id IS NOT NULL OR okta_login IS NULL AND okta_updated_at IS NULL AND NOT superseded)",
+        name="okta_login_is_bound",
+    ),
+    # Bound accounts come first: one of them makes a short login ambiguous that is not bound yet.
+    Index("accounts_local_part_idx", "local_part", "okta_id", postgresql_where="okta_login_key IS NULL"),
+    Index("accounts_okta_login_key_idx", "okta_login_key", "superseded", postgresql_where="okta_login_key IS NOT NULL"),
+    Index(
+        "accounts_okta_local_part_idx",
+        text("split_part(okta_login_key, '@', 1)"),
+        postgresql_where="okta_login_key IS NOT NULL",
+    ),
+    Index("accounts_email_key_idx", "email_key", postgresql_where="email_key IS NOT NULL"),
 )
 
 identifiers = Table(
@@ -102,6 +129,9 @@ identifiers = Table(
     metadata,
     Column("account_id", BigInteger, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
     Column("identifier_key", Text, primary_key=True),
+    # As of the last load of each source; empty in rows from before revision 0009.
+    Column("source_ids", ARRAY(Integer), nullable=False, server_default="{}"),
+    Column("opted_in_source_ids", ARRAY(Integer), nullable=False, server_default="{}"),
     Index("identifiers_identifier_key_idx", "identifier_key"),
 )
 
@@ -184,7 +214,22 @@ deleted_logins = Table(
     metadata,
     Column("digest", LargeBinary, primary_key=True),
     _now("deleted_at"),
-    comment="HMAC-SHA256 of the login key of each deleted account",
+    # Missing for accounts that were deleted before revision 0009.
+    Column("okta_login_digest", LargeBinary),
+    Column("local_part_digest", LargeBinary),
+    Column("bound", Boolean, nullable=False, server_default="false"),
+    Index(
+        "deleted_logins_okta_login_digest_idx",
+        "okta_login_digest",
+        postgresql_where="okta_login_digest IS NOT NULL",
+    ),
+    Index(
+        "deleted_logins_local_part_digest_idx",
+        "local_part_digest",
+        "bound",
+        postgresql_where="local_part_digest IS NOT NULL",
+    ),
+    comment="HMAC-SHA256 of the names of each deleted account",
 )
 
 audit = Table(
@@ -202,13 +247,21 @@ audit = Table(
     Column("request_id", Text),
     CheckConstraint(
         "action IN ('verified', 'refused', 'throttled', 'screened', 'forgotten', 'retired', 'loaded', 'deleted',"
-        " 'skipped')",
+        " 'skipped', 'tried')",
         name="action_known",
     ),
     Index("audit_at_idx", "at", postgresql_using="brin"),
     Index("audit_account_id_idx", "account_id"),
     Index("audit_code_idx", "code", postgresql_where="code IS NOT NULL"),
     comment="what was done, to whom, when and why; never a secret; only added to",
+)
+
+tried_formats = Table(
+    "tried_formats",
+    metadata,
+    Column("format", Text, primary_key=True),
+    _now("verified_at"),
+    comment="formats and formulas under which a known password was VERIFIED by try",
 )
 
 rehearsal_people = Table(
@@ -244,6 +297,7 @@ log_cursors = Table(
     Column("saved_at", DateTime(timezone=True), nullable=False),
     Column("rescanned_until", DateTime(timezone=True)),
     Column("users_compared_at", DateTime(timezone=True)),
+    Column("filter", Text),
     comment="how far each org's System Log is read: the link as Okta gave it",
 )
 
@@ -256,8 +310,59 @@ provisionings = Table(
     _now("begun_at"),
     Column("ended_at", DateTime(timezone=True)),
     Column("reason", Text),
-    CheckConstraint("method IN ('hook', 'direct')", name="method_known"),
+    CheckConstraint("method IN ('hook', 'direct', 'none')", name="method_known"),
     CheckConstraint("outcome IN ('intended', 'created', 'found', 'refused')", name="outcome_known"),
     Index("provisionings_open_idx", "account_id", postgresql_where="outcome IN ('intended', 'refused')"),
     comment="intended is written before Okta is asked: whoever died in between looks first",
+)
+
+own_hooks = Table(
+    "own_hooks",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("hook_id", Text, primary_key=True),
+    _now("made_at"),
+    comment="the ids of the hooks that hooks register and rotate-secret made, by org and kind",
+)
+
+okta_calls = Table(
+    "okta_calls",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("org", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("hook_id", Text),
+    Column("code", Text),
+    Column("request_id", Text),
+    Column("published", DateTime(timezone=True)),
+    Column("verdict", Text),
+    _now("received_at"),
+    CheckConstraint(
+        "event IN ('inline_hook.executed', 'inline_hook.response.processed', 'event_hook.delivery')",
+        name="event_known",
+    ),
+    Index("okta_calls_received_at_idx", "received_at"),
+    comment="calls of our hooks as the System Log reports them",
+)
+
+okta_call_counts = Table(
+    "okta_call_counts",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("outcome", Text, primary_key=True),
+    Column("verdict", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    comment="how many rows okta_calls ever got, so that no scrape counts them",
+)
+
+okta_call_cursors = Table(
+    "okta_call_cursors",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("next_link", Text, nullable=False),
+    Column("saved_at", DateTime(timezone=True), nullable=False),
+    comment="how far each org's System Log is read for calls of our hooks",
 )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from simulator.api.errors import ApiError
+from simulator.dpop import BadProof
 from simulator.keys import ORG
 from simulator.limits import bucket_of
 from simulator.org import Org
@@ -21,6 +22,7 @@ SCOPES = {
     "hook-keys": "okta.inlineHooks",
     "eventHooks": "okta.eventHooks",
     "logs": "okta.logs",
+    "meta": "okta.schemas",
 }
 
 
@@ -46,19 +48,34 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def authenticate(org: Org, request: web.Request) -> None:
-    """Check `SSWS <API token>` or `Bearer <access token>` with its scopes. Raises `ApiError`."""
+    """Check an API token (`SSWS`), or an access token (`Bearer`, `DPoP`) and its scopes. Raises `ApiError`."""
     sent = request.headers.get("Authorization", "")
     # Okta's own SDK (3.4.6) leaves the space after SSWS out, and works: so Okta must take both.
     token = sent.removeprefix("SSWS").strip()
     if sent.startswith("SSWS") and hmac.compare_digest(token.encode(), org.api_token.encode()):
         return
-    granted = org.access_tokens.get(sent.removeprefix("Bearer ")) if sent.startswith("Bearer ") else None
-    if granted is None:
+    scheme, _, token = sent.partition(" ")
+    granted = org.access_tokens.get(token)
+    if granted is None or scheme != ("DPoP" if token in org.bound_tokens else "Bearer"):
         raise ApiError("E0000011")
+    if scheme == "DPoP":
+        _check_proof(org, request, token)
     needed = SCOPES.get(request.path.removeprefix("/api/v1/").partition("/")[0], "okta.unknown")
     enough = {f"{needed}.manage"} | ({f"{needed}.read"} if request.method == "GET" else set())
     if not granted & enough:
         raise ApiError("E0000006")
+
+
+def _check_proof(org: Org, request: web.Request, token: str) -> None:
+    try:
+        url = f"{org.url}{request.rel_url.raw_path}"
+        key = org.api_proofs.verify(request.headers.getall("DPoP", []), request.method, url, token=token)
+    except BadProof as bad:
+        error = "use_dpop_nonce" if bad.nonce else "invalid_dpop_proof"
+        headers = {"WWW-Authenticate": f'DPoP error="{error}", error_description="{bad}"'}
+        raise ApiError("E0000011", headers=headers | ({"DPoP-Nonce": bad.nonce} if bad.nonce else {})) from None
+    if key != org.bound_tokens[token]:
+        raise ApiError("E0000011", headers={"WWW-Authenticate": 'DPoP error="invalid_token"'})
 
 
 async def _answer(org: Org, request: web.Request, handler: Handler, bucket: str) -> web.StreamResponse:

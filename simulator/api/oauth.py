@@ -8,6 +8,7 @@ from aiohttp import web
 
 from simulator.channel import JsonObject
 from simulator.clients import TOKEN_LIFE, Client, assertion_fault
+from simulator.dpop import BadProof
 from simulator.keys import ORG
 from simulator.org import Org
 
@@ -17,9 +18,11 @@ SERVER = "/oauth2/default"
 class TokenRefused(Exception):
     """No token is issued, for a reason in OAuth's words (RFC 6749, 5.2)."""
 
-    def __init__(self, error: str, description: str, status: int = 400) -> None:
+    def __init__(
+        self, error: str, description: str, status: int = 400, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(error)
-        self.error, self.description, self.status = error, description, status
+        self.error, self.description, self.status, self.headers = error, description, status, headers
 
 
 async def org_token(request: web.Request) -> web.Response:
@@ -27,12 +30,24 @@ async def org_token(request: web.Request) -> web.Response:
     org = request.app[ORG]
     form = await _form(request)
     try:
-        _, scopes = _grant(org, form, f"{org.url}/oauth2/v1/token", secret_allowed=False)
+        client, scopes = _grant(org, form, f"{org.url}/oauth2/v1/token", secret_allowed=False)
+        bound_to = _proof_key(org, request) if client.dpop else None
     except TokenRefused as refused:
         return _refusal(refused)
     token = f"eyJ.{org.ids.token(60)}"
     org.access_tokens[token] = frozenset(scopes)
-    return _granted(token, scopes)
+    if bound_to is not None:
+        org.bound_tokens[token] = bound_to
+    return _granted(token, scopes, "Bearer" if bound_to is None else "DPoP")
+
+
+def _proof_key(org: Org, request: web.Request) -> str:
+    """Verify the proof of a token request; give the thumbprint of its key."""
+    try:
+        return org.token_proofs.verify(request.headers.getall("DPoP", []), "POST", f"{org.url}{request.path}")
+    except BadProof as bad:
+        error = "use_dpop_nonce" if bad.nonce else "invalid_dpop_proof"
+        raise TokenRefused(error, str(bad), headers={"DPoP-Nonce": bad.nonce} if bad.nonce else None) from None
 
 
 async def server_token(request: web.Request) -> web.Response:
@@ -99,10 +114,11 @@ def _subject(assertion: str) -> str:
         return ""
 
 
-def _granted(token: str, scopes: list[str]) -> web.Response:
-    members: JsonObject = {"token_type": "Bearer", "expires_in": TOKEN_LIFE, "access_token": token}
+def _granted(token: str, scopes: list[str], token_type: str = "Bearer") -> web.Response:  # noqa: S107 (a type)
+    members: JsonObject = {"token_type": token_type, "expires_in": TOKEN_LIFE, "access_token": token}
     return web.json_response(members | {"scope": " ".join(scopes)})
 
 
 def _refusal(refused: TokenRefused) -> web.Response:
-    return web.json_response({"error": refused.error, "error_description": refused.description}, status=refused.status)
+    members = {"error": refused.error, "error_description": refused.description}
+    return web.json_response(members, status=refused.status, headers=refused.headers)

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from service.app import make_app, make_parts
 from service.store.database import Database
-from simulator import Org
+from simulator import HeaderSecret, Org
 from simulator.clients import Client as HookClient
 from simulator.hook_oauth import HOOK_SCOPE
 from tests.auth.forging import AUDIENCE
@@ -110,6 +110,34 @@ async def test_a_migration_from_the_command_line(
     assert await pool.fetchval("SELECT count(*) FROM hashes") == 0
 
 
+async def test_a_dry_run_names_what_the_user_schema_refuses_before_anything_is_created(
+    org: Org, add: Add, run: Run, pool: asyncpg.Pool
+) -> None:
+    await add(JESSIE)
+    await add(KIM)
+    profile = {"id": "7", "level": "3", "firstName": "Jessie"}
+    await pool.execute("UPDATE accounts SET profile = $1 WHERE login = $2", json.dumps(profile), JESSIE)
+    org.attribute_types["level"] = {"type": "number"}
+    org.user_types["contractor"] = {"id": {"type": "string"}}
+    ran = await run("provision", "--dry-run", "--json")
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert (told["outcomes"], told["methods"]) == ({"refused": 1}, {"hook": 1})
+    assert {(each["attribute"], each["fault"]) for each in told["schema"]} == {
+        ("id", "undefined"),
+        ("level", "wrong_type"),
+    }
+    assert "id: is defined for the user type contractor" in ran.err
+    assert len(org.users) == 0
+
+
+async def test_a_dry_run_without_the_scope_names_it_and_goes_on(org: Org, add: Add, run: Run) -> None:
+    await add(JESSIE)
+    ran = await run("provision", "--dry-run", "--json", OKTA_CLIENT_TOKEN="another")
+    assert (ran.code, json.loads(ran.out)["methods"]) == (0, {"hook": 1})
+    assert "grant okta.schemas.read" in ran.err
+
+
 async def test_provision_refuses_while_the_hooks_are_broken(org: Org, service: Running, add: Add, run: Run) -> None:
     await add(JESSIE)
     await run("hooks", "register", service.url, "--no-registration")
@@ -130,18 +158,48 @@ async def test_an_address_that_is_no_org_s_is_said(service: Running, run: Run) -
     assert "Okta answered 404; Okta's own errors have a code: is OKTA_CLIENT_ORGURL the org's address?" in ran.err
 
 
-async def test_what_was_changed_before_a_hook_could_not_be_verified_is_said(org: Org, add: Add, run: Run) -> None:
-    nobody = "http://127.0.0.1:9"
-    ran = await run("hooks", "register", nobody)
+async def test_an_address_where_nothing_answers_is_refused_before_any_hook_is_made(
+    org: Org, add: Add, run: Run
+) -> None:
+    ran = await run("hooks", "register", "http://127.0.0.1:9")
     assert ran.code == 1
-    *_, refused, changed = ran.err.splitlines()
-    assert "verif" in refused.lower()
-    ids = [*org.inline_hooks, *org.event_hooks]
-    assert len(ids) == 3
-    assert changed.startswith("already changed in Okta: ")
-    assert changed.endswith("When that is mended, run the command again")
-    for hook in ids:
-        assert f"(created, {hook})" in changed
+    assert "nothing was changed; --no-probe registers it all the same" in ran.err
+    assert (org.inline_hooks, org.event_hooks) == ({}, {})
+
+
+async def test_an_event_hook_that_okta_can_not_verify_leaves_nothing_behind(org: Org, run: Run) -> None:
+    ran = await run("hooks", "register", "http://127.0.0.1:9", "--no-probe")
+    assert ran.code == 1
+    assert "verif" in ran.err.lower()
+    assert (org.inline_hooks, org.event_hooks) == ({}, {})
+
+
+async def test_what_was_changed_before_a_hook_failed_is_said_with_the_command_that_completes_it(
+    org: Org, service: Running, add: Add, run: Run
+) -> None:
+    await add(JESSIE)
+    org.set_password_hook("https://other.example.com/hook", HeaderSecret("Authorization", "Basic b3RoZXI="))
+    org.inline_hooks["gone"] = org.inline_hooks.pop(next(iter(org.inline_hooks)))
+    ran = await run("hooks", "register", service.url, "--yes")
+    assert ran.code == 1
+    (event_hook,) = org.event_hooks
+    assert f"changed in Okta before that: the Password import events (created, {event_hook})" in ran.err
+    assert f"To complete it: password-import hooks register {service.url} --yes" in ran.err
+
+
+async def test_another_service_s_password_import_hook_is_shown_and_replaced_only_with_yes(
+    org: Org, service: Running, add: Add, run: Run
+) -> None:
+    await add(JESSIE)
+    theirs = org.set_password_hook("https://other.example.com/hook", HeaderSecret("Authorization", "Basic b3RoZXI="))
+    ran = await run("hooks", "register", service.url)
+    assert ran.code == 1
+    assert "https://other.example.com/hook" in ran.err
+    assert "nothing was changed; to replace it, run the command again with --yes" in ran.err
+    assert (theirs.channel.uri, org.event_hooks) == ("https://other.example.com/hook", {})
+    ran = await run("hooks", "register", service.url, "--yes")
+    assert (ran.code, theirs.channel.uri) == (0, f"{service.url}/okta/password-import")
+    assert (await run("hooks", "register", service.url)).code == 0
 
 
 @pytest.mark.parametrize("by_key", [False, True], ids=["client secret", "hook key"])
@@ -189,7 +247,7 @@ async def test_hooks_registered_with_oauth_sign_people_in(
         (["reconcile", "--since", "yesterday"], {}, "write 2026-11-22T10:00, 36h or 7d"),
         (["reconcile", "--since", "2999-01-01"], {}, "is in the future"),
         (["provision", "--share", "0%"], {}, "write a percentage"),
-        (["provision", "--state", "migrated"], {}, "waiting or verified"),
+        (["provision", "--state", "migrated"], {}, "waiting, verified or unarmed"),
         (["hooks", "register", "http://service.example.com"], {}, "Okta calls https:// only"),
     ],
 )

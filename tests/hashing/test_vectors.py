@@ -8,6 +8,7 @@ import pytest
 from service.hashing import registry
 from service.hashing.families import Family
 from service.hashing.formats.product import Product
+from service.hashing.formula.typed import TypedFormat
 from tests.hashing.vectors import ALL, MORE, load
 
 WRAPPED = {"bcrypt", "phpass"}
@@ -65,7 +66,8 @@ def must_be_named(text: str, label: str, *, beside: bool) -> bool:
     """Tell whether a hash does not say what it is: a formula or family, what others look like, or no mark."""
     if registry.is_formula(label):
         return True
-    named = registry.by_name(label)
+    found = registry.by_name(label)
+    named = found.format if isinstance(found, TypedFormat) else found
     marked = getattr(named, "bare", None) is not None or isinstance(named, Product)
     bare = beside or (marked and not named.recognises(text))
     return bare or isinstance(named, Family) or not getattr(named, "names_itself", True)

@@ -93,6 +93,23 @@ class HookBoard:
         return self.log, None
 
 
+class KnownHooks:
+    """The ids of the hooks that were made here, in memory; at first all of the board that is given."""
+
+    def __init__(self, board: HookBoard | None = None) -> None:
+        known = board.hooks.items() if board else ()
+        self.known = {(kind, own) for own, (kind, _) in known}
+
+    async def ids(self, kind: HookKind) -> frozenset[str]:
+        return frozenset(own for known, own in self.known if known is kind)
+
+    async def add(self, kind: HookKind, hook_id: str) -> None:
+        self.known.add((kind, hook_id))
+
+    async def remove(self, kind: HookKind, hook_id: str) -> None:
+        self.known.discard((kind, hook_id))
+
+
 @dataclass
 class Called:
     """What a call of the service brought."""

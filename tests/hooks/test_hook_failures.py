@@ -1,7 +1,8 @@
 """Registering and checking hooks when Okta or the service refuses: nothing is taken away, and the reason is named."""
 
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,25 @@ from service.hooks.findings import (
     reported_failure_fault,
     settings_faults,
 )
-from service.hooks.register import Done, find_ours, register_hooks
+from service.hooks.ownership import Claim, NotApproved, StoredOwnership
+from service.hooks.register import AddressUnusable, Done, free_name, probe_address, register_hooks
+from service.hooks.rotate import rotate_secret
 from service.okta.errors import INVALID, NoAnswer, Refused
-from service.okta.hooks import HeaderChannel
-from tests.hooks.hook_org import EVENTS, OURS, PASSWORD, REGISTRATION, URL, WANTED, FakeService, HookBoard, hook
+from service.okta.hooks import HeaderChannel, Hook, HookKind
+from service.store.database import Database
+from tests.hooks.hook_org import (
+    EVENTS,
+    OURS,
+    PASSWORD,
+    REGISTRATION,
+    URL,
+    WANTED,
+    Called,
+    FakeService,
+    HookBoard,
+    KnownHooks,
+    hook,
+)
 
 OLD = "id of the Password import events"
 NOT_VERIFIED = Refused(400, INVALID, ["Unable to verify event hook"])
@@ -34,79 +50,254 @@ def named(findings: list[Finding]) -> set[tuple[Fault, object]]:
 
 
 async def check(board: HookBoard, service: FakeService | None = None, *, verify: bool = True) -> list[Finding]:
-    return await HookCheck(board, service or FakeService(), WANTED, verify=verify).run()
+    return await HookCheck(board, KnownHooks(board), service or FakeService(), WANTED, verify=verify).run()
 
 
 # Registering
 
 
+async def register(board: HookBoard, known: KnownHooks | None = None, **more: Any) -> list[tuple[object, Done, Hook]]:
+    done = await register_hooks(board, known or KnownHooks(board), WANTED, **more)
+    return list(done)
+
+
 async def test_credentials_that_may_not_verify_do_not_replace_a_good_event_hook(board: HookBoard) -> None:
-    """Replacing it would stop its events."""
     board.faults["verify"] = NOT_ALLOWED
     with pytest.raises(Refused, match="403"):
-        await register_hooks(board, WANTED)
-    assert ("replace", OLD) not in board.calls
+        await register(board)
+    assert board.changes == [("verify", OLD)]
     assert board.hooks[OLD][1].verified
 
 
 async def test_an_inactive_event_hook_is_activated_and_not_replaced(board: HookBoard) -> None:
     board.put(EVENTS, hook(EVENTS, active=False, verified=False))
-    done = await register_hooks(board, WANTED)
+    done = await register(board)
     assert [what for kind, what, _ in done if kind is EVENTS] == [Done.KEPT]
     assert [what for what, own in board.changes if own == OLD] == ["activate", "verify"]
 
 
-async def test_an_event_hook_that_is_replaced_is_verified_again(board: HookBoard) -> None:
+async def test_a_wrong_event_hook_goes_only_after_a_new_one_is_verified_beside_it(board: HookBoard) -> None:
     board.put(EVENTS, hook(EVENTS, events=("user.session.start",)))
-    await register_hooks(board, WANTED)
-    assert board.hooks[OLD][1].verified
+    known = KnownHooks(board)
+    done = await register(board, known)
+    assert [what for kind, what, _ in done if kind is EVENTS] == [Done.REPLACED]
+    assert [what for what, _ in board.changes[:4]] == ["create", "verify", "deactivate", "delete"]
+    assert ("replace", OLD) not in board.calls
+    (left,) = [each for kind, each in board.hooks.values() if kind is EVENTS]
+    assert left.verified
+    assert await known.ids(EVENTS) == {left.id}
 
 
-async def test_an_event_hook_whose_name_is_taken_gets_another_one(board: HookBoard) -> None:
-    del board.hooks[OLD]
-    board.put(PASSWORD, hook(PASSWORD, "other", name=EVENTS.label))
-    board.faults["name"] = Refused(400, INVALID, ["name: An object with this field already exists"])
-    await register_hooks(board, WANTED)
-    assert [name for what, name in board.changes if what == "create"] == [
-        EVENTS.label,
-        f"{EVENTS.label} (service.example.com)",
-    ]
-
-
-async def test_an_event_hook_that_okta_refuses_for_another_reason_is_not_made_under_another_name(
+async def test_a_new_event_hook_that_can_not_be_verified_is_removed_and_nothing_else_is_changed(
     board: HookBoard,
 ) -> None:
+    board.put(EVENTS, hook(EVENTS, uri="https://old.example.com/okta/events"))
+    before = dict(board.hooks)
+    known = KnownHooks(board)
+    board.faults["verify"] = NOT_VERIFIED
+    with pytest.raises(Refused):
+        await register(board, known)
+    assert board.hooks == before
+    assert await known.ids(EVENTS) == {OLD}
+
+
+async def test_an_event_hook_that_okta_refuses_to_make_is_not_made_under_another_name(board: HookBoard) -> None:
     del board.hooks[OLD]
     board.faults["create"] = NOT_ALLOWED
     with pytest.raises(Refused, match="403"):
-        await register_hooks(board, WANTED)
+        await register(board)
     assert [name for what, name in board.changes if what == "create"] == [EVENTS.label]
 
 
 async def test_a_hook_that_is_updated_keeps_its_name(board: HookBoard) -> None:
     board.put(PASSWORD, hook(PASSWORD, name="Named by an admin"))
-    done = await register_hooks(board, WANTED)
+    done = await register(board)
     assert done[0][2].name == "Named by an admin"
 
 
 async def test_what_was_changed_is_told_before_a_later_hook_fails(board: HookBoard) -> None:
-    board.put(EVENTS, hook(EVENTS, uri="https://old.example.com/okta/events"))
-    board.faults["verify"] = NOT_VERIFIED
+    del board.hooks[OLD]
+    board.faults["replace"] = NOT_ALLOWED
     progress: list[tuple[object, Done]] = []
     with pytest.raises(Refused):
-        await register_hooks(board, WANTED, progress=lambda kind, done, _hook: progress.append((kind, done)))
-    assert progress == [(PASSWORD, Done.UPDATED), (REGISTRATION, Done.UPDATED), (EVENTS, Done.UPDATED)]
+        await register(board, progress=lambda kind, done, _hook: progress.append((kind, done)))
+    assert progress == [(EVENTS, Done.CREATED)]
 
 
-def test_of_several_hooks_the_one_that_works_is_the_first_and_a_foreign_one_none_of_ours() -> None:
-    idle, unverified, works = hook(EVENTS, "idle", active=False), hook(EVENTS, "un", verified=False), hook(EVENTS, "ok")
-    other = hook(EVENTS, "other", uri="https://other.example.com/x", name="Somebody's")
-    assert [each.id for each in find_ours(EVENTS, [other, idle, unverified, works], WANTED)] == ["ok", "un", "idle"]
-    moved = replace(other, name=EVENTS.label)
-    assert find_ours(EVENTS, [other, moved], WANTED) == [moved]
-    same_path = replace(other, uri="https://old.example.com/okta/events")
-    assert find_ours(EVENTS, [other, same_path], WANTED) == [same_path]
-    assert find_ours(PASSWORD, [replace(other, events=())], WANTED) != []
+# Whose hook it is
+
+OTHERS_URL = "https://other.example.com/hook"
+ALL_ANSWERS = [True, False]
+
+
+class Asking:
+    """An operator who gives one answer to every question, and the questions."""
+
+    def __init__(self, answer: bool) -> None:
+        self.answer = answer
+        self.asked: list[tuple[object, str, Claim]] = []
+
+    def __call__(self, kind: object, hook: Hook, claim: Claim) -> bool:
+        self.asked.append((kind, hook.id, claim))
+        return self.answer
+
+
+@pytest.mark.parametrize("kind", [REGISTRATION, EVENTS])
+async def test_a_hook_with_our_name_that_somebody_else_made_is_left_alone_and_ours_gets_a_suffix(
+    board: HookBoard, kind: HookKind
+) -> None:
+    board.hooks = {}
+    others = hook(kind, "others", uri=OTHERS_URL)
+    board.put(kind, others)
+    asking = Asking(True)
+    await register(board, KnownHooks(), approve=asking)
+    assert board.hooks["others"] == (kind, others)
+    assert asking.asked == []
+    assert ("create", f"{kind.label} (service.example.com)") in board.calls
+
+
+@pytest.mark.parametrize("kind", [REGISTRATION, EVENTS])
+async def test_a_hook_with_our_path_on_another_host_is_left_alone(board: HookBoard, kind: HookKind) -> None:
+    board.hooks = {}
+    others = hook(kind, "others", uri="https://staging.example.com" + kind.path, name="Staging")
+    board.put(kind, others)
+    await register(board, KnownHooks())
+    assert board.hooks["others"] == (kind, others)
+
+
+async def test_a_third_hook_of_a_name_gets_a_number() -> None:
+    taken = frozenset({EVENTS.label, f"{EVENTS.label} (service.example.com)"})
+    assert free_name(EVENTS, URL, taken) == f"{EVENTS.label} (service.example.com) 2"
+
+
+@pytest.mark.parametrize("kind", list(HookKind))
+async def test_a_hook_with_exactly_our_url_counts_as_ours_once_the_operator_agrees(
+    board: HookBoard, kind: HookKind
+) -> None:
+    board.hooks = {}
+    board.put(kind, hook(kind, "others"))
+    asking, known = Asking(True), KnownHooks()
+    await register(board, known, approve=asking)
+    assert asking.asked == [(kind, "others", Claim.OUR_URL)]
+    assert await known.ids(kind) == {"others"}
+    again = Asking(False)
+    await register(board, known, approve=again)
+    assert again.asked == []
+
+
+@pytest.mark.parametrize("kind", list(HookKind))
+async def test_a_hook_with_exactly_our_url_that_the_operator_does_not_give_up_changes_nothing(
+    board: HookBoard, kind: HookKind
+) -> None:
+    board.hooks = {}
+    board.put(kind, hook(kind, "others"))
+    with pytest.raises(NotApproved, match=f"others, {URL}{kind.path}"):
+        await register(board, KnownHooks(), approve=Asking(False))
+    assert board.changes == []
+
+
+@pytest.mark.parametrize("answer", ALL_ANSWERS)
+async def test_another_service_s_password_import_hook_is_replaced_only_after_asking(
+    board: HookBoard, answer: bool
+) -> None:
+    board.hooks = {}
+    board.put(PASSWORD, hook(PASSWORD, "others", uri=OTHERS_URL, name="CRM"))
+    asking = Asking(answer)
+    if answer:
+        await register(board, KnownHooks(), approve=asking)
+    else:
+        with pytest.raises(NotApproved, match=OTHERS_URL):
+            await register(board, KnownHooks(), approve=asking)
+        assert board.changes == []
+    assert asking.asked == [(PASSWORD, "others", Claim.ONLY_ONE)]
+    assert (board.hooks["others"][1].uri == OTHERS_URL) is not answer
+
+
+async def test_a_hook_that_we_made_is_moved_to_a_new_address_without_asking(board: HookBoard) -> None:
+    old = "https://old.example.com"
+    for kind in HookKind:
+        board.put(kind, hook(kind, uri=old + kind.path))
+    asking = Asking(False)
+    await register(board, approve=asking)
+    assert asking.asked == []
+    assert {each.uri for _, each in board.hooks.values()} == {URL + kind.path for kind in HookKind}
+
+
+async def test_beside_a_hook_of_ours_another_one_with_our_url_is_left_alone(board: HookBoard) -> None:
+    known = KnownHooks(board)
+    twin = hook(EVENTS, "twin", name="Twin")
+    board.put(EVENTS, twin)
+    await register(board, known, approve=Asking(False))
+    assert board.hooks["twin"] == (EVENTS, twin)
+
+
+async def test_rotating_touches_no_hook_that_somebody_else_made(board: HookBoard) -> None:
+    known = KnownHooks(board)
+    for kind in (REGISTRATION, EVENTS):
+        board.put(kind, hook(kind, f"{kind.label} of others", uri="https://other.example.com" + kind.path))
+    before = {own: each for own, each in board.hooks.items() if own.endswith("others")}
+    await rotate_secret(board, known, FakeService(), WANTED, overlap=0.0)
+    assert {own: each for own, each in board.hooks.items() if own.endswith("others")} == before
+    assert not [call for call in board.changes if call[1].endswith("others")]
+
+
+async def test_rotating_does_not_set_the_secret_of_another_service_s_password_import_hook(board: HookBoard) -> None:
+    board.hooks = {}
+    board.put(PASSWORD, hook(PASSWORD, "others", uri=OTHERS_URL))
+    asking = Asking(True)
+    rotated = await rotate_secret(board, KnownHooks(), FakeService(), WANTED, overlap=0.0, approve=asking)
+    assert (board.changes, asking.asked) == ([], [])
+    assert (Fault.MISSING, PASSWORD) in named(rotated.findings)
+
+
+@pytest.mark.parametrize("answer", ALL_ANSWERS)
+async def test_rotating_asks_about_hooks_with_our_url_before_it_changes_any(board: HookBoard, answer: bool) -> None:
+    known, asking = KnownHooks(), Asking(answer)
+    if answer:
+        await rotate_secret(board, known, FakeService(), WANTED, overlap=0.0, approve=asking)
+        assert [kind for kind, *_ in asking.asked] == list(HookKind)
+        assert OLD not in board.hooks
+    else:
+        with pytest.raises(NotApproved):
+            await rotate_secret(board, known, FakeService(), WANTED, overlap=0.0, approve=asking)
+        assert board.changes == []
+
+
+async def test_ids_of_another_org_or_of_another_kind_make_no_hook_ours(database: Database) -> None:
+    ours = StoredOwnership(database, "one.okta.com")
+    await ours.add(EVENTS, "who1")
+    await ours.add(EVENTS, "who1")
+    assert await ours.ids(EVENTS) == {"who1"}
+    assert await ours.ids(PASSWORD) == frozenset()
+    assert await StoredOwnership(database, "two.okta.com").ids(EVENTS) == frozenset()
+    await ours.remove(EVENTS, "who1")
+    assert await ours.ids(EVENTS) == frozenset()
+
+
+# The address
+
+
+@pytest.mark.parametrize(
+    "service, fault",
+    [
+        (FakeService(down=frozenset({URL})), Fault.NOT_SEEN_FROM_HERE),
+        (FakeService(refusing=frozenset({EVENTS})), Fault.SECRET_UNKNOWN),
+        (FakeService(refusing=frozenset({REGISTRATION})), Fault.SECRET_UNKNOWN),
+    ],
+    ids=["nothing answers", "another event secret", "another secret"],
+)
+async def test_an_address_at_which_the_service_does_not_answer_is_refused(service: FakeService, fault: Fault) -> None:
+    with pytest.raises(AddressUnusable) as caught:
+        await probe_address(service, WANTED)
+    assert {each.fault for each in caught.value.findings} == {fault}
+
+
+async def test_a_service_that_is_not_ready_yet_may_be_registered(board: HookBoard) -> None:
+    class Empty(FakeService):
+        async def call(self, url: str, headers: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> Called:
+            return Called(503) if payload else await super().call(url, headers, payload)
+
+    await probe_address(Empty(), WANTED)
 
 
 # Checking

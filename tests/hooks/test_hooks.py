@@ -28,6 +28,7 @@ from service.okta_client.probing import ServiceProbe, open_probe
 from service.signin.observations import UnknownLogins
 from simulator import EventHook, HeaderSecret, HookType, InlineHook, OAuthClient, Org
 from simulator.hook_oauth import use_oauth
+from tests.hooks.hook_org import KnownHooks
 from tests.org_fixtures import SECRET, Running
 from tests.service_fixtures import Add
 
@@ -53,8 +54,8 @@ async def desired(service: Running, add: Add) -> DesiredHooks:
 class Broken:
     """An org whose hooks were right, to be broken."""
 
-    def __init__(self, org: Org, okta: OktaOrg) -> None:
-        self.org, self.okta = org, okta
+    def __init__(self, org: Org, okta: OktaOrg, known: KnownHooks) -> None:
+        self.org, self.okta, self.known = org, okta, known
 
     @property
     def password(self) -> InlineHook:
@@ -83,8 +84,9 @@ class Broken:
 
 @pytest.fixture
 async def registered(org: Org, okta: OktaOrg, desired: DesiredHooks) -> Broken:
-    await register_hooks(okta, desired)
-    return Broken(org, okta)
+    known = KnownHooks()
+    await register_hooks(okta, known, desired)
+    return Broken(org, okta, known)
 
 
 def named(findings: list[Finding]) -> set[tuple[Fault, HookKind | None]]:
@@ -94,12 +96,13 @@ def named(findings: list[Finding]) -> set[tuple[Fault, HookKind | None]]:
 async def test_hooks_are_made_verified_and_found_to_be_right(
     org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, service: Running
 ) -> None:
-    done = await register_hooks(okta, desired)
+    known = KnownHooks()
+    done = await register_hooks(okta, known, desired)
     assert [(kind, what) for kind, what, _ in done] == [(kind, Done.CREATED) for kind in HookKind]
     hooks: list[InlineHook | EventHook] = [*org.inline_hooks.values(), *org.event_hooks.values()]
     assert {hook.channel.uri for hook in hooks} == {service.url + kind.path for kind in HookKind}
     assert {hook.channel.secret for hook in hooks} == {HeaderSecret("Authorization", SECRET)}
-    assert await HookCheck(okta, probe, desired).run() == []
+    assert await HookCheck(okta, known, probe, desired).run() == []
 
 
 async def test_registering_again_updates_and_makes_no_second_hook(
@@ -107,7 +110,7 @@ async def test_registering_again_updates_and_makes_no_second_hook(
 ) -> None:
     registered.channel(registered.password, secret=OTHERS, uri="https://old.example.com/x")
     registered.password.active = False
-    done = await register_hooks(okta, desired)
+    done = await register_hooks(okta, registered.known, desired)
     assert [what for _, what, _ in done] == [Done.UPDATED, Done.UPDATED, Done.KEPT]
     assert (len(org.inline_hooks), len(org.event_hooks), registered.password.active) == (2, 1, True)
 
@@ -116,7 +119,7 @@ async def test_an_event_hook_that_is_right_is_not_unverified_for_a_moment(
     org: Org, okta: OktaOrg, desired: DesiredHooks, registered: Broken
 ) -> None:
     channel = registered.events.channel
-    await register_hooks(okta, desired)
+    await register_hooks(okta, registered.known, desired)
     assert registered.events.channel is channel
     assert registered.events.verified
 
@@ -126,7 +129,7 @@ async def test_another_event_hook_of_the_org_is_left_alone(org: Org, okta: OktaO
     other.name = "Password import events"
     other_channel = other.channel
     other.name = "Somebody's"
-    await register_hooks(okta, desired)
+    await register_hooks(okta, KnownHooks(), desired)
     assert (len(org.event_hooks), other.channel) == (2, other_channel)
 
 
@@ -210,7 +213,7 @@ async def test_a_broken_set_up_is_named_with_how_to_mend_it(
 ) -> None:
     breaking, fault, kind = BROKEN[name]
     breaking(registered)
-    findings = await HookCheck(okta, probe, desired).run()
+    findings = await HookCheck(okta, registered.known, probe, desired).run()
     assert (fault, kind) in named(findings)
     (finding,) = [each for each in findings if (each.fault, each.kind) == (fault, kind)]
     assert fault.remedy[1:] in str(finding)
@@ -222,9 +225,11 @@ async def test_a_hook_by_oauth_is_right_where_the_service_takes_tokens(
 ) -> None:
     client = OAuthClient("client_secret_post", "0oa", "https://example.okta.com/oauth2/default/v1/token")
     registered.channel(registered.registration, secret=None, oauth=client)
-    findings = named(await HookCheck(okta, probe, desired, verify=False).run())
+    findings = named(await HookCheck(okta, registered.known, probe, desired, verify=False).run())
     assert (Fault.OTHER_PROOF, REGISTRATION) in findings
-    findings = named(await HookCheck(okta, probe, replace(desired, accepts_oauth=True), verify=False).run())
+    findings = named(
+        await HookCheck(okta, registered.known, probe, replace(desired, accepts_oauth=True), verify=False).run()
+    )
     assert (Fault.OTHER_PROOF, REGISTRATION) not in findings
 
 
@@ -232,7 +237,7 @@ async def test_tokens_that_the_service_refuses_are_no_matter_of_a_secret(
     registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
     use_oauth(org)
-    findings = named(await HookCheck(okta, probe, replace(desired, accepts_oauth=True)).run())
+    findings = named(await HookCheck(okta, registered.known, probe, replace(desired, accepts_oauth=True)).run())
     assert findings == {(Fault.TOKEN_NOT_OURS, PASSWORD), (Fault.TOKEN_NOT_OURS, REGISTRATION)}
 
 
@@ -242,14 +247,14 @@ async def test_a_hook_that_is_left_over_hides_not_the_one_that_works(
     registered.events.active = False
     working = org.add_event_hook(registered.events.channel.uri, HeaderSecret("Authorization", SECRET))
     assert await org.verify_event_hook(working)
-    assert named(await HookCheck(okta, probe, desired).run()) == {(Fault.SEVERAL, EVENTS)}
+    assert named(await HookCheck(okta, registered.known, probe, desired).run()) == {(Fault.SEVERAL, EVENTS)}
 
 
 async def test_a_service_that_is_down_is_named(
     registered: Broken, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, service: Running
 ) -> None:
     await service.server.close()
-    findings = named(await HookCheck(okta, probe, desired).run())
+    findings = named(await HookCheck(okta, registered.known, probe, desired).run())
     assert (Fault.NOT_SEEN_FROM_HERE, PASSWORD) in findings
     assert (Fault.UNREACHABLE, PASSWORD) in findings
 
@@ -258,14 +263,14 @@ async def test_a_service_without_accounts_is_named_not_ready(
     registered: Broken, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, pool: asyncpg.Pool
 ) -> None:
     await pool.execute("TRUNCATE accounts CASCADE")
-    assert (Fault.NOT_READY, PASSWORD) in named(await HookCheck(okta, probe, desired).run())
+    assert (Fault.NOT_READY, PASSWORD) in named(await HookCheck(okta, registered.known, probe, desired).run())
 
 
 async def test_a_service_that_takes_another_secret_than_this_command_has_is_named(
     registered: Broken, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
     desired = replace(desired, inline_proof=HeaderChannel("Authorization", "Basic bmV2ZXI6c2Vlbg=="))
-    assert (Fault.SECRET_UNKNOWN, PASSWORD) in named(await HookCheck(okta, probe, desired).run())
+    assert (Fault.SECRET_UNKNOWN, PASSWORD) in named(await HookCheck(okta, registered.known, probe, desired).run())
 
 
 async def test_recent_failures_of_our_hooks_are_told_and_keep_nobody_from_signing_in(
@@ -284,7 +289,7 @@ async def test_recent_failures_of_our_hooks_are_told_and_keep_nobody_from_signin
                 result="FAILURE",
                 reason="503",
             )
-    findings = await HookCheck(okta, probe, desired).run()
+    findings = await HookCheck(okta, registered.known, probe, desired).run()
     assert named(findings) == {(Fault.RECENT_FAILURES, PASSWORD), (Fault.RECENT_FAILURES, EVENTS)}
     assert all("1 in 24 hours" in finding.detail and finding.fault.is_warning for finding in findings)
 
@@ -306,7 +311,7 @@ async def test_failures_of_many_other_hooks_hide_none_of_ours_and_the_last_is_to
         org.clock.advance(minutes=1)
         fail(registered.password.id, reason)
     org.clock.advance(minutes=58)
-    (finding,) = await HookCheck(okta, probe, desired, verify=False).run()
+    (finding,) = await HookCheck(okta, registered.known, probe, desired, verify=False).run()
     assert finding.fault is Fault.RECENT_FAILURES
     assert finding.detail.startswith("2 in 24 hours")
     assert finding.detail.endswith(": 504")
@@ -316,7 +321,7 @@ async def test_a_clock_that_is_off_is_told(
     registered: Broken, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.okta_client.org.clock_ahead", lambda _at: -300.0)
-    assert (Fault.CLOCK, None) in named(await HookCheck(okta, probe, desired).run())
+    assert (Fault.CLOCK, None) in named(await HookCheck(okta, registered.known, probe, desired).run())
 
 
 async def test_a_redirect_and_a_foreign_page_are_named(
@@ -330,7 +335,9 @@ async def test_a_redirect_and_a_foreign_page_are_named(
     async with serving(elsewhere) as url:
         for hook in (registered.password, registered.events):
             registered.channel(hook, uri=url + (PASSWORD if hook is registered.password else EVENTS).path)
-        findings = named(await HookCheck(okta, probe, DesiredHooks(url, OURS, OURS, registration=False)).run())
+        findings = named(
+            await HookCheck(okta, registered.known, probe, DesiredHooks(url, OURS, OURS, registration=False)).run()
+        )
     assert findings == {(Fault.REDIRECTED, PASSWORD), (Fault.WRONG_ANSWER, EVENTS)}
 
 
@@ -347,9 +354,9 @@ async def test_a_certificate_about_to_end_is_told_and_an_untrusted_one_is_a_faul
         async with serving(answer, server) as url:
             desired = DesiredHooks(url.replace("127.0.0.1", "localhost"), OURS, OURS, registration=False)
             async with open_probe(trust=client) as probe:
-                trusted = named(await HookCheck(okta, probe, desired).run())
+                trusted = named(await HookCheck(okta, registered.known, probe, desired).run())
             async with open_probe() as probe:
-                untrusted = named(await HookCheck(okta, probe, desired).run())
+                untrusted = named(await HookCheck(okta, registered.known, probe, desired).run())
     assert (Fault.CERTIFICATE_EXPIRES, None) in trusted
     assert (Fault.CERTIFICATE_BAD, None) in untrusted
 
@@ -392,7 +399,7 @@ async def test_a_new_secret_is_set_without_a_moment_in_which_events_are_lost(
         seen.append(sum(hook.wants(IMPORT_EVENT, org.clock.now()) for hook in org.event_hooks.values()))
         tasks.append(asyncio.create_task(sign_in_meanwhile()))
 
-    rotated = await rotate_secret(okta, probe, desired, overlap=0.5, progress=progress)
+    rotated = await rotate_secret(okta, registered.known, probe, desired, overlap=0.5, progress=progress)
     await asyncio.gather(*tasks)
     assert seen == [1]
     assert rotated.removed == [old.id]
@@ -405,7 +412,7 @@ async def test_a_new_secret_of_the_event_hook_takes_no_inline_hook_away_from_oau
     registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
     use_oauth(org)
-    rotated = await rotate_secret(okta, probe, replace(desired, accepts_oauth=True), overlap=0.0)
+    rotated = await rotate_secret(okta, registered.known, probe, replace(desired, accepts_oauth=True), overlap=0.0)
     assert rotated.inline == []
     assert all(hook.channel.oauth for hook in org.inline_hooks.values())
     assert rotated.new_events
@@ -418,7 +425,7 @@ async def test_a_replica_that_does_not_take_the_new_secret_keeps_everything_as_i
     new = HeaderChannel("Authorization", "Basic bmV3OnNlY3JldA==")
     desired = replace(desired, inline_proof=new, event_proof=new)
     with pytest.raises(NotAccepted, match="does not take the new secret") as caught:
-        await rotate_secret(okta, probe, desired, replicas=[service.url])
+        await rotate_secret(okta, registered.known, probe, desired, replicas=[service.url])
     assert [hook.channel for hook in (registered.password, registered.registration, registered.events)] == before
     assert new.value not in str(caught.value)
 

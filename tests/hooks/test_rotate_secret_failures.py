@@ -12,7 +12,18 @@ from service.okta.errors import INVALID, NoAnswer, Refused
 from service.okta_client.org import OktaOrg
 from service.okta_client.probing import open_probe
 from simulator import HeaderSecret, Org
-from tests.hooks.hook_org import EVENTS, OURS, PASSWORD, REGISTRATION, URL, WANTED, FakeService, HookBoard, hook
+from tests.hooks.hook_org import (
+    EVENTS,
+    OURS,
+    PASSWORD,
+    REGISTRATION,
+    URL,
+    WANTED,
+    FakeService,
+    HookBoard,
+    KnownHooks,
+    hook,
+)
 from tests.org_fixtures import SECRET, Running
 from tests.service_fixtures import Add
 
@@ -26,7 +37,7 @@ def board() -> HookBoard:
 
 
 async def rotate(board: HookBoard, service: FakeService | None = None, **more: object) -> Rotated:
-    return await rotate_secret(board, service or FakeService(), WANTED, overlap=0.0, **more)  # type: ignore[arg-type]
+    return await rotate_secret(board, KnownHooks(board), service or FakeService(), WANTED, overlap=0.0, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("fault", [NOT_VERIFIED, Refused(403, "E0000006")], ids=["not verified", "not allowed"])
@@ -73,8 +84,10 @@ async def test_over_http_an_org_that_can_not_verify_the_new_event_hook_keeps_the
     monkeypatch.setattr(org, "verify_event_hook", verify)
     desired = DesiredHooks(service.url, OURS, OURS, registration=False)
     async with open_probe() as probe:
+        known = KnownHooks()
+        known.known.add((EVENTS, old.id))
         with pytest.raises(Refused, match="Unable to verify"):
-            await rotate_secret(okta, probe, desired, overlap=0.0)
+            await rotate_secret(okta, known, probe, desired, overlap=0.0)
     assert list(org.event_hooks.values()) == [old]
     assert (old.active, old.verified) == (True, True)
 
@@ -98,7 +111,7 @@ async def test_the_old_event_hook_delivers_for_as_long_as_was_asked(
 
     with monkeypatch.context() as patch:
         patch.setattr(asyncio, "sleep", sleep)
-        await rotate_secret(board, FakeService(), WANTED, overlap=300.0)
+        await rotate_secret(board, KnownHooks(board), FakeService(), WANTED, overlap=300.0)
     assert slept == [(300.0, True)]
     assert OLD not in board.hooks
 
@@ -129,7 +142,9 @@ async def test_an_inline_hook_that_something_else_answers_is_a_finding(board: Ho
 
 async def test_a_hook_by_oauth_keeps_it(board: HookBoard) -> None:
     board.put(PASSWORD, hook(PASSWORD, oauth=True))
-    rotated = await rotate_secret(board, FakeService(), replace(WANTED, accepts_oauth=True), overlap=0.0)
+    rotated = await rotate_secret(
+        board, KnownHooks(board), FakeService(), replace(WANTED, accepts_oauth=True), overlap=0.0
+    )
     assert rotated.inline == [REGISTRATION]
 
 

@@ -151,10 +151,10 @@ async def test_what_a_batch_changes_is_held_until_it_ends(
     await loader.load(PEOPLE)
     change, others = queries.change, list[asyncio.Task[Any]]()
 
-    async def change_beside_another(*arguments: Any) -> object:
+    async def change_beside_another(*arguments: Any, **options: Any) -> object:
         others.append(asyncio.create_task(pool.execute(statement)))
         assert await until_blocked_or_done(pool, others[0])
-        return await change(*arguments)
+        return await change(*arguments, **options)
 
     monkeypatch.setattr(queries, "change", change_beside_another)
     assert (await loader.load(NEWER)).row_outcomes == {RowOutcome.CHANGED: 2}
@@ -168,10 +168,10 @@ async def test_a_hash_that_is_to_be_replaced_is_held_against_whoever_seals_it_an
     await loader.load(PEOPLE)
     change, others = queries.change, list[asyncio.Task[Any]]()
 
-    async def change_beside_another(*arguments: Any) -> object:
+    async def change_beside_another(*arguments: Any, **options: Any) -> object:
         others.append(asyncio.create_task(pool.execute("SELECT FROM hashes WHERE account_id = 1 FOR UPDATE")))
         assert await until_blocked_or_done(pool, others[0])
-        return await change(*arguments)
+        return await change(*arguments, **options)
 
     monkeypatch.setattr(queries, "change", change_beside_another)
     assert (await loader.load(NEWER)).row_outcomes == {RowOutcome.CHANGED: 2}

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -81,9 +82,9 @@ async def test_a_hash_that_is_sealed_anew_while_it_is_compared_is_unchanged_and_
     database, find_fates = Database(sealing.url), queries.match
     await database.open()
 
-    async def rotate_before(*arguments: object) -> int:
+    async def rotate_before(*arguments: Any, **options: Any) -> int:
         await rotate_keys(database, NEWER)
-        return await find_fates(*arguments)  # type: ignore[arg-type]
+        return await find_fates(*arguments, **options)
 
     monkeypatch.setattr(queries, "match", rotate_before)
     assert (await sealing.load(PEOPLE)).row_outcomes == {RowOutcome.UNCHANGED: 2}

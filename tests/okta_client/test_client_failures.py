@@ -120,16 +120,29 @@ async def test_a_call_that_hangs_has_no_answer() -> None:
             await okta.create_user(PROFILE, HOOK, ())
 
 
-async def test_a_lost_answer_counts_in_its_window() -> None:
-    limits = RateLimits()
-    limits.take_in("users", _headers(limit=10, remaining=5), refused=False)
+async def test_a_lost_answer_counts_in_its_window_until_an_answer_tells_what_is_left() -> None:
+    limits = RateLimits(share=1.0)
+    limits.take_in("users", _headers(limit=10, remaining=2), refused=False)
     async with aiohttp.ClientSession() as session:
         org = OktaOrg(URL("http://127.0.0.1:9"), Calls(session, ApiToken("token"), limits))
-        with pytest.raises(NoAnswer):
-            await org.create_user(PROFILE, HOOK, ())
-    reported = limits._windows["users"].reported
-    assert reported is not None
-    assert reported.remaining == 4
+        for _ in range(2):
+            with pytest.raises(NoAnswer):
+                await org.create_user(PROFILE, HOOK, ())
+    assert await waits(limits, "users")
+    limits.take_in("users", _headers(limit=10, remaining=2), refused=False, sent=0.0)
+    assert await waits(limits, "users")  # that answer was asked for before
+    limits.take_in("users", _headers(limit=10, remaining=2), refused=False, sent=time.monotonic())
+    assert not await waits(limits, "users")
+
+
+@pytest.mark.parametrize("page", ["<html>bad request</html>", "", '{"errorCo'])
+async def test_a_400_without_okta_s_error_code_is_a_lost_answer(scripted: Script, page: str) -> None:
+    script, url = await scripted((400, page), (200, USER))
+    async with open_org(settings(url)) as okta:
+        with pytest.raises(NoAnswer, match="400 came without Okta's error code"):
+            await okta.create_user(PROFILE, HOOK, ())
+        assert (await okta.find_user("x@example.com")) is not None
+    assert len(script.asked) == 2
 
 
 # Refusals
@@ -137,10 +150,13 @@ async def test_a_lost_answer_counts_in_its_window() -> None:
 
 async def test_a_token_refused_twice_ends_the_call(scripted: Script) -> None:
     class Renewing:
-        async def header(self, _session: aiohttp.ClientSession) -> str:
-            return "Bearer x"
+        async def headers(self, _session: aiohttp.ClientSession, _method: str, _url: str) -> Mapping[str, str]:
+            return {"Authorization": "Bearer x"}
 
-        def renew(self, _refused: str) -> bool:
+        def learn(self, _status: int, _headers: CIMultiDictProxy[str], _content: bytes) -> bool:
+            return False
+
+        def renew(self, _refused: Mapping[str, str]) -> bool:
             return True
 
     script, url = await scripted(*[(401, {"errorCode": "E0000011"})] * 3, (200, USER))
@@ -201,7 +217,7 @@ async def test_a_token_that_is_about_to_end_is_not_used_any_more(scripted: Scrip
         credentials = PrivateKeyJwt(f"{url}/token", "0oa", key, None, ("x",))
         async with aiohttp.ClientSession() as session:
             for _ in range(2):
-                assert await credentials.header(session) == "Bearer t"
+                assert await credentials.headers(session, "GET", url) == {"Authorization": "Bearer t"}
         assert len(script.asked) == fetched
 
 
@@ -211,11 +227,11 @@ async def test_a_late_refusal_of_an_old_token_does_not_forget_the_new_one(
     script, url = await scripted(*[(200, {"access_token": name, "expires_in": 3600}) for name in ("one", "two")])
     credentials = PrivateKeyJwt(f"{url}/token", "0oa", key, None, ("x",))
     async with aiohttp.ClientSession() as session:
-        old = await credentials.header(session)
+        old = await credentials.headers(session, "GET", url)
         assert credentials.renew(old)
-        assert await credentials.header(session) == "Bearer two"
+        assert await credentials.headers(session, "GET", url) == {"Authorization": "Bearer two"}
         assert credentials.renew(old)
-        assert await credentials.header(session) == "Bearer two"
+        assert await credentials.headers(session, "GET", url) == {"Authorization": "Bearer two"}
     assert len(script.asked) == 2
 
 
@@ -225,7 +241,7 @@ async def test_a_token_redirect_is_not_followed(scripted: Script, key: rsa.RSAPr
     _, url = await scripted((307, {"Location": other}))
     async with aiohttp.ClientSession() as session:
         with pytest.raises(OktaFault):
-            await PrivateKeyJwt(f"{url}/token", "0oa", key, None, ("x",)).header(session)
+            await PrivateKeyJwt(f"{url}/token", "0oa", key, None, ("x",)).headers(session, "GET", url)
     assert elsewhere.asked == []
 
 

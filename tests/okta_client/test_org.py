@@ -19,7 +19,8 @@ from service.okta.errors import MalformedAnswer, NoAnswer, NoToken, OktaFault, R
 from service.okta.hooks import HeaderChannel, HookKind, event_hook, inline_hook
 from service.okta.users import HOOK, new_user
 from service.okta_client import open_org, org_settings
-from service.okta_client.credentials import PrivateKeyJwt
+from service.okta_client.credentials import OPTIONAL_SCOPES, PrivateKeyJwt
+from service.okta_client.credentials import SCOPES as DEFAULT_SCOPES
 from service.okta_client.org import OktaOrg
 from service.okta_client.rate_limits import LONGEST_WINDOW, RateLimits, read_headers
 from service.okta_client.transport import BadAddress, is_of, next_link, org_address, read_answer
@@ -182,7 +183,7 @@ async def test_a_token_that_can_not_be_had_is_no_refusal_of_what_was_to_be_sent(
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
         credentials = PrivateKeyJwt(str(server.make_url("/oauth2/v1/token")), "0oa", key, None, ("x",))
         with pytest.raises(expected) as caught:
-            await credentials.header(session)
+            await credentials.headers(session, "GET", "https://example.okta.com/api/v1/users")
     assert not isinstance(caught.value, Refused) or caught.value.is_about_us
 
 
@@ -204,6 +205,26 @@ async def test_a_scope_that_is_missing_is_said(org: Org, key: rsa.RSAPrivateKey)
     assert caught.value.is_about_us
 
 
+async def test_scopes_that_the_app_was_not_granted_are_named(org: Org, key: rsa.RSAPrivateKey) -> None:
+    settings = oauth_settings(org, key, pem(key))
+    org.clients["0oaservice"] = Client("0oaservice", frozenset(["okta.logs.read"]), public_key=key.public_key())
+    async with open_org(org_settings(settings)) as okta:
+        with pytest.raises(NoToken, match=f"asked for: {SCOPES}; grant them"):
+            await okta.find_user("x")
+
+
+@pytest.mark.parametrize("granted", [True, False])
+async def test_an_optional_scope_that_the_app_was_not_granted_is_done_without(
+    org: Org, key: rsa.RSAPrivateKey, granted: bool
+) -> None:
+    settings = oauth_settings(org, key, pem(key)).model_copy(update={"okta_client_scopes": None})
+    scopes = frozenset([*DEFAULT_SCOPES, *(OPTIONAL_SCOPES if granted else ())])
+    org.clients["0oaservice"] = Client("0oaservice", scopes, public_key=key.public_key())
+    async with open_org(org_settings(settings)) as okta:
+        assert await okta.find_user("nobody@example.com") is None
+    assert list(org.access_tokens.values()) == [scopes]
+
+
 async def test_no_token_is_said_without_showing_the_key(org: Org, key: rsa.RSAPrivateKey) -> None:
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     async with open_org(org_settings(oauth_settings(org, key, pem(other)))) as okta:
@@ -218,6 +239,8 @@ async def test_no_token_is_said_without_showing_the_key(org: Org, key: rsa.RSAPr
         ({}, "OKTA_CLIENT_ORGURL: is not set"),
         ({"okta_client_orgurl": "http://example.okta.com"}, "must begin with https://"),
         ({"okta_client_orgurl": "https://example-admin.okta.com"}, "no -admin"),
+        ({"okta_client_orgurl": "https://example-admin.okta-gov.com"}, "no -admin"),
+        ({"okta_client_orgurl": "https://example-admin.okta.mil"}, "no -admin"),
         ({"okta_client_orgurl": "https://example.okta.com/path"}, "without a path"),
         ({"okta_client_orgurl": "https://user@example.okta.com"}, "without a path"),
         ({"okta_client_token": ""}, "OKTA_CLIENT_TOKEN: is not set"),
@@ -307,9 +330,11 @@ async def test_logins_with_a_slash_or_a_backslash_are_found(org: Org, okta: Okta
     org.add_user("a/b@example.com")
     org.add_user("corp\\b@example.com")
     for login in ("a/b@example.com", "corp\\b@example.com"):
-        found = await okta.find_user(login)
-        assert found is not None
-        assert found.login == login
+        for typed in (login, login.upper()):
+            found = await okta.find_user(typed)
+            assert found is not None
+            assert found.login == login
+    assert await okta.find_user("c/d@example.com") is None
 
 
 def test_what_we_send_is_what_okta_s_own_sdk_would_send() -> None:

@@ -19,8 +19,8 @@ from service.reconciliation.users import (
     MissingUsers,
     SeenAccounts,
     TooManyMissing,
-    bind_found,
     judge_user,
+    keep_users,
     unseen_accounts,
 )
 from service.settings import ForgetWhen
@@ -147,12 +147,36 @@ async def test_the_place_in_another_org_s_log_is_left_alone(database: Database) 
         assert await queries.find_cursor(connection, "two") == queries.LogCursor("https://two/1", NOW, None, None)
 
 
-async def test_a_lost_link_compares_the_users_although_that_was_not_asked_for(
+async def test_no_users_are_compared_where_that_was_not_asked_for_and_lost_events_are_told(
     work: Reconciliation, org: FakeOrg
 ) -> None:
     assert (await work.run(users=False)).users is None
     org.next_faults = [Refused(400, "E0000031")]
-    assert (await work.run(users=False)).users is not None
+    report = await work.run(users=False)
+    assert report.users is None
+    assert report.log.warnings
+
+
+async def test_the_log_is_read_again_from_the_earliest_moment_that_was_asked_for_and_once(
+    work: Reconciliation, org: FakeOrg, database: Database
+) -> None:
+    await work.run(users=False)
+    async with database.transaction() as connection:
+        for days in (3, 5, 4):
+            await queries.ask_to_reread(connection, NOW - timedelta(days=days))
+    org.asked.clear()
+    await work.run(users=False)
+    assert okta_time(NOW - timedelta(days=5)) in [query["since"] for query in org.asked]
+    async with database.connection() as connection:
+        assert await queries.find_reread(connection) is None
+
+
+async def test_a_moment_that_is_asked_for_while_the_log_is_read_again_is_kept(database: Database) -> None:
+    async with database.transaction() as connection:
+        await queries.ask_to_reread(connection, NOW)
+        await queries.ask_to_reread(connection, NOW - timedelta(days=1))
+        await queries.end_reread(connection, NOW)
+        assert await queries.find_reread(connection) == NOW - timedelta(days=1)
 
 
 async def test_a_whole_run_looks_again_and_counts_what_was_read_while_users_were_compared(
@@ -310,7 +334,7 @@ def test_a_deactivated_user_is_judged_after_exactly_thirty_days() -> None:
 
 async def test_binding_closes_the_gate(database: Database, add: Add, pool: asyncpg.Pool) -> None:
     person = await add(JESSIE)
-    assert await waits_for_the_gate(pool, bind_found(database, [(person.id, "00u-jessie")], ForgetWhen.SUCCESS))
+    assert await waits_for_the_gate(pool, keep_users(database, [], [(person.id, "00u-jessie")], ForgetWhen.SUCCESS))
 
 
 async def test_a_user_that_belongs_to_another_account_is_left_to_it(
@@ -319,7 +343,7 @@ async def test_a_user_that_belongs_to_another_account_is_left_to_it(
     await add(KIM, okta_id="00u-same")
     jessie, rajiv = await add(JESSIE), await add("rajiv.tal@example.com")
     found = [(jessie.id, "00u-same"), (rajiv.id, "00u-rajiv")]
-    assert await bind_found(database, found, ForgetWhen.SUCCESS) == 1
+    assert await keep_users(database, [], found, ForgetWhen.SUCCESS) == 1
     assert await pool.fetchval("SELECT okta_id FROM accounts WHERE id = $1", jessie.id) is None
     assert await pool.fetchval("SELECT okta_id FROM accounts WHERE id = $1", rajiv.id) == "00u-rajiv"
 
@@ -330,5 +354,5 @@ async def test_a_success_that_was_set_aside_is_applied_when_the_account_is_bound
     person = await add(JESSIE)
     early = read_events([event("e1", "00u-jessie", "renamed@example.com")])
     await record_delivery(database, early, channel=Channel.HOOK, forget_when=ForgetWhen.SUCCESS)
-    await bind_found(database, [(person.id, "00u-jessie")], ForgetWhen.SUCCESS)
+    await keep_users(database, [], [(person.id, "00u-jessie")], ForgetWhen.SUCCESS)
     assert (await state_of(pool, person), await hashes_of(pool, person)) == ("migrated", 0)

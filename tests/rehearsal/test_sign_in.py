@@ -12,6 +12,7 @@ from service.okta.hooks import HookKind, sign_in_payload
 from service.signin.verify import prepare
 from service.store import leases, recipes, rehearsals
 from service.store.database import Database
+from service.store.name_report import report_names
 from service.store.rehearsals import RehearsalPerson
 from service.web.parts import Parts
 from tests.people import plain
@@ -67,12 +68,13 @@ async def test_nothing_else_knows_them(
 ) -> None:
     await add("real@example.com", "secret")
     async with database.connection() as connection:
-        before = await report_progress(connection), await recipes.list_recipes(connection)
+        names = await report_names(connection)
+        before = await report_progress(connection, names=names), await recipes.list_recipes(connection)
     await put(pool)
     assert await ask(client) == "VERIFIED"
     await ask(client, "wrong")
     async with database.connection() as connection:
-        assert (await report_progress(connection), await recipes.list_recipes(connection)) == before
+        assert (await report_progress(connection, names=names), await recipes.list_recipes(connection)) == before
     assert parts.verifier.unknown_logins.listed() == []
     metrics = parts.telemetry.exposition().decode()
     assert 'password_import_sign_ins_total{outcome="rehearsal"} 2.0' in metrics

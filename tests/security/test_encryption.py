@@ -311,11 +311,12 @@ async def test_a_rotation_that_is_killed_is_completed_by_the_next(
     loaded: list[tuple[str, str]], database_url: str, database: Database, pool: asyncpg.Pool
 ) -> None:
     environment = os.environ | {"DATABASE_URL": database_url, "HASH_KEYS": text_of(new=NEW, old=OLD)}
-    killed = "import os, signal, sys; from service.store import rekeying; from service.actions import rotate_keys\n"
-    killed += "rotate_keys.BATCH = 7; put, calls = rekeying.put, []\n"
+    killed = "import os, signal, sys; from service.store import hash_keys\n"
+    killed += "from service.administration import rotate_keys\n"
+    killed += "rotate_keys.BATCH = 7; put, calls = hash_keys.put, []\n"
     killed += "async def dying(*given):\n    await put(*given); calls.append(1)\n"
     killed += "    if len(calls) == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
-    killed += "rekeying.put = dying; sys.argv = ['password-import', 'keys', 'rotate']\n"
+    killed += "hash_keys.put = dying; sys.argv = ['password-import', 'keys', 'rotate']\n"
     killed += "from service.cli import main; main()"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", killed, env=environment)
     assert await process.wait() == -signal.SIGKILL

@@ -10,12 +10,15 @@ import pytest
 from service.administration.rotate_keys import rotate_keys
 from service.administration.status import migration_status
 from service.app import make_parts
+from service.hashing.format import Recipe
+from service.loading.known_password import Subject, record_trial
 from service.signin.readiness import what_is_missing
 from service.signin.throttling import prune
 from service.signin.verify import PRUNED
 from service.store import audit
 from service.store.audit import Chosen
 from service.store.database import Database
+from service.store.known_passwords import tried_among
 from service.store.migrations import ROOT
 from tests.people import delivery, event, plain, sign_in
 from tests.security.serving import call, serving, wire
@@ -87,10 +90,16 @@ async def test_operators_load_rotate_and_read_the_trail(roles: None, database_ur
     async with database.transaction() as connection:
         assert (await migration_status(connection))["accounts"]["total"] == 3  # type: ignore[index]  # an object
         assert [row["action"] async for row in audit.export(connection, Chosen())] == ["loaded", "loaded"]
+    await record_trial(database, Subject(()), Recipe("md5"), diagnosed=False)
+    await record_trial(database, Subject(()), Recipe("md5"), diagnosed=False)
+    async with database.connection() as connection:
+        assert await tried_among(connection, ["md5"]) == {"md5"}
     await database.close()
 
 
 FORBIDDEN = [
+    "SELECT * FROM tried_formats",
+    "INSERT INTO tried_formats (format) VALUES ('md5')",
     "INSERT INTO hashes (account_id, source_id, recipe_id, hash) VALUES (1, 1, 1, 'x')",
     "UPDATE hashes SET hash = 'planted'",
     "TRUNCATE hashes",

@@ -167,7 +167,7 @@ async def test_the_schema_bounds_every_row(pool: asyncpg.Pool, statement: str) -
 async def test_two_replicas_agree_on_who_has_to_wait(pool: asyncpg.Pool) -> None:
     replicas = [AttemptsInFlight(KEY), AttemptsInFlight(KEY)]
     for number in range(PAIR_FREE):
-        who = replicas[number % 2].throttle_key("jessie@example.com", "192.0.2.1")
+        who = replicas[number % 2].lookup("jessie@example.com", "192.0.2.1").who
         async with held(pool) as connection:
             assert replicas[0].judge(who, await read_failures(connection, who)) is None
             await count_wrong_password(connection, who, f"event {number}")

@@ -9,8 +9,9 @@ import pytest
 
 from service.signin.failures import throttle_key
 from service.signin.lookup_batcher import Lookups
-from service.signin.queries import Ambiguous, count_failure
-from service.signin.throttling import FORGET_AFTER
+from service.signin.queries import count_failure
+from service.signin.resolve import Ambiguity
+from service.signin.throttling import FORGET_AFTER, AttemptsInFlight
 from service.store.accounts import Account
 from service.store.database import Database, DatabaseUnavailable
 from tests.people import plain
@@ -36,8 +37,9 @@ class Slow(Database):
 
 
 async def look_up(lookups: Lookups, name: str) -> tuple[object, int]:
-    found, failures = await lookups.find(name, throttle_key(b"key", name, "192.0.2.1"))
-    return (found.login_key if isinstance(found, Account) else found), failures.pair.failures if failures.pair else 0
+    known = await lookups.find(AttemptsInFlight(b"key").lookup(name, "192.0.2.1"))
+    found, pair = known.found, known.failures.pair
+    return (found.login_key if isinstance(found, Account) else found), pair.failures if pair else 0
 
 
 async def test_many_at_once_get_what_each_gets_alone_in_two_reads(
@@ -50,11 +52,11 @@ async def test_many_at_once_get_what_each_gets_alone_in_two_reads(
     await add("two@example.com", "right")
     await add("two@example.org")
     async with pool.acquire() as proxy:
-        who = throttle_key(b"key", "kim", "192.0.2.1")
+        who = throttle_key(b"key", "kim@example.com", "192.0.2.1")
         await count_failure(plain(proxy), who, event_id=None, forget_after=FORGET_AFTER)
     alone = [await look_up(Lookups(database), name) for name in NAMES]
     assert [name for name, _ in alone[:2]] == ["jessie@example.com"] * 2
-    assert isinstance(alone[2][0], Ambiguous)
+    assert alone[2][0] is Ambiguity.SEVERAL_CLAIMS
     assert alone[3] == ("kim@example.com", 1)
     assert alone[4] == (None, 0)
     slow = Slow(database)

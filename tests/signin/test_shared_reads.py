@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 
 from service.signin import lookup_batcher
-from service.signin.failures import Failures, ThrottleKey, throttle_key
-from service.signin.lookup_batcher import AT_ONCE, MOST, LookedUp, Lookups
-from service.signin.queries import Found, Lookup, count_failure, find_and_failures
-from service.signin.throttling import FORGET_AFTER
+from service.signin.failures import Failures, ThrottleKey
+from service.signin.lookup_batcher import AT_ONCE, MOST, Lookups
+from service.signin.queries import LookedUp, Lookup, count_failure, find_and_failures
+from service.signin.throttling import FORGET_AFTER, AttemptsInFlight
 from service.store.accounts import Account, State
 from service.store.database import Database, DatabaseUnavailable
 from tests.people import plain
@@ -24,8 +24,12 @@ FAILED = {"kim@example.com": (1, 2), "rajiv@example.com": (3, 1), "nobody@exampl
 NOTHING = Failures(None, None, datetime(2026, 3, 2, tzinfo=UTC))
 
 
+def lookup(login: str, address: str | None = "192.0.2.1") -> Lookup:
+    return AttemptsInFlight(KEY).lookup(login, address)
+
+
 def who(login: str, address: str | None = "192.0.2.1") -> ThrottleKey:
-    return throttle_key(KEY, login, address)
+    return lookup(login, address).who
 
 
 async def fail(pool: asyncpg.Pool, one: ThrottleKey, times: int) -> None:
@@ -46,8 +50,8 @@ async def test_each_call_of_a_read_gets_the_failures_of_its_own_pair_and_its_own
     logins, counted = list(FAILED), []
     async with pool.acquire() as proxy:
         for start in range(0, len(logins), together):
-            asked = [(login, who(login)) for login in logins[start : start + together]]
-            counted += [failures for _, failures in await find_and_failures(plain(proxy), asked)]
+            asked = [lookup(login) for login in logins[start : start + together]]
+            counted += [known.failures for known in await find_and_failures(plain(proxy), asked)]
     assert [(one.pair and one.pair.failures, one.login and one.login.failures) for one in counted] == [
         (here, here + elsewhere) for here, elsewhere in FAILED.values()
     ]
@@ -57,10 +61,10 @@ async def test_each_call_of_a_read_gets_the_failures_of_its_own_pair_and_its_own
 async def test_each_call_of_a_read_knows_whether_it_had_an_address(
     pool: asyncpg.Pool, order: tuple[str | None, ...]
 ) -> None:
-    asked = [("kim@example.com", who("kim@example.com", address)) for address in order]
+    asked = [lookup("kim@example.com", address) for address in order]
     async with pool.acquire() as proxy:
         read = await find_and_failures(plain(proxy), asked)
-    assert [failures.address_known for _, failures in read] == [address is not None for address in order]
+    assert [known.failures.address_known for known in read] == [address is not None for address in order]
 
 
 class Reads:
@@ -72,17 +76,17 @@ class Reads:
         self.go = asyncio.Event()
         monkeypatch.setattr(lookup_batcher, "find_and_failures", self)
 
-    async def __call__(self, _: object, asked: Sequence[Lookup]) -> list[tuple[Found, Failures]]:
+    async def __call__(self, _: object, asked: Sequence[Lookup]) -> list[LookedUp]:
         self.sizes.append(len(asked))
         self.going += 1
         self.most = max(self.most, self.going)
         await self.go.wait()
         self.going -= 1
-        return [(Account(1, State.WAITING, key, ()), NOTHING) for key, _ in asked]
+        return [LookedUp(Account(1, State.WAITING, each.key, ()), each.who, NOTHING) for each in asked]
 
 
 def logins_of(read: Sequence[LookedUp]) -> list[str | None]:
-    return [found.login_key if isinstance(found, Account) else None for found, _ in read]
+    return [known.found.login_key if isinstance(known.found, Account) else None for known in read]
 
 
 async def settle() -> None:
@@ -97,7 +101,7 @@ async def test_a_read_takes_no_more_than_its_bound_and_the_others_come_with_the_
     reads, lookups = Reads(monkeypatch), Lookups(database)
     reads.go.set()
     names = [f"p{number}@example.com" for number in range(2 * MOST + 2)]
-    found = await asyncio.gather(*(lookups.find(name, who(name)) for name in names))
+    found = await asyncio.gather(*(lookups.find(lookup(name)) for name in names))
     assert logins_of(found) == names
     assert reads.sizes == [1, MOST, MOST, 1]
 
@@ -109,7 +113,7 @@ async def test_no_more_reads_than_two_are_under_way_however_slow_they_are(
     reads, lookups = Reads(monkeypatch), Lookups(database)
     calls = []
     for number in range(6):
-        calls.append(asyncio.create_task(lookups.find(f"p{number}", who(f"p{number}"))))
+        calls.append(asyncio.create_task(lookups.find(lookup(f"p{number}"))))
         while len(reads.sizes) < min(number + 1, AT_ONCE):  # noqa: ASYNC110 - a connection is taken first
             await asyncio.sleep(0.001)
         await settle()
@@ -126,13 +130,13 @@ async def test_a_shared_read_that_never_answers_ends_for_all_who_wait(
     monkeypatch.setattr(lookup_batcher, "SLOW", 300)
     slow = Slow(database)
     lookups = Lookups(slow)
-    calls = [asyncio.create_task(lookups.find("kim", who("kim"))) for _ in range(4)]
+    calls = [asyncio.create_task(lookups.find(lookup("kim"))) for _ in range(4)]
     await settle()
     calls[0].cancel()  # the one that reads alone: those who wait are read for now, and that read hangs
     ended = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(one) for one in ended] == [asyncio.CancelledError, *[TimeoutError] * 3]
     slow.go.set()
-    assert (await lookups.find("kim", who("kim")))[0] is None
+    assert (await lookups.find(lookup("kim"))).found is None
 
 
 async def test_a_read_alone_that_fails_holds_up_none_of_those_who_come_later(add: Add, database: Database) -> None:
@@ -141,8 +145,8 @@ async def test_a_read_alone_that_fails_holds_up_none_of_those_who_come_later(add
     away.go.set()
     lookups = Lookups(away)
     with pytest.raises(DatabaseUnavailable):
-        await lookups.find("kim@example.com", who("kim@example.com"))
+        await lookups.find(lookup("kim@example.com"))
     away.database = database
     async with asyncio.timeout(60):
-        found, _ = await lookups.find("kim@example.com", who("kim@example.com"))
+        found = (await lookups.find(lookup("kim@example.com"))).found
     assert isinstance(found, Account)

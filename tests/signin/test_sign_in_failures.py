@@ -39,7 +39,7 @@ def metric(parts: Parts, name: str, **labels: str) -> float | None:
 
 def who(parts: Parts, login: str = KIM, address: str = HERE) -> ThrottleKey:
     assert parts.verifier._attempts is not None
-    return parts.verifier._attempts.throttle_key(login, address)
+    return parts.verifier._attempts.lookup(login, address).who
 
 
 async def counted(pool: asyncpg.Pool, one: ThrottleKey) -> tuple[int | None, ...]:

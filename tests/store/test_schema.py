@@ -31,14 +31,14 @@ MODULES = [
 
 
 def statements() -> dict[str, str]:
-    """Every SQL constant of the store, by module and name."""
+    """Every SQL constant of the store, by module and name; those that begin with `_` are parts of statements."""
     verbs = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE", "CREATE", "COPY", "TRUNCATE", "DROP", "ANALYZE")
     found = {}
     for module in MODULES:
         for name, value in vars(module).items():
             texts = value.values() if isinstance(value, dict) else [value]
             for number, text in enumerate(texts):
-                if name.isupper() and isinstance(text, str) and text.lstrip().startswith(verbs):
+                if name.isupper() and name[0] != "_" and isinstance(text, str) and text.lstrip().startswith(verbs):
                     found[f"{module.__name__}.{name}[{number}]"] = text
     return found
 

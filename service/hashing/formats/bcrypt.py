@@ -280,7 +280,7 @@ PASSLIB = re.compile(
     r"\$bcrypt-sha256\$(?:(?P<version>v=2),t=2[aby],r=|2[aby],)(?P<cost>[0-9]{1,2})"
     r"\$(?P<salt>[./A-Za-z0-9]{22})\$(?P<digest>[./A-Za-z0-9]{31})"
 )
-HEX_SHA256 = _of_hex("sha256", "bcrypt_of_sha256", "meteor")
+HEX_SHA256 = _of_hex("sha256", "bcrypt_of_sha256")
 
 WRAPPED_FORMATS = (
     Shape("devise", re.compile(ANY), read_plain, ("devise_bcrypt", "devise_bcrypt_pepper"), names_itself=False),

@@ -1,6 +1,6 @@
 """crypt(3): MD5, SHA-1, SHA-2 and DES, yescrypt, Apache's `$apr1$` and FreeBSD's NT.
 
-The layouts are those of crypt(5). The methods of DES are in `crypt_des`, yescrypt and its kin in `yescrypt`.
+The layouts are those of crypt(5).
 """
 
 import hmac

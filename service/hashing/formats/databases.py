@@ -6,6 +6,7 @@ twice.
 """
 
 import re
+from collections.abc import Iterable
 from functools import partial
 
 from Crypto.Cipher import DES
@@ -22,15 +23,20 @@ MYSQL_ROUNDS = 1000
 """What the three digits of `$A$005$` count."""
 
 
-def mysql323(secret: bytes) -> bytes:
+def mysql323(secret: Iterable[int]) -> bytes:
     """Two sums of 31 bits; blanks do not count."""
     first, add, second = 0x50305735, 7, 0x12345671
     for byte in secret:
-        if byte not in b" \t":
+        if byte not in (0x20, 0x09):
             first ^= ((first & 63) + add) * byte + (first << 8) & 0xFFFFFFFF
             second = second + (second << 8 ^ first) & 0xFFFFFFFF
             add += byte
     return b"%08x%08x" % (first & 0x7FFFFFFF, second & 0x7FFFFFFF)
+
+
+def zope_mysql(password: str) -> bytes:
+    """The same over code points, as `AuthEncoding.MySQLEncryptionScheme` computes it."""
+    return mysql323(map(ord, password))
 
 
 def mysql_sha2(salt: bytes, rounds: int, secret: bytes) -> bytes:
@@ -49,6 +55,10 @@ def oracle10(username: str, password: str) -> bytes:
     text += bytes(-len(text) % DES.block_size)
     key = DES.new(ORACLE_KEY, DES.MODE_CBC, iv=bytes(8)).encrypt(text)[-8:]  # noqa: S304 (Oracle 10 is DES)
     return DES.new(key, DES.MODE_CBC, iv=bytes(8)).encrypt(text)[-8:]  # noqa: S304
+
+
+def _zope_mysql(_stored: StoredHash, match: re.Match[str]) -> Check:
+    return TextComparison(zope_mysql, match["digest"].lower().encode(), "mysql323")
 
 
 def _mysql323(stored: StoredHash, match: re.Match[str]) -> Check:
@@ -99,3 +109,5 @@ FORMATS = (
         ("oracle7", "oracle8i", "oracle10g", "oracle_h"),
     ),
 )
+ZOPE_MYSQL = Shape("zope_mysql", re.compile(rf"(?i)\{{MYSQL\}}(?P<digest>{HEX_DIGIT}{{16}})"), _zope_mysql)
+ZOPE_FORMATS = (ZOPE_MYSQL,)

@@ -5,9 +5,13 @@ list of them. The option `each` names the format of all, where they don't descri
 """
 
 import json
+import pickle
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import field, replace
 
+from service.hashing.check import Interpreted, attempts_at, most_attempts
 from service.hashing.format import Check, Executor, Format, MalformedHash, StoredHash, UnknownFormat
 from service.immutable import immutable
 
@@ -17,7 +21,7 @@ SLOWEST_LAST = (Executor.INLINE, Executor.THREAD, Executor.PROCESS)
 
 
 @immutable
-class AnyOf:
+class AnyOf(Interpreted):
     """Checks all, and tells whether any matches."""
 
     checks: tuple[Check, ...] = field(repr=False)
@@ -29,13 +33,33 @@ class AnyOf:
 
     @property
     def cost(self) -> str:
-        """All costs."""
-        return " + ".join(check.cost for check in self.checks)
+        """All costs; equal ones are counted."""
+        counted = Counter(check.cost for check in self.checks)
+        return " + ".join(cost if count == 1 else f"({cost}) x{count}" for cost, count in counted.items())
+
+    @property
+    def most_attempts(self) -> int:
+        """All that its checks may need."""
+        return sum(map(most_attempts, self.checks))
+
+    def attempts(self, password: str) -> tuple[Check, ...]:
+        """All that its checks need."""
+        return tuple(attempt for check in self.checks for attempt in attempts_at(check, password))
 
     def verify(self, password: str) -> bool:
         """Check all of them, so that time does not tell which matched."""
         matches = [check.verify(password) for check in self.checks]
         return any(matches)
+
+
+def parse_with_peppers(parse: Callable[[StoredHash], Check], stored: StoredHash) -> Check:
+    """Parse for each pepper of `stored`, any of which may have been used; once where the format uses none."""
+    if not stored.more_peppers or stored.pepper is None:
+        return parse(stored)
+    each = [parse(replace(stored, pepper=pepper, more_peppers=())) for pepper in (stored.pepper, *stored.more_peppers)]
+    # Compared as bytes: what a check computes with is a `partial`, and these are equal to nothing.
+    distinct = {pickle.dumps(check): check for check in each}
+    return each[0] if len(distinct) == 1 else AnyOf(tuple(distinct.values()))
 
 
 @immutable
@@ -62,7 +86,10 @@ class Multiple:
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Make a list of stand-ins."""
         made = [each.dummy_hash(one) for each, one in self._each(stored)]
-        return replace(made[0], recipe=stored.recipe, hash=json.dumps([one.hash for one in made]))
+        # A list of one is none: an empty value beside it holds no hash.
+        return replace(
+            made[0], recipe=stored.recipe, hash=json.dumps([one.hash for one in made] + [""] * (len(made) == 1))
+        )
 
     def _each(self, stored: StoredHash) -> list[tuple[Format, StoredHash]]:
         texts = _texts(stored.hash)
@@ -82,6 +109,10 @@ class Multiple:
         return found[0], replace(stored, recipe=replace(stored.recipe, format=found[0].name))
 
 
+NO_HASH = re.compile(r"(?i)\{(?:SASL|UNIX|KERBEROS|PASSTHROUGH)\}.*|(?:\{CRYPT\})?(?:[!*]+|x|\*?LK\*?|\*?NP\*?)|")
+"""Values that hold no hash: handed on to another verifier, or locked. Beside a hash they say nothing."""
+
+
 def _texts(text: str) -> list[str] | None:
     if not text.lstrip().startswith("["):
         return None
@@ -92,4 +123,6 @@ def _texts(text: str) -> list[str] | None:
     if not isinstance(found, list) or not 1 < len(found) <= MOST:
         return None
     # A list in a list would be read again and again.
-    return found if all(isinstance(each, str) and not each.lstrip().startswith("[") for each in found) else None
+    if not all(isinstance(each, str) and not each.lstrip().startswith("[") for each in found):
+        return None
+    return [each for each in found if not NO_HASH.fullmatch(each.strip())] or None

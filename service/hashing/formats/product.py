@@ -43,6 +43,12 @@ class Product:
         needs_more = bool({"salt", "user"} & self._any().variables)
         return needs_more == (":" in bare) and self._has_length(bare.partition(":")[0])
 
+    def reads(self, text: str) -> bool:
+        """Tell whether a text without mark, or with its salt behind a colon, is as long as this format's."""
+        if self.pattern is not None or not is_text(text):
+            return self._match(text) is not None
+        return self._has_length(text.strip(BLANK).partition(":")[0])
+
     def parse(self, stored: StoredHash) -> Check:
         """Apply the formula to the parts of the text."""
         given = stored.recipe.options.get(self.pepper_option or "")

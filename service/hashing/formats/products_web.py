@@ -21,18 +21,20 @@ FORUMS = (
         "md5(md5($pass).unhex($salt))",
         pattern=re.compile(rf"\$PHPS\$(?P<salt>(?:{HEX_DIGIT}{{2}})*)\$(?P<digest>{HEX_DIGIT}{{32}})"),
     ),
-    Product("phpbb2", "md5($pass) | md5(latin1(numeric_entities($pass)))", ("phpbb2_md5",), names_itself=False),
+    Product("phpbb2_md5", "md5($pass) | md5(latin1(numeric_entities($pass)))", names_itself=False),
     Product("mybb", "md5(md5($salt).md5($pass))", ("mybb12", "mybb_ipb_md5")),
     Product(
         "ipb",
         "md5(md5($salt).md5($pass)) | md5(md5($salt).md5(invision($pass)))",
         ("ipb2", "ipb3", "invision", "mybb_ipb"),
     ),
-    Product("smf", "sha1(strtolower($user).$pass) | sha1(lower($user).$pass)", ("smf11", "smf2", "smf_sha1")),
+    Product("smf_sha1", "sha1(strtolower($user).$pass) | sha1(lower($user).$pass)"),
     Product("smf1", "hmac_md5(strtolower($user), $pass)", ("smf10",), names_itself=False),
-    Product("smf21", "bcrypt(strtolower($user).$pass)", ("smf_bcrypt",), names_itself=False),
-    Product("punbb", "sha1($salt.sha1($pass))"),
-    Product("fluxbb", "sha1($pass)", names_itself=False),
+    Product(
+        "smf21", "bcrypt(strtolower($user).$pass) | bcrypt(lower($user).$pass)", ("smf_bcrypt",), names_itself=False
+    ),
+    Product("punbb", "sha1($salt.sha1($pass))", unsalted="sha1($pass) | md5($pass)"),
+    Product("fluxbb_sha1", "sha1($salt.sha1($pass))", names_itself=False, unsalted="sha1($pass) | md5($pass)"),
     Product("woltlab3", "sha1($salt.sha1($salt.sha1($pass)))", ("wbb3",)),
 )
 
@@ -81,10 +83,16 @@ FRAMEWORKS = (
 # Shops whose hashes are a formula.
 
 SHOPS = (
-    Product("oscommerce", "md5($salt.$pass)", ("oscommerce_md5", "xtcommerce", "zencart", "prestashop")),
-    Product("prestashop_cookie_key", "md5($pepper.$pass)", names_itself=False),
-    Product("opencart", "sha1($salt.sha1($salt.sha1($pass)))"),
-    Product("magento1", "md5($salt.$pass) | sha256($salt.$pass)", ("magento",), unsalted="md5($pass) | sha256($pass)"),
+    Product("oscommerce_md5", "md5($salt.$pass)"),
+    Product("zencart_digest", "md5($salt.$pass) | sha256($salt.$pass)", names_itself=False),
+    Product("prestashop_cookie_key", "md5($pepper.$pass)", names_itself=False, unpeppered="md5($salt.$pass)"),
+    Product("opencart_sha1", "sha1($salt.sha1($salt.sha1($pass))) | md5($pass)", unsalted="md5($pass)"),
+    Product(
+        "magento1",
+        "md5($salt.$pass) | sha256($salt.$pass) | sha512($salt.$pass)",
+        ("magento",),
+        unsalted="md5($pass) | sha256($pass) | sha512($pass)",
+    ),
     Product(
         "magento2_v0",
         "md5($salt.$pass)",
@@ -110,8 +118,13 @@ SHOPS = (
 
 
 CONTENT = (
-    Product("joomla15", "md5($pass.$salt)", ("joomla15_md5", "joomla_md5")),
-    Product("moodle_md5", "md5($pass.$pepper)", names_itself=False, unpeppered="md5($pass)"),
+    Product("joomla15", "md5($pass.$salt)", ("joomla15_md5", "joomla_md5"), unsalted="md5($pass)"),
+    Product(
+        "joomla_sha256",
+        "sha256($pass.$salt)",
+        pattern=re.compile(rf"\{{SHA256\}}(?P<digest>{HEX_DIGIT}{{64}}):(?P<salt>.*)"),
+    ),
+    Product("moodle_md5", "md5($pass.$pepper) | md5($pass)", names_itself=False, unpeppered="md5($pass)"),
     Product("dokeos", "sha1($pass)", ("chamilo",), names_itself=False),
     Product("mediawiki_a", "md5($pass)", pattern=re.compile(rf":A:(?P<digest>{HEX_DIGIT}{{32}})")),
     Product(

@@ -59,9 +59,10 @@ def power_of_two(log: int) -> int:
 
 
 def read_mcf(stored: StoredHash, match: re.Match[str]) -> Check:
-    """`ln` is the logarithm of N, or N itself where Kratos wrote it."""
-    ln, r, p = (limits.number(match[name]) for name in ("ln", "r", "p"))
-    n = ln if ln > MAX_LOG else power_of_two(ln)
+    """`ln` is the logarithm of N, or N itself where Kratos wrote it; `n` is N, as AdonisJS writes it."""
+    r, p = (limits.number(match[name]) for name in ("r", "p"))
+    ln = limits.number(match["ln"] or match["n"])
+    n = ln if match["n"] or ln > MAX_LOG else power_of_two(ln)
     return scrypt_check(stored, (n, r, p), unbase64(match["salt"]), unbase64(match["digest"]))
 
 
@@ -96,7 +97,7 @@ def cost_of(stored: StoredHash) -> tuple[int, int, int]:
 
 BASE64 = r"[A-Za-z0-9+/._-]*={0,2}"
 ENDING = rf"\$(?P<salt>{BASE64})\$(?P<digest>[A-Za-z0-9+/._-]{{16,}}={{0,2}})"
-MCF = re.compile(r"\$scrypt\$ln=(?P<ln>[0-9]+),r=(?P<r>[0-9]+),p=(?P<p>[0-9]+)" + ENDING)
+MCF = re.compile(r"\$scrypt\$(?:ln=(?P<ln>[0-9]+)|n=(?P<n>[0-9]+)),r=(?P<r>[0-9]+),p=(?P<p>[0-9]+)" + ENDING)
 PACKED = re.compile(r"\$s0\$(?P<packed>[0-9a-f]{5,6})" + ENDING)
 SPRING = re.compile(r"\$(?P<packed>[0-9a-f]{5,6})" + ENDING)
 COLONS = re.compile(
@@ -208,6 +209,7 @@ CISCO = (16384, 1, 1)
 FIRST_RUBY_KEY = 256
 """Bytes."""
 BETTER_AUTH = (16384, 16, 1)
+LUCIA_BETA = (16384, 8, 1)
 Derive = Callable[[bytes], bytes]
 TO_URL = str.maketrans("+/", "-_")
 
@@ -248,8 +250,16 @@ def read_better_auth(stored: StoredHash, match: re.Match[str]) -> Check:
     return scrypt_check(stored, BETTER_AUTH, to_bytes(match["salt"], "ascii"), unhex(match["digest"]))
 
 
+def read_lucia(stored: StoredHash, match: re.Match[str]) -> Check:
+    """As better-auth; what has no mark may be of the beta with r = 8."""
+    salt, key = to_bytes(match["salt"], "ascii"), unhex(match["digest"])
+    check = scrypt_check(stored, BETTER_AUTH, salt, key)
+    return check if match["mark"] else Either(check, scrypt_check(stored, LUCIA_BETA, salt, key))
+
+
 RUBY_COST = r"(?P<n>[0-9a-f]{1,8})\$(?P<r>[0-9a-f]{1,4})\$(?P<p>[0-9a-f]{1,4})\$"
 RUBY = RUBY_COST + r"(?![0-9a-f]{40}\$)(?P<salt>(?:[0-9a-f]{2})+)\$(?P<digest>(?:[0-9a-f]{2}){16,})"
+LUCIA_ENDING = r"(?P<salt>[A-Za-z0-9]{8,64}):(?P<digest>[0-9a-f]{128})"
 FIRST_RUBY = rf"(?P<setting>{RUBY_COST}(?P<salt>[0-9a-f]{{40}}))\$(?P<digest>[0-9a-f]{{40}})"
 
 LAYOUTS = (
@@ -267,6 +277,12 @@ LAYOUTS = (
         read_stytch,
         aliases=("stytch",),
         names_itself=False,
+    ),
+    Shape(
+        "lucia",
+        re.compile("(?P<mark>s2:)" + LUCIA_ENDING),
+        read_lucia,
+        bare=re.compile("(?P<mark>s2:)?" + LUCIA_ENDING),
     ),
     Shape(
         "better_auth",

@@ -89,7 +89,8 @@ def _message_digest(name: str) -> Shape:
         f"spring_{name}",
         re.compile(rf"(?i)\{{{name}\}}{braced}{optional}{digest_text}"),
         partial(read_message_digest, DIGESTS[name]),
-        bare=re.compile(rf"(?i){braced}?{digest_text}"),
+        # What has the name and no salt is no salt called like the name.
+        bare=re.compile(rf"(?i)(?:\{{{name}\}})?{braced}?{digest_text}"),
     )
 
 

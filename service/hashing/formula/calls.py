@@ -13,8 +13,10 @@ from service.hashing.formula.functions import ALIASES, FUNCTIONS, Form
 from service.hashing.formula.lexer import Arguments, Token
 from service.hashing.formula.operations import (
     Applied,
+    Argon2,
     Bcrypt,
     Checked,
+    Digested,
     Feed,
     Hashed,
     Keyed,
@@ -112,7 +114,7 @@ def _takes(kind: str) -> frozenset[str]:
 def known_names() -> frozenset[str]:
     """Every name that may be called, for suggestions."""
     kinds = (f"{kind}{name}" for kind in ("hmac_", "pbkdf2_") for name in _takes(kind))
-    return frozenset({*digests.SIZES, *kinds, *FUNCTIONS, *ALIASES, "bcrypt", "scrypt"})
+    return frozenset({*digests.SIZES, *kinds, *FUNCTIONS, *ALIASES, "argon2id", "bcrypt", "scrypt"})
 
 
 _FORMS = {"raw": Form.RAW, "hex": Form.HEX, "hexupper": Form.UPPER, "base64": Form.BASE64}
@@ -142,12 +144,17 @@ class Call:
         function = function_name(self.name.value)
         if function is not None:
             return self._applied(function)
+        return self._slow() or self._checked()
+
+    def _slow(self) -> Operation | None:
         match plain(self.name.value):
             case "bcrypt":
                 return Bcrypt(*self.arguments.values(1))
             case "scrypt":
                 return self._scrypt()
-        return self._checked()
+            case "argon2i" | "argon2d" | "argon2id" as kind if len(self.arguments.given) > 1:
+                return self._argon2(kind.removeprefix("argon2"))
+        return None
 
     def _hashed(self, digest: DigestName) -> Hashed:
         feed = digest.feed or (_FEEDS.get(digest.form) if digest.form else None)
@@ -173,11 +180,15 @@ class Call:
         (password, salt), (n, r, p, *length) = self.arguments.values(2, (3, 4)), self.arguments.numbers(2)
         return Scrypt(password, salt, n, r, p, length[0] if length else 64)
 
+    def _argon2(self, kind: str) -> Argon2:
+        (password, salt), (passes, memory, lanes, *length) = self.arguments.values(2, (3, 4)), self.arguments.numbers(2)
+        return Argon2(kind, password, salt, passes, memory, lanes, length[0] if length else 32)
+
     def _applied(self, function: str) -> Operation:
         (operand,) = self.arguments.values(1, FUNCTIONS[function].numbers)
-        unstated = isinstance(operand, Hashed | Keyed | Pbkdf2 | Scrypt) and operand.form is None
+        unstated = isinstance(operand, Digested) and operand.form is None
         if unstated and function in _FORMS:
-            return replace(operand, form=_FORMS[function])  # type: ignore[type-var] # all four are dataclasses
+            return replace(operand, form=_FORMS[function])  # type: ignore[type-var] # all of them are dataclasses
         if FUNCTIONS[function].wants_text and yields_bytes(operand):
             self.fail(f"{self.name.value} needs text, and this is raw bytes", self.arguments.given[0].token)
         return Applied(function, operand, self.arguments.numbers(1))

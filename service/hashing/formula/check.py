@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from collections.abc import Iterator
 from dataclasses import field, replace
 
 from service.hashing import limits
@@ -16,13 +17,25 @@ from service.hashing.encodings import (
     unbase64_alphabet,
     unhex,
 )
-from service.hashing.format import Check, Executor, FindFormat, MalformedHash, NoUsername, StoredHash, find_none
-from service.hashing.formats.bcrypt import TAIL
+from service.hashing.format import Check, Executor, FindFormat, Format, MalformedHash, NoUsername, StoredHash, find_none
+from service.hashing.formats.argon2 import MIN_SALT
+from service.hashing.formats.bcrypt import BCRYPT, TAIL
 from service.hashing.formats.bcrypt import salt_of as bcrypt_salt
-from service.hashing.formula.cost import executor_of, name_of, plan, work
+from service.hashing.formats.multiple import AnyOf
+from service.hashing.formula.cost import executor_of, name_of, plan, uses_password, work
 from service.hashing.formula.functions import Given, Value
-from service.hashing.formula.operations import Applied, Bcrypt, Checked, Operation, length_of
+from service.hashing.formula.operations import (
+    Applied,
+    Argon2,
+    Bcrypt,
+    Checked,
+    Operation,
+    length_of,
+    walk,
+    yields_bytes,
+)
 from service.hashing.formula.parse import Formula, digest_size, parse_formula, raw
+from service.hashing.formula.typed import BYTE_CHARSET, pepper_text, typed_check
 from service.hashing.shape import BLANK, scramble, scramble_match
 from service.immutable import immutable
 
@@ -71,7 +84,9 @@ class NamedCheck:
         """Tell whether the named format accepts the operand's value."""
         given = replace(self.given, password=password)
         try:
-            return self.check.verify(given.decode(self.operand.evaluate(given)))
+            value = self.operand.evaluate(given)
+            charset = BYTE_CHARSET if yields_bytes(self.operand) else given.charset
+            return self.check.verify(value if isinstance(value, str) else value.decode(charset))
         except UnicodeError:
             return False
 
@@ -127,10 +142,7 @@ def pepper_value(stored: StoredHash) -> Value:
     """The pepper as text where it is UTF-8."""
     if stored.pepper is None:
         raise MalformedHash("the formula uses $pepper, and the source names no variable that holds one")
-    try:
-        return stored.pepper.decode("utf-8")
-    except UnicodeDecodeError:
-        return stored.pepper
+    return pepper_text(stored.pepper)
 
 
 # Reads the stored text as a formula's value: what the right password must give.
@@ -142,6 +154,8 @@ _PREFIXES = ("0x", "0X", "\\x", "$BLAKE2$")
 
 def fits(formula: Formula, digest: str) -> bool:
     """Tell whether `digest` has the length and alphabet of the formula's value."""
+    if isinstance(formula.interpretations[0], Bcrypt):
+        return _BCRYPT.fullmatch(digest) is not None
     return any(expected_value(interpretation, digest)[1] is not None for interpretation in formula.interpretations)
 
 
@@ -192,21 +206,74 @@ def formula_check(stored: StoredHash, find: FindFormat = find_none) -> Check:
 
 def check_row(formula: Formula, stored: StoredHash) -> Check:
     """Apply a parsed formula to the row."""
-    uses = formula.variables
-    parts = separated(stored, uses)
-    given = _given(parts, uses)
-    root = formula.interpretations[0]
-    if isinstance(root, Checked):
-        return _named(root, parts, given)
-    if isinstance(root, Bcrypt):
-        return _bcrypt(formula, parts, given)
-    interpretations = tuple(expected_value(interpretation, parts.hash) for interpretation in formula.interpretations)
-    found = tuple((interpretation, expected) for interpretation, expected in interpretations if expected is not None)
+    parts = separated(stored, formula.variables)
+    given = _given(parts, formula.variables)
+    checks = _outer_checks(formula, parts, given)
+    digests = tuple(each for each in formula.interpretations if not isinstance(each, Bcrypt | Checked))
+    if digests and (digest := _digest_check(formula, digests, parts, given)) is not None:
+        checks.append(digest)
+    if not checks:
+        raise MalformedHash("the hash does not have the shape or the length that the formula gives")
+    return checks[0] if len(checks) == 1 else AnyOf(tuple(checks))
+
+
+def _digest_check(
+    formula: Formula, interpretations: tuple[Operation, ...], parts: StoredHash, given: Given
+) -> FormulaCheck | None:
+    """The check of the interpretations that yield a digest, or None where the hash is as long as none of them."""
+    read = tuple(expected_value(interpretation, parts.hash) for interpretation in interpretations)
+    found = tuple((interpretation, expected) for interpretation, expected in read if expected is not None)
     if not found:
-        raise MalformedHash("the digest does not have the length that the formula gives")
+        return None
+    for interpretation, _ in found:
+        _require_salts(interpretation, given)
     whole = len(found) == len(formula.interpretations)
     how = formula.plan if whole else plan(tuple(interpretation for interpretation, _ in found))
     return FormulaCheck(found, given, how.executor, how.cost, how.padded)
+
+
+def _require_salts(root: Operation, given: Given) -> None:
+    """Refuse a salt that libargon2 would refuse when somebody signs in."""
+    for each in walk(root):
+        if not isinstance(each, Argon2) or uses_password(each.salt):
+            continue
+        if len(given.encode(each.salt.evaluate(given))) < MIN_SALT:
+            raise MalformedHash(f"argon2 needs a salt of {MIN_SALT} bytes")
+
+
+def _outer_checks(formula: Formula, parts: StoredHash, given: Given) -> list[Check]:
+    """The checks of bcrypt and of named formats around a formula, for those that the hash has the shape of.
+
+    Where the formula is nothing else, what is wrong with the hash is raised.
+    """
+    outer = [each for each in formula.interpretations if isinstance(each, Bcrypt | Checked)]
+    readers: dict[str, tuple[Format, list[Operation]]] = {}
+    for each in outer:
+        reader = each.format if isinstance(each, Checked) else BCRYPT
+        readers.setdefault(reader.name, (reader, []))[1].append(each)
+    alone = len(readers) == 1 and len(outer) == len(formula.interpretations)
+    fitting = [(reader, roots) for reader, roots in readers.values() if alone or reader.recognises(parts.hash)]
+    return [check for reader, roots in fitting for check in _around(formula, reader, tuple(roots), parts, given)]
+
+
+def _around(
+    formula: Formula, reader: Format, roots: tuple[Operation, ...], parts: StoredHash, given: Given
+) -> Iterator[Check]:
+    """The checks of one reader around its operands: in one where the operands take no time, else one for each."""
+    if isinstance(roots[0], Bcrypt) and len(roots) == 1:
+        yield _bcrypt(formula, parts, given)
+        return
+    row = _as_named(reader, parts)
+    if isinstance(roots[0], Bcrypt):
+        limits.check_bcrypt(int(require_bcrypt(parts.hash)["cost"]) + (len(roots) - 1).bit_length())
+        row = replace(row, pepper=None)
+    operands = tuple(root.operand for root in roots if isinstance(root, Bcrypt | Checked))
+    require_charset(row.recipe.charset)
+    if executor_of(operands) is Executor.INLINE:
+        yield typed_check(row, reader, operands, given)
+        return
+    for operand in operands:
+        yield _named(reader, operand, row, given)
 
 
 def formula_dummy_hash(stored: StoredHash, find: FindFormat = find_none) -> StoredHash:
@@ -215,7 +282,7 @@ def formula_dummy_hash(stored: StoredHash, find: FindFormat = find_none) -> Stor
     parts = separated(stored, formula.variables)
     salt = None if parts.salt is None else scramble(parts.salt)
     username = None if parts.username is None else scramble(parts.username)
-    made = replace(parts, hash=_scrambled(formula.interpretations[0], parts), salt=salt, username=username)
+    made = replace(parts, hash=_scrambled(formula, parts), salt=salt, username=username)
     return joined_again(stored, made)
 
 
@@ -255,26 +322,26 @@ def _bcrypt(formula: Formula, parts: StoredHash, given: Given) -> FormulaCheck:
     )
 
 
-def _named(root: Checked, parts: StoredHash, given: Given) -> NamedCheck:
-    """The format's own check."""
-    require_charset(parts.recipe.charset)
-    check = root.format.parse(_as_named(root, parts))
-    executor = executor_of((root.operand,))
-    cost = name_of(work((root.operand,)), check.cost)
-    return NamedCheck(
-        root.operand, given, check, executor if check.executor is Executor.INLINE else check.executor, cost
-    )
+def _named(reader: Format, operand: Operation, row: StoredHash, given: Given) -> NamedCheck:
+    """The format's own check, of what the operand takes long to compute."""
+    charset = BYTE_CHARSET if yields_bytes(operand) else row.recipe.charset
+    check = reader.parse(replace(row, recipe=replace(row.recipe, charset=charset)))
+    executor = executor_of((operand,))
+    cost = name_of(work((operand,)), check.cost)
+    return NamedCheck(operand, given, check, executor if check.executor is Executor.INLINE else check.executor, cost)
 
 
-def _scrambled(root: Operation, parts: StoredHash) -> str:
-    if isinstance(root, Checked):
-        return root.format.dummy_hash(_as_named(root, parts)).hash
-    if isinstance(root, Bcrypt):
-        return scramble_match(require_bcrypt(parts.hash))
+def _scrambled(formula: Formula, parts: StoredHash) -> str:
+    """The hash of nobody, scrambled by the first interpretation that reads it."""
+    for root in formula.interpretations:
+        if isinstance(root, Checked) and (len(formula.interpretations) == 1 or root.format.recognises(parts.hash)):
+            return root.format.dummy_hash(_as_named(root.format, parts)).hash
+        if isinstance(root, Bcrypt) and (len(formula.interpretations) == 1 or _BCRYPT.fullmatch(parts.hash)):
+            return scramble_match(require_bcrypt(parts.hash))
     mark = marker_of(parts.hash)
     return mark + scramble(parts.hash[len(mark) :])
 
 
-def _as_named(root: Checked, parts: StoredHash) -> StoredHash:
+def _as_named(reader: Format, parts: StoredHash) -> StoredHash:
     """The row as the format around the formula reads it."""
-    return replace(parts, recipe=replace(parts.recipe, format=root.format.name, iterations=None))
+    return replace(parts, recipe=replace(parts.recipe, format=reader.name, iterations=None))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from service.hashing import limits
 from service.hashing.digests import SIZES, weight
 from service.hashing.format import Executor, TooCostly
-from service.hashing.formula.operations import Bcrypt, Hashed, Keyed, Operation, Pbkdf2, Scrypt, Variable, walk
+from service.hashing.formula.operations import Argon2, Bcrypt, Hashed, Keyed, Operation, Pbkdf2, Scrypt, Variable, walk
 from service.immutable import immutable
 
 MAX_ROUNDS = 1_000_000
@@ -28,6 +28,8 @@ def work(alternatives: Iterable[Operation]) -> Counter[str]:
                 counted[f"pbkdf2_{operation.algorithm} {operation.iterations}"] += 1
             case Scrypt():
                 counted[f"scrypt {operation.n},{operation.r},{operation.p}"] += 1
+            case Argon2():
+                counted[f"argon2{operation.kind} m={operation.memory} t={operation.passes} p={operation.lanes}"] += 1
             case Bcrypt():
                 counted["bcrypt"] += 1
     return counted
@@ -59,7 +61,7 @@ def executor_of(alternatives: tuple[Operation, ...]) -> Executor:
     loops = _rounds(alternatives)
     if loops > INLINE_ROUNDS:
         return Executor.PROCESS
-    slow = any(isinstance(each, Bcrypt | Pbkdf2 | Scrypt) for root in alternatives for each in walk(root))
+    slow = any(isinstance(each, Bcrypt | Pbkdf2 | Scrypt | Argon2) for root in alternatives for each in walk(root))
     return Executor.THREAD if slow else Executor.INLINE
 
 
@@ -72,6 +74,8 @@ def check_cost(alternatives: tuple[Operation, ...]) -> None:
             limits.check_pbkdf2(each.iterations, each.size, SIZES[each.algorithm])
         if isinstance(each, Scrypt):
             limits.check_scrypt(each.n, each.r, each.p)
+        if isinstance(each, Argon2):
+            limits.check_argon2(each.memory, each.passes, each.lanes)
 
 
 def _rounds(alternatives: tuple[Operation, ...]) -> int:

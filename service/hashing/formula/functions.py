@@ -3,10 +3,11 @@
 import base64
 import binascii
 import enum
-import html
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import field
 
+from service.hashing.formula.transformations import OF_TEXT, TO_BYTES, needs_symfony_digest, sha512_if_long
 from service.immutable import immutable
 
 # The values of a formula: text, which has letters and becomes bytes by a charset, and bytes.
@@ -81,6 +82,18 @@ def _of_text(function: Callable[[str], str]) -> Function:
     return Function(lambda given, value: function(given.decode(value)), wants_text=True)
 
 
+def _to_bytes(function: Callable[[str], bytes]) -> Function:
+    return Function(lambda given, value: function(given.decode(value)), wants_text=True, yields_bytes=True)
+
+
+def _symfony_if_long(given: Given, value: Value) -> Value:
+    """Symfony's key for bcrypt: the base64 of SHA-512 where bcrypt could not take the password."""
+    secret = given.encode(value)
+    if not needs_symfony_digest(secret):
+        return value
+    return base64.b64encode(hashlib.sha512(secret).digest()).decode("ascii")
+
+
 def _encoded(charset: str) -> Function:
     return Function(lambda given, value: given.decode(value).encode(charset), wants_text=True, yields_bytes=True)
 
@@ -143,8 +156,10 @@ FUNCTIONS: Mapping[str, Function] = {
     "strtolower": _of_text(lambda text: text.translate(_TO_LOWER)),
     "strtoupper": _of_text(lambda text: text.translate(_TO_UPPER)),
     "ucfirst": _of_text(lambda text: text[:1].translate(_TO_UPPER) + text[1:]),
-    "trim": _of_text(lambda text: text.strip(" \t\n\r\0\x0b")),
-    "htmlspecialchars": _of_text(lambda text: html.escape(text).replace("&#x27;", "&#039;")),
+    **{name: _of_text(function) for name, function in OF_TEXT.items()},
+    **{name: _to_bytes(function) for name, function in TO_BYTES.items()},
+    "sha512_if_long": Function(lambda given, value: sha512_if_long(given.encode(value)), yields_bytes=True),
+    "symfony_if_long": Function(_symfony_if_long),
     "numeric_entities": _of_text(_numbered),
     "invision": _of_text(lambda text: text.translate(_INVISION)),
     "strrev": Function(lambda _, value: value[::-1]),
@@ -170,6 +185,8 @@ ALIASES: Mapping[str, str] = {
     "toupper": "upper",
     "lcase": "lower",
     "ucase": "upper",
+    "htmlspecialchars": "htmlspecialchars_quotes",
+    "html_entity_decode": "unescape_html",
     "substr": "cut",
     "reverse": "strrev",
     "bin": "raw",

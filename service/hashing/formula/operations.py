@@ -1,7 +1,4 @@
-"""The operations of a formula: a closed set, each of which computes its own value.
-
-The digests are in `digested`, the slow functions in `derived`.
-"""
+"""The operations of a formula: a closed set, each of which computes its own value."""
 
 import enum
 import hashlib
@@ -10,6 +7,8 @@ from typing import Protocol
 
 from service.hashing.digests import SIZES, digest, for_rounds, keyed_digest
 from service.hashing.format import Format
+from service.hashing.formats.argon2 import ARGON2_VERSION as VERSION
+from service.hashing.formats.argon2 import TYPES, argon2_key
 from service.hashing.formats.bcrypt import hash_bcrypt
 from service.hashing.formats.pbkdf2 import pbkdf2
 from service.hashing.formula.functions import FUNCTIONS, Form, Given, Value
@@ -250,6 +249,36 @@ class Scrypt:
 
 
 @immutable
+class Argon2:
+    """Argon2 (RFC 9106), version 1.3."""
+
+    kind: str
+    """`i`, `d` or `id`."""
+    password: Operation
+    salt: Operation
+    passes: int
+    memory: int
+    """KiB."""
+    lanes: int
+    size: int
+    form: Form | None = None
+
+    def evaluate(self, given: Given) -> Value:
+        """The derived key in its form."""
+        password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
+        cost = (self.memory, self.passes, self.lanes)
+        return written(argon2_key(TYPES[self.kind], VERSION, cost, salt, self.size, password), self.form)
+
+    def parts(self) -> tuple[Operation, ...]:
+        """Password and salt."""
+        return (self.password, self.salt)
+
+
+Digested = Hashed | Keyed | Pbkdf2 | Scrypt | Argon2
+"""What yields a digest, whose form may be stated."""
+
+
+@immutable
 class Bcrypt:
     """bcrypt with the cost and salt of the stored hash, which it computes whole."""
 
@@ -276,7 +305,7 @@ def length_of(operation: Operation) -> int | None:
             return len(operation.value)
         case Hashed() | Keyed():
             return (operation.form or Form.HEX).length(SIZES[operation.algorithm])
-        case Pbkdf2() | Scrypt():
+        case Pbkdf2() | Scrypt() | Argon2():
             return (operation.form or Form.HEX).length(operation.size)
         case Concatenation():
             lengths = [length_of(value) for value in operation.values]
@@ -290,7 +319,7 @@ def length_of(operation: Operation) -> int | None:
 def yields_bytes(operation: Operation) -> bool:
     """Whether the value is known to be raw bytes, which have no letters."""
     match operation:
-        case Hashed() | Keyed() | Pbkdf2() | Scrypt():
+        case Hashed() | Keyed() | Pbkdf2() | Scrypt() | Argon2():
             return operation.form is Form.RAW
         case Applied():
             return FUNCTIONS[operation.function].yields_bytes

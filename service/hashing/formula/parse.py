@@ -19,9 +19,11 @@ from service.hashing.formula.functions import Form
 from service.hashing.formula.lexer import Argument, Arguments, Kind, MalformedFormula, Token, tokens
 from service.hashing.formula.operations import (
     Applied,
+    Argon2,
     Bcrypt,
     Checked,
     Concatenation,
+    Digested,
     Feed,
     Hashed,
     Keyed,
@@ -195,8 +197,6 @@ def parse_formula(text: str, iterations: int | None = None, find: FindFormat = f
         _require_sense(text, root)
     if iterations is not None and "$iterations" not in text.lower():
         roots = tuple(_repeated(text, root, iterations) for root in roots)
-    if len(roots) > 1 and any(isinstance(root, Bcrypt | Checked) for root in roots):
-        raise MalformedFormula("bcrypt and named formats have no alternative", text, 0)
     interpretations = tuple(interpretation for root in roots for interpretation in _interpretations(root))
     check_cost(interpretations)
     return Formula(text, interpretations, _variables(interpretations), plan(interpretations))
@@ -210,7 +210,9 @@ def _variables(interpretations: Iterable[Operation]) -> frozenset[str]:
 def _bare(root: Operation) -> Operation:
     """The outermost digest without functions that only change its letters: the stored text is read by its length."""
     match root:
-        case Applied(function=function, operand=Hashed() | Keyed() | Pbkdf2() | Scrypt()) if function in LETTERS:
+        case Applied(function=function, operand=Hashed() | Keyed() | Pbkdf2() | Scrypt() | Argon2()) if (
+            function in LETTERS
+        ):
             return root.operand
         case _:
             return root
@@ -221,7 +223,7 @@ def _require_sense(text: str, root: Operation) -> None:
     inside = list(walk(root))
     if not uses_password(root):
         raise MalformedFormula("The formula does not use $pass", text, 0)
-    if not any(isinstance(each, Hashed | Keyed | Pbkdf2 | Scrypt | Bcrypt | Checked) for each in inside):
+    if not any(isinstance(each, Digested | Bcrypt | Checked) for each in inside):
         raise MalformedFormula("The formula hashes nothing: it would be a store of plain passwords", text, 0)
     if any(isinstance(each, Checked) for each in inside[1:]):
         raise MalformedFormula("A named format can only be around the whole formula", text, 0)
@@ -249,7 +251,7 @@ def digest_size(root: Operation) -> int | None:
     match root:
         case Hashed() | Keyed():
             return SIZES[root.algorithm]
-        case Pbkdf2() | Scrypt():
+        case Pbkdf2() | Scrypt() | Argon2():
             return root.size
         case _:
             return None
@@ -257,4 +259,4 @@ def digest_size(root: Operation) -> int | None:
 
 def raw(root: Operation) -> Operation:
     """The outermost digest as bytes."""
-    return replace(root, form=Form.RAW) if isinstance(root, Hashed | Keyed | Pbkdf2 | Scrypt) else root
+    return replace(root, form=Form.RAW) if isinstance(root, Digested) else root

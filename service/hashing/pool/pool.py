@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
+from service.hashing.check import attempts_at
 from service.hashing.format import Check, Executor
 from service.hashing.interleaved.engine import LANES
 from service.hashing.interleaved.interleaving import Interleavable, Interleaving
@@ -88,8 +89,9 @@ class HashingPool:
         Calls with an equal `account` take turns as one. Raises `Overloaded` where that cannot be done in time, and
         `CheckFailed` where no check matched and one broke down.
         """
-        cheap = [check for check in checks if check.executor is Executor.INLINE]
-        dear = [check for check in checks if check.executor is not Executor.INLINE]
+        attempts = [attempt for check in checks for attempt in attempts_at(check, password)]
+        cheap = [check for check in attempts if check.executor is Executor.INLINE]
+        dear = [check for check in attempts if check.executor is not Executor.INLINE]
         outcome = try_checks(cheap, password)
         if outcome.matched or not dear:
             return self._verdict(outcome)
@@ -118,8 +120,10 @@ class HashingPool:
     async def warm(self, checks: Iterable[Check]) -> None:
         """Measure what each of `checks` costs, on all cores at once as under load, and start their processes."""
         for check in checks:
-            places = round(self._size / self._share([check]))
-            jobs = [self._job([check], "warm-up", object(), 0.0, math.inf) for _ in range(places)]
+            # One attempt, since that is what an estimate is of.
+            first = attempts_at(check, "warm-up")[:1]
+            places = round(self._size / self._share(first))
+            jobs = [self._job(first, "warm-up", object(), 0.0, math.inf) for _ in range(places)]
             for job in jobs:
                 self._queue.put(job)
             self._hand_over()

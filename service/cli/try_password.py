@@ -1,0 +1,321 @@
+"""`try` checks a known password against a stored or given hash; `--diagnose` finds the recipe."""
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed
+from service.cli.okta_options import prepare, run
+
+if TYPE_CHECKING:
+    from service.hashing.diagnosis import Finding
+    from service.hashing.format import Recipe
+    from service.loading.known_password import Subject, Verdict
+    from service.loading.sources import Source
+    from service.settings import Settings
+
+DIAGNOSIS_SECONDS = 60
+
+
+def try_password(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[LOGIN-OR-HASH]",
+            help="A login, where an account has it; else a hash. - reads a hash from the first line of standard input.",
+        ),
+    ] = None,
+    only_hash: Annotated[bool, typer.Option("--hash", help="The argument is a hash; look up no account.")] = False,
+    file: Annotated[Path | None, typer.Option(help="Instead of the argument: an export, with --row.")] = None,
+    row: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="With --file: the line number, as in the rejects file.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Take format, charset and pepper from this source in SOURCES.")
+    ] = None,
+    of_format: Annotated[str | None, typer.Option("--format", help="A format or formula.")] = None,
+    salt: Annotated[str | None, typer.Option(help="The salt, where it has a column of its own.")] = None,
+    user: Annotated[str | None, typer.Option(help="The name that was mixed into the hash.")] = None,
+    pepper_env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="With --diagnose: an environment variable that may hold the pepper."),
+    ] = None,
+    diagnose: Annotated[
+        bool, typer.Option("--diagnose", help="Where the password is UNVERIFIED, search for the recipe.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option("--for", metavar="SECONDS", min=0.1, help="With --diagnose: the time limit.")
+    ] = DIAGNOSIS_SECONDS,
+    mapping: Annotated[list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="As in load.")] = None,
+    kind: Annotated[str | None, typer.Option(help="csv, jsonl or ldif, as in load.")] = None,
+    charset: Annotated[str, typer.Option(help="The charset of the file, as in load.")] = "utf-8",
+    delimiter: Annotated[str | None, typer.Option(help="Between columns, as in load.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+) -> int:
+    """Check a known password against a stored or given hash, with the code that answers sign-ins.
+
+    The password is asked for without echo, or read from one line of standard input. It is never an argument.
+    Prints VERIFIED with the interpretation of the hash, or UNVERIFIED. The try is written to the audit trail;
+    no account changes, and the person is not throttled.
+
+    Use it before go-live with one known password per format: that a hash can be computed does not show that it is
+    computed as the old system did.
+
+    - `try jo@example.com`: the account's stored hashes
+    - `try --file export.csv --row 17 --source shop`: one row, before it is loaded
+    - `try --hash '5f4d…' --salt x7 --format 'md5($salt.$pass)'`: one hash
+    - `try --hash '5f4d…' --salt x7 --diagnose`: search for the formula or format; likely ones within seconds,
+      the others until --for ends or Ctrl-C
+
+    A plain password cannot tell charsets, letter case, trimming and escapes apart: verify a diagnosis with a second
+    known password that has capital letters, ä, blanks, quotes and &.
+
+    Exit codes: 0 VERIFIED; 1 UNVERIFIED, or nothing found; 2 wrong usage.
+    """
+    _require_one_subject(name, file, row, only_hash=only_hash)
+    settings = prepare()
+    given = _given_source(settings, source, of_format)
+    peppers = _peppers(given, pepper_env or [])
+    if file is not None and row is not None:
+        subject = _of_file(_Row(file, row, mapping or [], kind, charset, delimiter), given, salt, user)
+    else:
+        subject = _of_name(settings, str(name), given, salt, user, only_hash=only_hash)
+    password = _password()
+    verdict = _tried(subject, password)
+    finding = None
+    if diagnose and verdict.recipe is None:
+        finding = _diagnosed(settings, subject, password, peppers, seconds)
+    recipe = finding.recipe if finding else verdict.recipe
+    _record(settings, subject, recipe, diagnosed=finding is not None)
+    _print(verdict, finding, as_json=as_json, diagnosed=diagnose)
+    return FAILED if recipe is None else DONE
+
+
+def _require_one_subject(name: str | None, file: Path | None, row: int | None, *, only_hash: bool) -> None:
+    if (name is None) == (file is None):
+        raise CommandFailed("give a login, a hash, or --file with --row", WRONG_USAGE)
+    if (file is None) != (row is None):
+        raise CommandFailed("--file and --row go together", WRONG_USAGE)
+    if file is not None and only_hash:
+        raise CommandFailed("--hash and --file exclude each other", WRONG_USAGE)
+
+
+def _given_source(settings: "Settings", name: str | None, of_format: str | None) -> "Source | None":
+    """The source that the options describe; None where they say nothing."""
+    from service.cli.load import source_of
+    from service.hashing import registry
+    from service.hashing.format import UnusableHash
+    from service.hashing.formula import parse_formula
+    from service.loading.sources import Source
+
+    if name is None and of_format is None:
+        return None
+    chosen = Source("") if name is None else source_of(settings, name)
+    if of_format is None:
+        return chosen
+    try:
+        if registry.is_formula(of_format):
+            parse_formula(of_format, chosen.iterations, registry.find)
+        else:
+            registry.by_name(of_format)
+    except UnusableHash as error:
+        raise CommandFailed(f"--format: {error}", WRONG_USAGE) from None
+    return replace(chosen, format=of_format)
+
+
+def _peppers(source: "Source | None", names: list[str]) -> dict[str, bytes]:
+    if source is not None and source.pepper_env is not None:
+        names = [source.pepper_env, *names]
+    for name in names:
+        if name not in os.environ:
+            raise CommandFailed(f"--pepper-env {name}: this environment variable is not set", WRONG_USAGE)
+    return {name: os.environ[name].encode("utf-8", "surrogateescape") for name in names}
+
+
+def _of_name(
+    settings: "Settings", name: str, source: "Source | None", salt: str | None, user: str | None, *, only_hash: bool
+) -> "Subject":
+    from service.loading.known_password import NoSubject, with_columns, with_source
+
+    try:
+        if name != "-" and not only_hash:
+            found = run(_of_account(settings, name))
+            if found is not None:
+                found = with_columns(found, salt, user)
+                return found if source is None else with_source(found, source, os.environ)
+        return _of_hash(_line("hash") if name == "-" else name, source, salt, user, certain=only_hash or name == "-")
+    except NoSubject as error:
+        raise CommandFailed(str(error)) from None
+
+
+async def _of_account(settings: "Settings", name: str) -> "Subject | None":
+    """The account that the name means at sign-in; None where no account has the name."""
+    from service.app import open_database
+    from service.auth.authenticator import hash_keys
+    from service.loading.known_password import NoSubject, account_subject
+    from service.signin.queries import find
+    from service.signin.resolve import Ambiguity
+    from service.store.known_passwords import login_of
+    from service.stored_hashes import HashOpener
+
+    async with open_database(settings) as database, database.connection() as connection:
+        found = None if "\0" in name else await find(connection, name)
+        if found is None:
+            return None
+        if isinstance(found, Ambiguity):
+            raise NoSubject("two accounts have this name, so that nobody can sign in with it: give the login")
+        login = await login_of(connection, found.id)
+    return account_subject(found, login, HashOpener(os.environ, hash_keys(settings)))
+
+
+def _of_hash(text: str, source: "Source | None", salt: str | None, user: str | None, *, certain: bool) -> "Subject":
+    from service.hashing.diagnosis.target import goals_of
+    from service.hashing.registry import candidates
+    from service.loading.known_password import NoSubject, row_subject
+    from service.loading.sources import Source
+
+    known = certain or source is not None or salt is not None
+    if not known and not candidates(text) and not goals_of(text, salt):
+        raise NoSubject("no account has this name, and it is not a hash of known shape; with --hash it is taken as one")
+    return row_subject(_columns(salt, user), text, source or Source(""), os.environ, None)
+
+
+class _Row(NamedTuple):
+    """A row of an export, and how the export is read."""
+
+    file: Path
+    line: int
+    mapping: list[str]
+    kind: str | None
+    charset: str
+    delimiter: str | None
+
+
+def _of_file(row: _Row, source: "Source | None", salt: str | None, user: str | None) -> "Subject":
+    from service.loading.hashes import text_of
+    from service.loading.known_password import NoSubject, row_subject
+    from service.loading.reject import RejectedRow
+    from service.loading.rows import hash_text
+    from service.loading.sources import Source
+
+    fields = _fields(row) | _columns(salt, user)
+    try:
+        text = hash_text(fields)
+        if text is None:
+            raise CommandFailed(f"{row.file}, line {row.line}: the row has no hash")
+        return row_subject(fields, text, source or Source(""), os.environ, text_of(fields, "login"))
+    except (RejectedRow, NoSubject) as error:
+        raise CommandFailed(f"{row.file}, line {row.line}: {error}") from None
+
+
+def _fields(row: _Row) -> dict[str, object]:
+    from contextlib import closing
+
+    from service.cli.load import file_reader, mapped
+    from service.loading.files.row import FaultyRow, UnreadableFile
+
+    try:
+        opened = file_reader(row.file, mapped(row.mapping), kind=row.kind, charset=row.charset, delimiter=row.delimiter)
+        with closing(opened) as reader:
+            found = next((each for each in reader if each.line >= row.line), None)
+    except UnreadableFile as error:
+        raise CommandFailed(str(error)) from None
+    if found is None or found.line != row.line:
+        raise CommandFailed(f"{row.file}: no row begins at line {row.line}")
+    if isinstance(found, FaultyRow):
+        raise CommandFailed(f"{row.file}, line {row.line}: {found.fault}")
+    return dict(found.fields)
+
+
+def _columns(salt: str | None, user: str | None) -> dict[str, object]:
+    """The options as the columns of a row."""
+    return {name: value for name, value in (("salt", salt), ("username", user)) if value is not None}
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, default="", show_default=False, err=True))
+    return _line("password")
+
+
+def _line(what: str) -> str:
+    """One line of standard input, without its end."""
+    line = sys.stdin.buffer.readline()
+    if not line:
+        raise CommandFailed(f"standard input holds no {what}: give it on a line of its own", WRONG_USAGE)
+    try:
+        return line.rstrip(b"\r\n").decode("utf-8")
+    except UnicodeDecodeError:
+        raise CommandFailed(f"the {what} on standard input is not UTF-8", WRONG_USAGE) from None
+
+
+def _tried(subject: "Subject", password: str) -> "Verdict":
+    from service.loading.known_password import try_password as check
+
+    return check(subject, password)
+
+
+def _diagnosed(
+    settings: "Settings",
+    subject: "Subject",
+    password: str,
+    peppers: dict[str, bytes],
+    seconds: float,
+) -> "Finding | None":
+    """Search for the recipe of each hash. Ctrl-C ends the search, is recorded and is no fault."""
+    from service.cli.try_report import interrupted, progress
+    from service.hashing.diagnosis import OutOfTime, diagnose
+    from service.loading.known_password import cases_of
+
+    with progress(seconds) as budget:
+        try:
+            for case in cases_of(subject, password, peppers):
+                found = diagnose(case, budget)
+                if found is not None:
+                    return found
+            typer.echo(f"nothing found: all {budget.tried:,} candidates were tried", err=True)
+        except OutOfTime:
+            typer.echo(f"nothing found in {seconds:g} s; {interrupted(budget)}", err=True)
+        except KeyboardInterrupt:
+            typer.echo(f"stopped; {interrupted(budget)}", err=True)
+            _record(settings, subject, None, diagnosed=True)
+            raise
+    return None
+
+
+def _record(settings: "Settings", subject: "Subject", recipe: "Recipe | None", *, diagnosed: bool) -> None:
+    """Write the audit entry. A given hash can be tried without a store: it is then said that nothing was recorded."""
+    import asyncpg
+
+    from service.embedded_postgres import NoPostgres, PostgresDidNotStart
+    from service.store.database import DATABASE_UNAVAILABLE
+
+    unreachable = (*DATABASE_UNAVAILABLE, NoPostgres, PostgresDidNotStart, asyncpg.UndefinedTableError, TimeoutError)
+    try:
+        run(_recorded(settings, subject, recipe, diagnosed=diagnosed))
+    except unreachable:
+        if subject.account_id is not None:
+            raise
+        typer.echo("warning: the store cannot be reached or is not migrated; this try was not recorded", err=True)
+
+
+async def _recorded(settings: "Settings", subject: "Subject", recipe: "Recipe | None", *, diagnosed: bool) -> None:
+    from service.app import open_database
+    from service.loading.known_password import record_trial
+
+    async with open_database(settings) as database:
+        await record_trial(database, subject, recipe, diagnosed=diagnosed)
+
+
+def _print(verdict: "Verdict", finding: "Finding | None", *, as_json: bool, diagnosed: bool) -> None:
+    from service.cli import try_report
+
+    if as_json:
+        typer.echo(json.dumps(try_report.as_dict(verdict, finding)))
+    else:
+        typer.echo("\n".join(try_report.lines(verdict, finding, diagnosed=diagnosed)))

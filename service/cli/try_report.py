@@ -1,0 +1,101 @@
+"""The output of `try`: verdict, recipe to paste, progress of a diagnosis."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from service.hashing.diagnosis import Budget, Finding
+from service.hashing.format import Recipe
+from service.loading.known_password import Verdict
+
+SETTINGS = ("format", "charset", "pepper_env", "iterations", "salt_encoding")
+"""Settings of a source that a recipe may need, in the order in which they are printed."""
+
+
+@contextmanager
+def progress(seconds: float) -> Iterator[Budget]:
+    """Show the time, the stage and the candidates on a terminal; nothing elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield Budget(seconds)
+        return
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[tried]:,} candidates"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("diagnosis", total=seconds, tried=0)
+        yield Budget(
+            seconds,
+            lambda spent: bar.update(task, description=spent.stage, completed=spent.elapsed, tried=spent.tried),
+        )
+
+
+def interrupted(budget: Budget) -> str:
+    """How far a search came."""
+    return f"{budget.tried:,} candidates tried, up to: {budget.stage or 'the start'}"
+
+
+def lines(verdict: Verdict, finding: Finding | None, *, diagnosed: bool) -> Iterator[str]:
+    """Give the lines of a verdict."""
+    if finding is not None:
+        yield f"VERIFIED, if read as {_interpretation(finding.recipe)}"
+        yield from snippet(finding)
+    elif verdict.recipe is not None:
+        yield f"VERIFIED: {_interpretation(verdict.recipe)}"
+    else:
+        yield f"UNVERIFIED: tried as {', '.join(verdict.tried)}" if verdict.tried else "UNVERIFIED"
+        yield from (f"  cannot be checked: {fault}" for fault in verdict.faults)
+        if not diagnosed:
+            yield "  --diagnose searches for the recipe"
+
+
+def snippet(finding: Finding) -> Iterator[str]:
+    """The option and the source, ready to paste, with what the export needs first."""
+    yield from (f"  first: {note}" for note in finding.notes)
+    yield f"  --format {shlex.quote(finding.recipe.format)}"
+    yield ""
+    yield "[sources.NAME]"
+    yield from (f"{name} = {_toml(value)}" for name, value in settings_of(finding.recipe).items())
+    yield ""
+    yield "Verify it with a second known password that has capital letters, ä, blanks, quotes and &."
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """The settings of a source that differ from the defaults."""
+    defaults = Recipe("")
+    found = {name: getattr(recipe, name) for name in SETTINGS}
+    return {name: value for name, value in found.items() if value != getattr(defaults, name)}
+
+
+def as_dict(verdict: Verdict, finding: Finding | None) -> dict[str, Any]:
+    """Give the verdict for a script."""
+    recipe = finding.recipe if finding else verdict.recipe
+    return {
+        "verdict": "UNVERIFIED" if recipe is None else "VERIFIED",
+        "diagnosed": finding is not None,
+        "recipe": None if recipe is None else settings_of(recipe),
+        "first": list(finding.notes) if finding else [],
+        "tried": list(verdict.tried),
+        "faults": list(verdict.faults),
+    }
+
+
+def _interpretation(recipe: Recipe) -> str:
+    settings = {name: value for name, value in settings_of(recipe).items() if name != "format"}
+    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
+    return f"{recipe.format} ({told})" if told else recipe.format
+
+
+def _toml(value: object) -> str:
+    """A value in TOML: its basic strings have the escapes of JSON's."""
+    return json.dumps(value)

@@ -1,0 +1,194 @@
+"""Transformations that products apply to a typed password before they hash it, as functions over text.
+
+Each is pure. `docs/typed-passwords.md` says which product applies which, and where its code shows it.
+"""
+
+import hashlib
+import html.entities
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Mapping
+
+PHP_BLANKS = " \t\n\r\0\x0b"
+"""What PHP's `trim` removes at both ends. Neither form feed nor NO-BREAK SPACE."""
+DOTNET_BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""What .NET's `Char.IsWhiteSpace` accepts; Python's `str.isspace` accepts U+001C to U+001F too."""
+FORUM_BLANKS = " \t\n\r\0\x0b\xa0"
+"""What PunBB's `forum_trim` removes."""
+
+_SLASHED = str.maketrans({"'": "\\'", '"': '\\"', "\\": "\\\\", "\0": "\\0"})
+_COMPAT = {"&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;"}
+_QUOTES = {**_COMPAT, "'": "&#039;"}
+_COMPAT_TABLE, _QUOTES_TABLE = str.maketrans(_COMPAT), str.maketrans(_QUOTES)
+_SPECIAL = {entity: character for character, entity in _QUOTES.items()} | {"&#39;": "'", "&nbsp;": " "}
+_SPECIAL_PATTERN = re.compile("|".join(map(re.escape, _SPECIAL)))
+_ENTITY = re.compile(r"&(?:#(?P<decimal>[0-9]{1,7})|#[xX](?P<hex>[0-9A-Fa-f]{1,6})|(?P<name>[A-Za-z][A-Za-z0-9]*));")
+_CONTROLS = dict.fromkeys((*range(9), 0x0B, 0x0C, *range(0x0E, 0x20)))
+_BIDIRECTIONAL = (*range(0x200D, 0x2010), *range(0x202A, 0x2030))
+_FILLERS = (0x0337, 0x0338, 0x115F, 0x1160, *_BIDIRECTIONAL, 0x205F, 0x3164, 0xFEFF, 0xFFA0, 0xFFF9, 0xFFFA, 0xFFFB)
+_FLUXBB: dict[int, str | None] = {
+    **dict.fromkeys((*_FILLERS, 0x200B, 0x200C, 0x2060, 0xFFFC, 0xFFFD)),
+    **dict.fromkeys((*range(0x2000, 0x200B), 0x3000), " "),
+}
+_PUNBB = dict.fromkeys((*_FILLERS, 0, 0xAD, *range(0x2000, 0x200C), 0x3000))
+_ESCAPED_NUL = re.compile(r"\\0+|\0+")
+SURROGATES = range(0xD800, 0xE000)
+BCRYPT_KEY = 72
+"""Bytes of a password that bcrypt reads."""
+
+
+def addslashes(text: str) -> str:
+    """PHP's `addslashes`: a backslash before quotes and backslashes; NUL becomes a backslash and the digit 0."""
+    return text.translate(_SLASHED)
+
+
+def stripslashes(text: str) -> str:
+    """PHP's `stripslashes`: the reverse; a single backslash vanishes."""
+    return re.sub(r"\\(.?)", lambda match: "\0" if match[1] == "0" else match[1], text, flags=re.DOTALL)
+
+
+def htmlspecialchars_compat(text: str) -> str:
+    """PHP's `htmlspecialchars` with ENT_COMPAT: `'` stays; an entity is encoded again."""
+    return text.translate(_COMPAT_TABLE)
+
+
+def htmlspecialchars_quotes(text: str) -> str:
+    """PHP's `htmlspecialchars` with ENT_QUOTES: `'` becomes `&#039;`."""
+    return text.translate(_QUOTES_TABLE)
+
+
+def htmlspecialchars_decode(text: str) -> str:
+    """SMF's `un_htmlspecialchars`: the five special characters and `&nbsp;`, in one pass."""
+    return _SPECIAL_PATTERN.sub(lambda match: _SPECIAL[match[0]], text)
+
+
+def unescape_html(text: str) -> str:
+    """PHP's `html_entity_decode` with ENT_QUOTES: entities of HTML 4.01 and numeric ones, in one pass."""
+    return _ENTITY.sub(_decoded, text)
+
+
+def _decoded(match: re.Match[str]) -> str:
+    if match["name"]:
+        point = html.entities.name2codepoint.get(match["name"])
+    else:
+        point = int(match["decimal"]) if match["decimal"] else int(match["hex"], 16)
+    return match[0] if point is None or point > sys.maxunicode or point in SURROGATES else chr(point)
+
+
+def unix_newlines(text: str) -> str:
+    """CRLF and CR become LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def phpbb_clean(text: str) -> str:
+    """The `type_cast_helper` of phpBB since late 3.2: `unix_newlines`; NUL and U+FEFF are removed."""
+    return unix_newlines(text).replace("\0", "").replace("\ufeff", "")
+
+
+def fluxbb_clean(text: str) -> str:
+    """FluxBB's `remove_bad_characters`: control characters and invisible ones vanish, wide blanks become one blank."""
+    return strip_controls(text).translate(_FLUXBB)
+
+
+def punbb_clean(text: str) -> str:
+    """PunBB's `forum_remove_bad_characters`, then `forum_trim`, which removes NO-BREAK SPACE too."""
+    return text.translate(_PUNBB).strip(FORUM_BLANKS)
+
+
+def prestashop_clean(text: str) -> str:
+    """PrestaShop's `Tools::getValue`: NUL and backslashes before zeros are removed, then `stripslashes`."""
+    return stripslashes(_ESCAPED_NUL.sub("", text))
+
+
+def collapse_spaces(text: str) -> str:
+    """Runs of U+0020 become one."""
+    return re.sub(" +", " ", text)
+
+
+def underscore_angles(text: str) -> str:
+    """`<` and `>` become `_`, as in osCommerce's `tep_sanitize_string`."""
+    return text.replace("<", "_").replace(">", "_")
+
+
+def strip_controls(text: str) -> str:
+    """U+0000 to U+001F vanish, but for TAB, LF and CR."""
+    return text.translate(_CONTROLS)
+
+
+def ascii_ignore(text: str) -> str:
+    """Characters outside ASCII vanish."""
+    return text.encode("ascii", "ignore").decode("ascii")
+
+
+def cesu8(text: str) -> bytes:
+    """CESU-8 (Unicode Technical Report 26): UTF-8 of each UTF-16 unit by itself."""
+    units = memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")
+    return "".join(map(chr, units)).encode("utf-8", "surrogatepass")
+
+
+def latin1_or_utf8(text: str) -> bytes:
+    """Latin-1 where it has all characters, else all of it in UTF-8, as Zope's `AuthEncoding.to_bytes`."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8")
+
+
+def cp1252_or_utf8(text: str) -> bytes:
+    """Each character in Windows-1252, or in UTF-8 where it lacks it, as phpBB 3's `utf8_to_cp1252`."""
+    return b"".join(_cp1252_or_utf8(character) for character in text)
+
+
+def _cp1252_or_utf8(character: str) -> bytes:
+    try:
+        return character.encode("cp1252")
+    except UnicodeEncodeError:
+        return character.encode("utf-8")
+
+
+def sha512_if_long(secret: bytes) -> bytes:
+    """Bun's key for bcrypt: more than 72 bytes become the 64 bytes of their SHA-512."""
+    return hashlib.sha512(secret).digest() if len(secret) > BCRYPT_KEY else secret
+
+
+def needs_symfony_digest(secret: bytes) -> bool:
+    """Whether Symfony 5.3 and later hash a digest in its place: bcrypt would cut it, or end it at a NUL."""
+    return len(secret) > BCRYPT_KEY or b"\0" in secret
+
+
+def _normalised(form: str) -> Callable[[str], str]:
+    return lambda text: unicodedata.normalize(form, text)  # type: ignore[arg-type]  # one of the four forms below
+
+
+OF_TEXT: Mapping[str, Callable[[str], str]] = {
+    "trim": lambda text: text.strip(PHP_BLANKS),
+    "strip": str.strip,
+    "trim_dotnet": lambda text: text.strip(DOTNET_BLANKS),
+    "addslashes": addslashes,
+    "stripslashes": stripslashes,
+    "htmlspecialchars_compat": htmlspecialchars_compat,
+    "htmlspecialchars_quotes": htmlspecialchars_quotes,
+    "htmlspecialchars_decode": htmlspecialchars_decode,
+    "unescape_html": unescape_html,
+    "nfc": _normalised("NFC"),
+    "nfd": _normalised("NFD"),
+    "nfkc": _normalised("NFKC"),
+    "nfkd": _normalised("NFKD"),
+    "collapse_spaces": collapse_spaces,
+    "underscore_angles": underscore_angles,
+    "strip_controls": strip_controls,
+    "unix_newlines": unix_newlines,
+    "ascii_ignore": ascii_ignore,
+    "phpbb_clean": phpbb_clean,
+    "fluxbb_clean": fluxbb_clean,
+    "punbb_clean": punbb_clean,
+    "prestashop_clean": prestashop_clean,
+}
+"""From text to text."""
+TO_BYTES: Mapping[str, Callable[[str], bytes]] = {
+    "cesu8": cesu8,
+    "latin1_or_utf8": latin1_or_utf8,
+    "cp1252_or_utf8": cp1252_or_utf8,
+}
+"""From text to bytes: these are charsets."""

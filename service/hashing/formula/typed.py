@@ -1,0 +1,182 @@
+"""A check that tries each interpretation of a typed password, and the format that declares them.
+
+Products change a password before they hash it: WordPress slashes quotes, phpBB encodes `&`. An export does not say
+which of a product's paths wrote a hash, so every interpretation that differs for the password at hand is tried.
+"""
+
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import field, replace
+
+from service.hashing.check import Interpreted
+from service.hashing.encodings import encode
+from service.hashing.format import Check, Executor, Format, StoredHash, find_none
+from service.hashing.formats.multiple import parse_with_peppers
+from service.hashing.formula.functions import Given, Value
+from service.hashing.formula.operations import Operation, Variable, walk, yields_bytes
+from service.hashing.formula.parse import parse
+from service.hashing.shape import BLANK
+from service.immutable import immutable
+
+BYTE_CHARSET = "latin-1"
+"""In which a check takes bytes as text: it maps all 256 bytes to characters and back."""
+
+
+@immutable
+class Attempt:
+    """A check of one interpretation of one password. Lives as long as a sign-in."""
+
+    check: Check = field(repr=False)
+    text: str = field(repr=False)
+    cost: str
+    executor: Executor
+
+    def verify(self, password: str) -> bool:  # noqa: ARG002 (already interpreted)
+        """Tell whether the interpretation is right."""
+        return self.check.verify(self.text)
+
+
+@immutable
+class TypedCheck(Interpreted):
+    """A check that is given each interpretation of the password that differs from those before it."""
+
+    check: Check = field(repr=False)
+    byte_check: Check | None = field(repr=False)
+    """The same check in `BYTE_CHARSET`, for interpretations that are bytes."""
+    interpretations: tuple[Operation, ...] = field(repr=False)
+    given: tuple[Given, ...] = field(repr=False)
+    """What the row holds, once for each pepper that may have been used."""
+    cost: str
+    """Of one attempt."""
+    executor: Executor
+
+    @property
+    def most_attempts(self) -> int:
+        """The number of interpretations, those with a pepper once for each."""
+        return sum(len(self._given(each)) for each in self.interpretations)
+
+    def attempts(self, password: str) -> tuple[Check, ...]:
+        """Give a check of each interpretation that differs, in the order in which they are declared."""
+        found: dict[Value, Value] = {}
+        for value in self._values(password):
+            found.setdefault(self._key(value), value)
+        if "\0" in password:
+            # PHP's `trim` removes NUL, but a password that only NULs make look like the right one is wrong.
+            for value in self._values(password.replace("\0", "")):
+                found.pop(self._key(value), None)
+        return tuple(map(self._attempt, found.values()))
+
+    def verify(self, password: str) -> bool:
+        """Try all of them, so that time does not tell which matched."""
+        matches = [attempt.verify(password) for attempt in self.attempts(password)]
+        return any(matches)
+
+    def _values(self, password: str) -> Iterator[Value]:
+        for interpretation in self.interpretations:
+            for given in self._given(interpretation):
+                # A character that the interpretation's charset lacks: it is not this one.
+                with contextlib.suppress(UnicodeError):
+                    yield interpretation.evaluate(replace(given, password=password))
+
+    def _given(self, interpretation: Operation) -> tuple[Given, ...]:
+        return self.given if uses_pepper(interpretation) else self.given[:1]
+
+    def _key(self, value: Value) -> Value:
+        """What two equal interpretations share: the bytes that are hashed."""
+        encoded = encode(value, self.given[0].charset) if isinstance(value, str) else value
+        return value if encoded is None else encoded
+
+    def _attempt(self, value: Value) -> Attempt:
+        if isinstance(value, str) or self.byte_check is None:
+            text, check = self.given[0].decode(value), self.check
+        else:
+            text, check = value.decode(BYTE_CHARSET), self.byte_check
+        return Attempt(check, text, self.cost, self.executor)
+
+
+@functools.lru_cache(maxsize=512)
+def interpretations_of(text: str) -> tuple[Operation, ...]:
+    """Read interpretations such as ``$pass | trim(addslashes($pass))``. Raises `MalformedFormula`."""
+    return parse(text, None, find_none)
+
+
+def typed_check(stored: StoredHash, reader: Format, interpretations: tuple[Operation, ...], *given: Given) -> Check:
+    """Parse `stored` with `reader`, for a password in each of `interpretations`. Raises `UnusableHash`.
+
+    `given` is what the interpretations have beside the password: once for each pepper that may have been used. The
+    reader has the pepper of `stored`.
+    """
+    check = reader.parse(stored)
+    if interpretations == (Variable("pass"),):
+        return check
+    byte_check = None
+    if any(map(yields_bytes, interpretations)):
+        byte_check = reader.parse(replace(stored, recipe=replace(stored.recipe, charset=BYTE_CHARSET)))
+    return TypedCheck(check, byte_check, interpretations, given, check.cost, check.executor)
+
+
+def uses_pepper(interpretation: Operation) -> bool:
+    """Tell whether an interpretation has the pepper in it."""
+    return any(isinstance(each, Variable) and each.name == "pepper" for each in walk(interpretation))
+
+
+@immutable
+class TypedFormat:
+    """A format whose product changes a typed password before it hashes it."""
+
+    format: Format
+    interpretations: str
+    """The interpretations of `$pass`, separated by `|`, the raw one first where the product has ever hashed it.
+
+    Where any uses `$pepper`, the format itself is not given the pepper; without a pepper, only the others are tried.
+    """
+    by_mark: Mapping[str, str] = field(default_factory=dict)
+    """Interpretations of hashes that begin with these marks, in the place of `interpretations`."""
+
+    @property
+    def name(self) -> str:
+        """The format's."""
+        return self.format.name
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The format's."""
+        return self.format.aliases
+
+    def recognises(self, text: str) -> bool:
+        """As the format does."""
+        return self.format.recognises(text)
+
+    def parse(self, stored: StoredHash) -> Check:
+        """Parse as the format does, for each interpretation."""
+        return read_typed(stored, self.format, self._declared(stored.hash))
+
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
+        """As the format does: the interpretations are those of the recipe."""
+        return self.format.dummy_hash(stored)
+
+    def _declared(self, text: str) -> str:
+        bare = text.lstrip(BLANK)
+        return next((each for mark, each in self.by_mark.items() if bare.startswith(mark)), self.interpretations)
+
+
+def read_typed(stored: StoredHash, reader: Format, declared: str) -> Check:
+    """Parse with `reader` for each interpretation of `declared`, of which those with a pepper need one."""
+    interpretations = interpretations_of(declared)
+    given = Given("", username=stored.username or "", charset=stored.recipe.charset)
+    if not any(map(uses_pepper, interpretations)):
+        return parse_with_peppers(lambda row: typed_check(row, reader, interpretations, given), stored)
+    if stored.pepper is None:
+        unpeppered = tuple(each for each in interpretations if not uses_pepper(each))
+        return typed_check(stored, reader, unpeppered, given)
+    each_given = [replace(given, pepper=pepper_text(each)) for each in (stored.pepper, *stored.more_peppers)]
+    return typed_check(replace(stored, pepper=None, more_peppers=()), reader, interpretations, *each_given)
+
+
+def pepper_text(pepper: bytes) -> Value:
+    """The pepper as text where it is UTF-8."""
+    try:
+        return pepper.decode("utf-8")
+    except UnicodeDecodeError:
+        return pepper

@@ -1,0 +1,92 @@
+"""What products make of a typed password before they hash it, as formulas; the sources are in docs/typed-passwords.md.
+
+`$pass` is the typed password. A wrong one never verifies, but the product's own changed form of a right one does.
+"""
+
+from collections.abc import Mapping
+
+RAW = "$pass"
+TRIMMED = "$pass | trim($pass)"
+STRIPPED = "$pass | strip($pass)"
+COMPATIBLE = "$pass | nfkc($pass)"
+
+WORDPRESS = "$pass | trim(addslashes($pass)) | trim($pass)"
+PHPBB = (
+    "$pass | trim(nfc(htmlspecialchars_compat(phpbb_clean($pass)))) | nfc(htmlspecialchars_compat(phpbb_clean($pass)))"
+    " | trim(htmlspecialchars_compat(unix_newlines($pass)))"
+    " | trim(nfc(htmlspecialchars_compat(unix_newlines($pass))))"
+)
+PHPBB2 = "$pass | addslashes($pass) | trim(addslashes($pass)) | cp1252_or_utf8(addslashes($pass))"
+PHPBB2_UNDER_PHPASS = "md5(addslashes($pass)) | md5(cp1252_or_utf8(addslashes($pass))) | md5($pass)"
+OPENCART = (
+    "$pass | trim($pass) | htmlspecialchars_compat($pass) | trim(htmlspecialchars_compat($pass))"
+    " | htmlspecialchars_quotes($pass)"
+)
+OSCOMMERCE = "$pass | trim(underscore_angles(collapse_spaces(trim($pass)))) | trim($pass)"
+ZENCART = (
+    "$pass | trim(underscore_angles(collapse_spaces(stripslashes($pass))))"
+    " | trim(stripslashes(underscore_angles(collapse_spaces($pass)))) | trim(stripslashes($pass)) | trim($pass)"
+)
+PRESTASHOP = "$pass | trim(prestashop_clean($pass)) | trim($pass)"
+FLUXBB = "$pass | trim(fluxbb_clean($pass)) | trim($pass)"
+PUNBB = "$pass | punbb_clean($pass) | trim($pass)"
+SMF = "$pass | htmlspecialchars_decode($pass)"
+MEDIAWIKI = "$pass | nfc($pass) | nfc(unix_newlines($pass))"
+MOODLE_MD5 = "$pass | addslashes($pass)"
+MOODLE_CRYPT = "$pass | $pass.$pepper"
+VBULLETIN = "$pass | trim($pass)"
+TYPO3_BCRYPT = "sha384_base64(trim($pass)) | sha384_base64($pass)"
+TYPO3_OVER_MD5 = "md5(trim($pass)) | md5($pass)"
+TYPO3_BCRYPT_OVER_MD5 = "sha384_base64(md5(trim($pass))) | sha384_base64(md5($pass))"
+SHIELD = "$pass | sha384_base64($pass)"
+BUN = "$pass | sha512_if_long($pass)"
+SYMFONY = "$pass | symfony_if_long($pass)"
+LONG = "$pass | sha512_if_long($pass) | symfony_if_long($pass)"
+"""Of bcrypt that names no product: they differ for more than 72 bytes and for NUL only."""
+METEOR = "sha256(utf8($pass)) | sha256(cesu8($pass))"
+FLASK_SECURITY = "$pass | nfkd($pass) | hmac_sha512_base64($pepper, nfkd($pass)) | hmac_sha512_base64($pepper, $pass)"
+ZOPE = "latin1_or_utf8($pass) | $pass"
+
+PHPASS = f"{WORDPRESS} | {PHPBB.removeprefix('$pass | ')}"
+"""`$P$` without a product: of WordPress, phpBB 3, Drupal, Joomla, osCommerce and TYPO3."""
+
+OCTETS = "$pass | latin1_or_utf8($pass)"
+"""Of directories: raw, but for Zope, which shares their schemes."""
+ALMOST_RAW = (LONG, STRIPPED, OCTETS)
+"""Those that the product's own sign-in hashes as typed: Okta can import these hashes."""
+
+BY_FORMAT: Mapping[str, str] = {
+    "bcrypt": LONG,
+    "phpass": PHPASS,
+    "drupal7": TRIMMED,
+    "wordpress_bcrypt": WORDPRESS,
+    "bcrypt_of_hex_sha256": "$pass | cesu8($pass)",
+    "django_bcrypt": STRIPPED,
+    "django_bcrypt_sha256": STRIPPED,
+    "django_pbkdf2": STRIPPED,
+    "django_scrypt": STRIPPED,
+    "django_scrypt_package": STRIPPED,
+    "django_des_crypt": STRIPPED,
+    "django_argon2": STRIPPED,
+    "django_salted_md5": STRIPPED,
+    "django_salted_sha1": STRIPPED,
+    "ldap_sha1": OCTETS,
+    "ldap_ssha": OCTETS,
+    "better_auth": COMPATIBLE,
+    "lucia": COMPATIBLE,
+    "mediawiki_a": MEDIAWIKI,
+    "mediawiki_b": MEDIAWIKI,
+    "mediawiki_pbkdf2": MEDIAWIKI,
+    "mediawiki_pbkdf2_legacy": MEDIAWIKI,
+    "mediawiki_argon2": MEDIAWIKI,
+    "mediawiki_bcrypt": MEDIAWIKI,
+    "vbulletin": VBULLETIN,
+    "punbb": PUNBB,
+    "joomla15": TRIMMED,
+    "magento1": TRIMMED,
+    "moodle_md5": MOODLE_MD5,
+    "prestashop_cookie_key": PRESTASHOP,
+    "smf1": SMF,
+    "smf21": SMF,
+}
+"""By the name of a format that says its product by itself, or that several products share."""

@@ -1,0 +1,114 @@
+"""Ownership of hooks: which of an org's hooks this installation made, and which others are in their place.
+
+A hook is ours where its id is stored. A name or an address proves nothing: another team may have chosen the same name,
+and Terraform or a second installation may own a hook with our URL. Those are replaced only after the operator agreed.
+"""
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from service.hooks import queries
+from service.immutable import immutable
+from service.okta.hooks import Hook, HookKind
+from service.store.database import Database
+
+
+class Ownership(Protocol):
+    """The stored ids of the hooks that this installation made in one org."""
+
+    async def ids(self, kind: HookKind) -> frozenset[str]:
+        """Give the ids of a kind."""
+        ...
+
+    async def add(self, kind: HookKind, hook_id: str) -> None:
+        """Store an id."""
+        ...
+
+    async def remove(self, kind: HookKind, hook_id: str) -> None:
+        """Drop an id."""
+        ...
+
+
+class StoredOwnership:
+    """The ids of one org's hooks in the store."""
+
+    def __init__(self, database: Database, org: str) -> None:
+        self._database = database
+        self._org = org
+
+    async def ids(self, kind: HookKind) -> frozenset[str]:
+        """Give the ids of a kind."""
+        async with self._database.connection() as connection:
+            return await queries.own_hooks(connection, self._org, kind.value)
+
+    async def add(self, kind: HookKind, hook_id: str) -> None:
+        """Store an id."""
+        async with self._database.transaction() as connection:
+            await queries.add_own_hook(connection, self._org, kind.value, hook_id)
+
+    async def remove(self, kind: HookKind, hook_id: str) -> None:
+        """Drop an id."""
+        async with self._database.transaction() as connection:
+            await queries.remove_own_hook(connection, self._org, kind.value, hook_id)
+
+
+class Claim(enum.StrEnum):
+    """Why a hook that this installation did not make would be replaced."""
+
+    OUR_URL = "leads to exactly this address, but was not made by this installation"
+    ONLY_ONE = "belongs to another service, and an org has one password import hook"
+
+
+class NotApproved(Exception):
+    """The operator did not agree to replace a hook; nothing was changed."""
+
+    def __init__(self, kind: HookKind, hook: Hook, claim: Claim) -> None:
+        super().__init__(f"{describe_claim(kind, hook, claim)}: nothing was changed")
+
+
+Approve = Callable[[HookKind, Hook, Claim], bool]
+"""Asks the operator whether a hook that this installation did not make may be replaced."""
+
+
+def describe_claim(kind: HookKind, hook: Hook, claim: Claim) -> str:
+    """Describe a hook that would be replaced: its name, id and URL, and why."""
+    return f'the {kind.label} "{hook.name}" ({hook.id}, {hook.uri}) {claim.value}'
+
+
+@immutable
+class FoundHooks:
+    """An org's hooks of one kind, by whose they are; each list has the working ones first."""
+
+    ours: Sequence[Hook]
+    """Made by this installation."""
+    same_url: Sequence[Hook]
+    """Others that lead to exactly our URL."""
+    in_the_way: Sequence[Hook]
+    """Other services' password import hooks, of which an org has one."""
+    checked: Sequence[Hook]
+    """Those that `hooks check` looks at: ours and those with our URL, else those in the way."""
+    names: frozenset[str]
+    """Every name that is taken."""
+
+    def claim(self) -> tuple[Hook, Claim] | None:
+        """Give the hook to ask about where none is ours."""
+        if self.ours:
+            return None
+        if self.same_url:
+            return self.same_url[0], Claim.OUR_URL
+        return (self.in_the_way[0], Claim.ONLY_ONE) if self.in_the_way else None
+
+
+def find_hooks(kind: HookKind, hooks: Sequence[Hook], uri: str, own: frozenset[str]) -> FoundHooks:
+    """Sort an org's hooks by whose they are. `uri` is ours; `own` are the stored ids."""
+    ordered = sorted(hooks, key=lambda hook: (hook.uri != uri, not hook.active, not hook.verified))
+    others = [hook for hook in ordered if hook.id not in own]
+    in_the_way = [hook for hook in others if hook.uri != uri and kind is HookKind.PASSWORD_IMPORT]
+    return FoundHooks(
+        ours=[hook for hook in ordered if hook.id in own],
+        same_url=[hook for hook in others if hook.uri == uri],
+        in_the_way=in_the_way,
+        checked=[hook for hook in ordered if hook.id in own or hook.uri == uri] or in_the_way,
+        names=frozenset(hook.name for hook in hooks),
+    )

@@ -1,0 +1,78 @@
+"""Declared attributes: Okta's base profile and what each source adds to it; the only ones that leave the store.
+
+The base profile: https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/ (profile).
+"""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+BASE_PROFILE = (
+    "login", "email", "secondEmail", "firstName", "lastName", "middleName", "honorificPrefix", "honorificSuffix",
+    "title", "displayName", "nickName", "profileUrl", "primaryPhone", "mobilePhone", "streetAddress", "city", "state",
+    "zipCode", "countryCode", "postalAddress", "preferredLanguage", "locale", "timezone", "userType", "employeeNumber",
+    "costCenter", "organization", "division", "department", "managerId", "manager",
+)  # fmt: skip
+
+_BASE = ", ".join(f"'{name}'" for name in BASE_PROFILE)
+
+_OF_SOURCES = """(
+SELECT unnest(source.attributes) FROM sources AS source
+WHERE source.id IN (SELECT source_id FROM hashes WHERE account_id = account.id)
+   OR NOT EXISTS (SELECT FROM hashes WHERE account_id = account.id)
+)"""
+
+DECLARED_PROFILE = f"""
+(SELECT coalesce(jsonb_object_agg(entry.key, entry.value), '{{}}') FROM jsonb_each(account.profile) AS entry
+ WHERE account.state <> 'migrated' AND (entry.key IN ({_BASE}) OR entry.key IN {_OF_SOURCES}))
+"""  # noqa: S608 (constants)
+"""SQL for what `account` may show of its profile: what the sources of its hashes declare. An account without a hash
+has no known source, so for it the declarations of all sources count. The profile of a migrated account is Okta's."""
+
+DECLARE = "UPDATE sources SET attributes = $2 WHERE id = $1 AND attributes <> $2"
+
+DECLARED = "SELECT attributes FROM sources WHERE name = $1"
+
+UNDECLARED = """
+SELECT count(*) FROM accounts
+WHERE profile - $1::text[] <> '{}' OR state = 'migrated' AND profile <> '{}'
+"""
+
+ALL_DECLARED = "SELECT coalesce(array_agg(DISTINCT each), '{}') FROM sources, unnest(attributes) AS each"
+
+PURGE = f"""
+WITH slice AS (
+    SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2
+), purged AS (
+    UPDATE accounts AS account SET profile = {DECLARED_PROFILE}
+    WHERE id IN (SELECT id FROM accounts WHERE id IN (SELECT id FROM slice) ORDER BY id FOR UPDATE)
+      AND profile <> {DECLARED_PROFILE}
+    RETURNING id
+)
+SELECT (SELECT max(id) FROM slice) AS last, (SELECT count(*) FROM purged) AS purged
+"""  # noqa: S608 (a constant)
+
+
+async def declare(connection: asyncpg.Connection, source_id: int, names: Sequence[str]) -> None:
+    """Store which attributes a source declares, in place of what it declared before."""
+    await connection.execute(DECLARE, source_id, sorted(names))
+
+
+async def declared(connection: asyncpg.Connection, source: str) -> list[str] | None:
+    """Give what a source declared at its last load; None where nothing was loaded from it yet."""
+    names: list[str] | None = await connection.fetchval(DECLARED, source)
+    return names
+
+
+async def count_undeclared(connection: asyncpg.Connection) -> int:
+    """Count the accounts whose profile holds what no source declares, or that are migrated and still have one."""
+    names = {*BASE_PROFILE, *await connection.fetchval(ALL_DECLARED)}
+    number: int = await connection.fetchval(UNDECLARED, sorted(names))
+    return number
+
+
+async def purge_slice(connection: asyncpg.Connection, after: int, number: int) -> tuple[int | None, int]:
+    """Remove undeclared attributes from the next accounts by id; give the last id, None at the end, and how many."""
+    row = await connection.fetchrow(PURGE, after, number)
+    assert row is not None  # noqa: S101 (a query without FROM gives one row)
+    return row["last"], row["purged"]

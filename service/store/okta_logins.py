@@ -1,0 +1,113 @@
+"""The logins that Okta knows bound accounts by, kept as Okta's users are read.
+
+A read that is older than another one of the same user changes nothing. Where two accounts have the same current login,
+the one whose user was updated later keeps it. The other one has no current login until its user is read again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from service.immutable import immutable
+from service.store.accounts import is_too_long, login_key
+
+# A user that was renamed and read again in the same millisecond is taken by the later read.
+CHANGES = """
+FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS read (okta_id, login, login_key, updated_at)
+JOIN accounts AS account USING (okta_id)
+WHERE account.okta_updated_at IS NULL
+      AND (account.okta_login IS DISTINCT FROM read.login OR read.updated_at IS NOT NULL OR account.superseded)
+   OR read.updated_at > account.okta_updated_at
+   OR read.updated_at = account.okta_updated_at AND read.login <> account.okta_login
+"""
+
+ANY_CHANGE = f"SELECT EXISTS (SELECT {CHANGES})"
+
+# In the order of id, as everybody who locks accounts does.
+LOCK_CHANGES = (
+    f"SELECT account.id, read.login, read.login_key, read.updated_at {CHANGES} ORDER BY id FOR UPDATE OF account"
+)
+
+CHANGE = """
+UPDATE accounts AS account
+SET okta_login = read.login, okta_login_key = read.login_key, okta_updated_at = read.updated_at, superseded = false
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[]) AS read (id, login, login_key, updated_at)
+WHERE account.id = read.id
+"""
+
+# Loaded logins are unique, so of two accounts with one current login at least one was read.
+LOCK_SUPERSEDED = """
+SELECT account.id
+FROM (
+    SELECT id, okta_updated_at, max(okta_updated_at) OVER (PARTITION BY current_key) AS latest
+    FROM (
+        SELECT id, okta_login_key AS current_key, okta_updated_at FROM accounts
+        WHERE okta_login_key = ANY($1::text[]) AND NOT superseded
+        UNION ALL
+        SELECT id, login_key, okta_updated_at FROM accounts
+        WHERE login_key = ANY($1::text[]) AND okta_id IS NOT NULL AND okta_login_key IS NULL AND NOT superseded
+    ) AS holder
+) AS holder
+JOIN accounts AS account USING (id)
+WHERE holder.latest IS NOT NULL AND (holder.okta_updated_at IS NULL OR holder.okta_updated_at < holder.latest)
+ORDER BY account.id FOR UPDATE OF account
+"""
+
+SUPERSEDE = "UPDATE accounts SET superseded = true WHERE id = ANY($1::bigint[])"
+
+KEYS_OF = "SELECT coalesce(okta_login_key, login_key) AS key FROM accounts WHERE id = ANY($1::bigint[])"
+
+
+@immutable
+class ReadLogin:
+    """What Okta said of a user."""
+
+    okta_id: str
+    login: str
+    updated_at: datetime | None
+    """The user's `lastUpdated`."""
+
+
+async def has_changes(connection: asyncpg.Connection, read: Sequence[ReadLogin]) -> bool:
+    """Tell whether `keep_okta_logins` would change anything; takes no lock."""
+    return bool(await connection.fetchval(ANY_CHANGE, *_columns(read)))
+
+
+async def keep_okta_logins(connection: asyncpg.Connection, read: Sequence[ReadLogin]) -> None:
+    """Keep the logins of the accounts that have these Okta ids, all at once, and settle who has each login now.
+
+    The caller's transaction holds the binding lock, so that nobody else binds, loads or renames accounts meanwhile.
+    """
+    rows = await connection.fetch(LOCK_CHANGES, *_columns(read))
+    if rows:
+        await connection.execute(CHANGE, *map(list, zip(*rows, strict=True)))
+        await _supersede(connection, [row["login_key"] for row in rows])
+
+
+async def settle_logins(connection: asyncpg.Connection, account_ids: Sequence[int]) -> None:
+    """Settle who has each current login of accounts that were bound in the caller's transaction."""
+    if account_ids:
+        await _supersede(connection, [row["key"] for row in await connection.fetch(KEYS_OF, account_ids)])
+
+
+async def _supersede(connection: asyncpg.Connection, keys: Sequence[str]) -> None:
+    losers = [row["id"] for row in await connection.fetch(LOCK_SUPERSEDED, keys)]
+    if losers:
+        await connection.execute(SUPERSEDE, losers)
+
+
+def _columns(read: Sequence[ReadLogin]) -> tuple[list[object], ...]:
+    # The last of several reads of one user counts. A login that no index can hold is none that Okta gives.
+    latest = {each.okta_id: each for each in sorted(read, key=_updated) if not is_too_long(each.login)}
+    kept = list(latest.values())
+    return (
+        [each.okta_id for each in kept],
+        [each.login for each in kept],
+        [login_key(each.login) for each in kept],
+        [each.updated_at for each in kept],
+    )
+
+
+def _updated(read: ReadLogin) -> float:
+    return read.updated_at.timestamp() if read.updated_at else float("-inf")
