@@ -16,6 +16,8 @@ from service.hashing.formats.multiple import parse_with_peppers
 from service.hashing.formula.functions import Given, Value
 from service.hashing.formula.operations import Operation, Variable, walk, yields_bytes
 from service.hashing.formula.parse import parse
+from service.hashing.interleaved.engine import BcryptJob
+from service.hashing.interleaved.interleaving import Interleavable
 from service.hashing.shape import BLANK
 from service.immutable import immutable
 
@@ -49,6 +51,15 @@ class Attempt:
     def verify(self, password: str) -> bool:  # noqa: ARG002 (already interpreted)
         """Tell whether the interpretation is right."""
         return self.check.verify(self.text)
+
+
+@immutable
+class InterleavableAttempt(Attempt, Interleavable):
+    """An attempt that is one bcrypt computation, which can share a thread with others."""
+
+    def bcrypt_job(self, password: str) -> BcryptJob | None:  # noqa: ARG002 (already interpreted)
+        """Return the computation for the interpretation."""
+        return self.check.bcrypt_job(self.text) if isinstance(self.check, Interleavable) else None
 
 
 @immutable
@@ -120,7 +131,8 @@ class TypedCheck(Interpreted):
             text, check = self.given[0].decode(value), self.check
         else:
             text, check = value.decode(BYTE_CHARSET), self.byte_check
-        return Attempt(check, text, self.cost, self.executor)
+        kind = InterleavableAttempt if isinstance(check, Interleavable) else Attempt
+        return kind(check, text, self.cost, self.executor)
 
 
 @functools.lru_cache(maxsize=512)

@@ -107,7 +107,7 @@ class HashingPool:
         overloaded = None
         for check in kinds if self._is_full() else ():
             try:
-                self._estimate([check], "", account, deadline)
+                self._estimate(attempts_at(check, "warm-up")[:1], "", account, deadline)
             except Overloaded as refused:
                 overloaded = refused
             else:
@@ -119,7 +119,7 @@ class HashingPool:
     def core_seconds(self, check: Check) -> float | None:
         """Tell the measured seconds of a core that `check` takes here when all places are taken, or None."""
         seconds = self.estimate(check.cost)
-        return None if seconds is None else seconds * self._share([check])
+        return None if seconds is None else seconds * self._share(attempts_at(check, "warm-up")[:1])
 
     async def warm(self, checks: Iterable[Check]) -> None:
         """Measure what each of `checks` costs, on all cores at once as under load, and start their processes."""

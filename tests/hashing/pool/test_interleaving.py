@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import bcrypt
 import pytest
 
-from service.hashing.format import Check, Executor
+from service.hashing import registry
+from service.hashing.format import Check, Executor, Recipe, StoredHash
 from service.hashing.interleaved import reference
 from service.hashing.interleaved.engine import LANES, BcryptJob
 from service.hashing.interleaved.interleaving import Interleavable, Interleaving
@@ -111,6 +112,15 @@ async def test_the_right_password_matches_and_wrong_ones_do_not(pool: HashingPoo
     kernels.gate.set()
     words = ["right", "wrong", "", "right", "Right", "rîght", "right", "right"]
     assert await asyncio.gather(*(ask(pool, password=word) for word in words)) == [word == "right" for word in words]
+
+
+@pytest.mark.parametrize("name", ["bcrypt", "$2y$"])
+async def test_a_stored_bcrypt_hash_is_interleaved(pool: HashingPool, kernels: Kernels, name: str) -> None:
+    stored = RIGHT.decode().replace("$2b$", name if name.startswith("$") else "$2b$")
+    calls = [ask(pool, registry.check(StoredHash(stored, Recipe("bcrypt")))) for _ in range(8)]
+    await until(lambda: kernels.widths == [4, 4])
+    kernels.gate.set()
+    assert all(await asyncio.gather(*calls))
 
 
 async def test_a_job_goes_to_the_worker_with_the_fewest(pool: HashingPool, kernels: Kernels) -> None:
