@@ -66,7 +66,7 @@ async def test_a_password_beyond_4096_bytes_is_wrong_unhashed_for_every_login(
     assert await ask(client, login, "é" * 2049) == (200, "UNVERIFIED")
     assert hashed == []
     assert await ask(client, login, "é" * 2048) == (200, "UNVERIFIED")
-    assert len(hashed) == 1
+    assert set(hashed) == {"bcrypt 4"}  # once for each interpretation of the typed password
     assert await ask(client, login, "x" * 8193) == (400, "password_too_long")
 
 
