@@ -1,6 +1,6 @@
 # The service, its commands and the simulator, in one image: `docker run IMAGE serve`, `migrate`, `status`, …
 # docker-compose.yml shows how it is meant to be run: not as root, its file system read-only.
-ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
 # Where pip must not ask the public registry: docker build --build-arg PIP_INDEX_URL=… (they stay in this stage).
@@ -31,7 +31,7 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HOST=0.0.0.0 ADMIN_HOST=0.0.0.0
 COPY --from=build /venv /venv
 COPY --from=build /app /app
-COPY deploy/healthcheck.py deploy/make_secrets.py /app/deploy/
+COPY deploy/healthcheck.py deploy/make_secrets.py deploy/make_roles.py deploy/roles.sql /app/deploy/
 WORKDIR /app
 # A number, so that Kubernetes can see that it isn't root; nothing in the image belongs to it.
 USER 10001:10001

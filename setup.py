@@ -1,10 +1,17 @@
-"""The optional C extension. All other metadata is in pyproject.toml; its table for extensions is experimental."""
+"""The packages and the optional C extension. All other metadata is in pyproject.toml.
 
-from setuptools import Extension, setup
+Neither can be said there: the table for extensions is experimental, and `migrations/` lies beside the packages while a
+wheel has it inside, as `service.store.alembic`.
+"""
+
+from setuptools import Extension, find_packages, setup
 
 FOLDER = "service/hashing/interleaved"
+MIGRATIONS = {"service.store.alembic": "migrations", "service.store.alembic.versions": "migrations/versions"}
 
 setup(
+    packages=[*find_packages(include=["service", "service.*", "simulator", "simulator.*"]), *MIGRATIONS],
+    package_dir=MIGRATIONS,
     ext_modules=[
         Extension(
             "service.hashing.interleaved._kernel",

@@ -1,18 +1,24 @@
-"""Fills the volume of secrets once, for docker-compose.yml.
+"""The secrets of docker-compose.yml: made once in a volume of their own, and copied into the volume of each container.
 
 A value given in the environment (from `.env`) is written; what is not given is random, and kept ever after.
 """
 
+import base64
 import json
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 SERVICE_UID = 10001
 """The user of the Dockerfile."""
 DATABASE_UID = 0
 """PostgreSQL's image reads its password as root, before it becomes another user."""
+OWNER = "password_import"
+"""The role that owns the tables."""
+ROLES = {"service": "import_serve", "operator": "import_ops"}
+"""The users of the database by the container that connects as them; docs/database-roles.md says what each may do."""
 
 
 def write(path: Path, text: str, *, owner: int) -> None:
@@ -52,40 +58,73 @@ def check_password(password: str) -> None:
         sys.exit("POSTGRES_PASSWORD must be printable, without a backslash and without space around it")
 
 
-def fill(folder: Path, given_password: str, given_hook_secrets: str) -> None:
-    """Make every file that is missing, and those whose value is given."""
-    if given_hook_secrets:
-        first_of(given_hook_secrets)
-    folder.chmod(0o755)
-    password = database_password(folder, given_password)
-    # asyncpg, like libpq, ignores a password file that anyone but its owner may read.
-    write(folder / "pgpass", f"*:*:*:*:{password}\n", owner=SERVICE_UID)
-    accepted = hook_secrets(folder, given_hook_secrets)
-    # The first of them by itself: what the org is given, and the simulator uses.
-    write(folder / "hook_secret", first_of(accepted), owner=SERVICE_UID)
-
-
-def hook_secrets(folder: Path, given: str) -> str:
-    """Give the JSON list of the secrets that the service accepts: the given ones, those it has, or a random one."""
-    path = folder / "hook_secrets.json"
+def kept(folder: Path, name: str, made: str, given: str = "") -> str:
+    """Give what is given, else what the file holds, else `made`; and keep it in the file."""
+    path = folder / name
     if not given and path.exists():
         return path.read_text(encoding="utf-8")
-    accepted = given or json.dumps([secrets.token_urlsafe(32)])
-    write(path, accepted, owner=SERVICE_UID)
-    return accepted
+    write(path, given or made, owner=DATABASE_UID)
+    return given or made
 
 
-def first_of(hook_secrets: str) -> str:
+def fill(folder: Path, parts: Path, given: Mapping[str, str]) -> None:
+    """Make every secret that is missing, take those that are given, and copy to each container what it needs.
+
+    `folder` keeps all of them and is mounted nowhere else; `parts` has a folder for each container.
+    """
+    for name in ("HOOK_SECRETS", "EVENT_HOOK_SECRETS"):
+        if given.get(name):
+            first_of(name, given[name])
+    folder.chmod(0o700)
+    password = database_password(folder, given.get("POSTGRES_PASSWORD", ""))
+    random = json.dumps([secrets.token_urlsafe(32)]), json.dumps([secrets.token_urlsafe(32)])
+    hooks = kept(folder, "hook_secrets.json", random[0], given.get("HOOK_SECRETS", ""))
+    events = kept(folder, "event_hook_secrets.json", random[1], given.get("EVENT_HOOK_SECRETS", ""))
+    key = base64.b64encode(secrets.token_bytes(32)).decode("ascii")
+    keys = kept(folder, "hash_keys.json", json.dumps({"first": key}))
+    passwords = {each: kept(folder, f"{each}_password", secrets.token_urlsafe(32)) for each in ROLES}
+    # The first of the secrets by themselves: what the org is given, and the simulator uses.
+    plain = {
+        "hook_secret": first_of("HOOK_SECRETS", hooks),
+        "event_hook_secret": first_of("EVENT_HOOK_SECRETS", events),
+    }
+    lists = {"hook_secrets.json": hooks, "event_hook_secrets.json": events, "hash_keys.json": keys}
+    copy(parts / "postgres", {"postgres_password": password}, owner=DATABASE_UID)
+    owned = {f"{each}_password": value for each, value in passwords.items()}
+    copy(parts / "owner", {"pgpass": pgpass(OWNER, password), **owned})
+    for each, user in ROLES.items():
+        copy(parts / each, {"pgpass": pgpass(user, passwords[each]), **lists, **plain})
+    token = {"simulator_token": kept(folder, "simulator_token", secrets.token_urlsafe(32))}
+    copy(parts / "simulator", plain | token)
+
+
+def copy(part: Path, files: Mapping[str, str], *, owner: int = SERVICE_UID) -> None:
+    """Write the files of one container."""
+    part.mkdir(exist_ok=True)
+    part.chmod(0o755)
+    for name, text in files.items():
+        write(part / name, text, owner=owner)
+
+
+def pgpass(user: str, password: str) -> str:
+    """Write a password file. asyncpg, like libpq, ignores one that anyone but its owner may read."""
+    return f"*:*:*:{user}:{password}\n"
+
+
+def first_of(name: str, listed: str) -> str:
     """Give the first of a JSON list of strings. Exits where it is none."""
     try:
-        listed = json.loads(hook_secrets)
+        found = json.loads(listed)
     except ValueError:
-        listed = None
-    if not (isinstance(listed, list) and listed and all(isinstance(each, str) for each in listed)):
-        sys.exit('HOOK_SECRETS must be a JSON list of strings, for instance ["one", "two"]')
-    return str(listed[0])
+        found = None
+    if not (isinstance(found, list) and found and all(isinstance(each, str) for each in found)):
+        sys.exit(f'{name} must be a JSON list of strings, for instance ["one", "two"]')
+    return str(found[0])
 
 
 if __name__ == "__main__":
-    fill(Path(sys.argv[1]), os.environ.get("POSTGRES_PASSWORD", ""), os.environ.get("HOOK_SECRETS", ""))
-    sys.stderr.write("the secrets are in the volume\n")
+    fill(Path(sys.argv[1]), Path(sys.argv[2]), os.environ)
+    sys.stderr.write(
+        "The secrets are in the volumes. The keys of the hashes are in hash_keys.json of the volume secrets: "
+        "back it up, as docs/encryption.md says. Without it no stored hash can be read.\n"
+    )

@@ -33,23 +33,30 @@ END $$;
 
 -- `serve` reads what a sign-in needs, marks accounts, and deletes hashes. It writes no hash, and adds no account.
 GRANT SELECT ON alembic_version, accounts, identifiers, sources, recipes, installation, failures, import_events,
-    unreadable_events, deleted_logins TO password_import_service;
+    unreadable_events TO password_import_service;
+GRANT SELECT (digest, okta_login_digest, local_part_digest, bound) ON deleted_logins TO password_import_service;
 GRANT SELECT, DELETE ON hashes TO password_import_service;
 GRANT UPDATE (state, verified_at, forgotten_at, proof, okta_id, superseded) ON accounts TO password_import_service;
 GRANT INSERT, DELETE, UPDATE (account_id, effect) ON import_events TO password_import_service;
 GRANT INSERT, DELETE ON unreadable_events TO password_import_service;
+GRANT SELECT, DELETE ON okta_calls TO password_import_service;
+GRANT SELECT ON okta_call_counts TO password_import_service;
 GRANT INSERT, UPDATE, DELETE ON failures TO password_import_service;
+-- A rehearsal's people sign in, and are removed once no rehearsal runs.
+GRANT SELECT, DELETE, UPDATE (sign_ins) ON rehearsal_people TO password_import_service;
+GRANT SELECT ON leases TO password_import_service;
 -- The audit trail is added to, and not even read. What is old goes by a function that takes nothing younger.
 GRANT INSERT ON audit TO password_import_service;
 GRANT EXECUTE ON FUNCTION prune_audit TO password_import_service, password_import_operator;
 
--- The commands: load, try, provision, reconcile, stragglers, status, keys rotate, audit export.
+-- The commands: load, try, provision, reconcile, rehearse, stragglers, status, keys rotate, audit export.
 GRANT SELECT ON alembic_version, accounts, hashes, identifiers, sources, recipes, installation, failures, import_events,
     unreadable_events, deleted_logins, leases, log_cursors, provisionings, audit, own_hooks, okta_calls,
     okta_call_counts, okta_call_cursors TO password_import_operator;
 GRANT INSERT, UPDATE, DELETE ON accounts, hashes, identifiers, failures, import_events, unreadable_events,
     deleted_logins, leases, log_cursors, provisionings, own_hooks, okta_calls, okta_call_counts,
     okta_call_cursors TO password_import_operator;
+GRANT SELECT, INSERT, DELETE ON rehearsal_people TO password_import_operator;
 GRANT INSERT ON sources, recipes, audit, installation TO password_import_operator;
 GRANT UPDATE (hashes_loaded) ON recipes TO password_import_operator;
 GRANT SELECT, INSERT, UPDATE ON tried_formats TO password_import_operator;

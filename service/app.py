@@ -18,15 +18,20 @@ from aiohttp import web
 from service.audit_trail import AuditTrail
 from service.auth.authenticator import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.background import in_background
-from service.hashing.bcrypt_choice import BcryptUnavailable, choose_bcrypt
-from service.hashing.interleaved.interleaving import Interleaving
+from service.hashing.bcrypt_choice import BcryptChoice, BcryptUnavailable, choose_bcrypt
 from service.hashing.pool import HashingPool, SingleFlight
 from service.registration.code_policy import CodePolicy, load_policy
 from service.registration.policy import Policy
 from service.registration.queries import LegacyProfile, find_legacy_profiles
 from service.registration.screen import RegistrationScreener
 from service.registration.toml_document import FaultyPolicy
-from service.settings import BadSettings, Settings, require_authentication
+from service.settings import (
+    BadSettings,
+    Settings,
+    is_readable_by_all,
+    require_authentication,
+    require_unwritable,
+)
 from service.signin.verify import PasswordVerifier, keep_prepared, prepare
 from service.store.connect import database_dsn
 from service.store.database import DATABASE_UNAVAILABLE, Database
@@ -35,7 +40,7 @@ from service.stored_hashes import HashOpener
 from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
 from service.web.hooks import get_events, post_events, post_password_import, post_registration
-from service.web.middleware import Middleware
+from service.web.middleware import Middleware, require_host
 from service.web.operations import get_healthz, get_metrics, get_readyz, get_status, show_zeros, still_missing
 from service.web.parts import PARTS, Parts
 from service.web.server import listening
@@ -50,7 +55,7 @@ def reload(parts: Parts, tls: ServerTls | None) -> None:
     """Read secrets, certificate and policy again; what can't be used is logged, and what was before stays."""
     steps: dict[str, Callable[[], None]] = {
         "secrets": lambda: _reload_secrets(parts),
-        "hash_keys": lambda: setattr(parts.opener, "keys", hash_keys(parts.settings)),
+        "hash_keys": lambda: parts.verifier.use_keys(hash_keys(parts.settings)),
     }
     if tls is not None:
         steps["certificate"] = tls.reload
@@ -100,8 +105,8 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     screener = make_screener(settings, database, telemetry, trail)
     if keys is not None:
         await keys.open()
-    interleaving = await _choose_bcrypt(settings, telemetry)
-    async with HashingPool(queue_timeout=settings.queue_timeout, interleaving=interleaving) as pool:
+    bcrypt = await _choose_bcrypt(settings, telemetry)
+    async with HashingPool(queue_timeout=settings.queue_timeout, interleaving=bcrypt.interleaving) as pool:
         verifier = PasswordVerifier(database, pool, SingleFlight(), opener, telemetry, trail)
         with contextlib.suppress(
             *DATABASE_UNAVAILABLE, TimeoutError
@@ -127,6 +132,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
                 event_authenticator=event_authenticator(settings),
                 forget_when=settings.forget_when,
                 revisions=known_revisions(),
+                bcrypt=bcrypt,
             )
         finally:
             for task in background:
@@ -139,7 +145,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
             screener.close()
 
 
-async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> Interleaving | None:
+async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoice:
     """Choose the implementation and log it. Raises `BadSettings` where the one that is set cannot be used."""
 
     def report(fault: str) -> None:
@@ -151,7 +157,7 @@ async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> Interleavi
     except BcryptUnavailable as unavailable:
         raise BadSettings(str(unavailable)) from None
     log.info("bcrypt", implementation=choice.implementation, single=choice.single, reason=choice.reason)
-    return choice.interleaving
+    return choice
 
 
 def make_screener(
@@ -192,7 +198,7 @@ def make_app(parts: Parts) -> web.Application:
 
 def make_admin_app(parts: Parts) -> web.Application:
     """Make the application for operators; it authenticates nobody, so it listens on loopback by default."""
-    app = web.Application(middlewares=[Middleware(parts).errors])
+    app = web.Application(middlewares=[Middleware(parts).errors, require_host(parts.settings.admin_names())])
     app[PARTS] = parts
     app.router.add_get("/metrics", get_metrics)
     app.router.add_get("/status.json", get_status)
@@ -202,6 +208,7 @@ def make_admin_app(parts: Parts) -> web.Application:
 async def serve(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT; then finish what was accepted, and end."""
     require_authentication(settings)
+    warn_of_secrets(settings)
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
@@ -221,6 +228,15 @@ async def serve(settings: Settings) -> None:
         log.info("stopping")
 
 
+def warn_of_secrets(settings: Settings) -> None:
+    """Log where a secret does more, or is known to more, than it should."""
+    if not settings.has_event_secrets():
+        log.warning("event_hook_shares_secrets", remedy="set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE")
+    for name, file in settings.secret_files().items():
+        if is_readable_by_all(file):
+            log.warning("secret_file_readable", name=name, remedy="chmod o-r")
+
+
 def spare_garbage_collector() -> None:
     """Take what was made at start out of the collector's sight: looking through all of it stalls the loop for 0.1 s."""
     gc.collect()
@@ -232,6 +248,7 @@ def server_tls(settings: Settings) -> ServerTls | None:
     """Read the certificate; None where a proxy ends TLS. Raises `BadSettings`."""
     if settings.tls_cert is None or settings.tls_key is None:
         return None
+    require_unwritable("TLS_KEY", settings.tls_key)
     try:
         return ServerTls(settings.tls_cert, settings.tls_key)
     except BadCertificate as error:

@@ -1,9 +1,12 @@
 """Every setting, read once from the environment and `.env`."""
 
 import base64
+import grp
 import json
 import os
+import pwd
 import re
+import stat
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -50,21 +53,27 @@ def is_utf8(text: str) -> bool:
 
 
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_list)]
+MIN_SECRET = 8
+"""Characters. `supersecret` of Okta's guide has eleven."""
 HASH_KEY = 32
 """Bytes of a key that hashes are encrypted under."""
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def read_secrets(name: str, given: tuple[SecretStr, ...], file: Path | None) -> tuple[bytes, ...]:
-    """Give the secrets of a variable and of the file beside it. Raises `BadSettings`."""
+    """Give the secrets of a variable and of the file beside it. Raises `BadSettings`, also where the file holds none.
+
+    An empty file is one that is being written, and must not mean that other secrets hold.
+    """
     in_file: tuple[SecretStr, ...] = ()
     if file is not None:
+        text = read_secret_file(f"{name}_FILE", file)
         try:
-            in_file = _parse_secrets(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadSettings(f"{name}_FILE: cannot be read: {type(error).__name__}") from None
+            in_file = _parse_secrets(text)
         except ValueError as error:
             raise BadSettings(f"{name}_FILE: {error}") from None
+        if not in_file:
+            raise BadSettings(f"{name}_FILE: holds no secret; write a JSON list of one or more, or unset it")
     own, filed = ([value.get_secret_value().encode() for value in values] for values in (given, in_file))
     faults = secret_faults(name, own) + secret_faults(f"{name}_FILE", filed)
     if faults:
@@ -72,12 +81,55 @@ def read_secrets(name: str, given: tuple[SecretStr, ...], file: Path | None) -> 
     return (*own, *filed)
 
 
-def read_text(name: str, file: Path) -> str:
-    """Read the file that a setting names. Raises `BadSettings`."""
+def read_secret_file(name: str, file: Path) -> str:
+    """Read the secret file that a setting names. Raises `BadSettings`, also where others could have written it."""
+    require_unwritable(name, file)
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"{name}: cannot be read: {type(error).__name__}") from None
+
+
+# Who else may read or write a file on which the service relies.
+
+SECRETS_MOUNT = Path("/run/secrets")
+"""Where Docker and Podman mount secrets, with modes of their own."""
+
+
+def require_unwritable(name: str, file: Path) -> None:
+    """Raise `BadSettings` where another user could have written a file, unless its mount is read-only."""
+    try:
+        found = file.stat()
+    except OSError as error:
+        raise BadSettings(f"{name}: cannot be read: {type(error).__name__}") from None
+    if _is_mounted_safely(file):
+        return
+    if found.st_uid not in {0, os.geteuid()}:
+        raise BadSettings(f"{name}: the file belongs to another user: give it to the service's user (chown)")
+    if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_private_group(found)):
+        raise BadSettings(f"{name}: the file is writable by others: chmod go-w")
+
+
+def is_readable_by_all(file: Path) -> bool:
+    """Tell whether every user of the machine may read a secret file."""
+    try:
+        return bool(file.stat().st_mode & stat.S_IROTH) and not _is_mounted_safely(file)
+    except OSError:
+        return False
+
+
+def _is_mounted_safely(file: Path) -> bool:
+    resolved = file.resolve()
+    return resolved.is_relative_to(SECRETS_MOUNT) or bool(os.statvfs(resolved).f_flag & os.ST_RDONLY)
+
+
+def _is_private_group(found: os.stat_result) -> bool:
+    """Tell whether the file's group is its owner's own, as many systems make for each user, with a umask of 002."""
+    try:
+        group, owner = grp.getgrgid(found.st_gid), pwd.getpwuid(found.st_uid)
+    except KeyError:
+        return False
+    return group.gr_name == owner.pw_name and set(group.gr_mem) <= {owner.pw_name}
 
 
 def parse_hash_keys(name: str, text: str) -> dict[str, bytes]:
@@ -108,12 +160,27 @@ def _hash_key(name: str, position: int, encoded: object) -> bytes:
 
 
 def secret_faults(name: str, secrets: list[bytes]) -> list[str]:
-    """Name those that no caller can have been given."""
-    return [
-        f"{name}: secret {position} is blank or has space around it"
-        for position, secret in enumerate(secrets, 1)
-        if not secret or secret != secret.strip()
-    ]
+    """Name those that no caller can have been given, and those that are short enough to be guessed."""
+    faults = []
+    for position, secret in enumerate(secrets, 1):
+        if not secret or secret != secret.strip():
+            faults.append(f"{name}: secret {position} is blank or has space around it")
+        elif len(_without_scheme(secret).decode(errors="replace")) < MIN_SECRET:
+            faults.append(f"{name}: secret {position} is shorter than {MIN_SECRET} characters")
+    return faults
+
+
+def _without_scheme(secret: bytes) -> bytes:
+    """Give what is secret of a header's value: of Basic the password, of Bearer the token."""
+    scheme, _, rest = secret.partition(b" ")
+    if scheme.lower() == b"bearer":
+        return rest.strip()
+    if scheme.lower() != b"basic":
+        return secret
+    try:
+        return base64.b64decode(rest.strip(), validate=True).partition(b":")[2]
+    except ValueError:
+        return secret
 
 
 # The settings of who may call, and what each must agree with.
@@ -184,12 +251,29 @@ class AdmissionSettings(BaseSettings):
 
     def has_event_secrets(self) -> bool:
         """Tell whether the event hook has secrets of its own, which then are the only ones that open it."""
-        return bool(self.event_hook_secrets) or self.event_hook_secrets_file is not None
+        return "event_hook_secrets" in self.model_fields_set or self.event_hook_secrets_file is not None
 
     def event_secrets(self) -> tuple[bytes, ...]:
-        """Give the header values that the event hook accepts; the inline hooks' where it has none of its own."""
+        """Give the header values that the event hook accepts; the inline hooks' where it has none of its own.
+
+        Raises `BadSettings`, also where its own are none, or one of them opens the inline hooks too.
+        """
+        inline = self.inline_hook_secrets()
+        if not self.has_event_secrets():
+            return inline
         own = read_secrets("EVENT_HOOK_SECRETS", self.event_hook_secrets, self.event_hook_secrets_file)
-        return own or self.inline_hook_secrets()
+        if not own:
+            raise BadSettings("EVENT_HOOK_SECRETS: holds no secret; unset it to use the secrets of the inline hooks")
+        basic = self.basic_credentials()
+        others = {*inline, *([] if basic is None else [b"Basic " + base64.b64encode(basic)])}
+        if others & set(own):
+            raise BadSettings("EVENT_HOOK_SECRETS: a secret opens the inline hooks too; give the event hook its own")
+        return own
+
+    def secret_files(self) -> dict[str, Path]:
+        """Give the files of secrets by the settings that name them."""
+        named = {"HOOK_SECRETS_FILE": self.hook_secrets_file, "EVENT_HOOK_SECRETS_FILE": self.event_hook_secrets_file}
+        return {name: file for name, file in named.items() if file is not None}
 
     def basic_credentials(self) -> bytes | None:
         """Give `user:password` as it stands, base64-encoded, in an Authorization header; None where unset."""
@@ -204,13 +288,15 @@ def require_authentication(settings: AdmissionSettings) -> None:
     basic = settings.basic_credentials()
     if basic is not None:
         faults += secret_faults("BASIC_AUTH_PASSWORD", [basic.partition(b":")[2]])
-        faults += secret_faults("BASIC_AUTH_USER", [basic.partition(b":")[0]])
+        user = basic.partition(b":")[0]
+        if not user or user != user.strip():
+            faults.append("BASIC_AUTH_USER: is blank or has space around it")
     if basic is None and not settings.inline_hook_secrets() and settings.oauth_issuer is None:
         faults.append(
             "nothing authenticates Okta: "
             "set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS, or HOOK_SECRETS_FILE"
         )
-    elif basic is None and not settings.event_secrets():
+    elif not settings.event_secrets() and basic is None:
         faults.append(
             "nothing authenticates the event hook, for which Okta has no OAuth: "
             "set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE"
@@ -246,6 +332,7 @@ class PlaceSettings(BaseSettings):
     max_connections: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
     admin_host: str = "127.0.0.1"
     admin_port: Port = 8083
+    admin_hosts: str | None = None
 
     @field_validator("database_url", "migration_database_url")
     @classmethod
@@ -259,6 +346,10 @@ class PlaceSettings(BaseSettings):
                 "has a port that is no number; in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25"
             )
         return url
+
+    def admin_names(self) -> frozenset[str]:
+        """Give the host names of the admin port beside `localhost`; several are separated by spaces or commas."""
+        return frozenset((self.admin_hosts or "").replace(",", " ").lower().split())
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Self:
@@ -303,6 +394,7 @@ class Settings(AdmissionSettings, PlaceSettings):
     require_encrypted_hashes: bool = False
     audit_retention_days: Annotated[int, Field(ge=100, le=36_500)] = 400
     forget_when: ForgetWhen = ForgetWhen.SUCCESS
+    allow_insecure_http: bool = False
     okta_client_orgurl: str | None = None
     okta_client_authorizationmode: str | None = None
     okta_client_token: SecretStr | None = None
@@ -329,7 +421,12 @@ class Settings(AdmissionSettings, PlaceSettings):
         given = {} if self.hash_keys is None else parse_hash_keys("HASH_KEYS", self.hash_keys.get_secret_value())
         if self.hash_keys_file is None:
             return given
-        return given | parse_hash_keys("HASH_KEYS_FILE", read_text("HASH_KEYS_FILE", self.hash_keys_file))
+        return given | parse_hash_keys("HASH_KEYS_FILE", read_secret_file("HASH_KEYS_FILE", self.hash_keys_file))
+
+    def secret_files(self) -> dict[str, Path]:
+        """Give the files of secrets by the settings that name them."""
+        named = {"HASH_KEYS_FILE": self.hash_keys_file, "TLS_KEY": self.tls_key}
+        return super().secret_files() | {name: file for name, file in named.items() if file is not None}
 
 
 RENAMED = {
@@ -342,8 +439,20 @@ RENAMED = {
 """Former names. They are errors: to ignore a set `SEALED_HASHES_ONLY` would accept plain hashes again."""
 
 
+_OWN_PREFIXES = ("OKTA_CLIENT_", "PG")
+"""Of variables that Okta's SDK and libpq read, beside those that are fields."""
+
+
+def is_setting(name: str) -> bool:
+    """Tell whether the service or what it connects with reads a variable called `name`: it may hold another secret."""
+    upper = name.strip().upper()
+    return upper in {field.upper() for field in Settings.model_fields} or upper.startswith(_OWN_PREFIXES)
+
+
 def load_settings() -> Settings:
     """Read the environment. Raises `BadSettings`, which names every fault at once."""
+    if Path(ENV_FILE).exists():
+        require_unwritable(ENV_FILE, Path(ENV_FILE))
     faults = _renamed()
     try:
         settings = Settings()

@@ -1,12 +1,14 @@
 """The check of a stored hash: recipe, pepper and decrypted hash put together."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from service.hashing import registry
 from service.hashing.format import Check, MalformedHash, Recipe, StoredHash, UnusableHash
+from service.settings import is_setting
 from service.store.accounts import KeptHash
 from service.store.encryption import NO_KEYS, DecryptionFailed, HashKeys, binding
 from service.store.recipes import KeptRecipe
@@ -42,7 +44,9 @@ class HashOpener:
         except UnicodeDecodeError:
             raise MalformedHash("the stored hash is not text") from None
         recipe = recipe_from(kept.format, kept.parameters)
-        return StoredHash(text, recipe, kept.salt, kept.username, self._pepper(recipe))
+        pepper, *more = map(self._pepper, pepper_names(recipe.pepper_env)) if recipe.pepper_env else (None,)
+        peppers = tuple(filter(None, more))
+        return StoredHash(text, recipe, kept.salt, kept.username, pepper=pepper, more_peppers=peppers)
 
     def _decrypted(self, kept: KeptHash) -> bytes:
         bound_to = b"" if kept.key_id is None else binding(kept.login_key, kept.source, kept.format, kept.parameters)
@@ -55,18 +59,41 @@ class HashOpener:
         kept, key_id = self.keys.encrypt(str(text).encode(), bound_to)
         return KeptHash("", recipe.format, recipe.parameters, kept, salt, username, key_id, login_key="")
 
-    def missing_peppers(self, recipes: Iterable[KeptRecipe]) -> list[str]:
-        """Name the environment variables that stored hashes need and that are not set."""
-        named = {recipe.parameters.get("pepper_env") for recipe in recipes}
-        return sorted(name for name in named if name and name not in self._environment)
+    def without_pepper(self, recipes: Iterable[KeptRecipe]) -> list[tuple[int, str]]:
+        """Give the recipes whose pepper is not to be had, each with the name of its environment variable."""
+        named = ((each.id, name) for each in recipes for name in pepper_names(each.parameters.get("pepper_env")))
+        return [(recipe_id, name) for recipe_id, name in named if self._pepper_value(name) is None]
 
-    def _pepper(self, recipe: Recipe) -> bytes | None:
-        if recipe.pepper_env is None:
-            return None
-        value = self._environment.get(recipe.pepper_env)
+    def _pepper_value(self, name: str) -> str | None:
+        # A row of the store could name a secret of the service, and have it hashed under a key of the writer's choice.
+        return None if is_setting(name) else self._environment.get(name)
+
+    def _pepper(self, name: str) -> bytes:
+        value = self._pepper_value(name)
         if value is None:
-            raise MissingPepper(recipe.pepper_env)
+            raise MissingPepper(name)
         return value.encode("utf-8", "surrogateescape")
+
+
+def pepper_names(pepper_env: str | None) -> list[str]:
+    """Give the environment variables that `pepper_env` names, separated by blanks."""
+    return (pepper_env or "").split()
+
+
+def work_of(recipe: KeptRecipe) -> float:
+    """Give the share of what one sign-in may cost that a hash of the recipe takes.
+
+    It is that of the recipe's dummy hash, whatever the pepper. Infinity where it is too costly, or impossible by the
+    rules of its algorithm: both were taken once, and are answered 503.
+    """
+    fields: dict[str, Any] = {name: recipe.dummy_hash.get(name) for name in ("hash", "salt", "username")}
+    try:
+        parsed = recipe_from(recipe.format, recipe.parameters)
+        peppers = (b"pepper",) * len(pepper_names(parsed.pepper_env))
+        stored = StoredHash(recipe=parsed, pepper=next(iter(peppers), None), more_peppers=peppers[1:], **fields)
+        return registry.check(stored).work
+    except UnusableHash:
+        return math.inf
 
 
 def recipe_from(format_name: str, parameters: dict[str, Any]) -> Recipe:

@@ -102,6 +102,12 @@ class Telemetry:
             ("cost",),
             registry=self.registry,
         )
+        self.okta_calls = Gauge(
+            "password_import_okta_calls",
+            "Calls of our hooks that Okta's System Log reports, by what we had said; the same on every replica.",
+            ("event", "outcome", "verdict"),
+            registry=self.registry,
+        )
         self.ready = Gauge("password_import_ready", "1 where the last /readyz said ready.", registry=self.registry)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:

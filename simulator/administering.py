@@ -41,6 +41,12 @@ class AdministeredOrg(OrgState):
         user.status = status
         user.status_changed = user.updated = self.clock.now()
 
+    def rename(self, user: User, login: str) -> None:
+        """Give a user another login. Raises `LoginTaken`."""
+        self.users.rename(user, login)
+        user.updated = self.clock.now()
+        self.log_about(user, "user.account.update_profile", "Update user profile for Okta")
+
     def reset_password(self, user: User) -> None:
         """Reset a password as an admin does: the user leaves IMPORT, and no import event says so."""
         user.password, user.password_hook = None, False

@@ -34,6 +34,9 @@ def make_parser() -> argparse.ArgumentParser:
     secret = parser.add_mutually_exclusive_group()
     secret.add_argument("--secret-file", type=Path, metavar="FILE", help="holds the secret, such as 'Basic …'")
     secret.add_argument("--secret-env", metavar="NAME", help="environment variable that holds the secret")
+    parser.add_argument(
+        "--event-secret-file", type=Path, metavar="FILE", help="holds the event hook's secret; default: the same"
+    )
     parser.add_argument("--secret-header", default="Authorization", metavar="NAME", help="default: %(default)s")
     parser.add_argument(
         "--user", action="append", metavar="LOGIN", help="has the hook; default: the guide's three people"
@@ -66,8 +69,8 @@ def make_org(options: argparse.Namespace) -> Org:
     if options.registration_url:
         org.set_registration_hook(options.registration_url, secret)
     if options.events_url:
-        # A second type makes mixed batches, as an org's hook that serves several purposes gets.
-        org.add_event_hook(options.events_url, secret, items=(IMPORT_EVENT, "user.session.start"))
+        # `--foreign-events` makes mixed batches, as an org's hook that serves several purposes gets.
+        org.add_event_hook(options.events_url, _event_secret(options) or secret, items=(IMPORT_EVENT,))
     _add_users(org, options.user)
     return org
 
@@ -79,6 +82,12 @@ def read_secret(options: argparse.Namespace) -> HeaderSecret | None:
     if options.secret_env:
         return HeaderSecret(options.secret_header, os.environ[options.secret_env])
     return None
+
+
+def _event_secret(options: argparse.Namespace) -> HeaderSecret | None:
+    if options.event_secret_file is None:
+        return None
+    return HeaderSecret(options.secret_header, options.event_secret_file.read_text("utf-8").strip())
 
 
 def _add_users(org: Org, logins: list[str] | None) -> None:

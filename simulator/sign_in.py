@@ -52,7 +52,7 @@ class SignIn:
 async def sign_in(org: OrgState, username: str, password: str, *, ip: str, path: str) -> SignIn:
     """Sign a person in, with all that follows from it."""
     caused = org.caused(path, ip)
-    user = org.users.typed(username)
+    user = org.users.typed(username, short_name_first=org.switches.short_name_first)
     if user is None:
         result = SignIn(Outcome.UNKNOWN_USER, request_id=caused.request_id)
     elif user.status not in (Status.ACTIVE, Status.PASSWORD_EXPIRED):

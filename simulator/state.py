@@ -56,6 +56,10 @@ class OrgState:
         self.admin_id = self.ids.okta("00u")
         self.registration_policy_id = self.ids.okta("reg")
         self.attributes = set(BASE_ATTRIBUTES)
+        self.attribute_types: dict[str, JsonObject] = {}
+        """How the schema defines custom attributes that are no plain strings: `{"level": {"type": "number"}}`."""
+        self.user_types: dict[str, dict[str, JsonObject]] = {"default": {}}
+        """The user types with the attributes of their own."""
         self.sensitive_attributes: set[str] = set()
 
     def hook_key(self) -> str:

@@ -36,5 +36,7 @@ class Switches:
     """Seconds until `search` finds a changed user; Okta's search is eventually consistent."""
     log_delay: float = 0.0
     """Seconds between an event's `published` and its appearance in the System Log."""
+    short_name_first: bool = False
+    """A typed name without `@` is looked for as a short name first, and then as a login; Okta documents no order."""
     warm_up: float = 0.0
     """Seconds after a verification in which an event hook gets no events yet; Okta says "several minutes"."""

@@ -51,13 +51,18 @@ class Users:
         found = self._by_id.get(id_or_login)
         return found or self._by_id.get(self._by_key.get(login_key(id_or_login), ""))
 
-    def typed(self, name: str) -> User | None:
-        """Find whom a typed name means: a login, another identifier, or a short name that only one user has."""
-        found = self._by_id.get(self._by_key.get(login_key(name), ""))
-        if found or "@" in name:
-            return found or self._other(name)
-        short = self._short.get(login_key(name), set())
-        return self._by_id[next(iter(short))] if len(short) == 1 else self._other(name)
+    def typed(self, name: str, *, short_name_first: bool = False) -> User | None:
+        """Find whom a typed name means: a login, a short name that only one user has, or another identifier.
+
+        Okta does not document which of the first two it looks for first.
+        """
+        login, short = self._by_id.get(self._by_key.get(login_key(name), "")), self._with_short_name(name)
+        first, second = (short, login) if short_name_first else (login, short)
+        return first or second or self._other(name)
+
+    def _with_short_name(self, name: str) -> User | None:
+        short = set() if "@" in name else self._short.get(login_key(name), set())
+        return self._by_id[next(iter(short))] if len(short) == 1 else None
 
     def _other(self, name: str) -> User | None:
         key = login_key(name)

@@ -6,7 +6,7 @@ Additive. The wider constraint is checked against every row of `audit`; no table
 from alembic import op
 
 revision = "0016"
-down_revision = "0013"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

@@ -1,10 +1,11 @@
 """Deletion of accounts and of their hashes on an operator's request, in transactions of some hundred accounts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.administration.queries import Filters, delete, ids_of_logins, list_accounts
 from service.store import recipes
 from service.store.accounts import login_key
+from service.store.attributes import purge_slice
 from service.store.audit import Action, Entry, record
 from service.store.database import Database
 from service.store.deleted_logins import forgive_deleted, remember_deleted
@@ -59,6 +60,25 @@ async def delete_accounts(database: Database, filters: Filters, *, erase: bool) 
             why = "erased by operator" if erase else "deleted by operator"
             await record(connection, [Entry(Action.DELETED, why, account_id=each) for each in found])
         deleted, last = deleted + len(found), page[-1].id
+
+
+PURGED_AT_ONCE = 5000
+"""Accounts by id in one transaction: some hundred milliseconds."""
+
+
+async def purge_attributes(database: Database, progress: Callable[[int], None] = lambda _purged: None) -> int:
+    """Remove what no source declares, and the profiles of migrated accounts; give how many accounts had any.
+
+    Each slice is a transaction, so a run that was stopped is completed by the next one.
+    """
+    purged, last = 0, 0
+    while True:
+        async with database.transaction() as connection:
+            end, number = await purge_slice(connection, last, PURGED_AT_ONCE)
+        if end is None:
+            return purged
+        purged, last = purged + number, end
+        progress(purged)
 
 
 async def forgive_logins(database: Database, logins: Sequence[str]) -> int:

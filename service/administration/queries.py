@@ -1,13 +1,14 @@
 """Queries of the operator's commands: lists, details, deletion, counts, progress."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import field
 from datetime import date, datetime
 from typing import Any
 
 import asyncpg
 
+from service.hashing.limits import MAX_WORK
 from service.immutable import immutable
 from service.store.accounts import State
 from service.store.attributes import DECLARED_PROFILE
@@ -141,15 +142,12 @@ SELECT reason, count(*) AS number FROM (
 
 COUNT_VERIFIED_LONG_AGO = "SELECT count(*) FROM accounts WHERE state = 'verified' AND verified_at < $1"
 
-NOT_CREATED = "SELECT count(*) FROM accounts WHERE armed AND okta_id IS NULL"
+IS_REFUSED = "EXISTS (SELECT FROM provisionings AS known WHERE known.account_id = id AND known.outcome = 'refused')"
 
-# Sign-in names that two accounts have: nobody gets in by them.
-AMBIGUOUS_NAMES = """
-SELECT known.identifier_key FROM identifiers AS known JOIN accounts AS account ON account.id = known.account_id
-WHERE account.armed AND NOT EXISTS (SELECT FROM accounts AS named WHERE named.login_key = known.identifier_key)
-GROUP BY 1 HAVING count(*) > 1
-"""
-AMBIGUOUS = f"SELECT count(*) FROM ({AMBIGUOUS_NAMES}) AS shared"  # noqa: S608 (of constants alone)
+UNBOUND = "SELECT count(*) FROM accounts WHERE armed AND okta_id IS NULL"
+NOT_CREATED = f"{UNBOUND} AND NOT {IS_REFUSED}"
+
+REFUSED = f"{UNBOUND} AND {IS_REFUSED}"
 
 FIRST = 5
 """How many of each kind of those who are stuck are named."""
@@ -158,7 +156,10 @@ VERIFIED_LONG_AGO_NAMES = (
     "SELECT login FROM accounts WHERE state = 'verified' AND verified_at < $1 ORDER BY verified_at"
 )
 
-NOT_CREATED_NAMES = "SELECT login FROM accounts WHERE armed AND okta_id IS NULL ORDER BY id"
+UNBOUND_NAMES = "SELECT login FROM accounts WHERE armed AND okta_id IS NULL"
+NOT_CREATED_NAMES = f"{UNBOUND_NAMES} AND NOT {IS_REFUSED} ORDER BY id"
+
+REFUSED_NAMES = f"{UNBOUND_NAMES} AND {IS_REFUSED} ORDER BY id"
 
 CURSORS = "SELECT org, saved_at, users_compared_at FROM log_cursors ORDER BY org"
 
@@ -220,26 +221,75 @@ async def failures(connection: asyncpg.Connection) -> dict[str, int]:
     return {row["reason"]: row["number"] for row in await connection.fetch(FAILURES)}
 
 
+TOO_COSTLY = """
+SELECT account_id FROM hashes JOIN unnest($1::integer[], $2::float8[]) AS known (recipe_id, work) USING (recipe_id)
+GROUP BY account_id HAVING sum(known.work) > $3
+"""
+
+COUNT_TOO_COSTLY = f"SELECT count(*) FROM ({TOO_COSTLY}) AS found"  # noqa: S608 (made of constants)
+
+TOO_COSTLY_NAMES = f"""
+SELECT login FROM accounts JOIN ({TOO_COSTLY}) AS found ON id = account_id ORDER BY login LIMIT {FIRST}
+"""  # noqa: S608 (made of constants)
+
+COUNT_SOURCES = "SELECT count(*) FROM sources"
+
+
+async def too_costly(connection: asyncpg.Connection, work: Mapping[int, float]) -> tuple[int, list[str]]:
+    """Count and name the accounts whose hashes together are more than a sign-in may cost.
+
+    `work` is that of a hash of each recipe. Reads all hashes, unless no account can have so many.
+    """
+    sources: int = await connection.fetchval(COUNT_SOURCES)
+    if sources * max(work.values(), default=0.0) <= MAX_WORK:  # an account has one hash of each source at most
+        return 0, []
+    values = list(work), list(work.values()), MAX_WORK
+    count: int = await connection.fetchval(COUNT_TOO_COSTLY, *values)
+    return count, [row["login"] for row in await connection.fetch(TOO_COSTLY_NAMES, *values)] if count else []
+
+
 async def stuck(connection: asyncpg.Connection, verified_before: datetime) -> dict[str, int]:
     """Count those who need somebody to look at them."""
     return {
         "verified_without_success": await connection.fetchval(COUNT_VERIFIED_LONG_AGO, verified_before),
         "not_in_okta": await connection.fetchval(NOT_CREATED),
-        "ambiguous_names": await connection.fetchval(AMBIGUOUS),
+        "refused_by_okta": await connection.fetchval(REFUSED),
     }
 
 
 async def names_of_stuck(connection: asyncpg.Connection, verified_before: datetime) -> dict[str, list[str]]:
-    """Name the first few of those whom `stuck` counts: logins, and the sign-in names that are ambiguous."""
+    """Name the first few of those whom `stuck` counts: their logins."""
     asked: dict[str, tuple[str, tuple[object, ...]]] = {
         "verified_without_success": (VERIFIED_LONG_AGO_NAMES, (verified_before,)),
         "not_in_okta": (NOT_CREATED_NAMES, ()),
-        "ambiguous_names": (f"{AMBIGUOUS_NAMES} ORDER BY 1", ()),
+        "refused_by_okta": (REFUSED_NAMES, ()),
     }
     return {
         kind: [row[0] for row in await connection.fetch(f"{query} LIMIT {FIRST}", *values)]
         for kind, (query, values) in asked.items()
     }
+
+
+OKTA_CALL_COUNTS = "SELECT event, outcome, verdict, number FROM okta_call_counts ORDER BY 1, 2, 3"
+
+RECENT_OKTA_CALLS = """
+SELECT event, outcome, coalesce(verdict, 'none') AS verdict, coalesce(reason ~* 'timed? ?out', false) AS timed_out,
+       count(*) AS number, max(published) AS last
+FROM okta_calls
+WHERE received_at >= $1 AND published >= $1 AND NOT (event = 'inline_hook.response.processed' AND outcome = 'SUCCESS')
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
+
+
+async def okta_call_counts(connection: asyncpg.Connection) -> list[tuple[str, str, str, int]]:
+    """Count the calls of our hooks that Okta's log reported, by event, outcome and our verdict."""
+    return [tuple(row) for row in await connection.fetch(OKTA_CALL_COUNTS)]
+
+
+async def recent_okta_calls(connection: asyncpg.Connection, since: datetime) -> list[dict[str, Any]]:
+    """Count the calls that went wrong for Okta since a moment, by what we had said."""
+    rows = [dict(row) for row in await connection.fetch(RECENT_OKTA_CALLS, since)]
+    return [row | {"last": row["last"].isoformat(timespec="seconds") if row["last"] else None} for row in rows]
 
 
 async def logs_read(connection: asyncpg.Connection) -> list[tuple[str, datetime, datetime | None]]:
@@ -278,7 +328,7 @@ ORDER BY account.id LIMIT $6
 """
 
 DETAILS = f"""
-SELECT login_key, {DECLARED_PROFILE} AS profile, disabled_reason,
+SELECT login_key, okta_login, superseded, {DECLARED_PROFILE} AS profile, disabled_reason,
        ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = account.id ORDER BY 1) AS identifiers
 FROM accounts AS account WHERE id = $1
 """  # noqa: S608 (constants)
@@ -345,6 +395,10 @@ class AccountDetails:
     events: list[dict[str, Any]]
     disabled_reason: str | None
     """Why the account was loaded without a hash although the export has a value for it."""
+    okta_login: str | None
+    """What Okta knows the account by, where its user was read."""
+    superseded: bool
+    """Another account has the login by now."""
 
 
 async def list_accounts(
@@ -377,6 +431,8 @@ async def account_details(connection: asyncpg.Connection, account_id: int) -> Ac
         [dict(each) for each in await connection.fetch(RECIPES, account_id)],
         [dict(each) for each in await connection.fetch(EVENTS, account_id)],
         row["disabled_reason"],
+        row["okta_login"],
+        row["superseded"],
     )
 
 

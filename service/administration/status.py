@@ -9,8 +9,13 @@ import asyncpg
 from service.administration import queries
 from service.immutable import immutable
 from service.okta.system_log import RETENTION
+from service.store import recipes
 from service.store.accounts import State
+from service.store.attributes import count_undeclared
 from service.store.known_passwords import tried_among
+from service.store.leases import RECONCILE, holder_of
+from service.store.name_report import NameProblem, NameReport
+from service.stored_hashes import work_of
 
 
 async def migration_status(connection: asyncpg.Connection) -> dict[str, object]:
@@ -68,10 +73,13 @@ SHOWN = timedelta(days=14)
 VERIFIED_LONG_AGO = timedelta(days=1)
 """Okta reports within minutes; who waits longer for a SUCCESS was signed in while Okta could not store the password."""
 READ_LONG_AGO = timedelta(days=1)
+AMBIGUOUS = (NameProblem.AMBIGUOUS_UNTIL_BOUND, NameProblem.AMBIGUOUS)
 
 
-async def report_progress(connection: asyncpg.Connection, now: datetime | None = None) -> dict[str, Any]:
-    """Give the whole report as plain values."""
+async def report_progress(
+    connection: asyncpg.Connection, now: datetime | None = None, *, names: NameReport
+) -> dict[str, Any]:
+    """Give the whole report as plain values; `names` are those that open no account."""
     now = now or datetime.now(UTC)
     days = await queries.by_day(connection, now - SHOWN)
     migrated = {day: number for day, state, number in days if state == State.MIGRATED}
@@ -89,30 +97,48 @@ async def report_progress(connection: asyncpg.Connection, now: datetime | None =
         "untried_formats": sorted(found["hashes"].keys() - tried),
         "provisioned": await queries.provisioned(connection),
         "retired_because": await queries.proofs(connection),
-        "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO),
+        "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO)
+        | {
+            "ambiguous_names": sum(names[problem].number for problem in AMBIGUOUS),
+            "too_costly": (await too_costly_accounts(connection))[0],
+        },
         "failures": await queries.failures(connection),
+        "undeclared_attributes": await count_undeclared(connection),
+        "okta_calls": await queries.recent_okta_calls(connection, now - READ_LONG_AGO),
         "logs": await _logs(connection, now),
     }
 
 
+async def too_costly_accounts(connection: asyncpg.Connection) -> tuple[int, list[str]]:
+    """Count the accounts that are answered 503 because their hashes cost too much together, and name the first few."""
+    return await queries.too_costly(
+        connection, {each.id: work_of(each) for each in await recipes.list_recipes(connection)}
+    )
+
+
 async def name_stuck(connection: asyncpg.Connection, now: datetime | None = None) -> dict[str, list[str]]:
     """Name the first few of each kind of those who are stuck. For a person to read: the report itself names nobody."""
-    return await queries.names_of_stuck(connection, (now or datetime.now(UTC)) - VERIFIED_LONG_AGO)
+    found = await queries.names_of_stuck(connection, (now or datetime.now(UTC)) - VERIFIED_LONG_AGO)
+    return found | {"too_costly": (await too_costly_accounts(connection))[1]}
 
 
 async def _logs(connection: asyncpg.Connection, now: datetime) -> list[dict[str, Any]]:
+    reading = await holder_of(connection, RECONCILE) is not None
     return [
         {
             "org": org,
             "read_at": read.isoformat(timespec="seconds"),
             "users_compared_at": compared.isoformat(timespec="seconds") if compared else None,
-            "warning": _log_warning(now - read),
+            "warning": _log_warning(read, now, reading=reading),
         }
         for org, read, compared in await queries.logs_read(connection)
     ]
 
 
-def _log_warning(age: timedelta) -> str | None:
+def _log_warning(read: datetime, now: datetime, *, reading: bool) -> str | None:
+    age = now - read
     if age < READ_LONG_AGO:
         return None
+    if reading:
+        return f"the System Log is being read now; what Okta logged until {read:%Y-%m-%d} is done"
     return f"the System Log was last read {age.days} days ago, and Okta keeps it for {RETENTION.days}: run reconcile"

@@ -4,6 +4,8 @@
 """
 
 import sys
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +19,7 @@ from service.cli.load import load
 from service.cli.migrate import migrate
 from service.cli.provision import provision
 from service.cli.reconcile import reconcile
+from service.cli.rehearse import rehearse
 from service.cli.screen import screen
 from service.cli.serve import serve
 from service.cli.simulate import simulate
@@ -28,14 +31,14 @@ from service.hardening import forbid_core_dumps
 app = typer.Typer(
     name="password-import",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",  # in the other modes lines break where the source's do, and [default: …] is markup
     help="Lets people keep their password while their accounts move to Okta.",
     epilog="Settings come from the environment and from .env; docs/settings.md lists them. Exit codes: 0 done; 1 it "
     "failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.",
 )
-for command in (serve, migrate, load, identify, provision, reconcile, status, stragglers, screen, simulate):
+for command in (serve, migrate, load, identify, provision, reconcile, rehearse, status, stragglers, screen, simulate):
     app.command()(command)
 app.command("try")(try_password)
 app.add_typer(hooks, name="hooks")
@@ -44,7 +47,46 @@ app.add_typer(audit, name="audit")
 app.add_typer(accounts, name="accounts")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"password-import {version('password-import')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of the command line as a whole."""
+
+
+def command_line() -> Any:  # noqa: ANN401 (typer keeps the classes of its commands for itself)
+    """Give the whole command line. Switches take no value, so their help names no type."""
+    command = typer.main.get_command(app)
+    _without_types(command)
+    return command
+
+
+def _without_types(command: Any) -> None:  # noqa: ANN401 (likewise)
+    for parameter in command.params:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    make_help = command.get_help_option
+
+    def get_help_option(context: Any) -> Any:  # noqa: ANN401 (likewise)
+        option = make_help(context)
+        if option is not None:
+            option.metavar = ""
+        return option
+
+    command.get_help_option = get_help_option
+    for below in getattr(command, "commands", {}).values():
+        _without_types(below)
+
+
 def main() -> None:
-    """Run a command; whatever goes wrong is said in a line and is an exit code, never a traceback."""
+    """Run a command. Whatever goes wrong is one line on standard error and an exit code, never a traceback."""
     forbid_core_dumps()
-    sys.exit(reported(app))
+    sys.exit(reported(command_line()))

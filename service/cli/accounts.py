@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import WRONG_USAGE, CommandFailed
+from service.cli.errors import WRONG_USAGE, CommandFailed, printable
 from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
@@ -129,6 +129,23 @@ async def _delete(logins: list[str], filters: "Filters", yes: bool, erase: bool)
         return await delete_accounts(database, filters, erase=erase), forgiven
 
 
+def purge(yes: Yes = False) -> None:
+    """Remove stored attributes that no source declares, and the profiles of migrated accounts, which Okta has."""
+    typer.echo(f"{_accounts(run(_purge(yes)))} purged")
+
+
+async def _purge(yes: bool) -> int:
+    from service.administration.accounts import purge_attributes
+    from service.app import open_database
+    from service.store.attributes import count_undeclared
+
+    async with open_database(prepare()) as database:
+        async with database.connection() as connection:
+            number = await count_undeclared(connection)
+        _confirm(f"Remove undeclared attributes of about {_accounts(number)}, for good?", yes)
+        return await purge_attributes(database)
+
+
 def _confirm(question: str, yes: bool) -> None:
     if not yes and not typer.confirm(question, err=True):
         raise CommandFailed("nothing was done")
@@ -164,6 +181,7 @@ def show(name: Annotated[str, typer.Argument(help="A login or another identifier
 
 accounts.command()(forget)
 accounts.command()(delete)
+accounts.command("purge-attributes")(purge)
 
 
 async def _list(filters: "Filters", as_json: bool) -> None:
@@ -197,4 +215,4 @@ async def _show(name: str) -> list[dict[str, Any]]:
 def _plain(value: object) -> str:
     if value is None:
         return ""
-    return ";".join(map(str, value)) if isinstance(value, list) else str(value)
+    return printable(";".join(map(str, value)) if isinstance(value, list) else str(value))

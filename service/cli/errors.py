@@ -5,6 +5,7 @@ import select
 import socket
 import ssl
 import sys
+import traceback
 from collections.abc import Callable
 
 import asyncpg
@@ -47,6 +48,13 @@ class CommandFailed(Exception):
         self.code = code
 
 
+def printable(text: str) -> str:
+    """Escape what a terminal would obey: names of a legacy store may hold any character."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 def reported(run: Callable[..., object]) -> int:
     """Run the command line and give its exit code; that nobody reads to the end what it prints is no failure."""
     try:
@@ -60,11 +68,22 @@ def reported(run: Callable[..., object]) -> int:
     except (BrokenPipeError, SystemExit) as error:
         # Typer makes an exit of every broken pipe: also of one to a server, which is a fault.
         fault = error.__context__ if isinstance(error, SystemExit) else error
-        return DONE if nobody_reads() else _say(*_message(fault)) if isinstance(fault, Exception) else FAILED
+        return (
+            DONE
+            if nobody_reads() or _ended_by_rich(error)
+            else _say(*_message(fault))
+            if isinstance(fault, Exception)
+            else FAILED
+        )
     except Exception as error:  # noqa: BLE001 (the end of the line: what no command expected is said here)
         return _say(*_message(error))
     # Typer makes an exit code of Ctrl-C by itself, and says nothing.
     return _say("stopped", INTERRUPTED) if result == INTERRUPTED else result if isinstance(result, int) else DONE
+
+
+def _ended_by_rich(error: BaseException) -> bool:
+    """Tell whether rich met the closed pipe: it puts /dev/null in the place of standard output and exits."""
+    return any(frame.name == "on_broken_pipe" for frame in traceback.extract_tb(error.__traceback__))
 
 
 def _message(error: Exception) -> tuple[str, int]:
@@ -117,5 +136,5 @@ def _why(error: OSError) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"password-import: {message}", file=sys.stderr)  # noqa: T201 (the command line speaks by printing)
+    print(f"password-import: {printable(message)}", file=sys.stderr)  # noqa: T201 (the command line speaks by printing)
     return code

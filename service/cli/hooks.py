@@ -68,13 +68,13 @@ async def opened(settings: "Settings") -> "AsyncIterator[tuple[Database, OktaOrg
 # From the settings to what the org's hooks must be, and the check of it. Prints nothing.
 
 
-async def base_url_of(database: "Database", given: str | None) -> str:
+async def base_url_of(database: "Database", given: str | None, *, allow_http: bool = False) -> str:
     """Give the service's public address: as given, else as it was registered."""
     from service.hooks.findings import is_https
     from service.hooks.queries import HOOKS_BASE_URL, get_text
 
     if given is not None:
-        if not is_https(given):
+        if not is_https(given, allow_http=allow_http):
             raise CommandFailed(f"{given}: Okta calls https:// only", WRONG_USAGE)
         return given.rstrip("/")
     async with database.connection() as connection:
@@ -113,7 +113,7 @@ def desired_hooks(
         inline_proof = _tokens_alone()
     if inline_proof is None:
         raise CommandFailed("there is no secret for the inline hooks: set HOOK_SECRETS, or use --oauth", WRONG_USAGE)
-    return DesiredHooks(base_url, inline_proof, event_proof, registration, accepts_oauth)
+    return DesiredHooks(base_url, inline_proof, event_proof, registration, accepts_oauth, settings.allow_insecure_http)
 
 
 def _tokens_alone() -> "Proof":
@@ -121,6 +121,17 @@ def _tokens_alone() -> "Proof":
     from service.okta.hooks import OAuthChannel
 
     return OAuthChannel("", "", "")
+
+
+def secret_header(settings: "Settings", secrets: tuple[bytes, ...]) -> "HeaderChannel":
+    """Give the header by which the inline hooks know Okta. Raises `CommandFailed` where they take tokens alone."""
+    header = _header(settings, secrets, newest=False, basic=True)
+    if header is None:
+        raise CommandFailed(
+            "there is no secret for the inline hooks: set HOOK_SECRETS, or BASIC_AUTH_USER and BASIC_AUTH_PASSWORD",
+            WRONG_USAGE,
+        )
+    return header
 
 
 def _header(settings: "Settings", secrets: tuple[bytes, ...], newest: bool, *, basic: bool) -> "HeaderChannel | None":
@@ -173,7 +184,7 @@ async def refuse_without_hooks(
     from service.hooks.ownership import StoredOwnership
     from service.okta_client.probing import open_probe
 
-    address = await base_url_of(database, base_url)
+    address = await base_url_of(database, base_url, allow_http=settings.allow_insecure_http)
     desired = desired_hooks(settings, address, registration=False)
     async with open_probe() as probe:
         findings = await HookCheck(org, StoredOwnership(database, org.host), probe, desired).run()
@@ -237,7 +248,7 @@ async def _rotate(
     from service.hooks.rotate import rotate_secret as rotate
 
     async with opened(settings) as (database, org, probe):
-        address = await base_url_of(database, base_url)
+        address = await base_url_of(database, base_url, allow_http=settings.allow_insecure_http)
         desired = desired_hooks(settings, address, registration=registration, newest=True)
         try:
             rotated = await rotate(
@@ -351,7 +362,7 @@ async def _register(
     from service.hooks.register import AddressUnusable, Done, probe_address, register_hooks
 
     async with opened(settings) as (database, org, probe):
-        address = await base_url_of(database, base_url)
+        address = await base_url_of(database, base_url, allow_http=settings.allow_insecure_http)
         desired = desired_hooks(settings, address, registration=registration, oauth=oauth, hook_key=hook_key)
         ownership = StoredOwnership(database, org.host)
 
@@ -383,5 +394,9 @@ async def _check(settings: "Settings", base_url: str | None, registration: bool,
     from service.hooks.ownership import StoredOwnership
 
     async with opened(settings) as (database, org, probe):
-        desired = desired_hooks(settings, await base_url_of(database, base_url), registration=registration)
+        desired = desired_hooks(
+            settings,
+            await base_url_of(database, base_url, allow_http=settings.allow_insecure_http),
+            registration=registration,
+        )
         return await HookCheck(org, StoredOwnership(database, org.host), probe, desired, verify=verify).run()

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -135,9 +136,11 @@ def _one(text: str, source: "Source", salt: str | None, username: str | None, *,
     from service.hashing.redact import pattern_of
     from service.loading.hashes import read_recipe
     from service.loading.identify import identify_hash
+    from service.stored_hashes import pepper_names
 
-    pepper = os.environ.get(source.pepper_env, "").encode("utf-8", "surrogateescape") if source.pepper_env else None
-    found = identify_hash(text, read_recipe({}, source), salt, username, pepper)
+    peppers = [os.environ.get(name, "").encode("utf-8", "surrogateescape") for name in pepper_names(source.pepper_env)]
+    recipe = replace(read_recipe({}, source), format=source.format or "")
+    found = identify_hash(text, recipe, salt, username, *peppers)
     if as_json:
         typer.echo(json.dumps({"candidates": [asdict(each) for each in found], "pattern": pattern_of(text)}))
     elif not found:
@@ -151,20 +154,19 @@ def _one(text: str, source: "Source", salt: str | None, username: str | None, *,
 
 
 def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> "HashReport":
-    from service.cli.load import mapped
-    from service.loading.files.open import open_export
+    from service.cli.load import examined, file_reader, mapped, with_format
+    from service.loading.examine import Asked
     from service.loading.files.row import UnreadableFile
     from service.loading.hashes import HashResolver
     from service.loading.identify import report_rows
-    from service.loading.rows import naming
     from service.stored_hashes import HashOpener
 
+    names = mapped(mapping)
+    source = with_format(source, None, names)
     try:
-        reader = open_export(path, charset=charset, rename=naming(mapped(mapping)))
-        try:
-            return report_rows(iter(reader), HashResolver(source, os.environ), HashOpener(os.environ))
-        finally:
-            reader.close()
+        with closing(file_reader(path, names, charset=charset)) as reader:
+            found = examined(path, reader, source, Asked(frozenset(source.attributes)))
+            return report_rows(found.rows, HashResolver(source, os.environ), HashOpener(os.environ), found.decisions)
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
 

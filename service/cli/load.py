@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +18,7 @@ from service.settings import Settings
 if TYPE_CHECKING:
     import asyncpg
 
+    from service.loading.examine import Asked, Examined
     from service.loading.files.csv import CsvReader
     from service.loading.files.row import Reader, Rejects
     from service.loading.load import Totals
@@ -27,10 +29,17 @@ if TYPE_CHECKING:
 
 
 def file_reader(
-    file: Path | None, kind: str | None, charset: str, delimiter: str | None, mapping: Mapping[str, str]
+    file: Path | None,
+    mapping: Mapping[str, str],
+    *,
+    kind: str | None = None,
+    charset: str = "utf-8",
+    delimiter: str | None = None,
+    dialect: str | None = None,
 ) -> "Reader":
     """Open a file or standard input. Raises `UnreadableFile`."""
     from service.loading.files.csv import CsvReader
+    from service.loading.files.dialect import Dialect
     from service.loading.files.open import open_export
     from service.loading.rows import naming
 
@@ -38,7 +47,17 @@ def file_reader(
         raise CommandFailed("name a FILE, or - for standard input, or --from-dsn and --query", WRONG_USAGE)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise CommandFailed("--delimiter: one character, and no quote", WRONG_USAGE)
-    reader = open_export(file, kind=kind, charset=charset, delimiter=delimiter, rename=naming(mapping))
+    if dialect is not None and dialect not in tuple(Dialect):
+        raise CommandFailed(f"--dialect {dialect}: one of {', '.join(Dialect)}", WRONG_USAGE)
+    reader = open_export(
+        file,
+        kind=kind,
+        charset=charset,
+        delimiter=delimiter,
+        dialect=Dialect(dialect) if dialect else None,
+        paths=mapping,
+        rename=naming(mapping),
+    )
     if isinstance(reader, CsvReader):
         try:
             _require_columns(file, reader, mapping)
@@ -49,14 +68,46 @@ def file_reader(
 
 
 def _require_columns(file: Path, reader: "CsvReader", mapping: Mapping[str, str]) -> None:
+    if any(map(_is_value, reader.header)) and "login" not in reader.columns:
+        raise CommandFailed(
+            f"{file}: line 1 is a row and no header: add a line above it that names the columns, "
+            "for instance login,password_hash",
+            WRONG_USAGE,
+        )
     columns = ", ".join(reader.header[:20])
     for column in mapping:
         if column not in reader.header:
             raise CommandFailed(f"{file}: no column is called {column}, as --map says ({columns})", WRONG_USAGE)
-    if "login" not in reader.columns:
-        raise CommandFailed(
-            f"{file}: no column is called login; say which: --map COLUMN=login ({columns})", WRONG_USAGE
-        )
+
+
+VALUE = re.compile(r".*[@$:{}].*|[0-9A-Fa-f]{16,}|[0-9]+|.{41,}")
+"""A cell that names no column: an address, a hash, a number. It is not quoted in a message."""
+
+
+def _is_value(cell: str) -> bool:
+    return VALUE.fullmatch(cell) is not None
+
+
+def examined(place: object, reader: "Reader", source: "Source", asked: "Asked") -> "Examined":
+    """Decide how the rows of a reader are read."""
+    from service.loading.examine import BadExport, examine
+
+    try:
+        found = examine(iter(reader), source, asked, reader.volume)
+    except BadExport as error:
+        raise CommandFailed(f"{place}: {error}", WRONG_USAGE) from None
+    told = getattr(reader, "told", None)
+    if told is not None and getattr(reader, "delimiter", "") == "\t":
+        found.notes.insert(0, f"dialect: {told} (--dialect says otherwise)")
+    return found
+
+
+def with_format(source: "Source", given: str | None, mapping: Mapping[str, str]) -> "Source":
+    """Take --format where SOURCES names none; Meteor's nested bcrypt is over a digest of the password."""
+    if source.format is not None:
+        return source
+    is_meteor = any(path.endswith("services.password.bcrypt") for path in mapping)
+    return replace(source, format=given or ("meteor" if is_meteor else None))
 
 
 def query_reader(file: Path | None, dsn: str | None, query: str | None, mapping: Mapping[str, str]) -> "Reader":
@@ -72,29 +123,39 @@ def query_reader(file: Path | None, dsn: str | None, query: str | None, mapping:
 def source_of(settings: Settings, name: str) -> "Source":
     """Choose the source, whose pepper must be there."""
     from service.loading.sources import BadSources, choose_source
+    from service.stored_hashes import pepper_names
 
     try:
         source = choose_source(name, settings.sources)
     except BadSources as error:
         raise CommandFailed(f"the configuration is wrong (SOURCES):\n{error}", WRONG_USAGE) from None
-    if source.pepper_env is not None and source.pepper_env not in os.environ:
-        raise CommandFailed(f"the source {name} needs the pepper {source.pepper_env}, which is not set", WRONG_USAGE)
+    missing = [each for each in pepper_names(source.pepper_env) if each not in os.environ]
+    if missing:
+        raise CommandFailed(f"the source {name} needs the pepper {missing[0]}, which is not set", WRONG_USAGE)
     return source
 
 
 def open_rejects_for(file: Path, given: Path | None, reader: "Reader") -> tuple[Path, "Rejects"]:
-    """Open the rejects file, or say where it will be: beside the export, once a row is refused."""
-    from service.loading.files.open import RejectsAtNeed, open_rejects
+    """Open the rejects file before the first row; the one beside the export is removed where no row was refused."""
+    from service.loading.files.open import STANDARD_OUTPUT, TemporaryRejects, open_rejects
 
     if given is None:
         path = _beside(file, reader.kind)
-        return path, RejectsAtNeed(path, reader)
-    if given.exists() and file.exists() and given.samefile(file):
+        try:
+            return path, TemporaryRejects(path, reader)
+        except OSError as error:
+            raise CommandFailed(
+                f"{path}: {error.strerror}: say where refused rows go, with --rejects FILE, or --rejects - for "
+                "standard output",
+                WRONG_USAGE,
+            ) from None
+    if given != STANDARD_OUTPUT and given.exists() and file.exists() and given.samefile(file):
         raise CommandFailed(f"--rejects {given}: that is the file to load", WRONG_USAGE)
     try:
         return given, open_rejects(given, reader)
     except OSError as error:
-        raise CommandFailed(f"--rejects {given}: {error.strerror}", WRONG_USAGE) from None
+        why = "it is a link, which is not followed" if given.is_symlink() else error.strerror
+        raise CommandFailed(f"--rejects {given}: {why}", WRONG_USAGE) from None
 
 
 def _beside(file: Path, kind: str) -> Path:
@@ -139,6 +200,21 @@ def load(
     kind: Annotated[str | None, typer.Option(help="csv, jsonl or ldif. [default: by name, else by content]")] = None,
     charset: Annotated[str, typer.Option(help="The charset of the file.")] = "utf-8",
     delimiter: Annotated[str | None, typer.Option(help="Between columns. [default: by the header]")] = None,
+    dialect: Annotated[
+        str | None, typer.Option(help="csv, or copy for backslash escapes (COPY, mysql -B). [default: by the rows]")
+    ] = None,
+    attributes: Annotated[
+        list[str] | None,
+        typer.Option(help="Attributes to store besides Okta's base profile; a comma between. [default: SOURCES']"),
+    ] = None,
+    forced: Annotated[
+        list[str] | None,
+        typer.Option("--force-attribute", help="Store this attribute although it looks like a credential."),
+    ] = None,
+    null: Annotated[list[str] | None, typer.Option(help="A text that is no value in any column.")] = None,
+    without_hashes: Annotated[
+        bool, typer.Option("--without-hashes", help="Load accounts without hashes although columns look like them.")
+    ] = False,
     from_dsn: Annotated[
         str | None, typer.Option(metavar="URL", help="Instead of FILE: a PostgreSQL; PGPASSWORD is heeded.")
     ] = None,
@@ -147,43 +223,59 @@ def load(
 ) -> int:
     """Load legacy accounts: new ones are added, known ones brought up to date, forgotten hashes never come back.
 
-    Columns: login (needed), password_hash, format, salt, iterations, okta_id, identifiers; any other is a profile
-    attribute. Rows that can't be loaded go to the rejects file, to be corrected and loaded again; exit code 3.
+    Columns: login (needed), password_hash, format, salt, iterations, okta_id, identifiers, and the attributes of Okta's
+    base profile; others are ignored unless --attributes names them. Rows that can't be loaded go to the rejects file,
+    to be corrected and loaded again; exit code 3.
     """
+    from service.loading.examine import Asked
     from service.loading.files.row import UnreadableFile
 
     settings = prepare()
     chosen = source_of(settings, source)
-    chosen = replace(chosen, format=chosen.format or of_format)
     names = mapped(mapping or [])
+    chosen = with_format(chosen, of_format, names)
+    forced_names = names_in(forced)
+    asked = Asked(
+        attributes=names_in(attributes) | forced_names if attributes else forced_names | {*chosen.attributes},
+        forced=forced_names,
+        nulls=frozenset(null or []),
+        without_hashes=without_hashes,
+    )
     by_query = from_dsn is not None or query is not None
     try:
         reader = (
             query_reader(file, from_dsn, query, names)
             if by_query
-            else file_reader(file, kind, charset, delimiter, names)
+            else file_reader(file, names, kind=kind, charset=charset, delimiter=delimiter, dialect=dialect)
         )
         with closing(reader):
+            found = examined(file or "the query", reader, chosen, asked)
             rejects_path, rejects_file = open_rejects_for(file or Path("query"), rejects, reader)
-            totals = run(_load(settings, reader, chosen, rejects_file, dry_run=dry_run))
+            totals = run(_load(settings, reader, chosen, rejects_file, found, dry_run=dry_run))
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
+    totals.notes = found.notes
     _print(totals, rejects_path, dry_run=dry_run, as_json=as_json)
     return SOME_REFUSED if totals.refused else DONE
 
 
+def names_in(given: list[str] | None) -> frozenset[str]:
+    """Read the names of an option that may be repeated, or have commas."""
+    return frozenset(name.strip() for each in given or [] for name in each.split(",") if name.strip())
+
+
 def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> None:
     from service.cli import load_report
+    from service.loading.files.open import STANDARD_OUTPUT
 
-    if as_json:
-        typer.echo(load_report.as_json(totals, rejects, dry_run=dry_run))
-    else:
-        for line in load_report.report(totals, rejects, dry_run=dry_run):
-            typer.echo(line)
+    lines = [load_report.as_json(totals, rejects, dry_run=dry_run)] if as_json else None
+    for line in lines or load_report.report(totals, rejects, dry_run=dry_run):
+        # Where the refused rows are on standard output, they are what a script reads there.
+        typer.echo(line, err=rejects == STANDARD_OUTPUT)
 
 
 async def _load(
-    settings: Settings, reader: "Reader", source: "Source", rejects: "Rejects", *, dry_run: bool
+    settings: Settings, reader: "Reader", source: "Source", rejects: "Rejects", found: "Examined", *, dry_run: bool
 ) -> "Totals":
     from service.auth.authenticator import hash_keys
     from service.cli.load_report import progress
@@ -205,13 +297,14 @@ async def _load(
                 dry_run=dry_run,
                 keys=keys,
                 interrupt=reader.interrupt,
-                consumed=reader.consumed,
+                consumed=reader.volume,
+                decisions=found.decisions,
             )
             # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
             gc.freeze()
             gc.set_threshold(200_000, 20, 100)
             with progress(reader) as report:
-                return await load.run(iter(reader), report)
+                return await load.run(found.rows, report)
         finally:
             rejects.close()
 

@@ -8,11 +8,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from service.cli.errors import printable
+from service.cli.name_report import name_lines, names_as_json
 from service.cli.status import recommendation
+from service.loading.examine import ignored_lines
 from service.loading.files.row import Reader
 from service.loading.load import Totals
 from service.loading.queries import RowOutcome
 from service.loading.reject import Reason
+from service.loading.rows import DISABLED
 
 SHOWN = (
     (RowOutcome.NEW, "new"),
@@ -67,16 +71,23 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         yield f"  format {name}: {number:,}"
     if totals.unarmed:
         yield f"  without a hash: {totals.unarmed:,}"
+    if totals.disabled:
+        yield f"  without a hash since {DISABLED}: {totals.disabled:,}"
+    yield from (f"  {printable(line)}" for line in (*totals.notes, *ignored_lines(totals.ignored)))
     if totals.long_logins:
         yield f"  warning: {totals.long_logins:,} logins are longer than the 100 characters that Okta takes"
+    for name in totals.unused_peppers:
+        yield f"  warning: the source has a pepper, and {name} is computed without it"
     if totals.named_by_login:
         yield f"  warning: {_rows(totals.named_by_login)} without username: their logins are taken for $user"
     if totals.effects:
         yield f"  import events that had come before: {sum(totals.effects.values()):,}"
+    yield from name_lines(totals.names)
     yield coverage(totals)
     yield from recommendation(totals.formats, totals.tried)
     if rejects is not None and totals.refused:
-        yield f"refused rows, with line and reason: {rejects}"
+        where = "on standard output" if str(rejects) == "-" else str(rejects)
+        yield f"refused rows, with line and reason: {where}"
 
 
 def coverage(totals: Totals) -> str:
@@ -117,8 +128,13 @@ def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
             "untried_formats": sorted(totals.formats.keys() - totals.tried),
             "without_hash": totals.unarmed,
             "long_logins": totals.long_logins,
+            "disabled": totals.disabled,
+            "ignored": totals.ignored,
+            "decisions": totals.notes,
             "named_by_login": totals.named_by_login,
+            "unused_peppers": totals.unused_peppers,
             "events_applied": {effect.value: number for effect, number in totals.effects.items()},
+            "names": names_as_json(totals.names),
             "rejects": str(rejects) if rejects is not None and totals.refused else None,
         }
     )

@@ -1,6 +1,7 @@
 """Options and error messages that the commands for Okta's API share."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from service.telemetry import configure_logging
 # How a command runs: settings read, logging set, one event loop.
 
 T = TypeVar("T")
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def prepare() -> Settings:
@@ -37,6 +39,42 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def print_progress(text: str) -> None:
     """Say on standard error what goes on; standard output is for the result."""
     typer.echo(text, file=sys.stderr)
+
+
+def print_warning(text: str) -> None:
+    """Say on standard error what may be said again and again, with the time (UTC)."""
+    print_progress(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {text}")
+
+
+class Stopped(Exception):
+    """SIGINT or SIGTERM came; what was done until then is kept."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.code = 128 + number
+        """The exit code, as shells have it."""
+
+
+async def until_stopped(work: Coroutine[Any, Any, T]) -> T:
+    """Work until SIGINT or SIGTERM comes. Raises `Stopped`, so that the totals can still be printed."""
+    task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
+    received: list[int] = []
+
+    def stop(number: int) -> None:
+        received.append(number)
+        task.cancel()
+
+    for number in STOPPING:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if received:
+            raise Stopped(received[0]) from None
+        raise
+    finally:
+        for number in STOPPING:
+            loop.remove_signal_handler(number)
 
 
 @contextmanager

@@ -10,15 +10,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
+from service.cli.errors import DONE, FAILED, SOME_REFUSED, WRONG_USAGE, CommandFailed
 from service.cli.hooks import refuse_without_hooks
-from service.cli.okta_options import errors_reported, prepare, print_progress, read_share, run
+from service.cli.okta_options import (
+    Stopped,
+    errors_reported,
+    prepare,
+    print_progress,
+    print_warning,
+    read_share,
+    run,
+    until_stopped,
+)
 from service.immutable import immutable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from service.okta.schema import UserSchema
     from service.okta_client import OktaOrg
     from service.provisioning.plan import Plan
     from service.provisioning.provision import Totals
@@ -66,6 +76,15 @@ def _bar(console: "Console") -> "Progress":
     return Progress(*columns, console=console, transient=True, speed_estimate_period=600)
 
 
+SCHEMA_FAULTS = {
+    "undefined": "is not defined in the org's user schema: add it there, or leave it out with --attribute",
+    "wrong_type": "has another type in the org's user schema",
+    "missing": "is required by the org's user schema, and missing",
+    "bad_length": "is too short or too long for the org's user schema",
+    "not_in_list": "is none of the values that the org's user schema lists",
+}
+
+
 def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:
     """Give the totals for a script."""
     return {
@@ -76,6 +95,11 @@ def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:
         "looked_up": totals.looked_up,
         "refused": refused,
         "report": str(report) if refused else None,
+        "gave_up": totals.gave_up,
+        "schema": [
+            {"attribute": name, "fault": fault.value, "accounts": number}
+            for (name, fault), number in totals.schema_faults.most_common()
+        ],
     }
 
 
@@ -85,12 +109,16 @@ def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool)
         yield f"{totals.total:,} accounts would be created"
         yield from (f"  by {method.value}: {number:,}" for method, number in totals.methods.items())
         yield from (f"  {outcome.value}: {number:,}" for outcome, number in totals.outcomes.items())
+        for (name, fault), number in totals.schema_faults.most_common():
+            yield f"  {name}: {SCHEMA_FAULTS[fault.value]} ({number:,} accounts)"
         return
     yield f"{totals.total:,} accounts to create"
     yield from (f"  {outcome.value}: {number:,}" for outcome, number in totals.outcomes.items())
     yield from (f"  by {method.value}: {number:,}" for method, number in totals.methods.items())
     if totals.unanswered:
         yield f"  no answer from Okta for {totals.unanswered:,}: run it again, they are looked up first"
+    if totals.gave_up:
+        yield f"stopped after 20 refusals in a row, the last: {totals.gave_up}; --keep-going goes on all the same"
     if refused:
         yield f"{refused:,} refused accounts, each with the reason, are in {report}; corrected, give it to --corrected"
 
@@ -120,10 +148,11 @@ async def take_corrections(
 
 async def write_refused(database: "Database", path: Path) -> int:
     """List what Okta refused; give the number. A report of before stays where there is nothing to list."""
+    from service.private_files import open_private
     from service.provisioning.corrections import write_report
 
     beside = path.with_name(f".{path.name}.new")
-    with beside.open("w", encoding="utf-8", newline="") as file:
+    with open_private(beside) as file:
         refused = await write_report(database, file)
     if refused:
         beside.replace(path)
@@ -149,10 +178,11 @@ class Options:
     report: Path
     corrected: Path | None
     base_url: str | None
+    keep_going: bool
 
 
-async def run_provision(settings: "Settings", choice: "Choice", options: Options) -> "tuple[Totals, int]":
-    """Create the accounts, or foresee it; give the totals, and how many accounts the report lists."""
+async def run_provision(settings: "Settings", choice: "Choice", options: Options) -> "tuple[Totals, int, int]":
+    """Create the accounts, or foresee it; give the totals, how many the report lists, and 0 or a signal's code."""
     from service.app import open_database
     from service.auth.authenticator import hash_keys
     from service.okta_client import open_org, org_settings
@@ -166,14 +196,43 @@ async def run_provision(settings: "Settings", choice: "Choice", options: Options
             share=options.share,
             concurrent=options.concurrency,
             wait_out_read_only=True,
-            progress=print_progress,
+            progress=print_warning,
         ) as org,
     ):
         if options.dry_run:
-            plan = _plan(choice, options, (), keys)
-            return await Provisioning(database, org, plan, settings.forget_when).dry_run(), 0
+            plan, schema = _plan(choice, options, (), keys), await _schema(org)
+            totals = await Provisioning(database, org, plan, settings.forget_when).dry_run(schema)
+            await _name_other_types(org, totals)
+            return totals, 0, DONE
         await refuse_without_hooks(settings, database, org, options.base_url)
         return await _create(database, org, choice, options, keys, settings.forget_when)
+
+
+async def _schema(org: "OktaOrg") -> "UserSchema | None":
+    """Read the user schema; a warning where that is refused or fails, since a dry run is of use without it."""
+    from service.okta.errors import OktaFault
+
+    try:
+        return await org.user_schema()
+    except OktaFault as fault:
+        print_progress(f"warning: the user schema was not checked ({fault}): grant okta.schemas.read")
+        return None
+
+
+async def _name_other_types(org: "OktaOrg", totals: "Totals") -> None:
+    """Say of undefined attributes that another user type has them: new users get the default type."""
+    from service.okta.errors import OktaFault
+    from service.okta.schema import SchemaFault
+
+    undefined = sorted(name for name, fault in totals.schema_faults if fault is SchemaFault.UNDEFINED)
+    try:
+        others = await org.other_schemas() if undefined else {}
+    except OktaFault as fault:
+        print_progress(f"warning: other user types were not looked at ({fault}): grant okta.userTypes.read")
+        return
+    for name in undefined:
+        if types := [each for each, schema in others.items() if name in schema.attributes]:
+            print_progress(f"{name}: is defined for the user type {', '.join(types)}; new users get the default type")
 
 
 async def _create(
@@ -183,7 +242,7 @@ async def _create(
     options: Options,
     keys: "HashKeys",
     forget_when: "ForgetWhen",
-) -> "tuple[Totals, int]":
+) -> "tuple[Totals, int, int]":
     from service.provisioning.provision import Provisioning
     from service.store.leases import LIFE, PROVISION, hold_lease
 
@@ -191,8 +250,13 @@ async def _create(
         await take_corrections(fenced, options.corrected, forget_when, keys)
         plan = _plan(choice, options, await _groups(org, options.group), keys)
         with progress() as report:
-            totals = await Provisioning(fenced, org, plan, forget_when, report).run()
-        return totals, await write_refused(fenced, options.report)
+            work = Provisioning(fenced, org, plan, forget_when, report, keep_going=options.keep_going)
+            code = DONE
+            try:
+                await until_stopped(work.run())
+            except Stopped as stopped:
+                code = stopped.code
+        return work.totals, await write_refused(fenced, options.report), code
 
 
 def _plan(choice: "Choice", options: Options, groups: Sequence[str], keys: "HashKeys") -> "Plan":
@@ -210,8 +274,18 @@ async def _groups(org: "OktaOrg", name: str | None) -> Sequence[str]:
 
 
 def provision(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen; Okta is not asked.")] = False,
-    state: Annotated[list[str] | None, typer.Option(help="Only accounts in this state: waiting, verified.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would happen, by the org's user schema too.")
+    ] = False,
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only accounts in this state: waiting, verified, unarmed.")
+    ] = None,
+    without_hash: Annotated[
+        bool, typer.Option("--without-hash", help="Accounts without a usable hash too; those people reset a password.")
+    ] = False,
+    include_disabled: Annotated[
+        bool, typer.Option("--include-disabled", help="Of those, also the ones that were disabled in the old system.")
+    ] = False,
     source: Annotated[list[str] | None, typer.Option(help="Only accounts with a hash of this source.")] = None,
     format_name: Annotated[list[str] | None, typer.Option("--format", help="Only with a hash of this format.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many, for a pilot.")] = None,
@@ -233,6 +307,9 @@ def provision(
     retry_refused: Annotated[
         bool, typer.Option("--retry-refused", help="Try the refused ones again as they are.")
     ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Go on after 20 refusals in a row without a success between them.")
+    ] = False,
     base_url: Annotated[
         str | None, typer.Option(metavar="URL", help="The service's public address. [default: as it was registered]")
     ] = None,
@@ -245,27 +322,53 @@ def provision(
     listed in a report; correct it, and give it back by --corrected. The exit code is then 3.
     """
     settings = prepare()
-    choice = _choice(state, source, format_name, retry_refused)
+    choice = _choice(
+        state, source, format_name, retry_refused, without_hash=without_hash, include_disabled=include_disabled
+    )
     options = Options(
-        dry_run, group, attribute, direct, read_share(share), concurrency, limit, report, corrected, base_url
+        dry_run,
+        group,
+        attribute,
+        direct,
+        read_share(share),
+        concurrency,
+        limit,
+        report,
+        corrected,
+        base_url,
+        keep_going,
     )
     with errors_reported():
-        totals, refused = run(run_provision(settings, choice, options))
+        totals, refused, stopped = run(run_provision(settings, choice, options))
     if as_json:
         typer.echo(json.dumps(summary(totals, refused, report)))
     else:
         typer.echo("\n".join(report_lines(totals, refused, report, dry_run=dry_run)))
+    if stopped != DONE:
+        return stopped
+    if totals.gave_up:
+        return FAILED
     return SOME_REFUSED if refused else DONE
 
 
 def _choice(
-    states: list[str] | None, sources: list[str] | None, formats: list[str] | None, refused_too: bool
+    states: list[str] | None,
+    sources: list[str] | None,
+    formats: list[str] | None,
+    refused_too: bool,
+    *,
+    without_hash: bool,
+    include_disabled: bool,
 ) -> "Choice":
     from service.provisioning.queries import Choice
+    from service.store.accounts import State
 
-    chosen = states or ["waiting", "verified"]
-    if unknown := set(chosen) - {"waiting", "verified"}:
+    chosen = states or [State.WAITING.value, State.VERIFIED.value]
+    chosen = [*chosen, State.UNARMED.value] if without_hash and State.UNARMED not in chosen else chosen
+    if unknown := set(chosen) - {State.WAITING, State.VERIFIED, State.UNARMED}:
         raise typer.BadParameter(
-            f"{min(unknown)}: accounts that have a hash are waiting or verified", param_hint="--state"
+            f"{min(unknown)}: accounts to create are waiting, verified or unarmed", param_hint="--state"
         )
-    return Choice(chosen, sources, formats, refused_too)
+    if include_disabled and State.UNARMED not in chosen:
+        raise typer.BadParameter("goes with --without-hash", param_hint="--include-disabled")
+    return Choice(chosen, sources, formats, refused_too, include_disabled)

@@ -2,22 +2,33 @@
 
 import asyncio
 import json
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import CommandFailed
-from service.cli.okta_options import errors_reported, prepare, read_moment, read_share, run
+from service.cli.errors import DONE, CommandFailed
+from service.cli.okta_options import (
+    STOPPING,
+    Stopped,
+    errors_reported,
+    prepare,
+    read_moment,
+    read_share,
+    run,
+    until_stopped,
+)
+from service.immutable import immutable
 
 if TYPE_CHECKING:
+    from service.okta_client import OktaOrg
     from service.reconciliation.run import Report
     from service.reconciliation.system_log import LogReport
     from service.reconciliation.users import UsersReport
-    from service.settings import Settings
+    from service.settings import ForgetWhen, Settings
+    from service.store.database import Database
 
 # How a reconciliation is told: while it goes on, to people, and to a script.
 
@@ -98,7 +109,9 @@ def _users_lines(users: "UsersReport") -> Iterator[str]:
         yield f"  {number:,} users sign in by {provider}: left alone"
 
 
-FAULTS = {"reconcile_failed", "log_warning", "too_many_missing", "lease_lost"}
+CALLS_SHARE = 0.25
+"""Of the share of Okta's rate limits, so much is for reading the calls of our hooks."""
+FAULTS = {"hook_calls_failed", "reconcile_failed", "log_warning", "too_many_missing", "lease_lost"}
 """What following tells that somebody has to look at, or may have to."""
 
 
@@ -115,42 +128,79 @@ def reconcile(
     every: Annotated[float, typer.Option(min=1, help="Seconds between looks at the log with --follow.")] = 10.0,
     share: Annotated[str, typer.Option(help="Of Okta's rate limits, so much is used; the rest is left free.")] = "50%",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for a script.")] = False,
-) -> None:
+) -> int:
     """Catch up with events that never came: Okta's System Log is read where reading stopped, and applied.
 
     Then the waiting and verified accounts are compared with the org's users: who has a password of Okta's own, is
     deleted, or has been deactivated for 30 days has no use for the hash any more; it is forgotten, with the proof.
     Suspended and locked users keep theirs. Okta keeps its log for 90 days. Doing it again changes nothing.
+
+    --follow logs what it does as JSON lines to standard error; stopped by SIGINT or SIGTERM, it prints the totals. With
+    --since, a process that follows already reads the log again from then on.
     """
     begin = read_moment(since)
-    settings = prepare()
+    settings, chosen = prepare(), _Options(users, allow_missing, read_share(share))
+    code = DONE
     if follow:
         if since:
-            raise typer.BadParameter("--since and --follow exclude each other: run reconcile --since first")
-        run(_follow(settings, every, read_share(share)))
-        return
-    with errors_reported():
-        report = run(_reconcile(settings, begin, users, allow_missing, read_share(share)))
+            raise typer.BadParameter("--since and --follow exclude each other: give --since to another reconcile")
+        report = run(_follow(settings, every, chosen))
+    else:
+        with errors_reported():
+            report, code = run(_reconcile(settings, begin, chosen))
     typer.echo(json.dumps(summary(report)) if as_json else "\n".join(report_lines(report)))
+    return code
 
 
-async def _reconcile(
-    settings: "Settings", since: datetime | None, users: bool, allow_missing: bool, share: float
-) -> "Report":
+@immutable
+class _Options:
+    """What was asked for besides the moment."""
+
+    users: bool
+    allow_missing: bool
+    share: float
+
+
+async def _reconcile(settings: "Settings", since: datetime | None, options: _Options) -> "tuple[Report, int]":
     from service.app import open_database
     from service.okta_client import open_org, org_settings
-    from service.reconciliation.run import Reconciliation
-    from service.store.leases import LIFE, RECONCILE, hold_lease
+    from service.reconciliation.queries import ask_to_reread
+    from service.store.leases import LIFE, RECONCILE, Held, hold_lease
 
     chosen = org_settings(settings)
-    async with (
-        open_database(settings) as database,
-        open_org(chosen, share=share) as org,
-        hold_lease(database, RECONCILE, wait=LIFE.total_seconds() + 1) as fenced,
-    ):
-        with progress() as report, _missing_said(org.host):
-            work = Reconciliation(fenced, org, settings.forget_when, allow_missing=allow_missing, progress=report)
-            return await work.run(since, users=users)
+    async with open_database(settings) as database, open_org(chosen, share=options.share) as org:
+        try:
+            async with hold_lease(database, RECONCILE, wait=LIFE.total_seconds() + 1) as fenced:
+                return await _run_once(fenced, org, settings.forget_when, since, options)
+        except Held as held:
+            if since is None:
+                raise
+            async with database.transaction() as connection:
+                await ask_to_reread(connection, since)
+            raise CommandFailed(
+                f"{held}: it reads the log again from {since:%Y-%m-%d %H:%M} UTC on in its next round, because this"
+                " command asked it to; or stop it, and run this command again",
+                DONE,
+            ) from None
+
+
+async def _run_once(
+    database: "Database", org: "OktaOrg", forget_when: "ForgetWhen", since: datetime | None, options: _Options
+) -> "tuple[Report, int]":
+    from service.reconciliation.run import Reconciliation, Report
+
+    last = Report()
+    with progress() as shown, _missing_said(org.host):
+
+        def report(report: "Report") -> None:
+            last.log, last.users = report.log, report.users
+            shown(report)
+
+        work = Reconciliation(database, org, forget_when, allow_missing=options.allow_missing, progress=report)
+        try:
+            return await until_stopped(work.run(since, users=options.users)), DONE
+        except Stopped as stopped:
+            return last, stopped.code
 
 
 @contextmanager
@@ -166,15 +216,16 @@ def _missing_said(host: str) -> Iterator[None]:
         ) from None
 
 
-async def _follow(settings: "Settings", every: float, share: float) -> None:
+async def _follow(settings: "Settings", every: float, options: _Options) -> "Report":
     import structlog
 
     from service.app import open_database
     from service.okta_client import open_org, org_settings
-    from service.reconciliation.run import Rhythm, follow
+    from service.reconciliation.hook_calls import HookCallReader
+    from service.reconciliation.run import Report, Rhythm, follow
 
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    stop, totals = asyncio.Event(), Report()
+    for number in STOPPING:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log = structlog.get_logger()
 
@@ -182,5 +233,22 @@ async def _follow(settings: "Settings", every: float, share: float) -> None:
         (log.warning if event in FAULTS else log.info)(event, **fields)
 
     chosen = org_settings(settings)
-    async with open_database(settings) as database, open_org(chosen, share=share) as org:
-        await follow(database, org, settings.forget_when, stop=stop, progress=report, rhythm=Rhythm(log=every))
+    keep = timedelta(days=settings.audit_retention_days)
+    async with (
+        open_database(settings) as database,
+        open_org(chosen, share=options.share) as org,
+        open_org(chosen, share=options.share * CALLS_SHARE, concurrent=1) as beside,
+    ):
+        await follow(
+            database,
+            org,
+            settings.forget_when,
+            stop=stop,
+            progress=report,
+            rhythm=Rhythm(log=every),
+            users=options.users,
+            allow_missing=options.allow_missing,
+            totals=totals,
+            hook_calls=lambda fenced: HookCallReader(fenced, beside, keep=keep),
+        )
+    return totals

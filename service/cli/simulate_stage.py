@@ -14,7 +14,7 @@ import asyncpg
 from pydantic import SecretStr
 
 from service.app import make_admin_app, make_app, make_parts, open_database
-from service.loading.files.open import RejectsAtNeed, open_export
+from service.loading.files.open import TemporaryRejects, open_export
 from service.loading.hashes import HashResolver
 from service.loading.load import Load
 from service.loading.sources import Source
@@ -105,7 +105,7 @@ async def set_stage(settings: Settings, *, ports: tuple[int, int, int] = (0, 0, 
 async def _load_legacy_users(dsn: str, settings: Settings) -> None:
     reader = open_export(LEGACY_USERS)
     with tempfile.TemporaryDirectory() as folder:
-        rejects = RejectsAtNeed(Path(folder) / "rejects.csv", reader)
+        rejects = TemporaryRejects(Path(folder) / "rejects.csv", reader)
         source = Source("legacy")
         async with loading_session(dsn) as connection:
             resolver = HashResolver(source, os.environ)

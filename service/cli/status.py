@@ -2,31 +2,48 @@
 
 import json
 from collections.abc import Collection, Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from service.cli.okta_options import prepare, run
 
+if TYPE_CHECKING:
+    from service.store.name_report import NameReport
+
 STUCK = {
     "verified_without_success": "signed in more than a day ago, and Okta has not stored the password: run reconcile",
     "not_in_okta": "have a hash and are not in Okta yet: provision creates them",
-    "ambiguous_names": "sign-in names mean two accounts: those people get in only by their login",
+    "refused_by_okta": "were refused by Okta: correct the report of provision, and give it to --corrected",
+    "too_costly": "have hashes too costly or impossible to check, and get 503: reset their passwords in Okta",
 }
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False) -> None:
+ALL_NAMES = "List all names that open no account, instead of the first of each kind."
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+    all_names: Annotated[bool, typer.Option("--all-names", help=ALL_NAMES)] = False,
+) -> None:
     """Tell how far the migration is: by state, source, format and day, how fast it goes, and who is stuck and why."""
-    found, names = run(_status())
-    typer.echo(json.dumps(found) if as_json else "\n".join(report_lines(found, names)))
+    from service.cli.name_report import name_lines, names_as_json
+
+    found, stuck, names = run(_status(all_names=all_names))
+    if as_json:
+        typer.echo(json.dumps(found | {"names": names_as_json(names)}))
+    else:
+        typer.echo("\n".join([*report_lines(found, stuck), *name_lines(names)]))
 
 
-async def _status() -> tuple[dict[str, Any], dict[str, list[str]]]:
+async def _status(*, all_names: bool) -> "tuple[dict[str, Any], dict[str, list[str]], NameReport]":
     from service.administration.status import name_stuck, report_progress
     from service.app import open_database
+    from service.store.name_report import FIRST, report_names
 
     async with open_database(prepare()) as database, database.connection() as connection:
-        return await report_progress(connection), await name_stuck(connection)
+        names = await report_names(connection, None if all_names else FIRST)
+        return await report_progress(connection, names=names), await name_stuck(connection), names
 
 
 def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator[str]:
@@ -43,12 +60,18 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
     yield from _table("Migrated and retired by day (UTC)", found["days"], ("day", "state", "accounts"))
     yield from _counts("Retired because", found["retired_because"])
     yield from _counts("Okta did not store the password of", found["failures"])
+    yield from _okta_calls(found.get("okta_calls", []))
     yield from _stuck(found["stuck"], names)
     warnings = [log["warning"] for log in found["logs"]] + [found.get("encryption", {}).get("warning")]
     if not found["logs"]:
         warnings.append("the System Log was never read: run reconcile, or keep reconcile --follow running")
     if found["unreadable_events"]:
         warnings.append(f"{found['unreadable_events']:,} deliveries could not be read, and are kept")
+    if found["undeclared_attributes"]:
+        warnings.append(
+            f"{found['undeclared_attributes']:,} accounts have stored attributes that no source declares; they are "
+            "neither shown nor sent: run accounts purge-attributes"
+        )
     yield from (f"warning: {warning}" for warning in warnings if warning)
 
 
@@ -67,20 +90,27 @@ def recommendation(formats: Collection[str], tried: Collection[str]) -> Iterator
         yield "  Try one for each before go-live: password-import try LOGIN"
 
 
+def _okta_calls(calls: list[dict[str, Any]]) -> Iterator[str]:
+    if not calls:
+        return
+    yield "Calls that went wrong for Okta in the last 24 hours"
+    for call in calls:
+        ours = {"none": "not seen here"}.get(call["verdict"], f"{call['verdict']} here")
+        theirs = "timed out" if call["timed_out"] else call["outcome"].lower()
+        yield f"  {call['number']:,} {call['event']}: {ours}, {theirs} for Okta (the last at {call['last']})"
+
+
 def _stuck(counts: dict[str, int], names: dict[str, list[str]]) -> Iterator[str]:
-    if not any(counts.values()):
+    from service.cli.name_report import printable
+
+    if not any(counts[kind] for kind in STUCK):
         return
     yield "Stuck (all of them, and why: password-import stragglers)"
-    for kind, number in counts.items():
-        if number:
-            yield f"  {number:,} {STUCK[kind]}"
+    for kind, what in STUCK.items():
+        if number := counts[kind]:
+            yield f"  {number:,} {what}"
             more = ", …" if number > len(names[kind]) else ""
-            yield f"    {', '.join(map(_printable, names[kind]))}{more}"
-
-
-def _printable(name: str) -> str:
-    """A name as a terminal may show it: what a legacy store holds may be anything."""
-    return "".join(character if character.isprintable() else "?" for character in name)
+            yield f"    {', '.join(map(printable, names[kind]))}{more}"
 
 
 def _pace(found: dict[str, Any]) -> Iterator[str]:

@@ -68,9 +68,10 @@ async def _stragglers(settings: "Settings", output: Path | None, retire: bool) -
 
 async def _to_file(database: "Database", path: Path) -> "Counter[Why]":
     from service.administration.stragglers import write_stragglers
+    from service.private_files import open_private
 
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
+        with open_private(path) as file:
             return await write_stragglers(database, file)
     except OSError as error:
         raise CommandFailed(f"--output {path}: {error.strerror}") from None

@@ -220,7 +220,8 @@ def _fields(row: _Row) -> dict[str, object]:
     from service.loading.files.row import FaultyRow, UnreadableFile
 
     try:
-        with closing(file_reader(row.file, row.kind, row.charset, row.delimiter, mapped(row.mapping))) as reader:
+        opened = file_reader(row.file, mapped(row.mapping), kind=row.kind, charset=row.charset, delimiter=row.delimiter)
+        with closing(opened) as reader:
             found = next((each for each in reader if each.line >= row.line), None)
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None

@@ -129,14 +129,13 @@ TITLES: Mapping[str, tuple[str, ...]] = {
 _TYPED: Mapping[str, str] = {
     "bcrypt": (
         "rails, has_secure_password, clearance, mastodon, ghost, strapi, auth0, loopback, parse, "
-        "parse_server, clerk, workos, bcryptjs, play, grails, ipb4, invision4, synapse, blowfish, blf_crypt, "
+        "parse_server, clerk, workos, bcryptjs, play, grails, ipb4, invision4, blowfish, blf_crypt, "
         "2a, 2b, 2y, php_bcrypt, bcrypt_php, node_bcrypt, bcrypt_nodejs, ruby_on_rails, "
         "bcryptpasswordencoder, flarum, feathersjs, invision_community, crypt_blowfish, openbsd_blowfish, "
         "password_bcrypt, flask_bcrypt, bcrypt_elixir, golang_bcrypt, go_bcrypt, jbcrypt, python_bcrypt, "
-        "py_bcrypt, bcrypt_ruby, bcrypt_net, matrix_synapse, lemmy, peertube, joomla_bcrypt, ips4, cassandra"
+        "py_bcrypt, bcrypt_ruby, bcrypt_net, lemmy, peertube, joomla_bcrypt, ips4, cassandra"
     ),
     "devise": "gitlab_devise, diaspora, rails_devise",
-    "bcrypt_of_hex_sha256": "rocketchat, rocket_chat",
     "bcrypt_of_hex_md5": "vbulletin5_bcrypt_md5, vb5",
     "bcrypt_of_hex_sha512": "nodebb",
     "nt": (
@@ -144,7 +143,7 @@ _TYPED: Mapping[str, str] = {
         "freeipa_nt, ntds"
     ),
     "md5": (
-        "django_unsalted_md5, raw_md5_flat, drupal6, mantis, zabbix_md5, sugarcrm, md5sum, plain_md5, "
+        "django_unsalted_md5, raw_md5_flat, mantis, zabbix_md5, sugarcrm, md5sum, plain_md5, "
         "mantisbt, unsaltedmd5passwordhasher"
     ),
     "md5_utf16le": "raw_md5u",
@@ -162,7 +161,7 @@ _TYPED: Mapping[str, str] = {
     "sha1_salt_pass": "contao, salted_sha1_salt_first",
     "sha256_salt_pass": "formspring",
     "ldap_sha1": "nsldap",
-    "ldap_ssha": "nsldaps, salted_sha1, plone, zope, ssha1",
+    "ldap_ssha": "nsldaps, salted_sha1, ssha1",
     "ldap_ssha512": "zimbra, salted_sha512",
     "ldap_pbkdf2": "elasticsearch_pbkdf2",
     "atlassian_pbkdf2_sha1": "jira, confluence, crowd, bamboo, bitbucket, atlassian_security",

@@ -31,6 +31,19 @@ class BcryptChoice:
     interleaving: Interleaving | None
     """For the pool; None where nothing is interleaved."""
 
+    def in_use(self) -> dict[str, str | float | None]:
+        """Give what computes bcrypt now, and why, for the status page: also after the kernel was switched off."""
+        name, reason = self.implementation, self.reason
+        if self.interleaving is not None and self.interleaving.fault is not None:
+            name, reason = self.single, f"The C extension was switched off until a restart: {self.interleaving.fault}."
+        speedup = self.self_check.speedup if self.self_check else None
+        return {
+            "implementation": name,
+            "single": self.single,
+            "reason": reason,
+            "speedup": None if speedup is None else round(speedup, 2),
+        }
+
 
 def choose_bcrypt(
     wanted: Implementation | None = None,

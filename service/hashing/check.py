@@ -7,6 +7,7 @@ from dataclasses import field
 
 from service.hashing.encodings import encode
 from service.hashing.format import Check, Executor
+from service.hashing.limits import is_short
 from service.immutable import immutable
 
 # Checks that are made of several: of one for each interpretation of a password.
@@ -51,6 +52,13 @@ class TextComparison:
     executor: Executor = Executor.INLINE
     padded: bool = False
     """True where the format pads with NUL: then no password that holds one is right, as none was ever taken."""
+    work: float = 0.0
+    """Its share of what one sign-in may cost; 0 for microseconds."""
+    looped: bool = False
+
+    def takes(self, password: str) -> bool:
+        """Measure the password in UTF-8: formats of characters have charsets of their own."""
+        return is_short(password, "utf-8", looped=self.looped)
 
     def verify(self, password: str) -> bool:
         """Refuse also what the charset cannot write."""
@@ -74,6 +82,14 @@ class Comparison:
     charset: str = "utf-8"
     padded: bool = False
     """True where NULs behind the password change nothing, as in the key of an HMAC: then it may not end in one."""
+    work: float = 0.0
+    """Its share of what one sign-in may cost; 0 for microseconds."""
+    looped: bool = False
+    """Whether each round hashes the password again."""
+
+    def takes(self, password: str) -> bool:
+        """Measure the password in the charset of the source."""
+        return is_short(password, self.charset, looped=self.looped)
 
     def verify(self, password: str) -> bool:
         """Refuse also what the charset of the source cannot write."""
@@ -99,6 +115,20 @@ class Either:
     def cost(self) -> str:
         """Both costs."""
         return f"{self.first.cost} or {self.second.cost}"
+
+    @property
+    def work(self) -> float:
+        """Both are made."""
+        return self.first.work + self.second.work
+
+    @property
+    def looped(self) -> bool:
+        """Whether either is."""
+        return self.first.looped or self.second.looped
+
+    def takes(self, password: str) -> bool:
+        """Tell whether both do: they are of one kind."""
+        return self.first.takes(password) and self.second.takes(password)
 
     def verify(self, password: str) -> bool:
         """Accept what either accepts."""

@@ -33,6 +33,12 @@ def encode_little(digest: bytes) -> str:
 
 def md5_crypt(secret: bytes, salt: bytes, magic: bytes) -> str:
     """The 22 characters of digest; `magic` is ``$1$`` or ``$apr1$``."""
+    digest = md5_crypt_digest(secret, salt, magic)
+    return encode(bytes(digest[i] for i in _MD5_ORDER))
+
+
+def md5_crypt_digest(secret: bytes, salt: bytes, magic: bytes) -> bytes:
+    """The 16 bytes of digest."""
     hashed = for_rounds("md5")
     inner = hashed(secret + salt + secret)
     start = secret + magic + salt + _repeated(inner, len(secret))
@@ -44,7 +50,7 @@ def md5_crypt(secret: bytes, salt: bytes, magic: bytes) -> str:
     for i in range(MD5_ROUNDS):
         data = (secret if i & 1 else digest) + (salt if i % 3 else b"") + (secret if i % 7 else b"")
         digest = hashed(data + (digest if i & 1 else secret))
-    return encode(bytes(digest[i] for i in _MD5_ORDER))
+    return digest
 
 
 def sha2_crypt(algorithm: str, secret: bytes, salt: bytes, rounds: int) -> str:

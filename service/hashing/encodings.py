@@ -5,6 +5,8 @@ Real stores pad or do not pad, and mix the alphabets of base64, so the readers a
 
 import base64
 import binascii
+import codecs
+import functools
 import re
 
 from service.hashing.format import MalformedHash
@@ -21,6 +23,20 @@ BCRYPT64 = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 """The alphabet of bcrypt: the same characters in another order."""
 HEX_DIGIT = r"[0-9A-Fa-f]"
 """Of either case, in a pattern."""
+_CHARSETS = """
+ascii utf-7 utf-8 utf-8-sig utf-16 utf-16-be utf-16-le utf-32 utf-32-be utf-32-le
+iso8859-1 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11
+iso8859-13 iso8859-14 iso8859-15 iso8859-16
+cp037 cp273 cp424 cp437 cp500 cp720 cp737 cp775 cp850 cp852 cp855 cp856 cp857 cp858 cp860 cp861 cp862 cp863 cp864
+cp865 cp866 cp869 cp874 cp875 cp932 cp949 cp950 cp1006 cp1026 cp1125 cp1140 cp1250 cp1251 cp1252 cp1253 cp1254
+cp1255 cp1256 cp1257 cp1258
+koi8-r koi8-t koi8-u kz1048 ptcp154 hp-roman8 tis-620 palmos
+mac-arabic mac-croatian mac-cyrillic mac-farsi mac-greek mac-iceland mac-latin2 mac-roman mac-romanian mac-turkish
+big5 big5hkscs euc-jp euc-jis-2004 euc-jisx0213 euc-kr gb2312 gbk gb18030 hz johab shift-jis shift-jis-2004
+shift-jisx0213 iso2022-jp iso2022-jp-1 iso2022-jp-2 iso2022-jp-2004 iso2022-jp-3 iso2022-jp-ext iso2022-kr
+"""
+CHARSETS = frozenset(_CHARSETS.split())
+"""The charsets of a password: Python's, without what is none (`idna`, `punycode`, which take seconds, and escapes)."""
 STANDARD64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -78,9 +94,18 @@ def to_bytes(text: str, charset: str) -> bytes:
     return encoded
 
 
+@functools.lru_cache(maxsize=64)
+def is_charset(name: str) -> bool:
+    """Tell whether `name`, in any spelling, is a charset in which passwords may be encoded."""
+    try:
+        return codecs.lookup(name).name.replace("_", "-") in CHARSETS
+    except (LookupError, ValueError):
+        return False
+
+
 def require_charset(charset: str) -> None:
-    """Refuse a charset that Python does not know, which would make every password wrong."""
-    if encode("a", charset) is None:
+    """Refuse what is no charset of `CHARSETS`: every password would be wrong, or encoding one could take seconds."""
+    if not is_charset(charset):
         raise MalformedHash(f"no charset is called {charset!r}")
 
 

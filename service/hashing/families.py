@@ -18,6 +18,7 @@ from service.hashing.formats import (
     frameworks,
     kratos,
     ldap,
+    node,
     pbkdf2,
     phpass,
     products,
@@ -92,6 +93,10 @@ def _product(*names: str) -> Iterable[Format]:
     return _named(products.FORMATS, *names)
 
 
+def _named_formats(formats: Iterable[Format], *names: str) -> tuple[Format, ...]:
+    return tuple(_named(formats, *names))
+
+
 def _named(formats: Iterable[Format], *names: str) -> Iterable[Format]:
     by_name = {each.name: each for each in formats}
     return (by_name[name] for name in names)
@@ -140,7 +145,10 @@ FORMATS: tuple[Format, ...] = (
     Family("django", (*frameworks.DJANGO_FORMATS, *bcrypt.WRAPPED_FORMATS, *_product("md5"))),
     Family("werkzeug", (*frameworks.WERKZEUG_FORMATS, *frameworks.DJANGO_FORMATS), ("flask",)),
     Family("ldap", (*ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS, *CRYPT), ("openldap", "userpassword")),
-    Family("spring", (*spring.FORMATS, BCRYPT), ("spring_security",)),
+    Family("spring", (*spring.FORMATS, *ldap.FORMATS, BCRYPT), ("spring_security",)),
+    Family("gitea", (BCRYPT, *_named(applications.FORMATS, "gitea_digest")), ("forgejo", "gogs")),
+    Family("shiro", _named_formats(applications.FORMATS, "shiro1", "shiro2"), ("apache_shiro", "nexus")),
+    Family("adonis", (BCRYPT, ARGON2, *_named(node.FORMATS, "phc_bcrypt"), *scrypt.FORMATS), ("adonisjs",)),
     Family("aspnet_identity", aspnet.IDENTITY, ("aspnetcore_identity",)),
     Family(
         "wordpress",
@@ -284,7 +292,10 @@ FORMATS: tuple[Format, ...] = (
     Family("xenforo", (*applications.XENFORO_FORMATS, BCRYPT), ("xf",)),
     Family("gitlab", (BCRYPT, pbkdf2.PBKDF2)),
     Family("mattermost", (BCRYPT, *_named(applications.FORMATS, "mattermost_pbkdf2"))),
-    Family("jenkins", (BCRYPT, *_named(applications.FORMATS, "jenkins_bcrypt"), *_product("jenkins_sha256"))),
+    Family(
+        "jenkins",
+        (BCRYPT, *_named(applications.FORMATS, "jenkins_bcrypt", "jenkins_pbkdf2"), *_product("jenkins_sha256")),
+    ),
     Family("sonarqube", (BCRYPT, *_named(applications.FORMATS, "sonarqube_pbkdf2")), ("sonar",)),
     Family("elasticsearch", (BCRYPT, *applications.FORMATS, *ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS), ("elastic",)),
     Family("dovecot", (*ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS, *scram.CRAM_MD5_FORMATS, *scram.LAYOUTS, *CRYPT)),

@@ -88,6 +88,20 @@ class Check(Protocol):
         """Names the work in the words of the format, for instance ``bcrypt 10``: equal costs take equal time."""
         ...
 
+    @property
+    def work(self) -> float:
+        """Its share of what one sign-in may cost: see `limits.MAX_WORK`."""
+        ...
+
+    @property
+    def looped(self) -> bool:
+        """Whether each round hashes the password again, so that time grows with its length."""
+        ...
+
+    def takes(self, password: str) -> bool:
+        """Tell whether `password` is short enough to be hashed; a longer one is wrong, and no hash is computed."""
+        ...
+
     def verify(self, password: str) -> bool:
         """Tell whether `password` is the one. Never raises for any password; compares in constant time."""
         ...

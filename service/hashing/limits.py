@@ -4,8 +4,18 @@ Okta waits 3 seconds and the service answers within 2.5, so a hash that takes lo
 answered: it is refused when it is loaded. The seconds here were measured on one core of a small cloud machine.
 """
 
+from service.hashing.encodings import encode
 from service.hashing.format import MalformedHash, TooCostly
 
+MAX_WORK = 1.0
+"""The most that one sign-in may cost: a row, a formula, and all hashes of an account together.
+
+Each function counts as a share of its own bound below, so one hash at a bound is the whole of it.
+"""
+MAX_PASSWORD = 4096
+"""Bytes of a password in its charset. A longer one is wrong, and no hash is computed."""
+MAX_LOOPED_PASSWORD = 512
+"""The same where each round hashes the password again: `$6$rounds=656000$` took 98 s over 8,192 characters."""
 MAX_BCRYPT_COST = 15
 """Each step doubles the time: 12, the highest default of any product, takes 0.3 s; 15 takes 2.3 s."""
 MIN_BCRYPT_COST = 4
@@ -33,46 +43,77 @@ def number(text: str) -> int:
     return int(text)
 
 
-def check_bcrypt(cost: int) -> None:
-    """Bound the logarithm of the rounds."""
+def require_affordable(work: float) -> None:
+    """Raise `TooCostly` where the functions of a hash together are more than a sign-in may cost."""
+    if work > MAX_WORK:
+        raise TooCostly(f"its functions together take {work:.1f} times what one sign-in may take")
+
+
+def is_short(password: str, charset: str, *, looped: bool) -> bool:
+    """Tell whether a password is short enough to be hashed; one that the charset lacks is refused without a hash."""
+    encoded = encode(password, charset)
+    return encoded is None or len(encoded) <= (MAX_LOOPED_PASSWORD if looped else MAX_PASSWORD)
+
+
+def check_bcrypt(cost: int, times: int = 1) -> float:
+    """Bound the logarithm of the rounds of each of `times` computations; give their share of `MAX_WORK`."""
     if cost < MIN_BCRYPT_COST:
         raise MalformedHash("bcrypt has no cost below 4")
-    if cost > MAX_BCRYPT_COST:
-        raise TooCostly(f"bcrypt cost {cost} is above {MAX_BCRYPT_COST}")
+    if cost + times - 1 > MAX_BCRYPT_COST:
+        raise TooCostly(f"bcrypt cost {cost + times - 1} is above {MAX_BCRYPT_COST}")
+    return float(times * 2.0 ** (cost - MAX_BCRYPT_COST))
 
 
-def check_pbkdf2(iterations: int, length: int, digest_size: int) -> None:
-    """Bound the time; `length` is the bytes of output, of which every `digest_size` cost all iterations again."""
+def check_pbkdf2(iterations: int, length: int, digest_size: int) -> float:
+    """Bound the time; `length` is the bytes of output, of which every `digest_size` cost all iterations again.
+
+    Gives the share of `MAX_WORK`.
+    """
     if iterations < 1 or length < 1:
         raise MalformedHash("PBKDF2 needs at least one iteration and one byte")
     blocks = -(-length // digest_size)
     if iterations * blocks > MAX_PBKDF2_BLOCKS:
         raise TooCostly(f"PBKDF2 with {iterations} iterations of {blocks} blocks is above {MAX_PBKDF2_BLOCKS}")
+    return iterations * blocks / MAX_PBKDF2_BLOCKS
 
 
-def check_scrypt(n: int, r: int, p: int) -> None:
-    """RFC 7914 section 2: N is a power of two above 1; r and p are positive."""
+def check_scrypt(n: int, r: int, p: int) -> float:
+    """Bound scrypt by RFC 7914 section 2, and its work; give the share of `MAX_WORK`.
+
+    N is a power of two above 1 and below 2^(128 * r / 8), r is positive, and p at most (2^32 - 1) * 32 / (128 * r).
+    """
+    work = check_scrypt_work(n, r, p)
+    if n >= 1 << 16 * r or 4 * r * p > 2**32 - 1:
+        raise MalformedHash(f"scrypt has no N={n} r={r} p={p}: N is below 2^(16 * r) and r * p below 2^30 (RFC 7914)")
+    return work
+
+
+def check_scrypt_work(n: int, r: int, p: int) -> float:
+    """Bound the memory and time of scrypt, or of yescrypt, whose N has no bound by r; give the share of `MAX_WORK`."""
     if n <= 1 or n & (n - 1) or r < 1 or p < 1:
         raise MalformedHash("scrypt needs N a power of two, r and p at least 1")
     if 128 * n * r > MAX_MEMORY:
         raise TooCostly(f"scrypt with N={n} r={r} asks for more than {MAX_MEMORY >> 20} MiB")
     if 128 * n * r * p > MAX_SCRYPT_WORK:
         raise TooCostly(f"scrypt with N={n} r={r} p={p} takes too long")
+    return 128 * n * r * p / MAX_SCRYPT_WORK
 
 
-def check_argon2(memory: int, passes: int, lanes: int) -> None:
-    """RFC 9106 section 3.1: at least 8 KiB a lane; `memory` is in KiB."""
+def check_argon2(memory: int, passes: int, lanes: int) -> float:
+    """RFC 9106 section 3.1: at least 8 KiB a lane; `memory` is in KiB. Gives the share of `MAX_WORK`."""
     if passes < 1 or lanes < 1 or memory < 8 * lanes:
         raise MalformedHash("argon2 needs a pass, a lane and 8 KiB a lane")
     if memory * 1024 > MAX_MEMORY:
         raise TooCostly(f"argon2 with m={memory} asks for more than {MAX_MEMORY >> 20} MiB")
     if memory * passes > MAX_ARGON2_WORK or lanes > MAX_ARGON2_LANES:
         raise TooCostly(f"argon2 with m={memory} t={passes} p={lanes} takes too long")
+    return memory * passes / MAX_ARGON2_WORK
 
 
-def check_rounds(rounds: int) -> None:
-    """Bound a loop of digests."""
+def check_rounds(rounds: int, most: int = MAX_DIGEST_ROUNDS, what: str = "") -> float:
+    """Bound a loop of digests, of which `most` are what a sign-in may cost; give the share of `MAX_WORK`."""
     if rounds < 1:
-        raise MalformedHash("a hash needs at least one round")
-    if rounds > MAX_DIGEST_ROUNDS:
-        raise TooCostly(f"{rounds} rounds are above {MAX_DIGEST_ROUNDS}")
+        raise MalformedHash(f"{what or 'a hash'} needs at least one round")
+    if rounds > most:
+        raise TooCostly(f"{what + ' with ' if what else ''}{rounds} rounds is above {most}")
+    return rounds / most

@@ -3,10 +3,11 @@
 import difflib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import filterfalse
 
-from service.hashing import families
+from service.hashing import families, limits
 from service.hashing.aliases import NAMES
 from service.hashing.encodings import require_charset
 from service.hashing.format import Check, Format, StoredHash, UnknownFormat
@@ -24,6 +25,7 @@ from service.hashing.formats import (
     keycloak,
     kratos,
     ldap,
+    node,
     pbkdf2,
     phpass,
     products,
@@ -34,6 +36,7 @@ from service.hashing.formats import (
 )
 from service.hashing.formats.multiple import Multiple, parse_with_peppers
 from service.hashing.formula import formula_check, formula_dummy_hash
+from service.hashing.packaging import unpacked
 
 # The list of the accepted formats, by module.
 #
@@ -64,6 +67,7 @@ LISTED: dict[str, tuple[Format, ...]] = {
     "pbkdf2_layouts": pbkdf2.LAYOUTS,
     "sspr": pbkdf2.SSPR_FORMATS,
     "scrypt_layouts": scrypt.LAYOUTS,
+    "node": node.FORMATS,
     "fshp": applications.FSHP_FORMATS,
     "azure": aspnet.AZURE_FORMATS,
     "cleartext": cleartext.FORMATS,
@@ -95,7 +99,8 @@ OVERRULING = frozenset({"magento2_v0", "magento2_v1", "magento2_upgraded", "mage
 
 def candidates(text: str) -> tuple[Format, ...]:
     """Every format whose whole shape `text` has, the likeliest first. More than one: its `format` must be named."""
-    found = tuple(each for each in FORMATS if each.recognises(text))
+    bare = unpacked(text)
+    found = tuple(each for each in FORMATS if each.recognises(bare))
     return tuple(each for each in found if each.name in OVERRULING) or found
 
 
@@ -132,7 +137,20 @@ def names_of(found: Format) -> tuple[str, ...]:
 def check(stored: StoredHash) -> Check:
     """Parse a stored hash by the name or formula of its recipe. Raises `UnusableHash`."""
     require_charset(stored.recipe.charset)
-    return parse_with_peppers(parser_of(stored.recipe.format), stored)
+    made = reader_of(stored.recipe.format)(stored)
+    limits.require_affordable(made.work)
+    return made
+
+
+def reader_of(name: str) -> Callable[[StoredHash], Check]:
+    """Give what reads the hashes of a format or formula, in any packaging. Raises `UnknownFormat`."""
+    parse = parser_of(name)
+    return lambda stored: parse_with_peppers(parse, _unpacked(stored))
+
+
+def _unpacked(stored: StoredHash) -> StoredHash:
+    text = unpacked(stored.hash)
+    return stored if text is stored.hash else replace(stored, hash=text)
 
 
 def parser_of(name: str) -> Callable[[StoredHash], Check]:
@@ -144,9 +162,10 @@ def parser_of(name: str) -> Callable[[StoredHash], Check]:
 
 def dummy_hash(stored: StoredHash) -> StoredHash:
     """Make a hash of nobody's that takes as long to check. Raises `UnusableHash`."""
+    bare = _unpacked(stored)
     if is_formula(stored.recipe.format):
-        return formula_dummy_hash(stored, find)
-    return by_name(stored.recipe.format).dummy_hash(stored)
+        return formula_dummy_hash(bare, find)
+    return by_name(stored.recipe.format).dummy_hash(bare)
 
 
 def _plain(name: str) -> str:

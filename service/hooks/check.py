@@ -101,7 +101,8 @@ class HookCheck:
 
     async def _check_best(self, kind: HookKind, hook: Hook) -> AsyncIterator[Finding]:
         proof = None if self.desired.takes_tokens_of(kind, hook) else self.desired.proof(kind)
-        faults = list(settings_faults(kind, hook, self.desired.uri(kind), proof))
+        desired = self.desired
+        faults = list(settings_faults(kind, hook, desired.uri(kind), proof, allow_http=desired.allow_http))
         direct = await self._from_here(kind)
         for finding in [*faults, *direct]:
             yield finding

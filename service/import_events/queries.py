@@ -116,9 +116,18 @@ FROM unnest($1::bigint[], $2::text[]) AS event (account_id, okta_id)
 WHERE account.id = event.account_id AND account.okta_id IS NULL
 """
 
+MAX_UNREADABLE_ROWS = 10_000
+MAX_UNREADABLE_BYTES = 256 * 2**20
+"""What is kept of unreadable events at most, so that who holds the event hook's secret cannot fill the disk. The first
+ones stay: they tell as much as the later ones, which are counted all the same."""
+
 KEEP_UNREADABLE = """
 INSERT INTO unreadable_events (digest, channel, delivery_id, fault, body)
-SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bytea[])
+SELECT given.digest, given.channel, given.delivery_id, given.fault, given.body
+FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY
+         AS given (digest, channel, delivery_id, fault, body, number),
+     (SELECT count(*) AS number, coalesce(sum(octet_length(body)), 0) AS bytes FROM unreadable_events) AS kept
+WHERE kept.number + given.number <= $6 AND kept.bytes + octet_length(given.body) <= $7
 ON CONFLICT (digest) DO NOTHING
 """
 
@@ -198,7 +207,10 @@ async def keep_unreadable(
     delivery_id: str | None,
     unreadable: Sequence[tuple[bytes, str, bytes]],
 ) -> None:
-    """Keep what could not be read: its digest, the fault, and the bytes. The same bytes are kept once."""
+    """Keep what could not be read: its digest, the fault, and the bytes. The same bytes are kept once.
+
+    Nothing more is kept beyond `MAX_UNREADABLE_ROWS` and `MAX_UNREADABLE_BYTES` altogether.
+    """
     rows = sorted(unreadable)
     await connection.execute(
         KEEP_UNREADABLE,
@@ -207,4 +219,6 @@ async def keep_unreadable(
         [delivery_id] * len(rows),
         [fault for _, fault, _ in rows],
         [body for _, _, body in rows],
+        MAX_UNREADABLE_ROWS,
+        MAX_UNREADABLE_BYTES,
     )

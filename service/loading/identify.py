@@ -18,7 +18,7 @@ from service.immutable import immutable
 from service.loading.files.row import FaultyRow, Row
 from service.loading.hashes import HashResolver, NewRecipe, text_of
 from service.loading.reject import Reason, RejectedRow
-from service.loading.rows import hash_text
+from service.loading.rows import Decisions, hash_text, is_disabled
 from service.store.recipes import KeptRecipe
 from service.stored_hashes import UNUSABLE, HashOpener
 
@@ -67,11 +67,11 @@ def measure(found: Check) -> float:
 
 
 def identify_hash(
-    text: str, recipe: Recipe, salt: str | None, username: str | None, pepper: bytes | None
+    text: str, recipe: Recipe, salt: str | None, username: str | None, pepper: bytes | None = None, *more: bytes
 ) -> list[Identified]:
     """Read a hash as the format that the recipe names, else as every format that has its shape."""
     names = [recipe.format] if recipe.format else [each.name for each in candidates(text)]
-    return [_identified(StoredHash(text, _named(recipe, name), salt, username, pepper)) for name in names]
+    return [_identified(StoredHash(text, _named(recipe, name), salt, username, pepper, more)) for name in names]
 
 
 def _identified(stored: StoredHash) -> Identified:
@@ -155,7 +155,9 @@ def report_recipes(recipes: Iterable[tuple[KeptRecipe, int]], opener: HashOpener
     return [_report(kept, hashes, opener, timed=place < MEASURED) for place, (kept, hashes) in enumerate(ordered)]
 
 
-def report_rows(rows: Iterator[Row | FaultyRow], resolver: HashResolver, opener: HashOpener) -> HashReport:
+def report_rows(
+    rows: Iterator[Row | FaultyRow], resolver: HashResolver, opener: HashOpener, decisions: Decisions | None = None
+) -> HashReport:
     """Read an export to its end; nothing of it is kept but counts."""
     report = HashReport(cores=usable_cores())
     numbers: Counter[int] = Counter()
@@ -163,7 +165,7 @@ def report_rows(rows: Iterator[Row | FaultyRow], resolver: HashResolver, opener:
     for row in rows:
         report.rows += 1
         try:
-            _count(row, resolver, report, numbers)
+            _count(row, resolver, report, numbers, decisions or Decisions())
         except RejectedRow as refusal:
             report.refusals[refusal.reason] += 1
         met += resolver.new
@@ -182,15 +184,18 @@ def _as_kept(met: Iterable[NewRecipe], numbers: Counter[int]) -> Iterator[tuple[
         yield kept, sum(numbers[each.number] for each in (first, *others))
 
 
-def _count(row: Row | FaultyRow, resolver: HashResolver, report: HashReport, numbers: Counter[int]) -> None:
+def _count(
+    row: Row | FaultyRow, resolver: HashResolver, report: HashReport, numbers: Counter[int], decisions: Decisions
+) -> None:
     if isinstance(row, FaultyRow):
         raise RejectedRow(Reason.UNREADABLE, row.fault)
-    text = hash_text(row.fields)
-    if text is None:
+    fields = row.fields if decisions.changes_nothing else decisions.applied_to(row.fields)
+    text = hash_text(fields)
+    if text is None or (is_disabled(text) and not resolver.is_clear(fields)):
         report.without_hash += 1
         return
     try:
-        number, _, _ = resolver.resolve(row.fields, text, text_of(row.fields, "login"))
+        number, _, _ = resolver.resolve(fields, text, text_of(fields, "login"))
     except RejectedRow as refusal:
         if refusal.reason.is_unverifiable and len(report.patterns) < PATTERNS_KEPT:
             report.patterns[pattern_of(text)] += 1

@@ -21,7 +21,7 @@ from service.loading.hashes import HashResolver, NewRecipe
 from service.loading.merge import BatchMerger, Merged
 from service.loading.queries import AccountsChanged, RowOutcome
 from service.loading.reject import Reason, RejectedRow
-from service.loading.rows import AccountReader
+from service.loading.rows import AccountReader, Decisions
 from service.loading.sources import Source
 from service.loading.staging import (
     HashEncrypter,
@@ -30,20 +30,23 @@ from service.loading.staging import (
     find_source,
     make_durable,
     number_recipe,
+    report_dry_run_names,
 )
 from service.settings import ForgetWhen
 from service.store import recipes
+from service.store.attributes import declare
 from service.store.encryption import NO_KEYS, HashKeys
 from service.store.known_passwords import tried_among
+from service.store.name_report import NameReport, report_names
 
 # Rows in batches, each read and judged as far as that goes without the store.
 
 BATCH = 5000
 """Rows in one transaction, which holds up whoever binds accounts for as long as it takes: some hundred milliseconds."""
-BATCH_BYTES = 1 << 25
-"""Bytes of the export after which a batch ends with fewer rows: directories keep photographs in their entries."""
-PIECE = 50
-"""Rows between two looks at the bytes."""
+BATCH_CHARACTERS = 1 << 25
+"""Characters of the export after which a batch ends with fewer rows: directories keep photographs in their entries."""
+PIECE = 25
+"""Rows between two looks at the characters: an entry of a directory may have 16 million."""
 
 
 @dataclass(slots=True)
@@ -69,13 +72,14 @@ class BatchReader:
         resolver: HashResolver,
         encrypter: HashEncrypter,
         consumed: Callable[[], int] = lambda: 0,
+        decisions: Decisions | None = None,
     ) -> None:
-        """Read `rows`; `consumed` tells the bytes that were taken for them so far."""
+        """Read `rows`; `consumed` tells the characters that were taken for them so far."""
         self._rows = rows
         self._consumed = consumed
         self._resolver = resolver
         self._sealer = encrypter
-        self._reader = AccountReader(resolver)
+        self._reader = AccountReader(resolver, decisions or Decisions())
 
     def next(self) -> Batch | None:
         """Read the next batch; None at the end. Blocks; raises `UnreadableFile`."""
@@ -91,15 +95,17 @@ class BatchReader:
         batch.numbers = Counter([account.recipe for account in accounts])
         return batch
 
-    @property
-    def long_logins(self) -> int:
-        """How many logins so far are longer than Okta takes."""
-        return self._reader.long_logins
+    def tell(self, totals: "Totals") -> None:
+        """Bring up to date what is counted while rows are read."""
+        totals.long_logins = self._reader.long_logins
+        totals.disabled = self._reader.disabled
+        totals.ignored = sorted(self._reader.ignored)
+        totals.named_by_login = self._resolver.named_by_login
 
     def _some(self) -> list[Row | FaultyRow]:
         rows: list[Row | FaultyRow] = []
         begin = self._consumed()
-        while len(rows) < BATCH and self._consumed() - begin < BATCH_BYTES:
+        while len(rows) < BATCH and self._consumed() - begin < BATCH_CHARACTERS:
             piece = list(itertools.islice(self._rows, min(PIECE, BATCH - len(rows))))
             if not piece:
                 break
@@ -166,6 +172,15 @@ class Totals:
     """What import events did that had come before their accounts."""
     long_logins: int = 0
     named_by_login: int = 0
+    names: NameReport = field(default_factory=dict)
+    """The names that open no account, in the whole store, after the load."""
+    unused_peppers: list[str] = field(default_factory=list)
+    disabled: int = 0
+    """Rows without a hash whose account is disabled in the old system."""
+    ignored: list[str] = field(default_factory=list)
+    """Columns that are not stored."""
+    notes: list[str] = field(default_factory=list)
+    """How the export is read, as its first rows decided."""
 
     @property
     def refused(self) -> int:
@@ -187,14 +202,15 @@ class Load:
     interrupt: Callable[[], None] = lambda: None
     """Ends a read of rows that waits, so that a load that is stopped need not wait for the next row."""
     consumed: Callable[[], int] = lambda: 0
-    """Tells the bytes of the export that were read so far."""
+    """Tells the characters of the export that were read so far."""
+    decisions: Decisions = field(default_factory=Decisions)
     totals: Totals = field(default_factory=Totals)
     _format_names: dict[int, str] = field(default_factory=dict)
 
     async def run(self, rows: Iterator[Row | FaultyRow], progress: Callable[[Totals], None]) -> Totals:
         """Load all rows; `told` hears the totals after each batch. Raises what the reader and the database raise."""
         merger = await self._merger()
-        reader = BatchReader(rows, self.resolver, merger.encrypter, self.consumed)
+        reader = BatchReader(rows, self.resolver, merger.encrypter, self.consumed, self.decisions)
         sys.setswitchinterval(SWITCH_EVERY)
         # The next batch is read while PostgreSQL merges this one.
         reading = asyncio.create_task(asyncio.to_thread(reader.next))
@@ -202,14 +218,17 @@ class Load:
             while (batch := await reading) is not None:
                 reading = asyncio.create_task(asyncio.to_thread(reader.next))
                 await self._load(batch, merger)
-                self.totals.long_logins = reader.long_logins
-                self.totals.named_by_login = self.resolver.named_by_login
+                reader.tell(self.totals)
+                self.totals.unused_peppers = sorted(self.resolver.unused_peppers)
                 progress(self.totals)
         finally:
             self.interrupt()
             await asyncio.gather(reading, return_exceptions=True)
-        if not self.dry_run:
+        if self.dry_run:
+            self.totals.names = await report_dry_run_names(self.connection)
+        else:
             await make_durable(self.connection)
+            self.totals.names = await report_names(self.connection)
         self.totals.tried = await tried_among(self.connection, self.totals.formats)
         return self.totals
 
@@ -218,6 +237,7 @@ class Load:
             source_id = await find_source(self.connection, self.source.name)
         else:
             source_id = await ensure_source(self.connection, self.source.name)
+            await declare(self.connection, source_id, list(self.decisions.declared))
         key = await recipes.login_digest_key(self.connection)
         encrypter = HashEncrypter(self.keys, self.source.name)
         number = NOBODY if source_id is None else source_id
@@ -242,6 +262,7 @@ class Load:
 
     async def _number(self, recipe: NewRecipe, merger: BatchMerger) -> None:
         self._format_names[recipe.number] = recipe.format
+        merger.work[recipe.number] = recipe.work
         identity = (recipe.format, recipe.parameters, recipe.cost)
         if self.dry_run:
             recipe_id = await recipes.find_recipe(self.connection, *identity)

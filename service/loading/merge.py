@@ -8,11 +8,12 @@ and the batch begins again.
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
 
+from service.hashing.limits import MAX_WORK
 from service.import_events.decide import Effect
 from service.import_events.queries import BindingLock, acquire_binding_lock
 from service.import_events.record import apply_unmatched
@@ -30,9 +31,11 @@ from service.loading.queries import (
 from service.loading.reject import Reason, RejectedRow
 from service.loading.staging import HashEncrypter, StagedAccount, dry_run, stage, take_kept, under_other_keys
 from service.settings import ForgetWhen
+from service.store import recipes
 from service.store.audit import record_changed, record_loaded
 from service.store.deleted_logins import deleted_logins
 from service.store.okta_logins import settle_logins
+from service.stored_hashes import work_of
 
 # What became of the rows of a batch, and why the store refuses some. Writes nothing but what later batches look at.
 
@@ -125,6 +128,10 @@ class BatchMerger:
     """Whether the source opts in to identifiers with `@`."""
     recipe_ids: dict[int, int] = field(default_factory=dict)
     """By the numbers that this load gives them."""
+    work: dict[int, float] = field(default_factory=dict)
+    """The share of a hash of each recipe in what one sign-in may cost, by the same numbers."""
+    _stored_work: dict[int, float] = field(default_factory=dict)
+    """The same for the recipes of the store, by their ids."""
     _own: list[asyncpg.Range[int]] = field(default_factory=list)
     """The ids of the accounts that this load added: nobody else adds any while the gate is held."""
     _looks: int = 1
@@ -148,6 +155,7 @@ class BatchMerger:
             if look:
                 unknown, known = await separate(self.connection, accounts, merged, self.deleted_key)
                 unknown = await without_taken(self.connection, unknown, merged)
+                known = await self._affordable(known, merged)
             else:
                 unknown = await without_deleted(self.connection, accounts, merged, self.deleted_key)
             loaded = await self._add(unknown, merged)
@@ -159,6 +167,25 @@ class BatchMerger:
         if look and not known:
             self._looks -= 1
         return merged
+
+    async def _affordable(self, known: list[StagedAccount], merged: Merged) -> list[StagedAccount]:
+        """Refuse those whose hash would cost too much together with the account's hashes of other sources."""
+        hashed = [each.login_key for each in known if each.recipe is not None]
+        others = await queries.other_recipes(self.connection, hashed, self.source_id) if hashed else {}
+        if not others:
+            return known
+        if not self._stored_work.keys() >= {each for ids in others.values() for each in ids}:
+            self._stored_work = {each.id: work_of(each) for each in await recipes.list_recipes(self.connection)}
+        costly = {each.line for each in known if self._work_with(each, others) > MAX_WORK}
+        detail = "together with the account's hashes of other sources"
+        merged.refused += [(line, RejectedRow(Reason.TOO_COSTLY, detail)) for line in sorted(costly)]
+        return [each for each in known if each.line not in costly]
+
+    def _work_with(self, account: StagedAccount, others: Mapping[str, Sequence[int]]) -> float:
+        if account.recipe is None:
+            return 0.0
+        stored = (self._stored_work.get(each, 0.0) for each in others.get(account.login_key, ()))
+        return self.work.get(account.recipe, 0.0) + sum(stored)
 
     async def _add(self, unknown: Sequence[StagedAccount], merged: Merged) -> Counter[int]:
         """Add accounts; give the number of their hashes by recipe."""
@@ -182,9 +209,10 @@ class BatchMerger:
         merged = Merged()
         async with self.connection.transaction():
             unknown, known = await separate(self.connection, accounts, merged, self.deleted_key)
+            known = await self._affordable(known, merged)
             await self._stage([*known, *unknown])
             await self._match()
-            await dry_run(self.connection)
+            await dry_run(self.connection, self.source_id, email_aliases=self.email_aliases)
             await conclude(self.connection, merged)
         return merged
 

@@ -85,6 +85,9 @@ async def refused(connection: asyncpg.Connection) -> list[RejectedStagedRow]:
 PROFILE = "(account.profile - coalesce(staged.cleared, '{}')) || staged.profile"
 """What the export says of an attribute counts; of what it does not speak stays as it was."""
 
+REASON = "CASE WHEN staged.recipe IS NULL THEN coalesce(staged.disabled_reason, account.disabled_reason) END"
+"""A row with a hash says that the account is not disabled; an empty one says nothing."""
+
 OTHER_SOURCE = "EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id <> $1)"
 """Then an identifier from before the sources of identifiers were kept may be the other source's."""
 
@@ -97,7 +100,8 @@ FROM (
                 WHEN account.state IN ('migrated', 'retired') THEN 'tombstone'
                 WHEN staged.okta_id <> account.okta_id THEN 'other_okta_id'
                 WHEN compared.rehash OR compared.renamed OR (staged.okta_id IS NOT NULL AND account.okta_id IS NULL)
-                     OR {PROFILE} <> account.profile THEN 'changed'
+                     OR {PROFILE} <> account.profile OR {REASON} IS DISTINCT FROM account.disabled_reason
+                     THEN 'changed'
                 ELSE 'unchanged' END AS outcome
     FROM staged
     JOIN accounts AS account ON account.login_key = staged.login_key
@@ -209,6 +213,9 @@ SET state = CASE WHEN staged.rehash THEN 'waiting' ELSE account.state END,
     verified_at = CASE WHEN staged.rehash THEN NULL ELSE account.verified_at END,
     okta_id = coalesce(account.okta_id, staged.okta_id),
     profile = {PROFILE},
+    email_key = CASE WHEN {PROFILE} -> 'email' IS DISTINCT FROM account.profile -> 'email' THEN staged.email_key
+                     ELSE account.email_key END,
+    disabled_reason = {REASON},
     loaded_at = now()
 FROM staged WHERE staged.outcome = 'changed' AND account.id = staged.account_id
 """  # noqa: S608 (a constant)
@@ -307,7 +314,7 @@ SELECT min(id) AS first, max(id) AS last
 FROM (SELECT nextval('accounts_id_seq') AS id FROM generate_series(1, $1)) AS ids
 """
 
-ACCOUNT_COLUMNS = ("id", "login", "login_key", "okta_id", "state", "profile")
+ACCOUNT_COLUMNS = ("id", "login", "login_key", "okta_id", "state", "profile", "email_key", "disabled_reason")
 HASH_COLUMNS = ("account_id", "source_id", "recipe_id", "hash", "salt", "username", "key_id")
 IDENTIFIER_COLUMNS = ("account_id", "identifier_key", "source_ids", "opted_in_source_ids")
 UNARMED, WAITING = State.UNARMED.value, State.WAITING.value
@@ -335,7 +342,16 @@ async def add_accounts(
     ids = await _reserve(connection, len(accounts))
     # PostgreSQL has work from the first rows on, while the other ones are made, and all of the hashes.
     rows = (
-        (i, each.login, each.login_key, each.okta_id, WAITING if each.hash else UNARMED, each.profile)
+        (
+            i,
+            each.login,
+            each.login_key,
+            each.okta_id,
+            WAITING if each.hash else UNARMED,
+            each.profile,
+            each.email_key,
+            each.disabled_reason,
+        )
         for i, each in zip(ids, accounts, strict=True)
     )
     _, (hashes, names) = await asyncio.gather(
@@ -376,3 +392,18 @@ async def _reserve(connection: asyncpg.Connection, number: int) -> list[int]:
     if row["last"] - row["first"] + 1 == number:
         return list(range(row["first"], row["last"] + 1))
     return await _reserve(connection, number)
+
+
+OTHER_RECIPES = """
+SELECT account.login_key, array_agg(kept.recipe_id) AS recipe_ids
+FROM accounts AS account JOIN hashes AS kept ON kept.account_id = account.id AND kept.source_id <> $2
+WHERE account.login_key = ANY($1::text[]) GROUP BY account.login_key
+"""
+
+
+async def other_recipes(
+    connection: asyncpg.Connection, login_keys: Sequence[str], source_id: int
+) -> dict[str, Sequence[int]]:
+    """Give the recipes of the hashes that accounts have of other sources, by the keys of their logins."""
+    rows = await connection.fetch(OTHER_RECIPES, login_keys, source_id)
+    return {row["login_key"]: row["recipe_ids"] for row in rows}

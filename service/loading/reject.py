@@ -11,6 +11,7 @@ class Reason(enum.StrEnum):
     BAD_LOGIN = "a login that can't be one"
     SAME_LOGIN = "a login that is the same to Okta as another row's"
     OTHER_SPELLING = "a login that is the same to Okta as another account's"
+    CREDENTIAL = "a column that looks like a password hash, and is not taken as one"
     BAD_COLUMN = "a column with a value that can't be used"
     UNKNOWN_SHAPE = "a hash of unknown shape"
     AMBIGUOUS_SHAPE = "a hash that several formats could have"

@@ -1,15 +1,20 @@
 """A row of an export as an account for the store, or the reason for rejecting it."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+from service.loading.credentials import holds_hash, is_hash, leaves
 from service.loading.files import json_lines
 from service.loading.files.row import Row
-from service.loading.hashes import HASH_COLUMNS, HashResolver, text_of
+from service.loading.hashes import HASH_COLUMNS, HashResolver, recipe_text, text_of
+from service.loading.product_columns import Product, renamed
 from service.loading.reject import Reason, RejectedRow
 from service.loading.sources import OPTIONS
 from service.loading.staging import StagedAccount
 from service.store.accounts import MAX_NAME, is_too_long, login_key
+from service.store.attributes import BASE_PROFILE
 
 # From the columns of a row to the profile of an account, as JSON.
 
@@ -30,13 +35,57 @@ def refuse_secrets(names: Sequence[str]) -> None:
             raise RejectedRow(Reason.BAD_COLUMN, advice)
 
 
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """How the rows of one export are read, decided once by its first rows."""
+
+    declared: frozenset[str] = frozenset(BASE_PROFILE)
+    """Attributes that are stored."""
+    forced: frozenset[str] = frozenset()
+    """Attributes that are stored although they look like credentials."""
+    has_hashes: bool = True
+    """Whether a column is taken as `password_hash`, or the operator says that there is none."""
+    null_columns: frozenset[str] = frozenset()
+    """Columns in which the text NULL is no value."""
+    null_texts: frozenset[str] = frozenset()
+    """Texts that are no value in any column."""
+    product: Product | None = None
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Tell whether rows are read as they are."""
+        return not (self.null_columns or self.null_texts or self.product)
+
+    def applied_to(self, fields: Mapping[str, object]) -> Mapping[str, object]:
+        """Give the fields of a row as they are meant. Raises `RejectedRow`."""
+        meant = {name: self._value(name, value) for name, value in fields.items()}
+        return meant if self.product is None else renamed(self.product, meant)
+
+    def _value(self, name: str, value: object) -> object:
+        if name == "identifiers" and isinstance(value, str | list):
+            names = value.split(";") if isinstance(value, str) else value
+            return [each for each in names if not self._is_null(name, each)]
+        return "" if self._is_null(name, value) else value
+
+    def _is_null(self, name: str, value: object) -> bool:
+        if not isinstance(value, str):
+            return False
+        return value in self.null_texts or (value == "NULL" and name in self.null_columns)
+
+
 class ProfileColumns:
     """The columns of one layout that are attributes of the profile."""
 
-    def __init__(self, names: Sequence[str], *, nested: bool) -> None:
-        """With `nested`, the column `profile` holds more of them as an object."""
+    def __init__(self, names: Sequence[str], unused: Sequence[str], decisions: Decisions, *, nested: bool) -> None:
+        """With `nested`, the column `profile` holds more of them as an object; `unused` columns are no attributes."""
         self._nested = nested
         self._names = names
+        self._unused = unused
+        self._nesting = ("profile",) if nested else ()
+        self._decisions = decisions
+        self.ignored = set(unused)
+        """Names that no attribute is declared by."""
+        self._has_email = "email" in names
         self._quoted = [(f"{_quote(name)}:", name) for name in names]
 
     def read(self, fields: Mapping[str, object]) -> tuple[str, list[str] | None]:
@@ -55,10 +104,34 @@ class ProfileColumns:
             return "{" + ",".join(parts) + "}", cleared
         return self._slowly(fields)
 
+    def require_no_credentials(self, profile: str) -> None:
+        """Refuse attributes that look like hashes, which the first rows did not have. Raises `RejectedRow`."""
+        for name, value in leaves(json.loads(profile)):
+            if is_hash(value) and name.partition(".")[0] not in self._decisions.forced:
+                raise RejectedRow(
+                    Reason.CREDENTIAL, f"the attribute {name} holds what looks like a hash; see --force-attribute"
+                )
+
+    def require_no_overlooked_hash(self, fields: Mapping[str, object]) -> None:
+        """Refuse a row without a hash in which another column looks like one. Raises `RejectedRow`."""
+        for path, value in leaves({name: fields[name] for name in (*self._unused, *self._nesting)}):
+            if holds_hash(path, value):
+                raise RejectedRow(Reason.CREDENTIAL, f"{path} looks like a hash: --map {path}=password_hash")
+
+    def email_key(self, fields: Mapping[str, object], profile: str, login: str, key: str) -> str | None:
+        """Give the key of an email that is another name than the login, also where it is in the column `profile`."""
+        if self._has_email:
+            email = fields["email"]
+            return None if email == login or not email else _email_key(email, key)
+        return _email_key(json.loads(profile).get("email"), key) if self._nested else None
+
     def _slowly(self, fields: Mapping[str, object]) -> tuple[str, list[str] | None]:
         profile = {name: fields[name] for name in self._names}
         if self._nested and fields["profile"]:
-            profile.update(_object(fields["profile"]))
+            nested = _object(fields["profile"])
+            profile.update({name: value for name, value in nested.items() if name in self._decisions.declared})
+            if len(self.ignored) < NAMES_KEPT:
+                self.ignored.update(nested.keys() - self._decisions.declared)
         cleared = [name for name, value in profile.items() if value is None or value == ""]
         kept = {name: value for name, value in profile.items() if value is not None and value != ""}
         try:
@@ -84,11 +157,12 @@ def _object(nested: object) -> dict[str, object]:
 
 NOTES = frozenset({"line", "reason", "unreadable"})
 """What a rejects file adds."""
+PRODUCT_COLUMNS = frozenset({"passwd_hash_algo", "password_algorithm"})
 OWN_COLUMNS = HASH_COLUMNS | NOTES | {"login", "okta_id", "identifiers", "profile"}
 OKTA_LONGEST = 100
 """Characters of a login that Okta takes."""
-NO_HASH = ("", "\\N", "NULL")
-"""What exports write where there is no hash: an empty cell, COPY's and MySQL's mark, SQL Server's."""
+NAMES_KEPT = 1000
+"""Ignored columns that are noted of one layout."""
 LAYOUTS_KEPT = 1000
 """Rows of JSON may all differ in their keys."""
 
@@ -96,27 +170,52 @@ LAYOUTS_KEPT = 1000
 class AccountReader:
     """Reads the rows of one load."""
 
-    def __init__(self, resolver: HashResolver) -> None:
+    def __init__(self, resolver: HashResolver, decisions: Decisions) -> None:
         self._resolver = resolver
+        self._decisions = decisions
+        self._reads_as_is = decisions.changes_nothing
         self._profiles: dict[tuple[str, ...], ProfileColumns] = {}
         self.long_logins = 0
         """How many logins are longer than Okta takes."""
+        self.disabled = 0
+        """How many rows have no hash because the account is disabled in the old system."""
 
     def read(self, row: Row) -> StagedAccount:
         """Read one row. Raises `RejectedRow`."""
-        fields = row.fields
+        fields = row.fields if self._reads_as_is else self._decisions.applied_to(row.fields)
         login, key = self._login(fields)
-        recipe = hash_bytes = salt = username = None
+        recipe = hash_bytes = salt = username = disabled = None
         text = hash_text(fields)
+        if (
+            text is not None
+            and text[0] in LOCK_MARKS
+            and text[:2] not in DIGESTS
+            and is_disabled(text)
+            and not self._resolver.is_clear(fields)
+        ):
+            text, disabled = None, DISABLED
+            self.disabled += 1
         if text is not None:
             recipe, salt, username = self._resolver.resolve(fields, text, login)
             hash_bytes = text.encode("utf-8")
         okta_id = _okta_id(fields) if "okta_id" in fields else None
         identifiers = _identifiers(fields["identifiers"], key) if "identifiers" in fields else None
-        profile, cleared = self._profile_columns(fields).read(fields)
+        columns = self._profile_columns(fields)
+        profile, cleared = columns.read(fields)
+        if "$" in profile or '"{' in profile or '"*' in profile:
+            columns.require_no_credentials(profile)
+        if recipe is None and not self._decisions.has_hashes and disabled is None:
+            columns.require_no_overlooked_hash(fields)
+        email_key = columns.email_key(fields, profile, login, key)
         return StagedAccount(
-            row.line, login, key, okta_id, recipe, hash_bytes, salt, username, None, profile, cleared, identifiers
-        )
+            row.line, login, key, okta_id, recipe, hash_bytes, salt, username, None, profile, cleared, identifiers,
+            email_key, disabled,
+        )  # fmt: skip
+
+    @property
+    def ignored(self) -> set[str]:
+        """Columns that are not stored."""
+        return set[str]().union(*(each.ignored for each in self._profiles.values()))
 
     def _login(self, fields: Mapping[str, object]) -> tuple[str, str]:
         login = (text_of(fields, "login") or "").strip()
@@ -136,28 +235,72 @@ class AccountReader:
         found = self._profiles.get(layout)
         if found is None:
             refuse_secrets(layout)
-            found = ProfileColumns([name for name in layout if name not in OWN_COLUMNS], nested="profile" in fields)
+            names = [name for name in layout if name not in OWN_COLUMNS]
+            declared = [name for name in names if name in self._decisions.declared]
+            unused = [name for name in names if name not in self._decisions.declared]
+            found = ProfileColumns(declared, unused, self._decisions, nested="profile" in fields)
             if len(self._profiles) < LAYOUTS_KEPT:
                 self._profiles[layout] = found
         return found
 
 
+NO_HASH = frozenset({"", "\\N", "NULL"})
+"""What exports write where there is no hash: an empty cell, COPY's and MySQL's mark, SQL Server's."""
+DISABLED = "disabled in the old system"
+LOCK_MARKS = frozenset("!*xLN{ ")
+DIGESTS = frozenset({"{S", "{s", "{M", "{m", "{P", "{p", "{A", "{a"})
+"""How the schemes of digests begin; most hashes of a directory are of one."""
+LOCKED = re.compile(
+    r"(?i:\s*(?:\{crypt\})?(?:!.*|\*|x|\*LK\*.*|\*LOCKED\*.*|\*?NP\*?|LK|\*?NOLOGIN\*?|\*lock(?:ed)?\*)\s*)", re.DOTALL
+)
+"""What stands in the place of a hash where nobody may sign in with a password: `!` before a hash is Django's and
+usermod's (shadow(5), passwd(1)), the others are of Solaris, FreeBSD and directories."""
+ELSEWHERE = re.compile(r"(?i:\{(?:SASL|KERBEROS|UNIX)\}.*)")
+"""Values of a directory that name another verifier, and are no hash."""
+
+
+def is_disabled(text: str) -> bool:
+    """Tell whether a text in the place of a hash says that nobody may sign in."""
+    return LOCKED.fullmatch(text) is not None
+
+
 def hash_text(fields: Mapping[str, object]) -> str | None:
     """Give the hash of a row as one text; None where it has none. Raises `RejectedRow`."""
     value = fields.get("password_hash")
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
+    if isinstance(value, str):
+        return None if value in NO_HASH or value.strip() in NO_HASH else value
+    if isinstance(value, list):
+        value = _usable(value)
     if isinstance(value, dict | list):  # Keycloak's credential as an object, or several hashes of a directory
         return json.dumps(value)
-    text = value if isinstance(value, str) else text_of(fields, "password_hash")
+    text = value if isinstance(value, str) else text_of({"password_hash": value}, "password_hash")
     return None if text is None or text.strip() in NO_HASH else text
 
 
+def _usable(values: list[object]) -> object:
+    """Give those of several values that are hashes; where none is, one that says so."""
+    usable = [each for each in values if not isinstance(each, str) or not _says_nothing(each)]
+    locked = [each for each in values if isinstance(each, str) and is_disabled(each)]
+    kept = usable or locked[:1] or values
+    return kept[0] if len(kept) == 1 else kept
+
+
+def _says_nothing(text: str) -> bool:
+    return text.strip() in NO_HASH or is_disabled(text) or ELSEWHERE.fullmatch(text.strip()) is not None
+
+
 def _okta_id(fields: Mapping[str, object]) -> str | None:
-    okta_id = text_of(fields, "okta_id")
+    okta_id = recipe_text(fields, "okta_id")
     if okta_id and is_too_long(okta_id):
         raise RejectedRow(Reason.BAD_COLUMN, f"the okta_id is longer than {MAX_NAME} bytes")
     return okta_id
+
+
+def _email_key(email: object, key: str) -> str | None:
+    if not isinstance(email, str) or is_too_long(email):
+        return None
+    found = login_key(email.strip())
+    return found if found and found != key else None
 
 
 def _identifiers(given: object, key: str) -> list[str]:

@@ -3,7 +3,6 @@
 The file is checked whole, and every fault is named with its place, before the first row is read.
 """
 
-import codecs
 import difflib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -11,17 +10,33 @@ from dataclasses import field
 from pathlib import Path
 
 from service.hashing import registry
+from service.hashing.encodings import is_charset
 from service.hashing.format import UnusableHash
 from service.hashing.formula import parse_formula
 from service.hashing.limits import MAX_DIGITS
 from service.immutable import immutable
+from service.settings import is_setting
 
 # What is wrong with the settings of a source.
 
 SALT_ENCODINGS = ("text", "hex", "base64")
 """What a salt column may hold."""
 OPTIONS = frozenset(
-    {"signer_key", "salt_separator", "rounds", "mem_cost", "n", "r", "p", "dklen", "keylen", "digest", "site_key"}
+    {
+        "signer_key",
+        "salt_separator",
+        "rounds",
+        "mem_cost",
+        "n",
+        "r",
+        "p",
+        "dklen",
+        "keylen",
+        "digest",
+        "site_key",
+        "passwd_hash_algo",
+        "password_algorithm",
+    }
 )
 """What only some formats need; each is also a column that a row may have."""
 
@@ -41,8 +56,13 @@ def faults_of(table: object) -> Iterator[str]:
             fault = "no such setting" + (f"; meant {close[0]}?" if close else "")
         if fault:
             yield f".{key}: {fault}"
-    if isinstance(table.get("format"), str):
-        yield from _format_faults(table["format"], table.get("iterations"))
+    for name in formats_in(table.get("format")):
+        yield from _format_faults(name, table.get("iterations"))
+
+
+def formats_in(value: object) -> list[str]:
+    """Give the formats of a setting that is one or a list of them."""
+    return [name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str)]
 
 
 def _format_faults(name: str, iterations: object) -> Iterator[str]:
@@ -59,15 +79,40 @@ def _text_fault(value: object) -> str | None:
     return None if isinstance(value, str) and value.strip() else "must be a text that is not empty"
 
 
+MOST_PEPPERS = 32
+"""A wrong password is tried with each. Moodle has up to 21 salts of the site."""
+
+
+def _pepper_fault(value: object) -> str | None:
+    for name in value if isinstance(value, list) else [value]:
+        if isinstance(name, str) and is_setting(name):
+            return f"{name.upper()} is a setting of the service: give the pepper a variable of its own"
+    if not isinstance(value, list):
+        return _text_fault(value)
+    good = 0 < len(value) <= MOST_PEPPERS and all(isinstance(name, str) and name.split() == [name] for name in value)
+    return None if good else f"must be the name of an environment variable, or a list of 1 to {MOST_PEPPERS}"
+
+
+def _formats_fault(value: object) -> str | None:
+    good = isinstance(value, list) and value and not any(map(_text_fault, value))
+    return None if good or _text_fault(value) is None else "must be a text that is not empty, or a list of them"
+
+
+def _attributes_fault(value: object) -> str | None:
+    good = isinstance(value, list) and not any(map(_text_fault, value))
+    return None if good else "must be a list of names"
+
+
 def _charset(value: object) -> str | None:
     if not isinstance(value, str):
         return "must be the name of a charset"
-    try:
-        codecs.lookup(value)
-        "a".encode(value)
-    except (LookupError, UnicodeError):
-        return f"no charset is called {value!r}"
-    return None
+    return None if is_charset(value) else f"no charset is called {value!r}"
+
+
+def _pepper_env(value: object) -> str | None:
+    if isinstance(value, str) and is_setting(value):
+        return f"{value.upper()} is a setting of the service: give the pepper a variable of its own"
+    return _text_fault(value)
 
 
 def _iterations(value: object) -> str | None:
@@ -95,9 +140,10 @@ def _options(value: object) -> str | None:
 
 
 CHECKS: dict[str, Callable[[object], str | None]] = {
-    "format": _text_fault,
+    "format": _formats_fault,
+    "attributes": _attributes_fault,
     "charset": _charset,
-    "pepper_env": _text_fault,
+    "pepper_env": _pepper_fault,
     "iterations": _iterations,
     "salt_encoding": _salt_encoding,
     "username": _text_fault,
@@ -122,7 +168,7 @@ class Source:
 
     name: str
     format: str | None = None
-    """A format or formula; None where each hash describes itself, or each row names its format."""
+    """A format or formula for every hash that its shape fits; the others are read by their own description."""
     charset: str = "utf-8"
     pepper_env: str | None = None
     iterations: int | None = None
@@ -132,6 +178,10 @@ class Source:
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     email_aliases: bool = False
     """Whether identifiers with `@` count at sign-in; only for a store that proves who owns an address."""
+    other_formats: tuple[str, ...] = ()
+    """Formats that are tried after `format`, in this order."""
+    attributes: tuple[str, ...] = ()
+    """Attributes that are stored besides Okta's base profile."""
 
 
 def choose_source(name: str, file: Path | None) -> Source:
@@ -183,8 +233,17 @@ def _text(file: Path) -> str:
 def _source(name: str, table: Mapping[str, object]) -> Source:
     options = {key: value for key, value in table.items() if key in OPTIONS}
     options |= _table(table.get("options"))
-    settings = {key: value for key, value in table.items() if key in CHECKS and key != "options"}
+    settings = {key: value for key, value in table.items() if key in CHECKS and key not in ("options", "format")}
+    settings["attributes"] = tuple(_list(settings.get("attributes")))
+    formats = formats_in(table.get("format"))
+    settings |= {"format": formats[0] if formats else None, "other_formats": tuple(formats[1:])}
+    if isinstance(names := settings.get("pepper_env"), list):
+        settings["pepper_env"] = " ".join(names)
     return Source(name, options={key: str(value) for key, value in sorted(options.items())}, **settings)  # type: ignore[arg-type]
+
+
+def _list(value: object) -> list[str]:
+    return value if isinstance(value, list) else []
 
 
 def _table(value: object) -> dict[str, object]:

@@ -12,6 +12,7 @@ import asyncpg
 from service.import_events.queries import BindingLock, acquire_binding_lock
 from service.store.database import connect
 from service.store.encryption import DecryptionFailed, HashKeys, bound_to, recipe_context
+from service.store.name_report import NameReport, counted, problems, report_names
 
 # What a dry run adds in thought, batch by batch, so that a later batch collides with it. Writes no account.
 
@@ -29,10 +30,53 @@ WHERE outcome = 'new' OR outcome = 'changed' AND okta_id IS NOT NULL
 """
 
 
-async def dry_run(connection: asyncpg.Connection) -> None:
+# What a dry run would change of the names that mean an account. New accounts have numbers below 0.
+ADD_NAMED = """
+INSERT INTO dry_run_accounts (id, login_key, bound, armed)
+SELECT coalesce(account_id, -line), login_key, okta_id IS NOT NULL,
+       CASE outcome WHEN 'new' THEN hash IS NOT NULL ELSE rehash END
+FROM staged WHERE outcome IN ('new', 'changed') ON CONFLICT DO NOTHING
+"""
+
+ADD_IDENTIFIERS = """
+INSERT INTO dry_run_identifiers (account_id, identifier_key, source_id, opted_in)
+SELECT coalesce(account_id, -line), unnest(identifiers), $1, $2 FROM staged WHERE outcome IN ('new', 'changed')
+ON CONFLICT DO NOTHING
+"""
+
+
+async def dry_run(connection: asyncpg.Connection, source_id: int, *, email_aliases: bool) -> None:
     """Refuse what an earlier batch of a dry run would have added, and note what this one would add."""
     await connection.execute(REJECT_IN_DRY_RUN)
     await connection.execute(ADD_TO_DRY_RUN)
+    await connection.execute(ADD_NAMED)
+    await connection.execute(ADD_IDENTIFIERS, source_id, email_aliases)
+
+
+NAMED_ACCOUNTS = """
+SELECT id, account.login_key, okta_login_key, okta_id IS NOT NULL OR coalesce(dry.bound, false) AS bound, superseded,
+       account.armed OR coalesce(dry.armed, false) AS armed
+FROM accounts AS account LEFT JOIN dry_run_accounts AS dry USING (id)
+UNION ALL SELECT id, login_key, NULL, bound, false, armed FROM dry_run_accounts WHERE id < 0"""
+
+# What the source gives no longer is left out, as a load takes it away.
+NAMED_IDENTIFIERS = """
+SELECT account_id, identifier_key, bool_or(opted_in) AS opted_in
+FROM (
+    SELECT account_id, identifier_key, array_remove(opted_in_source_ids, given.source_id) <> '{}' AS opted_in
+    FROM identifiers
+    LEFT JOIN (SELECT DISTINCT account_id, source_id FROM dry_run_identifiers) AS given USING (account_id)
+    WHERE given.source_id IS NULL OR array_remove(source_ids, given.source_id) <> '{}'
+    UNION ALL SELECT account_id, identifier_key, opted_in FROM dry_run_identifiers
+) AS named GROUP BY account_id, identifier_key"""
+
+NAMES = counted(problems(NAMED_ACCOUNTS, NAMED_IDENTIFIERS))
+NAMES_WITH_DELETED = counted(problems(NAMED_ACCOUNTS, NAMED_IDENTIFIERS, with_deleted=True))
+
+
+async def report_dry_run_names(connection: asyncpg.Connection) -> NameReport:
+    """Count the names that would open no account after what the dry run saw of an export."""
+    return await report_names(connection, queries=(NAMES, NAMES_WITH_DELETED))
 
 
 # Stored hashes that are encrypted under another key than the rows of a load.
@@ -75,6 +119,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged (
     profile jsonb NOT NULL,
     cleared text[],
     identifiers text[],
+    email_key text,
+    disabled_reason text,
     account_id bigint,
     outcome text NOT NULL DEFAULT 'new',
     rehash boolean,
@@ -93,6 +139,18 @@ CREATE_DRY_RUN_ROWS = """
 CREATE TEMPORARY TABLE IF NOT EXISTS dry_run_rows (login_key text PRIMARY KEY, okta_id text UNIQUE)
 """
 """The accounts that a dry run would have added, or whose Okta id it would have written."""
+
+CREATE_DRY_RUN_ACCOUNTS = """
+CREATE TEMPORARY TABLE IF NOT EXISTS dry_run_accounts
+    (id bigint PRIMARY KEY, login_key text NOT NULL, bound boolean NOT NULL, armed boolean NOT NULL)
+"""
+
+CREATE_DRY_RUN_IDENTIFIERS = """
+CREATE TEMPORARY TABLE IF NOT EXISTS dry_run_identifiers (
+    account_id bigint, identifier_key text, source_id integer NOT NULL, opted_in boolean NOT NULL,
+    PRIMARY KEY (account_id, identifier_key)
+)
+"""
 
 SETTINGS = (
     # A crash of the server may then undo the last batches, each wholly; whoever says that a load is done waits for the
@@ -119,6 +177,8 @@ COLUMNS = (
     "profile",
     "cleared",
     "identifiers",
+    "email_key",
+    "disabled_reason",
 )
 
 
@@ -141,6 +201,10 @@ class StagedAccount(NamedTuple):
     """Attributes that the row says are empty; those that it does not name stay as they are."""
     identifiers: list[str] | None
     """Their keys; None where the export does not say."""
+    email_key: str | None = None
+    """Of the email, where that is another name than the login."""
+    disabled_reason: str | None = None
+    """Why the row has no hash although the export has a value in its place."""
 
     def __repr__(self) -> str:
         """Name the row without its contents."""
@@ -149,7 +213,8 @@ class StagedAccount(NamedTuple):
 
 async def prepare_session(connection: asyncpg.Connection) -> None:
     """Make the temporary tables of a load, and set how its statements are planned and committed."""
-    for statement in (*SETTINGS, MAKE_STAGED, MAKE_NUMBERED, MAKE_TOUCHED, CREATE_DRY_RUN_ROWS):
+    tables = (MAKE_STAGED, MAKE_NUMBERED, MAKE_TOUCHED, CREATE_DRY_RUN_ROWS)
+    for statement in (*SETTINGS, *tables, CREATE_DRY_RUN_ACCOUNTS, CREATE_DRY_RUN_IDENTIFIERS):
         await connection.execute(statement)
 
 

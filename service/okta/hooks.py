@@ -195,6 +195,13 @@ def _payload(kind: HookKind) -> dict[str, Any]:
     }
 
 
+def sign_in_payload(login: str, password: str, address: str) -> dict[str, Any]:
+    """Write the payload of a password import call, as Okta would send it for a person at an IP address."""
+    request = {"id": secrets.token_urlsafe(20), "method": "POST", "ipAddress": address}
+    context = {"request": request, "credential": {"username": login, "password": password}}
+    return _payload(HookKind.PASSWORD_IMPORT) | {"data": {"context": context, "action": {"credential": "UNVERIFIED"}}}
+
+
 def _context() -> dict[str, Any]:
     return {"request": {"id": "password-import-probe", "method": "POST", "ipAddress": "192.0.2.1"}}
 

@@ -48,7 +48,7 @@ class OktaUser:
 
 
 def new_user(profile: Mapping[str, Any], password: Mapping[str, Any], groups: Sequence[str] = ()) -> dict[str, Any]:
-    """Write the request that creates a user. `password` is `HOOK`, or `{"hash": …}` for a direct import."""
+    """Write the request that creates a user. `password` is `HOOK`, `{"hash": …}` or `{"value": …}`."""
     body: dict[str, Any] = {"profile": dict(profile), "credentials": {"password": dict(password)}}
     return body | ({"groupIds": list(groups)} if groups else {})
 

@@ -69,7 +69,7 @@ def _address(settings: Settings, faults: list[str]) -> URL | None:
         faults.append("OKTA_CLIENT_ORGURL: is not set; it is the org's address, https://example.okta.com")
         return None
     try:
-        return org_address(settings.okta_client_orgurl)
+        return org_address(settings.okta_client_orgurl, allow_http=settings.allow_insecure_http)
     except BadAddress as error:
         faults.append(f"OKTA_CLIENT_ORGURL: {error}")
         return None

@@ -12,6 +12,7 @@ from yarl import URL
 from service.okta.errors import INVALID, MalformedAnswer, Refused
 from service.okta.hooks import Hook, HookKind, read_hook, read_hooks
 from service.okta.parsing import text_member
+from service.okta.schema import DEFAULT_TYPE, UserSchema, read_other_types, read_schema
 from service.okta.users import OktaUser, new_user, read_user, read_users
 from service.okta_client.credentials import clock_ahead
 from service.okta_client.transport import Answer, Calls, is_of
@@ -118,16 +119,22 @@ class OktaOrg(OrgHooks):
         """Find a user by id or login; None where there is none."""
         if "/" in id_or_login or "\\" in id_or_login:
             # Okta takes the first in a filter only; many servers refuse either in a path, even escaped.
-            quoted = id_or_login.replace("\\", "\\\\").replace('"', '\\"')
-            answer = await self.send("GET", "users", query={"filter": f'profile.login eq "{quoted}"'})
-            found = read_users(answer.value)
-            return found[0] if found else None
+            return await self._ask_for_login(id_or_login)
         try:
             return read_user((await self.send("GET", f"users/{quote(id_or_login, safe='')}")).value)
         except Refused as refused:
             if refused.not_found:
                 return None
             raise
+
+    async def _ask_for_login(self, login: str) -> OktaUser | None:
+        """Find a user by login: `filter` is exact and up to date, `search` finds another case, some seconds late."""
+        quoted = login.replace("\\", "\\\\").replace('"', '\\"')
+        for parameter in ("filter", "search"):
+            answer = await self.send("GET", "users", query={parameter: f'profile.login eq "{quoted}"'})
+            if found := read_users(answer.value):
+                return found[0]
+        return None
 
     async def list_users(self, asked: str | None = None) -> AsyncIterator[list[OktaUser]]:
         """List users page by page; without a filter, all but the deactivated."""
@@ -138,6 +145,17 @@ class OktaOrg(OrgHooks):
             if answer.next_link is None:
                 return
             answer = await self.follow(answer.next_link)
+
+    # User schemas
+
+    async def user_schema(self) -> UserSchema:
+        """Read the user schema of the default user type, which new users get."""
+        return read_schema((await self.send("GET", f"meta/schemas/user/{DEFAULT_TYPE}")).value)
+
+    async def other_schemas(self) -> dict[str, UserSchema]:
+        """Read the schemas of the other user types, by name."""
+        types = read_other_types((await self.send("GET", "meta/types/user")).value)
+        return {name: read_schema((await self.send("GET", path)).value) for name, path in types}
 
     # Groups
 

@@ -70,6 +70,8 @@ class Window:
     def __init__(self) -> None:
         self.reported: Reported | None = None
         self.running = 0
+        self._lost: list[float] = []
+        """When calls were given up whose answers never came; Okta may have counted them or not."""
 
     def take_in(self, reported: Reported, now: float) -> None:
         """Learn from an answer that came `now`."""
@@ -79,6 +81,14 @@ class Window:
             remaining = min(known.remaining, reported.remaining)
             reported = Reported(reported.limit, remaining, max(known.resets, reported.resets))
         self.reported = reported
+
+    def lose(self, now: float) -> None:
+        """Count a call whose answer never came, until an answer tells whether Okta has counted it."""
+        self._lost.append(now)
+
+    def settle(self, sent: float) -> None:
+        """Forget the lost calls from before `sent`: the answer to a call that was sent then counts them if Okta has."""
+        self._lost = [lost for lost in self._lost if lost >= sent]
 
     def spend(self, calls: int) -> None:
         """Count calls that no answer counts."""
@@ -93,13 +103,15 @@ class Window:
         """
         known = self.reported
         if known is None or now >= known.resets:
+            self._lost.clear()
             # A new window is unknown until its first answer: one call finds out.
             return 0.0 if self.running == 0 else None
         kept_free = min(math.ceil(known.limit * (1 - share)), known.limit - 1)
-        if known.remaining - self.running > kept_free:
+        remaining = known.remaining - len(self._lost)
+        if remaining - self.running > kept_free:
             return 0.0
         # What runs may be counted in `remaining` already; when it has ended, there may be room after all.
-        return None if self.running and known.remaining > kept_free else known.resets - now
+        return None if self.running and remaining > kept_free else known.resets - now
 
 
 RECOVER_AFTER = 50
@@ -129,20 +141,20 @@ class RateLimits:
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def turn(self, bucket: str) -> AsyncIterator[None]:
-        """Wait until a call of this bucket may leave, and count it while it runs."""
+    async def turn(self, bucket: str) -> AsyncIterator[float]:
+        """Wait until a call of this bucket may leave, and count it while it runs. Gives when it may, for `take_in`."""
         window = self._windows[bucket]
         await self._wait(window)
         try:
-            yield
+            yield time.monotonic()
         finally:
             async with self._changed:
                 window.running -= 1
                 self._running -= 1
                 self._changed.notify_all()
 
-    def take_in(self, bucket: str, headers: Mapping[str, str], *, refused: bool) -> None:
-        """Learn from an answer; `refused` for a 429."""
+    def take_in(self, bucket: str, headers: Mapping[str, str], *, refused: bool, sent: float | None = None) -> None:
+        """Learn from an answer to a call that was sent then; `refused` for a 429."""
         now = time.time()
         reported = read_headers(headers, now)
         if refused and (reported is None or reported.resets <= now):
@@ -154,13 +166,15 @@ class RateLimits:
             self._too_many()
         else:
             self._windows[bucket].take_in(reported, now)
+            if sent is not None:
+                self._windows[bucket].settle(sent)
             if refused:
                 self._windows[bucket].spend(reported.remaining)
         self._recover()
 
     def lost(self, bucket: str) -> None:
-        """Count a call whose answer never came: Okta has counted it."""
-        self._windows[bucket].spend(1)
+        """Count a call whose answer never came: Okta may have counted it."""
+        self._windows[bucket].lose(time.monotonic())
 
     async def _wait(self, window: Window) -> None:
         begun = time.monotonic()

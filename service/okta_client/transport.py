@@ -36,8 +36,11 @@ class BadAddress(Exception):
     """The address is none that credentials may be sent to; the message says why."""
 
 
-def org_address(given: str) -> URL:
-    """Check an org's URL: https, or http on loopback for tests; no path, no user, no `-admin`. Raises `BadAddress`."""
+def org_address(given: str, *, allow_http: bool = False) -> URL:
+    """Check an org's URL: https (or http on loopback, for tests); no path, no user, no `-admin`. Raises `BadAddress`.
+
+    `allow_http` takes http from everywhere, for a rehearsal against the simulator: the token then travels in the clear.
+    """
     try:
         url = URL(given.strip())
         host, port = url.host, url.port
@@ -47,7 +50,7 @@ def org_address(given: str) -> URL:
         raise BadAddress("must be an address like https://example.okta.com, without a path")
     if host.endswith(ADMIN_HOSTS):
         raise BadAddress("is the Admin Console's address; the org's has no -admin")
-    if url.scheme == "https" or (url.scheme == "http" and is_loopback(host)):
+    if url.scheme == "https" or (url.scheme == "http" and (allow_http or is_loopback(host))):
         return URL.build(scheme=url.scheme, host=host, port=port)
     raise BadAddress("must begin with https:// (http:// only on loopback)")
 
@@ -97,6 +100,9 @@ def read_answer(status: int, headers: CIMultiDictProxy[str], content: bytes) -> 
             refused = Refused(status, refused.code, [*refused.texts, said[:MAX_TEXT], SETTING, *skew_texts(headers)])
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(refused, ReadOnly):
             raise NoAnswer(str(refused))
+        if status == HTTPStatus.BAD_REQUEST and refused.code is None:
+            # A proxy's page, or a body that was cut off: it does not say what Okta did.
+            raise NoAnswer(f"{status} came without Okta's error code")
         raise refused
     if status >= HTTPStatus.MULTIPLE_CHOICES:
         raise MalformedAnswer(f"Okta answered {status}, which is followed nowhere")
@@ -162,10 +168,10 @@ class Calls:
         bucket = bucket_of(method, url.path)
         renewed = another_nonce = False
         while True:
-            async with self.limits.turn(bucket):
+            async with self.limits.turn(bucket) as sent:
                 proof = await self._credentials.headers(self._session, method, str(url))
                 status, headers, content = await self._exchange(bucket, method, url, body, proof)
-                self.limits.take_in(bucket, headers, refused=status == HTTPStatus.TOO_MANY_REQUESTS)
+                self.limits.take_in(bucket, headers, refused=status == HTTPStatus.TOO_MANY_REQUESTS, sent=sent)
             if status == HTTPStatus.TOO_MANY_REQUESTS:
                 continue
             if self._credentials.learn(status, headers, content) and not another_nonce:

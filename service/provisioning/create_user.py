@@ -14,7 +14,7 @@ from service.immutable import immutable
 from service.okta.errors import INVALID, MalformedAnswer, NoAnswer, OktaFault, ReadOnly, Refused
 from service.okta.users import OktaUser
 from service.provisioning.plan import Request
-from service.provisioning.rules import Method, Outcome, differences, faults_of, is_ours, is_same_person
+from service.provisioning.rules import Method, Outcome, differences, faults_of, is_ours, is_same_person, plan_hint
 from service.store.accounts import login_key
 
 TRIES = 8
@@ -45,6 +45,8 @@ class Result:
     reason: str | None = None
     sent: Method | None = None
     """How the user gets the password, where this run made the user; None where an earlier one may have."""
+    exists: bool = False
+    """Refused because the login is another person's in Okta: that says nothing of the other accounts."""
 
 
 class UserCreation:
@@ -75,13 +77,18 @@ class UserCreation:
         raise lost or OktaFault
 
     async def _refused(self, request: Request, refused: Refused, begun_at: datetime | None) -> Result:
-        if refused.is_about_us or isinstance(refused, ReadOnly):
+        # An org that is full may refuse the next user by a 403, which says nothing of our credentials.
+        about_us = refused.is_about_us and not plan_hint(refused.texts)
+        if about_us or isinstance(refused, ReadOnly):
             raise refused
+        if refused.code is None:
+            # Something in between answered, in a form that is not Okta's: it says nothing of this account.
+            raise NoAnswer(str(refused))
         # The code of a login that exists is that of every invalid request.
         user = await self._look(request.candidate.login) if refused.code == INVALID else None
         if user is not None:
             return _compare(request, user, begun_at)
-        return Result(request.candidate.id, Outcome.REFUSED, reason=str(refused))
+        return Result(request.candidate.id, Outcome.REFUSED, reason=f"{refused}{plan_hint(refused.texts)}")
 
     async def _look(self, login: str) -> OktaUser | None:
         self.looked_up += 1
@@ -102,4 +109,5 @@ def _compare(request: Request, user: OktaUser, begun_at: datetime | None) -> Res
         ours = begun_at is not None and is_ours(user, begun_at)
         return Result(own, Outcome.CREATED if ours else Outcome.FOUND, user)
     others = ", ".join(differences(request.profile, user)) or "password, and no e-mail address to compare"
-    return Result(own, Outcome.REFUSED, reason=f"the login exists in Okta already, with another {others}")
+    reason = f"the login exists in Okta already, with another {others}"
+    return Result(own, Outcome.REFUSED, reason=reason, exists=True)

@@ -1,5 +1,6 @@
 """The requests of a run: which accounts are created in Okta, with which profile, and with hook or hash."""
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
@@ -52,10 +53,17 @@ async def plan_requests(database: Database, plan: Plan, chosen: Sequence[Candida
 
 def _request(plan: Plan, candidate: Candidate, hashes: Sequence[KeptHash]) -> Request:
     profile = okta_profile(candidate.login, candidate.profile, plan.attributes)
+    if not candidate.has_hash:
+        return Request(candidate, profile, Method.NONE, {"value": unknown_password()}, plan.groups)
     native = plan.direct(hashes) if plan.direct is not None and hashes else None
     if native is None:
         return Request(candidate, profile, Method.HOOK, HOOK, plan.groups)
     return Request(candidate, profile, Method.DIRECT, {"hash": native}, plan.groups)
+
+
+def unknown_password() -> str:
+    """Make a password that nobody knows and every policy takes: without one, Okta would send activation mails."""
+    return secrets.token_urlsafe(36) + "aA1!"
 
 
 # Which kept hashes Okta can check itself, and what it is sent for them.

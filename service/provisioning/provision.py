@@ -15,6 +15,7 @@ from service.import_events import queries
 from service.import_events.queries import BindingLock
 from service.import_events.record import apply_unmatched
 from service.okta.errors import NoAnswer
+from service.okta.schema import SchemaFault, UserSchema
 from service.provisioning import queries as provisioning_queries
 from service.provisioning.create_user import Creating, Result, UserCreation
 from service.provisioning.plan import Plan, Request, plan_requests
@@ -53,11 +54,13 @@ async def _bind(connection: asyncpg.Connection, results: Sequence[Result]) -> li
 
 def _taken(result: Result) -> Result:
     reason = "the login's user in Okta belongs to another account already"
-    return Result(result.account_id, Outcome.REFUSED, reason=reason)
+    return Result(result.account_id, Outcome.REFUSED, reason=reason, exists=True)
 
 
 CHUNK = 40
-"""Accounts whose intents are committed together, and whose ends are."""
+"""Accounts that are read together."""
+REFUSALS_IN_A_ROW = 20
+"""So many without a success between them are a fault of all accounts, not of each: a missing attribute, a full org."""
 
 
 @dataclass
@@ -72,6 +75,11 @@ class Totals:
 
     unanswered: int = 0
     """Accounts for which no answer came at all: the next run looks them up."""
+
+    schema_faults: Counter[tuple[str, SchemaFault]] = field(default_factory=Counter)
+    """What the org's user schema refuses, by attribute; counted by a dry run."""
+    gave_up: str | None = None
+    """The last of `REFUSALS_IN_A_ROW` refusals, after which no more was asked."""
 
     @property
     def done(self) -> int:
@@ -89,7 +97,12 @@ class Provisioning:
         plan: Plan,
         forget_when: ForgetWhen,
         progress: Callable[[Totals], None] = lambda _totals: None,
+        *,
+        keep_going: bool = False,
     ) -> None:
+        self.keep_going = keep_going
+        self._refusals: list[str] = []
+        """The reasons of those since the last success."""
         self.database = database
         self.creation = UserCreation(org)
         self.plan = plan
@@ -98,21 +111,31 @@ class Provisioning:
         self.totals = Totals()
 
     async def run(self) -> Totals:
-        """Create all that are to be created. Raises `OktaFault` where Okta refuses us; all that is done is kept."""
+        """Create all that are to be created. Raises `OktaFault` where Okta refuses us; all that is done is kept.
+
+        Stops after `REFUSALS_IN_A_ROW`, unless `keep_going`: `Totals.gave_up` has the last reason.
+        """
         await self._count()
         self.progress(self.totals)
         async for requests in self._chunks(lambda totals: totals.done + totals.unanswered):
-            await self._create_all(requests)
+            await self._create_chunk(requests)
+            if self.totals.gave_up:
+                break
         return self.totals
 
-    async def dry_run(self) -> Totals:
-        """Tell what a run would do, asking Okta nothing."""
+    async def dry_run(self, schema: UserSchema | None = None) -> Totals:
+        """Tell what a run would do, as far as our rules and the org's user schema (where it is given) say it."""
         await self._count()
         async for requests in self._chunks(lambda totals: sum(totals.methods.values()) + totals.done):
-            refused = [request for request in requests if faults_of(request.profile)]
+            refused = [request for request in requests if self._would_be_refused(request, schema)]
             self.totals.outcomes[Outcome.REFUSED] += len(refused)
             self.totals.methods += Counter(each.method for each in requests if each not in refused)
         return self.totals
+
+    def _would_be_refused(self, request: Request, schema: UserSchema | None) -> bool:
+        faults = list(schema.faults_of(request.profile)) if schema else []
+        self.totals.schema_faults.update(faults)
+        return bool(faults or faults_of(request.profile))
 
     async def _count(self) -> None:
         async with self.database.connection() as connection:
@@ -130,7 +153,20 @@ class Provisioning:
             last = chosen[-1].id
             yield await plan_requests(self.database, self.plan, chosen)
 
-    async def _create_all(self, requests: Sequence[Request]) -> None:
+    async def _create_chunk(self, requests: Sequence[Request]) -> None:
+        """Ask for no more at once than may be refused until the run stops."""
+        ended = 0
+        lost: NoAnswer | None = None
+        while requests and not self.totals.gave_up:
+            number = len(requests) if self.keep_going else REFUSALS_IN_A_ROW - len(self._refusals)
+            results, fault = await self._create_all(requests[:number])
+            ended, lost = ended + results, lost or fault
+            requests = requests[number:]
+        if lost is not None and not ended:
+            raise lost
+
+    async def _create_all(self, requests: Sequence[Request]) -> tuple[int, NoAnswer | None]:
+        """Create some; give how many got an answer, and a fault of those that got none."""
         async with self.database.transaction() as connection:
             methods = [(each.candidate.id, each.method.value) for each in requests]
             begun = await provisioning_queries.intend(connection, methods)
@@ -144,14 +180,27 @@ class Provisioning:
         # What got no end is looked up by the next run.
         faults = [each for each in created if isinstance(each, BaseException)]
         self.totals.unanswered += len(faults)
+        lost: NoAnswer | None = None
         for error in faults:
-            if not isinstance(error, NoAnswer) or not ended:
+            if not isinstance(error, NoAnswer):
                 raise error
+            lost = error
+        return len(ended), lost
 
     async def _end(self, results: Sequence[Result]) -> None:
         self.totals.looked_up = self.creation.looked_up
         if not results:
             return
         checked = await end_requests(self.database, results, self.forget_when)
+        self._count_refusals(checked)
         self.totals.outcomes += Counter(each.outcome for each in checked)
         self.progress(self.totals)
+
+    def _count_refusals(self, results: Sequence[Result]) -> None:
+        for result in sorted(results, key=lambda each: each.account_id):
+            if result.outcome is not Outcome.REFUSED:
+                self._refusals.clear()
+            elif not result.exists:
+                self._refusals.append(result.reason or "")
+        if len(self._refusals) >= REFUSALS_IN_A_ROW and not self.keep_going:
+            self.totals.gave_up = self._refusals[-1]

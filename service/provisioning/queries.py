@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from service.immutable import immutable
-from service.store.accounts import KeptHash
+from service.store.accounts import KeptHash, State
 from service.store.attributes import DECLARED_PROFILE
 
 # Correcting the login and the profile of an account that Okta refused. Only statements; the caller closes the gate.
@@ -72,7 +72,8 @@ async def correct(connection: asyncpg.Connection, correction: Correction) -> Cor
 # Refused ones wait for a correction, or for being asked for.
 CHOSEN = """
 FROM accounts AS account LEFT JOIN provisionings AS provisioning ON provisioning.account_id = account.id
-WHERE account.armed AND account.okta_id IS NULL AND account.id > $1 AND account.state = ANY($2::text[])
+WHERE account.okta_id IS NULL AND account.id > $1 AND account.state = ANY($2::text[])
+  AND (account.state <> 'unarmed' OR account.disabled_reason IS NULL OR $6)
   AND ($3::text[] IS NULL OR EXISTS (
       SELECT FROM hashes JOIN sources ON sources.id = hashes.source_id
       WHERE hashes.account_id = account.id AND sources.name = ANY($3)))
@@ -84,8 +85,8 @@ WHERE account.armed AND account.okta_id IS NULL AND account.id > $1 AND account.
 
 CANDIDATES = f"""
 SELECT account.id, account.login, account.login_key, {DECLARED_PROFILE} AS profile,
-       provisioning.outcome = 'intended' AS tried, provisioning.begun_at
-{CHOSEN} ORDER BY account.id LIMIT $6
+       provisioning.outcome = 'intended' AS tried, provisioning.begun_at, account.state
+{CHOSEN} ORDER BY account.id LIMIT $7
 """
 
 COUNT = f"SELECT count(*) {CHOSEN}"
@@ -133,11 +134,14 @@ class Choice:
     formats: Sequence[str] | None = None
     refused_too: bool = False
     """Also those that Okta refused and that nobody has corrected since."""
+    disabled_too: bool = False
+    """Of those without a hash, also the ones that were disabled in the old system."""
 
     @property
     def arguments(self) -> tuple[object, ...]:
         """Give what the queries take after the account to begin after."""
-        return list(self.states), _listed(self.sources), _listed(self.formats), self.refused_too
+        sources, formats = _listed(self.sources), _listed(self.formats)
+        return list(self.states), sources, formats, self.refused_too, self.disabled_too
 
 
 @immutable
@@ -150,6 +154,7 @@ class Candidate:
     profile: dict[str, Any] = field(repr=False)
     tried: bool
     """Okta may have been asked already: look before asking again."""
+    has_hash: bool = True
 
 
 @immutable
@@ -183,7 +188,14 @@ async def list_candidates(connection: asyncpg.Connection, choice: Choice, after:
     """List the next of them, in the order of id."""
     rows = await connection.fetch(CANDIDATES, after, *choice.arguments, number)
     return [
-        Candidate(row["id"], row["login"], row["login_key"], json.loads(row["profile"]), bool(row["tried"]))
+        Candidate(
+            row["id"],
+            row["login"],
+            row["login_key"],
+            json.loads(row["profile"]),
+            bool(row["tried"]),
+            has_hash=row["state"] != State.UNARMED,
+        )
         for row in rows
     ]
 

@@ -4,7 +4,8 @@ The limits are those of Okta's user schema: https://developer.okta.com/docs/api/
 """
 
 import enum
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +25,8 @@ class Method(enum.StrEnum):
     """At the first sign-in, Okta asks the password import hook."""
     DIRECT = "direct"
     """The hash is sent, and Okta checks it itself."""
+    NONE = "none"
+    """There is no hash: the user gets a random password that is kept nowhere, and resets it."""
 
 
 class Outcome(enum.StrEnum):
@@ -71,6 +74,16 @@ def is_same_person(profile: Mapping[str, Any], user: OktaUser) -> bool:
 def is_ours(user: OktaUser, begun_at: datetime) -> bool:
     """Tell whether our own request made this user, although no answer came."""
     return user.created is not None and user.created >= begun_at - CLOCKS_APART
+
+
+FULL = re.compile(r"(limit|maximum|exceed|quota)\b.*\busers?\b|\busers?\b.*(limit|maximum|exceed|quota)", re.IGNORECASE)
+
+
+def plan_hint(texts: Iterable[str]) -> str:
+    """Say what an org's plan may have to do with a refusal; Okta's text for it is no contract, and may change."""
+    if not any(map(FULL.search, texts)):
+        return ""
+    return "; the org may be full: an Integrator Free org has ten active users, so a pilot there is five"
 
 
 def _same(ours: object, theirs: object) -> bool:

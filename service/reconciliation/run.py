@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from service.immutable import immutable
 from service.okta.errors import OktaFault
+from service.reconciliation import queries
+from service.reconciliation.hook_calls import HookCallReader, keep_reading
 from service.reconciliation.queries import find_cursor
 from service.reconciliation.system_log import Log, LogReader, LogReport
 from service.reconciliation.users import TooManyMissing, UserComparison, Users, UsersReport, read_users_again
@@ -52,12 +54,26 @@ class Reconciliation:
         self._progress = progress
 
     async def run(self, since: datetime | None = None, *, users: bool = True) -> Report:
-        """Do it all once; `users` false compares the users only where events are lost. Raises `OktaFault`."""
-        self.report.log = await self.read_log(since)
-        self.report.log.add_again(await self.rescan(since))
-        if users or self.report.log.incomplete:
+        """Do it all once; `users` says whether the users are compared. Raises `OktaFault`."""
+        asked = await self.reread_since()
+        begin = min((each for each in (since, asked) if each is not None), default=None)
+        self.report.log = await self.read_log(begin)
+        self.report.log.add_again(await self.rescan(begin))
+        await self.end_reread(asked)
+        if users:
             self.report.users = await self.compare_users()
         return self.report
+
+    async def reread_since(self) -> datetime | None:
+        """Give from when on another command asked for the log to be read again, while the lease was held."""
+        async with self.database.connection() as connection:
+            return await queries.find_reread(connection)
+
+    async def end_reread(self, since: datetime | None) -> None:
+        """Note that it was; a process that dies before this reads again, which changes nothing."""
+        if since is not None:
+            async with self.database.transaction() as connection:
+                await queries.end_reread(connection, since)
 
     async def read_log(self, since: datetime | None = None) -> LogReport:
         """Catch up with the log."""
@@ -124,7 +140,7 @@ class Rhythm:
     life: timedelta = LIFE
 
 
-async def follow(
+async def follow(  # noqa: PLR0913 (each is a choice of the command's)
     database: Database,
     org: Org,
     forget_when: ForgetWhen,
@@ -132,8 +148,17 @@ async def follow(
     stop: asyncio.Event,
     progress: Progress,
     rhythm: Rhythm | None = None,
+    users: bool = True,
+    allow_missing: bool = False,
+    totals: Report | None = None,
+    hook_calls: Callable[[Database], HookCallReader] | None = None,
 ) -> None:
-    """Reconcile until `stop` is set. Every fault is told, and tried again."""
+    """Reconcile until `stop` is set. Every fault is told, and tried again.
+
+    `users` says whether the users are compared, `allow_missing` as for `Reconciliation`; `totals` is added up to.
+    `hook_calls` makes what reads, beside it, the calls of our hooks.
+    """
+    totals = Report() if totals is None else totals
     rhythm = rhythm or Rhythm()
     waiting = False
     while not stop.is_set():
@@ -141,7 +166,13 @@ async def follow(
             async with hold_lease(database, RECONCILE, life=rhythm.life) as fenced:
                 progress("reconciling", {"org": org.host})
                 waiting = False
-                await _until(stop, _follow(Reconciliation(fenced, org, forget_when), rhythm, stop, progress))
+                work = Reconciliation(fenced, org, forget_when, allow_missing=allow_missing)
+                following = _Following(work, rhythm, stop, progress, totals, users=users)
+                calls = _spawn(keep_reading(hook_calls(fenced), stop, progress)) if hook_calls else None
+                try:
+                    await _until(stop, following.run())
+                finally:
+                    await _end(calls)
         except Held as held:
             if not waiting:
                 progress("another_reconciles", {"reason": str(held)})
@@ -152,6 +183,16 @@ async def follow(
         except (OktaFault, *DATABASE_UNAVAILABLE, TimeoutError) as error:
             progress("reconcile_failed", {"fault": _fault(error)})
             await _pause(stop, min(AFTER_A_FAULT, rhythm.log * 3))
+
+
+def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.create_task(work)
+
+
+async def _end(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -166,23 +207,64 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
         await working
 
 
-async def _follow(work: Reconciliation, rhythm: Rhythm, stop: asyncio.Event, progress: Progress) -> None:
-    clock = asyncio.get_running_loop().time
-    again, users = await _last_done(work)
-    again_at, users_at = clock() + rhythm.again - again, clock() + rhythm.users - users
-    while not stop.is_set():
-        report = await work.read_log()
-        if clock() >= again_at:
-            report.add_again(await work.rescan())
-            again_at = clock() + rhythm.again
-        if clock() >= users_at or report.incomplete:
-            await _compare(work, progress)
-            users_at = clock() + rhythm.users
+class _Following:
+    """What is done while the lease is held."""
+
+    def __init__(
+        self,
+        work: Reconciliation,
+        rhythm: Rhythm,
+        stop: asyncio.Event,
+        progress: Progress,
+        totals: Report,
+        *,
+        users: bool,
+    ) -> None:
+        self.work = work
+        self.rhythm = rhythm
+        self.stop = stop
+        self.progress = progress
+        self.totals = totals
+        self.users = users
+        self._clock = asyncio.get_running_loop().time
+
+    async def run(self) -> None:
+        """Read the log every few seconds, a second time and the users now and then."""
+        again, users = await _last_done(self.work)
+        again_at = self._clock() + self.rhythm.again - again
+        users_at = self._clock() + self.rhythm.users - users
+        while not self.stop.is_set():
+            asked = await self.work.reread_since()
+            report = await self.work.read_log(asked)
+            if asked is not None or self._clock() >= again_at:
+                report.add_again(await self.work.rescan(asked))
+                await self.work.end_reread(asked)
+                again_at = self._clock() + self.rhythm.again
+            if self.users and (self._clock() >= users_at or report.incomplete):
+                await self._compare()
+                users_at = self._clock() + self.rhythm.users
+            self._report(report)
+            await _pause(self.stop, self.rhythm.log)
+
+    def _report(self, report: LogReport) -> None:
+        self.totals.log.add(report)
         for warning in report.warnings:
-            progress("log_warning", {"reason": warning})
+            self.progress("log_warning", {"reason": warning})
         if report.effects:
-            progress("reconciled", {"effects": {effect.value: number for effect, number in report.effects.items()}})
-        await _pause(stop, rhythm.log)
+            effects = {effect.value: number for effect, number in report.effects.items()}
+            self.progress("reconciled", {"effects": effects})
+
+    async def _compare(self) -> None:
+        try:
+            found = await self.work.compare_users()
+        except TooManyMissing:
+            reason = "so many users are missing that this is probably another org; --allow-missing retires them"
+            self.progress("too_many_missing", {"reason": reason})
+            return
+        self.totals.users = self.totals.users or UsersReport()
+        self.totals.users.add(found)
+        retired = {proof.value: number for proof, number in found.retired.items()}
+        self.progress("users_compared", {"count": found.compared, "bound": found.bound, "retired": retired})
 
 
 async def _last_done(work: Reconciliation) -> tuple[float, float]:
@@ -194,16 +276,6 @@ async def _last_done(work: Reconciliation) -> tuple[float, float]:
     done = (cursor.rescanned_until, cursor.users_compared_at)
     again, users = (math.inf if moment is None else (work.clock() - moment).total_seconds() for moment in done)
     return again, users
-
-
-async def _compare(work: Reconciliation, progress: Progress) -> None:
-    try:
-        found = await work.compare_users()
-    except TooManyMissing:
-        progress("too_many_missing", {"reason": "so many users are missing that this is probably another org"})
-        return
-    retired = {proof.value: number for proof, number in found.retired.items()}
-    progress("users_compared", {"count": found.compared, "bound": found.bound, "retired": retired})
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -34,7 +34,7 @@ from service.store.database import Database
 
 WARN_BEFORE = timedelta(days=14)
 """How long before the log forgets what was not read yet a warning is given."""
-INSTEAD = "the accounts are compared with the org's users instead"
+INSTEAD = "comparing the accounts with the org's users finds those who have migrated (not with --no-users)"
 
 
 @dataclass

@@ -201,6 +201,13 @@ class UsersReport:
     other_providers: Counter[str] = field(default_factory=Counter)
     retired: Counter[Proof] = field(default_factory=Counter)
 
+    def add(self, later: "UsersReport") -> None:
+        """Add what a later comparison found and did."""
+        for name in ("users", "compared", "bound", "missing", "own_password_unbound"):
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        self.other_providers += later.other_providers
+        self.retired += later.retired
+
     def count_provider(self, provider: str | None) -> None:
         """Count a user who signs in by somebody else than Okta."""
         self.other_providers[provider or "none"] += 1

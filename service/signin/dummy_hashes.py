@@ -59,7 +59,7 @@ class DummyHashes:
 
 
 def load_dummy_hashes(kept: Sequence[recipes.KeptRecipe], opener: HashOpener) -> DummyHashes:
-    """Make the stand-ins of the recipes that hashes were loaded with; one that can't be opened stands for nobody."""
+    """Make the dummy hashes of the recipes that hashes were loaded with, without the too costly and broken."""
     dummy_hashes = [
         (opener.stored_dummy_hash(recipe), recipe.hashes_loaded) for recipe in kept if recipe.hashes_loaded > 0
     ]

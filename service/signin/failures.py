@@ -6,6 +6,7 @@ like the others.
 """
 
 import hashlib
+import ipaddress
 from dataclasses import field
 from datetime import datetime
 
@@ -13,6 +14,8 @@ import asyncpg
 
 from service.immutable import immutable
 
+SITES = (56, 48)
+"""Bits of the wider networks around an IPv6 /64: what a home and what a company gets (RFC 6177)."""
 DIGEST = 16
 """Bytes of a row's name: among a million rows two meet with a chance of 1 in 10²⁶."""
 
@@ -35,6 +38,8 @@ class Failures:
     now: datetime
     """The database's clock, by which all replicas agree."""
     address_known: bool = True
+    sites: tuple[FailureCount | None, ...] = ()
+    """Of the login from each wider network around an IPv6 address, as `SITES` has them; read for those alone."""
 
 
 @immutable
@@ -44,27 +49,58 @@ class ThrottleKey:
     pair: bytes = field(repr=False)
     login: bytes = field(repr=False)
     address_known: bool
+    sites: tuple[bytes, ...] = field(default=(), repr=False)
+    """The login from each network of `SITES` around an IPv6 address."""
+
+    @property
+    def subjects(self) -> tuple[bytes, ...]:
+        """All rows in which a failure is counted, the pair's first."""
+        return self.pair, self.login, *self.sites
 
 
 def throttle_key(digest_key: bytes, login_key: str, network: str | None) -> ThrottleKey:
     """Name the rows of a login and a network."""
     login = login_key.encode("utf-8", "surrogatepass")
-    place = (network or "").encode()
-    pair = b"pair" + len(login).to_bytes(4, "big") + login + place
-    return ThrottleKey(_digest(digest_key, pair), _digest(digest_key, b"login" + login), network is not None)
+    pair, *sites = (
+        _digest(digest_key, b"pair" + len(login).to_bytes(4, "big") + login + place.encode())
+        for place in (network or "", *_sites_around(network or ""))
+    )
+    return ThrottleKey(pair, _digest(digest_key, b"login" + login), network is not None, tuple(sites))
+
+
+def _sites_around(network: str) -> tuple[str, ...]:
+    if "/" not in network:  # nearly everybody: one IPv4 address
+        return ()
+    inner = ipaddress.IPv6Network(network)
+    return tuple(str(inner.supernet(new_prefix=bits)) for bits in SITES)
+
+
+def call_tag(digest_key: bytes, event_id: str | None, password: str) -> bytes | None:
+    """Name a call, so that Okta's repetition of it is known: the same event id and the same password.
+
+    None where there is no event id.
+
+    Of the password two bytes are kept: they tell a repetition, and next to nothing of the password.
+    """
+    if event_id is None:
+        return None
+    event = event_id.encode()
+    secret = len(event).to_bytes(4, "big") + event + password.encode("utf-8", "surrogatepass")
+    return _digest(digest_key, b"event" + event)[:6] + _digest(digest_key, b"call" + secret)[:2]
 
 
 def failures_of(row: asyncpg.Record, who: ThrottleKey) -> Failures:
     """Read both streaks from a row with the columns of FAILURES, whichever query it came with."""
     return Failures(
-        _failure_count(row["pair_failures"], row["pair_since"]),
-        _failure_count(row["login_failures"], row["login_since"]),
+        failure_count(row["pair_failures"], row["pair_since"]),
+        failure_count(row["login_failures"], row["login_since"]),
         row["now"],
         who.address_known,
     )
 
 
-def _failure_count(failures: int | None, since: datetime | None) -> FailureCount | None:
+def failure_count(failures: int | None, since: datetime | None) -> FailureCount | None:
+    """Make a count of a row's columns; None where there is no row."""
     return None if failures is None or since is None else FailureCount(failures, since)
 
 

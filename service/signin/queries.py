@@ -1,6 +1,5 @@
 """Queries of a sign-in: the account that a typed name means, with its hashes, and the failures of who asks for it."""
 
-import hashlib
 import json
 import secrets
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from service.immutable import immutable
-from service.signin.failures import DIGEST, Failures, ThrottleKey, failures_of
+from service.signin.failures import DIGEST, FailureCount, Failures, ThrottleKey, failure_count, failures_of
 from service.signin.resolve import Ambiguity, Claim, ClaimKind, DeletedClaim, resolve
 from service.store.accounts import Account, KeptHash, State, login_key
 from service.store.audit import Entry
@@ -27,8 +26,14 @@ LEFT JOIN failures AS pair ON pair.subject = asked.pair
 LEFT JOIN failures AS login ON login.subject = asked.login
 """
 
+SITE_FAILURES = """
+SELECT known.failures, known.since
+FROM unnest($1::bytea[]) WITH ORDINALITY AS asked (subject, number) LEFT JOIN failures AS known USING (subject)
+ORDER BY asked.number
+"""
+
 # A pair remembers its last eight calls, so that Okta's retry of one, which comes soon or never, is no second failure.
-# Two calls that count at once lock a pair's row before its login's, and so never each other's.
+# Two calls that count at once lock a pair's row before the others, and those in one order, and so never each other's.
 COUNT_FAILURE = """
 WITH counted AS (
     INSERT INTO failures AS known (subject, failures, since, events) VALUES ($1, 1, now(), ARRAY[$3::bytea])
@@ -39,7 +44,8 @@ WITH counted AS (
     WHERE NOT known.events @> ARRAY[$3::bytea]
     RETURNING subject
 )
-INSERT INTO failures AS known (subject, failures, since) SELECT $2, 1, now() FROM counted
+INSERT INTO failures AS known (subject, failures, since)
+SELECT other, 1, now() FROM counted, unnest($2::bytea[]) AS other ORDER BY other
 ON CONFLICT (subject) DO UPDATE SET
     failures = CASE WHEN known.since < now() - $4::interval THEN 1 ELSE least(known.failures, 1000) + 1 END,
     since = now()
@@ -53,7 +59,7 @@ ON CONFLICT (subject) DO UPDATE SET failures = 0, since = excluded.since, events
 WHERE known.since < now() - $3::interval
 """
 
-CLEAR_FAILURES = "DELETE FROM failures WHERE subject IN ($1, $2)"
+CLEAR_FAILURES = "DELETE FROM failures WHERE subject = ANY($1::bytea[])"
 
 PRUNE_FAILURES = """
 DELETE FROM failures
@@ -69,11 +75,16 @@ async def read_failures(connection: asyncpg.Connection, who: ThrottleKey) -> Fai
 
 
 async def count_failure(
-    connection: asyncpg.Connection, who: ThrottleKey, *, event_id: str | None, forget_after: timedelta
+    connection: asyncpg.Connection, who: ThrottleKey, *, call: bytes | None, forget_after: timedelta
 ) -> None:
-    """Count a wrong password for the pair and the login; a second time with the same `event_id` changes nothing."""
-    event = secrets.token_bytes(8) if event_id is None else hashlib.sha256(event_id.encode()).digest()[:8]
-    await connection.execute(COUNT_FAILURE, who.pair, who.login, event, forget_after)
+    """Count a wrong password for all that `who` names; a second time with the same `call` changes nothing."""
+    await connection.execute(COUNT_FAILURE, who.pair, who.subjects[1:], call or secrets.token_bytes(8), forget_after)
+
+
+async def read_site_failures(connection: asyncpg.Connection, who: ThrottleKey) -> tuple[FailureCount | None, ...]:
+    """Read the failures of the login from each wider network around the address."""
+    rows = await connection.fetch(SITE_FAILURES, who.sites)
+    return tuple(failure_count(row["failures"], row["since"]) for row in rows)
 
 
 async def record_first_attempts(
@@ -86,7 +97,7 @@ async def record_first_attempts(
 
 async def clear_failures(connection: asyncpg.Connection, who: ThrottleKey) -> None:
     """Forget the failures of somebody who knew the password after all."""
-    await connection.execute(CLEAR_FAILURES, who.pair, who.login)
+    await connection.execute(CLEAR_FAILURES, who.subjects)
 
 
 async def prune_failures(connection: asyncpg.Connection, *, forget_after: timedelta, keep: int) -> int:
@@ -106,7 +117,7 @@ VALUES ('verified', 'password', $1, $2, $3, $4)
 
 # Whoever knows the password after all is no longer guessing.
 RECORD_VERIFIED_AND_CLEAR = RECORD_VERIFIED.replace(
-    "WITH ", "WITH cleared AS (DELETE FROM failures WHERE subject IN ($5, $6)), ", 1
+    "WITH ", "WITH cleared AS (DELETE FROM failures WHERE subject = ANY($5::bytea[])), ", 1
 )
 
 
@@ -125,8 +136,7 @@ async def record_verified(
     if clear_failures_of is None:
         await connection.execute(RECORD_VERIFIED, *values)
     else:
-        who = clear_failures_of
-        await connection.execute(RECORD_VERIFIED_AND_CLEAR, *values, who.pair, who.login)
+        await connection.execute(RECORD_VERIFIED_AND_CLEAR, *values, clear_failures_of.subjects)
 
 
 # All claims to a name come in one read, and `resolve` chooses: a second read would tell by its time who has an account.

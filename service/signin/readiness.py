@@ -16,7 +16,9 @@ async def what_is_missing(database: Database, revisions: tuple[str, ...], opener
             if not await is_current(connection, revisions):
                 return ["the schema is older than this version needs: run `password-import migrate`"]
             missing = [] if await recipes.has_accounts(connection) else ["no account is loaded"]
-            peppers = opener.missing_peppers(await recipes.list_recipes(connection))
+            lacking = opener.without_pepper(await recipes.list_recipes(connection))
+            used = await recipes.recipes_in_use(connection, [each for each, _ in lacking]) if lacking else frozenset()
+            peppers = sorted({name for recipe_id, name in lacking if recipe_id in used})
             missing += await keys_missing(connection, opener.keys)
             return [*missing, *(f"the pepper {name} is not set, and stored hashes need it" for name in peppers)]
     except (*DATABASE_UNAVAILABLE, TimeoutError):

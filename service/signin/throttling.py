@@ -9,10 +9,11 @@ try, so nobody can lock anybody out. An address alone is never delayed: an offic
 import asyncio
 import ipaddress
 import itertools
+import math
 import socket
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 
@@ -20,7 +21,7 @@ import asyncpg
 
 from service.immutable import immutable
 from service.signin import queries
-from service.signin.failures import FailureCount, Failures, ThrottleKey, throttle_key
+from service.signin.failures import FailureCount, Failures, ThrottleKey, call_tag, throttle_key
 from service.signin.queries import Lookup
 from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.store.deleted_logins import name_digest
@@ -35,11 +36,19 @@ LOGIN_FREE = 20
 LOGIN_LONGEST = 60.0
 """Seconds that an attack on a login may cost its owner."""
 
+SITE_FREE = (10, 20)
+"""Failures of a login from an IPv6 /56 and a /48 before a delay, which grows as a pair's does.
+
+A home with a /56 has 256 networks of its own, a company with a /48 has 65,536."""
+
 FORGET_AFTER = timedelta(hours=1)
 """A streak ends when nothing was added to it for so long; longer than any delay."""
 
 ONE_AT_A_TIME = 1.0
 """Seconds to wait where a guess beyond the free ones is asked for while another is still being checked."""
+
+LONGEST_READ = 3.0
+"""Seconds after which no call waits for a read any more: `REQUEST_TIMEOUT` is below."""
 
 IPV6_SITE = 64
 """Bits: the smallest network that one customer of a provider gets (RFC 6177), who may use every address in it."""
@@ -57,18 +66,36 @@ class Throttled:
     """Seconds that an address waits which asks for this login for the first time."""
 
 
-def throttle(failures: Failures, *, in_flight: int = 0) -> Throttled | None:
-    """Tell whether a guess has to wait, given the failures and the checks of the same pair that have no verdict yet."""
-    if not (failures.pair or failures.login or in_flight):  # nearly everybody
+def throttle(
+    failures: Failures, *, in_flight: int = 0, login_in_flight: int = 0, sites_in_flight: Sequence[int] = ()
+) -> Throttled | None:
+    """Tell whether a guess has to wait, given the failures and the checks that have no verdict yet.
+
+    `in_flight` are those of the same pair, `login_in_flight` those of the login over all addresses, and
+    `sites_in_flight` those from each wider network.
+    """
+    if not (failures.pair or failures.login or login_in_flight or in_flight or any(failures.sites)):  # nearly everybody
         return None
     pair, login = _living(failures.pair, failures.now), _living(failures.login, failures.now)
     tried = (pair.failures if pair else 0) + in_flight
     if in_flight and tried >= PAIR_FREE:
         return Throttled(ONE_AT_A_TIME, first_attempt=False)
-    login_delay = _login_delay(login.failures if login else 0)
+    login_delay = _login_delay((login.failures if login else 0) + login_in_flight)
     delay = max(_pair_delay(tried, known=failures.address_known), login_delay)
     waited = (failures.now - pair.since).total_seconds() if pair else 0.0
-    return Throttled(delay - waited, first_attempt=pair is None, login_delay=login_delay) if delay > waited else None
+    wait = max(delay - waited, _site_wait(failures, sites_in_flight))
+    return Throttled(wait, first_attempt=pair is None, login_delay=login_delay) if wait > 0 else None
+
+
+def _site_wait(failures: Failures, in_flight: Sequence[int]) -> float:
+    """Give the seconds for which the wider networks around an IPv6 address have to wait."""
+    waits = [0.0]
+    for free, streak, checks in zip(SITE_FREE, failures.sites, in_flight, strict=False):
+        living = _living(streak, failures.now)
+        beyond = (living.failures if living else 0) + checks - free
+        waited = (failures.now - living.since).total_seconds() if living else 0.0
+        waits.append(ONE_AT_A_TIME if checks and beyond >= 0 else _doubling(beyond, PAIR_LONGEST) - waited)
+    return max(waits)
 
 
 def client_network(address: str | None) -> str | None:
@@ -253,6 +280,9 @@ class AttemptsInFlight:
     def __init__(self, digest_key: bytes) -> None:
         self._digest_key = digest_key
         self._in_flight: dict[bytes, int] = {}
+        self._ended: dict[bytes, deque[float]] = {}
+        """When checks ended, so that a read which began before, and may lack their failures, does not let more pass."""
+        self._order: deque[tuple[float, bytes]] = deque()
 
     def lookup(self, key: str, client_address: str | None) -> Lookup:
         """Name what a call asks for, by the key of the typed name, and who asks."""
@@ -263,36 +293,67 @@ class AttemptsInFlight:
 
         return Lookup(key, name_digest(self._digest_key, key), who_of(key), who_of)
 
-    def judge(self, who: ThrottleKey, known: Failures) -> Throttled | None:
-        """Tell whether `who` has to wait, also for those of their guesses that are still being checked."""
-        return throttle(known, in_flight=self._in_flight.get(who.pair, 0))
+    def call_tag(self, event_id: str | None, password: str) -> bytes | None:
+        """Name a call, so that its repetition is known."""
+        return call_tag(self._digest_key, event_id, password)
+
+    def judge(self, who: ThrottleKey, known: Failures, *, read_at: float = math.inf) -> Throttled | None:
+        """Tell whether `who` has to wait, also for guesses that are still being checked.
+
+        `read_at` is when the read of the failures began, on the clock of `time.monotonic`: checks that ended since then
+        count as being checked, since the read may lack them.
+        """
+        pair, login, *sites = (self._in_flight.get(each, 0) + self._since(each, read_at) for each in who.subjects)
+        return throttle(known, in_flight=pair, login_in_flight=login, sites_in_flight=sites)
 
     def checking(self, who: ThrottleKey) -> "_Checking":
-        """Hold this around a check: a burst of guesses must not pass before the first of them is counted."""
-        return _Checking(self._in_flight, who.pair)
+        """Hold this around a check until its failure is counted: a burst of guesses must not pass before that."""
+        return _Checking(self, who.subjects)
+
+    def begin(self, subjects: Sequence[bytes]) -> None:
+        """Count a check for each subject."""
+        for subject in subjects:
+            self._in_flight[subject] = self._in_flight.get(subject, 0) + 1
+
+    def end(self, subjects: Sequence[bytes]) -> None:
+        """Count a check no more, except for reads that began before now."""
+        now = time.monotonic()
+        while self._order and now - self._order[0][0] > LONGEST_READ:
+            _, subject = self._order.popleft()
+            self._ended[subject].popleft()
+            if not self._ended[subject]:
+                del self._ended[subject]
+        for subject in subjects:
+            left = self._in_flight.pop(subject) - 1
+            if left:
+                self._in_flight[subject] = left
+            self._ended.setdefault(subject, deque()).append(now)
+            self._order.append((now, subject))
+
+    def _since(self, subject: bytes, read_at: float) -> int:
+        ended = self._ended.get(subject)
+        return 0 if ended is None else sum(each >= read_at for each in ended)
 
 
 class _Checking:
-    """Counts a check of a pair while it lasts. A generator would take several times as long."""
+    """Counts a check while it lasts. A generator would take several times as long."""
 
-    __slots__ = ("_in_flight", "_pair")
+    __slots__ = ("_attempts", "_subjects")
 
-    def __init__(self, in_flight: dict[bytes, int], pair: bytes) -> None:
-        self._in_flight = in_flight
-        self._pair = pair
+    def __init__(self, attempts: AttemptsInFlight, subjects: Sequence[bytes]) -> None:
+        self._attempts = attempts
+        self._subjects = subjects
 
     def __enter__(self) -> None:
-        self._in_flight[self._pair] = self._in_flight.get(self._pair, 0) + 1
+        self._attempts.begin(self._subjects)
 
     def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        left = self._in_flight.pop(self._pair) - 1
-        if left:
-            self._in_flight[self._pair] = left
+        self._attempts.end(self._subjects)
 
 
-async def count_wrong_password(connection: asyncpg.Connection, who: ThrottleKey, event_id: str | None) -> None:
-    """Count a failure once, however often Okta sends the call."""
-    await queries.count_failure(connection, who, event_id=event_id, forget_after=FORGET_AFTER)
+async def count_wrong_password(connection: asyncpg.Connection, who: ThrottleKey, call: bytes | None) -> None:
+    """Count a failure once, however often Okta sends the call, which is known by its tag."""
+    await queries.count_failure(connection, who, call=call, forget_after=FORGET_AFTER)
 
 
 async def prune(connection: asyncpg.Connection) -> int:

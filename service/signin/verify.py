@@ -6,22 +6,25 @@ password must not be called wrong because we failed.
 
 import asyncio
 import enum
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import asyncpg
 import structlog
 
 from service.audit_trail import AuditTrail, new_code
-from service.hashing.format import Check
+from service.hashing.format import Check, TooCostly
+from service.hashing.limits import MAX_WORK
 from service.hashing.pool import HashingPool, SingleFlight
 from service.immutable import immutable
 from service.okta.password_import import PasswordImportCall, Verdict
 from service.signin.dummy_hashes import DummyHashes, load_dummy_hashes
 from service.signin.lookup_batcher import Lookups
 from service.signin.observations import SignInsAfterMigration, UnknownLogins
-from service.signin.queries import LookedUp, Lookup, record_verified
+from service.signin.queries import LookedUp, Lookup, read_site_failures, record_verified
+from service.signin.rehearsal import RehearsalVerifier
 from service.signin.resolve import Ambiguity
 from service.signin.throttling import (
     AttemptsInFlight,
@@ -31,10 +34,11 @@ from service.signin.throttling import (
     count_wrong_password,
     prune,
 )
-from service.store import audit, recipes
+from service.store import audit, recipes, rehearsals
 from service.store.accounts import Account, KeptHash, State, login_key
 from service.store.audit import Action, Entry
 from service.store.database import DATABASE_UNAVAILABLE, Database
+from service.store.encryption import HashKeys
 from service.stored_hashes import UNUSABLE, HashOpener
 from service.telemetry import Telemetry, describe
 
@@ -63,11 +67,18 @@ class SignInResult:
 
     outcome: SignInOutcome
     code: str
+    is_rehearsed: bool = False
+    """Whether the person was invented by `rehearse`."""
 
     @property
     def verdict(self) -> Verdict:
         """The word that Okta gets."""
         return self.outcome.verdict
+
+    @property
+    def label(self) -> str:
+        """The outcome as it is counted; a rehearsal is no sign-in of anybody."""
+        return "rehearsal" if self.is_rehearsed else self.outcome
 
 
 @immutable
@@ -79,6 +90,8 @@ class SignInRequest:
     deadline: float
     """On the loop's clock."""
     code: str
+    tag: bytes | None = field(repr=False)
+    """Names the call, so that its repetition is not counted again."""
 
     def entry(self, action: Action, reason: str, account_id: int | None = None) -> Entry:
         """Give the entry of this call in the audit trail."""
@@ -114,8 +127,8 @@ class SignInRecorder:
     async def _refused(self, outcome: SignInOutcome, known: LookedUp, request: SignInRequest) -> None:
         account_id = known.found.id if isinstance(known.found, Account) else None
         self.trail.note(request.entry(Action.REFUSED, outcome, account_id))
-        who, event_id = known.who, request.call.event_id
-        if not await self._write(request, lambda connection: count_wrong_password(connection, who, event_id)):
+        who, tag = known.who, request.tag
+        if not await self._write(request, lambda connection: count_wrong_password(connection, who, tag)):
             self.telemetry.faults.labels("failure_uncounted").inc()
 
     async def _verified(self, account: Account, known: LookedUp, request: SignInRequest) -> None:
@@ -162,8 +175,10 @@ class PasswordVerifier:
     throttle_cache: ThrottleCache = field(default_factory=ThrottleCache)
     unknown_logins: UnknownLogins = field(default_factory=UnknownLogins)
     dummy_hashes: DummyHashes | None = None
+    _recipes: Sequence[recipes.KeptRecipe] = ()
     lookups: Lookups = field(init=False)
     recorder: SignInRecorder = field(init=False)
+    rehearsal: RehearsalVerifier = field(init=False)
     sign_ins_after_migration: SignInsAfterMigration = field(init=False)
     _attempts: AttemptsInFlight | None = None
     _accounts_seen: bool = False
@@ -171,14 +186,22 @@ class PasswordVerifier:
     def __post_init__(self) -> None:
         self.lookups = Lookups(self.database)
         self.recorder = SignInRecorder(self.database, self.telemetry, self.trail)
+        self.rehearsal = RehearsalVerifier(self.database, self.pool, self.opener, self.trail)
         self.sign_ins_after_migration = SignInsAfterMigration(self.telemetry)
 
     async def prepare(self) -> None:
         """Read what the store says about checking: recipes and keys. To be repeated, as they change with loads."""
         async with self.database.connection() as connection:
             key = await recipes.login_digest_key(connection)
-            self.dummy_hashes = load_dummy_hashes(await recipes.list_recipes(connection), self.opener)
+            self._recipes = await recipes.list_recipes(connection)
+        self.dummy_hashes = load_dummy_hashes(self._recipes, self.opener)
         self._attempts = self._attempts or AttemptsInFlight(key)
+
+    def use_keys(self, keys: HashKeys) -> None:
+        """Use other keys from now on. Dummy hashes are encrypted again: the key of the present ones may be gone."""
+        self.opener.keys = keys
+        if self.dummy_hashes is not None:
+            self.dummy_hashes = load_dummy_hashes(self._recipes, self.opener)
 
     async def verify(self, call: PasswordImportCall, *, deadline: float) -> SignInResult:
         """Answer a call before `deadline` (of the loop's clock).
@@ -188,10 +211,20 @@ class PasswordVerifier:
         """
         key = login_key(call.username)
         result = await self.single_flight.run(
-            (key, call.password), lambda: self._verify(call, key, deadline), deadline=deadline
+            (key, call.password), lambda: self._answer(call, key, deadline), deadline=deadline
         )
-        self.telemetry.sign_ins.labels(result.outcome).inc()
+        self.telemetry.sign_ins.labels(result.label).inc()
         return result
+
+    async def _answer(self, call: PasswordImportCall, key: str, deadline: float) -> SignInResult:
+        if rehearsals.is_of_rehearsal(key):
+            self.pool.require_room(self.dummy_hashes.kinds if self.dummy_hashes else (), account=key, deadline=deadline)
+            code = new_code()
+            is_right = await self.rehearsal.verify(call, key, code, deadline=deadline)
+            if is_right is not None:
+                outcome = SignInOutcome.VERIFIED if is_right else SignInOutcome.WRONG_PASSWORD
+                return SignInResult(outcome, code, is_rehearsed=True)
+        return await self._verify(call, key, deadline)
 
     async def _verify(self, call: PasswordImportCall, key: str, deadline: float) -> SignInResult:
         if self.dummy_hashes is None or self._attempts is None:
@@ -200,21 +233,25 @@ class PasswordVerifier:
         assert attempts is not None  # noqa: S101 (for the type checker: prepared just now)
         assert dummy_hashes is not None  # noqa: S101 (likewise)
         self.pool.require_room(dummy_hashes.kinds, account=key, deadline=deadline)
-        request = SignInRequest(call, attempts.lookup(key, call.client_address), deadline, new_code())
+        lookup, tag = attempts.lookup(key, call.client_address), attempts.call_tag(call.event_id, call.password)
+        request = SignInRequest(call, lookup, deadline, new_code(), tag)
         known = await self._look_up(request, attempts)
         with attempts.checking(known.who):
             if isinstance(known.found, Account) and known.found.state in (State.WAITING, State.VERIFIED):
                 outcome = await self._check(known.found, request)
             else:
                 outcome = await self._check_dummy_hash(known, request, dummy_hashes)
-        await self.recorder.remember(outcome, known, request)
+            await self.recorder.remember(outcome, known, request)
         return SignInResult(outcome, request.code)
 
     async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> LookedUp:
         if (refusal := self.throttle_cache.judge(self.throttle_cache.counted(request.lookup))) is not None:
             raise self._throttled(request, refusal.retry_after, refusal.account_id)
+        read_at = time.monotonic()
         known = await self.lookups.find(request.lookup)
-        throttled = attempts.judge(known.who, known.failures)
+        if known.who.sites:
+            known = await self._with_sites(known)
+        throttled = attempts.judge(known.who, known.failures, read_at=read_at)
         if throttled is not None:
             raise self._throttled(request, throttled.retry_after, self._note_throttled(request, known, throttled))
         if known.found is None and not self._accounts_seen:
@@ -225,6 +262,12 @@ class PasswordVerifier:
             # The first ones may have come between the two looks.
             return await self._look_up(request, attempts)
         return known
+
+    async def _with_sites(self, known: LookedUp) -> LookedUp:
+        """Read also the failures from the wider networks around an IPv6 address."""
+        async with self.database.connection() as connection:
+            sites = await read_site_failures(connection, known.who)
+        return replace(known, failures=replace(known.failures, sites=sites))
 
     def _note_throttled(self, request: SignInRequest, known: LookedUp, throttled: Throttled) -> int | None:
         """Let the next attempts be refused without a read; give the account that they are for."""
@@ -241,6 +284,8 @@ class PasswordVerifier:
     async def _check_dummy_hash(
         self, known: LookedUp, request: SignInRequest, dummy_hashes: DummyHashes
     ) -> SignInOutcome:
+        # Those of now: between the start of this call and here, the keys may have been exchanged.
+        dummy_hashes = self.dummy_hashes or dummy_hashes
         found = known.found
         # By the account's login where there is one: whichever of its names was typed, it takes as long.
         login_key = found.login_key if isinstance(found, Account) else request.lookup.key
@@ -257,6 +302,9 @@ class PasswordVerifier:
 
     async def _check(self, account: Account, request: SignInRequest) -> SignInOutcome:
         checks = self._open(account)
+        if sum(check.work for check in checks) > MAX_WORK:
+            self._log_unusable(account, account.hashes[0], TooCostly())
+            raise UnusableStoredHash
         if checks and await self.pool.verify(
             checks, request.call.password, account=account.login_key, deadline=request.deadline
         ):
@@ -305,7 +353,13 @@ async def keep_prepared(verifier: PasswordVerifier, keep: timedelta) -> None:
 
 
 async def prepare(verifier: PasswordVerifier) -> None:
-    """Read the recipes, and measure the costs that were never measured here."""
+    """Read the recipes, measure the costs that were never measured here, and remove what a killed rehearsal left."""
     await verifier.prepare()
+    try:
+        async with verifier.database.connection() as connection:
+            await rehearsals.remove_abandoned(connection)
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError) as error:
+        # Before the migration, or before deploy/roles.sql was run again: sign-ins do without a rehearsal.
+        log.warning("refresh_failed", **describe(error))
     checks = verifier.dummy_hashes.checks if verifier.dummy_hashes else ()
     await verifier.pool.warm([check for check in checks if verifier.pool.estimate(check.cost) is None][:WARMED])

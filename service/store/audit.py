@@ -81,6 +81,12 @@ DELETE FROM import_events WHERE uuid IN (
     ORDER BY received_at LIMIT $2)
 """
 
+# Not so many at a time that a statement takes long; their counts stay.
+PRUNE_CALLS = """
+DELETE FROM okta_calls WHERE uuid IN (
+    SELECT uuid FROM okta_calls WHERE received_at < now() - $1::interval ORDER BY received_at LIMIT $2)
+"""
+
 PRUNE_UNREADABLE = "DELETE FROM unreadable_events WHERE received_at < now() - $1::interval"
 
 EXPORT = """
@@ -122,7 +128,8 @@ async def prune(connection: asyncpg.Connection, keep: timedelta, most: int) -> i
     A SUCCESS that means nobody yet is kept until somebody is loaded whom it means.
     """
     pruned: int = await connection.fetchval(PRUNE, keep, most)
-    for statement, values in ((PRUNE_EVENTS, (keep, most)), (PRUNE_UNREADABLE, (keep,))):
+    bounded = (keep, most)
+    for statement, values in ((PRUNE_EVENTS, bounded), (PRUNE_CALLS, bounded), (PRUNE_UNREADABLE, (keep,))):
         pruned += int((await connection.execute(statement, *values)).split()[-1])
     return pruned
 

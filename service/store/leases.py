@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from weakref import WeakKeyDictionary
 
 import asyncpg
 import structlog
@@ -105,12 +106,16 @@ log = structlog.get_logger()
 
 LIFE = timedelta(seconds=30)
 """How long others wait for a holder that died."""
-RECONCILE, PROVISION = "reconcile", "provision"
+RECONCILE, PROVISION, REHEARSE = "reconcile", "provision", "rehearse"
 """What must be done once at a time."""
 
 
 class Held(Exception):
     """Somebody else is doing it; the message says who."""
+
+
+_unreleased: WeakKeyDictionary[Database, set[Lease]] = WeakKeyDictionary()
+"""Leases of this process that could not be given back because the database was away, to be given back first."""
 
 
 @asynccontextmanager
@@ -126,15 +131,19 @@ async def hold_lease(
         renewing.cancel()
         with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError, LeaseLost, asyncio.CancelledError):
             await renewing
+        _unreleased.setdefault(database, set()).add(lease)
         with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError):
             async with database.connection() as connection:
-                await release(connection, lease)
+                await _give_back(database, connection)
 
 
 async def _acquire(database: Database, name: str, wait: float, life: timedelta) -> Lease:
     deadline = asyncio.get_running_loop().time() + wait
     is_told = False
     while True:
+        async with database.connection() as connection:
+            # Else the only follower would wait for its own lease after PostgreSQL was away.
+            await _give_back(database, connection)
         async with database.transaction() as connection:
             lease = await acquire(connection, name, who(), life)
             holder = None if lease else await holder_of(connection, name)
@@ -146,6 +155,13 @@ async def _acquire(database: Database, name: str, wait: float, life: timedelta) 
             log.info("waiting_for_lease", name=name, seconds=life.total_seconds())
             is_told = True
         await asyncio.sleep(min(1.0, max(0.05, wait / 20)))
+
+
+async def _give_back(database: Database, connection: asyncpg.Connection) -> None:
+    """Release what this process holds no more; a lease that another took over meanwhile stays with its new holder."""
+    for lease in list(_unreleased.get(database, ())):
+        await release(connection, lease)
+        _unreleased[database].discard(lease)
 
 
 async def _keep(database: Database, lease: Lease, life: timedelta) -> None:

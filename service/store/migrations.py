@@ -8,13 +8,18 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
+INSTALLED = Path(__file__).with_name("alembic")
+"""Where a wheel has the migrations; in a checkout they are in `migrations/`."""
 
 CURRENT = "SELECT version_num FROM alembic_version"
 
 
 def alembic_config(dsn: str | None = None) -> Config:
     """Make Alembic's configuration; with `dsn`, for that database instead of the one in the settings."""
-    config = Config(ROOT / "alembic.ini")
+    config = Config()
+    scripts = INSTALLED if INSTALLED.is_dir() else ROOT / "migrations"
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
     if dsn is not None:
         config.attributes["dsn"] = dsn
     return config
@@ -30,10 +35,16 @@ def known_revisions() -> tuple[str, ...]:
     return tuple(script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions())
 
 
+async def schema_revision(connection: asyncpg.Connection) -> str | None:
+    """Give the revision of the schema; None where there is none."""
+    try:
+        revision: str | None = await connection.fetchval(CURRENT)
+    except asyncpg.UndefinedTableError:
+        return None
+    return revision
+
+
 async def is_current(connection: asyncpg.Connection, known: tuple[str, ...]) -> bool:
     """Tell whether the schema is not older than this code: at its newest revision, or at one it does not know yet."""
-    try:
-        version = await connection.fetchval(CURRENT)
-    except asyncpg.UndefinedTableError:
-        return False
+    version = await schema_revision(connection)
     return version is not None and (version == known[0] or version not in known)

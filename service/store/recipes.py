@@ -1,6 +1,7 @@
 """Recipes: how stored hashes are checked, one row each, and how many were loaded."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
@@ -25,6 +26,10 @@ RECIPES = "SELECT id, format, parameters, cost, dummy_hash, hashes_loaded FROM r
 FORMATS = "SELECT DISTINCT format FROM recipes ORDER BY format"
 
 LOGIN_DIGEST_KEY = "SELECT value FROM installation WHERE name = 'login_digest_key'"
+
+IN_USE = """
+SELECT asked.id FROM unnest($1::integer[]) AS asked (id) WHERE EXISTS (SELECT FROM hashes WHERE recipe_id = asked.id)
+"""
 
 HAS_ACCOUNTS = "SELECT EXISTS (SELECT FROM accounts)"
 
@@ -96,6 +101,11 @@ async def login_digest_key(connection: asyncpg.Connection) -> bytes:
     """Give the key under which logins are digested: made once, the same for all replicas."""
     key: bytes = await connection.fetchval(LOGIN_DIGEST_KEY)
     return key
+
+
+async def recipes_in_use(connection: asyncpg.Connection, recipe_ids: Sequence[int]) -> frozenset[int]:
+    """Tell which of these recipes any hash is checked by. Reads all hashes for one that is used by none."""
+    return frozenset(row["id"] for row in await connection.fetch(IN_USE, recipe_ids))
 
 
 async def has_accounts(connection: asyncpg.Connection) -> bool:

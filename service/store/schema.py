@@ -264,6 +264,21 @@ tried_formats = Table(
     comment="formats and formulas under which a known password was VERIFIED by try",
 )
 
+rehearsal_people = Table(
+    "rehearsal_people",
+    metadata,
+    Column("login_key", Text, primary_key=True),
+    # SHA-256: the passwords are random, with more bits than anybody could try.
+    Column("password_digest", LargeBinary, nullable=False),
+    Column("recipe_id", Integer, ForeignKey("recipes.id"), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("sign_ins", Integer, nullable=False, server_default="0"),
+    # RFC 2606 keeps .invalid out of the DNS, so nobody has such an address.
+    CheckConstraint("login_key LIKE '%.rehearsal.invalid'", name="invalid_domain"),
+    CheckConstraint("octet_length(password_digest) = 32", name="digest_size"),
+    comment="invented people of a load test; none is an account, each has an end",
+)
+
 leases = Table(
     "leases",
     metadata,

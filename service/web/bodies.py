@@ -118,6 +118,8 @@ class DeliveryReader:
 
     async def _parse_elsewhere(self, body: bytearray) -> Delivery:
         if self._parser is None:
+            # The child imports before it takes over our path: nothing from the folder that the service was started in.
+            os.putenv("PYTHONSAFEPATH", "1")
             self._parser = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _serve_the_service)
         try:
             # Submitting may start the process, which takes longer than the loop may stand still.

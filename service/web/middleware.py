@@ -1,10 +1,13 @@
 """The middleware of every call: authentication first, one table for errors, one set of metrics."""
 
+import ipaddress
+import re
 import time
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Middleware as AppMiddleware
 
 from service.auth.authenticator import Accepted, Authenticator, CredentialFault, Refused
 from service.auth.tokens import TokenFault
@@ -14,6 +17,8 @@ from service.web.parts import Parts
 
 log = structlog.get_logger()
 
+_HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:/@\s]+))(?::[0-9]{1,5})?")
+"""RFC 9110, section 7.2: a host and perhaps a port."""
 OKTA_PREFIX = "/okta/"
 EVENTS_PATH = "/okta/events"
 _MESSAGES: dict[Refused, str] = {
@@ -38,6 +43,35 @@ def route_of(request: web.Request) -> str:
     """Name the route for metrics: never the path, which anybody may invent."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else "unmatched"
+
+
+def require_host(names: frozenset[str]) -> AppMiddleware:
+    """Make a middleware that answers calls by an IP address, `localhost` or one of `names` alone.
+
+    A page in an operator's browser could otherwise have its own name resolve to this machine, and read the answers.
+    """
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        hosts = request.headers.getall(hdrs.HOST, [])
+        if len(hosts) == 1 and _is_allowed(hosts[0], names):
+            return await handler(request)
+        message = "the admin port answers by IP address, by localhost and by the names in ADMIN_HOSTS"
+        return error_response(421, "host_not_allowed", message)
+
+    return check
+
+
+def _is_allowed(host: str, names: frozenset[str]) -> bool:
+    match = _HOST.fullmatch(host)
+    if match is None:
+        return False
+    name = (match["address"] or match["name"]).lower().removesuffix(".")
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return match["address"] is None and name in {"localhost", *names}
+    return True
 
 
 class Middleware:

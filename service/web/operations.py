@@ -8,13 +8,17 @@ import json
 
 from aiohttp import web
 
+from service.administration.queries import okta_call_counts
 from service.administration.status import migration_status
 from service.auth.authenticator import CredentialFault
 from service.import_events.decide import Effect
 from service.import_events.record import Channel
 from service.okta.events import Fault
+from service.okta.hook_calls import DELIVERY, EXECUTED, PROCESSED
 from service.signin.readiness import what_is_missing
 from service.signin.verify import SignInOutcome
+from service.store.audit import Action
+from service.store.database import DATABASE_UNAVAILABLE
 from service.telemetry import Telemetry
 from service.web.bodies import JSON_TYPE
 from service.web.errors import FAULT_CODES, OVERLOADED
@@ -59,8 +63,20 @@ async def get_metrics(request: web.Request) -> web.Response:
     pool = parts.verifier.pool.snapshot()
     states = {name: getattr(pool, name) for name in ("workers", "queued", "running", "refused", "dropped", "failed")}
     parts.telemetry.show_pool(states | {"coalesced": parts.verifier.single_flight.coalesced}, pool.estimates)
+    await _show_okta_calls(parts)
     headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
     return web.Response(body=parts.telemetry.exposition(), headers=headers)
+
+
+async def _show_okta_calls(parts: Parts) -> None:
+    """Show the counts that reconciling keeps in the store; without a database they stay as they were."""
+    try:
+        async with asyncio.timeout(READY_WITHIN), parts.database.connection() as connection:
+            counts = await okta_call_counts(connection)
+    except (*DATABASE_UNAVAILABLE, TimeoutError):
+        return
+    for event, outcome, verdict, number in counts:
+        parts.telemetry.okta_calls.labels(event, outcome, verdict).set(number)
 
 
 async def get_status(request: web.Request) -> web.Response:
@@ -68,7 +84,8 @@ async def get_status(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     async with asyncio.timeout(READY_WITHIN * 5), parts.database.connection() as connection:
         status = await migration_status(connection)
-    return _json(status | {"unknown_logins": parts.verifier.unknown_logins.listed()})
+    here = {"unknown_logins": parts.verifier.unknown_logins.listed(), "bcrypt": parts.bcrypt.in_use()}
+    return _json(status | here)
 
 
 def _json(value: object, status: int = 200) -> web.Response:
@@ -77,6 +94,8 @@ def _json(value: object, status: int = 200) -> web.Response:
 
 CALLED = ("/okta/password-import", "/okta/registration", "/okta/events")
 """The routes that Okta calls."""
+OKTA_FAILURES = (EXECUTED, PROCESSED, DELIVERY)
+"""The events of Okta's log whose failures an alert watches."""
 
 
 def show_zeros(telemetry: Telemetry) -> None:
@@ -89,6 +108,9 @@ def show_zeros(telemetry: Telemetry) -> None:
         telemetry.import_events.labels(Channel.HOOK, effect)
     for fault in Fault:
         telemetry.unreadable_events.labels(fault)
+    for event in OKTA_FAILURES:
+        for verdict in ("none", Action.VERIFIED, Action.REFUSED, Action.THROTTLED):
+            telemetry.okta_calls.labels(event, "FAILURE", verdict)
     for route in CALLED:
         for code in (OVERLOADED, CredentialFault.WRONG):
             telemetry.error_responses.labels(route, code)

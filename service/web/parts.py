@@ -6,6 +6,7 @@ from aiohttp import web
 
 from service.auth.authenticator import Authenticator
 from service.auth.issuer_keys import IssuerKeys
+from service.hashing.bcrypt_choice import BcryptChoice
 from service.registration.screen import RegistrationScreener
 from service.settings import ForgetWhen, Settings
 from service.signin.verify import PasswordVerifier
@@ -31,6 +32,7 @@ class Parts:
     event_authenticator: Authenticator
     forget_when: ForgetWhen
     revisions: tuple[str, ...]
+    bcrypt: BcryptChoice
 
 
 PARTS = web.AppKey("parts", Parts)

@@ -77,6 +77,13 @@ MAX_FIELD = 8190
 MAX_HEAD = 64 * 1024
 """Bytes of all headers together."""
 
+SILENT_SHARE = 0.5
+"""Of all connections, those that may be without complete headers: the other half is always left for calls."""
+REFUSED_FOR = 1.0
+"""Seconds in which a refused connection is read away, so that the caller sees the answer and no reset."""
+REFUSED = 256
+"""Refused connections that are read away at once; beyond them the oldest is closed."""
+
 LIMITS: Mapping[str, Any] = {
     "max_line_size": MAX_FIELD,
     "max_field_size": MAX_FIELD,
@@ -102,6 +109,10 @@ class GuardedServer(Server):
         self.is_draining = False
         """Whether each connection ends with its next answer."""
         self._is_empty = asyncio.Event()
+        self._silent: dict[GuardedHandler, None] = {}
+        """Those without complete headers, the one that has been so for longest first."""
+        self._refused: dict[GuardedHandler, None] = {}
+        """Those that have their answer and are about to be closed, the oldest first."""
 
     def __call__(self) -> RequestHandler:
         """Make the handler of a new connection."""
@@ -109,6 +120,9 @@ class GuardedServer(Server):
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Forget a connection."""
+        if isinstance(handler, GuardedHandler):
+            self._silent.pop(handler, None)
+            self._refused.pop(handler, None)
         super().connection_lost(handler, exc)
         if not self._connections:
             self._is_empty.set()
@@ -122,9 +136,38 @@ class GuardedServer(Server):
                 await asyncio.wait_for(self._is_empty.wait(), DRAIN_WITHIN)
 
     def make_room(self) -> bool:
-        """Tell whether one more connection may stay; if need be, close the one that has been idle for longest."""
-        if len(self._connections) < self.most:
+        """Tell whether one more connection may stay; if need be, close another.
+
+        Where too many have no complete headers it is the one that has been so for longest. Where there are too many
+        altogether it is the one that has been idle for longest, or else one without headers.
+        """
+        if len(self._silent) >= max(2, int(SILENT_SHARE * self.most)):
+            self._refuse_longest_silent()
+        if len(self._connections) - len(self._refused) < self.most:
             return True
+        return self._evict_idle() or self._refuse_longest_silent()
+
+    def headers_awaited(self, handler: "GuardedHandler") -> None:
+        """Take note of a connection that has no complete headers."""
+        self._silent.setdefault(handler)
+
+    def headers_there(self, handler: "GuardedHandler") -> None:
+        """Take note of a connection whose headers are complete."""
+        self._silent.pop(handler, None)
+
+    def refused(self, handler: "GuardedHandler") -> None:
+        """Take note of a connection that has its answer; close the oldest of them where there are too many."""
+        self._refused[handler] = None
+        if len(self._refused) > REFUSED:
+            next(iter(self._refused)).force_close()
+
+    def _refuse_longest_silent(self) -> bool:
+        if not self._silent:
+            return False
+        next(iter(self._silent)).refuse_connection()
+        return True
+
+    def _evict_idle(self) -> bool:
         idle = [handler for handler in self._connections if isinstance(handler, GuardedHandler) and handler.is_idle]
         if not idle:
             return False
@@ -136,12 +179,14 @@ class GuardedServer(Server):
 class GuardedHandler(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_deadline", "_head", "_server")
+    __slots__ = ("_deadline", "_end", "_head", "_server")
 
     def __init__(self, server: GuardedServer, **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
         self._deadline: asyncio.TimerHandle | None = None
+        self._end: asyncio.TimerHandle | None = None
+        """Set where the connection has its answer and is about to be closed."""
         self._head = 0
 
     @property
@@ -159,17 +204,25 @@ class GuardedHandler(RequestHandler):
         has_room = self._server.make_room()
         super().connection_made(transport)
         if has_room:
-            self._deadline = self._loop.call_later(HEADERS_WITHIN, self._too_slow)
+            self._await_headers()
         else:
-            self._turn_away(503, "too_many_connections", "there are too many connections")
+            self.refuse_connection()
+
+    def refuse_connection(self) -> None:
+        """Answer that there are too many connections, and close this one."""
+        self._turn_away(503, "too_many_connections", "there are too many connections")
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection."""
         self._headers_are_there()
+        if self._end is not None:
+            self._end.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take what came. A call whose headers came at once costs no timer."""
+        if self._end is not None:
+            return
         calls = self._request_count
         super().data_received(data)
         if self._request_count != calls:
@@ -179,7 +232,7 @@ class GuardedHandler(RequestHandler):
             if self._head > MAX_HEAD:
                 self._turn_away(431, "headers_too_large", "the headers are larger than any call that Okta makes")
             elif self._deadline is None:
-                self._deadline = self._loop.call_later(HEADERS_WITHIN, self._too_slow)
+                self._await_headers()
 
     def _handle_request(
         self, request: web.BaseRequest, start_time: float | None, request_handler: Handle
@@ -206,7 +259,12 @@ class GuardedHandler(RequestHandler):
         answer.force_close()
         return answer
 
+    def _await_headers(self) -> None:
+        self._server.headers_awaited(self)
+        self._deadline = self._loop.call_later(HEADERS_WITHIN, self._too_slow)
+
     def _headers_are_there(self) -> None:
+        self._server.headers_there(self)
         self._head = 0
         if self._deadline is not None:
             self._deadline.cancel()
@@ -219,9 +277,15 @@ class GuardedHandler(RequestHandler):
         """Answer at once, without a request, and close."""
         self._server.count(code)
         self._headers_are_there()
-        if isinstance(self.transport, asyncio.Transport):
-            self.transport.write(_raw_refusal(status, code, message))
-        self.force_close()
+        if not isinstance(self.transport, asyncio.Transport) or self.transport.is_closing():
+            self.force_close()
+            return
+        self.transport.write(_raw_refusal(status, code, message))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        # Closed with a call unread, the kernel would send a reset, and the caller might never see the answer.
+        self._end = self._loop.call_later(REFUSED_FOR, self.force_close)
+        self._server.refused(self)
 
 
 def _raw_refusal(status: int, code: str, message: str) -> bytes:

@@ -27,6 +27,8 @@ class Filter:
     """A parser for one list: `known` says whether an attribute may be asked for; names are case-sensitive."""
 
     known: Callable[[str], bool]
+    ignore_case: bool = False
+    """As `search` does; `filter` compares literally."""
 
     def parse(self, text: str) -> Predicate:
         """Read an expression. Raises `ApiError`."""
@@ -86,9 +88,10 @@ class Filter:
             raise ApiError("E0000053", summary=f"field is not valid: {attribute}")
         if operator == "pr":
             return lambda item: any(value is not None for value in values_at(item, attribute))
-        wanted, compare = _unquoted(self._next()), COMPARISONS[operator]
+        fold = str.casefold if self.ignore_case else str
+        wanted, compare = fold(_unquoted(self._next())), COMPARISONS[operator]
         return lambda item: any(
-            compare(str(value), wanted) for value in values_at(item, attribute) if value is not None
+            compare(fold(str(value)), wanted) for value in values_at(item, attribute) if value is not None
         )
 
     def _invalid(self, reason: str) -> ApiError:

@@ -22,6 +22,7 @@ SCOPES = {
     "hook-keys": "okta.inlineHooks",
     "eventHooks": "okta.eventHooks",
     "logs": "okta.logs",
+    "meta": "okta.schemas",
 }
 
 

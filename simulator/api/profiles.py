@@ -17,9 +17,17 @@ def check_profile(org: Org, profile: JsonObject) -> None:
     if not causes:
         causes += _login_faults(str(profile["login"])) + _email_faults(str(profile["email"]))
     causes += _name_faults(profile)
-    causes += [f"{name}: is not defined in the user schema" for name in profile if name not in org.attributes]
+    known = org.attributes | org.attribute_types.keys()
+    causes += [f"{name}: is not defined in the user schema" for name in profile if name not in known]
+    causes += [f"{name}: must be a {kind}" for name, kind in _wrong_types(org, profile)]
     if causes:
         raise ApiError("E0000001", *causes, summary=f"Api validation failed: {causes[0].partition(':')[0]}")
+
+
+def _wrong_types(org: Org, profile: JsonObject) -> list[tuple[str, str]]:
+    types = {"number": (int, float), "integer": (int,), "boolean": (bool,), "array": (list,)}
+    typed = [(name, org.attribute_types[name]["type"]) for name in profile if name in org.attribute_types]
+    return [(name, kind) for name, kind in typed if not isinstance(profile[name], types.get(kind, (str,)))]
 
 
 def _login_faults(login: str) -> list[str]:

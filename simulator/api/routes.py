@@ -2,7 +2,19 @@
 
 from aiohttp import web
 
-from simulator.api import authn, event_hooks, groups, hook_keys, inline_hooks, lifecycle, logs, oauth, user_list, users
+from simulator.api import (
+    authn,
+    event_hooks,
+    groups,
+    hook_keys,
+    inline_hooks,
+    lifecycle,
+    logs,
+    oauth,
+    schemas,
+    user_list,
+    users,
+)
 
 ROUTES = [
     web.post("/api/v1/authn", authn.authenticate),
@@ -38,6 +50,8 @@ ROUTES = [
     web.post("/api/v1/hook-keys", hook_keys.create),
     web.get("/api/v1/hook-keys/public/{key}", hook_keys.public),
     web.get("/api/v1/logs", logs.list_events),
+    web.get("/api/v1/meta/schemas/user/{schema}", schemas.schema),
+    web.get("/api/v1/meta/types/user", schemas.types),
     web.post("/oauth2/v1/token", oauth.org_token),
     web.get(f"{oauth.SERVER}/.well-known/oauth-authorization-server", oauth.metadata),
     web.get(f"{oauth.SERVER}/.well-known/openid-configuration", oauth.metadata),

@@ -39,14 +39,16 @@ def _matching(org: Org, request: web.Request) -> Iterable[User]:
         # `search` is eventually consistent: what changed just now isn't found yet.
         since = org.clock.now() - timedelta(seconds=org.switches.search_lag)
         settled = (user for user in org.users if user.updated <= since)
-        return _asked(org, settled, text, _searchable(org))
+        return _asked(org, settled, text, _searchable(org), ignore_case=True)
     if text := request.query.get("q", "").casefold():
         return [user for user in org.users if any(value.startswith(text) for value in _names(user))]
     return [user for user in org.users if user.status is not Status.DEPROVISIONED]
 
 
-def _asked(org: Org, users: Iterable[User], text: str, known: Callable[[str], bool]) -> list[User]:
-    predicate = Filter(known).parse(text)
+def _asked(
+    org: Org, users: Iterable[User], text: str, known: Callable[[str], bool], *, ignore_case: bool = False
+) -> list[User]:
+    predicate = Filter(known, ignore_case).parse(text)
     if 'profile.login eq "' in text and " or " not in text and "\\" not in text:
         # The look-up of one login is frequent; it needn't read every user.
         found = org.users.get(text.partition('profile.login eq "')[2].partition('"')[0])

@@ -10,12 +10,14 @@ import pytest
 from service.administration.queries import FIRST
 from service.administration.status import name_stuck, pace, report_progress
 from service.administration.stragglers import Why, retire_stragglers, write_stragglers
+from service.cli.name_report import name_lines
 from service.cli.status import report_lines
 from service.okta_client.org import OktaOrg
 from service.reconciliation.system_log import LogReader
 from service.settings import ForgetWhen
 from service.store import retirement
 from service.store.database import Database
+from service.store.name_report import report_names
 from service.store.retirement import ArmedAccount, Proof
 from simulator import Org
 from tests.org_fixtures import user_of
@@ -52,28 +54,35 @@ async def test_the_report_counts_and_names_who_is_stuck(
     await LogReader(database, okta, ForgetWhen.SUCCESS).catch_up()
     in_two_days = datetime.now(UTC) + timedelta(days=2)
     async with database.connection() as connection:
-        found = await report_progress(connection, in_two_days)
+        ambiguous = await report_names(connection)
+        found = await report_progress(connection, in_two_days, names=ambiguous)
         names = await name_stuck(connection, in_two_days)
     assert found["accounts"] == {"total": 4, "unarmed": 1, "waiting": 1, "verified": 1, "migrated": 1, "retired": 0}
     assert (found["left"], found["stuck"]) == (
         2,
-        {"verified_without_success": 1, "not_in_okta": 1, "ambiguous_names": 1},
+        {"verified_without_success": 1, "not_in_okta": 1, "refused_by_okta": 0, "ambiguous_names": 1},
     )
     assert sum(found["failures"].values()) == 1
     assert [(row["source"], row["format"], row["number"]) for row in found["sources"]] == [("legacy", "bcrypt", 1)] * 2
     assert "2 days ago" in found["logs"][0]["warning"]
-    assert names == {"verified_without_success": [KIM], "not_in_okta": [RAJIV], "ambiguous_names": ["shared"]}
+    assert names == {"verified_without_success": [KIM], "not_in_okta": [RAJIV], "refused_by_okta": []}
     assert KIM not in str(found)
     progress = "\n".join(report_lines(found, names))
     assert f"run reconcile\n    {KIM}\n" in progress
     assert "4 accounts" in progress
     assert "2 left" in progress
-    assert "1 sign-in names mean two accounts" in progress
+    assert list(name_lines(ambiguous))[1:] == [
+        "  1 names are claimed by several accounts: type the full login", "    shared"
+    ]  # fmt: skip
 
 
 async def test_an_empty_store_has_a_status_too(database: Database) -> None:
     async with database.connection() as connection:
-        progress = "\n".join(report_lines(await report_progress(connection), await name_stuck(connection)))
+        progress = "\n".join(
+            report_lines(
+                await report_progress(connection, names=await report_names(connection)), await name_stuck(connection)
+            )
+        )
     assert progress.startswith("0 accounts")
     assert "the System Log was never read" in progress
 
@@ -84,7 +93,11 @@ async def test_the_first_who_are_stuck_are_named_as_a_terminal_may_show_it(datab
     await add("last@example.com")
     async with database.connection() as connection:
         names = (await name_stuck(connection))["not_in_okta"]
-        progress = list(report_lines(await report_progress(connection), {"not_in_okta": names}))
+        progress = list(
+            report_lines(
+                await report_progress(connection, names=await report_names(connection)), {"not_in_okta": names}
+            )
+        )
     assert f"    {', '.join(f'p{number}?[2J@example.com' for number in range(FIRST))}, …" in progress
 
 

@@ -125,13 +125,13 @@ def test_a_pair_that_is_no_utf8_is_refused_at_start_and_not_quoted(monkeypatch: 
 @pytest.mark.parametrize("secret", ["", " ", " padded", "padded ", "\tpadded"])
 def test_blank_and_padded_secrets_are_refused_at_start_by_position(secret: str) -> None:
     with pytest.raises(BadSettings, match="HOOK_SECRETS: secret 2 is blank or has space around it"):
-        require_authentication(settings_of(hook_secrets=json.dumps(["good", secret])))
+        require_authentication(settings_of(hook_secrets=json.dumps(["good secret", secret])))
 
 
 def test_a_blank_secret_of_the_file_is_told_as_the_files(tmp_path: Path) -> None:
-    (tmp_path / "secrets").write_text('["good", " "]')
+    (tmp_path / "secrets").write_text('["good secret", " "]')
     with pytest.raises(BadSettings, match="HOOK_SECRETS_FILE: secret 2 is blank"):
-        require_authentication(settings_of(hook_secrets='["one"]', hook_secrets_file=str(tmp_path / "secrets")))
+        require_authentication(settings_of(hook_secrets='["one secret"]', hook_secrets_file=str(tmp_path / "secrets")))
 
 
 def test_an_empty_value_is_no_value_for_any_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

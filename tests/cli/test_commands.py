@@ -110,6 +110,34 @@ async def test_a_migration_from_the_command_line(
     assert await pool.fetchval("SELECT count(*) FROM hashes") == 0
 
 
+async def test_a_dry_run_names_what_the_user_schema_refuses_before_anything_is_created(
+    org: Org, add: Add, run: Run, pool: asyncpg.Pool
+) -> None:
+    await add(JESSIE)
+    await add(KIM)
+    profile = {"id": "7", "level": "3", "firstName": "Jessie"}
+    await pool.execute("UPDATE accounts SET profile = $1 WHERE login = $2", json.dumps(profile), JESSIE)
+    org.attribute_types["level"] = {"type": "number"}
+    org.user_types["contractor"] = {"id": {"type": "string"}}
+    ran = await run("provision", "--dry-run", "--json")
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert (told["outcomes"], told["methods"]) == ({"refused": 1}, {"hook": 1})
+    assert {(each["attribute"], each["fault"]) for each in told["schema"]} == {
+        ("id", "undefined"),
+        ("level", "wrong_type"),
+    }
+    assert "id: is defined for the user type contractor" in ran.err
+    assert len(org.users) == 0
+
+
+async def test_a_dry_run_without_the_scope_names_it_and_goes_on(org: Org, add: Add, run: Run) -> None:
+    await add(JESSIE)
+    ran = await run("provision", "--dry-run", "--json", OKTA_CLIENT_TOKEN="another")
+    assert (ran.code, json.loads(ran.out)["methods"]) == (0, {"hook": 1})
+    assert "grant okta.schemas.read" in ran.err
+
+
 async def test_provision_refuses_while_the_hooks_are_broken(org: Org, service: Running, add: Add, run: Run) -> None:
     await add(JESSIE)
     await run("hooks", "register", service.url, "--no-registration")
@@ -219,7 +247,7 @@ async def test_hooks_registered_with_oauth_sign_people_in(
         (["reconcile", "--since", "yesterday"], {}, "write 2026-11-22T10:00, 36h or 7d"),
         (["reconcile", "--since", "2999-01-01"], {}, "is in the future"),
         (["provision", "--share", "0%"], {}, "write a percentage"),
-        (["provision", "--state", "migrated"], {}, "waiting or verified"),
+        (["provision", "--state", "migrated"], {}, "waiting, verified or unarmed"),
         (["hooks", "register", "http://service.example.com"], {}, "Okta calls https:// only"),
     ],
 )

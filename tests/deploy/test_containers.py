@@ -51,7 +51,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     written = {
         "hook_secrets.json": json.dumps([SECRET]),
-        "event_hook_secrets.json": json.dumps([SECRET]),
+        "event_hook_secrets.json": json.dumps(["Basic " + base64.b64encode(b"okta:for the events").decode()]),
         "hash_keys.json": json.dumps({"first": key}),
         "api_token": token,
     }

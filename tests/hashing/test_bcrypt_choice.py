@@ -65,6 +65,16 @@ def test_a_kernel_that_is_not_proved_is_not_used_and_setting_it_is_an_error(
         choose_bcrypt("interleaved", single=single, load=load)
 
 
+def test_after_a_fault_the_choice_names_what_is_used_instead_and_why(single: FastBcrypt) -> None:
+    choice = choose_bcrypt("interleaved", single=single, load=kernel)
+    assert choice.in_use()["implementation"] == "interleaved"
+    assert choice.interleaving is not None
+    choice.interleaving.switch_off("it disagrees with the bcrypt package")
+    choice.interleaving.switch_off("another")
+    assert choice.in_use()["implementation"] == choice.single
+    assert "it disagrees with the bcrypt package" in str(choice.in_use()["reason"])
+
+
 def test_the_package_is_used_where_it_is_set(single: FastBcrypt) -> None:
     choice = choose_bcrypt("package", single=single, load=kernel)
     assert (choice.implementation, choice.single, choice.interleaving) == ("package", "package", None)

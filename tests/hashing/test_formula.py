@@ -246,7 +246,6 @@ FAULTS = {
     "md5($salt)": ("The formula does not use $pass", 0),
     "$pass": ("The formula hashes nothing: it would be a store of plain passwords", 0),
     "md5(bcrypt($pass))": ("bcrypt takes its salt from the stored hash, so it must be outermost", 0),
-    "bcrypt($pass) | md5($pass)": ("bcrypt and named formats have no alternative", 0),
     "md5(phpass($pass))": ("phpass is a format of its own: only the whole formula can be in it", 4),
     "md5(" * 60 + "$pass" + ")" * 60: ("The formula is too large here", 160),
     "md5($pass.'" + "x" * 3000: ("A formula has at most 2000 characters", 0),

@@ -12,14 +12,19 @@ import asyncpg
 from service.loading.files.open import open_export, open_rejects
 from service.loading.hashes import HashResolver
 from service.loading.load import Load, Totals
-from service.loading.rows import naming
+from service.loading.rows import Decisions, naming
 from service.loading.sources import Source
 from service.loading.staging import loading_session
 from service.settings import ForgetWhen
+from service.store.attributes import BASE_PROFILE
 from service.store.encryption import NO_KEYS, HashKeys
 
 BCRYPT = "$2b$04$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
 OTHER_BCRYPT = "$2b$04$zbcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
+ATTRIBUTES = frozenset(
+    {"note", "age", "roles", "Department", "cn", "description", "nick", "gone", "phone", "a", "x", "attribute", "deep"}
+)
+"""What the exports of the tests hold besides Okta's base profile."""
 SEALING = bytes(range(32))
 """A key that seals hashes."""
 
@@ -47,6 +52,7 @@ class Loader:
         dry_run: bool = False,
         forget_when: ForgetWhen = ForgetWhen.SUCCESS,
         mapping: dict[str, str] | None = None,
+        attributes: frozenset[str] = ATTRIBUTES,
     ) -> Totals:
         path = self.folder / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -57,8 +63,9 @@ class Loader:
             async with loading_session(self.url) as connection:
                 resolver = HashResolver(chosen, self.environment)
                 load = Load(
-                    connection, chosen, resolver, rejects, forget_when, dry_run, self.keys, consumed=reader.consumed
-                )
+                    connection, chosen, resolver, rejects, forget_when, dry_run, self.keys, consumed=reader.volume,
+                    decisions=Decisions(frozenset(BASE_PROFILE) | attributes),
+                )  # fmt: skip
                 return await load.run(iter(reader), lambda _totals: None)
         finally:
             rejects.close()

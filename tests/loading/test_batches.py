@@ -7,7 +7,7 @@ import pytest
 from service.loading import load
 from service.loading.files.row import Row
 from service.loading.hashes import HashResolver
-from service.loading.load import BATCH, BATCH_BYTES, PIECE, BatchReader
+from service.loading.load import BATCH, BATCH_CHARACTERS, PIECE, BatchReader
 from service.loading.sources import Source
 from service.loading.staging import HashEncrypter
 from service.store.encryption import NO_KEYS
@@ -38,7 +38,7 @@ def test_a_batch_has_so_many_rows() -> None:
 
 
 def test_a_batch_of_rows_with_photographs_ends_early() -> None:
-    assert batches_of(Rows(2 * PIECE + 1, size=BATCH_BYTES // PIECE + 1)) == [PIECE, PIECE, 1]
+    assert batches_of(Rows(2 * PIECE + 1, size=BATCH_CHARACTERS // PIECE + 1)) == [PIECE, PIECE, 1]
 
 
 def test_a_batch_tells_only_the_recipes_that_no_earlier_one_had(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import csv
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -49,16 +49,14 @@ MOST_BUSY = len(ALL) // 50
 """On a machine that does other work the slowest, one in thirty, can't be answered in time, which is no verdict."""
 
 
-def rows() -> list[dict[str, str]]:
-    """One row a vector, with the pepper's variable named where it has one."""
-    made = []
+def rows() -> dict[int, dict[str, str]]:
+    """One row a vector, by its number."""
+    made = {}
     for number, line in enumerate(ALL):
         row = {"login": f"person{number}@example.com", "password_hash": str(line["hash"])}
         row |= {"format": str(line["format"])} if line in MORE else {k: str(v) for k, v in described(line).items()}
         row |= {name: str(line[name]) for name in COLUMNS if name in line}
-        if "pepper" in line or "site_key" in line:
-            row["pepper_env"] = f"PEPPER_{number}"
-        made.append({name: value.partition(" (")[0] if name == "salt" else value for name, value in row.items()})
+        made[number] = {name: value.partition(" (")[0] if name == "salt" else value for name, value in row.items()}
     return made
 
 
@@ -76,24 +74,36 @@ def peppers() -> dict[str, str]:
     }
 
 
-def write_csv(path: Path) -> None:
-    names = sorted({name for row in rows() for name in row})
+def exports(folder: Path) -> Iterator[tuple[str, Path, int]]:
+    """Write an export of each source, with its sources file: one for each pepper, and one of all without."""
+    peppered = {number: row for number, row in rows().items() if f"PEPPER_{number}" in peppers()}
+    sources = [f'[sources.peppered{number}]\npepper_env = "PEPPER_{number}"\n' for number in peppered]
+    (folder / "sources.toml").write_text("[sources.vectors]\n" + "".join(sources))
+    others = [row for number, row in rows().items() if number not in peppered]
+    yield "vectors", write_csv(folder / "vectors.csv", others), len(others)
+    for number, row in peppered.items():
+        yield f"peppered{number}", write_csv(folder / f"peppered{number}.csv", [row]), 1
+
+
+def write_csv(path: Path, written: list[dict[str, str]]) -> Path:
+    names = sorted({name for row in written for name in row})
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names, restval="")
         writer.writeheader()
-        writer.writerows(rows())
+        writer.writerows(written)
+    return path
 
 
 @pytest.fixture
 async def loaded(tmp_path: Path, database_url: str) -> AsyncIterator[Client]:
     """The service over a store that holds all vectors."""
-    path = tmp_path / "export.csv"
-    write_csv(path)
-    done = await asyncio.to_thread(
-        command, "load", str(path), "--source", "vectors", "--json", url=database_url, **peppers()
-    )
-    assert done.returncode == 0, (done.stdout, done.stderr)
-    assert json.loads(done.stdout)["new"] == len(ALL)
+    given = {"SOURCES": str(tmp_path / "sources.toml"), **peppers()}
+    for source, path, number in exports(tmp_path):
+        done = await asyncio.to_thread(
+            command, "load", str(path), "--source", source, "--json", url=database_url, **given
+        )
+        assert done.returncode == 0, (done.stdout, done.stderr)
+        assert json.loads(done.stdout)["new"] == number
     settings = settings_of(
         database_url=database_url, basic_auth_user=USER, basic_auth_password=PASSWORD, queue_timeout=2.9
     )
@@ -137,11 +147,11 @@ async def test_every_vector_verifies_its_password_over_http_and_no_other(loaded:
 
 
 async def test_json_lines_mean_the_same_as_csv(loader: Loader, pool: asyncpg.Pool, tmp_path: Path) -> None:
-    loader.environment = peppers()
-    write_csv(tmp_path / "made.csv")
+    made = [row for number, row in rows().items() if f"PEPPER_{number}" not in peppers()]
+    write_csv(tmp_path / "made.csv", made)
     as_csv = await loader.load((tmp_path / "made.csv").read_bytes())
     held = await contents(pool)
-    as_json = await loader.load("".join(json.dumps(row) + "\n" for row in rows()), name="export.jsonl")
-    assert (as_csv.refused, as_json.refused, as_json.rows) == (0, 0, len(ALL))
-    assert as_json.row_outcomes == {"unchanged": len(ALL)}
+    as_json = await loader.load("".join(json.dumps(row) + "\n" for row in made), name="export.jsonl")
+    assert (as_csv.refused, as_json.refused, as_json.rows) == (0, 0, len(made))
+    assert as_json.row_outcomes == {"unchanged": len(made)}
     assert await contents(pool) == held

@@ -195,7 +195,7 @@ changetype: delete
     assert juergen["profile"] == {
         "firstName": "Jürgen", "description": "a line that goes on", "email": "juergen@example.com",
     }  # fmt: skip
-    assert "|several|" in str(kim["hashes"])
+    assert "|multiple|" in str(kim["hashes"])
     corrected = loader.rejected().replace("changetype: delete\n", "uid: x\n")
     again = await loader.load(corrected, name="again.ldif")
     assert (again.rows, again.refusals) == (2, {Reason.NO_LOGIN: 1})

@@ -27,7 +27,7 @@ def resolve_all(monkeypatch: pytest.MonkeyPatch) -> tuple[HashResolver, list[int
 
 def test_recipes_that_never_come_again_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     resolver, _ = resolve_all(monkeypatch)
-    remembered = (resolver._recipes, resolver._prepared, resolver._prefixes, resolver._alike)
+    remembered = (resolver._recipes, resolver._prepared, resolver._shapes, resolver._alike)
     assert all(len(each) <= REMEMBERED for each in remembered)
 
 

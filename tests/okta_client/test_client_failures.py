@@ -120,16 +120,29 @@ async def test_a_call_that_hangs_has_no_answer() -> None:
             await okta.create_user(PROFILE, HOOK, ())
 
 
-async def test_a_lost_answer_counts_in_its_window() -> None:
-    limits = RateLimits()
-    limits.take_in("users", _headers(limit=10, remaining=5), refused=False)
+async def test_a_lost_answer_counts_in_its_window_until_an_answer_tells_what_is_left() -> None:
+    limits = RateLimits(share=1.0)
+    limits.take_in("users", _headers(limit=10, remaining=2), refused=False)
     async with aiohttp.ClientSession() as session:
         org = OktaOrg(URL("http://127.0.0.1:9"), Calls(session, ApiToken("token"), limits))
-        with pytest.raises(NoAnswer):
-            await org.create_user(PROFILE, HOOK, ())
-    reported = limits._windows["users"].reported
-    assert reported is not None
-    assert reported.remaining == 4
+        for _ in range(2):
+            with pytest.raises(NoAnswer):
+                await org.create_user(PROFILE, HOOK, ())
+    assert await waits(limits, "users")
+    limits.take_in("users", _headers(limit=10, remaining=2), refused=False, sent=0.0)
+    assert await waits(limits, "users")  # that answer was asked for before
+    limits.take_in("users", _headers(limit=10, remaining=2), refused=False, sent=time.monotonic())
+    assert not await waits(limits, "users")
+
+
+@pytest.mark.parametrize("page", ["<html>bad request</html>", "", '{"errorCo'])
+async def test_a_400_without_okta_s_error_code_is_a_lost_answer(scripted: Script, page: str) -> None:
+    script, url = await scripted((400, page), (200, USER))
+    async with open_org(settings(url)) as okta:
+        with pytest.raises(NoAnswer, match="400 came without Okta's error code"):
+            await okta.create_user(PROFILE, HOOK, ())
+        assert (await okta.find_user("x@example.com")) is not None
+    assert len(script.asked) == 2
 
 
 # Refusals

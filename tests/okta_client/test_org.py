@@ -330,9 +330,11 @@ async def test_logins_with_a_slash_or_a_backslash_are_found(org: Org, okta: Okta
     org.add_user("a/b@example.com")
     org.add_user("corp\\b@example.com")
     for login in ("a/b@example.com", "corp\\b@example.com"):
-        found = await okta.find_user(login)
-        assert found is not None
-        assert found.login == login
+        for typed in (login, login.upper()):
+            found = await okta.find_user(typed)
+            assert found is not None
+            assert found.login == login
+    assert await okta.find_user("c/d@example.com") is None
 
 
 def test_what_we_send_is_what_okta_s_own_sdk_would_send() -> None:

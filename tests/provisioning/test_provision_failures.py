@@ -16,7 +16,7 @@ from service.okta.users import HOOK, OWN, OktaUser
 from service.provisioning.corrections import BadReport, Corrections, correct_accounts, read_report
 from service.provisioning.create_user import TRIES, UserCreation
 from service.provisioning.plan import Plan, Request, direct_import
-from service.provisioning.provision import CHUNK, Provisioning, Totals
+from service.provisioning.provision import CHUNK, REFUSALS_IN_A_ROW, Provisioning, Totals
 from service.provisioning.queries import Candidate, Choice
 from service.provisioning.rules import (
     CLOCKS_APART,
@@ -115,10 +115,9 @@ async def test_credentials_refused_in_the_midst_of_a_chunk_end_the_run_and_keep_
         org.creating[person.login] = Refused(status, "E0000006")
     with pytest.raises(Refused, match=str(status)):
         await provision()
-    assert {login for login, *_ in org.sent} == {person.login for person in people[:CHUNK]}
-    assert await outcomes(pool) == {
-        person.login: "created" if person is people[0] else "intended" for person in people[:CHUNK]
-    }
+    asked = people[:REFUSALS_IN_A_ROW]
+    assert {login for login, *_ in org.sent} == {person.login for person in asked}
+    assert await outcomes(pool) == {person.login: "created" if person is people[0] else "intended" for person in asked}
     assert await pool.fetchval("SELECT okta_id FROM accounts WHERE id = $1", people[0].id) == f"00u-{people[0].login}"
 
 
@@ -141,6 +140,49 @@ async def test_a_chunk_with_one_answer_goes_on_and_asks_no_account_twice(
     assert (totals.done, totals.unanswered, totals.methods) == (3, CHUNK - 1, {Method.HOOK: 3})
     asked = [login for login, *_ in org.sent]
     assert {asked.count(person.login) for person in people[1:CHUNK]} == {TRIES}
+
+
+def refuse_all(org: FakeOrg, people: Sequence[Person]) -> None:
+    for person in people:
+        org.creating[person.login] = Refused(400, INVALID, [f"id: is not defined ({person.login})"])
+
+
+async def test_a_run_stops_after_twenty_refusals_in_a_row(org: FakeOrg, provision: Provision, add: Add) -> None:
+    people = await many(add, 30)
+    refuse_all(org, people)
+    totals = await provision()
+    assert len(org.sent) == REFUSALS_IN_A_ROW == 20
+    assert totals.outcomes == {Outcome.REFUSED: 20}
+    assert people[19].login in (totals.gave_up or "")
+
+
+async def test_a_success_between_refusals_begins_their_count_anew(org: FakeOrg, provision: Provision, add: Add) -> None:
+    people = await many(add, 50)
+    refuse_all(org, [*people[:19], *people[20:39], *people[40:]])
+    totals = await provision()
+    assert (totals.gave_up, len(org.sent)) == (None, 50)
+
+
+async def test_logins_that_other_persons_have_stop_no_run(org: FakeOrg, provision: Provision, add: Add) -> None:
+    for person in await many(add, 25):
+        org.users[person.login] = user(person.login, profile={"login": person.login, "email": "other@example.com"})
+    totals = await provision()
+    assert (totals.outcomes, totals.gave_up) == ({Outcome.REFUSED: 25}, None)
+
+
+async def test_a_run_that_shall_keep_going_does(org: FakeOrg, database: Database, add: Add) -> None:
+    refuse_all(org, await many(add, 50))
+    totals = await Provisioning(database, org, Plan(), ForgetWhen.SUCCESS, keep_going=True).run()
+    assert (totals.outcomes, totals.gave_up) == ({Outcome.REFUSED: 50}, None)
+
+
+async def test_accounts_after_the_refusals_are_asked_for_by_no_run_that_stopped(
+    org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool
+) -> None:
+    """They carry no intent: the next run need not look them up."""
+    refuse_all(org, await many(add, 30))
+    await provision()
+    assert set((await outcomes(pool)).values()) == {"refused"}
 
 
 async def test_a_dry_run_looks_at_no_more_than_the_limit(org: FakeOrg, database: Database, add: Add) -> None:
@@ -166,6 +208,17 @@ async def test_a_user_whose_answers_are_all_lost_is_asked_for_so_often_and_no_mo
     with pytest.raises(NoAnswer):
         await UserCreation(org).create(_request(JESSIE), NOW)
     assert len(org.sent) == 8
+
+
+@pytest.mark.parametrize("status", [400, 404, 413])
+async def test_a_refusal_without_okta_s_code_blames_no_account(
+    org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool, status: int
+) -> None:
+    await add(JESSIE)
+    org.creating[JESSIE] = Refused(status)
+    with pytest.raises(NoAnswer):
+        await provision()
+    assert await outcomes(pool) == {JESSIE: "intended"}
 
 
 async def test_a_login_that_is_taken_is_compared_with_who_has_it(
@@ -301,6 +354,41 @@ async def test_an_account_with_two_hashes_gets_the_hook(
     await provision(direct=direct_import(HashOpener({})))
     ((_, password, _),) = org.sent
     assert "hook" in password
+
+
+async def test_people_without_a_hash_are_created_without_the_hook_and_disabled_ones_only_where_asked_for(
+    org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool
+) -> None:
+    await add(JESSIE, None)
+    disabled = await add(KIM, None)
+    await pool.execute("UPDATE accounts SET disabled_reason = 'disabled in the old system' WHERE id = $1", disabled.id)
+    assert (await provision()).total == 0
+    totals = await provision(choice=Choice(("unarmed",)))
+    assert totals.methods == {Method.NONE: 1}
+    ((login, password, _),) = org.sent
+    assert (login, set(password)) == (JESSIE, {"value"})
+    assert await column(pool, "method") == "none"
+    assert (await provision(choice=Choice(("unarmed",), disabled_too=True))).methods == {Method.NONE: 1}
+    assert org.sent[0][1] != org.sent[1][1]
+
+
+@pytest.mark.parametrize(
+    "text, hinted",
+    [
+        ("You have reached the maximum number of active users", True),
+        ("The limit of 10 users is exceeded", True),
+        ("Active user limit exceeded", True),
+        ("login: must be from 5 to 100 characters", False),
+        ("Only the super user may do this", False),
+    ],
+)
+async def test_the_refusal_of_an_org_that_is_full_is_explained(
+    org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool, text: str, hinted: bool
+) -> None:
+    await add(JESSIE)
+    org.creating[JESSIE] = Refused(400, INVALID, [text])
+    await provision()
+    assert ("ten active users" in await column(pool, "reason")) is hinted
 
 
 # Corrections

@@ -8,15 +8,16 @@ import asyncpg
 import pytest
 
 from service.okta.errors import Refused
-from service.okta.system_log import Page
+from service.okta.system_log import Page, okta_time
+from service.okta.users import OWN
 from service.reconciliation import queries
-from service.reconciliation.run import Rhythm, follow
+from service.reconciliation.run import Report, Rhythm, follow
 from service.settings import ForgetWhen
 from service.store import leases
 from service.store.database import Database
 from service.store.leases import Lease, LeaseLost, hold_lease
 from tests.people import event
-from tests.reconciliation.org import LINK, FakeOrg
+from tests.reconciliation.org import LINK, FakeOrg, user
 from tests.service_fixtures import Add
 
 LIFE = timedelta(seconds=30)
@@ -117,7 +118,7 @@ class Follower:
         self.database, self.org = database, org
         self.progress: list[tuple[str, dict[str, Any]]] = []
 
-    async def run(self, *until: str, times: int = 1) -> None:
+    async def run(self, *until: str, times: int = 1, **more: Any) -> None:
         """Follow until all of these were told, or the log was asked a hundred times."""
         stop = asyncio.Event()
 
@@ -138,7 +139,7 @@ class Follower:
         self.org.next_log_page = next_log_page  # type: ignore[method-assign, assignment]
         async with asyncio.timeout(120):
             rhythm = Rhythm(log=0.001)
-            await follow(self.database, self.org, ForgetWhen.SUCCESS, stop=stop, progress=tell, rhythm=rhythm)
+            await follow(self.database, self.org, ForgetWhen.SUCCESS, stop=stop, progress=tell, rhythm=rhythm, **more)
 
     @property
     def names(self) -> list[str]:
@@ -167,6 +168,64 @@ async def test_lost_events_make_a_follower_compare_the_users_at_once(follower: F
     org.next_faults = [Refused(400, "E0000031")]
     await follower.run("users_compared")
     assert follower.names[:2] == ["reconciling", "users_compared"]
+
+
+async def test_a_follower_that_shall_not_compare_users_never_does(
+    database: Database, org: FakeOrg, add: Add, pool: asyncpg.Pool
+) -> None:
+    """Neither after lost events nor on its first day."""
+    await add("kim@example.com", okta_id="00u-kim")
+    org.users = [user("kim@example.com", "00u-kim", provider=OWN)]
+    follower = Follower(database, org)
+    org.next_faults = [Refused(400, "E0000031")]
+    await follower.run("log_warning", "reconciled", users=False)
+    assert "users_compared" not in follower.names
+    assert await pool.fetchval("SELECT count(*) FROM hashes") == 1
+
+
+async def test_a_follower_that_may_retires_however_many_are_missing(
+    database: Database, org: FakeOrg, add: Add, pool: asyncpg.Pool
+) -> None:
+    await add("kim@example.com", okta_id="00u-kim")
+    follower = Follower(database, org)
+    await follower.run("users_compared", allow_missing=True)
+    assert "too_many_missing" not in follower.names
+    assert await pool.fetchval("SELECT count(*) FROM hashes") == 0
+
+
+async def test_a_follower_reads_the_log_again_where_another_command_asks_it_to(
+    follower: Follower, org: FakeOrg, database: Database
+) -> None:
+    since = datetime.now(UTC) - timedelta(days=7)
+    async with database.transaction() as connection:
+        await queries.ask_to_reread(connection, since)
+    await follower.run()
+    assert okta_time(since) in [query["since"] for query in org.asked]
+    async with database.connection() as connection:
+        assert await queries.find_reread(connection) is None
+
+
+async def test_a_follower_counts_what_it_did_from_start_to_stop(follower: Follower, org: FakeOrg, add: Add) -> None:
+    await add("kim@example.com", okta_id="00u-kim")
+    org.pages = [[event("e1", "00u-kim", "kim@example.com")], [event("e2", "00u-kim", "kim@example.com")]]
+    totals = Report()
+    await follower.run(totals=totals)
+    assert (totals.log.events, sum(totals.log.effects.values())) == (2, 2)
+
+
+async def test_a_lease_that_could_not_be_given_back_is_given_back_before_it_is_taken_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After PostgreSQL was away, the only follower would wait for its own lease."""
+    with monkeypatch.context() as patch:
+
+        async def away(*_: object) -> None:
+            raise ConnectionError
+
+        async with hold_lease(database, "work", life=timedelta(days=1)):
+            patch.setattr(leases, "release", away)
+    async with hold_lease(database, "work"):
+        pass
 
 
 async def test_a_follower_goes_on_after_a_lost_lease(follower: Follower, org: FakeOrg, pool: asyncpg.Pool) -> None:

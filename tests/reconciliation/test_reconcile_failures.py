@@ -147,12 +147,36 @@ async def test_the_place_in_another_org_s_log_is_left_alone(database: Database) 
         assert await queries.find_cursor(connection, "two") == queries.LogCursor("https://two/1", NOW, None, None)
 
 
-async def test_a_lost_link_compares_the_users_although_that_was_not_asked_for(
+async def test_no_users_are_compared_where_that_was_not_asked_for_and_lost_events_are_told(
     work: Reconciliation, org: FakeOrg
 ) -> None:
     assert (await work.run(users=False)).users is None
     org.next_faults = [Refused(400, "E0000031")]
-    assert (await work.run(users=False)).users is not None
+    report = await work.run(users=False)
+    assert report.users is None
+    assert report.log.warnings
+
+
+async def test_the_log_is_read_again_from_the_earliest_moment_that_was_asked_for_and_once(
+    work: Reconciliation, org: FakeOrg, database: Database
+) -> None:
+    await work.run(users=False)
+    async with database.transaction() as connection:
+        for days in (3, 5, 4):
+            await queries.ask_to_reread(connection, NOW - timedelta(days=days))
+    org.asked.clear()
+    await work.run(users=False)
+    assert okta_time(NOW - timedelta(days=5)) in [query["since"] for query in org.asked]
+    async with database.connection() as connection:
+        assert await queries.find_reread(connection) is None
+
+
+async def test_a_moment_that_is_asked_for_while_the_log_is_read_again_is_kept(database: Database) -> None:
+    async with database.transaction() as connection:
+        await queries.ask_to_reread(connection, NOW)
+        await queries.ask_to_reread(connection, NOW - timedelta(days=1))
+        await queries.end_reread(connection, NOW)
+        assert await queries.find_reread(connection) == NOW - timedelta(days=1)
 
 
 async def test_a_whole_run_looks_again_and_counts_what_was_read_while_users_were_compared(

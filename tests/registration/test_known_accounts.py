@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.okta.registration import Kind
+from service.okta.registration import Allow, Deny, Kind, parse_request
+from service.registration.evaluate import judge
 from service.registration.parse import read_policy
 from tests.registration.asking import JO, NOTHING, answer, is_denied, registration, update
 
@@ -91,3 +92,28 @@ def test_rule_can_ask_whether_the_person_is_known() -> None:
 def test_store_is_asked_only_where_the_policy_asks_it(text: str, kinds: set[Kind]) -> None:
     policy = read_policy(text)
     assert kinds == {kind for kind in Kind if policy.asks_legacy_store(kind)}
+
+
+ONLY_EMPLOYEES = """
+[[rule]]
+name = "employees"
+for = "update"
+unless = { "legacy.team" = { equals = "A" } }
+deny = true
+"""
+
+
+def judged(text: str, body: bytes, *, migrated: bool) -> Deny | Allow:
+    request = parse_request(body)
+    legacy = {} if migrated else LEGACY | {"team": "B"}
+    return judge(read_policy(text), request, legacy, migrated=migrated).decision
+
+
+def test_migrated_person_is_denied_where_the_policy_would_complete_the_profile() -> None:
+    assert isinstance(judged('known_accounts = "complete"\n', registration(JO), migrated=True), Deny)
+    assert isinstance(judged('known_accounts = "complete"\n', registration(JO), migrated=False), Allow)
+
+
+def test_absence_of_a_migrated_person_s_attributes_alone_denies_nothing() -> None:
+    assert isinstance(judged(ONLY_EMPLOYEES, update({"phone": "2"}), migrated=True), Allow)
+    assert isinstance(judged(ONLY_EMPLOYEES, update({"phone": "2"}), migrated=False), Deny)

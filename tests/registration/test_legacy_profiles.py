@@ -23,8 +23,8 @@ async def found(pool: asyncpg.Pool, *names: str) -> list[LegacyProfile]:
 
 @pytest.mark.parametrize("name", ["jose@example.com", "JOSÉ@Example.COM", "jose@work.test"])
 async def test_account_is_found_by_each_of_its_names(pool: asyncpg.Pool, name: str) -> None:
-    await put(pool, "José@example.com", "jose@work.test", phone="1")
-    assert [LegacyProfile("José@example.com", {"phone": "1"})] == await found(pool, "nobody", name)
+    await put(pool, "José@example.com", "jose@work.test", mobilePhone="1")
+    assert [LegacyProfile("José@example.com", {"mobilePhone": "1"})] == await found(pool, "nobody", name)
 
 
 @pytest.mark.parametrize("name", ["jose", "jose@", "@example.com", "example.com", ""])
@@ -34,9 +34,11 @@ async def test_piece_of_a_login_finds_nobody(pool: asyncpg.Pool, name: str) -> N
 
 
 async def test_login_hides_another_account_s_identifier(pool: asyncpg.Pool) -> None:
-    await put(pool, "jo@example.com", phone="right")
-    await put(pool, "other@example.com", "jo@example.com", "jo@work.test", phone="wrong")
-    assert [profile.profile["phone"] for profile in await found(pool, "jo@example.com", "jo@work.test")] == ["right"]
+    await put(pool, "jo@example.com", mobilePhone="right")
+    await put(pool, "other@example.com", "jo@example.com", "jo@work.test", mobilePhone="wrong")
+    assert [profile.profile["mobilePhone"] for profile in await found(pool, "jo@example.com", "jo@work.test")] == [
+        "right"
+    ]
 
 
 async def test_two_accounts_with_the_names_are_both_found(pool: asyncpg.Pool) -> None:
@@ -46,3 +48,12 @@ async def test_two_accounts_with_the_names_are_both_found(pool: asyncpg.Pool) ->
         "one@example.com",
         "two@example.com",
     ]
+
+
+async def test_migrated_person_is_known_without_a_profile(pool: asyncpg.Pool) -> None:
+    person = await put(pool, "jo@example.com", mobilePhone="1")
+    await pool.execute("DELETE FROM hashes")
+    await pool.execute(
+        "UPDATE accounts SET state = 'migrated', forgotten_at = now(), proof = 'x' WHERE id = $1", person.id
+    )
+    assert await found(pool, "jo@example.com") == [LegacyProfile("jo@example.com", {}, migrated=True)]

@@ -1,6 +1,7 @@
 """The scripts of the container: secrets that are made once, and a health check that tells the truth."""
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 
-from deploy import healthcheck, make_secrets
+from deploy import healthcheck, make_roles, make_secrets
 
 
 @pytest.fixture
@@ -26,53 +27,76 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.iterdir()}
+    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+
+
+def fill(folder: Path, **given: str) -> dict[str, dict[str, str]]:
+    """Make the secrets, and give what each container gets."""
+    parts = folder / "parts"
+    parts.mkdir(exist_ok=True)
+    make_secrets.fill(folder, parts, given)
+    return {part.name: contents(part) for part in parts.iterdir()}
 
 
 def test_secrets_are_random_and_made_once(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    make_secrets.fill(folder, "", "")
-    first = contents(folder)
-    make_secrets.fill(folder, "", "")
-    assert contents(folder) == first
+    first = fill(folder)
+    assert fill(folder) == first
     other = tmp_path_factory.mktemp("other")
-    make_secrets.fill(other, "", "")
-    assert contents(other).keys() == first.keys()
-    assert not set(contents(other).values()) & set(first.values())
+    fill(other)
+    assert contents(other).keys() == contents(folder).keys()
+    assert not set(contents(other).values()) & set(contents(folder).values())
 
 
 def test_secrets_are_readable_by_their_owner_only(folder: Path) -> None:
-    make_secrets.fill(folder, "", "")
-    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o400}
+    fill(folder)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o400}
 
 
-def test_given_secrets_are_taken(folder: Path) -> None:
-    make_secrets.fill(folder, "given:pass word", '["one", "two"]')
-    assert contents(folder) == {
-        "postgres_password": "given:pass word",
-        "pgpass": "*:*:*:*:given:pass word\n",
-        "hook_secrets.json": '["one", "two"]',
-        "hook_secret": "one",
+def test_each_container_gets_its_own_secrets_alone(folder: Path) -> None:
+    hooks = {"hook_secrets.json", "event_hook_secrets.json", "hook_secret", "event_hook_secret"}
+    assert {part: set(files) for part, files in fill(folder).items()} == {
+        "postgres": {"postgres_password"},
+        "owner": {"pgpass", "service_password", "operator_password"},
+        "service": {"pgpass", "hash_keys.json", *hooks},
+        "operator": {"pgpass", "hash_keys.json", *hooks},
+        "simulator": {"hook_secret", "event_hook_secret", "simulator_token"},
     }
 
 
+def test_the_event_hook_has_a_secret_of_its_own_and_hashes_have_a_key(folder: Path) -> None:
+    service = fill(folder)["service"]
+    assert service["hook_secret"] != service["event_hook_secret"]
+    assert {len(base64.b64decode(key)) for key in json.loads(service["hash_keys.json"]).values()} == {32}
+
+
+def test_given_secrets_are_taken(folder: Path) -> None:
+    parts = fill(folder, POSTGRES_PASSWORD="given:pass word", HOOK_SECRETS='["one", "two"]')
+    assert parts["postgres"] == {"postgres_password": "given:pass word"}
+    assert parts["owner"]["pgpass"] == "*:*:*:password_import:given:pass word\n"
+    assert (parts["service"]["hook_secrets.json"], parts["service"]["hook_secret"]) == ('["one", "two"]', "one")
+
+
 def test_hook_secrets_can_be_changed_later(folder: Path) -> None:
-    make_secrets.fill(folder, "", "")
-    make_secrets.fill(folder, "", '["new"]')
-    assert json.loads(contents(folder)["hook_secrets.json"]) == ["new"]
+    fill(folder)
+    changed = fill(folder, HOOK_SECRETS='["new"]', EVENT_HOOK_SECRETS='["newer"]')
+    assert json.loads(changed["service"]["hook_secrets.json"]) == ["new"]
+    assert json.loads(changed["operator"]["event_hook_secrets.json"]) == ["newer"]
 
 
 @pytest.mark.parametrize("given", ["secret", "{}", "[]", "[1]"])
-def test_hook_secrets_that_are_no_list_are_refused_before_anything_is_made(folder: Path, given: str) -> None:
-    with pytest.raises(SystemExit, match="HOOK_SECRETS must be a JSON list"):
-        make_secrets.fill(folder, "", given)
+@pytest.mark.parametrize("name", ["HOOK_SECRETS", "EVENT_HOOK_SECRETS"])
+def test_hook_secrets_that_are_no_list_are_refused_before_anything_is_made(folder: Path, name: str, given: str) -> None:
+    with pytest.raises(SystemExit, match=f"{name} must be a JSON list"):
+        fill(folder, **{name: given})
     assert contents(folder) == {}
 
 
 def test_a_database_password_that_came_too_late_is_refused_and_not_shown(folder: Path) -> None:
-    make_secrets.fill(folder, "first-one", "")
+    fill(folder, POSTGRES_PASSWORD="first-one")
     before = contents(folder)
     with pytest.raises(SystemExit, match="ALTER ROLE") as refusal:
-        make_secrets.fill(folder, "another-one", "")
+        fill(folder, POSTGRES_PASSWORD="another-one")
     assert contents(folder) == before
     assert "first-one" not in str(refusal.value)
     assert "another-one" not in str(refusal.value)
@@ -81,18 +105,38 @@ def test_a_database_password_that_came_too_late_is_refused_and_not_shown(folder:
 @pytest.mark.parametrize("password", ["back\\slash", " around ", "two\nlines"])
 def test_a_database_password_that_readers_would_not_agree_on_is_refused(folder: Path, password: str) -> None:
     with pytest.raises(SystemExit, match="POSTGRES_PASSWORD must be"):
-        make_secrets.fill(folder, password, "")
+        fill(folder, POSTGRES_PASSWORD=password)
     assert contents(folder) == {}
 
 
 def test_a_run_that_was_killed_half_way_is_finished_by_the_next(folder: Path) -> None:
-    make_secrets.fill(folder, "", "")
-    kept = contents(folder)["postgres_password"]
-    (folder / "pgpass").unlink()
-    (folder / "pgpass.new").write_text("half of a li")
-    make_secrets.fill(folder, "", "")
-    assert contents(folder)["pgpass"].strip().endswith(kept)
-    assert not (folder / "pgpass.new").exists()
+    first = fill(folder)
+    (folder / "parts" / "service" / "pgpass").unlink()
+    (folder / "parts" / "service" / "pgpass.new").write_text("half of a li")
+    assert fill(folder) == first
+
+
+async def test_the_users_of_the_database_may_do_what_their_containers_do(
+    folder: Path, pool: asyncpg.Pool, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suffix = uuid.uuid4().hex[:8]
+    users = {name: (f"{user}_{suffix}", role) for name, (user, role) in make_roles.USERS.items()}
+    monkeypatch.setattr(make_roles, "USERS", users)
+    fill(folder)
+    for _ in range(2):  # it can be repeated
+        await make_roles.make_roles(database_url, folder / "parts" / "owner")
+    url = re.sub(r"//[^@]*@", "//", database_url)
+    passwords = contents(folder / "parts" / "owner")
+    service = await asyncpg.connect(url, user=users["service"][0], password=passwords["service_password"])
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await service.execute("INSERT INTO sources (name) VALUES ('x')")
+    await service.execute("DELETE FROM hashes")
+    await service.close()
+    operator = await asyncpg.connect(url, user=users["operator"][0], password=passwords["operator_password"])
+    await operator.execute("INSERT INTO sources (name) VALUES ('x')")
+    await operator.close()
+    for user, _ in users.values():
+        await pool.execute(f"DROP ROLE {user}")
 
 
 @pytest.fixture
@@ -107,7 +151,8 @@ async def role(pool: asyncpg.Pool) -> AsyncIterator[str]:
 async def test_the_password_file_opens_the_database(
     folder: Path, role: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_secrets.fill(folder, "a:b c", "")
+    (folder / "pgpass").write_text(make_secrets.pgpass(role, "a:b c"))
+    (folder / "pgpass").chmod(0o400)
     monkeypatch.setenv("PGPASSFILE", str(folder / "pgpass"))
     without_password = re.sub(r"//[^@]*@", f"//{role}@", database_url)
     connection = await asyncpg.connect(without_password)

@@ -1,16 +1,20 @@
 """SIGHUP where one of several files is faulty: all secrets or none, and what was not named stays as it was."""
 
+import base64
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestServer
 
-from service.app import make_parts, reload
+from service.app import make_app, make_parts, reload
 from service.store.database import Database
 from simulator import Org, serve
 from simulator.hook_oauth import HOOK_SCOPE
 from tests.auth.forging import AUDIENCE, CLIENT, SCOPE
-from tests.service_fixtures import PATIENCE, settings_of
+from tests.service_fixtures import AUTHORIZATION, PASSWORD, PATIENCE, USER, Add, settings_of
 
 HEADER = b"Authorization"
 
@@ -61,6 +65,27 @@ async def test_a_new_event_secret_is_taken_at_the_signal(
         assert parts.event_authenticator(given("new-event-secret")) != "credentials_wrong"
 
 
+async def test_dummy_hashes_are_encrypted_anew_with_the_keys(
+    database_url: str, database: Database, add: Add, tmp_path: Path
+) -> None:
+    """Their key may be the one that is removed: unknown logins would answer 503, and differ from known ones."""
+    await add("somebody@example.com")
+    old, new = (base64.b64encode(bytes([byte]) * 32).decode() for byte in (1, 2))
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"old": old}))
+    settings = settings_of(
+        database_url=database_url, hash_keys_file=file, basic_auth_user=USER, basic_auth_password=PASSWORD
+    )
+    async with make_parts(settings, database) as parts, TestServer(make_app(parts)) as server, ClientSession() as http:
+        for keys in ({"old": old}, {"new": new, "old": old}, {"new": new}):
+            file.write_text(json.dumps(keys))
+            reload(parts, None)
+            call = {"data": {"context": {"credential": {"username": "nobody@example.com", "password": "x"}}}}
+            url, headers = server.make_url("/okta/password-import"), {"Authorization": AUTHORIZATION}
+            async with http.post(url, json=call, headers=headers) as answer:
+                assert (answer.status, "UNVERIFIED" in await answer.text()) == (200, True)
+
+
 @pytest.fixture
 async def org() -> AsyncIterator[Org]:
     async with Org(seed=1, hook_timeout=PATIENCE, batch_window=0.01) as org, serve(org):
@@ -85,7 +110,9 @@ async def test_tokens_still_get_in_after_the_signal(org: Org, database_url: str,
 
 async def test_a_policy_in_python_stays_until_a_restart(database_url: str, database: Database) -> None:
     settings = settings_of(
-        database_url=database_url, hook_secrets='["s"]', registration_policy="tests.registration.code_policies:good"
+        database_url=database_url,
+        hook_secrets='["some-secret"]',
+        registration_policy="tests.registration.code_policies:good",
     )
     async with make_parts(settings, database) as parts:
         before = parts.screener.policy

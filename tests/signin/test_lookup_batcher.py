@@ -53,7 +53,7 @@ async def test_many_at_once_get_what_each_gets_alone_in_two_reads(
     await add("two@example.org")
     async with pool.acquire() as proxy:
         who = throttle_key(b"key", "kim@example.com", "192.0.2.1")
-        await count_failure(plain(proxy), who, event_id=None, forget_after=FORGET_AFTER)
+        await count_failure(plain(proxy), who, call=None, forget_after=FORGET_AFTER)
     alone = [await look_up(Lookups(database), name) for name in NAMES]
     assert [name for name, _ in alone[:2]] == ["jessie@example.com"] * 2
     assert alone[2][0] is Ambiguity.SEVERAL_CLAIMS

@@ -35,7 +35,7 @@ def who(login: str, address: str | None = "192.0.2.1") -> ThrottleKey:
 async def fail(pool: asyncpg.Pool, one: ThrottleKey, times: int) -> None:
     async with pool.acquire() as proxy:
         for _ in range(times):
-            await count_failure(plain(proxy), one, event_id=None, forget_after=FORGET_AFTER)
+            await count_failure(plain(proxy), one, call=None, forget_after=FORGET_AFTER)
 
 
 @pytest.mark.parametrize("together", [1, 3])

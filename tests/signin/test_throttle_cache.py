@@ -105,7 +105,7 @@ async def test_many_first_asks_are_written_a_few_at_a_time_and_those_that_cannot
             raise ConnectionResetError
         await record_first_attempts(connection, asks, **given)
 
-    monkeypatch.setattr("service.signin.failures.note_asks", note_some)
+    monkeypatch.setattr("service.signin.queries.record_first_attempts", note_some)
     for number in range(2 * PIECE + 1):
         who = throttle_key(KEY, "jessie@example.com", str(number))
         throttle_cache.note(who, Throttled(60, first_attempt=True, login_delay=60), None)

@@ -54,7 +54,7 @@ async def test_the_streaks_of_the_pair_and_the_login_end_where_asked(
 ) -> None:
     async with pool.acquire() as proxy:
         connection = cast("asyncpg.Connection", proxy)
-        await count_failure(connection, KIM, event_id=None, forget_after=FORGET_AFTER)
+        await count_failure(connection, KIM, call=None, forget_after=FORGET_AFTER)
         await record_verified(connection, ids[0], clear_failures_of=KIM if clears else None)
         known = await read_failures(connection, KIM)
     assert (known.pair is None, known.login is None) == (clears, clears)
@@ -63,7 +63,7 @@ async def test_the_streaks_of_the_pair_and_the_login_end_where_asked(
 async def test_clearing_ends_both_streaks(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as proxy:
         connection = cast("asyncpg.Connection", proxy)
-        await count_failure(connection, KIM, event_id=None, forget_after=FORGET_AFTER)
+        await count_failure(connection, KIM, call=None, forget_after=FORGET_AFTER)
         await clear_failures(connection, KIM)
         known = await read_failures(connection, KIM)
     assert (known.pair, known.login) == (None, None)

@@ -16,9 +16,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from service.administration.status import name_stuck, report_progress
 from service.app import make_app, make_parts
 from service.store.database import Database
 from service.store.migrations import upgrade
+from service.store.name_report import report_names
+from tests.loading.loader import command
 from tests.service_fixtures import AUTHORIZATION, PASSWORD, USER, Client, settings_of
 
 DUMP = Path(__file__).with_name("store-6ca28d0.sql")
@@ -57,15 +60,20 @@ NOT_VERIFIED = [
 @pytest.fixture
 def upgraded_url(empty_database_url: str) -> str:
     """The URL of the old store after every migration."""
+    fill(empty_database_url)
+    upgrade(empty_database_url)
+    return empty_database_url
 
-    async def fill() -> None:
-        connection = await asyncpg.connect(empty_database_url)
+
+def fill(url: str) -> None:
+    """Restore the dump into an empty database."""
+
+    async def restore() -> None:
+        connection = await asyncpg.connect(url)
         await connection.execute(DUMP.read_text(encoding="utf-8"))
         await connection.close()
 
-    asyncio.run(fill())
-    upgrade(empty_database_url)
-    return empty_database_url
+    asyncio.run(restore())
 
 
 @pytest.fixture
@@ -145,6 +153,25 @@ async def test_after_the_upgrade_everybody_still_signs_in_with_their_password(up
     assert [tried for tried, verdict in verdicts.items() if verdict != "VERIFIED"] == []
 
 
+COSTLY = ["costly1@corp.example", "costly2@corp.example"]
+"""Eight hashes of bcrypt 15, and scrypt with an N that RFC 7914 does not define."""
+
+
+async def test_after_the_upgrade_hashes_that_are_too_costly_are_answered_503_and_are_no_dummy_hashes(
+    upgraded_client: Client,
+) -> None:
+    for login in COSTLY:
+        call = {"data": {"context": {"credential": {"username": login, "password": "anything"}}}}
+        async with upgraded_client.post("/okta/password-import", json=call) as answer:
+            assert (answer.status, (await answer.json())["error"]["code"]) == (503, "unusable_hash")
+    assert await sign_in(upgraded_client, "unknown@corp.example", "anything") == "UNVERIFIED"
+
+
+async def test_after_the_upgrade_hashes_that_are_too_costly_are_listed(upgraded: asyncpg.Connection) -> None:
+    assert (await report_progress(upgraded, names=await report_names(upgraded)))["stuck"]["too_costly"] == len(COSTLY)
+    assert (await name_stuck(upgraded))["too_costly"] == COSTLY
+
+
 async def test_after_the_upgrade_no_forgotten_or_missing_hash_verifies(upgraded_client: Client) -> None:
     verdicts = {tried: await sign_in(upgraded_client, *tried) for tried in NOT_VERIFIED}
     assert set(verdicts.values()) == {"UNVERIFIED"}
@@ -153,3 +180,41 @@ async def test_after_the_upgrade_no_forgotten_or_missing_hash_verifies(upgraded_
 async def test_after_the_upgrade_a_wrong_password_is_still_wrong(upgraded_client: Client) -> None:
     logins = dict(PASSWORDS)
     assert {await sign_in(upgraded_client, login, "wrong") for login in logins} == {"UNVERIFIED"}
+
+
+async def test_after_the_upgrade_names_that_several_people_claim_and_aliases_with_an_at_sign_open_nothing(
+    upgraded_client: Client,
+) -> None:
+    tried = [
+        ("bob", "bob-pass-1"),
+        ("bob", "bjones-pass-1"),
+        ("carol", "carol-pass-1"),
+        ("carol", "carol2-pass-1"),
+        ("countess@corp.example", "ada-pass-1"),
+        ("ceo@corp.example", "alias-pass-1"),
+        ("deleted@corp.example", "wasalias-pass-1"),
+    ]
+    assert {await sign_in(upgraded_client, *each) for each in tried} == {"UNVERIFIED"}
+
+
+async def test_the_upgrade_lists_the_names_that_open_no_account(upgraded: asyncpg.Connection) -> None:
+    report = await report_names(upgraded, None)
+    assert {problem.value: list(count.names) for problem, count in report.items()} == {
+        "ambiguous_until_bound": ["carol"],
+        "ambiguous": ["bob"],
+        "inert_without_opt_in": [
+            "ceo@corp.example",
+            "countess@corp.example",
+            "info@corp.example",
+            "ldapper.alt@corp.example",
+        ],
+        "inert_login_of_another": ["deleted@corp.example"],
+    }
+
+
+def test_migrate_lists_them_once(empty_database_url: str) -> None:
+    fill(empty_database_url)
+    first, second = (command("migrate", url=empty_database_url) for _ in range(2))
+    assert [first.returncode, second.returncode] == [0, 0]
+    assert "names are claimed by several accounts: type the full login\n    bob\n" in first.stdout
+    assert "bob" not in second.stdout

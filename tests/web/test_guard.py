@@ -1,6 +1,7 @@
 """The guard before the handlers: no HTTP, too much, too slow, too many; every answer is ours and quotes nothing."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -119,14 +120,14 @@ def few_connections(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_busy_house_refuses_and_an_idle_one_makes_room(few_connections: None, url: URL, parts: Parts) -> None:
     async with wire(url) as one, wire(url) as two:
         for each in (one, two):
-            await each.send(call()[:20])  # not idle: a call has begun
+            await each.send(call()[:-1])  # not idle: its headers are complete
         await settle(parts)
         async with wire(url) as three:
             answer = await three.ask(call())
             assert answer is not None
             assert (answer.status, answer.code) == (503, "too_many_connections")
         for each in (one, two):
-            answer = await each.ask(call()[20:])
+            answer = await each.ask(call()[-1:])
             assert answer is not None
             assert answer.status == 200
         async with wire(url) as four:
@@ -134,6 +135,36 @@ async def test_a_busy_house_refuses_and_an_idle_one_makes_room(few_connections: 
             assert answer is not None
             assert answer.status == 200
             assert await one.is_closed()  # it was idle for longest
+
+
+@pytest.fixture
+def twenty_connections(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    object.__setattr__(settings, "max_connections", 20)
+    monkeypatch.setattr(server, "HEADERS_WITHIN", 60.0)
+
+
+@pytest.mark.parametrize("begin", [b"", call()[:20]])
+async def test_connections_without_headers_take_no_place_of_calls_and_the_oldest_is_closed(
+    twenty_connections: None, url: URL, parts: Parts, begin: bytes
+) -> None:
+    async with contextlib.AsyncExitStack() as silent:
+        opened = []
+        for _ in range(60):
+            one = await silent.enter_async_context(wire(url))
+            await one.send(begin)
+            opened.append(one)
+        await settle(parts)
+        for _ in range(20):
+            async with wire(url) as honest:
+                answer = await honest.ask(call())
+                assert answer is not None
+                assert answer.status == 200
+        answer = await opened[0].answer()
+        assert answer is not None
+        assert (answer.status, answer.code) == (503, "too_many_connections")
+        finished = await opened[-1].ask(call()[len(begin) :])
+        assert finished is not None
+        assert finished.status == 200
 
 
 async def settle(parts: Parts) -> None:

@@ -64,7 +64,7 @@ async def test_a_policy_is_exchanged_and_a_faulty_one_is_not(
 ) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(GUIDE.read_text())
-    settings = settings_of(database_url=database_url, hook_secrets='["s"]', registration_policy=str(file))
+    settings = settings_of(database_url=database_url, hook_secrets='["some-secret"]', registration_policy=str(file))
     async with make_parts(settings, database) as parts:
         before = parts.screener.policy
         file.write_text("nonsense = [")
@@ -80,7 +80,7 @@ async def test_a_policy_whose_file_is_gone_stays_and_is_told(
 ) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(GUIDE.read_text())
-    settings = settings_of(database_url=database_url, hook_secrets='["s"]', registration_policy=str(file))
+    settings = settings_of(database_url=database_url, hook_secrets='["some-secret"]', registration_policy=str(file))
     async with make_parts(settings, database) as parts:
         before = parts.screener.policy
         file.unlink()

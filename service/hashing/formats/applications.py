@@ -7,15 +7,17 @@ from functools import partial
 
 from service.hashing import limits
 from service.hashing.check import Comparison
-from service.hashing.columns import DIGEST, iterations_of, salt_text, separated
+from service.hashing.columns import DIGEST, salt_text, separated
 from service.hashing.digests import SIZES, digest, for_rounds
 from service.hashing.encodings import HEX, to_bytes, unbase64, undigest_column, unhex
 from service.hashing.format import Check, Executor, Format, MalformedHash, StoredHash
 from service.hashing.formats import phpass
-from service.hashing.formats.argon2 import ARGON2
+from service.hashing.formats.argon2 import ARGON2, ARGON2_VERSION, argon2_check
 from service.hashing.formats.bcrypt import BCRYPT, plain, read_bcrypt
+from service.hashing.formats.multiple import AnyOf
 from service.hashing.formats.pbkdf2 import pbkdf2_check
 from service.hashing.formats.product import Product
+from service.hashing.formats.scrypt import scrypt_check
 from service.hashing.shape import BLANK, Shape, Wrapped, is_text
 from service.immutable import immutable
 
@@ -27,7 +29,13 @@ from service.immutable import immutable
 
 FEW_ROUNDS = 100
 """Digests that take less than a hop to a worker process."""
-GITEA_ITERATIONS = 50_000
+GITEA_ITERATIONS = (10_000, 50_000, 320_000)
+"""Of its three settings; a column without numbers means the first, the only one before them."""
+GITEA_KEY = 50
+"""Bytes."""
+DISCOURSE_ITERATIONS = (64_000, 600_000)
+"""Before and since 2023."""
+DISCOURSE_KEY = 32
 GITEA_SALT = 10
 _BASE64 = r"[A-Za-z0-9+/]*={0,2}"
 
@@ -46,10 +54,10 @@ def read_shiro(stored: StoredHash, match: re.Match[str]) -> Check:
     key = unbase64(match["digest"])
     if len(key) != SIZES[name]:
         raise MalformedHash("the digest does not have the length of its function")
-    limits.check_rounds(rounds)
+    work = limits.check_rounds(rounds)
     executor = Executor.INLINE if rounds <= FEW_ROUNDS else Executor.PROCESS
     derive = partial(shiro, name, unbase64(match["salt"]), rounds)
-    return Comparison(derive, key, f"shiro {name} x{rounds}", executor, stored.recipe.charset)
+    return Comparison(derive, key, f"shiro {name} x{rounds}", executor, stored.recipe.charset, work=work)
 
 
 def stretched(check: Comparison, secret: bytes) -> bytes:
@@ -62,7 +70,7 @@ def read_elastic_stretch(stored: StoredHash, match: re.Match[str]) -> Check:
     inner = pbkdf2_check(
         stored, "sha512", limits.number(match["iterations"]), unbase64(match["salt"]), unbase64(match["digest"])
     )
-    return Comparison(partial(stretched, inner), inner.key, inner.cost, inner.executor, inner.charset)
+    return replace(inner, derive=partial(stretched, inner), padded=False)
 
 
 def read_mattermost(stored: StoredHash, match: re.Match[str]) -> Check:
@@ -80,10 +88,75 @@ def read_sonarqube(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_gitea(stored: StoredHash, match: re.Match[str]) -> Check:
+    """By the option `passwd_hash_algo`, Gitea's column; without one, by each count of PBKDF2 that Gitea has had."""
+    row = separated(stored, match)
+    declared = stored.recipe.options.get("passwd_hash_algo")
+    if declared is None and stored.recipe.iterations is None:
+        return AnyOf(tuple(_gitea_pbkdf2(row, match, count, None) for count in GITEA_ITERATIONS))
+    name, _, configuration = (declared or f"pbkdf2${stored.recipe.iterations}").partition("$")
+    numbers = [limits.number(part) for part in configuration.split("$") if part]
+    try:
+        return _gitea(row, match, name, numbers)
+    except ValueError:
+        raise MalformedHash("passwd_hash_algo has too few or too many numbers") from None
+
+
+def _gitea(row: StoredHash, match: re.Match[str], name: str, numbers: list[int]) -> Check:
+    match name:
+        case "pbkdf2":
+            iterations, length = (*numbers, GITEA_KEY)[:2] if numbers else (GITEA_ITERATIONS[0], GITEA_KEY)
+            return _gitea_pbkdf2(row, match, iterations, length)
+        case "argon2":
+            passes, memory, lanes, length = numbers or (2, 65536, 8, GITEA_KEY)
+            salt, key = _gitea_salt(row), _gitea_key(match, length)
+            return argon2_check(row, "id", ARGON2_VERSION, (memory, passes, lanes), salt, key)
+        case "scrypt":
+            n, r, p, length = numbers or (65536, 16, 2, GITEA_KEY)
+            return scrypt_check(row, (n, r, p), _gitea_salt(row), _gitea_key(match, length))
+    raise MalformedHash("passwd_hash_algo names a function that Gitea does not have")
+
+
+def _gitea_pbkdf2(row: StoredHash, match: re.Match[str], iterations: int, length: int | None) -> Comparison:
+    return pbkdf2_check(row, "sha256", iterations, _gitea_salt(row), _gitea_key(match, length))
+
+
+def _gitea_salt(row: StoredHash) -> bytes:
     """A salt of ten characters is text, as in old releases; a longer one is in hex."""
-    salt, iterations = salt_text(separated(stored, match)), iterations_of(stored, GITEA_ITERATIONS)
-    raw = unhex(salt) if HEX.fullmatch(salt) and len(salt) != GITEA_SALT else to_bytes(salt, "utf-8")
-    return pbkdf2_check(stored, "sha256", iterations, raw, undigest_column(match["digest"]))
+    salt = salt_text(row)
+    return unhex(salt) if HEX.fullmatch(salt) and len(salt) != GITEA_SALT else to_bytes(salt, "utf-8")
+
+
+def _gitea_key(match: re.Match[str], length: int | None) -> bytes:
+    key = undigest_column(match["digest"])
+    if length is not None and len(key) != length:
+        raise MalformedHash(f"the digest has {len(key)} bytes, and the row's recipe gives {length}")
+    return key
+
+
+DISCOURSE = re.compile(r"\$?pbkdf2-sha256\$i=(?P<iterations>[0-9]+),l=(?P<length>[0-9]{1,3})\$?")
+
+
+def read_discourse(stored: StoredHash, match: re.Match[str]) -> Check:
+    """By the option `password_algorithm`, Discourse's column; without one, by each count that Discourse has had."""
+    row, key = separated(stored, match), undigest_column(match["digest"])
+    salt = to_bytes(salt_text(row), "utf-8")
+    declared = stored.recipe.options.get("password_algorithm")
+    if declared is not None:
+        algorithm = DISCOURSE.fullmatch(declared)
+        if algorithm is None or int(algorithm["length"]) != len(key):
+            raise MalformedHash("password_algorithm is not what Discourse writes, or gives another length of digest")
+        return pbkdf2_check(row, "sha256", limits.number(algorithm["iterations"]), salt, key)
+    if len(key) != DISCOURSE_KEY:
+        raise MalformedHash(f"the digest of Discourse has {DISCOURSE_KEY} bytes")
+    if stored.recipe.iterations is not None:
+        return pbkdf2_check(row, "sha256", stored.recipe.iterations, salt, key)
+    return AnyOf(tuple(pbkdf2_check(row, "sha256", count, salt, key) for count in DISCOURSE_ITERATIONS))
+
+
+def read_jenkins(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Jenkins in FIPS mode: SHA-512, salt and digest in hex."""
+    iterations = limits.number(match["iterations"])
+    return pbkdf2_check(stored, "sha512", iterations, unhex(match["salt"]), unhex(match["digest"]))
 
 
 FORMATS: tuple[Format, ...] = (
@@ -94,7 +167,7 @@ FORMATS: tuple[Format, ...] = (
             rf"\$(?P<salt>{_BASE64})\$(?P<digest>[A-Za-z0-9+/]{{16,}}={{0,2}})"
         ),
         read_shiro,
-        ("shiro", "apache_shiro", "apache_shiro_1", "nexus"),
+        ("apache_shiro_1",),
     ),
     Shape(
         "elasticsearch_stretch",
@@ -119,7 +192,16 @@ FORMATS: tuple[Format, ...] = (
         names_itself=False,
     ),
     Wrapped("jenkins_bcrypt", re.compile(r"#jbcrypt:"), (BCRYPT,)),
-    Shape("gitea", re.compile(DIGEST), read_gitea, ("gitea_pbkdf2", "forgejo"), names_itself=False),
+    Shape(
+        "jenkins_pbkdf2",
+        re.compile(
+            r"\$PBKDF2\$HMACSHA512:(?P<iterations>[0-9]+):(?P<salt>(?:[0-9a-f]{2})+)\$(?P<digest>(?:[0-9a-f]{2}){64})"
+        ),
+        read_jenkins,
+    ),
+    Wrapped("shiro2", re.compile(r"\$shiro2(?=\$)"), (ARGON2, BCRYPT), ("apache_shiro_2",)),
+    Shape("gitea_digest", re.compile(DIGEST), read_gitea, ("gitea_pbkdf2",), names_itself=False),
+    Shape("discourse", re.compile(DIGEST), read_discourse, names_itself=False),
 )
 
 
@@ -144,7 +226,7 @@ def read_fshp(stored: StoredHash, match: re.Match[str]) -> Check:
     """The variant names the digest."""
     name, size = VARIANTS[int(match["variant"])], limits.number(match["size"])
     rounds, raw = limits.number(match["rounds"]), unbase64(match["digest"])
-    limits.check_rounds(rounds)
+    work = limits.check_rounds(rounds)
     if len(raw) != size + SIZES[name]:
         raise MalformedHash("salt and digest have not the length that the hash tells")
     return Comparison(
@@ -153,6 +235,7 @@ def read_fshp(stored: StoredHash, match: re.Match[str]) -> Check:
         cost=f"fshp {name} x{rounds}",
         executor=Executor.INLINE if rounds <= CHEAP else Executor.PROCESS,
         charset=stored.recipe.charset,
+        work=work,
     )
 
 
@@ -183,7 +266,7 @@ def read_wrapped(stored: StoredHash, match: re.Match[str]) -> Check:
     salt = to_bytes(match["salt_inside"], "utf-8") if match["salt_inside"] else None
     key = unbase64(match["digest"])
     outer = pbkdf2_check(stored, match["prf"], limits.number(match["iterations"]), unbase64(match["salt"]), key)
-    return Comparison(partial(wrapped, salt, outer.derive), key, outer.cost, outer.executor, stored.recipe.charset)
+    return replace(outer, derive=partial(wrapped, salt, outer.derive), padded=False)
 
 
 _B64 = r"[A-Za-z0-9+/]"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from argon2.low_level import Type, core, error_to_str, ffi
@@ -47,7 +48,7 @@ def argon2_key(kind: Type, version: int, cost: Cost, salt: bytes, length: int, s
 def argon2_check(stored: StoredHash, kind: str, version: int, cost: Cost, salt: bytes, key: bytes) -> Comparison:
     """Check against `key`; raises `MalformedHash` or `TooCostly` for parameters out of bounds."""
     memory, passes, lanes = cost
-    limits.check_argon2(memory, passes, lanes)
+    work = limits.check_argon2(memory, passes, lanes)
     if len(salt) < MIN_SALT or len(key) < MIN_KEY:
         raise MalformedHash("argon2 needs a salt of 8 bytes and a digest of 4")
     return Comparison(
@@ -56,6 +57,7 @@ def argon2_check(stored: StoredHash, kind: str, version: int, cost: Cost, salt: 
         cost=f"argon2{kind} m={memory} t={passes} p={lanes}",
         executor=Executor.THREAD,
         charset=stored.recipe.charset,
+        work=work,
     )
 
 
@@ -112,7 +114,7 @@ def read_magento(stored: StoredHash, match: re.Match[str]) -> Check:
     last = argon2_check(stored, "id", ARGON2_VERSION, cost, repeated, unhex(match["digest"]))
     older = tuple(match["older"].split(":")[:-1])
     derive = partial(chained, salt, older, last.derive)
-    return Comparison(derive, last.key, last.cost, last.executor, last.charset)
+    return replace(last, derive=derive)
 
 
 PATTERN = (

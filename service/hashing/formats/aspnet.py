@@ -35,9 +35,9 @@ def azure(salt: bytes, iterations: int, secret: bytes) -> bytes:
 def read_azure(_stored: StoredHash, match: re.Match[str]) -> Check:
     """The charset is Windows's, whatever the source says."""
     iterations = limits.number(match["iterations"])
-    limits.check_pbkdf2(iterations, KEY, KEY)
-    derive = partial(azure, unhex(match["salt"]), iterations)
-    return Comparison(derive, unhex(match["digest"]), f"pbkdf2-sha256 {iterations}", Executor.THREAD, "utf-16-le")
+    work = limits.check_pbkdf2(iterations, KEY, KEY)
+    derive, cost = partial(azure, unhex(match["salt"]), iterations), f"pbkdf2-sha256 {iterations}"
+    return Comparison(derive, unhex(match["digest"]), cost, Executor.THREAD, UTF16, work=work)
 
 
 PATTERN = r"(?i)v1;PPH1_MD4,(?P<salt>(?:[0-9a-f]{2})+),(?P<iterations>[0-9]+),(?P<digest>[0-9a-f]{64});?"

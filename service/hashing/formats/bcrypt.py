@@ -160,11 +160,22 @@ class BcryptCheck(Interleavable):
     """The 31 characters of digest."""
     cost: str
     charset: str = "utf-8"
+    work: float = 0.0
+    """Its share of what one sign-in may cost."""
 
     @property
     def executor(self) -> Executor:
         """C code that releases the GIL."""
         return Executor.THREAD
+
+    @property
+    def looped(self) -> bool:
+        """The password is the key, once."""
+        return False
+
+    def takes(self, password: str) -> bool:
+        """Measure the password in the charset of the source."""
+        return limits.is_short(password, self.charset, looped=False)
 
     def verify(self, password: str) -> bool:
         """Refuse also what the charset of the source cannot write."""
@@ -189,17 +200,18 @@ def derive(prepare: Prepare, variant: Prepare, salt: bytes, secret: bytes) -> by
 def read_bcrypt(prepare: Prepare, stored: StoredHash, match: re.Match[str], *, times: int = 1) -> Check:
     """A check of the cost, salt and digest in `match`, on passwords that `prepare` has changed first."""
     cost = limits.number(match["cost"])
-    limits.check_bcrypt(cost + times - 1)
+    work = limits.check_bcrypt(cost, times)
     variant = VARIANTS.get(match["variant"], plain) if "variant" in match.re.groupindex else plain
     salt, key, charset = salt_of(match), _tidy(match["digest"]), stored.recipe.charset
     if times == 1:
-        return BcryptCheck(prepare, variant, salt, key, f"bcrypt {cost}", charset)
+        return BcryptCheck(prepare, variant, salt, key, f"bcrypt {cost}", charset, work)
     return Comparison(
         derive=partial(derive, prepare, variant, salt),
         key=key,
         cost=f"bcrypt {cost} x{times}",
         executor=Executor.THREAD,
         charset=charset,
+        work=work,
     )
 
 
@@ -280,7 +292,7 @@ PASSLIB = re.compile(
     r"\$bcrypt-sha256\$(?:(?P<version>v=2),t=2[aby],r=|2[aby],)(?P<cost>[0-9]{1,2})"
     r"\$(?P<salt>[./A-Za-z0-9]{22})\$(?P<digest>[./A-Za-z0-9]{31})"
 )
-HEX_SHA256 = _of_hex("sha256", "bcrypt_of_sha256", "meteor")
+HEX_SHA256 = _of_hex("sha256", "bcrypt_of_sha256")
 
 WRAPPED_FORMATS = (
     Shape("devise", re.compile(ANY), read_plain, ("devise_bcrypt", "devise_bcrypt_pepper"), names_itself=False),

@@ -13,7 +13,7 @@ from service.hashing import crypt_loops, libxcrypt, limits
 from service.hashing.check import Comparison, Either
 from service.hashing.digests import digest
 from service.hashing.encodings import CRYPT64, encode, unhex
-from service.hashing.format import Check, Executor, MalformedHash, StoredHash, TooCostly
+from service.hashing.format import Check, Executor, MalformedHash, StoredHash
 from service.hashing.shape import Shape
 from service.immutable import immutable
 
@@ -41,6 +41,17 @@ class CryptCheck:
     """Bytes that count; the rest is cut, where the method has always ignored it."""
     loop: Loop | None = field(default=None, repr=False)
     """The method in Python, which gives the digest alone."""
+    work: float = 0.0
+    """Its share of what one sign-in may cost."""
+
+    @property
+    def looped(self) -> bool:
+        """Whether all of the password counts: then each round hashes it again, or libxcrypt refuses a long one."""
+        return self.longest is None
+
+    def takes(self, password: str) -> bool:
+        """Measure the password in the charset of the source."""
+        return limits.is_short(password, self.charset, looped=self.looped)
 
     def verify(self, password: str) -> bool:
         """Tell whether the hash of `password` ends in the digest."""
@@ -53,8 +64,14 @@ class CryptCheck:
     def _hash(self, secret: bytes) -> bytes:
         by_library = self.executor is Executor.THREAD and len(secret) <= libxcrypt.LONGEST
         if by_library or self.loop is None:
-            return libxcrypt.crypt(secret, self.setting) if len(secret) <= libxcrypt.LONGEST else b""
+            return self._by_library(secret) if len(secret) <= libxcrypt.LONGEST else b""
         return self.loop(secret)
+
+    def _by_library(self, secret: bytes) -> bytes:
+        made = libxcrypt.crypt(secret, self.setting)
+        if not made:
+            raise RuntimeError("libxcrypt refuses the parameters of the hash")  # which says nothing of the password
+        return made
 
 
 def check(
@@ -64,6 +81,7 @@ def check(
     cost: str,
     loop: Loop | None = None,
     longest: int | None = None,
+    work: float = 0.0,
 ) -> CryptCheck:
     """A check by the library where it can, else by `loop`."""
     raw = setting.encode()
@@ -71,7 +89,7 @@ def check(
     if not supported and loop is None:
         raise MalformedHash("this machine has no libxcrypt that knows the method of this hash")
     executor = Executor.THREAD if supported else Executor.PROCESS
-    return CryptCheck(raw, digest.encode(), cost, executor, stored.recipe.charset, longest, loop)
+    return CryptCheck(raw, digest.encode(), cost, executor, stored.recipe.charset, longest, loop, work)
 
 
 # The methods of crypt(3) that DES computes: traditional, bigcrypt, crypt16, BSDi.
@@ -98,6 +116,12 @@ class BigcryptOrCrypt16:
     digest: bytes = field(repr=False)
     executor: Executor = Executor.THREAD
     cost: str = "bigcrypt 2"
+    work: float = 0.0
+    looped: bool = False
+
+    def takes(self, password: str) -> bool:
+        """Tell whether bigcrypt does."""
+        return self.bigcrypt.takes(password)
 
     def verify(self, password: str) -> bool:
         """Accept what either accepts."""
@@ -129,11 +153,8 @@ def _bigcrypt(stored: StoredHash, match: re.Match[str]) -> Check:
 
 def _bsdi(stored: StoredHash, match: re.Match[str]) -> Check:
     rounds = sum(CRYPT64.index(digit) << 6 * i for i, digit in enumerate(match["rounds"]))
-    if rounds > MAX_BSDI_ROUNDS:
-        raise TooCostly(f"bsdi_crypt with {rounds} rounds is above {MAX_BSDI_ROUNDS}")
-    if rounds < 1:
-        raise MalformedHash("bsdi_crypt has at least one round")
-    return check(stored, match[0], match["digest"], f"bsdi_crypt {rounds}")
+    work = limits.check_rounds(rounds, MAX_BSDI_ROUNDS, "bsdi_crypt")
+    return check(stored, match[0], match["digest"], f"bsdi_crypt {rounds}", work=work)
 
 
 _BIGCRYPT = rf"(?!(?:md5)?[0-9A-Fa-f]+$)(?P<salt>{_DIGIT}{{2}})(?P<digest>(?:{_DIGIT}{{11}}){{2,16}})"
@@ -196,16 +217,16 @@ def read_parameters(text: str) -> tuple[int, int, int, int]:
 
 def _yescrypt(stored: StoredHash, match: re.Match[str]) -> Check:
     n, r, p, t = read_parameters(match["parameters"])
-    limits.check_scrypt(n, r, p * (t + 1))
+    work = limits.check_scrypt_work(n, r, p * (t + 1))
     cost = f"{match['method']}escrypt {n},{r},{p},{t}".replace("gyescrypt", "gost_yescrypt")
-    return check(stored, match[0], match["digest"], cost)
+    return check(stored, match[0], match["digest"], cost, work=work)
 
 
 def _scrypt7(stored: StoredHash, match: re.Match[str]) -> Check:
     n = 1 << CRYPT64.index(match["n"])
     r, p = (sum(CRYPT64.index(digit) << 6 * i for i, digit in enumerate(match[name])) for name in ("r", "p"))
-    limits.check_scrypt(n, r, p)
-    return check(stored, match[0], match["digest"], f"scrypt {n},{r},{p}")
+    work = limits.check_scrypt(n, r, p)
+    return check(stored, match[0], match["digest"], f"scrypt {n},{r},{p}", work=work)
 
 
 # The salt's last digit has spare bits that must be zero, so a stand-in leaves it.
@@ -266,24 +287,21 @@ def _apr1(stored: StoredHash, match: re.Match[str]) -> Check:
 
 def _sha2(algorithm: str, stored: StoredHash, match: re.Match[str]) -> Check:
     rounds = SHA2_ROUNDS if match["rounds"] is None else limits.number(match["rounds"])
-    if rounds > MAX_SHA2_ROUNDS:
-        raise TooCostly(f"{algorithm}_crypt with {rounds} rounds is above {MAX_SHA2_ROUNDS}")
+    work = limits.check_rounds(rounds, MAX_SHA2_ROUNDS, f"{algorithm}_crypt")
     if rounds < MIN_SHA2_ROUNDS:
         raise MalformedHash(f"{algorithm}_crypt has at least {MIN_SHA2_ROUNDS} rounds")
     loop = partial(_sha2_loop, algorithm, _salt(match), rounds)
-    return check(stored, match[0], match["digest"], f"{algorithm}_crypt {rounds}", loop)
+    return check(stored, match[0], match["digest"], f"{algorithm}_crypt {rounds}", loop, work=work)
 
 
 def _sha1(stored: StoredHash, match: re.Match[str]) -> Check:
     """The last of the 28 characters' 21 bytes repeats the first; some writers leave it zero, so it is written anew."""
     rounds = limits.number(match["rounds"])
-    if rounds > MAX_SHA1_ROUNDS:
-        raise TooCostly(f"sha1_crypt with {rounds} rounds is above {MAX_SHA1_ROUNDS}")
-    if rounds < 1:
-        raise MalformedHash("sha1_crypt has at least one round")
+    work = limits.check_rounds(rounds, MAX_SHA1_ROUNDS, "sha1_crypt")
     text = _complete(match["digest"])
     setting = f"$sha1${rounds}${match['salt']}${text}"
-    return check(stored, setting, text, f"sha1_crypt {rounds}", partial(_sha1_loop, _salt(match), rounds))
+    loop = partial(_sha1_loop, _salt(match), rounds)
+    return check(stored, setting, text, f"sha1_crypt {rounds}", loop, work=work)
 
 
 def _complete(text: str) -> str:
@@ -296,9 +314,8 @@ def _complete(text: str) -> str:
 
 def _sun(stored: StoredHash, match: re.Match[str]) -> Check:
     rounds = limits.number(match["rounds"] or "0") + SUN_ROUNDS
-    if rounds > MAX_SUN_ROUNDS:
-        raise TooCostly(f"sun_md5_crypt with {rounds} rounds is above {MAX_SUN_ROUNDS}")
-    return check(stored, match[0], match["digest"], f"sun_md5_crypt {rounds}")
+    work = limits.check_rounds(rounds, MAX_SUN_ROUNDS, "sun_md5_crypt")
+    return check(stored, match[0], match["digest"], f"sun_md5_crypt {rounds}", work=work)
 
 
 def _nt(stored: StoredHash, match: re.Match[str]) -> Check:

@@ -11,14 +11,16 @@ from functools import partial
 
 from Crypto.Cipher import DES
 
-from service.hashing import crypt_loops
+from service.hashing import crypt_loops, limits
 from service.hashing.check import Comparison, TextComparison
 from service.hashing.digests import digest
 from service.hashing.encodings import HEX_DIGIT, unhex
-from service.hashing.format import Check, Executor, MalformedHash, NoUsername, StoredHash
+from service.hashing.format import Check, Executor, NoUsername, StoredHash
 from service.hashing.shape import Shape
 
 ORACLE_KEY = bytes.fromhex("0123456789ABCDEF")
+MAX_MYSQL_ROUNDS = 500_000
+"""2 s in Python; the server's default is 5,000."""
 MYSQL_ROUNDS = 1000
 """What the three digits of `$A$005$` count."""
 
@@ -70,10 +72,15 @@ def _mysql_sha2(stored: StoredHash, match: re.Match[str]) -> Check:
     rounds = int(match["rounds"] or match["rounds_hex"], 16) * MYSQL_ROUNDS
     salt = unhex(match["salt_hex"]) if match["salt_hex"] else match["salt"].encode("utf-8")
     key = unhex(match["digest_hex"]) if match["digest_hex"] else match["digest"].encode()
-    if not rounds:
-        raise MalformedHash("the hash has no rounds")
-    derive = partial(mysql_sha2, salt, rounds)
-    return Comparison(derive, key, f"mysql_sha2 {rounds}", Executor.PROCESS, stored.recipe.charset)
+    return Comparison(
+        derive=partial(mysql_sha2, salt, rounds),
+        key=key,
+        cost=f"mysql_sha2 {rounds}",
+        executor=Executor.PROCESS,
+        charset=stored.recipe.charset,
+        work=limits.check_rounds(rounds, MAX_MYSQL_ROUNDS, "mysql_sha2"),
+        looped=True,
+    )
 
 
 def _mssql2000(_: StoredHash, match: re.Match[str]) -> Check:

@@ -29,7 +29,7 @@ from service.hashing.encodings import (
     unbase64_alphabet,
     unhex,
 )
-from service.hashing.format import Check, Executor, MalformedHash, StoredHash, TooCostly
+from service.hashing.format import Check, Executor, MalformedHash, StoredHash
 from service.hashing.formats import crypt
 from service.hashing.formats.pbkdf2 import pbkdf2_check
 from service.hashing.shape import BLANK, Shape
@@ -234,14 +234,14 @@ def qnx(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
 def read_qnx(stored: StoredHash, match: re.Match[str]) -> Check:
     """The salt as text."""
     rounds = limits.number(match["rounds"] or str(ROUNDS))
-    if rounds > MAX_ROUNDS:
-        raise TooCostly(f"{rounds} rounds are above {MAX_ROUNDS}")
+    work = limits.check_rounds(rounds, MAX_ROUNDS, "qnx")
     if len(match["digest"]) != DIGITS[match["name"]]:
         raise MalformedHash("the digest does not have the length of its function")
     name = DIGESTS[match["name"]]
     derive = partial(qnx, name, match["salt"].encode("ascii"), rounds)
     cost = f"qnx {name} x{rounds}"
-    return Comparison(derive, unhex(match["digest"]), cost, Executor.PROCESS, stored.recipe.charset)
+    key, charset = unhex(match["digest"]), stored.recipe.charset
+    return Comparison(derive, key, cost, Executor.PROCESS, charset, work=work, looped=True)
 
 
 def read_qnx7(stored: StoredHash, match: re.Match[str]) -> Check:

@@ -92,13 +92,13 @@ def _salt(raw: bytes) -> bytes:
 
 
 def _read5(stored: StoredHash, match: re.Match[str]) -> Check:
-    return Comparison(digest5, unhex(match["digest"]), "domino5", Executor.PROCESS, stored.recipe.charset)
+    return _looped(stored, digest5, unhex(match["digest"]), "domino5")
 
 
 def _read6(stored: StoredHash, match: re.Match[str]) -> Check:
     salt = _salt(unbase64_alphabet(match["digest"][:8], ALPHABET)[:SALT])
     key = match["digest"].encode("ascii")
-    return Comparison(partial(domino6, salt), key, "domino6", Executor.PROCESS, stored.recipe.charset)
+    return _looped(stored, partial(domino6, salt), key, "domino6")
 
 
 def _read8(stored: StoredHash, match: re.Match[str]) -> Check:
@@ -107,9 +107,15 @@ def _read8(stored: StoredHash, match: re.Match[str]) -> Check:
     if not count.isdigit():
         raise MalformedHash("the iterations are no number")
     iterations = limits.number(count.decode("ascii"))
-    limits.check_pbkdf2(iterations, V8_KEY, V8_KEY)
-    derive = partial(domino8, salt, iterations)
-    return Comparison(derive, key, f"domino8 {iterations}", Executor.PROCESS, stored.recipe.charset)
+    work = limits.check_pbkdf2(iterations, V8_KEY, V8_KEY)
+    return _looped(stored, partial(domino8, salt, iterations), key, f"domino8 {iterations}", work)
+
+
+def _looped(
+    stored: StoredHash, derive: Callable[[bytes], bytes], key: bytes, cost: str, work: float = 0.0
+) -> Comparison:
+    """A loop in Python over the bytes of the password."""
+    return Comparison(derive, key, cost, Executor.PROCESS, stored.recipe.charset, work=work, looped=True)
 
 
 _BASE64_DIGIT = r"[0-9A-Za-z+/]"
@@ -321,7 +327,7 @@ def sybase(salt: bytes, password: str) -> bytes:
 def _aix_pbkdf2(stored: StoredHash, match: re.Match[str]) -> Check:
     name = match["name"]
     iterations = 1 << int(match["cost"])
-    limits.check_pbkdf2(iterations, SIZES[name], SIZES[name])
+    work = limits.check_pbkdf2(iterations, SIZES[name], SIZES[name])
     return Comparison(
         partial(aix_pbkdf2, name, match["salt"].encode(), iterations),
         match["digest"].encode("ascii"),
@@ -329,23 +335,24 @@ def _aix_pbkdf2(stored: StoredHash, match: re.Match[str]) -> Check:
         Executor.THREAD,
         stored.recipe.charset,
         padded=True,
+        work=work,
     )
 
 
 def _aix_smd5(stored: StoredHash, match: re.Match[str]) -> Check:
     derive = partial(aix_smd5, match["salt"].encode())
-    return Comparison(derive, match["digest"].encode("ascii"), "aix_smd5", Executor.PROCESS, stored.recipe.charset)
+    return _looped(stored, derive, match["digest"].encode("ascii"), "aix_smd5")
 
 
 def _sap_h(stored: StoredHash, match: re.Match[str]) -> Check:
     name, raw = SAP_DIGESTS[match["name"] or ""], unbase64(match["digest"])
     rounds = limits.number(match["rounds"])
-    limits.check_rounds(rounds)
+    work = limits.check_rounds(rounds)
     key, salt = raw[: SIZES[name]], raw[SIZES[name] :]
     if len(key) < SIZES[name]:
         raise MalformedHash("the digest is too short")
     derive = partial(sap_h, name, salt, rounds)
-    return Comparison(derive, key, f"sap_h {name} {rounds}", Executor.PROCESS, stored.recipe.charset)
+    return _looped(stored, derive, key, f"sap_h {name} {rounds}", work)
 
 
 def _sybase(_: StoredHash, match: re.Match[str]) -> Check:

@@ -39,7 +39,7 @@ def read_message_digest(stored: StoredHash, match: re.Match[str]) -> Check:
     name, rounds = option(stored, "algorithm", "sha512").lower(), iterations_of(stored, DIGEST_ROUNDS)
     if name not in SIZES:
         raise MalformedHash("the option algorithm names no digest that is known")
-    limits.check_rounds(rounds * weight(name))
+    work = limits.check_rounds(rounds * weight(name))
     row = separated(stored, match)
     salt = salt_of(row) if row.salt else b""
     return Comparison(
@@ -48,6 +48,8 @@ def read_message_digest(stored: StoredHash, match: re.Match[str]) -> Check:
         cost=f"symfony {name} x{rounds}",
         executor=Executor.PROCESS,
         charset=stored.recipe.charset,
+        work=work,
+        looped=True,
     )
 
 

@@ -74,6 +74,13 @@ def _read(text: str) -> tuple[Data, Data]:
     if len(text) > LONGEST or not SHAPE.fullmatch(text.strip(BLANK)):
         raise MalformedHash("not JSON of Keycloak's")
     whole = _object(text)
+    if whole.get("type", "password") != "password":
+        raise MalformedHash("Keycloak's credential is not a password")
+    if "hashedSaltedValue" in whole:  # up to Keycloak 7
+        whole = {
+            "secretData": {"value": whole["hashedSaltedValue"], "salt": whole.get("salt")},
+            "credentialData": {name: whole.get(name) for name in ("algorithm", "hashIterations")},
+        }
     secret, credential = _object(whole.get("secretData")), _object(whole.get("credentialData"))
     _text(secret, "value")
     _text(secret, "salt")

@@ -8,11 +8,11 @@ hold a crypt(3) hash.
 import re
 from functools import partial
 
-from service.hashing import limits
+from service.hashing import crypt_loops, limits
 from service.hashing.check import Comparison, Either
 from service.hashing.digests import SIZES, digest
 from service.hashing.encodings import HEX_DIGEST, to_bytes, unbase64, undigest, unhex
-from service.hashing.format import Check, Format, MalformedHash, StoredHash
+from service.hashing.format import Check, Executor, Format, MalformedHash, StoredHash
 from service.hashing.formats import bcrypt, crypt
 from service.hashing.formats.argon2 import ARGON2
 from service.hashing.formats.pbkdf2 import pbkdf2_check
@@ -120,6 +120,21 @@ def read_salted(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
     return Comparison(partial(salted, name, salt), key, f"{name}(password.salt)", charset=stored.recipe.charset)
 
 
+def md5_crypt_order(magic: bytes, salt: bytes, secret: bytes) -> bytes:
+    """MD5-crypt's digest in the order of its bytes, before crypt(3) permutes them."""
+    return crypt_loops.md5_crypt_digest(secret, salt, magic)
+
+
+def read_binary_crypt(stored: StoredHash, match: re.Match[str]) -> Check:
+    """OpenLDAP's contrib module apr1.c: base64 of the digest of MD5-crypt and the salt behind it."""
+    raw = unbase64(match["digest"])
+    key, salt = raw[: SIZES["md5"]], raw[SIZES["md5"] :]
+    magic = b"$apr1$" if match["scheme"].upper() == "APR1" else b"$1$"
+    return Comparison(
+        partial(md5_crypt_order, magic, salt), key, "md5_crypt in Python", Executor.PROCESS, stored.recipe.charset
+    )
+
+
 def _digest(scheme: str) -> Shape:
     name = "sha1" if scheme == "SHA" else scheme.lower()
     letters = -(-4 * SIZES[name] // 3)
@@ -146,7 +161,8 @@ def _spelled(scheme: str) -> str:
 
 
 SCHEMES = ("MD5", "SHA", "SHA224", "SHA256", "SHA384", "SHA512")
-CRYPT = re.compile(r"(?i)\{(?:CRYPT|(?:MD5|SHA256|SHA512|DES|BLF)-CRYPT)\}")
+CRYPT = re.compile(r"(?i)\{(?:CRYPT|(?:MD5|SHA256|SHA512|DES|BLF)-CRYPT|MD5(?=\}\$1\$)|GOST_YESCRYPT(?=\}\$gy\$))\}")
+"""Dovecot writes MD5-crypt as `{MD5}$1$…` too; 389-DS has a scheme for `$gy$`."""
 CRYPTS = (bcrypt.BCRYPT, *crypt.FORMATS, *crypt.YESCRYPT_FORMATS)
 NOT_SPRING = r"(?!\{(?:bcrypt|argon2)\})"
 """Spring writes these two in lower case."""
@@ -154,6 +170,17 @@ NOT_SPRING = r"(?!\{(?:bcrypt|argon2)\})"
 FORMATS: tuple[Format, ...] = (
     *(_digest(scheme) for scheme in SCHEMES),
     *(_salted(scheme) for scheme in SCHEMES),
+    Shape(
+        "ldap_apr1",
+        re.compile(r"(?i)\{(?P<scheme>APR1|BSDMD5)\}(?P<digest>[A-Za-z0-9+/]{22,44}={0,2})"),
+        read_binary_crypt,
+        ("ldap_bsdmd5",),
+    ),
+    Shape(
+        "ldap_plain_md4",
+        re.compile(r"(?i)\{PLAIN-MD4(?:\.(?:b64|base64|hex))?\}(?P<digest>[0-9a-f]{32}|[A-Za-z0-9+/]{22}={0,2})"),
+        partial(read_digest, "md4"),
+    ),
     Wrapped("ldap_crypt", CRYPT, CRYPTS, tuple(f"ldap_{each.name}" for each in CRYPTS if each.name != "bcrypt")),
     Wrapped("ldap_argon2", re.compile(NOT_SPRING + r"(?i:\{ARGON2(?:ID|I|D)?\})"), (ARGON2,)),
     Wrapped("ldap_bcrypt", re.compile(NOT_SPRING + r"(?i:\{BCRYPT\})"), (bcrypt.BCRYPT,)),

@@ -6,6 +6,7 @@ list of them. The option `each` names the format of all, where they don't descri
 
 import json
 import pickle
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import field, replace
@@ -43,11 +44,27 @@ class AnyOf(Interpreted):
 
     def attempts(self, password: str) -> tuple[Check, ...]:
         """All that its checks need."""
-        return tuple(attempt for check in self.checks for attempt in attempts_at(check, password))
+        return tuple(
+            attempt for check in self.checks if check.takes(password) for attempt in attempts_at(check, password)
+        )
+
+    @property
+    def work(self) -> float:
+        """The sum: a wrong password is checked against all."""
+        return sum(check.work for check in self.checks)
+
+    @property
+    def looped(self) -> bool:
+        """Whether any is."""
+        return any(check.looped for check in self.checks)
+
+    def takes(self, password: str) -> bool:
+        """Tell whether any does."""
+        return any(check.takes(password) for check in self.checks)
 
     def verify(self, password: str) -> bool:
         """Check all of them, so that time does not tell which matched."""
-        matches = [check.verify(password) for check in self.checks]
+        matches = [check.verify(password) for check in self.checks if check.takes(password)]
         return any(matches)
 
 
@@ -85,7 +102,10 @@ class Multiple:
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Make a list of stand-ins."""
         made = [each.dummy_hash(one) for each, one in self._each(stored)]
-        return replace(made[0], recipe=stored.recipe, hash=json.dumps([one.hash for one in made]))
+        # A list of one is none: an empty value beside it holds no hash.
+        return replace(
+            made[0], recipe=stored.recipe, hash=json.dumps([one.hash for one in made] + [""] * (len(made) == 1))
+        )
 
     def _each(self, stored: StoredHash) -> list[tuple[Format, StoredHash]]:
         texts = _texts(stored.hash)
@@ -105,6 +125,10 @@ class Multiple:
         return found[0], replace(stored, recipe=replace(stored.recipe, format=found[0].name))
 
 
+NO_HASH = re.compile(r"(?i)\{(?:SASL|UNIX|KERBEROS|PASSTHROUGH)\}.*|(?:\{CRYPT\})?(?:[!*]+|x|\*?LK\*?|\*?NP\*?)|")
+"""Values that hold no hash: handed on to another verifier, or locked. Beside a hash they say nothing."""
+
+
 def _texts(text: str) -> list[str] | None:
     if not text.lstrip().startswith("["):
         return None
@@ -115,4 +139,6 @@ def _texts(text: str) -> list[str] | None:
     if not isinstance(found, list) or not 1 < len(found) <= MOST:
         return None
     # A list in a list would be read again and again.
-    return found if all(isinstance(each, str) and not each.lstrip().startswith("[") for each in found) else None
+    if not all(isinstance(each, str) and not each.lstrip().startswith("[") for each in found):
+        return None
+    return [each for each in found if not NO_HASH.fullmatch(each.strip())] or None

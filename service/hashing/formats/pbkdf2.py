@@ -46,7 +46,7 @@ def pbkdf2(prf: str, salt: bytes, iterations: int, length: int, secret: bytes) -
 
 def pbkdf2_check(stored: StoredHash, prf: str, iterations: int, salt: bytes, key: bytes) -> Comparison:
     """Check against `key`, whose length is the length derived; raises `MalformedHash` or `TooCostly`."""
-    limits.check_pbkdf2(iterations, len(key), SIZES[prf])
+    work = limits.check_pbkdf2(iterations, len(key), SIZES[prf])
     blocks = -(-len(key) // SIZES[prf])
     return Comparison(
         derive=partial(pbkdf2, prf, salt, iterations, len(key)),
@@ -55,6 +55,7 @@ def pbkdf2_check(stored: StoredHash, prf: str, iterations: int, salt: bytes, key
         executor=Executor.INLINE if iterations * blocks <= CHEAP else Executor.THREAD,
         charset=stored.recipe.charset,
         padded=True,
+        work=work,
     )
 
 

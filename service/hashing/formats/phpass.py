@@ -49,6 +49,8 @@ def read(algorithm: str, stored: StoredHash, match: re.Match[str]) -> Check:
         cost=f"phpass {algorithm} {log_rounds}",
         executor=Executor.PROCESS,
         charset=stored.recipe.charset,
+        work=2.0 ** (log_rounds - MAX_LOG_ROUNDS),
+        looped=function is stretched,
     )
 
 

@@ -266,7 +266,6 @@ SERVERS = (
         re.compile(r"(?P<salt>[^,]{8,16}),(?P<digest>[A-Za-z0-9+/]{43})\{SHA-256\}"),
     ),
     Product("grafana", "pbkdf2_sha256($pass, $salt, 10000, 50)", (), names_itself=False),
-    Product("discourse", "pbkdf2_sha256($pass, $salt, $iterations, 32)", (), names_itself=False, iterations=64_000),
     Product("hmailserver", "sha256($salt.$pass)", pattern=re.compile(r"(?P<salt>[0-9a-f]{6})(?P<digest>[0-9a-f]{64})")),
     Product("filezilla", "sha512($pass.$salt)", ("filezilla_server",), names_itself=False),
     Product(

@@ -8,6 +8,7 @@ import math
 import re
 import stringprep
 import unicodedata
+from collections.abc import Callable
 from dataclasses import field
 from functools import partial
 from struct import pack, unpack
@@ -122,6 +123,20 @@ class Prepared:
         """The cost of PBKDF2."""
         return self.inner.cost
 
+    @property
+    def work(self) -> float:
+        """The work of PBKDF2."""
+        return self.inner.work
+
+    @property
+    def looped(self) -> bool:
+        """PBKDF2 hashes the password once."""
+        return self.inner.looped
+
+    def takes(self, password: str) -> bool:
+        """Measure the password as it was typed."""
+        return self.inner.takes(password)
+
     def verify(self, password: str) -> bool:
         """Prepare, then compare."""
         return self.inner.verify(saslprep(password))
@@ -136,11 +151,11 @@ def stored_key(salt: bytes, iterations: int, secret: bytes) -> bytes:
 def read_postgres(_stored: StoredHash, match: re.Match[str]) -> Check:
     """Iterations, salt, stored key; the server key proves nothing more."""
     iterations, key = limits.number(match["iterations"]), unbase64(match["digest"])
-    limits.check_pbkdf2(iterations, KEY, KEY)
+    work = limits.check_pbkdf2(iterations, KEY, KEY)
     if len(key) != KEY:
         raise MalformedHash("the stored key has the wrong length")
     derive = partial(stored_key, unbase64(match["salt"]), iterations)
-    return Prepared(Comparison(derive, key, f"pbkdf2-sha256 {iterations}", Executor.THREAD, padded=True))
+    return Prepared(Comparison(derive, key, f"pbkdf2-sha256 {iterations}", Executor.THREAD, padded=True, work=work))
 
 
 def read_passlib(stored: StoredHash, match: re.Match[str]) -> Check:
@@ -178,6 +193,13 @@ Scram = tuple[str, bytes, int]
 """The digest, the salt, the iterations."""
 
 
+def _pbkdf2_comparison(derive: Callable[[bytes], bytes], parameters: Scram, key: bytes, *, padded: bool) -> Comparison:
+    """A comparison that takes as long as PBKDF2 with these parameters."""
+    name, _, iterations = parameters
+    work = limits.check_pbkdf2(iterations, SIZES[name], SIZES[name])
+    return Comparison(derive, key, f"pbkdf2-{name} {iterations}", Executor.THREAD, padded=padded, work=work)
+
+
 def stored_key_of(parameters: Scram, secret: bytes) -> bytes:
     """The digest of the client's key."""
     name, salt, iterations = parameters
@@ -198,7 +220,6 @@ def mongodb_sha1(parameters: Scram, user: bytes, secret: bytes) -> bytes:
 
 def _checked(name: str, salt: bytes, match: re.Match[str], key: bytes) -> Scram:
     iterations = limits.number(match["iterations"])
-    limits.check_pbkdf2(iterations, SIZES[name], SIZES[name])
     if len(key) != SIZES[name]:
         raise MalformedHash("the key has the wrong length")
     return name, salt, iterations
@@ -209,18 +230,18 @@ def read_stored(_stored: StoredHash, match: re.Match[str]) -> Check:
     groups = match.groupdict()
     decode = unhex if "length" in groups else unbase64
     name, key = f"sha{groups.get('prf') or '1'}", decode(match["digest"])
-    derive = partial(stored_key_of, _checked(name, decode(match["salt"]), match, key))
-    return Prepared(Comparison(derive, key, f"pbkdf2-{name} {int(match['iterations'])}", Executor.THREAD, padded=True))
+    parameters = _checked(name, decode(match["salt"]), match, key)
+    return Prepared(_pbkdf2_comparison(partial(stored_key_of, parameters), parameters, key, padded=True))
 
 
 def read_mongodb(_stored: StoredHash, match: re.Match[str]) -> Check:
     """Variant 0 is SHA-1, 1 is SHA-256."""
     name, key = ("sha256" if match["variant"] == "1" else "sha1"), unbase64(match["digest"])
     parameters = _checked(name, unbase64(match["salt"]), match, key)
-    cost = f"pbkdf2-{name} {parameters[2]}"
     if name == "sha256":
-        return Prepared(Comparison(partial(server_key, parameters), key, cost, Executor.THREAD, padded=True))
-    return Comparison(partial(mongodb_sha1, parameters, unbase64(match["user"])), key, cost, Executor.THREAD)
+        return Prepared(_pbkdf2_comparison(partial(server_key, parameters), parameters, key, padded=True))
+    derive = partial(mongodb_sha1, parameters, unbase64(match["user"]))
+    return _pbkdf2_comparison(derive, parameters, key, padded=False)
 
 
 _B64 = r"[A-Za-z0-9+/]+={0,2}"

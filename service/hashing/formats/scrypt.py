@@ -40,7 +40,7 @@ USUAL_KEY = 64
 def scrypt_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, key: bytes) -> Comparison:
     """Check against `key` with `cost` = N, r, p; raises `MalformedHash` or `TooCostly`."""
     n, r, p = cost
-    limits.check_scrypt(n, r, p)
+    work = limits.check_scrypt(n, r, p)
     if len(key) < MIN_DIGEST:
         raise MalformedHash("the digest is too short")
     return Comparison(
@@ -50,6 +50,7 @@ def scrypt_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, ke
         executor=Executor.THREAD,
         charset=stored.recipe.charset,
         padded=True,
+        work=work,
     )
 
 
@@ -59,9 +60,10 @@ def power_of_two(log: int) -> int:
 
 
 def read_mcf(stored: StoredHash, match: re.Match[str]) -> Check:
-    """`ln` is the logarithm of N, or N itself where Kratos wrote it."""
-    ln, r, p = (limits.number(match[name]) for name in ("ln", "r", "p"))
-    n = ln if ln > MAX_LOG else power_of_two(ln)
+    """`ln` is the logarithm of N, or N itself where Kratos wrote it; `n` is N, as AdonisJS writes it."""
+    r, p = (limits.number(match[name]) for name in ("r", "p"))
+    ln = limits.number(match["ln"] or match["n"])
+    n = ln if match["n"] or ln > MAX_LOG else power_of_two(ln)
     return scrypt_check(stored, (n, r, p), unbase64(match["salt"]), unbase64(match["digest"]))
 
 
@@ -96,7 +98,7 @@ def cost_of(stored: StoredHash) -> tuple[int, int, int]:
 
 BASE64 = r"[A-Za-z0-9+/._-]*={0,2}"
 ENDING = rf"\$(?P<salt>{BASE64})\$(?P<digest>[A-Za-z0-9+/._-]{{16,}}={{0,2}})"
-MCF = re.compile(r"\$scrypt\$ln=(?P<ln>[0-9]+),r=(?P<r>[0-9]+),p=(?P<p>[0-9]+)" + ENDING)
+MCF = re.compile(r"\$scrypt\$(?:ln=(?P<ln>[0-9]+)|n=(?P<n>[0-9]+)),r=(?P<r>[0-9]+),p=(?P<p>[0-9]+)" + ENDING)
 PACKED = re.compile(r"\$s0\$(?P<packed>[0-9a-f]{5,6})" + ENDING)
 SPRING = re.compile(r"\$(?P<packed>[0-9a-f]{5,6})" + ENDING)
 COLONS = re.compile(
@@ -139,7 +141,7 @@ def firebase(n: int, r: int, p: int, salt: bytes, signer_key: bytes, secret: byt
 def firebase_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, signer: bytes, key: bytes) -> Check:
     """Check against `key`; `cost` is the logarithm of N, r and p, and `salt` holds the separator too."""
     n, r, p = power_of_two(cost[0]), cost[1], cost[2]
-    limits.check_scrypt(n, r, p)
+    work = limits.check_scrypt(n, r, p)
     if len(key) != len(signer) or len(key) < MIN_DIGEST:
         raise MalformedHash("the hash and the signer key differ in length")
     return Comparison(
@@ -149,6 +151,7 @@ def firebase_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, 
         executor=Executor.THREAD,
         charset=stored.recipe.charset,
         padded=True,
+        work=work,
     )
 
 

@@ -7,6 +7,7 @@ Source: spring-security, PasswordEncoderFactories and the classes it names. The 
 import re
 from functools import partial
 
+from service.hashing import limits
 from service.hashing.check import Comparison
 from service.hashing.columns import iterations_of, option
 from service.hashing.digests import SIZES, digest
@@ -66,7 +67,8 @@ def read_standard(stored: StoredHash, match: re.Match[str]) -> Check:
     """Hex of 8 bytes of salt and the digest."""
     raw = unhex(match["digest"])
     derive = partial(standard, raw[:8], stored.pepper or b"")
-    return Comparison(derive, raw[8:], f"sha256 x{STANDARD_ROUNDS}", Executor.PROCESS, stored.recipe.charset)
+    work = limits.check_rounds(STANDARD_ROUNDS)
+    return Comparison(derive, raw[8:], f"sha256 x{STANDARD_ROUNDS}", Executor.PROCESS, stored.recipe.charset, work=work)
 
 
 def same(secret: bytes) -> bytes:
@@ -89,7 +91,8 @@ def _message_digest(name: str) -> Shape:
         f"spring_{name}",
         re.compile(rf"(?i)\{{{name}\}}{braced}{optional}{digest_text}"),
         partial(read_message_digest, DIGESTS[name]),
-        bare=re.compile(rf"(?i){braced}?{digest_text}"),
+        # What has the name and no salt is no salt called like the name.
+        bare=re.compile(rf"(?i)(?:\{{{name}\}})?{braced}?{digest_text}"),
     )
 
 

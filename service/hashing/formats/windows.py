@@ -61,9 +61,8 @@ def _dcc2(stored: StoredHash, match: re.Match[str]) -> Check:
     if username is None:
         raise NoUsername("the format needs a username")
     rounds = limits.number(groups.get("rounds") or str(stored.recipe.iterations or DCC2_ROUNDS))
-    limits.check_pbkdf2(rounds, DCC2_SIZE, DCC2_SIZE)
-    key = unhex(match["digest"])
-    return TextComparison(partial(dcc2, username, rounds), key, f"msdcc2 {rounds}", Executor.THREAD)
+    work, key = limits.check_pbkdf2(rounds, DCC2_SIZE, DCC2_SIZE), unhex(match["digest"])
+    return TextComparison(partial(dcc2, username, rounds), key, f"msdcc2 {rounds}", Executor.THREAD, work=work)
 
 
 _LM = re.compile(

@@ -22,7 +22,7 @@ from service.hashing.formats.argon2 import MIN_SALT
 from service.hashing.formats.bcrypt import BCRYPT, TAIL
 from service.hashing.formats.bcrypt import salt_of as bcrypt_salt
 from service.hashing.formats.multiple import AnyOf
-from service.hashing.formula.cost import executor_of, name_of, plan, uses_password, work
+from service.hashing.formula.cost import count_functions, executor_of, name_of, plan, uses_password
 from service.hashing.formula.functions import Given, Value
 from service.hashing.formula.operations import (
     Applied,
@@ -53,6 +53,13 @@ class FormulaCheck:
     cost: str
     padded: bool = False
     """True where NULs behind the password change nothing: then it may not end in one."""
+    work: float = 0.0
+    """The share of all interpretations together in what one sign-in may cost."""
+    looped: bool = False
+
+    def takes(self, password: str) -> bool:
+        """Measure the password in the charset of the source."""
+        return limits.is_short(password, self.given.charset, looped=self.looped)
 
     def verify(self, password: str) -> bool:
         """Tell whether any reading gives the stored value."""
@@ -79,6 +86,13 @@ class NamedCheck:
     check: Check
     executor: Executor
     cost: str
+    work: float = 0.0
+    """The share of the formula and the named format together in what one sign-in may cost."""
+    looped: bool = False
+
+    def takes(self, password: str) -> bool:
+        """Measure the password in the charset of the source."""
+        return limits.is_short(password, self.given.charset, looped=self.looped)
 
     def verify(self, password: str) -> bool:
         """Tell whether the named format accepts the operand's value."""
@@ -229,7 +243,7 @@ def _digest_check(
         _require_salts(interpretation, given)
     whole = len(found) == len(formula.interpretations)
     how = formula.plan if whole else plan(tuple(interpretation for interpretation, _ in found))
-    return FormulaCheck(found, given, how.executor, how.cost, how.padded)
+    return FormulaCheck(found, given, how.executor, how.cost, how.padded, how.work, how.looped)
 
 
 def _require_salts(root: Operation, given: Given) -> None:
@@ -304,9 +318,10 @@ def _given(parts: StoredHash, uses: frozenset[str]) -> Given:
 
 def _bcrypt(formula: Formula, parts: StoredHash, given: Given) -> FormulaCheck:
     match = require_bcrypt(parts.hash)
-    counted = work(formula.interpretations)
+    counted = count_functions(formula.interpretations)
     times = counted.pop("bcrypt")
-    limits.check_bcrypt(int(match["cost"]) + times - 1)
+    work = limits.check_bcrypt(int(match["cost"]), times) + formula.plan.work
+    limits.require_affordable(work)
     setting = match["prefix"].encode() + bcrypt_salt(match)[4:]
     expected = to_base64_alphabet(unbase64_alphabet(match["digest"], BCRYPT64), BCRYPT64).encode()
     prefix = f"bcrypt {int(match['cost'])}" + (f" x{times}" if times > 1 else "")
@@ -319,6 +334,8 @@ def _bcrypt(formula: Formula, parts: StoredHash, given: Given) -> FormulaCheck:
         formula.plan.executor,
         name_of(counted, prefix),
         formula.plan.padded,
+        work,
+        formula.plan.looped,
     )
 
 
@@ -326,9 +343,18 @@ def _named(reader: Format, operand: Operation, row: StoredHash, given: Given) ->
     """The format's own check, of what the operand takes long to compute."""
     charset = BYTE_CHARSET if yields_bytes(operand) else row.recipe.charset
     check = reader.parse(replace(row, recipe=replace(row.recipe, charset=charset)))
-    executor = executor_of((operand,))
-    cost = name_of(work((operand,)), check.cost)
-    return NamedCheck(operand, given, check, executor if check.executor is Executor.INLINE else check.executor, cost)
+    how = plan((operand,))
+    limits.require_affordable(check.work + how.work)
+    return NamedCheck(
+        operand,
+        given,
+        check,
+        how.executor if check.executor is Executor.INLINE else check.executor,
+        name_of(count_functions((operand,)), check.cost),
+        check.work + how.work,
+        # A digest in between has one length for every password.
+        how.looped or (check.looped and length_of(operand) is None),
+    )
 
 
 def _scrambled(formula: Formula, parts: StoredHash) -> str:

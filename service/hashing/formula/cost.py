@@ -6,16 +6,43 @@ from collections.abc import Iterable
 from service.hashing import limits
 from service.hashing.digests import SIZES, weight
 from service.hashing.format import Executor, TooCostly
-from service.hashing.formula.operations import Argon2, Bcrypt, Hashed, Keyed, Operation, Pbkdf2, Scrypt, Variable, walk
+from service.hashing.formula.operations import (
+    Applied,
+    Argon2,
+    Bcrypt,
+    Checked,
+    Concatenation,
+    Feed,
+    Hashed,
+    Keyed,
+    Literal,
+    Operation,
+    Pbkdf2,
+    Scrypt,
+    Variable,
+    walk,
+)
 from service.immutable import immutable
 
 MAX_ROUNDS = 1_000_000
 """Digests of one check, all readings together: a round of a Python loop takes about 0.7 µs, so 0.7 s; Okta waits 3."""
+MAX_GROWTH = 1000
+"""Bytes of all values together for each byte that is given: `hex(hex(…))` doubles with each call, and 40 may nest."""
+IN_PYTHON = 1000
+"""The weight of a digest that a loop in Python computes."""
+_GROWTH = (
+    {"numeric_entities": 8, "invision": 6, "htmlspecialchars_compat": 6, "htmlspecialchars_quotes": 6}
+    | dict.fromkeys(("nfkc", "nfkd", "phpbb_clean", "fluxbb_clean", "punbb_clean", "prestashop_clean"), 12)
+    | dict.fromkeys(
+        ("left", "right", "cut", "strrev", "trim", "raw", "unhex", "unbase64", "strtolower", "strtoupper"), 1
+    )
+)
+"""By function; 3 is the most that any other makes of a byte, as upper-case letters of some may be three."""
 INLINE_ROUNDS = 50
 """About 50 µs: what a hop to a thread would cost."""
 
 
-def work(alternatives: Iterable[Operation]) -> Counter[str]:
+def count_functions(alternatives: Iterable[Operation]) -> Counter[str]:
     """Count the digests by algorithm, and the slow functions by name and parameters."""
     counted: Counter[str] = Counter()
     for operation in (each for root in alternatives for each in walk(root)):
@@ -43,11 +70,21 @@ class Plan:
     cost: str
     padded: bool
     """See `pads_password`."""
+    work: float
+    """The share of all but bcrypt in what one sign-in may cost."""
+    looped: bool
+    """See `loops_over_password`."""
 
 
 def plan(interpretations: tuple[Operation, ...]) -> Plan:
     """Work out how `readings` are run together."""
-    return Plan(executor_of(interpretations), name_of(work(interpretations)), pads_password(interpretations))
+    return Plan(
+        executor_of(interpretations),
+        name_of(count_functions(interpretations)),
+        pads_password(interpretations),
+        work_of(interpretations),
+        loops_over_password(interpretations),
+    )
 
 
 def name_of(counted: Counter[str], prefix: str = "") -> str:
@@ -69,13 +106,52 @@ def check_cost(alternatives: tuple[Operation, ...]) -> None:
     """Raise `TooCostly` where the formula could not be computed within the time of a sign-in."""
     if _rounds(alternatives) > MAX_ROUNDS:
         raise TooCostly(f"the formula asks for more than {MAX_ROUNDS} digests")
-    for each in (each for root in alternatives for each in walk(root)):
-        if isinstance(each, Pbkdf2):
-            limits.check_pbkdf2(each.iterations, each.size, SIZES[each.algorithm])
-        if isinstance(each, Scrypt):
-            limits.check_scrypt(each.n, each.r, each.p)
-        if isinstance(each, Argon2):
-            limits.check_argon2(each.memory, each.passes, each.lanes)
+    limits.require_affordable(work_of(alternatives))
+    if sum(growth(each) for root in alternatives for each in walk(root)) > MAX_GROWTH:
+        raise TooCostly(f"the formula makes more than {MAX_GROWTH} bytes of each byte that it is given")
+
+
+def work_of(alternatives: tuple[Operation, ...]) -> float:
+    """The share of all but bcrypt, whose cost is the row's, in what one sign-in may cost. Raises `TooCostly`."""
+    return _rounds(alternatives) / MAX_ROUNDS + sum(_slow_work(each) for root in alternatives for each in walk(root))
+
+
+def _slow_work(operation: Operation) -> float:
+    match operation:
+        case Pbkdf2():
+            return limits.check_pbkdf2(operation.iterations, operation.size, SIZES[operation.algorithm])
+        case Scrypt():
+            return limits.check_scrypt(operation.n, operation.r, operation.p)
+        case Argon2():
+            return limits.check_argon2(operation.memory, operation.passes, operation.lanes)
+        case _:
+            return 0.0
+
+
+def growth(operation: Operation, name: str | None = None) -> int:
+    """The most bytes that the value may have for each byte of what is given, or of the variable `name` alone."""
+    match operation:
+        case Variable():
+            return int(name in {None, operation.name})
+        case Literal():
+            return int(name is None)
+        case Concatenation() | Checked():
+            return sum(growth(part, name) for part in operation.parts())
+        case Applied():
+            return growth(operation.operand, name) * _GROWTH.get(operation.function, 3)
+        case _:
+            return 0
+
+
+def loops_over_password(alternatives: tuple[Operation, ...]) -> bool:
+    """Whether rounds hash the password again, or a digest in Python reads all of it."""
+    every = (each for root in alternatives for each in walk(root) if isinstance(each, Hashed))
+    looping = (each for each in every if _chains(each) or weight(each.algorithm) >= IN_PYTHON)
+    return any(growth(each.operand, "pass") for each in looping)
+
+
+def _chains(operation: Hashed) -> bool:
+    return operation.rounds > 1 and operation.feed is Feed.CHAIN
 
 
 def _rounds(alternatives: tuple[Operation, ...]) -> int:

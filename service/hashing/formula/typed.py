@@ -32,6 +32,20 @@ class Attempt:
     cost: str
     executor: Executor
 
+    @property
+    def work(self) -> float:
+        """The check's."""
+        return self.check.work
+
+    @property
+    def looped(self) -> bool:
+        """Whether the check is."""
+        return self.check.looped
+
+    def takes(self, password: str) -> bool:  # noqa: ARG002 (already interpreted)
+        """Tell whether the check takes the interpretation, which may be longer than the password."""
+        return self.check.takes(self.text)
+
     def verify(self, password: str) -> bool:  # noqa: ARG002 (already interpreted)
         """Tell whether the interpretation is right."""
         return self.check.verify(self.text)
@@ -52,20 +66,38 @@ class TypedCheck(Interpreted):
     executor: Executor
 
     @property
+    def work(self) -> float:
+        """The work of one attempt, which most passwords need; others are judged by admission, attempt by attempt."""
+        return self.check.work
+
+    @property
+    def looped(self) -> bool:
+        """Whether the check is."""
+        return self.check.looped
+
+    def takes(self, password: str) -> bool:
+        """Tell whether the check does; each interpretation is judged by its own length too."""
+        return self.check.takes(password)
+
+    @property
     def most_attempts(self) -> int:
         """The number of interpretations, those with a pepper once for each."""
         return sum(len(self._given(each)) for each in self.interpretations)
 
     def attempts(self, password: str) -> tuple[Check, ...]:
         """Give a check of each interpretation that differs, in the order in which they are declared."""
-        found: dict[Value, Check] = {}
+        found: dict[Value, Value] = {}
         for value in self._values(password):
-            found.setdefault(self._key(value), self._attempt(value))
-        return tuple(found.values())
+            found.setdefault(self._key(value), value)
+        if "\0" in password:
+            # PHP's `trim` removes NUL, but a password that only NULs make look like the right one is wrong.
+            for value in self._values(password.replace("\0", "")):
+                found.pop(self._key(value), None)
+        return tuple(map(self._attempt, found.values()))
 
     def verify(self, password: str) -> bool:
         """Try all of them, so that time does not tell which matched."""
-        matches = [attempt.verify(password) for attempt in self.attempts(password)]
+        matches = [attempt.verify(password) for attempt in self.attempts(password) if attempt.takes(password)]
         return any(matches)
 
     def _values(self, password: str) -> Iterator[Value]:

@@ -33,13 +33,18 @@ class Interleaving:
         self._make = make
         self._stretch = (0.0, *stretch)
         self._on_fault = on_fault
-        self._usable = True
+        self._fault: str | None = None
         self.recheck = Recheck(lambda: self.switch_off("it disagrees with the bcrypt package"), clock=clock)
 
     @property
     def usable(self) -> bool:
         """False after the first fault, until the process ends."""
-        return self._usable
+        return self._fault is None
+
+    @property
+    def fault(self) -> str | None:
+        """Why it is off, without a secret; None while it is usable."""
+        return self._fault
 
     def engine(self) -> Engine[Any]:
         """Make an engine for the calling thread."""
@@ -51,6 +56,6 @@ class Interleaving:
 
     def switch_off(self, fault: str) -> None:
         """End the use of the kernel in this process. `fault` holds no secret."""
-        first, self._usable = self._usable, False
-        if first:
+        if self._fault is None:
+            self._fault = fault
             self._on_fault(fault)

@@ -1,5 +1,6 @@
 """Admission control: wait and cost of a call, predicted before anything is computed."""
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 
 from service.hashing.format import Check
 from service.hashing.pool.fair_queue import FairQueue
-from service.hashing.pool.job import Job
+from service.hashing.pool.job import Job, timed_size
 
 # What a check of each cost takes here: a moving average of measured seconds.
 
@@ -27,6 +28,15 @@ REMEMBERED = 1024
 """Costs kept: stores that vary their rounds at random have thousands of them."""
 
 
+BLOCK = 64
+"""Bytes that a digest takes at a time. A password longer than any measured one is taken to be hashed twice a round, as
+in SHA-crypt: too high for most, and the first run says how high."""
+
+
+def _sized(cost: str, size: int) -> str:
+    return f"{cost}, {size} bytes" if size else cost
+
+
 @dataclass(slots=True)
 class _Average:
     seconds: float
@@ -40,14 +50,20 @@ class Estimates:
         self._clock = clock
         self._averages: OrderedDict[str, _Average] = OrderedDict()
 
-    def learn(self, cost: str, seconds: float) -> None:
-        """Take in one measured run."""
+    def learn(self, cost: str, seconds: float, *, size: int = 0, had: float = math.inf) -> None:
+        """Take in one measured run, of a long password of up to `size` bytes, which had `had` seconds.
+
+        A run that went beyond its deadline counts for no more than it had, and never lowers the average.
+        """
+        cost = _sized(cost, size)
         average = self._averages.get(cost)
         if average is None:
-            self._averages[cost] = _Average(seconds, self._clock())
+            self._averages[cost] = _Average(min(seconds, max(had, UNMEASURED)), self._clock())
             if len(self._averages) > REMEMBERED:
                 self._averages.popitem(last=False)
             return
+        if seconds > had:
+            seconds = max(had, average.seconds)
         average.seconds += WEIGHT * (min(seconds, OUTLIER * average.seconds) - average.seconds)
         average.renewed = self._clock()
         self._averages.move_to_end(cost)
@@ -57,14 +73,16 @@ class Estimates:
         average = self._averages.get(cost)
         return None if average is None else average.seconds
 
-    def expect(self, cost: str) -> float:
+    def expect(self, cost: str, size: int = 0) -> float:
         """Tell the seconds to plan with, measured or assumed."""
-        average = self._averages.get(cost)
-        return UNMEASURED if average is None else average.seconds
+        average = self._averages.get(_sized(cost, size))
+        if average is not None:
+            return average.seconds
+        return self.expect(cost) * (1 + 2 * size / BLOCK) if size else UNMEASURED
 
-    def doubtful(self, cost: str) -> bool:
+    def doubtful(self, cost: str, size: int = 0) -> bool:
         """Tell whether nothing has confirmed the average of `cost` lately."""
-        average = self._averages.get(cost)
+        average = self._averages.get(_sized(cost, size))
         return average is None or self._clock() - average.renewed > DOUBT_AFTER
 
     def measurements(self) -> dict[str, float]:
@@ -111,17 +129,19 @@ class Admission:
         now: float,
         deadline: float,
         share: float = 1.0,
+        password: str = "",
     ) -> float:
-        """Give the estimated seconds of `checks`, which take `share` of a core.
+        """Give the estimated seconds of `checks` of `password`, which take `share` of a core.
 
         Raises `Overloaded` where they cannot end before `deadline`.
         """
         if not self._open:
             raise Overloaded(CLOSED_FOR)
-        seconds = sum(self._estimates.expect(check.cost) for check in checks)
+        timed = [(check.cost, timed_size(check, password)) for check in checks]
+        seconds = sum(self._estimates.expect(cost, size) for cost, size in timed)
         wait = self._wait(account, seconds, running, now, share)
         # Where nobody waits, a check that may just end in time is worth trying.
-        late = now + wait + (MARGIN if wait else 1) * seconds > deadline and not self._probes(checks, wait)
+        late = now + wait + (MARGIN if wait else 1) * seconds > deadline and not self._probes(timed, wait)
         # The check's own time is part of what the person waits, so that right after a storm answers are quick again;
         # at most half of it, so that a dear check may wait too.
         bound = self._queue_within - min(seconds, self._queue_within / 2)
@@ -137,6 +157,6 @@ class Admission:
         ahead = self._queue.ahead_of(account, seconds * share, interleaved=share < 1)
         return (left + ahead) / self._workers
 
-    def _probes(self, checks: Sequence[Check], wait: float) -> bool:
+    def _probes(self, timed: Sequence[tuple[str, int]], wait: float) -> bool:
         """Tell whether the call may run against its estimate: a worker is free, and the estimate is old."""
-        return wait == 0 and any(self._estimates.doubtful(check.cost) for check in checks)
+        return wait == 0 and any(self._estimates.doubtful(cost, size) for cost, size in timed)

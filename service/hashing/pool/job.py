@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from service.hashing.format import Check
+from service.hashing.format import Check, Executor
 
 Answer = tuple[bool, float] | str
 """What a worker process says: whether the check matched and the seconds it took, or the name of the fault."""
@@ -20,6 +20,18 @@ class CheckFailed(Exception):
         super().__init__(f"a check of {cost} broke down: {fault}")
         self.cost = cost
         self.fault = fault
+
+
+SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
+"""Bytes in UTF-8 up to which long passwords are timed together."""
+
+
+def timed_size(check: Check, password: str) -> int:
+    """Give the size of a long password where the time of `check` depends on it; 0 where it does not."""
+    if 4 * len(password) <= SIZES[0] or not (check.looped or check.executor is Executor.PROCESS):
+        return 0
+    size = len(password.encode("utf-8", "surrogatepass"))
+    return 0 if size <= SIZES[0] else next((each for each in SIZES if size <= each), SIZES[-1])
 
 
 @dataclass(eq=False, slots=True)
@@ -61,8 +73,8 @@ class Outcome:
 
     matched: bool = False
     fault: CheckFailed | None = None
-    timings: list[tuple[str, float]] = field(default_factory=list)
-    """The cost and the seconds of each check that ran to its end."""
+    timings: list[tuple[str, int, float]] = field(default_factory=list)
+    """The cost, the size of a long password and the seconds of each check that ran to its end."""
 
     def verdict(self) -> bool:
         """Tell whether any check matched.
@@ -94,7 +106,7 @@ def try_checks(
         except Exception as fault:  # noqa: BLE001 - whatever a check raises, it must become a fault and never a verdict
             outcome.fault = CheckFailed(check.cost, type(fault).__name__)
         else:
-            outcome.timings.append((check.cost, seconds))
+            outcome.timings.append((check.cost, timed_size(check, password), seconds))
             if outcome.matched:
                 break
     return outcome

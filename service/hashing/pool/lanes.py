@@ -93,7 +93,7 @@ class Lanes:
         matched = matched or self._recheck(lane)
         if not matched and not self._interleaving.usable:
             return  # a refusal that is no longer trusted: the package decides
-        lane.outcome.timings.append((lane.cost, lane.booked))
+        lane.outcome.timings.append((lane.cost, 0, lane.booked))
         lane.outcome.matched = matched
         if matched or not self._start_next(lane):
             self._end(lane, lane.outcome)

@@ -86,10 +86,14 @@ class HashingPool:
     async def verify(self, checks: Sequence[Check], password: str, *, account: Hashable, deadline: float) -> bool:
         """Tell whether any of `checks` matches `password`, before `deadline` on the loop's clock.
 
-        Calls with an equal `account` take turns as one. Raises `Overloaded` where that cannot be done in time, and
-        `CheckFailed` where no check matched and one broke down.
+        Calls with an equal `account` take turns as one. A check that does not take a password so long is not made, and
+        does not match. Raises `Overloaded` where that cannot be done in time, and `CheckFailed` where no check matched
+        and one broke down.
         """
-        attempts = [attempt for check in checks for attempt in attempts_at(check, password)]
+        taking = [check for check in checks if check.takes(password)]
+        every = [attempt for check in taking for attempt in attempts_at(check, password)]
+        # An interpretation may be longer than what was typed.
+        attempts = [attempt for attempt in every if attempt.takes(password)]
         cheap = [check for check in attempts if check.executor is Executor.INLINE]
         dear = [check for check in attempts if check.executor is not Executor.INLINE]
         outcome = try_checks(cheap, password)
@@ -103,7 +107,7 @@ class HashingPool:
         overloaded = None
         for check in kinds if self._is_full() else ():
             try:
-                self._estimate([check], account, deadline)
+                self._estimate([check], "", account, deadline)
             except Overloaded as refused:
                 overloaded = refused
             else:
@@ -111,6 +115,11 @@ class HashingPool:
         if overloaded is not None:
             self._refused += 1
             raise overloaded
+
+    def core_seconds(self, check: Check) -> float | None:
+        """Tell the measured seconds of a core that `check` takes here when all places are taken, or None."""
+        seconds = self.estimate(check.cost)
+        return None if seconds is None else seconds * self._share([check])
 
     async def warm(self, checks: Iterable[Check]) -> None:
         """Measure what each of `checks` costs, on all cores at once as under load, and start their processes."""
@@ -142,16 +151,16 @@ class HashingPool:
 
     def _admit(self, checks: Sequence[Check], password: str, account: Hashable, deadline: float) -> Job:
         try:
-            seconds = self._estimate(checks, account, deadline)
+            seconds = self._estimate(checks, password, account, deadline)
         except Overloaded:
             self._refused += 1
             raise
         return self._job(checks, password, account, seconds, deadline)
 
-    def _estimate(self, checks: Sequence[Check], account: Hashable, deadline: float) -> float:
-        share = self._share(checks)
+    def _estimate(self, checks: Sequence[Check], password: str, account: Hashable, deadline: float) -> float:
+        now, share = self._loop.time(), self._share(checks)
         return self._admission.admit(
-            checks, account, self._running, now=self._loop.time(), deadline=deadline, share=share
+            checks, account, self._running, now=now, deadline=deadline, share=share, password=password
         )
 
     def _share(self, checks: Iterable[Check]) -> float:
@@ -212,8 +221,8 @@ class HashingPool:
         self._settle()
 
     def _learn(self, job: Job, outcome: Outcome) -> None:
-        for cost, seconds in outcome.timings:
-            self._estimates.learn(cost, seconds)
+        for cost, size, seconds in outcome.timings:
+            self._estimates.learn(cost, seconds, size=size, had=job.deadline - job.handed_over)
         if not job.awaited:
             return
         try:

@@ -89,6 +89,10 @@ INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "PYTHONUTF8"
 """What a process may know of our environment: nothing secret."""
 
 
+ROOT = str(Path(__file__).parents[3])
+"""The folder that holds this package."""
+
+
 class Companion:
     """One worker process: started when first needed, replaced when it dies. Belongs to one thread."""
 
@@ -145,9 +149,10 @@ class Companion:
 
     def _start(self) -> None:
         ours, theirs = Pipe()
-        command = [sys.executable, "-m", "service.hashing.pool.worker_main", str(theirs.fileno())]
+        command = [sys.executable, "-P", "-m", "service.hashing.pool.worker_main", str(theirs.fileno())]
         known = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        # Not the folder that the service was started in: a file there could have the name of a module.
+        path = os.pathsep.join([ROOT, *(entry for entry in sys.path if entry and Path(entry) != Path.cwd())])
         # A process group of its own: a Ctrl-C in the terminal must not end checks that the service has to finish.
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,

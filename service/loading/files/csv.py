@@ -10,9 +10,10 @@ import io
 import itertools
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
+from service.loading.files.dialect import END, NULL, BadEscape, Dialect, dialect_of, escaped, escaped_fields
 from service.loading.files.row import FaultyRow, Row, UnreadableFile
 from service.loading.files.text import Export, fault_of, is_clean
 
@@ -40,13 +41,17 @@ def require_header(header: Sequence[str], columns: Sequence[str], export: Export
         raise UnreadableFile(f"{where}: the header has {fault_of(''.join(header), export.charset)}")
 
 
+SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
+"""The line above a header by which spreadsheets name the delimiter."""
+LOOKED_AT = 10_000
+"""Lines by which the dialect of tab-separated text is told."""
+LONGEST_RECORD = 1 << 21
+"""Characters, over all lines of a record: quotes that close and open at each line's end must not fill the memory."""
 LONGEST_FIELD = 1 << 20
 """Characters; a stray quote must not take the rest of the file into memory."""
 BLOCK = 200
 """Lines taken at once: enough that what is done once for them costs little, and few that are read one by one because
 there is a newline in a field of one of them."""
-NULL = "\\N"
-"""What COPY and MySQL write for nothing at all."""
 
 
 class CsvReader:
@@ -54,26 +59,52 @@ class CsvReader:
 
     kind = "csv"
 
-    def __init__(self, export: Export, delimiter: str | None, rename: Callable[[str], str]) -> None:
-        """Read the header. Raises `UnreadableFile`."""
+    def __init__(
+        self,
+        export: Export,
+        delimiter: str | None,
+        rename: Callable[[str], str],
+        dialect: Dialect | None = None,
+    ) -> None:
+        """Read the header; without a dialect, tell it by the first lines. Raises `UnreadableFile`."""
         csv.field_size_limit(LONGEST_FIELD)
         self.export = export
         self.size = export.size
-        self._lines = export.lines()
         self._line = 1
         """Where the next record begins."""
         self._taken: list[str] = []
         """The lines of the record at hand."""
+        self._size = 0
+        """Their characters."""
+        above = list(itertools.islice((line for line in export.look(LOOKED_AT) if line.strip("\r\n")), 2))
+        named = SEPARATOR.fullmatch(above[0].strip()) if above else None
+        if named:
+            delimiter = delimiter or named[1]
+            above = above[1:]
+        self.delimiter = delimiter or delimiter_of("".join(above[:1]))
+        self.told = self._tell(dialect)
+        """The dialect, None where nothing says which: then no row may have a backslash."""
+        self._lines = export.lines()
         first = self._first_line()
-        self.delimiter = delimiter or delimiter_of(first)
+        if named:
+            self._line += 1
+            first = self._first_line()
         self._again = deque([first])
         """Lines to be read again."""
         try:
             self.header = [name.strip() for name in next(self._records(), [])]
-        except csv.Error as error:
+        except (csv.Error, BadEscape) as error:
             raise UnreadableFile(f"{export.path}: the header can't be read: {error}") from None
+        self.has_trailing_delimiter = len(self.header) > 1 and self.header[-1] == ""
+        if self.has_trailing_delimiter:
+            self.header.pop()
         self.columns = [rename(name) for name in self.header]
         require_header(self.header, self.columns, export)
+
+    def _tell(self, given: Dialect | None) -> Dialect | None:
+        if given is not None or self.delimiter != "\t":
+            return given or Dialect.CSV
+        return dialect_of(self.export.look(LOOKED_AT))
 
     def _first_line(self) -> str:
         """Take the first line that is not empty."""
@@ -100,8 +131,12 @@ class CsvReader:
 
     def _at_once(self, block: list[str]) -> list[list[str]] | None:
         """Read lines each of which is a record without a fault; None where one is not."""
-        if not is_clean("".join(block)):
+        text = "".join(block)
+        if not is_clean(text) or (self.told is not Dialect.CSV and "\\" in text) or self.has_trailing_delimiter:
             return None
+        if self.told is Dialect.COPY:
+            records = [line.rstrip("\r\n").split(self.delimiter) for line in block]
+            return records if {*map(len, records)} == {len(self.columns)} else None
         try:
             records = list(csv.reader(block, delimiter=self.delimiter, strict=True))
         except csv.Error:
@@ -114,17 +149,22 @@ class CsvReader:
         while self._again:
             try:
                 for cells in self._records():
-                    if len(cells) == len(self.columns) and all(map(is_clean, self._taken)):
+                    if self.has_trailing_delimiter and len(cells) > len(self.columns) and cells[-1] == "":
+                        cells.pop()
+                    if len(cells) == len(self.columns) and all(map(is_clean, self._taken)) and self._is_told():
                         yield Row(self._line, self._fields(cells), cells)
                     elif cells and any(cells):
                         yield self._refuse(self._line, cells)
                     self._next_record()
                     if not self._again:
                         break
-            except csv.Error as error:
+            except (csv.Error, BadEscape) as error:
                 self._give_back()
                 yield FaultyRow(self._line, str(error), self._taken[0])
                 self._next_record()
+
+    def _is_told(self) -> bool:
+        return self.told is not None or not any("\\" in line for line in self._taken)
 
     def _fields(self, cells: list[str]) -> dict[str, object]:
         return {name: "" if cell == NULL else cell for name, cell in zip(self.columns, cells, strict=True)}
@@ -132,10 +172,15 @@ class CsvReader:
     def _next_record(self) -> None:
         self._line += len(self._taken)
         self._taken.clear()
+        self._size = 0
 
     def consumed(self) -> int:
         """Bytes read so far."""
         return self.export.consumed()
+
+    def volume(self) -> int:
+        """Characters read so far."""
+        return self.export.volume
 
     def interrupt(self) -> None:
         """End a read that waits in another thread."""
@@ -146,22 +191,43 @@ class CsvReader:
         self.export.close()
 
     def _records(self) -> Iterator[list[str]]:
+        if self.told is Dialect.COPY:
+            return self._escaped_records()
         # Strict, because else a quote that is never closed makes one cell of the rest of the file, without a word.
         return csv.reader(self._noted(), delimiter=self.delimiter, strict=True)
+
+    def _escaped_records(self) -> Iterator[list[str]]:
+        """Give the records of COPY's dialect: a line each, but for line ends behind a backslash."""
+        for line in self._noted():
+            text = line.rstrip("\r\n")
+            while _ends_open(text) and (more := next(self._noted(), None)) is not None:
+                text += line[len(line.rstrip("\r\n")) :] + more.rstrip("\r\n")
+                line = more  # noqa: PLW2901 (the end of the last line taken)
+            if text != END:
+                yield escaped_fields(text, self.delimiter) if text else []
+            else:
+                yield []
 
     def _noted(self) -> Iterator[str]:
         """Give the lines, noting them: also those that are given back while this runs."""
         while True:
+            if self._size > LONGEST_RECORD and len(self._taken) > 1:
+                raise csv.Error(f"a record longer than {LONGEST_RECORD} characters; is a quote not closed?")
             line = self._again.popleft() if self._again else next(self._lines, None)
             if line is None:
                 return
             self._taken.append(line)
+            self._size += len(line)
             yield line
 
     def _refuse(self, line: int, cells: list[str]) -> FaultyRow:
         """Refuse a record; of one that spans lines only its first, for a stray quote takes the next ones with it."""
+        text = "".join(self._taken)
+        if len(cells) == len(self.columns) and is_clean(text):
+            if self.told is None:
+                return FaultyRow(line, "a backslash, which no row before had: say --dialect copy or csv", cells)
+            return FaultyRow(line, fault_of("".join(cells), self.export.charset), cells)
         if len(cells) == len(self.columns):
-            text = "".join(self._taken)
             return FaultyRow(line, fault_of(text, self.export.charset), cells)
         if len(self._taken) > 1:
             self._give_back()
@@ -172,6 +238,12 @@ class CsvReader:
         """Let all lines of the record but the first be read again."""
         self._again.extendleft(reversed(self._taken[1:]))
         del self._taken[1:]
+        self._size = len(self._taken[0])
+
+
+def _ends_open(text: str) -> bool:
+    """Tell whether a line ends in a backslash that escapes its end."""
+    return (len(text) - len(text.rstrip("\\"))) % 2 == 1
 
 
 # Refused rows of a CSV, written so that they can be corrected and loaded again, as often as it takes.
@@ -185,14 +257,15 @@ class CsvRejects:
 
     def __init__(self, file: TextIO, reader: CsvReader) -> None:
         self._file = file
-        self._writer = csv.writer(file, delimiter=reader.delimiter, lineterminator="\n")
+        writer = csv.writer(file, delimiter=reader.delimiter, lineterminator="\n")
+        self._write_row = self._write_escaped if reader.told is Dialect.COPY else writer.writerow
         self._delimiter = reader.delimiter
         self._skipped = [position for position, name in enumerate(reader.header) if name in NOTES]
         between = re.escape(reader.delimiter)
         notes = rf'\d+{between}(?:"(?:[^"]|"")*"|[^{between}"]*){between}'
         self._old_notes = re.compile(notes if tuple(reader.header[:2]) == NOTES else "")
         """What an earlier rejects file says at the beginning of a line."""
-        self._writer.writerow([*NOTES, *self._own(reader.header)])
+        self._write_row([*NOTES, *self._own(reader.header)])
 
     def write(self, row: Row | FaultyRow, reason: str) -> None:
         """Write one row; a line that is no record is written as it is."""
@@ -202,11 +275,14 @@ class CsvRejects:
             old = self._old_notes.match(row.raw)
             self._file.write(notes.getvalue() + row.raw[old.end() if old else 0 :].rstrip("\r\n") + "\n")
         elif isinstance(row.raw, list):
-            self._writer.writerow([row.line, reason, *self._own(row.raw)])
+            self._write_row([row.line, reason, *self._own(row.raw)])
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _write_escaped(self, cells: Iterable[object]) -> None:
+        self._file.write(self._delimiter.join(escaped(str(cell), self._delimiter) for cell in cells) + "\n")
 
     def _own(self, cells: list[str]) -> list[str]:
         return [cell for position, cell in enumerate(cells) if position not in self._skipped]

@@ -5,7 +5,8 @@ https://jsonlines.org/
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO, cast
 
@@ -98,6 +99,22 @@ def _parsed(raw: object) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+DOCUMENT = re.compile(r'\A\{"users"\s*:\s*\[|"users"\s*:\s*\[\s*\{')
+"""How an object begins that holds all users: of a realm of Keycloak, or of an API."""
+
+
+def value_at(value: object, path: Sequence[str]) -> object:
+    """Give what stands at a path of keys and of positions in lists; None where nothing does."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
 LAYOUTS_KEPT = 1000
 """Lines may all differ in their keys."""
 LONGEST_LINE = 1 << 20
@@ -109,10 +126,12 @@ class JsonLinesReader:
 
     kind = "jsonl"
 
-    def __init__(self, export: Export, rename: Callable[[str], str]) -> None:
+    def __init__(self, export: Export, rename: Callable[[str], str], paths: Mapping[str, str] | None = None) -> None:
+        """Read an export; `paths` are columns by their dotted path, as `services.password.bcrypt`."""
         self.export = export
         self.size = export.size
         self._rename = rename
+        self._paths = [(tuple(path.split(".")), name) for path, name in (paths or {}).items() if "." in path]
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
         """By the keys of an object as they are in the file."""
         self._quick = json.JSONDecoder(parse_constant=no_constant, parse_float=finite)
@@ -124,10 +143,10 @@ class JsonLinesReader:
             line = text.strip()
             if not line:
                 continue
-            if is_first and (line[0] == "[" or line == "{"):
+            if is_first and (line[0] == "[" or line == "{" or DOCUMENT.search(line[:LONGEST_LINE])):
                 raise UnreadableFile(
-                    f"{self.export.path}: one JSON document; one object a line is needed, as `jq -c '.[]'` writes it "
-                    "of an array, and `jq -c '.users[]'` of one under the key users"
+                    f"{self.export.path}: line {number} begins one JSON document; one object a line is needed, as "
+                    "`jq -c '.[]'` writes it of an array, and `jq -c '.users[]'` of one under the key users"
                 )
             is_first = False
             yield self._read(number, line)
@@ -135,6 +154,10 @@ class JsonLinesReader:
     def consumed(self) -> int:
         """Bytes read so far."""
         return self.export.consumed()
+
+    def volume(self) -> int:
+        """Characters read so far."""
+        return self.export.volume
 
     def interrupt(self) -> None:
         """End a read that waits in another thread."""
@@ -164,6 +187,12 @@ class JsonLinesReader:
         fields = self._renamed(found)
         if len(fields) < len(found):
             raise Unusable("two keys mean the same column")
+        for path, name in self._paths:
+            value = value_at(found, path)
+            if value is not None and ".".join(path) not in found:
+                if name in fields:
+                    raise Unusable("two keys mean the same column")
+                fields = fields | {name: value}
         return fields
 
     def _decode(self, line: str) -> object:

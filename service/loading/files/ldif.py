@@ -123,6 +123,10 @@ class LdifReader:
         """Bytes read so far."""
         return self.export.consumed()
 
+    def volume(self) -> int:
+        """Characters read so far."""
+        return self.export.volume
+
     def interrupt(self) -> None:
         """End a read that waits in another thread."""
         self.export.interrupt()

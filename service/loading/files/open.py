@@ -1,17 +1,21 @@
 """Opening of an export and of its rejects file, with the reader and writer for its kind."""
 
-import os
 import re
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
 from service.loading.files.csv import CsvReader, CsvRejects
+from service.loading.files.dialect import Dialect
 from service.loading.files.json_lines import JsonLinesReader, JsonRejects
 from service.loading.files.ldif import LdifReader, LdifRejects
 from service.loading.files.row import FaultyRow, Reader, Rejects, Row, UnreadableFile
 from service.loading.files.text import Export, errors_in
+from service.private_files import open_private
+
+STANDARD_OUTPUT = Path("-")
 
 # Tells what kind of file an export is: by its name, else by how it begins. Reads no row.
 
@@ -88,16 +92,21 @@ def open_export(
     kind: str | None = None,
     charset: str = "utf-8",
     delimiter: str | None = None,
+    dialect: Dialect | None = None,
+    paths: Mapping[str, str] | None = None,
     rename: Callable[[str], str] = str,
 ) -> Reader:
-    """Open a file or standard input for reading. Raises `UnreadableFile`."""
+    """Open a file or standard input for reading. Raises `UnreadableFile`.
+
+    `paths`: columns of JSON that are deeper than the first level, by their dotted path.
+    """
     export = Export(path, charset)
     try:
         match kind_named(kind) or kind_of(export):
             case Kind.CSV:
-                return CsvReader(export, delimiter, rename)
+                return CsvReader(export, delimiter, rename, dialect)
             case Kind.JSONL:
-                return JsonLinesReader(export, rename)
+                return JsonLinesReader(export, rename, paths)
             case Kind.LDIF:
                 return LdifReader(export, rename)
     except BaseException:
@@ -116,30 +125,32 @@ def open_rejects(path: Path, reader: Reader) -> Rejects:
             return JsonRejects(_private(path))
 
 
-class RejectsAtNeed:
-    """Makes the rejects file when the first row is refused."""
+class TemporaryRejects:
+    """A rejects file that is opened before the first row, and removed where no row was refused."""
 
     def __init__(self, path: Path, reader: Reader) -> None:
+        """Open it. Raises `OSError`."""
         self._path = path
-        self._reader = reader
-        self._opened: Rejects | None = None
+        self._rejects = open_rejects(path, reader)
+        self._is_empty = True
 
     def write(self, row: Row | FaultyRow, reason: str) -> None:
         """Write one row."""
-        if self._opened is None:
-            self._opened = open_rejects(self._path, self._reader)
-        self._opened.write(row, reason)
+        self._is_empty = False
+        self._rejects.write(row, reason)
 
     def close(self) -> None:
-        """Close the file where there is one."""
-        if self._opened is not None:
-            self._opened.close()
+        """Close the file."""
+        self._rejects.close()
+        if self._is_empty:
+            self._path.unlink(missing_ok=True)
 
 
 def _private(path: Path, like: Export | None = None) -> TextIO:
     """Open a file that reads like the export: without its byte order mark nobody could tell UTF-16 again."""
     charset = like.charset if like else "utf-8"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    file = os.fdopen(descriptor, "w", encoding=charset, errors=errors_in(charset), newline="")
+    if path == STANDARD_OUTPUT:
+        return open(sys.stdout.fileno(), "w", encoding=charset, errors=errors_in(charset), newline="", closefd=False)
+    file = open_private(path, encoding=charset, errors=errors_in(charset))
     file.write("\ufeff" if like and like.mark else "")
     return file

@@ -46,13 +46,22 @@ class QueryReader:
             columns = [self._rename(name) for name in records[0].keys()]  # noqa: SIM118 (a record is no mapping)
             if len(set(columns)) < len(columns):
                 raise UnreadableFile(f"the query: two columns have the same name ({', '.join(columns)})")
+            names = zip(records[0].keys(), columns, strict=True)
+            binary = [(name, column) for name, column in names if column in ("salt", "password_hash")]
             for record in records:
                 number += 1
                 fields = dict(zip(columns, map(_plain, record.values()), strict=True))
+                for name, column in binary:
+                    if isinstance(record[name], bytes):
+                        fields |= _binary(column, record[name])
                 yield Row(number, fields, fields)
 
     def consumed(self) -> int:
         """Nobody knows how many rows there are."""
+        return 0
+
+    def volume(self) -> int:
+        """Not known; rows come `AT_ONCE`."""
         return 0
 
     def interrupt(self) -> None:
@@ -93,6 +102,17 @@ def _plain(value: object) -> object:
         return [None if each is None else _plain(each) for each in value]
     as_it_is = isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
     return value if as_it_is else str(value)
+
+
+def _binary(column: str, raw: bytes) -> dict[str, object]:
+    """Give a salt of bytes as hex, and a hash as text where all its bytes are printable.
+
+    A raw digest of 16 bytes is printable by chance once in ten million.
+    """
+    if column == "salt":
+        return {"salt": raw.hex(), "salt_encoding": "hex"}
+    text = raw.decode("ascii", "replace")
+    return {column: text if text.isascii() and text.isprintable() else raw.hex()}
 
 
 def _text(raw: bytes) -> str:

@@ -60,6 +60,10 @@ class Reader(Protocol):
         """Bytes of the file that were read so far, for the time left."""
         ...
 
+    def volume(self) -> int:
+        """Characters that were read so far: what is compressed takes more memory than its bytes."""
+        ...
+
     def interrupt(self) -> None:
         """End a read that waits in another thread; nothing more is read then."""
         ...

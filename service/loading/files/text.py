@@ -64,6 +64,19 @@ class StandardInput(io.FileIO):
         return 0
 
 
+LONGEST_LINE = 1 << 24
+"""Characters; photographs are in the entries of a directory."""
+MOST_AHEAD = 1 << 24
+"""Characters of the lines that are looked at before they are read."""
+PIECE = 1 << 18
+"""Characters read at once."""
+LINE_ENDS = ("\n", "\r")
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE + 1].rstrip("\r\n")
+
+
 GZIP = b"\x1f\x8b"
 DAMAGED = (EOFError, OSError, zlib.error)
 """What a compressed file raises that is cut off or altered, and a disk that fails."""
@@ -103,6 +116,9 @@ class Export:
         self.text: TextIO = io.TextIOWrapper(
             self._plain, encoding=self.charset, errors=errors_in(self.charset), newline="", write_through=False
         )
+        self.volume = 0
+        """Characters that were read so far."""
+        self._all = self._bounded()
         self._ahead: list[str] = []
         """Lines that were looked at, and are still to be taken."""
 
@@ -115,17 +131,47 @@ class Export:
 
     def look(self, most: int) -> Iterator[str]:
         """Give some of the first lines; `lines` gives them again. Raises `UnreadableFile`."""
-        with self._faults_named():
-            for line in itertools.islice(self.text, most):
-                self._ahead.append(line)
-                yield line
+        yield from list(self._ahead[:most])
+        size = sum(map(len, self._ahead))
+        while len(self._ahead) < most and size < MOST_AHEAD:
+            line = next(self._all, None)
+            if line is None:
+                return
+            self._ahead.append(line)
+            size += len(line)
+            yield line
 
     def lines(self) -> Iterator[str]:
-        """Give the lines with their ends. Raises `UnreadableFile` where the file ends too early or is no text."""
-        yield from self._ahead
-        self._ahead.clear()
+        """Give the lines with their ends. Raises `UnreadableFile` where the file ends too early or is no text.
+
+        Of a line beyond `LONGEST_LINE` its first characters and one more come, without its end.
+        """
+        ahead, self._ahead = self._ahead, []
+        return itertools.chain(ahead, self._all)
+
+    def _bounded(self) -> Iterator[str]:
+        """Read pieces and split them: Python's own lines would take a line of any length into memory."""
         with self._faults_named():
-            yield from self.text
+            rest, skipping = "", False
+            while piece := self.text.read(PIECE):
+                self.volume += len(piece)
+                if piece.endswith("\r"):  # the other half of the line's end may follow
+                    piece += self.text.read(1)
+                lines = list(io.StringIO(rest + piece, newline=""))
+                rest = "" if lines[-1].endswith(LINE_ENDS) else lines.pop()
+                if skipping and lines:
+                    lines.pop(0)
+                    skipping = False
+                if lines:
+                    lines[0] = _cut(lines[0])
+                yield from lines
+                if skipping:
+                    rest = ""
+                elif len(rest) > LONGEST_LINE:
+                    yield _cut(rest)
+                    rest, skipping = "", True
+            if rest:
+                yield rest
 
     @contextmanager
     def _faults_named(self) -> Iterator[None]:
@@ -161,7 +207,21 @@ class Export:
             if head.startswith(mark):
                 self._plain.read(len(mark))
                 return charset, mark
-        return given, b""
+        return _without_mark(self._plain.peek(LOOKED_AT)[:LOOKED_AT]) or given, b""
+
+
+FEWEST = 4
+"""Characters of a header."""
+LOOKED_AT = 40
+"""Bytes by which UTF-16 without a byte order mark is told; in no other charset is every other byte of a header NUL."""
+
+
+def _without_mark(head: bytes) -> str | None:
+    """Name the UTF-16 that a file without a byte order mark begins in, None for any other charset."""
+    even, odd = head[0::2], head[1::2]
+    if len(odd) >= FEWEST and not any(odd) and all(even):
+        return "utf-16-le"
+    return "utf-16-be" if len(even) >= FEWEST and not any(even) and all(odd) else None
 
 
 def _open(path: Path) -> io.BufferedReader:

@@ -171,7 +171,7 @@ KNOWN = [
     Known("scrypt(pass, unhex salt, 16384, 8, 1, 32)", scrypt(P, unhex(X), 16384, 8, 1, 32).hex(), salt=X),
     Known("scrypt(pass, salt, 16384, 8, 1, 64)", scrypt(P, S, 16384, 8, 1, 64).hex()),
     Known("argon2id(pass, salt, 3, 65536, 4)", hash_secret_raw(P.encode(), S.encode(), 3, 65536, 4, 32, Type.ID).hex()),
-    Known("md4(md4(utf16(pass)) . utf16(lower user))", md4(md4(utf16(P)), utf16("jo")).hex(), None, username="Jo"),
+    Known("md4(md4(utf16(pass)) . utf16(lower user))", md4(md4(utf16(P)), utf16("jo")).hex(), salt=None, username="Jo"),
     Known("md5(pass with slashes)", x("md5", TRICKY.replace("'", "\\'").replace('"', '\\"')), TRICKY, None),
     Known("sha1(nfc pass . salt)", x("sha1", unicodedata.normalize("NFC", DECOMPOSED), S), DECOMPOSED),
     Known("bcrypt(md5(pass))", crypted(x("md5", P)), salt=None),

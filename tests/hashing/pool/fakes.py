@@ -9,20 +9,34 @@ from pathlib import Path
 from service.hashing.format import Executor
 
 
+class Fake:
+    """What every check says of itself."""
+
+    work = 0.0
+
+    @property
+    def looped(self) -> bool:
+        return False
+
+    def takes(self, password: str) -> bool:  # noqa: ARG002 - any will do
+        return True
+
+
 @dataclass(frozen=True)
-class Fixed:
+class Fixed(Fake):
     """A check that matches one password."""
 
     executor: Executor = Executor.THREAD
     cost: str = "fixed"
     password: str = field(default="right", repr=False)
+    looped: bool = False
 
     def verify(self, password: str) -> bool:
         return password == self.password
 
 
 @dataclass(frozen=True)
-class Broken:
+class Broken(Fake):
     """Breaks down, and its exception quotes the password."""
 
     executor: Executor = Executor.THREAD
@@ -33,7 +47,7 @@ class Broken:
 
 
 @dataclass(frozen=True)
-class Gated:
+class Gated(Fake):
     """Takes until the test opens the gate, and notes who was hashed."""
 
     executor: Executor = Executor.THREAD
@@ -47,7 +61,7 @@ class Gated:
 
 
 @dataclass(frozen=True)
-class WhereAmI:
+class WhereAmI(Fake):
     """Notes the thread it ran in."""
 
     executor: Executor = Executor.INLINE
@@ -60,7 +74,7 @@ class WhereAmI:
 
 
 @dataclass(frozen=True)
-class Environment:
+class Environment(Fake):
     """Runs in a worker process; the password is the name of a variable that must not be there."""
 
     executor: Executor = Executor.PROCESS
@@ -71,7 +85,7 @@ class Environment:
 
 
 @dataclass(frozen=True)
-class Pid:
+class Pid(Fake):
     """Runs in a worker process; matches its process id."""
 
     executor: Executor = Executor.PROCESS
@@ -82,7 +96,7 @@ class Pid:
 
 
 @dataclass(frozen=True)
-class Sleeps:
+class Sleeps(Fake):
     """Runs in a worker process for a long time; the password is the file that tells it has begun."""
 
     executor: Executor = Executor.PROCESS

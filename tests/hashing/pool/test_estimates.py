@@ -1,7 +1,12 @@
 """What a check costs is measured, and a wrong measurement heals."""
 
+import pytest
+
+from service.hashing.format import Executor
 from service.hashing.pool import admission
 from service.hashing.pool.admission import Estimates
+from service.hashing.pool.job import timed_size
+from tests.hashing.pool.fakes import Fixed
 
 
 class Clock:
@@ -69,3 +74,44 @@ def test_a_cost_that_ran_lately_is_remembered_before_one_that_did_not() -> None:
     for cost in ["first", "second", *map(str, range(admission.REMEMBERED - 2)), "first", "one more"]:
         one.learn(cost, 0.1)
     assert (one.measured("first"), one.measured("second")) == (0.1, None)
+
+
+def test_a_run_beyond_its_deadline_counts_for_no_more_than_it_had() -> None:
+    one = Estimates()
+    one.learn("sha512_crypt 656000", 98.0, had=2.5)
+    assert one.measured("sha512_crypt 656000") == 2.5
+    for _ in range(100):
+        one.learn("sha512_crypt 656000", 98.0, had=2.5)
+    assert one.measured("sha512_crypt 656000") == 2.5
+
+
+def test_a_run_that_was_begun_too_late_does_not_lower_the_average() -> None:
+    one = Estimates()
+    one.learn("bcrypt 12", 0.3)
+    one.learn("bcrypt 12", 0.3, had=0.01)
+    assert one.measured("bcrypt 12") == 0.3
+
+
+def test_long_passwords_have_an_average_of_their_own() -> None:
+    one = Estimates()
+    one.learn("sha512_crypt 656000", 0.8)
+    assert one.expect("sha512_crypt 656000", 512) > 0.8
+    one.learn("sha512_crypt 656000", 2.4, size=512)
+    assert one.expect("sha512_crypt 656000", 512) == 2.4
+    assert one.expect("sha512_crypt 656000") == 0.8
+    assert one.doubtful("sha512_crypt 656000", 128)
+
+
+@pytest.mark.parametrize(
+    "check, password, size",
+    [
+        (Fixed(), "p" * 4096, 0),
+        (Fixed(looped=True), "p" * 64, 0),
+        (Fixed(looped=True), "p" * 65, 128),
+        (Fixed(looped=True), "\N{GRINNING FACE}" * 17, 128),
+        (Fixed(looped=True), "p" * 512, 512),
+        (Fixed(executor=Executor.PROCESS), "p" * 4096, 4096),
+    ],
+)
+def test_the_length_of_a_password_counts_where_the_time_depends_on_it(check: Fixed, password: str, size: int) -> None:
+    assert timed_size(check, password) == size

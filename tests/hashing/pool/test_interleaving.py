@@ -15,14 +15,14 @@ from service.hashing.interleaved.interleaving import Interleavable, Interleaving
 from service.hashing.pool import CheckFailed, HashingPool, Overloaded
 from tests.hashing.interleaved.fakes import PackageKernel
 from tests.hashing.pool.conftest import until
-from tests.hashing.pool.fakes import Broken, Fixed, Gated, WhereAmI
+from tests.hashing.pool.fakes import Broken, Fake, Fixed, Gated, WhereAmI
 
 RIGHT = bcrypt.hashpw(b"right", bcrypt.gensalt(4))
 STRETCH = (1.4, 1.2, 1.1, 1.0)
 
 
 @dataclass(frozen=True)
-class Bcrypt(Interleavable):
+class Bcrypt(Fake, Interleavable):
     hashed: bytes = field(default=RIGHT, repr=False)
     executor: Executor = Executor.THREAD
     cost: str = "bcrypt 4"

@@ -1,0 +1,220 @@
+"""The command `rehearse`: a load test of a deployment before people come."""
+
+import asyncio
+import contextlib
+import json
+import math
+import os
+import re
+import signal
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from service.cli.errors import DONE, FAILED, CommandFailed
+from service.cli.hooks import secret_header
+from service.cli.okta_options import errors_reported, prepare, print_progress, read_share, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service.rehearsal.load import Plan, Result
+    from service.rehearsal.people import Cost
+    from service.settings import Settings
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+MAX_RATE = 10_000.0
+"""Sign-ins a second: more than one process can send."""
+MAX_SECONDS = 24 * 3600.0
+USABLE = 0.9
+"""The share of its cores that the service turns into answers (docs/capacity.md)."""
+BEHIND = 0.5
+"""Seconds; where arrivals are sent later than that, this machine was too busy for the rate."""
+
+
+def rehearse(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL", help="The service's address, as https://passwords.example.com.")],
+    rate: Annotated[str, typer.Option(help="Sign-ins a second or a minute: 40/s, 300/m.")] = "10/s",
+    duration: Annotated[str, typer.Option("--for", help="How long: 90s, 5m, 1h.")] = "1m",
+    wrong: Annotated[str, typer.Option(help="The share of sign-ins with a wrong password, or 0%.")] = "20%",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+) -> None:
+    """Sign invented people in at a rate, and tell how many were answered in time and which cores that takes.
+
+    The people have the formats and costs of what is loaded, in their proportions, random passwords and logins that end
+    in `.rehearsal.invalid`. They are no accounts, and are removed at the end. Exit code 0 where every sign-in had its
+    verdict in time, else 1.
+    """
+    from service.rehearsal.load import Plan
+
+    plan = Plan(read_rate(rate), read_duration(duration), 0.0 if wrong.strip() in ("0", "0%") else read_share(wrong))
+    settings = prepare()
+    with errors_reported():
+        result, cost = run(_rehearse(settings, hook_url(url), plan))
+    document = _document(plan, result, cost)
+    typer.echo(json.dumps(document) if as_json else "\n".join(report_lines(document)))
+    context.exit(DONE if result.in_time == result.sign_ins else FAILED)
+
+
+def read_rate(text: str) -> float:
+    """Read `40/s`, `40` or `300/m` as sign-ins a second."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/(s|m))?", text.strip())
+    rate = float(found[1]) / UNITS[found[2] or "s"] if found else 0.0
+    if not 0 < rate <= MAX_RATE:
+        raise typer.BadParameter(
+            f"write a number of sign-ins, up to {MAX_RATE:,.0f}/s: 40/s or 300/m", param_hint="--rate"
+        )
+    return rate
+
+
+def read_duration(text: str) -> float:
+    """Read `90s`, `5m` or `1h` as seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)", text.strip())
+    seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
+    if not 0 < seconds <= MAX_SECONDS:
+        raise typer.BadParameter("write a time up to 24h: 90s, 5m or 1h", param_hint="--for")
+    return seconds
+
+
+def hook_url(base: str) -> str:
+    """Give the address of the password import hook of the service at `base`."""
+    from service.okta.hooks import HookKind
+
+    try:
+        parts = urlsplit(base)
+        has_more = parts.query or parts.fragment or parts.username
+        is_good = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0 and not has_more
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise typer.BadParameter("write the service's address: https://passwords.example.com", param_hint="URL")
+    return base.rstrip("/") + HookKind.PASSWORD_IMPORT.path
+
+
+async def _rehearse(settings: "Settings", url: str, plan: "Plan") -> "tuple[Result, Cost | None]":
+    from service.app import open_database
+    from service.auth.authenticator import hash_keys
+    from service.hashing.bcrypt_choice import BcryptUnavailable, choose_bcrypt
+    from service.hashing.pool import HashingPool
+    from service.okta_client.hook_caller import open_caller
+    from service.rehearsal.people import measure
+    from service.rehearsal.run import CannotRehearse
+    from service.rehearsal.run import rehearse as run_plan
+    from service.settings import BadSettings
+    from service.store import recipes, rehearsals
+    from service.stored_hashes import HashOpener
+
+    header = secret_header(settings, settings.inline_hook_secrets())
+    async with open_database(settings) as database:
+        async with database.connection() as connection:
+            mix, known = await rehearsals.mix(connection), await recipes.list_recipes(connection)
+        if not mix:
+            raise CommandFailed("no hash is loaded, so there is nothing to rehearse: load accounts first")
+        # Before the load, which would make it slower where the service runs on this machine.
+        try:
+            choice = await asyncio.to_thread(choose_bcrypt, settings.bcrypt)
+        except BcryptUnavailable as unavailable:
+            raise BadSettings(str(unavailable)) from None
+        async with HashingPool(interleaving=choice.interleaving) as pool:
+            cost = await measure(pool, HashOpener(os.environ, hash_keys(settings)), known, mix)
+        async with open_caller(url, {header.name: header.value}) as caller:
+            try:
+                with _ended_by_sigterm():
+                    return await run_plan(database, caller, plan, mix, progress=print_progress), cost
+            except CannotRehearse as fault:
+                raise CommandFailed(str(fault)) from None
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> "Iterator[None]":
+    """Let SIGTERM end the work as Ctrl-C does, so that the people are removed."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101 (for the type checker: a coroutine runs in a task)
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        yield
+    except asyncio.CancelledError:
+        task.uncancel()
+        raise CommandFailed("stopped; the invented people are removed") from None
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+def _document(plan: "Plan", result: "Result", cost: "Cost | None") -> dict[str, Any]:
+    """Give the result for a script."""
+    cores = cost.cores(plan.rate) if cost else None
+    return {
+        "rate": plan.rate,
+        "seconds": plan.seconds,
+        "sign_ins": result.sign_ins,
+        "calls": result.calls,
+        "in_time": result.in_time,
+        "refused": result.refused,
+        "late": result.late,
+        "wrong_verdicts": result.wrong_verdicts,
+        "statuses": {str(status): number for status, number in sorted(result.statuses.items())},
+        "p50_seconds": _rounded(result.percentile(0.50)),
+        "p95_seconds": _rounded(result.percentile(0.95)),
+        "p99_seconds": _rounded(result.percentile(0.99)),
+        "behind_seconds": _rounded(result.behind),
+        "core_seconds": round(cost.core_seconds, 6) if cost else None,
+        "measured_share": round(cost.share, 4) if cost else None,
+        "busy_cores": _rounded(cores),
+        "cores_needed": math.ceil(cores / USABLE) if cores is not None else None,
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def report_lines(found: dict[str, Any]) -> "list[str]":
+    """Write the result for people."""
+    total = found["sign_ins"]
+    lines = [
+        f"{total:,} sign-ins in {found['calls']:,} calls at {found['rate']:g}/s",
+        *(_count(found[name], total, words) for name, words in COUNTS.items()),
+    ]
+    if found["p50_seconds"] is not None:
+        spread = ", ".join(f"p{p} {found[f'p{p}_seconds']:.3f} s" for p in (50, 95, 99))
+        lines.append(f"verdicts: {spread}; Okta waits 3 s")
+    lines += [f"answers that were no verdict: {_statuses(found['statuses'])}"] if found["statuses"] else []
+    lines += _cores(found)
+    if found["behind_seconds"] > BEHIND:
+        lines.append(
+            f"warning: calls were sent up to {found['behind_seconds']:.1f} s late, as this machine was too busy: "
+            "run the rehearsal on another one than the service"
+        )
+    return lines
+
+
+COUNTS = {
+    "in_time": "answered in time",
+    "refused": "refused at once (429)",
+    "late": "without an answer, also at the retry",
+    "wrong_verdicts": "answered otherwise than they should be",
+}
+
+
+def _count(number: int, total: int, words: str) -> str:
+    return f"  {number:>9,}  {100 * number / total:5.1f} %  {words}"
+
+
+def _statuses(statuses: dict[str, int]) -> str:
+    return ", ".join(f"{number:,} times {status}" for status, number in statuses.items())
+
+
+def _cores(found: dict[str, Any]) -> list[str]:
+    if found["busy_cores"] is None:
+        return ["the cores are not known: no loaded hash can be checked here; set the peppers that they need"]
+    busy, each = f"{found['busy_cores']:.2f}", f"{1000 * found['core_seconds']:.1f} ms"
+    lines = [
+        f"cores: {found['rate']:g}/s keep {busy} like this machine's busy ({each} each): order {found['cores_needed']}"
+    ]
+    if found["measured_share"] < 1:
+        lines.append(
+            f"  measured for {100 * found['measured_share']:.1f} % of the hashes; the others count as their mean"
+        )
+    return lines

@@ -1,0 +1,192 @@
+"""Decisions on an export by its first rows, before any is stored: columns, missing values, products, what is ignored.
+
+A decision is made once, printed, and holds for every later row; a row that contradicts it is refused.
+"""
+
+import itertools
+import re
+import shlex
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from service.loading.credentials import holds_hash, is_credential_name, is_hash, leaves
+from service.loading.files.row import FaultyRow, Row
+from service.loading.product_columns import product_of
+from service.loading.rows import OWN_COLUMNS, Decisions
+from service.loading.sources import Source
+from service.store.attributes import BASE_PROFILE
+
+EXAMINED = 10_000
+"""Rows."""
+EXAMINED_CHARACTERS = 1 << 26
+"""Characters of the export after which fewer rows are examined: they are kept in memory."""
+NULL_SHARE, NULL_ROWS = 0.01, 10
+"""A column has the text NULL for no value where as many rows have it; below that it may be a person's name."""
+HEX_SALT = re.compile(r"(?:\\x|0[xX])(?:[0-9A-Fa-f]{2})+|(?:[0-9A-Fa-f]{2}){8,}")
+LOGINS = ("email", "mail", "username", "userName", "user_name", "userPrincipalName", "upn", "login_name", "name")
+"""Columns that may hold the login, the likeliest first."""
+NAMED = 20
+"""Columns that a message names."""
+HASH_NAMES = ("passwordhash", "encryptedpassword", "passwd", "userpass", "password")
+
+
+class BadExport(Exception):
+    """The export can't be loaded as it is asked for; the message names the option that helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the operator says of the attributes and values of an export."""
+
+    attributes: frozenset[str] | None = None
+    """Instead of those of the source."""
+    forced: frozenset[str] = frozenset()
+    nulls: frozenset[str] = frozenset()
+    without_hashes: bool = False
+    mapped: bool = True
+    """Whether a missing login is to be complained of."""
+
+
+@dataclass(slots=True)
+class Examined:
+    """An export whose first rows are read."""
+
+    decisions: Decisions
+    rows: Iterator[Row | FaultyRow]
+    """All rows, the first ones too."""
+    notes: list[str] = field(default_factory=list)
+    """Decisions in words."""
+
+
+def examine(
+    rows: Iterator[Row | FaultyRow], source: Source, asked: Asked, volume: Callable[[], int] = lambda: 0
+) -> Examined:
+    """Decide how an export is read. Raises `BadExport`, and `UnreadableFile` as the reader does."""
+    first = list(_first(rows, volume))
+    fields = [row.fields for row in first if isinstance(row, Row)]
+    columns = list(dict.fromkeys(itertools.chain.from_iterable(fields)))
+    extra = asked.attributes if asked.attributes is not None else frozenset(source.attributes)
+    declared = frozenset(BASE_PROFILE) | extra
+    product = product_of(columns, fields)
+    decided = Decisions(
+        declared=declared,
+        forced=asked.forced,
+        null_columns=_null_columns(fields, columns, declared, source),
+        null_texts=asked.nulls,
+        product=product,
+    )
+    notes = list(_notes(decided, source, fields, asked))
+    _require_login(columns, fields, asked)
+    has_hashes = asked.without_hashes or _has_hashes(columns, decided)
+    if not has_hashes:
+        _require_no_hashes(fields, decided)
+    _require_no_credentials(fields, decided)
+    return Examined(replace(decided, has_hashes=has_hashes), itertools.chain(first, rows), notes)
+
+
+def _first(rows: Iterator[Row | FaultyRow], volume: Callable[[], int]) -> Iterator[Row | FaultyRow]:
+    begin = volume()
+    for number, row in enumerate(rows, 1):
+        yield row
+        if number == EXAMINED or volume() - begin > EXAMINED_CHARACTERS:
+            return
+
+
+def _null_columns(
+    fields: Sequence[Mapping[str, object]], columns: Iterable[str], declared: Collection[str], source: Source
+) -> frozenset[str]:
+    named = {"identifiers", "username", "user", source.username} | set(declared)
+    found = Counter(name for row in fields for name, value in row.items() if name in named and _has_null(name, value))
+    least = max(NULL_ROWS, NULL_SHARE * len(fields))
+    return frozenset(name for name in columns if found[name] >= least)
+
+
+def _has_null(name: str, value: object) -> bool:
+    if name == "identifiers":
+        return "NULL" in (value.split(";") if isinstance(value, str) else value if isinstance(value, list) else ())
+    return value == "NULL"
+
+
+def _notes(decided: Decisions, source: Source, fields: Sequence[Mapping[str, object]], asked: Asked) -> Iterator[str]:
+    if decided.product is not None:
+        yield f"columns of {decided.product.name}: their algorithms and salts are read"
+    if decided.null_columns:
+        yield f"NULL is read as no value in: {', '.join(sorted(decided.null_columns))}"
+    if asked.nulls:
+        yield f"read as no value in every column: {', '.join(sorted(asked.nulls))}"
+    salts = [row.get("salt") for row in fields if row.get("salt") and not row.get("salt_encoding")]
+    if source.salt_encoding == "text" and decided.product is None and salts and all(map(_is_hex, salts)):
+        yield (
+            f"warning: the salts look like hex ({len(salts):,} of {len(salts):,} rows) and are used as text; "
+            'if they stand for bytes, set salt_encoding = "hex" in SOURCES'
+        )
+
+
+def _is_hex(salt: object) -> bool:
+    return isinstance(salt, str) and HEX_SALT.fullmatch(salt) is not None
+
+
+def _require_login(columns: Sequence[str], fields: Sequence[Mapping[str, object]], asked: Asked) -> None:
+    if "login" in columns or not fields or not asked.mapped:
+        return
+    paths = list(dict.fromkeys(path for row in fields[:100] for path, _ in leaves(row)))
+    likely = [name for name in LOGINS if name in paths] or [path for path in paths if path.endswith(".address")]
+    advice = f"--map {shlex.quote(likely[0])}=login" if likely else "--map COLUMN=login"
+    raise BadExport(f"no column is called login; say which: {advice} ({', '.join(columns[:NAMED])})")
+
+
+def _has_hashes(columns: Collection[str], decided: Decisions) -> bool:
+    renamed = decided.product.renamed if decided.product else {}
+    is_keycloak = decided.product is not None and decided.product.name == "Keycloak"
+    return is_keycloak or "password_hash" in columns or any(renamed.get(name) == "password_hash" for name in columns)
+
+
+def _require_no_hashes(fields: Sequence[Mapping[str, object]], decided: Decisions) -> None:
+    """Refuse an export whose hashes are in a column that is not taken as `password_hash`."""
+    found = Counter[str]()
+    marked = set[str]()
+    for row in fields:
+        for path, value in leaves(
+            {name: value for name, value in row.items() if name not in OWN_COLUMNS or name == "profile"}
+        ):
+            if path.partition(".")[0] not in decided.forced and holds_hash(path, value):
+                found[path] += 1
+                if is_hash(value):
+                    marked.add(path)
+    if not found:
+        return
+    best = max(found, key=lambda path: (path in marked, _likeness(path), found[path]))
+    others = [path for path in found if path != best]
+    also = f" (or {', '.join(others[:NAMED])})" if others else ""
+    raise BadExport(
+        f"no column is taken as password_hash, and {best} looks like it: "
+        f"--map {shlex.quote(best)}=password_hash{also}; --without-hashes loads the accounts without"
+    )
+
+
+def _likeness(path: str) -> int:
+    plain = re.sub(r"[^a-z0-9]", "", path.rpartition(".")[2].lower())
+    return -HASH_NAMES.index(plain) if plain in HASH_NAMES else -len(HASH_NAMES)
+
+
+def _require_no_credentials(fields: Sequence[Mapping[str, object]], decided: Decisions) -> None:
+    for row in fields:
+        for path, value in leaves({name: row[name] for name in row if name in decided.declared}):
+            name = path.partition(".")[0]
+            by_name = name not in BASE_PROFILE and holds_hash(path, value)
+            if name not in decided.forced and (is_hash(value) or by_name):
+                raise BadExport(
+                    f"the attribute {name} looks like a credential, which would be sent to Okta and shown; "
+                    f"leave it out, or say --force-attribute {name}"
+                )
+
+
+def ignored_lines(ignored: Collection[str]) -> Iterator[str]:
+    """Name the columns that are not stored, those that look like credentials by themselves."""
+    secret = sorted(name for name in ignored if is_credential_name(name))
+    others = sorted(set(ignored) - set(secret))
+    if others:
+        yield f"ignored: {', '.join(others)}; keep with --attributes"
+    if secret:
+        yield f"ignored, and they look like credentials: {', '.join(secret)}"

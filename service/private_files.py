@@ -1,0 +1,24 @@
+"""Files with personal data: readable by their owner only, and never written through a link."""
+
+import os
+import stat
+from pathlib import Path
+from typing import TextIO
+
+
+def open_private(path: Path, *, encoding: str = "utf-8", errors: str = "strict") -> TextIO:
+    """Open a file for writing, mode 0600 also where it exists. Raises `OSError`, also where the path is a link.
+
+    What is no regular file, as /dev/null, keeps its mode.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            # Before the old content goes: a file that somebody else owns raises, and stays as it is.
+            os.fchmod(descriptor, 0o600)
+            os.ftruncate(descriptor, 0)
+        return os.fdopen(descriptor, "w", encoding=encoding, errors=errors, newline="")
+    except BaseException:
+        os.close(descriptor)
+        raise

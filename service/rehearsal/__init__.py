@@ -1,0 +1,1 @@
+"""Rehearsal of the first morning: a load test of a deployment with invented people."""

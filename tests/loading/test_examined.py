@@ -1,0 +1,253 @@
+"""What exports really contain: decisions by the first rows, and rows that contradict them."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from service.loading.examine import Asked, BadExport, Examined, examine
+from service.loading.files.open import open_export
+from service.loading.files.row import FaultyRow, Row, UnreadableFile
+from service.loading.hashes import HashResolver
+from service.loading.reject import RejectedRow
+from service.loading.rows import DISABLED, AccountReader, naming
+from service.loading.sources import Source
+from service.loading.staging import StagedAccount
+from tests.loading.loader import BCRYPT
+
+SHA1 = "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8"
+SALTED = Source("s", format="sha1($salt.$pass)")
+PHPASS = "$P$B12345678" + "a" * 22
+
+
+def examined(
+    path: Path, content: str | bytes, source: Source = SALTED, asked: Asked | None = None, **mapping: str
+) -> tuple[Examined, dict[str, StagedAccount | str], HashResolver]:
+    """Read an export as a load does; give each account by its login, or what is wrong by its line."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    names = {key.replace("__", "."): name for key, name in mapping.items()}
+    with closing(open_export(path, rename=naming(names), paths=names)) as reader:
+        found = examine(iter(reader), source, asked or Asked(), reader.volume)
+        resolver = HashResolver(source, {})
+        accounts = AccountReader(resolver, found.decisions)
+        return found, dict(read_all(accounts, found.rows)), resolver
+
+
+def read_all(accounts: AccountReader, rows: Iterator[Row | FaultyRow]) -> Iterator[tuple[str, StagedAccount | str]]:
+    for row in rows:
+        if isinstance(row, FaultyRow):
+            yield str(row.line), row.fault
+            continue
+        try:
+            account = accounts.read(row)
+            yield account.login, account
+        except RejectedRow as refusal:
+            yield str(row.line), str(refusal)
+
+
+def salts(read: dict[str, StagedAccount | str]) -> dict[str, str | None]:
+    return {login: each.salt for login, each in read.items() if isinstance(each, StagedAccount)}
+
+
+def formats(read: dict[str, StagedAccount | str], resolver: HashResolver) -> dict[str, str]:
+    by_number = {each.number: each.format for each in resolver.new}
+    return {
+        login: by_number[each.recipe]
+        for login, each in read.items()
+        if isinstance(each, StagedAccount) and each.recipe is not None
+    }
+
+
+def test_escapes_of_copy_are_decoded(tmp_path: Path) -> None:
+    text = f'login\tpassword_hash\tsalt\na\t{SHA1}\tx\\\\y\\tz\nb\t{SHA1}\t"q\\\\"\nc\t\t\\N\n\\.\n'
+    _, read, _ = examined(tmp_path / "e.tsv", text)
+    assert salts(read) == {"a": "x\\y\tz", "b": '"q\\"', "c": None}
+
+
+def test_backslash_that_is_no_escape_makes_tab_separated_text_a_csv(tmp_path: Path) -> None:
+    _, read, _ = examined(tmp_path / "e.tsv", f"login\tpassword_hash\tsalt\na\t{SHA1}\tx\\y\nb\t{SHA1}\tx\\\\y\n")
+    assert salts(read) == {"a": "x\\y", "b": "x\\\\y"}
+
+
+def test_first_backslash_after_the_examined_rows_refuses_its_row(tmp_path: Path) -> None:
+    rows = "".join(f"u{number}\t\tx\n" for number in range(10_000))
+    _, read, _ = examined(tmp_path / "e.tsv", f"login\tpassword_hash\tsalt\n{rows}late\t{SHA1}\tx\\\\y\n")
+    assert "--dialect" in str(read["10002"])
+
+
+def test_null_is_never_a_salt_and_a_person_may_be_called_so(tmp_path: Path) -> None:
+    text = f"login,password_hash,salt,okta_id,firstName\na,{BCRYPT},NULL,NULL,NULL\n"
+    _, read, _ = examined(tmp_path / "e.csv", text, Source("s"))
+    account = read["a"]
+    assert isinstance(account, StagedAccount)
+    assert (account.salt, account.okta_id, account.profile) == (None, None, '{"firstName":"NULL"}')
+
+
+def test_null_in_many_rows_of_a_column_is_no_value(tmp_path: Path) -> None:
+    text = "login,identifiers,firstName\n" + "".join(f"u{number},x;NULL,NULL\n" for number in range(10))
+    found, read, _ = examined(tmp_path / "e.csv", text, Source("s"))
+    assert {each.profile for each in read.values() if isinstance(each, StagedAccount)} == {"{}"}
+    assert found.notes == ["NULL is read as no value in: firstName, identifiers"]
+
+
+@pytest.mark.parametrize("mark", ["*", "x", "!!", "!", "!$6$salt$digest", "{CRYPT}*", "!Abcdefgh", "*LK*"])
+def test_locked_account_is_loaded_without_a_hash_and_with_the_reason(tmp_path: Path, mark: str) -> None:
+    _, read, _ = examined(tmp_path / "e.jsonl", json.dumps({"login": "a", "password_hash": mark}), Source("s"))
+    account = read["a"]
+    assert isinstance(account, StagedAccount)
+    assert (account.hash, account.disabled_reason) == (None, DISABLED)
+
+
+@pytest.mark.parametrize("beside", ["{CRYPT}*", "{SASL}a@x.example", "!!", "", "NULL"])
+def test_good_hash_counts_beside_a_value_that_is_none(tmp_path: Path, beside: str) -> None:
+    row = {"login": "a", "password_hash": [beside, BCRYPT]}
+    _, read, resolver = examined(tmp_path / "e.jsonl", json.dumps(row), Source("s"))
+    assert formats(read, resolver) == {"a": "bcrypt"}
+
+
+def test_form_of_one_row_does_not_decide_how_the_next_is_read(tmp_path: Path) -> None:
+    rows = ["{MD5}{salt}" + "ab" * 16, "{MD5}" + "cd" * 16, "{MD5}{salt}" + "ef" * 16]
+    text = "login,password_hash\n" + "".join(f"u{number},{row}\n" for number, row in enumerate(rows))
+    _, read, resolver = examined(tmp_path / "e.csv", text, Source("s"))
+    assert formats(read, resolver) == {"u0": "spring_MD5", "u1": "ldap_md5", "u2": "spring_MD5"}
+
+
+def test_format_of_a_source_is_for_the_hashes_that_it_fits(tmp_path: Path) -> None:
+    source = Source("s", format="bcrypt(sha256($pass))", other_formats=("sha1($salt.$pass)",))
+    text = f"login,password_hash,salt\na,{BCRYPT},\nb,{SHA1},x\nc,{PHPASS},\n"
+    _, read, resolver = examined(tmp_path / "e.csv", text, source)
+    assert formats(read, resolver) == {"a": "bcrypt(sha256($pass))", "b": "sha1($salt.$pass)", "c": "phpass"}
+
+
+GITEA = {
+    "": "pbkdf2_sha256($pass, $salt, 10000, 50)",
+    "pbkdf2": "pbkdf2_sha256($pass, $salt, 10000, 50)",
+    "pbkdf2$320000$50": "pbkdf2_sha256($pass, $salt, 320000, 50)",
+    "scrypt$16384$8$1$50": "scrypt($pass, $salt, 16384, 8, 1, 50)",
+}
+
+
+@pytest.mark.parametrize("algorithm", GITEA)
+def test_column_of_gitea_says_function_and_count(tmp_path: Path, algorithm: str) -> None:
+    text = f"login,passwd,salt,passwd_hash_algo\na,{'ab' * 50},{'cd' * 16},{algorithm}\n"
+    _, read, resolver = examined(tmp_path / "e.csv", text, Source("s"))
+    assert formats(read, resolver) == {"a": GITEA[algorithm]}
+    assert resolver.new[0].parameters["salt_encoding"] == "hex"
+
+
+def test_digest_of_another_length_than_the_column_says_is_refused(tmp_path: Path) -> None:
+    text = f"login,passwd,salt,passwd_hash_algo\na,{'ab' * 32},{'cd' * 16},pbkdf2$320000$50\n"
+    _, read, _ = examined(tmp_path / "e.csv", text, Source("s"))
+    assert "length" in str(read["2"])
+
+
+def test_column_of_discourse_says_the_count_and_is_not_defaulted(tmp_path: Path) -> None:
+    row = f"{'ab' * 32}\t{'cd' * 16}"
+    header = "login\tpassword_hash\tpassword_salt\tpassword_algorithm"
+    text = f"{header}\na\t{row}\t$pbkdf2-sha256$i=600000,l=32$\nb\t{row}\t\n"
+    _, read, resolver = examined(tmp_path / "e.tsv", text, Source("s"))
+    assert formats(read, resolver) == {"a": "pbkdf2_sha256($pass, $salt, 600000, 32)"}
+    assert "password_algorithm" in str(read["3"])
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_password_among_the_credentials_of_keycloak_is_taken(tmp_path: Path, is_old: bool) -> None:
+    secret, data = (
+        {"value": "A" * 43 + "=", "salt": "c2FsdHNhbHQ="},
+        {"hashIterations": 1, "algorithm": "pbkdf2-sha256"},
+    )
+    new = {"secretData": json.dumps(secret), "credentialData": json.dumps(data)}
+    old = {"hashedSaltedValue": secret["value"], "salt": secret["salt"], **data}
+    row = {"username": "a", "credentials": [{"type": "otp"}, {"type": "password", **(old if is_old else new)}]}
+    _, read, resolver = examined(tmp_path / "e.jsonl", json.dumps(row), Source("s"), username="login")
+    assert formats(read, resolver) == {"a": "keycloak"}
+
+
+def test_credentials_exported_without_secrets_are_refused(tmp_path: Path) -> None:
+    row = {"login": "a", "credentials": [{"type": "password"}]}
+    _, read, _ = examined(tmp_path / "e.jsonl", json.dumps(row), Source("s"))
+    assert "secretData" in str(read["1"])
+
+
+MONGO = {"emails": [{"address": "a@x.example"}], "services": {"password": {"bcrypt": BCRYPT}}}
+
+
+def test_nested_values_are_taken_by_their_path(tmp_path: Path) -> None:
+    mapping = {"emails__0__address": "login", "services__password__bcrypt": "password_hash"}
+    _, read, resolver = examined(tmp_path / "e.jsonl", json.dumps(MONGO), Source("s"), None, **mapping)
+    assert formats(read, resolver) == {"a@x.example": "bcrypt"}
+
+
+def test_hash_that_is_not_mapped_stops_the_load_and_its_path_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadExport, match=r"--map services.password.bcrypt=password_hash"):
+        examined(tmp_path / "e.jsonl", json.dumps(MONGO), Source("s"), emails__0__address="login")
+
+
+@pytest.mark.parametrize(
+    "column", ["passwordHash", "user_pass", "encrypted_password", "Encrypted Password", "PASSWD", "sambaNTPassword"]
+)
+def test_column_that_is_called_like_a_hash_stops_the_load(tmp_path: Path, column: str) -> None:
+    with pytest.raises(BadExport, match="password_hash"):
+        examined(tmp_path / "e.csv", f"login,{column}\na,{'ab' * 16}\n", Source("s"))
+
+
+def test_column_whose_values_are_hashes_stops_the_load(tmp_path: Path) -> None:
+    with pytest.raises(BadExport, match="--map zz=password_hash"):
+        examined(tmp_path / "e.csv", f"login,zz\na,\nb,{BCRYPT}\n", Source("s"))
+
+
+def test_hash_after_the_examined_rows_refuses_its_row(tmp_path: Path) -> None:
+    rows = "".join(f"u{number},\n" for number in range(10_000))
+    _, read, _ = examined(tmp_path / "e.csv", f"login,zz\n{rows}late,{BCRYPT}\n", Source("s"))
+    assert "--map zz=password_hash" in str(read["10002"])
+
+
+@pytest.mark.parametrize("column", ["passwordChangedAt", "password_last_set", "pwd_expires_on"])
+def test_date_of_a_password_is_no_hash(tmp_path: Path, column: str) -> None:
+    _, read, _ = examined(tmp_path / "e.csv", f"login,{column}\na,2020-01-01\n", Source("s"))
+    assert isinstance(read["a"], StagedAccount)
+
+
+def test_declared_attribute_that_looks_like_a_hash_is_stored_only_if_forced(tmp_path: Path) -> None:
+    text = f"login,password_hash,legacy\na,{BCRYPT},{BCRYPT}\n"
+    with pytest.raises(BadExport, match="--force-attribute legacy"):
+        examined(tmp_path / "e.csv", text, Source("s"), Asked(frozenset({"legacy"})))
+    forced = Asked(frozenset({"legacy"}), forced=frozenset({"legacy"}))
+    _, read, _ = examined(tmp_path / "e.csv", text, Source("s"), forced)
+    assert isinstance(read["a"], StagedAccount)
+
+
+def test_salts_that_look_like_hex_are_warned_of(tmp_path: Path) -> None:
+    found, _, _ = examined(tmp_path / "e.csv", f"login,password_hash,salt\na,{SHA1},\\x6162\n")
+    assert "salt_encoding" in found.notes[0]
+
+
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_byte_order_mark_is_read(tmp_path: Path, charset: str) -> None:
+    _, read, _ = examined(tmp_path / "e.csv", f"login,password_hash\nann,{BCRYPT}\n".encode(charset), Source("s"))
+    assert list(read) == ["ann"]
+
+
+def test_separator_line_and_trailing_delimiters_of_spreadsheets_are_read(tmp_path: Path) -> None:
+    text = f"sep=;\nlogin;password_hash;\na;{BCRYPT};\nb;{BCRYPT}\nc;{BCRYPT};x\n"
+    _, read, _ = examined(tmp_path / "e.csv", text, Source("s"))
+    assert list(read) == ["a", "b", "5"]
+
+
+@pytest.mark.parametrize("text", ['{"users":[{"login":"a"}]}', '{"realm":"x","users": [ {"username":"a"}]}', "[{}]"])
+def test_json_document_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UnreadableFile, match=r"line 1 .* one object a line"):
+        examined(tmp_path / "e.jsonl", text)
+
+
+@pytest.mark.parametrize("name", ["e.csv", "e.jsonl", "e.ldif"])
+def test_line_without_end_does_not_fill_the_memory(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(b"login,password_hash\n" + b"a" * (1 << 26) + b"\nb,\n"))
+    reader = open_export(path)
+    longest = max((len(str(row.raw)) for row in reader if isinstance(row, FaultyRow)), default=0)
+    reader.close()
+    assert longest <= (1 << 24) + 100
