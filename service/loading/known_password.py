@@ -16,7 +16,7 @@ from service.store.accounts import Account
 from service.store.audit import Action, Entry, record
 from service.store.database import Database
 from service.store.known_passwords import record_tried
-from service.stored_hashes import UNUSABLE, HashOpener, MissingPepper, recipe_from
+from service.stored_hashes import UNUSABLE, HashOpener, MissingPepper, pepper_names, recipe_from
 
 _TEXT = re.compile(r"'(?:[^'\\]|\\.)*'" + r'|"(?:[^"\\]|\\.)*"', re.DOTALL)
 """A text in quotes, as the lexer of formulas reads it."""
@@ -132,7 +132,7 @@ def _resolved(
     _, salt, username = resolver.resolve(fields, text, login)
     made = resolver.new[-1]
     recipe = recipe_from(made.format, made.parameters)
-    return StoredHash(text, recipe, salt, username, pepper_of(recipe, environment))
+    return _with_peppers(StoredHash(text, recipe, salt, username), environment)
 
 
 def _as_each_candidate(
@@ -153,17 +153,15 @@ def _unresolved(fields: Mapping[str, object], text: str, source: Source, environ
         recipe = read_recipe({}, source)
     recipe = replace(recipe, format="")
     username = text_of(fields, source.username or "username") or text_of(fields, "user")
-    return StoredHash(text, recipe, text_of(fields, "salt"), username, pepper_of(recipe, environment))
+    return _with_peppers(StoredHash(text, recipe, text_of(fields, "salt"), username), environment)
 
 
-def pepper_of(recipe: Recipe, environment: Mapping[str, str]) -> bytes | None:
-    """The pepper that a recipe names. Raises `NoSubject` where the variable is not set."""
-    if recipe.pepper_env is None:
-        return None
-    value = environment.get(recipe.pepper_env)
-    if value is None:
-        raise NoSubject(f"the pepper {recipe.pepper_env} is not set")
-    return value.encode("utf-8", "surrogateescape")
+def _with_peppers(stored: StoredHash, environment: Mapping[str, str]) -> StoredHash:
+    """Add the peppers that the recipe names. Raises `NoSubject` where a variable is not set, or is a setting."""
+    try:
+        return HashOpener(environment).with_peppers(stored)
+    except MissingPepper as missing:
+        raise NoSubject(f"the pepper {missing.name} is not set") from None
 
 
 def cases_of(subject: Subject, password: str, peppers: Mapping[str, bytes]) -> list[Case]:
@@ -171,7 +169,9 @@ def cases_of(subject: Subject, password: str, peppers: Mapping[str, bytes]) -> l
     cases: dict[str, Case] = {}
     for stored in subject.stored:
         recipe = stored.recipe
-        own = {recipe.pepper_env: stored.pepper} if recipe.pepper_env and stored.pepper else {}
+        own = dict(
+            zip(pepper_names(recipe.pepper_env), filter(None, (stored.pepper, *stored.more_peppers)), strict=False)
+        )
         base = replace(recipe, pepper_env=None)
         name = stored.username or subject.login
         cases.setdefault(stored.hash, Case(stored.hash, password, stored.salt, name, base, {**own, **peppers}))
