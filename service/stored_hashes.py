@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from service.hashing import registry
@@ -44,9 +44,12 @@ class HashOpener:
         except UnicodeDecodeError:
             raise MalformedHash("the stored hash is not text") from None
         recipe = recipe_from(kept.format, kept.parameters)
-        pepper, *more = map(self._pepper, pepper_names(recipe.pepper_env)) if recipe.pepper_env else (None,)
-        peppers = tuple(filter(None, more))
-        return StoredHash(text, recipe, kept.salt, kept.username, pepper=pepper, more_peppers=peppers)
+        return self.with_peppers(StoredHash(text, recipe, kept.salt, kept.username))
+
+    def with_peppers(self, stored: StoredHash) -> StoredHash:
+        """Add the peppers that the recipe names. Raises `MissingPepper`."""
+        peppers = [self._pepper(name) for name in pepper_names(stored.recipe.pepper_env)]
+        return replace(stored, pepper=peppers[0], more_peppers=tuple(peppers[1:])) if peppers else stored
 
     def _decrypted(self, kept: KeptHash) -> bytes:
         bound_to = b"" if kept.key_id is None else binding(kept.login_key, kept.source, kept.format, kept.parameters)

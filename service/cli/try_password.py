@@ -129,9 +129,13 @@ def _given_source(settings: "Settings", name: str | None, of_format: str | None)
 
 
 def _peppers(source: "Source | None", names: list[str]) -> dict[str, bytes]:
-    if source is not None and source.pepper_env is not None:
-        names = [*source.pepper_env.split(), *names]
+    from service.settings import is_setting
+    from service.stored_hashes import pepper_names
+
+    names = [*pepper_names(source.pepper_env if source else None), *names]
     for name in names:
+        if is_setting(name):
+            raise CommandFailed(f"--pepper-env {name}: this is a setting of the service, not a pepper", WRONG_USAGE)
         if name not in os.environ:
             raise CommandFailed(f"--pepper-env {name}: this environment variable is not set", WRONG_USAGE)
     return {name: os.environ[name].encode("utf-8", "surrogateescape") for name in names}

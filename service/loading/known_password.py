@@ -1,7 +1,7 @@
 """The trial of a known password: what it is checked against, and the verdict."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
 
 from service.hashing import registry
@@ -132,8 +132,7 @@ def _resolved(
     _, salt, username = resolver.resolve(fields, text, login)
     made = resolver.new[-1]
     recipe = recipe_from(made.format, made.parameters)
-    pepper, more = split_peppers(peppers_of(recipe, environment))
-    return StoredHash(text, recipe, salt, username, pepper, more)
+    return _with_peppers(StoredHash(text, recipe, salt, username), environment)
 
 
 def _as_each_candidate(
@@ -154,22 +153,15 @@ def _unresolved(fields: Mapping[str, object], text: str, source: Source, environ
         recipe = read_recipe({}, source)
     recipe = replace(recipe, format="")
     username = text_of(fields, source.username or "username") or text_of(fields, "user")
-    pepper, more = split_peppers(peppers_of(recipe, environment))
-    return StoredHash(text, recipe, text_of(fields, "salt"), username, pepper, more)
+    return _with_peppers(StoredHash(text, recipe, text_of(fields, "salt"), username), environment)
 
 
-def peppers_of(recipe: Recipe, environment: Mapping[str, str]) -> list[bytes]:
-    """The peppers that a recipe names. Raises `NoSubject` where a variable is not set."""
-    names = pepper_names(recipe.pepper_env)
-    missing = next((name for name in names if name not in environment), None)
-    if missing is not None:
-        raise NoSubject(f"the pepper {missing} is not set")
-    return [environment[name].encode("utf-8", "surrogateescape") for name in names]
-
-
-def split_peppers(peppers: Sequence[bytes]) -> tuple[bytes | None, tuple[bytes, ...]]:
-    """The first pepper and the others, as a stored hash holds them."""
-    return (peppers[0] if peppers else None), tuple(peppers[1:])
+def _with_peppers(stored: StoredHash, environment: Mapping[str, str]) -> StoredHash:
+    """Add the peppers that the recipe names. Raises `NoSubject` where a variable is not set, or is a setting."""
+    try:
+        return HashOpener(environment).with_peppers(stored)
+    except MissingPepper as missing:
+        raise NoSubject(f"the pepper {missing.name} is not set") from None
 
 
 def cases_of(subject: Subject, password: str, peppers: Mapping[str, bytes]) -> list[Case]:
@@ -177,8 +169,9 @@ def cases_of(subject: Subject, password: str, peppers: Mapping[str, bytes]) -> l
     cases: dict[str, Case] = {}
     for stored in subject.stored:
         recipe = stored.recipe
-        values = (stored.pepper, *stored.more_peppers) if stored.pepper else ()
-        own = dict(zip(pepper_names(recipe.pepper_env), values, strict=False))
+        own = dict(
+            zip(pepper_names(recipe.pepper_env), filter(None, (stored.pepper, *stored.more_peppers)), strict=False)
+        )
         base = replace(recipe, pepper_env=None)
         name = stored.username or subject.login
         cases.setdefault(stored.hash, Case(stored.hash, password, stored.salt, name, base, {**own, **peppers}))
