@@ -59,6 +59,7 @@ GRANT INSERT, UPDATE, DELETE ON accounts, hashes, identifiers, failures, import_
 GRANT SELECT, INSERT, DELETE ON rehearsal_people TO password_import_operator;
 GRANT INSERT ON sources, recipes, audit, installation TO password_import_operator;
 GRANT UPDATE (hashes_loaded) ON recipes TO password_import_operator;
+GRANT UPDATE (attributes) ON sources TO password_import_operator;
 GRANT SELECT, INSERT, UPDATE ON tried_formats TO password_import_operator;
 GRANT USAGE ON SEQUENCE accounts_id_seq TO password_import_operator;
 
