@@ -36,7 +36,7 @@ GRANT SELECT ON alembic_version, accounts, identifiers, sources, recipes, instal
     unreadable_events TO password_import_service;
 GRANT SELECT (digest, okta_login_digest, local_part_digest, bound) ON deleted_logins TO password_import_service;
 GRANT SELECT, DELETE ON hashes TO password_import_service;
-GRANT UPDATE (state, verified_at, forgotten_at, proof, okta_id, superseded) ON accounts TO password_import_service;
+GRANT UPDATE (state, verified_at, forgotten_at, proof, okta_id, superseded, profile) ON accounts TO password_import_service;
 GRANT INSERT, DELETE, UPDATE (account_id, effect) ON import_events TO password_import_service;
 GRANT INSERT, DELETE ON unreadable_events TO password_import_service;
 GRANT SELECT, DELETE ON okta_calls TO password_import_service;
@@ -59,6 +59,7 @@ GRANT INSERT, UPDATE, DELETE ON accounts, hashes, identifiers, failures, import_
 GRANT SELECT, INSERT, DELETE ON rehearsal_people TO password_import_operator;
 GRANT INSERT ON sources, recipes, audit, installation TO password_import_operator;
 GRANT UPDATE (hashes_loaded) ON recipes TO password_import_operator;
+GRANT UPDATE (attributes) ON sources TO password_import_operator;
 GRANT SELECT, INSERT, UPDATE ON tried_formats TO password_import_operator;
 GRANT USAGE ON SEQUENCE accounts_id_seq TO password_import_operator;
 
