@@ -11,6 +11,13 @@ C_SOURCES := setup.py $(wildcard $(EXTENSION)/*.[ch])
 # checkout it is made anew.
 KEY := $(shell { cat $(LOCKS) pyproject.toml $(C_SOURCES); echo '$(CC)'; } 2>/dev/null | cksum | tr ' ' '-')-$(shell pwd | cksum | tr ' ' '-')
 READY := $(VENV)/ready-$(KEY)
+# A Python that is named by PYTHON=… is the one to use: an environment of another version is made anew.
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell $(PYTHON) -V 2>&1),$(shell $(BIN)/python -V 2>&1))
+OTHER_PYTHON := yes
+.PHONY: $(READY)
+endif
+endif
 # Python compiles what is imported when it is; compiling all of it beforehand takes longer than the rest.
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
 
@@ -29,7 +36,7 @@ $(READY):
 	  echo "$(PYTHON) comes without venv; on Debian: apt-get install python3-venv" >&2; exit 2; }
 	@echo "setting up $(VENV) (once; a minute or so)"
 	@rm -f $(VENV)/ready-*
-	@{ $(BIN)/python -m pip --version && grep -F '$(CURDIR)/$(VENV)' $(BIN)/activate; } >/dev/null 2>&1 \
+	@{ test -z '$(OTHER_PYTHON)' && $(BIN)/python -m pip --version && grep -F '$(CURDIR)/$(VENV)' $(BIN)/activate; } >/dev/null 2>&1 \
 	  || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP_INSTALL) --require-hashes -r requirements/build.txt
 	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
