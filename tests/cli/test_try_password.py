@@ -21,6 +21,7 @@ ODD = hashlib.sha1(f"{SALT}:{hashlib.md5(PASSWORD.encode()).hexdigest()}".encode
 SECRETS = (PASSWORD, SALTED, ODD)
 INTERRUPTED = """
 import sys
+import signal
 from service.cli import main
 from service.hashing.diagnosis import case
 
@@ -32,6 +33,8 @@ def spend(self, candidates=1):
     begin(self, candidates)
 
 case.Budget.spend = spend
+# Whoever runs the tests in the background of a shell has SIGINT ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 main()
 """
 """The command, which says on standard error that the search has begun."""
