@@ -267,7 +267,7 @@ async def test_a_success_under_an_okta_id_that_is_just_being_bound_finds_its_acc
     async def apply_before_a_success(connection: asyncpg.Connection, *arguments: Any) -> object:
         effects = await apply(connection, *arguments)
         if not delivered and arguments[0]:
-            monkeypatch.setattr(import_events_record, "apply_set_aside", apply)
+            monkeypatch.setattr(import_events_record, "apply_unmatched", apply)
             other = asyncio.create_task(deliver(database, event("e2", "00u1", "renamed@example.com")))
             delivered.append({})
             await until_blocked_or_done(pool, other)
@@ -275,7 +275,7 @@ async def test_a_success_under_an_okta_id_that_is_just_being_bound_finds_its_acc
         return effects
 
     others: list[asyncio.Task[Effects]] = []
-    monkeypatch.setattr(import_events_record, "apply_set_aside", apply_before_a_success)
+    monkeypatch.setattr(import_events_record, "apply_unmatched", apply_before_a_success)
     assert await deliver(database, event("e1", "00u1", KIM, "FAILURE")) == {Effect.KEPT: 1}
     assert [await other for other in others] == [{Effect.MIGRATED: 1}]
     assert (await state_of(pool, kim), await hashes_of(pool, kim)) == ("migrated", 0)

@@ -153,7 +153,7 @@ async def test_what_alerts_watch_is_0_from_the_start_so_that_the_first_count_is_
         "sign_ins": {"outcome": "verified"},
         "import_events": {"channel": "hook", "effect": "mismatch"},
         "unreadable_events": {"fault": "not_json"},
-        "refusals": {"route": "/okta/events", "code": "credentials_wrong"},
+        "error_responses": {"route": "/okta/events", "code": "credentials_wrong"},
     }.items():
         assert parts.telemetry.registry.get_sample_value(f"password_import_{counter}_total", labels) == 0
 
