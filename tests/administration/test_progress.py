@@ -60,7 +60,7 @@ async def test_the_report_counts_and_names_who_is_stuck(
     assert found["accounts"] == {"total": 4, "unarmed": 1, "waiting": 1, "verified": 1, "migrated": 1, "retired": 0}
     assert (found["left"], found["stuck"]) == (
         2,
-        {"verified_without_success": 1, "not_in_okta": 1, "refused_by_okta": 0, "ambiguous_names": 1},
+        {"verified_without_success": 1, "not_in_okta": 1, "refused_by_okta": 0, "ambiguous_names": 1, "too_costly": 0},
     )
     assert sum(found["failures"].values()) == 1
     assert [(row["source"], row["format"], row["number"]) for row in found["sources"]] == [("legacy", "bcrypt", 1)] * 2
