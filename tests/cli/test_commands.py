@@ -117,6 +117,7 @@ async def test_a_dry_run_names_what_the_user_schema_refuses_before_anything_is_c
     await add(KIM)
     profile = {"id": "7", "level": "3", "firstName": "Jessie"}
     await pool.execute("UPDATE accounts SET profile = $1 WHERE login = $2", json.dumps(profile), JESSIE)
+    await pool.execute("UPDATE sources SET attributes = attributes || '{id,level}'")
     org.attribute_types["level"] = {"type": "number"}
     org.user_types["contractor"] = {"id": {"type": "string"}}
     ran = await run("provision", "--dry-run", "--json")
@@ -291,7 +292,7 @@ async def test_what_reconcile_follow_can_not_do_is_a_warning(
     assert process.stderr is not None
     async with asyncio.timeout(300):
         while (line := json.loads(await process.stderr.readline()))["event"] != "reconcile_failed":
-            assert line["level"] == "info"
+            assert line["level"] == "info" or line["event"] == "hook_calls_failed", line
     process.terminate()
     await process.communicate()
     assert line["level"] == "warning"
