@@ -63,7 +63,9 @@ def build(source: Path, dist: Path, epoch: int) -> None:
     """Build wheel and sdist with the locked setuptools of this environment."""
     # Setuptools overwrites sys.argv, and gives its own files in the wheel modes that follow the umask.
     script = "import sys; from setuptools import build_meta as b; d = sys.argv[1]; b.build_wheel(d); b.build_sdist(d)"
-    environment = os.environ | {"SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0", "TZ": "UTC"}
+    # Debugging information would name the folder that the extension was compiled in.
+    flags = {"CFLAGS": f"-g0 -ffile-prefix-map={source}=."}
+    environment = os.environ | {"SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0", "TZ": "UTC"} | flags
     command = [sys.executable, "-c", script, str(dist)]
     subprocess.run(command, cwd=source, env=environment, umask=0o022, stdout=subprocess.DEVNULL, check=True)
     for sdist in dist.glob("*.tar.gz"):
