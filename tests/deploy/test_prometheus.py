@@ -35,6 +35,8 @@ class Exporter:
         show_zeros(self.telemetry)
         self.metrics = collectors(self.telemetry.registry)
         self.gauge("ready").set(1)
+        for event in ("inline_hook.executed", "inline_hook.response.processed", "event_hook.delivery"):
+            self.okta_call(event).set(0)
         self.observe(SIGN_IN, 0.1)
 
     def count(self, name: str, /, **labels: str) -> None:
@@ -46,6 +48,9 @@ class Exporter:
         metric = self.metrics[f"password_import_{name}"]
         assert isinstance(metric, Gauge)
         return metric.labels(**labels) if labels else metric
+
+    def okta_call(self, event: str) -> Gauge:
+        return self.gauge("okta_calls", event=event, outcome="FAILURE", verdict="verified")
 
     def observe(self, route: str, seconds: float) -> None:
         metric = self.metrics["password_import_request_duration_seconds"]
@@ -182,6 +187,9 @@ FAULTS: dict[str, Callable[[Exporter], None]] = {
     "PasswordImportWrongSecret": lambda service: service.count(
         "error_responses", route="/okta/events", code="credentials_wrong"
     ),
+    "PasswordImportTimedOutForOkta": lambda service: service.okta_call("inline_hook.executed").inc(),
+    "PasswordImportAnswerNotApplied": lambda service: service.okta_call("inline_hook.response.processed").inc(),
+    "PasswordImportDeliveryGivenUp": lambda service: service.okta_call("event_hook.delivery").inc(),
     "PasswordImportSignInAfterMigration": lambda service: service.count("sign_ins_after_migration"),
     "PasswordImportUnreadableEvents": lambda service: service.count("unreadable_events", fault="not_json"),
     "PasswordImportAbsent": lambda service: setattr(service, "is_up", False),
