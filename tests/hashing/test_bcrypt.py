@@ -24,7 +24,7 @@ def verifies(
     return matched
 
 
-@pytest.mark.parametrize("length", [0, 71, 72, 73, 511, 512, 4096])
+@pytest.mark.parametrize("length", [0, 71, 72, 73, 511, 512, 4095])
 def test_what_is_behind_72_bytes_does_not_count(length: int) -> None:
     text = bcrypt.hashpw(b"x" * min(length, 72), SALT).decode()
     assert verifies(text, "x" * length)

@@ -348,7 +348,7 @@ async def test_keys_in_a_file_are_read_again_at_sighup(
 ) -> None:
     file = tmp_path / "keys.json"
     file.write_text(text_of(new=NEW))
-    settings = settings_of(database_url=database_url, hook_secrets='["s"]', hash_keys_file=file)
+    settings = settings_of(database_url=database_url, hook_secrets='["a secret of the hooks"]', hash_keys_file=file)
     async with make_parts(settings, database) as parts:
         assert await what_is_missing(database, parts.revisions, parts.opener) != []
         for content in (text_of(new=NEW, old=OLD), "{"):  # a faulty file changes nothing
