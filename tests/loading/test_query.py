@@ -26,7 +26,7 @@ async def test_a_query_is_loaded_and_what_is_refused_goes_to_json_lines(
     rejects = tmp_path / "rejects.jsonl"
     done = await asyncio.to_thread(
         command, "load", "--source", "crm", "--from-dsn", database_url, "--query", QUERY, "--map", "email=login",
-        "--rejects", str(rejects), url=database_url,
+        "--rejects", str(rejects), "--attributes", "active,born", url=database_url,
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     (person,) = await contents(pool)
@@ -53,8 +53,9 @@ async def test_values_that_json_does_not_know_are_loaded_as_text(database_url: s
     query = """SELECT 'a' AS login, 'NaN'::float8 AS nan, ARRAY['Infinity'::float8, NULL, 1.5] AS numbers,
         ARRAY['2000-01-02'::date] AS days, ARRAY[1.10::numeric] AS prices, '{"a": 1}'::jsonb AS profile"""
     done = await asyncio.to_thread(
-        command, "load", "--source", "crm", "--from-dsn", database_url, "--query", query, url=database_url
-    )
+        command, "load", "--source", "crm", "--from-dsn", database_url, "--query", query,
+        "--attributes", "nan,numbers,days,prices,a", url=database_url,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (person,) = await contents(pool)
     assert person["profile"] == {

@@ -262,6 +262,7 @@ async def test_what_okta_refuses_is_reported_and_can_be_corrected_and_run_again(
     person = await add("jessie smith", identifiers=("4711",))
     good = await add(KIM)
     await profile(pool, person, firstName="Jessie", shoeSize="44", lastName="x" * 51)
+    await pool.execute("UPDATE sources SET attributes = attributes || '{shoeSize}'")
     assert (await provision()).outcomes == {Outcome.CREATED: 1, Outcome.REFUSED: 1}
     assert (await provision()).total == 0
     report = io.StringIO()

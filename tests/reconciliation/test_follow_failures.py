@@ -199,7 +199,7 @@ async def test_a_follower_reads_the_log_again_where_another_command_asks_it_to(
     since = datetime.now(UTC) - timedelta(days=7)
     async with database.transaction() as connection:
         await queries.ask_to_reread(connection, since)
-    await follower.run()
+    await follower.run("users_compared")
     assert okta_time(since) in [query["since"] for query in org.asked]
     async with database.connection() as connection:
         assert await queries.find_reread(connection) is None
@@ -209,7 +209,7 @@ async def test_a_follower_counts_what_it_did_from_start_to_stop(follower: Follow
     await add("kim@example.com", okta_id="00u-kim")
     org.pages = [[event("e1", "00u-kim", "kim@example.com")], [event("e2", "00u-kim", "kim@example.com")]]
     totals = Report()
-    await follower.run(totals=totals)
+    await follower.run("reconciled", "users_compared", totals=totals)
     assert (totals.log.events, sum(totals.log.effects.values())) == (2, 2)
 
 
