@@ -22,7 +22,22 @@ from service.store.encryption import NO_KEYS, HashKeys
 BCRYPT = "$2b$04$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
 OTHER_BCRYPT = "$2b$04$zbcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
 ATTRIBUTES = frozenset(
-    {"note", "age", "roles", "Department", "cn", "description", "nick", "gone", "phone", "a", "x", "attribute", "deep", "is_staff"}
+    {
+        "note",
+        "age",
+        "roles",
+        "Department",
+        "cn",
+        "description",
+        "nick",
+        "gone",
+        "phone",
+        "a",
+        "x",
+        "attribute",
+        "deep",
+        "is_staff",
+    }
 )
 """What the exports of the tests hold besides Okta's base profile."""
 SEALING = bytes(range(32))

@@ -57,7 +57,7 @@ async def test_a_new_event_secret_is_taken_at_the_signal(
     database_url: str, database: Database, files: tuple[Path, Path]
 ) -> None:
     _, events = files
-    settings = settings_of(database_url=database_url, hook_secrets='["inline"]', event_hook_secrets_file=events)
+    settings = settings_of(database_url=database_url, hook_secrets='["inline-secret"]', event_hook_secrets_file=events)
     async with make_parts(settings, database) as parts:
         events.write_text('["new-event-secret"]')
         reload(parts, None)
