@@ -9,7 +9,7 @@ from typing import TextIO
 def open_private(path: Path, *, encoding: str = "utf-8", errors: str = "strict") -> TextIO:
     """Open a file for writing, mode 0600 also where it exists. Raises `OSError`, also where the path is a link.
 
-    What is no regular file, as /dev/null, keeps its mode.
+    A path that is not a regular file, such as /dev/null, keeps its mode.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o600)

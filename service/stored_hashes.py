@@ -53,10 +53,10 @@ class HashOpener:
 
     def _decrypted(self, kept: KeptHash) -> bytes:
         bound_to = b"" if kept.key_id is None else binding(kept.login_key, kept.source, kept.format, kept.parameters)
-        return self.keys.open(kept.hash, kept.key_id, bound_to)
+        return self.keys.decrypt(kept.hash, kept.key_id, bound_to)
 
     def stored_dummy_hash(self, recipe: KeptRecipe) -> KeptHash:
-        """Make of a recipe's stand-in what is kept of an account's hash, so that it is opened in the same way."""
+        """Return a recipe's dummy hash in the form of a stored hash, so that both take the same path."""
         text, salt, username = (recipe.dummy_hash.get(name) for name in ("hash", "salt", "username"))
         bound_to = binding("", "", recipe.format, recipe.parameters)
         kept, key_id = self.keys.encrypt(str(text).encode(), bound_to)
@@ -114,6 +114,6 @@ def recipe_parameters(recipe: Recipe) -> dict[str, Any]:
 
 
 def dummy_hash_fields(dummy_hash: StoredHash) -> dict[str, Any]:
-    """Give what the store keeps of a stand-in; a pepper is never kept."""
+    """Return what the store keeps of a dummy hash; a pepper is never kept."""
     fields = {"hash": dummy_hash.hash, "salt": dummy_hash.salt, "username": dummy_hash.username}
     return json.loads(json.dumps(fields))  # type: ignore[no-any-return]  # a dictionary went in

@@ -17,7 +17,7 @@ from simulator.user import User
 from simulator.users import LoginTaken
 
 PERSONS_ADDRESS = "203.0.113.7"
-"""Where a person's browser is, unless told otherwise (an address of RFC 5737, nobody's)."""
+"""Where a person's browser is, unless told otherwise (an address of RFC 5737, for documentation)."""
 
 
 class Org(AdministeredOrg):

@@ -30,7 +30,7 @@ class Rotated:
 
 
 async def rotate_keys(database: Database, keys: HashKeys, progress: Callable[[int], None] = lambda _: None) -> Rotated:
-    """Seal every hash under the active key; without one, open them all. `told` hears how many are done."""
+    """Encrypt every hash under the active key; without one, decrypt them all. `progress` gets the number done."""
     done = Rotated()
     for _ in range(ROUNDS):
         done.shut = 0
@@ -59,7 +59,7 @@ def _encrypted(batch: list[PlacedHash], keys: HashKeys, done: Rotated) -> list[t
     for each in batch:
         bound_to = binding_of(each.kept, each.kept.login_key)
         try:
-            text = keys.open(each.kept.hash, each.kept.key_id, bound_to)
+            text = keys.decrypt(each.kept.hash, each.kept.key_id, bound_to)
         except DecryptionFailed:
             done.shut += 1
             continue

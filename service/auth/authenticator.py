@@ -139,7 +139,7 @@ def bearer_token(authorization: bytes) -> bytes | None:
 
 
 def hash_keys(settings: Settings) -> HashKeys:
-    """Make what seals and opens stored hashes. Raises `BadSettings`."""
+    """Return the keys that encrypt and decrypt stored hashes. Raises `BadSettings`."""
     keys = settings.all_hash_keys()
     if settings.require_encrypted_hashes and not keys:
         raise BadSettings("REQUIRE_ENCRYPTED_HASHES needs HASH_KEYS or HASH_KEYS_FILE")

@@ -56,7 +56,7 @@ def printable(text: str) -> str:
 
 
 def reported(run: Callable[..., object]) -> int:
-    """Run the command line and give its exit code; that nobody reads to the end what it prints is no failure."""
+    """Run the command line and give its exit code; a closed pipe is not an error."""
     try:
         result = run(standalone_mode=False)
         sys.stdout.flush()

@@ -309,7 +309,7 @@ def register(
     They get the first secret that the service accepts: HOOK_SECRETS, else the pair of BASIC_AUTH_USER and
     BASIC_AUTH_PASSWORD. Only hooks that this installation made are changed; about another one in the way it asks.
     Before the first change the service is called at URL. The event hook is verified. At the end Okta calls the hooks,
-    with a probe that is nobody's sign-in. The registration hook must then be attached to a policy in the Admin Console
+    with a probe for an invented person. The registration hook must then be attached to a policy in the Admin Console
     (docs/migration-guide.md).
     """
     changed: list[str] = []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 keys = typer.Typer(no_args_is_help=True, help="Make and rotate the keys that stored hashes are encrypted under.")
 
 PLAIN = "REQUIRE_ENCRYPTED_HASHES is set: what is not encrypted stays so, for somebody may have planted it"
-"""Sealing it here would make a planted hash a good one."""
+"""Encrypting it here would turn a planted hash into a valid one."""
 
 
 @keys.command()

@@ -63,7 +63,7 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         for outcome, word in SHOWN
         if totals.row_outcomes[outcome] or outcome is RowOutcome.NEW
     )
-    would = "would be: " if dry_run else ""
+    would = "Dry run: " if dry_run else ""
     yield f"{_rows(totals.rows)}: {would}{done}, {totals.refused:,} refused"
     for reason, number in totals.refusals.most_common():
         yield f"  refused {number:,}: {reason}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def migrate() -> None:
-    """Bring the schema of the database up to date; does nothing where it is.
+    """Upgrade the schema of the database to this version.
 
     Connects with MIGRATION_DATABASE_URL where it is set, else DATABASE_URL, else to the embedded server in DATA_DIR.
     """

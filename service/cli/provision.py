@@ -315,7 +315,7 @@ def provision(
     direct: Annotated[
         bool, typer.Option("--direct", help="Send the hashes that Okta can check itself; the rest goes by the hook.")
     ] = False,
-    share: Annotated[str, typer.Option(help="Of Okta's rate limits, so much is used; the rest is left free.")] = "50%",
+    share: Annotated[str, typer.Option(help="Share of Okta's rate limits to use.")] = "50%",
     concurrency: Annotated[int, typer.Option(min=1, max=75, help="Calls at once.")] = 8,
     report: Annotated[Path, typer.Option(help="Where the accounts that Okta refuses are listed.")] = Path(
         "refused.csv"

@@ -126,7 +126,7 @@ def reconcile(
         bool, typer.Option("--allow-missing", help="Retire the hashes of missing users however many there are.")
     ] = False,
     every: Annotated[float, typer.Option(min=1, help="Seconds between looks at the log with --follow.")] = 10.0,
-    share: Annotated[str, typer.Option(help="Of Okta's rate limits, so much is used; the rest is left free.")] = "50%",
+    share: Annotated[str, typer.Option(help="Share of Okta's rate limits to use.")] = "50%",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for a script.")] = False,
 ) -> int:
     """Catch up with events that never came: Okta's System Log is read where reading stopped, and applied.

@@ -96,7 +96,7 @@ class Teller:
     def end(self) -> None:
         """Tell how it went."""
         if self.all_true:
-            self._console.print(f"\n[bold green]All {self._steps} steps were seen to be true in the database.[/]")
+            self._console.print(f"\n[bold green]All {self._steps} steps verified against the database.[/]")
         else:
             self._console.print("\n[bold red]Not everything was as it should be: see the crosses.[/]")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 # Names that are taken as they stand: titles that one may copy from hashcat's list of modes, and marks of hashes.
 #
-# Knows names only. A mark that several formats have, such as `$md5$`, is nobody's name.
+# A prefix that several formats share, such as `$md5$`, is not an alias.
 
 _HASHCAT: Mapping[str, tuple[str, ...]] = {
     "joomla15": ("Joomla < 2.5.18",),

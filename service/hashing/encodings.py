@@ -104,7 +104,7 @@ def is_charset(name: str) -> bool:
 
 
 def require_charset(charset: str) -> None:
-    """Refuse what is no charset of `CHARSETS`: every password would be wrong, or encoding one could take seconds."""
+    """Reject a charset that is not one of `CHARSETS`: passwords would be wrong, or encoding one could take seconds."""
     if not is_charset(charset):
         raise MalformedHash(f"no charset is called {charset!r}")
 

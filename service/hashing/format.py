@@ -129,7 +129,7 @@ class Format(Protocol):
         ...
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Make a hash of nobody's that takes as long to check as `stored` does and shares no digest or salt with it."""
+        """Return a dummy hash that takes as long to check as `stored` and shares no digest or salt with it."""
         ...
 
 

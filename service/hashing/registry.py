@@ -161,7 +161,7 @@ def parser_of(name: str) -> Callable[[StoredHash], Check]:
 
 
 def dummy_hash(stored: StoredHash) -> StoredHash:
-    """Make a hash of nobody's that takes as long to check. Raises `UnusableHash`."""
+    """Return a dummy hash of the same cost. Raises `UnusableHash`."""
     bare = _unpacked(stored)
     if is_formula(stored.recipe.format):
         return formula_dummy_hash(bare, find)

@@ -1,6 +1,6 @@
 """Formats defined by a regular expression and a function that reads its match.
 
-In a shape's pattern, the groups whose names begin with `salt` or `digest` are what a stand-in must not share.
+In a shape's pattern, the groups whose names begin with `salt` or `digest` are what a dummy hash must not share.
 """
 
 import re
@@ -13,7 +13,7 @@ from service.hashing.encodings import encode
 from service.hashing.format import Check, Format, MalformedHash, StoredHash
 from service.immutable import immutable
 
-# Makes a hash of nobody's out of somebody's: the same shape and cost, another digest and salt.
+# Generates a dummy hash: the same format and cost, another digest and salt.
 
 ALPHABETS = (string.digits, string.digits + "abcdef", string.digits + "ABCDEF", string.hexdigits, string.ascii_letters)
 """The narrower alphabets, of which a text may not leave the one it is written in."""
@@ -124,7 +124,7 @@ class Wrapped:
         return inner.parse(replace(stored, hash=text))
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Put the mark before the other format's stand-in."""
+        """Put the prefix before the other format's dummy hash."""
         mark, inner, text = self._require(stored)
         made = inner.dummy_hash(replace(stored, hash=text))
         return replace(made, hash=mark + made.hash[len(self.usual) :])

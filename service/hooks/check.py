@@ -1,8 +1,8 @@
 """The check of the org's hooks: settings, secrets, recent failures.
 
 A hook's secret can't be read back; that it is ours shows when Okta calls the service with it. For that the inline hooks
-are executed with a probe of nobody's, and the event hook is verified once more; the latter only after the service has
-answered us, because a verification that fails may take the hook's events away.
+are executed with a probe for an invented person, and the event hook is verified once more; the latter only after the
+service has answered us, because a failed verification may stop the hook's events.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -112,8 +112,6 @@ class Finding:
 
 
 # What is wrong with a hook that was called: by its answer, Okta's words, the clock, the certificate. Pure.
-#
-# It knows no settings of a hook, and makes no call.
 
 CLOCKS_APART = 60.0
 """Seconds: tokens and the order of events depend on the time."""

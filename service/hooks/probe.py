@@ -55,7 +55,7 @@ class Probe(Protocol):
 
 
 async def call_service(probe: Probe, base_url: str, kind: HookKind, proof: HeaderChannel) -> ProbeAnswer:
-    """Call a hook's route of a service with a secret and a probe of nobody's."""
+    """Call a hook's route of a service with a secret and a probe for an invented person."""
     url, headers = base_url.rstrip("/") + kind.path, {proof.name: proof.value}
     if kind.is_inline:
         return await probe.call(url, headers, probe_payload(kind))

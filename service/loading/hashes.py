@@ -237,7 +237,7 @@ def recipe_text(fields: Mapping[str, object], name: str) -> str | None:
 
 
 def text_of(fields: Mapping[str, object], name: str) -> str | None:
-    """Give a column as text; None where it is missing or empty. Raises `RejectedRow` for what is no text or number."""
+    """Give a column as text; None where it is missing or empty. Raises `RejectedRow` for another value."""
     value = fields.get(name)
     if value is None or value == "":
         return None

@@ -1,6 +1,6 @@
 """A report on the hashes of a store or an export: formats, costs, direct import, and what cannot be computed.
 
-Each recipe is measured once, by its stand-in, and counts for all hashes that have it.
+Each recipe is measured once, by its dummy hash, and counts for all hashes that have it.
 """
 
 import json

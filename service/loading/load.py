@@ -55,7 +55,7 @@ class Batch:
 
     rows: list[Row | FaultyRow]
     accounts: Sequence[StagedAccount] = ()
-    """Sealed, where hashes are encrypted."""
+    """Encrypted, where HASH_KEYS is set."""
     refusals: list[tuple[Row | FaultyRow, RejectedRow]] = field(default_factory=list)
     recipes: list[NewRecipe] = field(default_factory=list)
     """Those that no earlier batch had."""

@@ -60,7 +60,7 @@ class Merged:
 
 
 async def conclude(connection: asyncpg.Connection, merged: Merged) -> None:
-    """Count the fates of the staged rows, list those that are refused, and note which accounts were met."""
+    """Count the outcomes of the staged rows, list those that are refused, and note which accounts were met."""
     await touch(connection)
     found = await row_outcomes(connection)
     merged.row_outcomes.update({outcome: number for outcome, number in found.items() if not outcome.is_rejected})

@@ -15,7 +15,7 @@ from service.immutable import immutable
 from service.loading.staging import StagedAccount
 from service.store.accounts import State
 
-# The fates that a staged account can have, and how many have which.
+# The outcomes of staged accounts, and how many rows have each.
 
 
 class RowOutcome(enum.StrEnum):
@@ -193,7 +193,7 @@ SELECT id, state FROM accounts WHERE id IN (SELECT account_id FROM staged WHERE 
 ORDER BY id FOR UPDATE
 """
 
-# Whoever seals hashes anew, and was in the middle of it, is waited for.
+# Waits for a re-encryption of these hashes that is under way.
 HOLD_KEPT = """
 SELECT staged.line, kept.hash, kept.key_id
 FROM staged JOIN hashes AS kept ON kept.account_id = staged.account_id AND kept.source_id = $1
@@ -271,7 +271,7 @@ WHERE recipes.id = loaded.id
 
 
 class AccountsChanged(Exception):
-    """Accounts vanished, or hashes were sealed anew, between the look and the lock; the batch begins again."""
+    """Accounts vanished, or hashes were re-encrypted, between the look and the lock; the batch begins again."""
 
 
 async def hold(connection: asyncpg.Connection, source_id: int, expected: int) -> list[tuple[int, bytes, str | None]]:

@@ -236,7 +236,7 @@ async def number_recipe(connection: asyncpg.Connection, number: int, recipe_id: 
 
 
 class HashEncrypter:
-    """Seals the hashes of one load of one source."""
+    """Encrypts the hashes of one load of one source."""
 
     def __init__(self, keys: HashKeys, source: str) -> None:
         self._keys = keys
@@ -267,7 +267,8 @@ class HashEncrypter:
             return kept == account.hash
         context = bound_to(account.login_key, self._contexts[account.recipe])
         try:
-            return self._keys.open(kept, key_id, context) == self._keys.open(account.hash, account.key_id, context)
+            given = self._keys.decrypt(account.hash, account.key_id, context)
+            return self._keys.decrypt(kept, key_id, context) == given
         except DecryptionFailed:
             return False
 

@@ -100,7 +100,7 @@ def inline_hook(kind: HookKind, name: str, uri: str, proof: Proof) -> dict[str, 
 
 
 def event_hook(name: str, uri: str, proof: HeaderChannel) -> dict[str, Any]:
-    """Write the request that creates or replaces an event hook; it knows no OAuth."""
+    """Write the request that creates or replaces an event hook; event hooks have no OAuth."""
     return {
         "name": name,
         "description": "Tells password-import which passwords Okta has stored.",
@@ -153,13 +153,13 @@ def _oauth(proof: OAuthChannel) -> dict[str, Any]:
 
 # Calls that only look whether a hook works: payloads that can't be mistaken for anybody's, and what a good answer is.
 #
-# The names end in `.invalid`, which nobody's address can (RFC 2606), and the password is random each time.
+# The names end in `.invalid`, which no address can (RFC 2606), and the password is random each time.
 
 DOMAIN = "password-import-probe.invalid"
 
 
 def probe_login() -> str:
-    """Give a login that is nobody's."""
+    """Return a login that no person can have."""
     return f"probe-{secrets.token_hex(8)}@{DOMAIN}"
 
 

@@ -125,7 +125,7 @@ class Facts:
                 return self.legacy or {}
 
 
-# When two attribute values are the same, and how they read as text and as numbers. Pure; knows no rule.
+# When two attribute values are the same, and how they read as text and as numbers. Pure.
 #
 # Okta sends an employee number as `"1234"` or as `1234`, depending on the schema and the engine; both are the same
 # here.

@@ -24,7 +24,7 @@ FEW = 8
 
 
 class DummyHashes:
-    """Chooses a stand-in for each login."""
+    """Chooses a dummy hash for each login."""
 
     def __init__(self, opener: HashOpener, dummy_hashes: Sequence[tuple[KeptHash, int]]) -> None:
         self._opener = opener
@@ -38,7 +38,7 @@ class DummyHashes:
         """One check of each cost that the store has, where they are few and all need the pool; else none."""
 
     def choose(self, login_key: str, login_digest: bytes) -> Account:
-        """Give the stand-in of a login by its keyed digest; the same one each time, on every replica.
+        """Return the dummy hash of a login by its keyed digest; the same one each time, on every replica.
 
         It is made anew, and to be opened anew, at each call, as a read makes an account: that takes time, too. For the
         same reason the digest is the one under which failures are counted, which every call needs.

@@ -53,7 +53,7 @@ class Ambiguity(enum.StrEnum):
     SAME_LOGIN = "same_login"
     """It is the current login of several accounts with Okta ids, and none was updated last."""
     SEVERAL_CLAIMS = "several_claims"
-    """It is nobody's login, and several accounts claim it as short name or identifier."""
+    """It is no account's login, and several accounts claim it as short name or identifier."""
 
 
 Resolved = int | Ambiguity | None

@@ -141,7 +141,7 @@ def _doubling(beyond: int, longest: float) -> float:
     return 0.0 if beyond < 0 else min(2.0 ** min(beyond, 30), longest)
 
 
-# Floods of guesses: what the store has just refused is refused again from memory.
+# The throttle cache: attempts that the store has just rejected are rejected again from memory.
 #
 # It only refuses, and believes for a second what the store said: whoever may try by then is judged by the store, as
 # ever. A flood then costs neither a read nor a write for each guess, which would be taken from other people's

@@ -332,7 +332,7 @@ class PasswordVerifier:
 # Follow what is loaded while the service runs, and prune what is over.
 
 REFRESH_EVERY = 60.0
-"""Seconds between looks at the recipes, so that stand-ins follow what is loaded while the service runs."""
+"""Seconds between looks at the recipes, so that dummy hashes follow what is loaded while the service runs."""
 PRUNED = 5_000
 """Old rows deleted at a time, so that no statement takes long."""
 WARMED = 20

@@ -8,7 +8,7 @@ from typing import Any
 
 from service.immutable import immutable
 
-# Which names are the same name. Pure text; knows no database.
+# Login normalisation: case and diacritics.
 #
 # Okta holds logins to be the same that differ only in case or diacritics, and lets nobody choose another rule.
 # https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/ (profile.login)
@@ -65,9 +65,9 @@ class KeptHash:
     salt: str | None = field(repr=False)
     username: str | None = field(repr=False)
     key_id: str | None
-    """The key that it is sealed under; None where it is kept as it is."""
+    """The id of the key that encrypts it; None where it is stored as it is."""
     login_key: str
-    """Whose it is: a sealed hash opens for no other."""
+    """The login key that an encrypted hash is bound to."""
 
 
 @immutable

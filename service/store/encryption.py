@@ -1,7 +1,7 @@
 """Encryption of stored hashes: AES-256-GCM, several keys, each hash bound to its account.
 
-A sealed hash opens only for the login, source and recipe that it was sealed for: moved to another account's row it is
-worth nothing. Destroying a key makes every hash under it worthless, in every backup too.
+An encrypted hash can be decrypted only for the login, source and recipe that it was encrypted for, so it is useless in
+another account's row. Destroying a key makes every hash under it unreadable, in every backup too.
 """
 
 import hmac
@@ -25,11 +25,11 @@ BOUND_NAMES = {"multiple": "several"}
 
 
 class DecryptionFailed(Exception):
-    """A stored hash can't be opened: its key is not here, or it was sealed for another account or changed since."""
+    """A stored hash cannot be decrypted: its key is missing, or it belongs to another account or was modified."""
 
 
 class HashKeys:
-    """The keys by their ids; the first one seals, all of them open. Without any, hashes are kept as they are."""
+    """The keys by their ids; the first encrypts, all decrypt. Without any, hashes are stored as they are."""
 
     def __init__(self, keys: Mapping[str, bytes], *, require_encrypted: bool = False) -> None:
         self.active = next(iter(keys), None)
@@ -48,7 +48,7 @@ class HashKeys:
             return text, None
         return self._keys[self.active].encrypt(text, bound_to), self.active
 
-    def open(self, kept: bytes, key_id: str | None, bound_to: bytes) -> bytes:
+    def decrypt(self, kept: bytes, key_id: str | None, bound_to: bytes) -> bytes:
         """Give the hash again. Raises `DecryptionFailed`."""
         if key_id is None:
             if self._require_encrypted:
@@ -56,32 +56,33 @@ class HashKeys:
             return kept
         if key_id not in self._keys:
             raise DecryptionFailed("its key is not here")
-        return self._keys[key_id].open(kept, bound_to)
+        return self._keys[key_id].decrypt(kept, bound_to)
 
 
 class _Key:
-    """One key. It seals the same text to the same bytes: the nonce is a keyed digest of all that is sealed.
+    """One key. It encrypts the same text to the same bytes: the nonce is a keyed digest of text and binding.
 
-    A nonce so made repeats only where everything repeats (a random one would, too, after 2⁴⁸ hashes); whoever reads the
-    table learns that an account's hash is unchanged, and nothing of two accounts.
+    Such a nonce repeats only where everything repeats (a random one could, after 2⁴⁸ hashes). A reader of the table
+    learns that an account's hash is unchanged, and nothing about two accounts.
     """
 
     __slots__ = ("_cipher", "_nonce_key")
 
     def __init__(self, key: bytes) -> None:
+        # The purpose is part of every stored hash, so it keeps the word of its time.
         self._cipher = AESGCM(_derive(key, b"seal"))
         self._nonce_key = _derive(key, b"nonce")
 
     def encrypt(self, text: bytes, bound_to: bytes) -> bytes:
-        told = len(bound_to).to_bytes(8, "big") + bound_to + text
-        nonce = hmac.digest(self._nonce_key, told, "sha256")[:NONCE]
+        material = len(bound_to).to_bytes(8, "big") + bound_to + text
+        nonce = hmac.digest(self._nonce_key, material, "sha256")[:NONCE]
         return nonce + self._cipher.encrypt(nonce, text, bound_to)
 
-    def open(self, kept: bytes, bound_to: bytes) -> bytes:
+    def decrypt(self, kept: bytes, bound_to: bytes) -> bytes:
         try:
             return self._cipher.decrypt(kept[:NONCE], kept[NONCE:], bound_to)
         except (InvalidTag, ValueError):
-            raise DecryptionFailed("it was sealed under another key, for another account, or changed since") from None
+            raise DecryptionFailed("it belongs to another key or account, or was modified") from None
 
 
 NO_KEYS = HashKeys({})

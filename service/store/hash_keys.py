@@ -48,9 +48,9 @@ OF_ACCOUNT = KEPT_COLUMNS + "WHERE kept.account_id = $1 ORDER BY kept.source_id 
 LOGIN_KEY = "SELECT login_key FROM accounts WHERE id = $1 FOR UPDATE"
 
 PUT = """
-UPDATE hashes SET hash = sealed.hash, key_id = sealed.key_id
-FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[]) AS sealed (account_id, source_id, hash, key_id)
-WHERE hashes.account_id = sealed.account_id AND hashes.source_id = sealed.source_id
+UPDATE hashes SET hash = encrypted.hash, key_id = encrypted.key_id
+FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[]) AS encrypted (account_id, source_id, hash, key_id)
+WHERE hashes.account_id = encrypted.account_id AND hashes.source_id = encrypted.source_id
 """
 
 COUNT_OTHERS = "SELECT count(*) FROM hashes WHERE key_id IS DISTINCT FROM $1"
@@ -102,7 +102,7 @@ async def login_key_of(connection: asyncpg.Connection, account_id: int) -> str |
 
 
 async def put(connection: asyncpg.Connection, encrypted: Sequence[tuple[Place, bytes, str | None]]) -> None:
-    """Write sealed hashes to their places."""
+    """Write encrypted hashes to their rows."""
     places = [place for place, _, _ in encrypted]
     await connection.execute(
         PUT,
@@ -145,14 +145,14 @@ async def reencrypt(connection: asyncpg.Connection, account_id: int, keys: HashK
     for place, kept in ((each.place, each.kept) for each in placed):
         old, new = (binding_of(kept, login_key) for login_key in (old_login_key, kept.login_key))
         if kept.key_id is not None:
-            encrypted.append((place, *keys.encrypt(keys.open(kept.hash, kept.key_id, old), new)))
+            encrypted.append((place, *keys.encrypt(keys.decrypt(kept.hash, kept.key_id, old), new)))
     if encrypted:
         await put(connection, encrypted)
 
 
 def _opens(keys: HashKeys, kept: KeptHash) -> bool:
     try:
-        keys.open(kept.hash, kept.key_id, binding_of(kept, kept.login_key))
+        keys.decrypt(kept.hash, kept.key_id, binding_of(kept, kept.login_key))
     except DecryptionFailed:
         return False
     return True

@@ -16,7 +16,7 @@ from service.immutable import immutable
 from service.store.recipes import KeptRecipe
 
 DOMAIN = ".rehearsal.invalid"
-"""The end of every login; `.invalid` is nobody's (RFC 2606, section 2)."""
+"""The end of every login; `.invalid` belongs to no one (RFC 2606, section 2)."""
 
 MIX = "SELECT recipe_id, count(*) AS number FROM hashes GROUP BY recipe_id ORDER BY recipe_id"
 

@@ -1,7 +1,7 @@
 """The HTTP server's limits on connections, headers and slow senders, and its response to malformed HTTP.
 
 aiohttp answers unreadable HTTP with text that quotes it, waits for headers for as long as they take, and accepts any
-number of connections. Here every answer is ours, and whoever sends nothing or slowly is shown the door.
+number of connections. Here every answer is ours, and idle and slow clients are disconnected.
 """
 
 import asyncio
@@ -246,7 +246,7 @@ class GuardedHandler(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 (it quotes what came)
     ) -> web.StreamResponse:
-        """Answer what is no HTTP, and quote nothing of it."""
+        """Respond to malformed HTTP without quoting it."""
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was under way")
         if status >= web.HTTPInternalServerError.status_code:

@@ -31,7 +31,8 @@ async def opened(pool: asyncpg.Pool, keys: HashKeys) -> dict[str, tuple[str, str
         JOIN recipes ON recipes.id = recipe_id
     """)
     return {
-        row["login_key"]: (keys.open(row["hash"], row["key_id"], _binding(row)).decode(), row["key_id"]) for row in rows
+        row["login_key"]: (keys.decrypt(row["hash"], row["key_id"], _binding(row)).decode(), row["key_id"])
+        for row in rows
     }
 
 

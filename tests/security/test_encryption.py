@@ -49,20 +49,27 @@ def text_of(**keys: bytes) -> str:
 @given(st.binary(), st.binary(), st.binary())
 def test_a_sealed_hash_opens_for_whom_it_was_sealed_and_for_nobody_else(text: bytes, mine: bytes, yours: bytes) -> None:
     encrypted, key_id = BOTH.encrypt(text, mine)
-    assert BOTH.open(encrypted, key_id, mine) == text
+    assert BOTH.decrypt(encrypted, key_id, mine) == text
     assert BOTH.encrypt(text, mine) == (encrypted, key_id)
     assert len(encrypted) == len(text) + 28
     if mine != yours:
         assert BOTH.encrypt(text, yours)[0] != encrypted
         with pytest.raises(DecryptionFailed):
-            BOTH.open(encrypted, key_id, yours)
+            BOTH.decrypt(encrypted, key_id, yours)
     for bent in (encrypted[:-1], encrypted + b"\0", bytes([encrypted[0] ^ 1]) + encrypted[1:], encrypted[:12], b""):
         with pytest.raises(DecryptionFailed):
-            BOTH.open(bent, key_id, mine)
+            BOTH.decrypt(bent, key_id, mine)
     with pytest.raises(DecryptionFailed):
-        BOTH.open(encrypted, "old", mine)
+        BOTH.decrypt(encrypted, "old", mine)
     with pytest.raises(DecryptionFailed):
-        HashKeys({"old": OLD}).open(encrypted, "new", mine)
+        HashKeys({"old": OLD}).decrypt(encrypted, "new", mine)
+
+
+def test_a_hash_is_encrypted_to_the_bytes_that_earlier_versions_made() -> None:
+    """Made by commit 6ca28d0: any change of a derived key, of the nonce or of the layout would change them."""
+    encrypted = HashKeys({"k": OLD}).encrypt(b"$2b$04$stored", b'kim@example.com\0["shop"]')
+    made = "36db2f4e3dc6770a99d334154908f087f36b6a90fd65279c18997f18033ab733139178874894e1c732"
+    assert encrypted == (bytes.fromhex(made), "k")
 
 
 def test_the_same_hash_encrypted_for_two_accounts_has_nothing_in_common() -> None:

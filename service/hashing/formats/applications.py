@@ -317,7 +317,7 @@ class Enclosed:
         return inner.parse(replace(stored, hash=match["inner"]))
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Put the other format's stand-in in the place of the hash."""
+        """Replace the hash by the other format's dummy hash."""
         inner, match = self._require(stored.hash)
         made = inner.dummy_hash(replace(stored, hash=match["inner"]))
         start, end = match.span("inner")

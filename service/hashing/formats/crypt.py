@@ -237,7 +237,7 @@ def _scrypt7(stored: StoredHash, match: re.Match[str]) -> Check:
     return Comparison(derive, key, cost, Executor.THREAD, stored.recipe.charset, padded=True, work=work)
 
 
-# The salt's last digit has spare bits that must be zero, so a stand-in leaves it.
+# The salt's last digit has spare bits that must be zero, so a dummy hash keeps it.
 _DIGEST = rf"\$(?P<digest>{_DIGIT}{{43}})"
 _PATTERN = rf"\$(?P<method>%s)\$(?P<parameters>{_DIGIT}{{3,30}})\$(?P<salt>{_DIGIT}{{0,85}}){_DIGIT}?" + _DIGEST
 _PATTERN7 = (
@@ -264,7 +264,7 @@ SUN_ROUNDS = 4096
 
 
 def _salt(match: re.Match[str]) -> bytes:
-    """As the bytes that it had: crypt(3) knows no charset."""
+    """Return the bytes as they are: crypt(3) has no charset."""
     return match["salt"].encode()
 
 

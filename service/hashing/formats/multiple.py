@@ -100,7 +100,7 @@ class Multiple:
         return AnyOf(tuple(each.parse(one) for each, one in self._each(stored)))
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Make a list of stand-ins."""
+        """Make a list of dummy hashes."""
         made = [each.dummy_hash(one) for each, one in self._each(stored)]
         # A list of one is none: an empty value beside it holds no hash.
         return replace(

@@ -67,7 +67,7 @@ def read_container(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 class ScryptContainer(Shape):
-    """A stand-in keeps the header: its digest would not fit another salt."""
+    """A dummy hash keeps the header: its digest would not fit another salt."""
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Replace the salt, and make the digest of the header anew."""

@@ -131,7 +131,7 @@ def separated(stored: StoredHash, uses: frozenset[str]) -> StoredHash:
 
 
 def joined_again(stored: StoredHash, parts: StoredHash) -> StoredHash:
-    """The reverse of `separated`, for a stand-in: `parts` in as many columns as `stored` has."""
+    """The reverse of `separated`, for a dummy hash: `parts` in as many columns as `stored` has."""
     rest = [
         made
         for made, had in ((parts.salt, stored.salt), (parts.username, stored.username))
@@ -291,7 +291,7 @@ def _around(
 
 
 def formula_dummy_hash(stored: StoredHash, find: FindFormat = find_none) -> StoredHash:
-    """A row of nobody's that takes as long: the digest and what stands beside it scrambled."""
+    """Return a dummy row of the same cost: the digest and the columns beside it are scrambled."""
     formula = parse_formula(stored.recipe.format, stored.recipe.iterations, find)
     parts = separated(stored, formula.variables)
     salt = None if parts.salt is None else scramble(parts.salt)

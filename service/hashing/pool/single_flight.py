@@ -119,7 +119,7 @@ class SingleFlight:
         if self._flights.get(key) is flight:
             del self._flights[key]
         if flight.task.done():
-            _retrieve(flight.task)  # a fault after the last caller left is nobody's surprise
+            _retrieve(flight.task)  # no caller is left to receive this error
             for result in flight.waiting:
                 _deliver(result, flight.task)
 

@@ -79,7 +79,7 @@ class JsonRejects:
         self._file = file
 
     def write(self, row: Row | FaultyRow, reason: str) -> None:
-        """Write one row; what is no JSON object, or not one alone, is kept as text in the member `unreadable`."""
+        """Write one row; a line that is not exactly one JSON object is kept as text in the member `unreadable`."""
         notes: dict[str, object] = {"line": row.line, "reason": reason}
         found = row.raw if isinstance(row.raw, dict) else _parsed(row.raw)
         own = {"unreadable": row.raw} if found is None else {k: v for k, v in found.items() if k not in NOTES}

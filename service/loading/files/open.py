@@ -52,7 +52,7 @@ def kind_named(name: str | None) -> Kind | None:
 
 
 def kind_of(export: Export) -> Kind:
-    """Tell the kind by the name, else by the first lines. Raises `UnreadableFile` for what is no export."""
+    """Tell the kind by the name, else by the first lines. Raises `UnreadableFile` if the file is not an export."""
     endings = [ending.lower() for ending in export.path.suffixes]
     for ending in reversed(endings):
         if ending in ENDINGS:

@@ -23,7 +23,7 @@ from service.loading.files.row import UnreadableFile
 
 
 def errors_in(charset: str) -> str:
-    """Name how Python keeps what is no text in a charset, so that it can be written again."""
+    """Name the error handler that keeps undecodable bytes, so that they can be written again."""
     return "surrogatepass" if codecs.lookup(charset).name.startswith(("utf-16", "utf-32")) else "surrogateescape"
 
 
