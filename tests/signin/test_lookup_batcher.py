@@ -89,7 +89,8 @@ FILL = """
 INSERT INTO accounts (login, login_key, okta_id, okta_login, okta_login_key, state)
 SELECT login, login, renamed, renamed, renamed, 'waiting'
 FROM (
-    SELECT format('user%s@example.com', number) AS login, CASE number % 30 WHEN 0 THEN 'renamed' || number END AS renamed
+    SELECT format('user%s@example.com', number) AS login,
+           CASE number % 30 WHEN 0 THEN 'renamed' || number END AS renamed
     FROM generate_series(1, 5000) AS number
 ) AS named
 """
