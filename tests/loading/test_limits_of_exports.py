@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 import json
 from contextlib import closing
 
@@ -10,7 +11,7 @@ import pytest
 
 from service.loading.files import csv, json_lines, ldif, postgres
 from service.loading.files.csv import BLOCK
-from service.loading.files.open import open_export
+from service.loading.files.open import Terminal, open_export
 from service.loading.files.row import UnreadableFile
 from service.loading.queries import RowOutcome
 from service.loading.reject import Reason
@@ -271,3 +272,10 @@ async def test_values_count_in_the_volume_of_what_is_read(loader: Loader) -> Non
     with closing(open_export(export)) as reader:
         assert sum(1 for _ in reader) == 1000
         assert reader.volume() > 1000 * 4 * 50
+
+
+def test_refused_rows_on_a_terminal_are_shown_with_escapes() -> None:
+    shown = io.BytesIO()
+    with Terminal(shown, newline="", write_through=True) as terminal:
+        terminal.write("2,x\x1b[2J\r,é\u202e\n")
+        assert shown.getvalue() == "2,x\\x1b[2J\\r,é\\u202e\n".encode()
