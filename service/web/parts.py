@@ -1,6 +1,7 @@
 """The parts that handlers use, created once by `service.app`."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -14,6 +15,9 @@ from service.store.database import Database
 from service.stored_hashes import HashOpener
 from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
+
+PACED_AT_ONCE = 256
+"""Refused calls that are held for a moment; beyond them they are answered at once, so that they take no connections."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,7 @@ class Parts:
     forget_when: ForgetWhen
     revisions: tuple[str, ...]
     bcrypt: BcryptChoice
+    refusals: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PACED_AT_ONCE))
 
 
 PARTS = web.AppKey("parts", Parts)
