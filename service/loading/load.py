@@ -36,8 +36,8 @@ from service.settings import ForgetWhen
 from service.store import recipes
 from service.store.attributes import declare
 from service.store.encryption import NO_KEYS, HashKeys
-from service.store.known_passwords import tried_among
 from service.store.name_report import NameReport, report_names
+from service.store.recipes import tried_among
 
 # Rows in batches, each read and judged as far as that goes without the store.
 

@@ -18,8 +18,8 @@ from service.signin.verify import PRUNED
 from service.store import audit
 from service.store.audit import Chosen
 from service.store.database import Database
-from service.store.known_passwords import tried_among
 from service.store.migrations import ROOT
+from service.store.recipes import tried_among
 from tests.people import delivery, event, plain, sign_in
 from tests.security.serving import call, serving, wire
 from tests.security.test_encryption import BOTH, PEOPLE, bcrypt_of, load

@@ -22,9 +22,8 @@ from service.hashing.check import Comparison
 from service.hashing.digests import digest, keyed_digest
 from service.hashing.encodings import BCRYPT64, encode
 from service.hashing.format import Check, Executor, StoredHash
-from service.hashing.interleaved.engine import BcryptJob
+from service.hashing.interleaved.engine import BcryptJob, job_of
 from service.hashing.interleaved.interleaving import Interleavable
-from service.hashing.interleaved.reference import job_of
 from service.hashing.shape import Shape, Wrapped
 from service.immutable import immutable
 

@@ -1,5 +1,6 @@
 """Engine for interleaved bcrypt checks: jobs join and leave between steps; digests are compared in constant time."""
 
+import base64
 import hmac
 import importlib
 import itertools
@@ -59,6 +60,25 @@ class BcryptJob:
     """4 to 31, the logarithm of the iterations."""
     digest: bytes = field(repr=False)
     """The 23 bytes of the stored hash."""
+
+
+_STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_BCRYPT64 = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def decode64(text: bytes) -> bytes:
+    """Decode bcrypt's own base64 alphabet."""
+    return base64.b64decode(text.translate(bytes.maketrans(_BCRYPT64, _STANDARD)) + b"=" * (-len(text) % 4))
+
+
+def encode64(data: bytes) -> bytes:
+    """Encode in bcrypt's own base64 alphabet."""
+    return base64.b64encode(data).rstrip(b"=").translate(bytes.maketrans(_STANDARD, _BCRYPT64))
+
+
+def job_of(key: bytes, hashed: bytes) -> BcryptJob:
+    """Return the check of `key` against a whole bcrypt hash: `$2b$`, two digits of cost, `$`, 53 characters."""
+    return BcryptJob(key, decode64(hashed[7:29]), int(hashed[4:6]), decode64(hashed[29:]))
 
 
 class Engine(Generic[T]):

@@ -1,8 +1,13 @@
-"""Rate-limited recheck of refusals: the bcrypt package confirms a sample of the kernel's mismatches."""
+"""Recheck of refusals by the bcrypt package: a rate-limited sample of the kernel's mismatches."""
 
+import hmac
 import threading
 import time
 from collections.abc import Callable
+
+import bcrypt
+
+from service.hashing.interleaved.engine import BcryptJob, decode64, encode64
 
 SHARE = 0.01
 """Of one core, at most, spent on rechecks: one in 7 s at bcrypt 10 with 70 ms, one in 28 s at bcrypt 12."""
@@ -51,3 +56,13 @@ class Recheck:
             if first:
                 self._on_disagreement()
         return package_matched
+
+
+def compute(key: bytes, salt: bytes, cost: int) -> bytes:
+    """Return the 23 bytes of digest, as the bcrypt package computes them."""
+    return decode64(bcrypt.hashpw(key, b"$2b$%02d$" % cost + encode64(salt))[29:])
+
+
+def matches(job: BcryptJob) -> bool:
+    """Tell whether the package finds the digest of `job`, compared in constant time."""
+    return hmac.compare_digest(compute(job.key, job.salt, job.cost), job.digest)

@@ -9,8 +9,16 @@ from functools import partial
 
 import bcrypt
 
-from service.hashing.interleaved.engine import KEY_BYTES, LANES, BcryptJob, Engine, EngineFault, Kernel, MakeKernel
-from service.hashing.interleaved.reference import job_of
+from service.hashing.interleaved.engine import (
+    KEY_BYTES,
+    LANES,
+    BcryptJob,
+    Engine,
+    EngineFault,
+    Kernel,
+    MakeKernel,
+    job_of,
+)
 
 Hash = Callable[[bytes, bytes], bytes]
 """From a password and a setting (`$2b$`, cost and 22 characters) to the whole hash, like `bcrypt.hashpw`."""

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from service.hashing.format import Check
-from service.hashing.interleaved import reference
 from service.hashing.interleaved.engine import BcryptJob, Engine
 from service.hashing.interleaved.interleaving import Interleavable, Interleaving
+from service.hashing.interleaved.recheck import matches
 from service.hashing.pool.job import CheckFailed, Job, Outcome, try_checks
 
 Report = Callable[[Job, Outcome | None], None]
@@ -105,7 +105,7 @@ class Lanes:
         if lane.bcrypt is None or not recheck.due(lane.booked, deadline):
             return False
         try:
-            return recheck.confirm(reference.matches(lane.bcrypt))
+            return recheck.confirm(matches(lane.bcrypt))
         except Exception as fault:  # noqa: BLE001 - whatever a check raises becomes a fault and never a verdict
             lane.outcome.fault = CheckFailed(lane.cost, type(fault).__name__)
             return False
