@@ -18,6 +18,7 @@ from service.reconciliation.users import TooManyMissing, UserComparison, Users, 
 from service.settings import ForgetWhen
 from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.store.leases import LIFE, RECONCILE, Held, LeaseLost, hold_lease
+from service.store.name_report import count_names
 
 
 class Org(Log, Users, Protocol):
@@ -94,7 +95,10 @@ class Reconciliation:
             clock=self.clock,
             progress=self._users_progress,
         )
-        return await comparison.run()
+        report = await comparison.run()
+        async with self.database.connection() as connection:
+            await count_names(connection)
+        return report
 
     async def _read_more(self) -> None:
         more = await self.read_log()

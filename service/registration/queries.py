@@ -1,4 +1,4 @@
-"""Queries of registration: declared profiles of accounts with the same login, identifier or email."""
+"""Queries of registration: declared profiles of accounts with the same current login, identifier or email."""
 
 import json
 from collections.abc import Sequence
@@ -10,9 +10,16 @@ from service.immutable import immutable
 from service.store.accounts import login_key
 from service.store.attributes import DECLARED_PROFILE
 
+# A loaded login that Okta's has replaced is another name of its account, and no more its login.
 FIND_PROFILES = f"""
 WITH named AS (
-    SELECT id, 1 AS class FROM accounts WHERE login_key = ANY ($1::text[])
+    SELECT id, CASE WHEN superseded OR okta_login_key <> login_key THEN 2 ELSE 1 END AS class
+    FROM accounts WHERE login_key = ANY ($1::text[])
+    UNION ALL
+    SELECT id, CASE WHEN superseded THEN 2 ELSE 1 END
+    FROM (
+        SELECT id, superseded FROM accounts WHERE okta_login_key = ANY ($1::text[]) ORDER BY superseded LIMIT 4
+    ) AS renamed
     UNION ALL
     SELECT account_id, 2
     FROM (SELECT account_id FROM identifiers WHERE identifier_key = ANY ($1::text[]) LIMIT 4) AS known
@@ -37,7 +44,7 @@ class LegacyProfile:
 
 
 async def find_legacy_profiles(connection: asyncpg.Connection, names: Sequence[str]) -> list[LegacyProfile]:
-    """Find the accounts that have one of these names as their login; if there are none, as identifier or email."""
+    """Find the accounts with one of these names as current login; if there are none, with any other name or email."""
     keys = sorted({login_key(name) for name in names})
     rows = await connection.fetch(FIND_PROFILES, [key for key in keys if key and "\0" not in key])
     return [LegacyProfile(row["login"], json.loads(row["profile"]), row["migrated"]) for row in rows]
