@@ -74,7 +74,7 @@ LISTED: dict[str, tuple[Format, ...]] = {
     "families": families.FORMATS,
     "typo3": families.TYPO3_FORMATS,
     "yescrypt": crypt.YESCRYPT_FORMATS,
-    "phpass": phpass.FORMATS,
+    "phpass": (*phpass.FORMATS, families.PHPBB_COMBINED_TYPED),
     "xenforo": applications.XENFORO_FORMATS,
     "products": products.FORMATS,
     "databases": (*databases.FORMATS, *databases.ZOPE_FORMATS),

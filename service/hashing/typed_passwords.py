@@ -32,7 +32,11 @@ FLUXBB = "$pass | trim(fluxbb_clean($pass)) | trim($pass)"
 PUNBB = "$pass | punbb_clean($pass) | trim($pass)"
 SMF = "$pass | htmlspecialchars_decode($pass)"
 MEDIAWIKI = "$pass | nfc($pass) | nfc(unix_newlines($pass))"
-MOODLE_MD5 = "$pass | addslashes($pass)"
+MOODLE_MD5 = (
+    "$pass | addslashes($pass) | utf8($pass) | utf8(addslashes($pass))"
+    " | cp1252_or_utf8($pass) | cp1252_or_utf8(addslashes($pass))"
+)
+"""Moodle 1.x hashed in the `oldcharset` of the site's language: Windows-1252, or the `charset` of the source."""
 MOODLE_CRYPT = "$pass | $pass.$pepper"
 VBULLETIN = "$pass | trim($pass)"
 TYPO3_BCRYPT = "sha384_base64(trim($pass)) | sha384_base64($pass)"

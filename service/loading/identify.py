@@ -18,7 +18,7 @@ from service.immutable import immutable
 from service.loading.files.row import FaultyRow, Row
 from service.loading.hashes import HashResolver, NewRecipe, text_of
 from service.loading.reject import Reason, RejectedRow
-from service.loading.rows import Decisions, hash_text, is_disabled
+from service.loading.rows import Decisions, usable_hash
 from service.store.recipes import KeptRecipe
 from service.stored_hashes import UNUSABLE, HashOpener
 
@@ -190,8 +190,8 @@ def _count(
     if isinstance(row, FaultyRow):
         raise RejectedRow(Reason.UNREADABLE, row.fault)
     fields = row.fields if decisions.changes_nothing else decisions.applied_to(row.fields)
-    text = hash_text(fields)
-    if text is None or (is_disabled(text) and not resolver.is_clear(fields)):
+    text, _ = usable_hash(fields, resolver)
+    if text is None:
         report.without_hash += 1
         return
     try:
