@@ -137,7 +137,8 @@ def test_name_of_the_first_rows_stays_a_name_until_more_rows_have_it(tmp_path: P
     "mark",
     [
         "*", "x", "!!", "!", "!$6$salt$digest", "{CRYPT}*", "!Abcdefgh", "*LK*", "NP", "*NP*", "!*", "{CRYPT}!",
-        "{CRYPT}x",        "{CRYPT}NP", "*LOCKED*$6$a$b", "*0", "**", "{SSHA}!", "{SSHA}", "not cached", "restored", "NOLOGIN",
+        "{CRYPT}x", "{CRYPT}NP", "*LOCKED*$6$a$b", "*0", "**", "{SSHA}!", "{SSHA}", "not cached",
+        "restored", "NOLOGIN",
     ],
 )  # fmt: skip
 def test_locked_account_is_loaded_without_a_hash_and_with_the_reason(tmp_path: Path, mark: str) -> None:
