@@ -73,10 +73,7 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
     yield from (f"  {printable(line)}" for line in (*totals.notes, *ignored_lines(totals.ignored)))
     if totals.long_logins:
         yield f"  warning: {totals.long_logins:,} logins are longer than the 100 characters that Okta takes"
-    for name in totals.unused_peppers:
-        yield f"  warning: the source has a pepper, and {name} is computed without it"
-    if totals.named_by_login:
-        yield f"  warning: {_rows(totals.named_by_login)} without username: their logins are taken for $user"
+    yield from _unused(totals)
     if totals.effects:
         yield f"  import events that had come before: {sum(totals.effects.values()):,}"
     yield from name_lines(totals.names)
@@ -86,6 +83,15 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
     if rejects is not None and totals.refused:
         where = "on standard output" if str(rejects) == "-" else str(rejects)
         yield f"refused rows, with line and reason: {where}"
+
+
+def _unused(totals: Totals) -> Iterator[str]:
+    for name in totals.unused_peppers:
+        yield f"  warning: the source has a pepper, and {name} is computed without it"
+    for name in totals.unused_salts:
+        yield f"  warning: rows have a salt, and {name} is computed without it"
+    if totals.named_by_login:
+        yield f"  warning: {_rows(totals.named_by_login)} without username: their logins are taken for $user"
 
 
 def _without_hash(totals: Totals) -> Iterator[str]:
@@ -141,6 +147,7 @@ def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
             "decisions": totals.notes,
             "named_by_login": totals.named_by_login,
             "unused_peppers": totals.unused_peppers,
+            "unused_salts": totals.unused_salts,
             "events_applied": {effect.value: number for effect, number in totals.effects.items()},
             "names": names_as_json(totals.names),
             "rejects": str(rejects) if rejects is not None and totals.refused else None,

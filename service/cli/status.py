@@ -102,9 +102,9 @@ def unknown_products(formats: Mapping[str, int], tried: Collection[str]) -> Iter
     for name in sorted(set(formats).difference(tried)):
         if products := products_of(name):
             yield (
-                f"warning: {formats[name]:,} {name} hashes name no product and are checked as hashes of the password "
-                f"as it is typed. If they come from one of {', '.join(products)}, name that format and load again; "
-                "else try a password with quotes, &, ä and a blank at its end: password-import try LOGIN"
+                f"warning: hashes that name no product ({name}: {formats[name]:,}) are checked as hashes of the "
+                f"password as it is typed. If they come from one of {', '.join(products)}, name that format and load "
+                "again; else try a password with quotes, &, ä and a blank at its end: password-import try LOGIN"
             )
 
 

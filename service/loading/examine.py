@@ -140,17 +140,21 @@ def _with_product(
     table, because = recognised.table, recognised.because
     if source.format is not None:
         is_other = is_generic(source.format)
-        told = f"warning: the product is {table.format} by {because}, and the format {source.format} is used as named"
-        return source, (told,) if is_other else ()
+        warning = (
+            f"warning: the product is {table.format} by {because}, and the format {source.format} is used as named"
+        )
+        return source, (warning,) if is_other else ()
     if table.needs and source.pepper_env is None:
-        told = (
+        warning = (
             f"warning: the product is {table.format} by {because}, which may mix in {table.needs}: name the format "
             f"{table.format} in SOURCES, and with pepper_env the variable that holds it"
         )
-        return source, (told,)
+        return source, (warning,)
     username = table.username if source.username is None and table.username in columns else source.username
-    told = f"format {table.format}, by {because}; --format or SOURCES says otherwise"
-    return replace(source, format=table.format, username=username), (told,)
+    told = [f"format {table.format}, by {because}; --format or SOURCES says otherwise"]
+    if table.lacks:
+        told.append(f"warning: export the column {table.lacks} too, where the table has it: only some counts are known")
+    return replace(source, format=table.format, username=username), told
 
 
 def _notes(decided: Decisions, source: Source, fields: Sequence[Mapping[str, object]], asked: Asked) -> Iterator[str]:

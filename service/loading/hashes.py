@@ -155,6 +155,15 @@ def uses_pepper(stored: StoredHash, check: Check) -> bool:
     return pickle.dumps(without) != pickle.dumps(check)
 
 
+def uses_salt(stored: StoredHash, check: Check) -> bool:
+    """Tell whether the check of a hash with a salt is another than without."""
+    try:
+        without = registry.check(replace(stored, salt=None))
+    except UnusableHash:
+        return True
+    return pickle.dumps(without) != pickle.dumps(check)
+
+
 def parse_named(
     prepared: PreparedRecipe, text: str, salt: str | None, username: str | None
 ) -> tuple[StoredHash, Check]:
@@ -349,6 +358,8 @@ class HashResolver:
 
         self.unused_peppers: set[str] = set()
         """Formats, with their costs, that are computed without the pepper of the source."""
+        self.unused_salts: set[str] = set()
+        """Digests and formulas that are computed without the salt of their row."""
 
     def resolve(self, fields: Mapping[str, object], text: str, login: str | None = None) -> Resolved:
         """Give the number of the recipe by which `text` is checked, the salt and the username. Raises `RejectedRow`.
@@ -402,6 +413,9 @@ class HashResolver:
             prepared, stored, check = self._fitted(recipe, text, salt, username)
         else:
             prepared, stored, check = self._recognise(recipe, text, salt, username)
+        name = prepared.recipe.format
+        if salt is not None and name not in self.unused_salts and _is_digest(name) and not uses_salt(stored, check):
+            self.unused_salts.add(name)
         return prepared.numbers.get(check.cost) or self._number(prepared, stored, check)
 
     def _recipe(self, fields: Mapping[str, object]) -> Recipe:

@@ -69,8 +69,12 @@ def measure(found: Check) -> float:
 def identify_hash(
     text: str, recipe: Recipe, salt: str | None, username: str | None, pepper: bytes | None = None, *more: bytes
 ) -> list[Identified]:
-    """Read a hash as the format that the recipe names, else as every format that has its shape."""
-    names = [recipe.format] if recipe.format else [each.name for each in candidates(text)]
+    """Read a hash as the format that the recipe names, else as every format that has its shape.
+
+    A bare digest beside a salt has the shape of those formats that read a salt.
+    """
+    salted = candidates(f"{text}:{salt}") if salt is not None else ()
+    names = [recipe.format] if recipe.format else [each.name for each in salted or candidates(text)]
     return [_identified(StoredHash(text, _named(recipe, name), salt, username, pepper, more)) for name in names]
 
 

@@ -176,6 +176,7 @@ class Totals:
     names: NameReport = field(default_factory=dict)
     """The names that open no account, in the whole store, after the load."""
     unused_peppers: list[str] = field(default_factory=list)
+    unused_salts: list[str] = field(default_factory=list)
     disabled: int = 0
     """Rows without a hash whose account is disabled in the old system."""
     elsewhere: int = 0
@@ -223,6 +224,7 @@ class Load:
                 await self._load(batch, merger)
                 reader.tell(self.totals)
                 self.totals.unused_peppers = sorted(self.resolver.unused_peppers)
+                self.totals.unused_salts = sorted(self.resolver.unused_salts)
                 progress(self.totals)
         finally:
             self.interrupt()

@@ -26,6 +26,8 @@ class Table:
     """The column whose value is mixed into the hash."""
     needs: str | None = None
     """What the product may mix in that no column holds."""
+    lacks: str | None = None
+    """A column that says function and count; exports that have it are read by it."""
 
 
 def _marks(*sets: str) -> tuple[frozenset[str], ...]:
@@ -64,6 +66,7 @@ TABLES = (
     Table("mantisbt", _marks("cookie_string", "lost_password_request_count"), r"mantis_user(?:_table)?"),
     Table("django", _marks("is_superuser date_joined", "is_staff date_joined"), r"auth_user"),
     Table("meteor", _marks("services.password.bcrypt", "services.password.argon2")),
+    Table("gitea", _marks("passwd rands salt"), lacks="passwd_hash_algo"),
     Table("laravel", _marks("remember_token email_verified_at")),
     Table("codeigniter4", _marks("secret secret2"), r"auth_identities"),
     Table("better_auth", _marks("providerid accountid password", "provider_id account_id password")),

@@ -127,6 +127,22 @@ def test_every_generic_format_is_a_format() -> None:
 def test_hashes_of_unknown_product_are_warned_of_until_a_known_password_was_tried() -> None:
     told = list(unknown_products({"bcrypt": 1200, "wordpress": 3, "keycloak": 4}, set()))
     assert len(told) == 1
-    assert "1,200 bcrypt hashes" in told[0]
+    assert "bcrypt: 1,200" in told[0]
     assert "typo3" in told[0]
     assert list(unknown_products({"bcrypt": 1200}, {"bcrypt"})) == []
+
+
+@pytest.mark.parametrize("name, unused", [("sha1", {"sha1"}), ("sha1($pass)", {"sha1($pass)"}), ("redmine", set())])
+def test_digest_that_is_computed_without_the_salt_of_its_row_is_named(name: str, unused: set[str]) -> None:
+    resolver = HashResolver(Source("s", format=name), {})
+    if name != "redmine":
+        resolver.resolve({}, "ab" * 20)
+    resolver.resolve({"salt": "x"}, "cd" * 20)
+    assert resolver.unused_salts == unused
+
+
+def test_gitea_without_the_column_of_its_function_is_warned_of() -> None:
+    fields: dict[str, object] = {"login": "a", "password_hash": "ab" * 50, "salt": "cd" * 16, "rands": "x"}
+    found, _, resolver = read(fields, columns=frozenset({"passwd"}))
+    assert resolver.new[0].format == "gitea"
+    assert "passwd_hash_algo" in found.notes[-1]
