@@ -291,6 +291,8 @@ FORMATS: tuple[Format, ...] = (
         ("plone",),
         typed.ZOPE,
     ),
+    Family("elgg", (BCRYPT, *_product("md5_pass_salt")), interpretations=typed.TRIMMED, peppered=NONE),
+    Family("discuz", (BCRYPT, *_product("discuz_md5")), ("ucenter",), typed.DISCUZ, NONE),
     Family("xenforo", (*applications.XENFORO_FORMATS, BCRYPT), ("xf",)),
     Family("gitlab", (BCRYPT, pbkdf2.PBKDF2)),
     Family("mattermost", (BCRYPT, *_named(applications.FORMATS, "mattermost_pbkdf2"))),

@@ -39,6 +39,9 @@ MOODLE_MD5 = (
 """Moodle 1.x hashed in the `oldcharset` of the site's language: Windows-1252, or the `charset` of the source."""
 MOODLE_CRYPT = "$pass | $pass.$pepper"
 VBULLETIN = "$pass | trim($pass)"
+CUBECART = "$pass | filter_string($pass)"
+DISCUZ = "$pass | trim(addslashes(stripslashes($pass))) | trim($pass)"
+CHAMILO = "$pass | trim(stripslashes($pass)) | trim($pass)"
 TYPO3_BCRYPT = "sha384_base64(trim($pass)) | sha384_base64($pass)"
 TYPO3_OVER_MD5 = "md5(trim($pass)) | md5($pass)"
 TYPO3_BCRYPT_OVER_MD5 = "sha384_base64(md5(trim($pass))) | sha384_base64(md5($pass))"
@@ -88,6 +91,8 @@ BY_FORMAT: Mapping[str, str] = {
     "mediawiki_bcrypt": MEDIAWIKI,
     "vbulletin": VBULLETIN,
     "punbb": PUNBB,
+    "cubecart": CUBECART,
+    "dokeos": CHAMILO,
     "joomla15": TRIMMED,
     "magento1": TRIMMED,
     "moodle_md5": MOODLE_MD5,
