@@ -1,7 +1,7 @@
 """The command `status`: the migration's progress."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,7 +60,9 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
     yield from (f"  {state:10} {number:>12,}{_share(number, total)}" for state, number in accounts.items())
     yield from _pace(found)
     yield from _table("Hashes by source and format", found["sources"], ("source", "format", "state", "number"))
-    yield from recommendation(found["hashes"], found["hashes"].keys() - set(found["untried_formats"]))
+    tried = found["hashes"].keys() - set(found["untried_formats"])
+    yield from recommendation(found["hashes"], tried)
+    yield from unknown_products(found["hashes"], tried)
     yield from _counts("Encrypted hashes by key", found.get("encryption", {}).get("by_key", {}))
     yield from _table("Created in Okta", found["provisioned"], ("method", "outcome", "number"))
     yield from _table("Migrated and retired by day (UTC)", found["days"], ("day", "state", "accounts"))
@@ -94,6 +96,22 @@ def recommendation(formats: Collection[str], tried: Collection[str]) -> Iterator
     if untried:
         yield f"  not tried: {', '.join(untried[:NAMED])}{', …' if len(untried) > NAMED else ''}"
         yield "  Try one for each before go-live: password-import try LOGIN"
+
+
+def unknown_products(formats: Mapping[str, int], tried: Collection[str]) -> Iterator[str]:
+    """Warn of hashes that name no product, where products exist that change the typed password before they hash it.
+
+    A known password that was VERIFIED for the format ends the warning.
+    """
+    from service.loading.product_tables import products_of
+
+    for name in sorted(set(formats).difference(tried)):
+        if products := products_of(name):
+            yield (
+                f"warning: hashes that name no product ({name}: {formats[name]:,}) are checked as hashes of the "
+                f"password as it is typed. If they come from one of {', '.join(products)}, name that format and load "
+                "again; else try a password with quotes, &, ä and a blank at its end: password-import try LOGIN"
+            )
 
 
 def _okta_calls(calls: list[dict[str, Any]]) -> Iterator[str]:
