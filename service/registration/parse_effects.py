@@ -60,9 +60,11 @@ def refuse_template(node: Node, value: object, template: re.Pattern[str] = _TEMP
     """Note a text that was meant to be filled in: this language has no templates, and would take it as it is."""
     found = template.search(value) if isinstance(value, str) else None
     if found is not None:
+        remedy = (
+            '; to set the value of one attribute write { copy = "attribute" }' if template is _TEMPLATE_OF_VALUE else ""
+        )
         node.fault(
-            f"{node.key} holds {found.group()!r}, and a policy fills in no templates:"
-            ' to set the value of one attribute write { copy = "attribute" }; compose other texts in code'
+            f"{node.key} holds {found.group()!r}, and a policy fills in no templates{remedy}; compose other texts in code"
         )
 
 
