@@ -64,7 +64,7 @@ def refuse_template(node: Node, value: object, template: re.Pattern[str] = _TEMP
             '; to set the value of one attribute write { copy = "attribute" }' if template is _TEMPLATE_OF_VALUE else ""
         )
         node.fault(
-            f"{node.key} holds {found.group()!r}, and a policy fills in no templates{remedy}; compose other texts in code"
+            f"{node.key} holds {found.group()!r}, and a policy has no templates{remedy}; compose other texts in code"
         )
 
 

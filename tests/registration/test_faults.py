@@ -142,7 +142,7 @@ def faults(text: str) -> list[tuple[int, str]]:
         (HEAD + "set.a = inf\n", 4, "no such number"),
         (HEAD + f"set.a = '{'x' * 9000}'\n", 4, "longer than 8192"),
         # templates
-        (HEAD + "set.displayName = '${firstName} ${lastName}'\n", 4, "'${firstName}', and a policy fills in no"),
+        (HEAD + "set.displayName = '${firstName} ${lastName}'\n", 4, "'${firstName}', and a policy has no templates"),
         (HEAD + "set.tags = ['a',\n'{{ firstName }}']\n", 5, "no templates"),
         (HEAD + "set.a = '{firstName}'\n", 4, "no templates"),
         (HEAD + "set.a = 'user.firstName + user.lastName'\n", 4, "no templates"),
