@@ -76,9 +76,11 @@ class Reconciliation:
             async with self.database.transaction() as connection:
                 await queries.end_reread(connection, since)
 
-    async def read_log(self, since: datetime | None = None) -> LogReport:
+    async def read_log(
+        self, since: datetime | None = None, progress: Callable[[LogReport], None] | None = None
+    ) -> LogReport:
         """Catch up with the log."""
-        return await self._reader().catch_up(since)
+        return await self._reader(progress).catch_up(since)
 
     async def rescan(self, since: datetime | None = None) -> LogReport:
         """Look for events that were persisted late."""
@@ -98,7 +100,7 @@ class Reconciliation:
         return await comparison.run()
 
     async def _read_more(self) -> None:
-        more = await self._reader(self._progress_with(LogReport.add)).catch_up()
+        more = await self.read_log(progress=self._progress_with(LogReport.add))
         self.report.log.add(more)
 
     def _reader(self, progress: Callable[[LogReport], None] | None = None) -> LogReader:
