@@ -8,7 +8,7 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
@@ -20,9 +20,9 @@ from service.auth.authenticator import event_authenticator, hash_keys, inline_au
 from service.background import in_background
 from service.hashing.bcrypt_choice import BcryptChoice, BcryptUnavailable, choose_bcrypt
 from service.hashing.pool import HashingPool, SingleFlight
-from service.registration.code_policy import CodePolicy, load_policy
+from service.registration.parse import load_policy
 from service.registration.policy import Policy
-from service.registration.queries import LegacyProfile, find_legacy_profiles
+from service.registration.queries import StoreLookup
 from service.registration.screen import RegistrationScreener
 from service.registration.toml_document import FaultyPolicy
 from service.settings import (
@@ -60,8 +60,8 @@ def reload(parts: Parts, tls: ServerTls | None) -> None:
     if tls is not None:
         steps["certificate"] = tls.reload
     named = parts.settings.registration_policy
-    if named is not None and not isinstance(parts.screener.policy, CodePolicy):  # a policy in Python needs a restart
-        steps["policy"] = lambda: parts.screener.replace_policy(load_policy(named))
+    if named is not None:
+        steps["policy"] = lambda: parts.screener.replace_policy(load_policy(named, again=True))
     for name, step in steps.items():
         try:
             step()
@@ -102,7 +102,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ, hash_keys(settings)), DeliveryReader()
     show_zeros(telemetry)
     trail, keys = AuditTrail(), issuer_keys(settings)
-    screener = make_screener(settings, database, telemetry, trail)
+    screener = RegistrationScreener(registration_policy(settings), StoreLookup(database), telemetry, trail)
     if keys is not None:
         await keys.open()
     bcrypt = await _choose_bcrypt(settings, telemetry)
@@ -160,19 +160,7 @@ async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoi
     return choice
 
 
-def make_screener(
-    settings: Settings, database: Database, telemetry: Telemetry, trail: AuditTrail
-) -> RegistrationScreener:
-    """Make what screens registrations. Raises `BadSettings` with every fault of the policy."""
-
-    async def find_legacy(names: Sequence[str]) -> Sequence[LegacyProfile]:
-        async with database.connection() as connection:
-            return await find_legacy_profiles(connection, names)
-
-    return RegistrationScreener(registration_policy(settings), find_legacy, telemetry, trail)
-
-
-def registration_policy(settings: Settings) -> Policy | CodePolicy | None:
+def registration_policy(settings: Settings) -> Policy | None:
     """Load the policy that is set; None, and a warning, where none is. Raises `BadSettings` with its every fault."""
     if settings.registration_policy is None:
         log.warning("no_registration_policy")
