@@ -7,6 +7,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from service.administration.queries import last_reconciled
 from service.administration.rotate_keys import rotate_keys
 from service.administration.status import migration_status
 from service.app import make_parts
@@ -18,6 +19,7 @@ from service.signin.verify import PRUNED
 from service.store import audit
 from service.store.audit import Chosen
 from service.store.database import Database
+from service.store.hash_keys import key_history, mark_destroyed
 from service.store.known_passwords import tried_among
 from service.store.migrations import ROOT
 from tests.people import delivery, event, plain, sign_in
@@ -71,6 +73,7 @@ async def test_serve_needs_no_more_than_its_role_has(roles: None, database_url: 
             assert answer is not None
             assert answer.status == status, answer.body
         async with database.connection() as proxy:
+            assert await last_reconciled(proxy) == {"log": None, "users": None}
             await prune(proxy)
             await audit.prune(proxy, timedelta(days=settings.audit_retention_days), PRUNED)
         await parts.verifier.trail.close(database)
@@ -94,6 +97,8 @@ async def test_operators_load_rotate_and_read_the_trail(roles: None, database_ur
     await record_trial(database, Subject(()), Recipe("md5"), diagnosed=False)
     async with database.connection() as connection:
         assert await tried_among(connection, ["md5"]) == {"md5"}
+        assert [used.key_id for used in await key_history(connection)] == ["new"]
+        assert await mark_destroyed(connection, "new") is not None
     await database.close()
 
 
@@ -117,6 +122,8 @@ FORBIDDEN = [
     "INSERT INTO installation VALUES ('x', 'x')",
     "SELECT * FROM deleted_logins",
     "SELECT * FROM log_cursors",
+    "SELECT next_link FROM log_cursors",
+    "SELECT * FROM hash_keys",
     "CREATE TABLE mine (x int)",
     "CREATE TEMPORARY TABLE mine (x int)",
     "ALTER TABLE hashes DISABLE TRIGGER ALL",
