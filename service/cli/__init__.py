@@ -21,6 +21,7 @@ from service.cli.migrate import migrate
 from service.cli.provision import provision
 from service.cli.reconcile import reconcile
 from service.cli.rehearse import rehearse
+from service.cli.report import report
 from service.cli.screen import screen
 from service.cli.serve import serve
 from service.cli.simulate import simulate
@@ -44,6 +45,7 @@ for command in (serve, migrate, load, identify, provision, reconcile, rehearse, 
 app.command()(simulate)
 app.command("try")(try_password)
 app.add_typer(hooks, name="hooks")
+app.add_typer(report, name="report")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
 app.add_typer(accounts, name="accounts")
