@@ -71,6 +71,11 @@ class Finding:
     fix: str | None = None
 
 
+def sentence(text: str) -> str:
+    """Write another part's message as a sentence."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 def ok(area: Area, message: str) -> Finding:
     """Say that something is as it should be."""
     return Finding(area, Status.OK, message)
@@ -223,15 +228,10 @@ def check_settings(around: Surroundings) -> Iterator[Finding]:
     try:
         require_authentication(settings)
     except BadSettings as bad:
-        yield from (failure(area, each, "correct the setting, see docs/settings.md") for each in str(bad).splitlines())
+        yield from (failure(area, sentence(each), CORRECT) for each in str(bad).splitlines())
     else:
         yield ok(area, "The settings are valid, and Okta's calls are authenticated.")
-    if not settings.has_event_secrets():
-        yield warning(
-            area,
-            "The secrets of the inline hooks open /okta/events too, the route that deletes hashes.",
-            "set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE, then run `password-import hooks register URL`",
-        )
+        yield from _event_secrets(settings)
     if settings.allow_insecure_http:
         yield warning(
             area,
@@ -246,6 +246,16 @@ def check_settings(around: Surroundings) -> Iterator[Finding]:
         )
 
 
+def _event_secrets(settings: Settings) -> Iterator[Finding]:
+    if not settings.has_event_secrets():
+        yield warning(
+            Area.SETTINGS,
+            "The secrets of the inline hooks open /okta/events too, the route that deletes hashes.",
+            "set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE, then run `password-import hooks register URL`",
+        )
+
+
+CORRECT = "correct the setting (docs/settings.md)"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -341,7 +351,7 @@ async def check_cores(around: Surroundings) -> AsyncIterator[Finding]:
         if recipe.fault is not None and not recipe.fault.startswith("MissingPepper"):
             yield failure(
                 Area.CORES,
-                f"{recipe.hashes:,} hashes of the format {recipe.format} can't be checked: {recipe.fault}.",
+                f"Hashes of the format {recipe.format} that can't be checked: {recipe.hashes:,} ({recipe.fault}).",
                 "reset these people's passwords in Okta; `password-import accounts list --format …` lists them",
             )
     slowest = max(costs.recipes, key=lambda each: each.milliseconds or 0.0)

@@ -19,6 +19,7 @@ from service.administration.doctor import (
     is_folder,
     keys_beside_database,
     ok,
+    sentence,
     unknown,
     warning,
 )
@@ -137,7 +138,9 @@ async def check_role(around: Surroundings) -> AsyncIterator[Finding]:
         faults.append(warning(Area.ROLE, said, "REVOKE that right, unless it is meant; and encrypt the hashes"))
     for fault in faults:
         yield fault
-    if not faults:
+    if around.settings.database_url is None:
+        yield ok(Area.ROLE, "The embedded server has one role. For separate roles use a server of your own.")
+    elif not faults:
         yield ok(Area.ROLE, f"The role {role.name} neither owns the tables nor is a superuser.")
 
 
@@ -242,7 +245,7 @@ async def check_keys(around: Surroundings) -> AsyncIterator[Finding]:
         needed = await keys_in_use(connection)
         missing = await keys_missing(connection, keys)
     for each in missing:
-        yield failure(Area.KEYS, f"{each[0].upper()}{each[1:]}.", "give that key to every process that reads hashes")
+        yield failure(Area.KEYS, sentence(each), "give that key to every process that reads hashes")
     if not needed:
         yield ok(Area.KEYS, "No stored hash is under a key.")
         return
@@ -263,13 +266,13 @@ async def check_hashes(around: Surroundings) -> AsyncIterator[Finding]:
     if plain and required:
         yield failure(
             Area.HASHES,
-            f"{plain:,} hashes are not encrypted, and REQUIRE_ENCRYPTED_HASHES refuses them: these people get 503.",
+            f"Hashes that are not encrypted: {plain:,}. REQUIRE_ENCRYPTED_HASHES refuses them: these people get 503.",
             "if the hashes are yours, run `password-import keys rotate` once without it (docs/encryption.md)",
         )
     elif plain:
         yield warning(
             Area.HASHES,
-            f"{plain:,} hashes are not encrypted: a copy of the database is enough to guess passwords.",
+            f"Hashes that are not encrypted: {plain:,}. A copy of the database is enough to guess passwords.",
             "set HASH_KEYS and run `password-import keys rotate`",
         )
     elif by_key and not required:
@@ -279,11 +282,12 @@ async def check_hashes(around: Surroundings) -> AsyncIterator[Finding]:
             "set REQUIRE_ENCRYPTED_HASHES=true",
         )
     else:
-        yield ok(Area.HASHES, f"{sum(by_key.values()):,} hashes are stored, none of them unencrypted.")
+        stored = sum(by_key.values())
+        yield ok(Area.HASHES, f"All {stored:,} stored hashes are encrypted." if stored else "No hash is stored.")
     if costly:
         yield failure(
             Area.HASHES,
-            f"{costly:,} accounts have hashes too costly or impossible to check: their sign-ins get 503.",
+            f"Accounts with hashes too costly or impossible to check: {costly:,}. Their sign-ins get 503.",
             "reset these passwords in Okta; `password-import status` names the first",
         )
 
@@ -341,7 +345,7 @@ async def check_attributes(around: Surroundings) -> AsyncIterator[Finding]:
         undeclared = await attributes.count_undeclared(connection)
         declared = await attributes.all_declared(connection)
     if undeclared:
-        said = f"{undeclared:,} accounts have attributes, stored in clear, that no source declares."
+        said = f"Accounts with attributes, stored in clear, that no source declares: {undeclared:,}."
         yield warning(area, said, "run `password-import accounts purge-attributes`")
     if sensitive := sorted(name for name in declared if SENSITIVE.search(name)):
         said = f"Declared attributes that look sensitive are stored in clear: {', '.join(sensitive)}."
@@ -354,10 +358,10 @@ async def check_attributes(around: Surroundings) -> AsyncIterator[Finding]:
 
 
 NAMES = {
-    NameProblem.AMBIGUOUS_UNTIL_BOUND: "logins are ambiguous until their accounts are bound to Okta users.",
-    NameProblem.AMBIGUOUS: "short names or identifiers are claimed by several accounts: they open none.",
-    NameProblem.INERT_WITHOUT_OPT_IN: "identifiers with @ open no account, because no source opts in.",
-    NameProblem.INERT_LOGIN_OF_ANOTHER: "identifiers open no account, because they are logins of others.",
+    NameProblem.AMBIGUOUS_UNTIL_BOUND: "Logins that are ambiguous until their accounts are bound to Okta users",
+    NameProblem.AMBIGUOUS: "Short names and identifiers that open no account, because several claim them",
+    NameProblem.INERT_WITHOUT_OPT_IN: "Identifiers with @ that open no account, because no source opts in",
+    NameProblem.INERT_LOGIN_OF_ANOTHER: "Identifiers that open no account, because they are logins of others",
 }
 
 
@@ -368,7 +372,7 @@ async def check_names(around: Surroundings) -> AsyncIterator[Finding]:
     for problem, count in report.items():
         if count.number:
             fix = f"{REMEDIES[problem]}; `password-import status --all-names` lists them"
-            yield warning(Area.NAMES, f"{count.number:,} {NAMES[problem]}", fix)
+            yield warning(Area.NAMES, f"{NAMES[problem]}: {count.number:,}.", fix)
     if not any(count.number for count in report.values()):
         yield ok(Area.NAMES, "Every name of an account with a hash opens that account.")
 

@@ -52,17 +52,19 @@ def doctor(
 
 
 async def _doctor(key_backup: Path | None, peak: float | None, *, print_at_once: bool) -> "list[Finding]":
-    found = []
+    found: list[Finding] = []
     async for finding in findings(key_backup=key_backup, peak=peak):
-        found.append(finding)
         if print_at_once:
-            typer.echo("\n".join(lines(finding)))
+            last = found[-1] if found else None
+            is_same = last is not None and (last.message, last.fix) == (finding.message, finding.fix)
+            typer.echo("\n".join(lines(finding, with_fix=not is_same)))
+        found.append(finding)
     return found
 
 
 async def findings(*, key_backup: Path | None = None, peak: float | None = None) -> "AsyncIterator[Finding]":
     """Read the settings, open what can be opened, and examine it."""
-    from service.administration.doctor import Area, failure
+    from service.administration.doctor import CORRECT, Area, failure, sentence
     from service.administration.examine import examine
     from service.settings import BadSettings, load_settings
     from service.telemetry import configure_logging
@@ -72,7 +74,7 @@ async def findings(*, key_backup: Path | None = None, peak: float | None = None)
         settings = load_settings()
     except BadSettings as bad:
         for line in str(bad).splitlines():
-            yield failure(Area.SETTINGS, f"{line}.", "correct the setting (docs/settings.md), and run doctor again")
+            yield failure(Area.SETTINGS, sentence(line), f"{CORRECT}, and run doctor again")
         return
     async with AsyncExitStack() as stack:
         around = await _surroundings(settings, stack, key_backup=key_backup, peak=peak)
@@ -126,7 +128,7 @@ async def _database(settings: "Settings", stack: AsyncExitStack) -> "tuple[Datab
 
 
 async def _org(settings: "Settings", stack: AsyncExitStack) -> "tuple[OktaOrg | None, Sequence[Finding]]":
-    from service.administration.doctor import Area, failure, unknown
+    from service.administration.doctor import CORRECT, Area, failure, sentence, unknown
     from service.okta_client import open_org, org_settings
     from service.settings import BadSettings
 
@@ -136,8 +138,7 @@ async def _org(settings: "Settings", stack: AsyncExitStack) -> "tuple[OktaOrg | 
     try:
         chosen = org_settings(settings)
     except BadSettings as bad:
-        fix = "correct the setting (docs/settings.md)"
-        return None, [failure(Area.OKTA, f"{line}.", fix) for line in str(bad).splitlines()]
+        return None, [failure(Area.OKTA, sentence(line), CORRECT) for line in str(bad).splitlines()]
     # All of the limit: the calls are few, and a share that others have used up would make doctor wait.
     return await stack.enter_async_context(open_org(chosen, share=1.0)), []
 
@@ -156,7 +157,7 @@ async def _base_url(database: "Database | None") -> str | None:
 async def _hooks(
     settings: "Settings", database: "Database", org: "OktaOrg", base_url: str | None
 ) -> "Sequence[Finding]":
-    from service.administration.doctor import Area, failure
+    from service.administration.doctor import CORRECT, Area, failure, sentence
     from service.cli.hooks import desired_hooks
     from service.hooks.check import HookCheck
     from service.hooks.ownership import StoredOwnership
@@ -172,7 +173,7 @@ async def _hooks(
             ownership = StoredOwnership(database, org.host)
             found = await HookCheck(org, ownership, probe, desired, verify=False).run()
     except CommandFailed as failed:
-        return [failure(Area.HOOKS, f"{failed}.", "correct the setting (docs/settings.md)")]
+        return [failure(Area.HOOKS, sentence(str(failed)), CORRECT)]
     except OktaFault as fault:
         return [failure(Area.HOOKS, f"The hooks could not be checked: {fault}.", "see the lines on okta")]
     return [finding for each in found if (finding := hook_finding(each)) is not None]
@@ -180,7 +181,7 @@ async def _hooks(
 
 def hook_finding(found: "HookFinding") -> "Finding | None":
     """Give a finding of `hooks check` as one of doctor's; None for the clock, which has a line of its own."""
-    from service.administration.doctor import Area, Finding, Status
+    from service.administration.doctor import Area, Finding, Status, sentence
     from service.hooks.findings import Fault
 
     if found.fault is Fault.CLOCK:
@@ -191,7 +192,7 @@ def hook_finding(found: "HookFinding") -> "Finding | None":
         status = Status.UNKNOWN
     where = f"{found.kind.label}: " if found.kind else ""
     detail = f" ({found.detail})" if found.detail else ""
-    return Finding(area, status, f"{where}{found.fault.value.replace('_', ' ')}{detail}.", found.fault.remedy)
+    return Finding(area, status, sentence(f"{where}{found.fault.value.replace('_', ' ')}{detail}"), found.fault.remedy)
 
 
 async def _costs(settings: "Settings", database: "Database | None") -> "HashCosts | None":
@@ -216,19 +217,20 @@ async def _costs(settings: "Settings", database: "Database | None") -> "HashCost
 # What it prints.
 
 
-def lines(finding: "Finding") -> Iterator[str]:
+def lines(finding: "Finding", *, with_fix: bool = True) -> Iterator[str]:
     """Tell a finding in one line, and its fix in a second one."""
     status = finding.status.value.ljust(9)
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         status = typer.style(status, fg=COLOURS[finding.status])
     yield f"{status}{finding.area.value:14}{printable(finding.message)}"
-    if finding.fix:
+    if finding.fix and with_fix:
         yield f"{'':23}Fix: {printable(finding.fix)}"
 
 
 def _total(found: "Sequence[Finding]") -> str:
-    numbers = counts(found)
-    return ", ".join(f"{numbers[status]:,} {status}" for status in ORDER)
+    numbers = counts(found).items()
+    named = {"failure": "failures", "warning": "warnings"}
+    return ", ".join(f"{number:,} {status if number == 1 else named.get(status, status)}" for status, number in numbers)
 
 
 def counts(found: "Sequence[Finding]") -> dict[str, int]:

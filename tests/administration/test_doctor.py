@@ -90,7 +90,7 @@ def fault(area: Area, status: Status, *texts: str) -> Callable[[Prepare], Prepar
 # Settings and secret files
 
 
-@fault(Area.SETTINGS, FAILURE, "nothing authenticates Okta")
+@fault(Area.SETTINGS, FAILURE, "Nothing authenticates Okta")
 async def no_authentication(case: Case) -> None:
     case.settings |= {"basic_auth_user": None, "basic_auth_password": None}
 
@@ -349,12 +349,12 @@ async def keys_beside_the_hashes(case: Case) -> None:
     case.settings["hash_keys_file"] = case.file("keys.json", keys_json(k1=KEY))
 
 
-@fault(Area.HASHES, WARNING, "1 hashes are not encrypted")
+@fault(Area.HASHES, WARNING, "Hashes that are not encrypted: 1. A copy")
 async def plain_hashes(case: Case) -> None:
     await case.add("kim@example.com")
 
 
-@fault(Area.HASHES, FAILURE, "1 hashes are not encrypted, and REQUIRE_ENCRYPTED_HASHES refuses them")
+@fault(Area.HASHES, FAILURE, "Hashes that are not encrypted: 1. REQUIRE_ENCRYPTED_HASHES refuses them")
 async def refused_hashes(case: Case) -> None:
     await case.add("kim@example.com")
     case.settings |= {"hash_keys": keys_json(k1=KEY), "require_encrypted_hashes": True}
@@ -365,7 +365,7 @@ async def encryption_not_required(case: Case) -> None:
     await unseen_backup(case)
 
 
-@fault(Area.HASHES, FAILURE, "1 accounts have hashes too costly")
+@fault(Area.HASHES, FAILURE, "Accounts with hashes too costly or impossible to check: 1.")
 async def costly_accounts(case: Case) -> None:
     await case.add("kim@example.com")
     costly = json.dumps(DUMMY_HASH | {"hash": str(DUMMY_HASH["hash"]).replace("$04$", "$31$")})
@@ -418,7 +418,7 @@ async def slow_hashes(case: Case) -> None:
     case.costs.recipes.append(RecipeReport("argon2id", "argon2id huge", 3, 4000.0, False))
 
 
-@fault(Area.CORES, FAILURE, "3 hashes of the format scrypt can't be checked")
+@fault(Area.CORES, FAILURE, "Hashes of the format scrypt that can't be checked: 3 (TooCostly")
 async def impossible_hashes(case: Case) -> None:
     case.costs.recipes.append(RecipeReport("scrypt", "scrypt", 3, None, None, "TooCostly: too much memory"))
 
@@ -426,7 +426,7 @@ async def impossible_hashes(case: Case) -> None:
 # Attributes and names
 
 
-@fault(Area.ATTRIBUTES, WARNING, "1 accounts have attributes, stored in clear, that no source declares")
+@fault(Area.ATTRIBUTES, WARNING, "Accounts with attributes, stored in clear, that no source declares: 1.")
 async def undeclared_attributes(case: Case) -> None:
     await case.add("kim@example.com")
     await case.execute("""UPDATE accounts SET profile = '{"shoe_size": 41}'""")
@@ -438,24 +438,24 @@ async def sensitive_attributes(case: Case) -> None:
     await case.execute("UPDATE sources SET attributes = attributes || '{dateOfBirth}'")
 
 
-@fault(Area.NAMES, WARNING, "1 short names or identifiers are claimed by several accounts")
+@fault(Area.NAMES, WARNING, "Short names and identifiers that open no account, because several claim them: 1.")
 async def ambiguous_names(case: Case) -> None:
     await case.add("kim@example.com", identifiers=("shared",))
     await case.add("jessie@example.com", identifiers=("shared",))
 
 
-@fault(Area.NAMES, WARNING, "1 logins are ambiguous until their accounts are bound")
+@fault(Area.NAMES, WARNING, "Logins that are ambiguous until their accounts are bound to Okta users: 1.")
 async def ambiguous_logins(case: Case) -> None:
     await case.add("kim")
     await case.add("kim@example.com", okta_id="00u1")
 
 
-@fault(Area.NAMES, WARNING, "1 identifiers with @ open no account, because no source opts in")
+@fault(Area.NAMES, WARNING, "Identifiers with @ that open no account, because no source opts in: 1.")
 async def inert_aliases(case: Case) -> None:
     await case.add("kim@example.com", identifiers=("kim@old.example.com",))
 
 
-@fault(Area.NAMES, WARNING, "1 identifiers open no account, because they are logins of others")
+@fault(Area.NAMES, WARNING, "Identifiers that open no account, because they are logins of others: 1.")
 async def inert_logins(case: Case) -> None:
     await case.add("kim@example.com", identifiers=("jessie@example.com",), email_aliases=True)
     await case.add("jessie@example.com")
@@ -720,7 +720,7 @@ def test_without_any_setting_it_says_what_is_missing_and_creates_nothing(
     assert doctor(as_json=True) == 1
     told = json.loads(capsys.readouterr().out)
     statuses = {each["area"]: each["status"] for each in told["findings"]}
-    assert (statuses["database"], statuses["okta"], statuses["settings"]) == ("failure", "unknown", "warning")
+    assert (statuses["database"], statuses["okta"], statuses["settings"]) == ("failure", "unknown", "failure")
     assert sum(told["counts"].values()) == len(told["findings"])
     assert list(tmp_path.iterdir()) == []
 
@@ -730,7 +730,7 @@ def test_wrong_settings_are_failures(environment: pytest.MonkeyPatch, capsys: py
     assert doctor() == 1
     said = capsys.readouterr().out
     assert said.startswith("failure  settings")
-    assert said.endswith("1 failure, 0 warning, 0 unknown, 0 ok\n")
+    assert said.endswith("1 failure, 0 warnings, 0 unknown, 0 ok\n")
     assert "hidden-value" not in said
 
 
