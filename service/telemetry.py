@@ -82,6 +82,12 @@ class Telemetry:
             ("event", "outcome", "verdict"),
             registry=self.registry,
         )
+        self.reconciled = Gauge(
+            "password_import_reconciled_timestamp_seconds",
+            "When reconciling was last done, in epoch seconds; 0: never. The same on every replica.",
+            ("work",),
+            registry=self.registry,
+        )
         self.ready = Gauge("password_import_ready", "1 where the last /readyz said ready.", registry=self.registry)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:

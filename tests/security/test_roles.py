@@ -11,7 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from service.administration.accounts import delete_accounts, forget_accounts, forgive_logins, purge_attributes
-from service.administration.queries import Filters
+from service.administration.queries import Filters, last_reconciled
 from service.administration.rotate_keys import rotate_keys
 from service.administration.status import migration_status, name_stuck, report_progress
 from service.administration.stragglers import retire_stragglers, write_stragglers
@@ -33,6 +33,7 @@ from service.signin.verify import PRUNED
 from service.store import audit, leases, rehearsals
 from service.store.audit import Chosen
 from service.store.database import Database
+from service.store.hash_keys import key_history, mark_destroyed
 from service.store.leases import RECONCILE, hold_lease
 from service.store.migrations import ROOT
 from service.store.name_report import count_names
@@ -115,6 +116,7 @@ async def test_serve_needs_no_more_than_its_role_has(
             assert answer is not None
             assert answer.status == status, answer.body
         async with database.connection() as proxy:
+            assert await last_reconciled(proxy) == {"log": None, "users": None}
             await prune(proxy)
             await audit.prune(proxy, timedelta(days=settings.audit_retention_days), PRUNED)
             await rehearsals.remove_abandoned(proxy)
@@ -172,6 +174,8 @@ async def test_operators_load_rotate_and_read_the_trail(roles: None, database_ur
     await record_trial(database, Subject(()), Recipe("md5"), diagnosed=False)
     async with database.connection() as connection:
         assert await tried_among(connection, ["md5"]) == {"md5"}
+        assert [used.key_id for used in await key_history(connection)] == ["new"]
+        assert await mark_destroyed(connection, "new") is not None
     await database.close()
 
 
@@ -195,6 +199,8 @@ FORBIDDEN = [
     "INSERT INTO installation VALUES ('x', 'x')",
     "SELECT * FROM deleted_logins",
     "SELECT * FROM log_cursors",
+    "SELECT next_link FROM log_cursors",
+    "SELECT * FROM hash_keys",
     "CREATE TABLE mine (x int)",
     "CREATE TEMPORARY TABLE mine (x int)",
     "ALTER TABLE hashes DISABLE TRIGGER ALL",
