@@ -1,11 +1,14 @@
 """The command `status`: the migration's progress."""
 
 import json
+import secrets
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from service.cli.errors import WRONG_USAGE, CommandFailed
 from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
@@ -19,16 +22,23 @@ STUCK = {
 }
 
 
+HTML = "Write the status page of the admin port to a file instead: numbers, and no name."
 ALL_NAMES = "List all names that open no account, instead of the first of each kind."
 
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
     all_names: Annotated[bool, typer.Option("--all-names", help=ALL_NAMES)] = False,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help=HTML)] = None,
 ) -> None:
     """Tell how far the migration is: by state, source, format and day, how fast it goes, and who is stuck and why."""
     from service.cli.name_report import name_lines, names_as_json
 
+    if html is not None:
+        if as_json or all_names:
+            raise CommandFailed("--html goes with neither --json nor --all-names", WRONG_USAGE)
+        _write(html, run(_page()))
+        return
     found, stuck, names = run(_status(all_names=all_names))
     if as_json:
         typer.echo(json.dumps(found | {"names": names_as_json(names)}))
@@ -44,6 +54,27 @@ async def _status(*, all_names: bool) -> "tuple[dict[str, Any], dict[str, list[s
     async with open_database(prepare()) as database, database.connection() as connection:
         names = await report_names(connection, None if all_names else FIRST)
         return await report_progress(connection, names=names), await name_stuck(connection), names
+
+
+async def _page() -> str:
+    from service.app import open_database
+    from service.web.status_page.render import status_page
+    from service.web.status_page.view import view_of_store
+
+    settings = prepare()
+    async with open_database(settings) as database:
+        return status_page(await view_of_store(settings, database))
+
+
+def _write(path: Path, page: str) -> None:
+    """Replace the file as a whole: a web server may be reading it."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        new.write_text(page, encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise CommandFailed(f"--html {path}: {error.strerror}") from None
 
 
 def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from service.administration.counting import AccountCounting
 from service.auth.authenticator import Authenticator
 from service.auth.issuer_keys import IssuerKeys
 from service.hashing.bcrypt_choice import BcryptChoice
@@ -14,6 +15,8 @@ from service.store.database import Database
 from service.stored_hashes import HashOpener
 from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
+from service.web.status_page.recorder import Recorder
+from service.web.status_page.view import PageFigures
 
 
 @dataclass(slots=True)
@@ -33,6 +36,9 @@ class Parts:
     forget_when: ForgetWhen
     revisions: tuple[str, ...]
     bcrypt: BcryptChoice
+    recorder: Recorder
+    counting: AccountCounting
+    page_figures: PageFigures
 
 
 PARTS = web.AppKey("parts", Parts)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from service.administration.counting import count_if_due
 from service.administration.rotate_keys import rotate_keys
 from service.administration.status import migration_status
 from service.app import make_parts
@@ -20,6 +21,8 @@ from service.store.audit import Chosen
 from service.store.database import Database
 from service.store.known_passwords import tried_among
 from service.store.migrations import ROOT
+from service.web.status_page.account import search
+from service.web.status_page.view import view_of_store
 from tests.people import delivery, event, plain, sign_in
 from tests.security.serving import call, serving, wire
 from tests.security.test_encryption import BOTH, PEOPLE, bcrypt_of, load
@@ -73,6 +76,12 @@ async def test_serve_needs_no_more_than_its_role_has(roles: None, database_url: 
         async with database.connection() as proxy:
             await prune(proxy)
             await audit.prune(proxy, timedelta(days=settings.audit_retention_days), PRUNED)
+        await parts.recorder.write(database)
+        assert await count_if_due(database)
+        view = await parts.page_figures.view(parts.recorder.figures())
+        assert (view.is_database_away, view.hour["sign_in.verified"]) == (False, 3)
+        found = await search(database, parts.opener, PEOPLE[0][0], "the test")
+        assert found.number == 1
         await parts.verifier.trail.close(database)
     await database.close()
     states = await pool.fetch("SELECT state, count(*) FROM accounts GROUP BY 1 ORDER BY 1")
@@ -90,6 +99,7 @@ async def test_operators_load_rotate_and_read_the_trail(roles: None, database_ur
     async with database.transaction() as connection:
         assert (await migration_status(connection))["accounts"]["total"] == 3  # type: ignore[index]  # an object
         assert [row["action"] async for row in audit.export(connection, Chosen())] == ["loaded", "loaded"]
+    assert (await view_of_store(settings_of(), database)).counts is not None
     await record_trial(database, Subject(()), Recipe("md5"), diagnosed=False)
     await record_trial(database, Subject(()), Recipe("md5"), diagnosed=False)
     async with database.connection() as connection:
