@@ -6,8 +6,9 @@ import hashlib
 import html
 import os
 import re
+import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from service.administration import counting
 from service.administration.counting import count_accounts, count_if_due
@@ -38,6 +39,7 @@ from tests.service_fixtures import PASSWORD, PATIENCE, USER, Add, Client, settin
 JSESSIE = "jessie.smith@example.com"
 NOW = datetime(2026, 11, 25, 9, 42, 15, tzinfo=UTC)
 Page = TestClient[web.Request, web.Application]
+Command = Callable[..., Awaitable[Result]]
 
 
 @pytest.fixture
@@ -407,15 +409,23 @@ def test_an_axis_has_round_numbers(highest: float, expected: list[int]) -> None:
 # The same page as a file.
 
 
-async def test_status_writes_the_page_to_a_file(
-    database_url: str, add: Add, database: Database, tmp_path: Path
-) -> None:
+@pytest.fixture
+def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
+    # Without its set-up of logging, which would outlive the test.
+    monkeypatch.setattr(sys.modules["service.cli.status"], "prepare", lambda: settings)
+
+    async def call(*arguments: str) -> Result:
+        return await asyncio.to_thread(CliRunner().invoke, commands, ["status", *arguments])
+
+    return call
+
+
+async def test_status_writes_the_page_to_a_file(command: Command, add: Add, database: Database, tmp_path: Path) -> None:
     await add("kim@example.com", "password1")
     async with database.connection() as connection:
         await keep_hooks_check(connection, HooksCheck(datetime.now(UTC) - timedelta(hours=2), 1, 0))
     file = tmp_path / "status.html"
-    runner = CliRunner(env={"DATABASE_URL": database_url})
-    done = await asyncio.to_thread(runner.invoke, commands, ["status", "--html", str(file)])
+    done = await command("--html", str(file))
     assert (done.exit_code, done.output) == (0, "")
     page = file.read_text()
     assert "0 of 1 accounts migrated" in words(page)
@@ -426,7 +436,7 @@ async def test_status_writes_the_page_to_a_file(
     assert await asyncio.to_thread(os.listdir, tmp_path) == ["status.html"]
 
 
-async def test_a_page_that_cannot_be_written_names_the_file(database_url: str, tmp_path: Path) -> None:
-    runner = CliRunner(env={"DATABASE_URL": database_url})
-    done = await asyncio.to_thread(runner.invoke, commands, ["status", "--html", str(tmp_path / "none" / "a.html")])
-    assert "No such file or directory" in str(done.exception)
+async def test_a_page_that_cannot_be_written_names_the_file(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "none" / "a.html"
+    assert f"--html {file}: No such file or directory" in str((await command("--html", str(file))).exception)
+    assert "goes with neither" in str((await command("--html", str(file), "--json")).exception)

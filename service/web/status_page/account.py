@@ -34,7 +34,7 @@ from service.store.database import Database
 from service.store.deleted_logins import deleted_logins
 from service.store.recipes import login_digest_key
 from service.stored_hashes import UNUSABLE, HashOpener, MissingPepper
-from service.web.status_page.render import ACCOUNT_PATH, CARD, facts, frame, moment
+from service.web.status_page.render import ACCOUNT_PATH, CARD, NOTICE, facts, frame, marked, moment
 from service.web.status_page.view import ago
 
 SHOWN = 5
@@ -121,7 +121,9 @@ async def _of_name(connection: asyncpg.Connection, key: str, found: Found, ids: 
         yield _ambiguous(found)
     elif found is None and key in await deleted_logins(connection, [key], digest_key):
         yield Hint(
-            "bad", "An operator deleted the account of this login.", "To load it again: accounts delete --forgive."
+            "bad",
+            "An operator deleted the account of this login.",
+            "`password-import accounts delete LOGIN --erase` lets a load bring it back.",
         )
     elif found is None and ids:
         yield Hint(
@@ -141,8 +143,8 @@ async def _of_name(connection: asyncpg.Connection, key: str, found: Found, ids: 
 
 def _ambiguous(found: Ambiguity) -> Hint:
     fix = {
-        Ambiguity.UNBOUND_LOGIN: "Run password-import reconcile: it binds accounts to Okta users.",
-        Ambiguity.SAME_LOGIN: "Run password-import reconcile: it reads which user has the login now.",
+        Ambiguity.UNBOUND_LOGIN: "Run `password-import reconcile`: it binds accounts to Okta users.",
+        Ambiguity.SAME_LOGIN: "Run `password-import reconcile`: it reads which user has the login now.",
         Ambiguity.SEVERAL_CLAIMS: "Sign in with the full login.",
     }
     return Hint("bad", f"Several accounts claim this name ({found.value}), so it opens none.", fix[found])
@@ -197,7 +199,7 @@ def _of_armed(
         yield Hint(
             "warn",
             "It is not bound to an Okta user.",
-            "If there is no such user, run password-import provision; otherwise run password-import reconcile.",
+            "If there is no such user, run `password-import provision`; otherwise run `password-import reconcile`.",
         )
     waited = timedelta() if listed.verified_at is None else datetime.now(UTC) - listed.verified_at
     if meant is not None:
@@ -206,7 +208,7 @@ def _of_armed(
         yield Hint(
             "warn" if listed.okta_id else "",
             "The right password was not entered yet.",
-            "If the person is sure of it: password-import try LOGIN checks it, and --diagnose finds the format.",
+            "If the person is sure of it: `password-import try LOGIN` checks it, and `--diagnose` finds the format.",
         )
     elif waited > VERIFIED_LONG_AGO:
         last = next((each for each in reversed(details.events) if each["effect"] == "kept"), None)
@@ -214,7 +216,7 @@ def _of_armed(
         yield Hint(
             "bad",
             f"The right password was entered {ago(waited)} ago. Okta did not store it{why}.",
-            "Run password-import reconcile, then password-import hooks check.",
+            "Run `password-import reconcile`, then `password-import hooks check`.",
         )
     else:
         yield Hint("ok", "The right password was entered. Okta's SUCCESS is awaited.", "Nothing is to be done.")
@@ -264,10 +266,7 @@ def search_page(name: str = "", answer: Answer | None = None, *, wait: float = 0
 
 
 def _hints(hints: Sequence[Hint]) -> Markup:
-    items = Markup("").join(
-        Markup('<li class="{}"><b>{}</b> <span>{}</span></li>').format(each.level, each.what, each.fix)
-        for each in hints
-    )
+    items = Markup("").join(NOTICE.format(each.level, marked(each.what), marked(each.fix)) for each in hints)
     return Markup('<ul class="notices">{}</ul>').format(items)
 
 
@@ -294,7 +293,7 @@ def _found(account: FoundAccount) -> Markup:
         rows.append(
             (f"Event of {moment(at)}", f"{each['outcome']}{reason}: {each['effect']}, by {each['channel']}", "")
         )
-    shown = _hints(account.hints) + facts(rows, wrap=True)
+    shown = _hints(account.hints) + facts(rows)
     if len(details.events) > SHOWN:
         shown += Markup('<p class="more">{} of {:,} events</p>').format(SHOWN, len(details.events))
     return CARD.format(listed.login, shown)

@@ -20,6 +20,8 @@ FARTHEST_SHARE = 1.0
 """The forecast is drawn for as many days as there are behind it, and two weeks at least."""
 SHORTEST_FORECAST = 14
 
+NARROWEST = 0.3
+"""Percent of a bar that even one account takes, so that it is seen."""
 LABELLED = 3
 """Each third bar of the response times has its bound below it."""
 
@@ -92,11 +94,13 @@ def _progress(
     left, right = 48, width - 8
     total = sum(migrated.values())
     x = _Axis(0, len(days), left, right)
-    y = _Axis(0, max(target, total, 1), 172, 14)
+    y = _Axis(0, max(target, total, 1), 172, 22)
     most = max(migrated.values(), default=0)
     bars = _Axis(0, max(most, 1), 262, 204)
     yield from _grid(y, left, right, 4)
-    yield from _grid(bars, left, right, 2)
+    yield from _grid(bars, left, right, 3)
+    yield LINE.format(left, right, y.at(target), y.at(target), "target")
+    yield TEXT.format(right, y.at(target) - 4, "end", f"everybody: {target:,}")
     yield TEXT.format(left, 195, "start", "per day (UTC)")
     reached, points, step = 0, [f"{x.at(0):.1f},{y.at(0):.1f}"], x.at(1) - x.at(0)
     for number, day in enumerate(days):
@@ -173,7 +177,7 @@ def track(parts: Sequence[tuple[str, int]], total: int) -> Markup:
     label = ", ".join(f"{name} {number:,}" for name, number in parts if number)
     begin, drawn = 0.0, Markup("")
     for name, number in parts:
-        width = 100 * number / total if total else 0.0
+        width = max(NARROWEST, 100 * number / total) if number else 0.0
         drawn += Markup('<rect x="{:.3f}" y="0" width="{:.3f}" height="1" class="fill-{}"/>').format(begin, width, name)
         begin += width
     return Markup(

@@ -62,11 +62,15 @@ margin-bottom:6px;overflow-wrap:anywhere}.notices li:last-child{margin-bottom:0}
 .scroll{overflow-x:auto}table{width:100%;border-collapse:collapse;font-size:14px}
 td,th{padding:5px 12px 5px 0;border-top:1px solid var(--line);text-align:left;font-weight:400;vertical-align:top;
 overflow-wrap:anywhere}tr:first-child>*{border-top:0}thead+tbody tr:first-child>*{border-top:1px solid var(--line)}
-td:last-child,th:last-child{padding-right:0}.facts td,.number{text-align:right;white-space:nowrap}
-.facts td.wrap{white-space:normal}thead th{color:var(--mute);white-space:nowrap}
+td:last-child,th:last-child{padding-right:0}.facts td{text-align:right;min-width:5em}.facts th{min-width:40%}
+.scroll td,.scroll th{overflow-wrap:normal;white-space:nowrap}
+.scroll td.wrap{white-space:normal;min-width:150px;overflow-wrap:anywhere}
+thead th{color:var(--mute);white-space:nowrap}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(120px,1fr));gap:10px 14px}
 .tile b{display:block;font-size:22px;font-weight:650;line-height:1.3}.tile span{color:var(--mute);font-size:13px}
 .more{margin:8px 0 0;font-size:13px;color:var(--mute)}code{font-size:.93em}
+.notices code{white-space:nowrap}.target{stroke:var(--edge);stroke-dasharray:1 3}
+h2.more{margin:14px 0 4px;color:var(--mute)}
 svg{width:100%;height:auto;display:block}.narrow{display:none}.grid{stroke:var(--line)}
 .tick{font-size:11px;fill:var(--mute)}
 .bar{fill:var(--soft)}.over{fill:var(--bad)}.line{fill:none;stroke:var(--main);stroke-width:2.5;stroke-linejoin:round}
@@ -92,6 +96,7 @@ FRAME = Markup(
     "<style>{style}</style></head><body><main>{content}</main></body></html>\n"
 )
 CARD = Markup('<section class="card"><h2>{}</h2>{}</section>')
+NOTICE = Markup('<li class="{}"><b>{}</b> <span>{}</span></li>')
 GRID = Markup('<div class="card"><h2>{}</h2>{}</div>')
 
 
@@ -114,16 +119,13 @@ def status_page(view: View) -> str:
 
 def _sections(view: View) -> Iterator[Markup]:
     if view.notices:
-        items = Markup("").join(
-            Markup('<li class="{}"><b>{}</b> <span>{}</span></li>').format(each.level, each.what, each.fix)
-            for each in view.notices
-        )
+        items = Markup("").join(NOTICE.format(each.level, marked(each.what), marked(each.fix)) for each in view.notices)
         yield CARD.format("What is wrong, and what to do", Markup('<ul class="notices">{}</ul>').format(items))
     yield from _progress(view)
     cards = [_sign_ins(view), _times(view)]
     if view.stored is not None:
         cards += [_okta(view, view.stored), _attention(view), _hashes(view)]
-    cards.append(_leases(view))
+    cards.append(_sources(view))
     yield Markup('<section class="grid2">{}</section>').format(Markup("").join(cards))
     yield _replicas(view)
     if view.can_search:
@@ -147,12 +149,13 @@ def _header(view: View) -> Markup:
 def _readiness(view: View) -> Markup:
     if view.is_database_away:
         return _pill("bad", "Not ready")
-    known = [each.figures["missing"] for each in view.replicas if each.seen_ago <= STALE_AFTER]
-    if not known:
+    if not view.replicas:
         return _pill("bad", "No replica runs")
-    if any(missing for missing in known):
+    known = [each.figures["missing"] for each in view.replicas if each.seen_ago <= STALE_AFTER]
+    silent = len(view.replicas) - len(known)
+    if silent or any(known):
         ready = sum(missing == [] for missing in known)
-        return _pill("bad", f"{ready} of {len(known)} ready" if ready else "Not ready")
+        return _pill("bad", f"{ready} of {len(view.replicas)} ready" if ready else "Not ready")
     return _pill("warn", "Starting") if None in known else _pill("ok", "Ready")
 
 
@@ -338,9 +341,7 @@ def _hashes(view: View) -> Markup:
         label = cost if cost.startswith(name) else f"{name}, {cost}"
         rows.append((label, f"{number:,}{took}", ""))
     shown = facts(rows) + _left_out(len(formats), "formats and costs")
-    sources = counts.get("sources", [])
-    names = [(f"Source {name}", f"{number:,}", "") for name, number in sources[:LISTED]]
-    return GRID.format("Hashes by format, with the time of a check", shown + facts([*names, _encryption(counts)]))
+    return GRID.format("Hashes by format, with the time of a check", shown)
 
 
 def _encryption(counts: dict[str, Any]) -> tuple[str, object, str]:
@@ -360,17 +361,29 @@ def _left_out(number: int, what: str) -> Markup:
 # Replicas.
 
 
+def _sources(view: View) -> Markup:
+    shown, counts = Markup(""), view.counts or {}
+    if sources := counts.get("sources"):
+        names = [(name, f"{number:,}", "") for name, number in sources[:LISTED]]
+        shown += facts([*names, _encryption(counts)]) + _left_out(len(sources), "sources")
+    heading = "Hashes by source, encryption" if sources else "Leases"
+    if sources:
+        shown += Markup('<h2 class="more">Leases: what one replica does at a time</h2>')
+    return GRID.format(heading, shown + _leases(view))
+
+
 def _leases(view: View) -> Markup:
     if view.stored is None or view.is_database_away:
-        return GRID.format("Leases", Markup('<p class="mute">Not known: the database is away.</p>'))
+        return Markup('<p class="mute">Not known: the database is away.</p>')
     rows: list[tuple[str, object, str]] = [(name, holder, "") for name, holder in view.stored.leases]
     if not any(name == "reconcile" for name, _ in view.stored.leases):
         rows.append(("reconcile", "nobody", ""))
-    return GRID.format("Leases: who does what one replica does at a time", facts(rows, wrap=True))
+    return facts(rows)
 
 
 REPLICA_COLUMNS = (
     "Replica",
+    "State",
     "Version",
     "Cores",
     "Queue",
@@ -380,7 +393,6 @@ REPLICA_COLUMNS = (
     "Faults",
     "p99",
     "Up",
-    "State",
 )
 
 
@@ -407,7 +419,8 @@ def _replica(view: View, replica: ReplicaFigures) -> Markup:
     else:
         state, level = (f"not ready: {'; '.join(missing)}", "bad") if missing else ("ready", "ok")
     cells: list[tuple[object, str]] = [
-        (replica.name, ""),
+        (replica.name, "wrap"),
+        (state, f"{level} wrap"),
         (described["version"], ""),
         (described["cores"], ""),
         (described["queued"], "warn" if described["queued"] else ""),
@@ -417,7 +430,6 @@ def _replica(view: View, replica: ReplicaFigures) -> Markup:
         (f"{faults:,}", "bad" if faults else ""),
         (span(slowest), "bad" if slowest is not None and slowest >= SLOW else ""),
         (ago(view.at - replica.started_at), ""),
-        (state, level),
     ]
     row = Markup("").join(Markup('<td class="{}">{}</td>').format(level, value) for value, level in cells)
     return Markup("<tr>{}</tr>").format(row)
@@ -426,13 +438,19 @@ def _replica(view: View, replica: ReplicaFigures) -> Markup:
 # Pieces.
 
 
-def facts(rows: Iterable[tuple[str, object, str]], *, wrap: bool = False) -> Markup:
+def facts(rows: Iterable[tuple[str, object, str]]) -> Markup:
     """Make a table of names and values; each row is name, value and how bad it is."""
     row = Markup('<tr><th scope="row">{}</th><td class="{}">{}</td></tr>')
-    body = Markup("").join(
-        row.format(name, f"{level}{' wrap' if wrap else ''}".strip(), value) for name, value, level in rows
-    )
+    body = Markup("").join(row.format(name, level, value) for name, value, level in rows)
     return Markup('<table class="facts"><tbody>{}</tbody></table>').format(body)
+
+
+def marked(text: str) -> Markup:
+    """Write a sentence; what stands between backticks is code, which no line breaks."""
+    pieces = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if number % 2 else piece for number, piece in enumerate(pieces)
+    )
 
 
 def moment(at: datetime) -> str:

@@ -228,7 +228,7 @@ def _of_sign_ins(view: View) -> Iterator[Notice]:
     if number := sum(number for code, number in errors.items() if code.startswith(("credentials_", "token_"))):
         yield _warn(
             f"{number:,} calls had no or wrong credentials.",
-            "If Okta made them, run password-import hooks check; otherwise somebody is guessing.",
+            "If Okta made them, run `password-import hooks check`; otherwise somebody is guessing.",
         )
     if number := view.hour["sign_in.tombstone"]:
         yield _warn(
@@ -240,7 +240,7 @@ def _of_sign_ins(view: View) -> Iterator[Notice]:
 def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
     check = stored.hooks_check
     if check is not None and check.faults:
-        yield _bad(f"The last hooks check found {check.faults:,} faults.", "Run password-import hooks check.")
+        yield _bad(f"The last hooks check found {check.faults:,} faults.", "Run `password-import hooks check`.")
     if stored.events.doubtful:
         yield _bad(
             f"{stored.events.doubtful:,} events of the last day named another Okta user, or no VERIFIED explains them.",
@@ -250,41 +250,41 @@ def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
     if view.hour["sign_in.verified"] and (last is None or view.at - last > EVENTS_MISSED):
         yield _bad(
             f"People signed in, and the event hook has delivered nothing {_for(last, view.at)}.",
-            "Run password-import hooks check, then password-import reconcile.",
+            "Run `password-import hooks check`, then `password-import reconcile`.",
         )
     if check is not None and view.at - check.at > CHECKED_LONG_AGO:
-        yield _warn(f"The hooks were last checked {_since(check.at, view.at)}.", "Run password-import hooks check.")
+        yield _warn(f"The hooks were last checked {_since(check.at, view.at)}.", "Run `password-import hooks check`.")
     if _is_used(stored):
         yield from _of_log(view, stored)
     if number := sum(stored.call_failures.values()):
         yield _warn(
             f"Okta's System Log reports {number:,} failed calls of the hooks since the migration began.",
-            "password-import status lists those of the last day.",
+            "`password-import status` lists those of the last day.",
         )
 
 
 def _of_log(view: View, stored: StoredFigures) -> Iterator[Notice]:
     if stored.hooks_check is None:
-        yield _warn("The hooks were never checked from here.", "Run password-import hooks check.")
+        yield _warn("The hooks were never checked from here.", "Run `password-import hooks check`.")
     if not stored.logs:
-        yield _warn("Okta's System Log was never read.", "Keep password-import reconcile --follow running.")
+        yield _warn("Okta's System Log was never read.", "Keep `password-import reconcile --follow` running.")
     for each in stored.logs:
         if view.at - each.read_at > READ_LONG_AGO:
             yield _warn(
                 f"The System Log of {each.org} was last read {_since(each.read_at, view.at)}; Okta keeps it 90 days.",
-                "Keep password-import reconcile --follow running.",
+                "Keep `password-import reconcile --follow` running.",
             )
 
 
 def _of_store(stored: StoredFigures) -> Iterator[Notice]:
     counts = stored.counts or {}
     if plain := counts.get("plain"):
-        yield _warn(f"{plain:,} hashes are not encrypted.", "Set HASH_KEYS, then run password-import keys rotate.")
+        yield _warn(f"{plain:,} hashes are not encrypted.", "Set HASH_KEYS, then run `password-import keys rotate`.")
     stuck = counts.get("stuck", {})
     if number := stuck.get("verified_without_success"):
         yield _warn(
             f"{number:,} people signed in more than a day ago, and Okta has not stored their password.",
-            "Run password-import reconcile.",
+            "Run `password-import reconcile`.",
         )
     if number := stuck.get("too_costly"):
         yield _warn(
@@ -292,7 +292,7 @@ def _of_store(stored: StoredFigures) -> Iterator[Notice]:
             "Reset their passwords in Okta.",
         )
     if number := stuck.get("unreadable_events"):
-        yield _warn(f"{number:,} deliveries could not be read.", "Look at the table unreadable_events.")
+        yield _warn(f"{number:,} deliveries could not be read.", "Look at the table `unreadable_events`.")
 
 
 def _is_used(stored: StoredFigures) -> bool:
