@@ -24,7 +24,7 @@ h1{font-size:20px;margin:0 0 14px}h2{font-size:13px;font-weight:600;margin:0 0 8
 .mute,caption,.hint,.note{color:var(--mute);font-size:13px}caption{text-align:left;padding-bottom:4px}
 .scroll{overflow-x:auto}table{width:100%;border-collapse:collapse;font-size:14px}td,th{padding:5px 12px 5px 0;
 border-top:1px solid var(--line);text-align:left;font-weight:400;vertical-align:top;overflow-wrap:anywhere}
-thead th{color:var(--mute);border-top:0;white-space:nowrap}
+thead th{color:var(--mute);border-top:0;vertical-align:bottom;overflow-wrap:normal}td:first-child{min-width:11em}
 form.row{display:flex;flex-wrap:wrap;gap:10px;align-items:end;margin:0 0 10px}form.row>*{flex:0 1 auto}
 form.row>.grow{flex:1 1 220px}form.fields{display:grid;gap:12px;max-width:420px}
 fieldset{border:1px solid var(--line);border-radius:8px;margin:0 0 12px;padding:10px 14px;display:grid;gap:10px;
@@ -32,7 +32,8 @@ grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));min-width:0}l
 label{display:block}input:not([type=checkbox]),select,button{font:inherit;padding:8px 10px;min-height:44px;
 border:1px solid var(--edge);border-radius:6px;background:var(--bg);color:var(--ink);width:100%}
 .unit{display:flex;gap:8px;align-items:center}.unit input{max-width:110px}
-input[type=checkbox]{width:22px;height:22px;vertical-align:-5px;margin:0 8px 0 0}
+label.switch{display:flex;gap:8px;align-items:flex-start}form.row .switch{align-items:center;min-height:44px}
+input[type=checkbox]{width:22px;height:22px;margin:0;flex:none}.buttons{display:flex;flex-wrap:wrap;gap:10px;margin-top:10px}
 button{background:var(--main);border-color:var(--main);color:var(--card);font-weight:600;width:auto}
 pre{margin:0;padding:10px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px;background:var(--bg);
 border-radius:6px}

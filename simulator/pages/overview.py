@@ -89,7 +89,7 @@ def _filter(kinds: Iterable[str], chosen: str, text: str, *, failed: bool) -> st
         f"{options}</select></div>" + text_field("text", "Text in URL, headers or bodies", text, kind="search")
     )
     checked = " checked" if failed else ""
-    controls += f'<label><input type="checkbox" name="failed"{checked}> only what failed</label>'
+    controls += f'<label class="switch"><input type="checkbox" name="failed"{checked}>only what failed</label>'
     return search_form("/wire", controls)
 
 
@@ -121,9 +121,9 @@ def _hooks(org: Org) -> str:
     ]
     rows = inline + events
     form = (
-        '<form class="row" method="post" action="/org/verify"><button type="submit">Verify event hooks</button></form>'
-        '<form class="row" method="post" action="/org/rotate">'
-        '<button type="submit">Rotate the OAuth keys</button></form>'
+        '<div class="buttons"><form method="post" action="/org/verify">'
+        '<button type="submit">Verify event hooks</button></form>'
+        '<form method="post" action="/org/rotate"><button type="submit">Rotate the OAuth keys</button></form></div>'
     )
     return card("Hooks", table(shown_of(len(rows), len(rows), "hooks"), ("Name", "URL", "State"), rows) + form)
 
@@ -177,8 +177,8 @@ def _switches(org: Org) -> str:
     )
     waiting = f'<p class="mute">{org.deliveries.waiting:,} events wait for delivery.</p>'
     buttons = (
-        '<button type="submit">Set</button> '
-        '<button name="flush" value="1" type="submit">Set, and deliver all events now</button>'
+        '<div class="buttons"><button type="submit">Set</button>'
+        '<button name="flush" value="1" type="submit">Set, and deliver all events now</button></div>'
     )
     return card("Switches", f'{waiting}<form method="post" action="/org">{sets}{buttons}</form>')
 
@@ -187,7 +187,8 @@ def _switch(name: str, value: bool | float) -> str:  # noqa: FBT001 - the value 
     shown = SWITCHES[name]
     if isinstance(value, bool):
         checked = " checked" if value else ""
-        return f'<label><input type="checkbox" name="{name}"{checked}>{escape(shown.label)}</label>'
+        box = f'<input type="checkbox" name="{name}"{checked}>'
+        return f'<label class="switch">{box}{escape(shown.label)}</label>'
     most = ' max="1"' if shown.unit == CHANCE else ""
     number = f'<input id="{name}" name="{name}" type="number" min="0"{most} step="any" value="{value:g}">'
     return (

@@ -47,7 +47,7 @@ def _people(org: Org) -> str:
         return card("Users", "<p>There are no users yet.</p>")
     known = org.demo_passwords
     first = sorted(org.users, key=lambda user: user.login not in known)[:SHOWN]
-    headings = ("Login", "Password kept by", "Legacy password of the demo") if known else ("Login", "Password kept by")
+    headings = ("Login", "Password kept by", "Legacy password") if known else ("Login", "Password kept by")
     rows = [(user.login, user.provider, known.get(user.login, ""))[: len(headings)] for user in first]
     return card("Users", table(shown_of(len(rows), len(org.users), "users"), headings, rows))
 
