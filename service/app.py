@@ -15,6 +15,7 @@ from datetime import timedelta
 import structlog
 from aiohttp import web
 
+from service.administration.counting import AccountCounting
 from service.audit_trail import AuditTrail
 from service.auth.authenticator import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.background import in_background
@@ -44,6 +45,10 @@ from service.web.middleware import Middleware, require_host
 from service.web.operations import get_healthz, get_metrics, get_readyz, get_status, show_zeros, still_missing
 from service.web.parts import PARTS, Parts
 from service.web.server import listening
+from service.web.status_page.handlers import AccountSearch, get_status_page
+from service.web.status_page.recorder import Recorder
+from service.web.status_page.render import ACCOUNT_PATH
+from service.web.status_page.view import PageFigures, is_exposed
 from service.web.tls import BadCertificate, ServerTls
 
 # What SIGHUP does: files are read again, and hold from the next call on. A faulty one is logged, not taken.
@@ -112,28 +117,34 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
             *DATABASE_UNAVAILABLE, TimeoutError
         ):  # without a database: at the first call, or the next refresh
             await prepare(verifier)
+        parts = Parts(
+            settings=settings,
+            telemetry=telemetry,
+            database=database,
+            opener=opener,
+            verifier=verifier,
+            screener=screener,
+            deliveries=deliveries,
+            issuer_keys=keys,
+            inline_authenticator=inline_authenticator(settings, keys),
+            event_authenticator=event_authenticator(settings),
+            forget_when=settings.forget_when,
+            revisions=known_revisions(),
+            bcrypt=bcrypt,
+            recorder=Recorder(telemetry, verifier, bcrypt),
+            counting=AccountCounting(database),
+            page_figures=PageFigures(settings, database),
+        )
         background = [
             in_background(keep_prepared(verifier, timedelta(days=settings.audit_retention_days))),
             in_background(trail.keep_writing(database)),
             in_background(verifier.throttle_cache.keep_writing(database)),
             in_background(verifier.sign_ins_after_migration.keep_reporting()),
+            in_background(parts.recorder.keep_writing(database, lambda: still_missing(parts))),
+            in_background(parts.counting.keep_counting()),
         ]
         try:
-            yield Parts(
-                settings=settings,
-                telemetry=telemetry,
-                database=database,
-                opener=opener,
-                verifier=verifier,
-                screener=screener,
-                deliveries=deliveries,
-                issuer_keys=keys,
-                inline_authenticator=inline_authenticator(settings, keys),
-                event_authenticator=event_authenticator(settings),
-                forget_when=settings.forget_when,
-                revisions=known_revisions(),
-                bcrypt=bcrypt,
-            )
+            yield parts
         finally:
             for task in background:
                 task.cancel()
@@ -185,11 +196,16 @@ def make_app(parts: Parts) -> web.Application:
 
 
 def make_admin_app(parts: Parts) -> web.Application:
-    """Make the application for operators; it authenticates nobody, so it listens on loopback by default."""
+    """Make the application for operators. It shows numbers to everybody, and names to who has ADMIN_PASSWORD."""
     app = web.Application(middlewares=[Middleware(parts).errors, require_host(parts.settings.admin_names())])
     app[PARTS] = parts
+    app.router.add_get("/", get_status_page)
     app.router.add_get("/metrics", get_metrics)
     app.router.add_get("/status.json", get_status)
+    if parts.settings.admin_password is not None:
+        searching = AccountSearch(parts)
+        app.router.add_get(ACCOUNT_PATH, searching.get)
+        app.router.add_post(ACCOUNT_PATH, searching.post)
     return app
 
 
@@ -210,6 +226,8 @@ async def serve(settings: Settings) -> None:
             listening("admin", make_admin_app(parts), settings.admin_host, settings.admin_port)
         )
         spare_garbage_collector()
+        if is_exposed(settings):
+            log.warning("admin_port_exposed", remedy="set ADMIN_HOST=127.0.0.1, or put a proxy with TLS in front of it")
         for reason in await still_missing(parts):  # whoever starts it by hand looks at the log, not at /readyz
             log.warning("not_ready", reason=reason)
         await stop.wait()

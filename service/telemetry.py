@@ -17,7 +17,7 @@ LOG_FIELDS = frozenset(
     {
         "account_id", "address", "answer", "bound", "channel", "code", "cost", "count", "database",
         "decision", "effects", "event_id", "exception", "fault", "foreign", "format", "kind", "name",
-        "okta_code", "org", "path", "port", "position", "reason", "request_id", "retired", "route", "rule",
+        "okta_code", "org", "path", "port", "position", "reason", "remedy", "request_id", "retired", "route", "rule",
         "seconds", "source", "state", "status", "trace", "unreadable", "url", "version",
     }
 )  # fmt: skip

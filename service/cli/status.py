@@ -1,12 +1,14 @@
 """The command `status`: the migration's progress."""
 
 import json
+import secrets
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import printable_names
+from service.cli.errors import WRONG_USAGE, CommandFailed, printable_names
 from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
@@ -22,15 +24,22 @@ STUCK = {
 
 
 ALL_NAMES = "Count the names that open no account anew, and list all instead of the first of each kind."
+HTML = "Write the status page of the admin port to a file instead: numbers, and no name."
 
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
     all_names: Annotated[bool, typer.Option("--all-names", help=ALL_NAMES)] = False,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help=HTML)] = None,
 ) -> None:
     """Tell how far the migration is: by state, source, format and day, how fast it goes, and who is stuck and why."""
     from service.cli.name_report import name_lines, names_as_json
 
+    if html is not None:
+        if as_json or all_names:
+            raise CommandFailed("--html goes with neither --json nor --all-names", WRONG_USAGE)
+        _write(html, run(_page()))
+        return
     found, stuck, names = run(_status(all_names=all_names))
     if as_json:
         counted_at = {"names_counted_at": names.at.isoformat(timespec="seconds")}
@@ -50,6 +59,27 @@ async def _status(*, all_names: bool) -> "tuple[dict[str, Any], dict[str, list[s
         else:
             names = await saved_names(connection) or await count_names(connection)
         return await report_progress(connection, names=names.report), await name_stuck(connection), names
+
+
+async def _page() -> str:
+    from service.app import open_database
+    from service.web.status_page.render import status_page
+    from service.web.status_page.view import view_of_store
+
+    settings = prepare()
+    async with open_database(settings) as database:
+        return status_page(await view_of_store(settings, database))
+
+
+def _write(path: Path, page: str) -> None:
+    """Replace the file as a whole: a web server may be reading it."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        new.write_text(page, encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise CommandFailed(f"--html {path}: {error.strerror}") from None
 
 
 def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator[str]:

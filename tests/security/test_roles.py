@@ -11,6 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from service.administration.accounts import delete_accounts, forget_accounts, forgive_logins, purge_attributes
+from service.administration.counting import count_if_due
 from service.administration.queries import Filters, last_reconciled
 from service.administration.rotate_keys import rotate_keys
 from service.administration.status import migration_status, name_stuck, report_progress
@@ -39,6 +40,8 @@ from service.store.migrations import ROOT
 from service.store.name_report import count_names
 from service.store.recipes import tried_among
 from service.store.rehearsals import RehearsalPerson
+from service.web.status_page.account import search
+from service.web.status_page.view import view_of_store
 from simulator import Org, serve
 from tests.org_fixtures import org_settings, user_of
 from tests.people import delivery, event, plain, sign_in
@@ -123,6 +126,12 @@ async def test_serve_needs_no_more_than_its_role_has(
         async with TestClient(TestServer(make_admin_app(parts))) as admin:
             for path in ("/metrics", "/status.json"):
                 assert (await admin.get(path)).status == 200
+        await parts.recorder.write(database)
+        assert await count_if_due(database)
+        view = await parts.page_figures.view(parts.recorder.figures())
+        assert (view.is_database_away, view.hour["sign_in.verified"]) == (False, 3)
+        found = await search(database, parts.opener, PEOPLE[0][0], "the test")
+        assert found.number == 1
         await parts.verifier.trail.close(database)
     await database.close()
     states = await pool.fetch("SELECT state, count(*) FROM accounts GROUP BY 1 ORDER BY 1")
@@ -170,6 +179,7 @@ async def test_operators_load_rotate_and_read_the_trail(roles: None, database_ur
     async with database.transaction() as connection:
         assert (await migration_status(connection))["accounts"]["total"] == 3  # type: ignore[index]  # an object
         assert [row["action"] async for row in audit.export(connection, Chosen())] == ["loaded", "loaded"]
+    assert (await view_of_store(settings_of(), database)).counts is not None
     await record_trial(database, Subject(()), Recipe("md5"), diagnosed=False)
     await record_trial(database, Subject(()), Recipe("md5"), diagnosed=False)
     async with database.connection() as connection:
