@@ -90,7 +90,7 @@ GARBAGE = 20_000
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Give an open pool of connections; where no server is set, to the embedded one."""
+    """Return an open pool of connections; where no server is set, to the embedded one."""
     async with database_dsn(settings) as dsn:
         database = Database(dsn, connections=settings.database_pool_size, pooler=settings.database_pooler)
         await database.open()
@@ -102,7 +102,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Parts]:
-    """Make the parts of a running service. Raises `BadSettings` where nothing could authenticate Okta."""
+    """Make the parts of a running service. Raises `BadSettings` if nothing could authenticate Okta."""
     require_authentication(settings)
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ, hash_keys(settings)), DeliveryReader()
     show_zeros(telemetry)
@@ -157,7 +157,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
 
 
 async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoice:
-    """Choose the implementation and log it. Raises `BadSettings` where the one that is set cannot be used."""
+    """Choose the implementation and log it. Raises `BadSettings` if the one that is set cannot be used."""
 
     def report(fault: str) -> None:
         telemetry.faults.labels("interleaved_bcrypt").inc()
@@ -251,7 +251,7 @@ def spare_garbage_collector() -> None:
 
 
 def server_tls(settings: Settings) -> ServerTls | None:
-    """Read the certificate; None where a proxy ends TLS. Raises `BadSettings`."""
+    """Read the certificate; None if a proxy ends TLS. Raises `BadSettings`."""
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     require_unwritable("TLS_KEY", settings.tls_key)

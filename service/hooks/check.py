@@ -78,7 +78,7 @@ class HookCheck:
         self._answers = False
 
     async def run(self) -> list[Finding]:
-        """Give all that is wrong. Raises `OktaFault` where Okta cannot be asked at all."""
+        """Return all that is wrong. Raises `OktaFault` if Okta cannot be asked at all."""
         findings: list[Finding] = []
         for kind in self.desired.kinds:
             findings += [finding async for finding in self._check(kind)]

@@ -50,7 +50,7 @@ class Fault(enum.StrEnum):
 
     @property
     def is_warning(self) -> bool:
-        """Tell whether people can sign in all the same."""
+        """Return whether people can sign in all the same."""
         return self in _WARNINGS
 
 
@@ -122,7 +122,7 @@ CERTIFICATE_DAYS = 21
 
 
 def status_fault(status: int) -> Fault | None:
-    """What an HTTP status of the hook's answer means; None where it is a good one."""
+    """What an HTTP status of the hook's answer means; None if it is a good one."""
     if status // 100 == 2:  # noqa: PLR2004 (the class of the status)
         return None
     if status // 100 == 3:  # noqa: PLR2004
@@ -197,6 +197,6 @@ def _proof_faults(kind: HookKind, hook: Hook, proof: Proof) -> Iterator[Finding]
 
 
 def is_https(url: str, *, allow_http: bool = False) -> bool:
-    """Tell whether Okta would call it; http passes on loopback, where tests are, and for a rehearsal that allows it."""
+    """Return whether Okta would call it; http passes on loopback, where tests are, and for a rehearsal that allows it."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and (allow_http or parts.hostname in LOOPBACK))

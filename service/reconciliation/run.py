@@ -67,7 +67,7 @@ class Reconciliation:
         return self.report
 
     async def reread_since(self) -> datetime | None:
-        """Give from when on another command asked for the log to be read again, while the lease was held."""
+        """Return from when on another command asked for the log to be read again, while the lease was held."""
         async with self.database.connection() as connection:
             return await queries.find_reread(connection)
 

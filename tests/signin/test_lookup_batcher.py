@@ -156,7 +156,11 @@ async def test_whoever_gives_up_during_a_read_leaves_the_others_its_fault() -> N
     slow.go.set()
     async with asyncio.timeout(60):
         faults = await asyncio.gather(*many, return_exceptions=True)
-    assert [type(fault) for fault in faults] == [DatabaseUnavailable, asyncio.CancelledError, *[DatabaseUnavailable] * 4]
+    assert [type(fault) for fault in faults] == [
+        DatabaseUnavailable,
+        asyncio.CancelledError,
+        *[DatabaseUnavailable] * 4,
+    ]
 
 
 async def test_whoever_gives_up_leaves_the_others_their_answer(database: Database, add: Add) -> None:

@@ -1,7 +1,7 @@
 """Single flight: a call with the login and password of one that is still being checked waits for its verdict.
 
-They are compared by a keyed digest under a random key of this process, so that no password is kept. An `eventId`
-never decides. Nothing is kept once nobody waits.
+Calls are compared by a keyed digest under a random key of this process, so that no password is kept. The `eventId` is
+not compared. An entry is removed when its last caller leaves.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ class _Flight:
 
 
 class SingleFlight:
-    """Work in flight, by what it is about."""
+    """Work in flight, by its key."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._flights: dict[bytes, _Flight] = {}
         self.coalesced = 0
-        """How many calls have joined another's work."""
+        """Number of calls that joined the work of another."""
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -35,15 +35,15 @@ class SingleFlight:
     async def run(
         self, key_parts: tuple[str, str], work: Callable[[], Coroutine[Any, Any, T]], *, deadline: float
     ) -> T:
-        """Await `work()`, or the same work that another caller with equal `key_parts` has begun.
+        """Await `work()`, or the same work that another caller with equal `key_parts` has started.
 
-        A caller that is cancelled, or out of time, leaves the others alone; when the last one leaves, the work is
-        cancelled. Raises what the work raises, to every caller, and `TimeoutError` at `deadline` of the loop's clock.
+        A caller that is cancelled or times out does not affect the others; when the last one leaves, the work is
+        cancelled. Raises the work's exception to every caller, and `TimeoutError` at `deadline` on the loop's clock.
         """
         key = self._digest(key_parts)
         flight = self._flights.get(key) or self._begin(key, work)
         self.coalesced += len(flight.waiting) > 0
-        # Not `asyncio.shield`, which makes five more calls for each caller.
+        # Not `asyncio.shield`, which makes five more function calls per caller.
         loop = flight.task.get_loop()
         result: asyncio.Future[T] = loop.create_future()
         flight.waiting.append(result)
@@ -53,7 +53,7 @@ class SingleFlight:
         finally:
             timer.cancel()
             flight.waiting.remove(result)
-            _retrieve(result)  # also where this caller hung up at the very moment of a fault
+            _retrieve(result)  # also if this caller disconnected at the moment of a fault
             if not flight.waiting and not flight.task.done():
                 self._land(key, flight)
                 flight.task.cancel()
@@ -74,7 +74,7 @@ class SingleFlight:
     def _digest(self, key_parts: tuple[str, str]) -> bytes:
         login, password = key_parts
         first, second = login.encode("utf-8", "surrogatepass"), password.encode("utf-8", "surrogatepass")
-        # A keyed hash (RFC 7693), as good as an HMAC here; OpenSSL's is slow to begin.
+        # A keyed hash (RFC 7693), as good as an HMAC here; OpenSSL's HMAC is slow to initialise.
         return hashlib.blake2b(len(first).to_bytes(8, "big") + first + second, key=self._key, digest_size=32).digest()
 
 
@@ -84,7 +84,7 @@ def _time_out(result: asyncio.Future[Any]) -> None:
 
 
 def _deliver(result: asyncio.Future[Any], task: asyncio.Task[Any]) -> None:
-    if result.done():  # they hung up
+    if result.done():  # the caller disconnected
         return
     if task.cancelled():
         result.cancel()
@@ -95,6 +95,6 @@ def _deliver(result: asyncio.Future[Any], task: asyncio.Task[Any]) -> None:
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Let asyncio not complain of a fault that nobody awaited."""
+    """Retrieve the exception, so that asyncio does not log it as never retrieved."""
     if future.done() and not future.cancelled():
         future.exception()
