@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from service.cli.errors import WRONG_USAGE, CommandFailed, printable_names
+from service.cli.name_report import TOO_COSTLY
 from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
     from service.store.name_report import CountedNames
 
-TOO_COSTLY = "have hashes too costly or impossible to check, and get 503: reset their passwords in Okta"
 STUCK = {
     "verified_without_success": "signed in more than a day ago, and Okta has not stored the password: run reconcile",
     "not_in_okta": "have a hash and are not in Okta yet: provision creates them",

@@ -197,6 +197,6 @@ def _proof_faults(kind: HookKind, hook: Hook, proof: Proof) -> Iterator[Finding]
 
 
 def is_https(url: str, *, allow_http: bool = False) -> bool:
-    """Return whether Okta would call it; http passes on loopback, where tests are, and for a rehearsal that allows it."""
+    """Return whether Okta would call it. http passes on loopback, for tests, and for a rehearsal that allows it."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and (allow_http or parts.hostname in LOOPBACK))

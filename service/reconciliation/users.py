@@ -42,7 +42,7 @@ TRIES = 5
 async def keep_users(
     database: Database, users: Sequence[OktaUser], found: Sequence[tuple[int, str]], forget_when: ForgetWhen
 ) -> int:
-    """Bind the accounts that were found by login and keep the logins of all, in one transaction; return the number bound.
+    """Bind the accounts that were found by login and keep the logins of all, in one transaction. Return how many.
 
     An Okta id that another account has by now is left alone.
     """

@@ -150,7 +150,7 @@ async def test_whoever_gives_up_during_a_read_leaves_the_others_its_fault() -> N
     await asyncio.sleep(0)
     first, slow.go = slow.go, asyncio.Event()
     first.set()
-    while slow.uses < 2:  # until the shared read is under way
+    while slow.uses < 2:  # noqa: ASYNC110 (until the shared read has begun)
         await asyncio.sleep(0)
     many[1].cancel()
     slow.go.set()
