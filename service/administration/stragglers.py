@@ -70,7 +70,7 @@ async def write_stragglers(
         counts[why] += 1
         profile = [str(straggler.profile.get(name) or "") for name in ("email", "firstName", "lastName")]
         row = [straggler.login, straggler.okta_id, straggler.state, why.value, detail, *profile]
-        writer.writerow([escaped(_safe(cell)) for cell in (*row, straggler.sources, straggler.formats)])
+        writer.writerow([escaped(safe_cell(cell)) for cell in (*row, straggler.sources, straggler.formats)])
     return counts
 
 
@@ -96,6 +96,7 @@ async def _retire_once(database: Database) -> Counter[Proof]:
         retired += await retire_accounts(database, [(each.id, each.okta_id, end) for each in page])
 
 
-def _safe(value: str | None) -> str:
+def safe_cell(value: str | None) -> str:
+    """Write a value so that no spreadsheet takes it for a formula."""
     text = value or ""
     return f"'{text}" if text.startswith(FORMULA) else text

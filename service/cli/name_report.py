@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from service.cli.errors import printable_names
-from service.cli.status import TOO_COSTLY
 from service.store.name_report import REMEDIES, NameProblem, NameReport
 
+TOO_COSTLY = "have hashes too costly or impossible to check, and get 503: reset their passwords in Okta"
 WORDS = {
     NameProblem.AMBIGUOUS_UNTIL_BOUND: "logins are ambiguous until their accounts are bound",
     NameProblem.AMBIGUOUS: "names are claimed by several accounts",

@@ -180,7 +180,7 @@ async def already_recorded(
 async def record_events(connection: asyncpg.Connection, events: Sequence[RecordedEvent]) -> bool:
     """Record events once each; one that matched nobody before takes its new effect.
 
-    False where another event was recorded under one of the uuids since `already_recorded` was asked.
+    False if another event was recorded under one of the uuids since `already_recorded` was asked.
     """
     rows = sorted(events, key=lambda event: event.uuid)
     columns = (
@@ -198,7 +198,7 @@ async def mark_migrated(connection: asyncpg.Connection, proofs: Sequence[tuple[i
 
 
 async def bind(connection: asyncpg.Connection, pairs: Sequence[tuple[int, str]]) -> None:
-    """Give accounts the Okta ids that they were found to have."""
+    """Return accounts the Okta ids that they were found to have."""
     account_ids = [account_id for account_id, _ in pairs]
     await connection.execute(BIND, account_ids, [okta_id for _, okta_id in pairs])
     await settle_logins(connection, account_ids)

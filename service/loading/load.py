@@ -36,8 +36,8 @@ from service.settings import ForgetWhen
 from service.store import recipes
 from service.store.attributes import declare
 from service.store.encryption import NO_KEYS, HashKeys
-from service.store.known_passwords import tried_among
 from service.store.name_report import NameReport, count_names
+from service.store.recipes import tried_among
 
 # Rows in batches, each read and judged as far as that goes without the store.
 
@@ -99,6 +99,7 @@ class BatchReader:
         """Bring up to date what is counted while rows are read."""
         totals.long_logins = self._reader.long_logins
         totals.disabled = self._reader.disabled
+        totals.elsewhere = self._reader.elsewhere
         totals.ignored = sorted(self._reader.ignored)
         totals.named_by_login = self._resolver.named_by_login
 
@@ -178,8 +179,11 @@ class Totals:
     """The accounts with hashes too costly to check, in the whole store, and the first of their logins; the command
     counts them."""
     unused_peppers: list[str] = field(default_factory=list)
+    unused_salts: list[str] = field(default_factory=list)
     disabled: int = 0
     """Rows without a hash whose account is disabled in the old system."""
+    elsewhere: int = 0
+    """Rows without a hash whose password another verifier checks."""
     ignored: list[str] = field(default_factory=list)
     """Columns that are not stored."""
     notes: list[str] = field(default_factory=list)
@@ -223,6 +227,7 @@ class Load:
                 await self._load(batch, merger)
                 reader.tell(self.totals)
                 self.totals.unused_peppers = sorted(self.resolver.unused_peppers)
+                self.totals.unused_salts = sorted(self.resolver.unused_salts)
                 progress(self.totals)
         finally:
             self.interrupt()

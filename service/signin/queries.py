@@ -230,7 +230,7 @@ class Lookup:
     who: ThrottleKey
     """Who is counted where the name means no account."""
     who_of: Callable[[str], ThrottleKey] = field(repr=False)
-    """Gives who is counted for an account, by its loaded login's key, whichever of its names was typed."""
+    """Returns who is counted for an account, by its loaded login's key, whichever of its names was typed."""
 
 
 @immutable
@@ -309,7 +309,7 @@ def _claim(row: asyncpg.Record) -> Claim:
 
 
 def _is_replaced(row: asyncpg.Record) -> bool:
-    """Tell whether a claim is by a login that is not the account's current one."""
+    """Return whether a claim is by a login that is not the account's current one."""
     if row["kind"] == ClaimKind.LOADED_LOGIN:
         return bool(row["superseded"]) or row["okta_login_key"] not in (None, row["login_key"])
     return row["kind"] == ClaimKind.OKTA_LOGIN and bool(row["superseded"])

@@ -6,7 +6,8 @@ from typing import cast
 import asyncpg
 import pytest
 
-from service.registration.queries import LegacyProfile, find_legacy_profiles
+from service.registration.queries import LegacyProfile, find_by_attribute, find_legacy_profiles
+from service.store.accounts import login_key
 from tests.people import Person, add_person
 
 
@@ -85,3 +86,50 @@ async def test_superseded_login_is_known_and_hides_nobody(pool: asyncpg.Pool) ->
     assert [each.login for each in await found(pool, "bob@example.com")] == ["rob@example.com"]
     await put(pool, "bob@example.com")
     assert [each.login for each in await found(pool, "bob@example.com")] == ["bob@example.com"]
+
+
+@pytest.mark.parametrize(
+    "stored, name",
+    [
+        ("jo@b\u00fccher.example", "jo@xn--bcher-kva.example"),
+        ("jo@xn--bcher-kva.example", "JO@B\u00dcCHER.example."),
+        ("jo@corp.example", " jo@corp.example.\n"),
+        ("jo@corp.example.", "jo@corp.example"),
+        ("jo@corp.example", "jo@\uff43orp.example"),
+        ("jo@corp.example", '"jo"@corp.example'),
+    ],
+)
+@pytest.mark.parametrize("column", ["login", "email", "okta_login"])
+async def test_account_is_found_however_the_domain_is_spelt(
+    pool: asyncpg.Pool, stored: str, name: str, column: str
+) -> None:
+    person = await put(pool, stored if column == "login" else "bobby")
+    key = login_key(stored)
+    if column == "email":
+        await pool.execute("UPDATE accounts SET email_key = $2 WHERE id = $1", person.id, key)
+    elif column == "okta_login":
+        await pool.execute(
+            "UPDATE accounts SET okta_id = '00u1', okta_login = $2, okta_login_key = $3 WHERE id = $1",
+            person.id, stored, key,
+        )  # fmt: skip
+    assert len(await found(pool, name)) == 1
+
+
+async def by(pool: asyncpg.Pool, attribute: str, value: str) -> list[str]:
+    async with pool.acquire() as connection:
+        return [
+            each.login for each in await find_by_attribute(cast("asyncpg.Connection", connection), attribute, value)
+        ]
+
+
+async def test_account_is_found_by_a_declared_attribute_as_text_or_number(pool: asyncpg.Pool) -> None:
+    await put(pool, "jo@example.com", employeeNumber="42", undeclared="42")
+    await put(pool, "al@example.com", employeeNumber=42)
+    await put(pool, "bo@example.com", employeeNumber="042")
+    assert await by(pool, "employeeNumber", "42") == ["jo@example.com", "al@example.com"]
+    assert await by(pool, "undeclared", "42") == []
+
+
+async def test_name_of_an_attribute_is_never_sql(pool: asyncpg.Pool) -> None:
+    with pytest.raises(ValueError, match="no attribute"):
+        await by(pool, "a' OR ''='", "42")

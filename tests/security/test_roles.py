@@ -11,7 +11,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from service.administration.accounts import delete_accounts, forget_accounts, forgive_logins, purge_attributes
-from service.administration.queries import Filters
+from service.administration.counting import count_if_due
+from service.administration.queries import Filters, last_reconciled
 from service.administration.rotate_keys import rotate_keys
 from service.administration.status import migration_status, name_stuck, report_progress
 from service.administration.stragglers import retire_stragglers, write_stragglers
@@ -33,11 +34,14 @@ from service.signin.verify import PRUNED
 from service.store import audit, leases, rehearsals
 from service.store.audit import Chosen
 from service.store.database import Database
-from service.store.known_passwords import tried_among
+from service.store.hash_keys import key_history, mark_destroyed
 from service.store.leases import RECONCILE, hold_lease
 from service.store.migrations import ROOT
 from service.store.name_report import count_names
+from service.store.recipes import tried_among
 from service.store.rehearsals import RehearsalPerson
+from service.web.status_page.account import search
+from service.web.status_page.view import view_of_store
 from simulator import Org, serve
 from tests.org_fixtures import org_settings, user_of
 from tests.people import delivery, event, plain, sign_in
@@ -115,12 +119,19 @@ async def test_serve_needs_no_more_than_its_role_has(
             assert answer is not None
             assert answer.status == status, answer.body
         async with database.connection() as proxy:
+            assert await last_reconciled(proxy) == {"log": None, "users": None}
             await prune(proxy)
             await audit.prune(proxy, timedelta(days=settings.audit_retention_days), PRUNED)
             await rehearsals.remove_abandoned(proxy)
         async with TestClient(TestServer(make_admin_app(parts))) as admin:
             for path in ("/metrics", "/status.json"):
                 assert (await admin.get(path)).status == 200
+        await parts.recorder.write(database)
+        assert await count_if_due(database)
+        view = await parts.page_figures.view(parts.recorder.figures())
+        assert (view.is_database_away, view.hour["sign_in.verified"]) == (False, 3)
+        found = await search(database, parts.opener, PEOPLE[0][0], "the test")
+        assert found.number == 1
         await parts.verifier.trail.close(database)
     await database.close()
     states = await pool.fetch("SELECT state, count(*) FROM accounts GROUP BY 1 ORDER BY 1")
@@ -168,10 +179,13 @@ async def test_operators_load_rotate_and_read_the_trail(roles: None, database_ur
     async with database.transaction() as connection:
         assert (await migration_status(connection))["accounts"]["total"] == 3  # type: ignore[index]  # an object
         assert [row["action"] async for row in audit.export(connection, Chosen())] == ["loaded", "loaded"]
+    assert (await view_of_store(settings_of(), database)).counts is not None
     await record_trial(database, Subject(()), Recipe("md5"), diagnosed=False)
     await record_trial(database, Subject(()), Recipe("md5"), diagnosed=False)
     async with database.connection() as connection:
         assert await tried_among(connection, ["md5"]) == {"md5"}
+        assert [used.key_id for used in await key_history(connection)] == ["new"]
+        assert await mark_destroyed(connection, "new") is not None
     await database.close()
 
 
@@ -195,6 +209,8 @@ FORBIDDEN = [
     "INSERT INTO installation VALUES ('x', 'x')",
     "SELECT * FROM deleted_logins",
     "SELECT * FROM log_cursors",
+    "SELECT next_link FROM log_cursors",
+    "SELECT * FROM hash_keys",
     "CREATE TABLE mine (x int)",
     "CREATE TEMPORARY TABLE mine (x int)",
     "ALTER TABLE hashes DISABLE TRIGGER ALL",

@@ -143,6 +143,26 @@ async def test_a_shared_read_that_fails_fails_for_all_and_the_next_one_is_well(d
     assert await look_up(lookups, "kim@example.com") == ("kim@example.com", 0)
 
 
+async def test_whoever_gives_up_during_a_read_leaves_the_others_its_fault() -> None:
+    slow = Slow(Database("postgresql://nobody@127.0.0.1:1/none"))
+    lookups = Lookups(slow)
+    many = [asyncio.create_task(look_up(lookups, "kim@example.com")) for _ in range(6)]
+    await asyncio.sleep(0)
+    first, slow.go = slow.go, asyncio.Event()
+    first.set()
+    while slow.uses < 2:  # noqa: ASYNC110 (until the shared read has begun)
+        await asyncio.sleep(0)
+    many[1].cancel()
+    slow.go.set()
+    async with asyncio.timeout(60):
+        faults = await asyncio.gather(*many, return_exceptions=True)
+    assert [type(fault) for fault in faults] == [
+        DatabaseUnavailable,
+        asyncio.CancelledError,
+        *[DatabaseUnavailable] * 4,
+    ]
+
+
 async def test_whoever_gives_up_leaves_the_others_their_answer(database: Database, add: Add) -> None:
     await add("kim@example.com", "right")
     slow = Slow(database)
