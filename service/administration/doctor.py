@@ -120,23 +120,16 @@ class RecipeCost(Protocol):
         ...
 
 
-class HashCosts(Protocol):
+@immutable
+class HashCosts:
     """What checking the stored hashes costs on this machine."""
 
-    @property
-    def cores(self) -> int:
-        """Cores that this process may use."""
-        ...
-
-    @property
-    def recipes(self) -> Sequence[RecipeCost]:
-        """The recipes of the stored hashes."""
-        ...
-
-    @property
-    def sign_ins_per_second(self) -> float | None:
-        """What all cores verify; None where nothing was measured."""
-        ...
+    cores: int
+    """Cores that this process may use."""
+    recipes: Sequence[RecipeCost]
+    """The recipes of the stored hashes, each measured by itself."""
+    sign_ins_per_second: float | None
+    """What all cores verify together; None where nothing was measured."""
 
 
 class ExaminedOrg(Protocol):
@@ -283,7 +276,8 @@ def _file_fault(name: str, file: Path) -> Finding | None:
             Area.SECRET_FILES, f"{name}: {file} can't be read.", "give it to the service's user: chown, chmod 0400"
         )
     if is_readable_by_all(file):
-        return warning(Area.SECRET_FILES, f"{name}: every user of this machine may read {file}.", f"chmod o-r {file}")
+        where = f"{name}: every" if name != str(file) else "Every"
+        return warning(Area.SECRET_FILES, f"{where} user of this machine may read {file}.", f"chmod o-r {file}")
     return None
 
 
@@ -315,7 +309,7 @@ def disk_finding(around: Surroundings, folder: Path, size: int) -> Finding:
         free = around.free_space(folder)
     except OSError as error:
         return unknown(Area.DISK, f"The free space of {folder} can't be seen: {error.strerror}.", "look with df")
-    said = f"{_bytes(free)} are free in {folder}; the database has {_bytes(size)}."
+    said = f"{as_bytes(free)} are free in {folder}; the database has {as_bytes(size)}."
     if free < LEAST_FREE:
         return failure(Area.DISK, said, "free some space or enlarge the disk now: PostgreSQL stops when it is full")
     if free < max(COMFORTABLE, size):
@@ -323,7 +317,8 @@ def disk_finding(around: Surroundings, folder: Path, size: int) -> Finding:
     return ok(Area.DISK, said)
 
 
-def _bytes(number: float) -> str:
+def as_bytes(number: float) -> str:
+    """Write a number of bytes."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if number < 1024:  # noqa: PLR2004 (the next unit)
             return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
@@ -343,7 +338,11 @@ USABLE = 0.9
 
 async def check_cores(around: Surroundings) -> AsyncIterator[Finding]:
     """Compare the cores of this machine with what the stored hashes cost."""
-    costs = await around.measure_costs()
+    try:
+        costs = await around.measure_costs()
+    except BadSettings as bad:
+        yield failure(Area.CORES, sentence(str(bad)), CORRECT)
+        return
     if costs is None or not costs.recipes:
         yield unknown(Area.CORES, "No hash is stored, so there is no cost to measure.", "run `password-import load …`")
         return
