@@ -7,7 +7,9 @@ import enum
 import os
 import shutil
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -176,11 +178,11 @@ def system_authorities() -> frozenset[bytes]:
     """Give the subjects of the certificate authorities that this machine trusts, DER-encoded."""
     certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
     subjects = set()
-    for each in certificates:
-        try:
-            subjects.add(x509.load_der_x509_certificate(each).subject.public_bytes())
-        except ValueError:  # an old root that cryptography finds malformed
-            continue
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # cryptography warns of old roots that RFC 5280 would not allow
+        for each in certificates:
+            with suppress(ValueError):
+                subjects.add(x509.load_der_x509_certificate(each).subject.public_bytes())
     return frozenset(subjects)
 
 
