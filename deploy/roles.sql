@@ -45,8 +45,10 @@ GRANT INSERT, UPDATE, DELETE ON failures TO password_import_service;
 -- A rehearsal's people sign in, and are removed once no rehearsal runs.
 GRANT SELECT, DELETE, UPDATE (sign_ins) ON rehearsal_people TO password_import_service;
 GRANT SELECT ON leases TO password_import_service;
--- The metrics tell when reconciling was done last, and not where in Okta's log.
-GRANT SELECT (saved_at, users_compared_at) ON log_cursors TO password_import_service;
+-- The status page: what each replica counted, and counts of accounts and refusals; of the cursors only how far they are.
+GRANT SELECT, INSERT, UPDATE, DELETE ON replicas, replica_minutes, account_counts TO password_import_service;
+GRANT SELECT (account_id, outcome) ON provisionings TO password_import_service;
+GRANT SELECT (org, saved_at, users_compared_at) ON log_cursors TO password_import_service;
 -- The audit trail is added to, and not even read. What is old goes by a function that takes nothing younger.
 GRANT INSERT ON audit TO password_import_service;
 GRANT EXECUTE ON FUNCTION prune_audit TO password_import_service, password_import_operator;
@@ -54,7 +56,7 @@ GRANT EXECUTE ON FUNCTION prune_audit TO password_import_service, password_impor
 -- The commands: load, try, provision, reconcile, rehearse, stragglers, status, doctor, report, keys, audit export.
 GRANT SELECT ON alembic_version, accounts, hashes, identifiers, sources, recipes, installation, failures, import_events,
     unreadable_events, deleted_logins, leases, log_cursors, provisionings, audit, own_hooks, okta_calls,
-    okta_call_counts, okta_call_cursors TO password_import_operator;
+    okta_call_counts, okta_call_cursors, replicas, replica_minutes, account_counts TO password_import_operator;
 GRANT INSERT, UPDATE, DELETE ON accounts, hashes, identifiers, failures, import_events, unreadable_events,
     deleted_logins, leases, log_cursors, provisionings, own_hooks, okta_calls, okta_call_counts,
     okta_call_cursors TO password_import_operator;

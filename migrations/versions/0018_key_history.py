@@ -6,7 +6,7 @@ Additive. The keys of the hashes that are stored now are recorded; since when th
 from alembic import op
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

@@ -100,14 +100,14 @@ async def keys_in_use(connection: asyncpg.Connection) -> list[str]:
 
 
 async def sample(connection: asyncpg.Connection, key_id: str) -> list[KeptHash]:
-    """Give a few hashes under a key: one may be damaged, and says nothing of the key."""
+    """Return a few hashes under a key: one may be damaged, and says nothing of the key."""
     return [_placed(row).kept for row in await connection.fetch(SAMPLE, key_id, SAMPLED)]
 
 
 async def under_other_keys(
     connection: asyncpg.Connection, key_id: str | None, after: Place, number: int
 ) -> list[PlacedHash]:
-    """Lock and give the next hashes that are not under this key (None: that are under any), in the order of place."""
+    """Lock and return the next hashes that are not under this key (None: that are under any), in the order of place."""
     return [_placed(row) for row in await connection.fetch(OTHERS, key_id, *after, number)]
 
 
@@ -118,12 +118,12 @@ async def count_others(connection: asyncpg.Connection, key_id: str | None) -> in
 
 
 async def of_account(connection: asyncpg.Connection, account_id: int) -> list[PlacedHash]:
-    """Lock and give the hashes of an account."""
+    """Lock and return the hashes of an account."""
     return [_placed(row) for row in await connection.fetch(OF_ACCOUNT, account_id)]
 
 
 async def login_key_of(connection: asyncpg.Connection, account_id: int) -> str | None:
-    """Lock an account and give its login key; None where there is none."""
+    """Lock an account and return its login key; None if there is none."""
     login_key: str | None = await connection.fetchval(LOGIN_KEY, account_id)
     return login_key
 
@@ -204,5 +204,5 @@ def _opens(keys: HashKeys, kept: KeptHash) -> bool:
 
 
 def binding_of(kept: KeptHash, login_key: str) -> bytes:
-    """Give what a hash is bound to: its login key, source and recipe."""
+    """Return what a hash is bound to: its login key, source and recipe."""
     return binding(login_key, kept.source, kept.format, kept.parameters)

@@ -60,7 +60,7 @@ async def still_missing(parts: Parts) -> list[str]:
 
 
 async def get_metrics(request: web.Request) -> web.Response:
-    """Give the metrics in Prometheus's text format, version 0.0.4."""
+    """Return the metrics in Prometheus's text format, version 0.0.4."""
     parts = request.app[PARTS]
     pool = parts.verifier.pool.snapshot()
     states = {name: getattr(pool, name) for name in ("workers", "queued", "running", "refused", "dropped", "failed")}
@@ -89,7 +89,7 @@ async def _show_reconciled(telemetry: Telemetry, connection: asyncpg.Connection)
 
 
 async def get_status(request: web.Request) -> web.Response:
-    """Give the migration's state."""
+    """Return the migration's state."""
     parts = request.app[PARTS]
     async with asyncio.timeout(READY_WITHIN * 5), parts.database.connection() as connection:
         status = await migration_status(connection)
