@@ -28,7 +28,9 @@ WHERE account.forgotten_at IS NOT NULL ORDER BY account.id
 DELETED = "SELECT account_id, at, reason FROM audit WHERE action = 'deleted' ORDER BY id"
 
 COUNTS = """
-SELECT (SELECT count(*) FROM hashes) AS hashes,
+SELECT (SELECT count(*) FROM accounts) AS accounts,
+       (SELECT count(*) FROM audit WHERE action = 'deleted') AS deleted,
+       (SELECT count(*) FROM hashes) AS hashes,
        (SELECT count(DISTINCT account_id) FROM hashes) AS accounts_with_hash,
        (SELECT count(*) FROM accounts WHERE armed AND okta_id IS NOT NULL) AS users_with_hook,
        (SELECT count(*) FROM accounts AS account WHERE state = 'migrated'
@@ -63,6 +65,9 @@ class Forgotten:
 class Counts:
     """Counts of one moment."""
 
+    accounts: int
+    deleted: int
+    """Deletions of accounts in the audit trail."""
     hashes: int
     accounts_with_hash: int
     users_with_hook: int
