@@ -73,6 +73,8 @@ class Recorder:
             "cores": pool.workers,
             "queued": pool.queued,
             "running": pool.running,
+            "refused": pool.refused,
+            "dropped": pool.dropped + pool.failed,
             "bcrypt": self._bcrypt.in_use()["implementation"],
             "missing": None if self._missing is None else list(self._missing),
             "seconds": dict(list(pool.estimates.items())[:COSTS_SHOWN]),

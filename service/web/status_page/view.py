@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from service.administration.counting import count_accounts
+from service.administration.counting import count_accounts, events_of
 from service.immutable import immutable
 from service.settings import Settings
 from service.store.accounts import State
 from service.store.database import DATABASE_UNAVAILABLE, Database
-from service.store.figures import STALE_AFTER, ReplicaFigures, StoredFigures, read_figures
+from service.store.figures import STALE_AFTER, EventFigures, ReplicaFigures, StoredFigures, read_figures
 from service.web.status_page.recorder import quantile, times_of
 
 READ_WITHIN = 1.0
@@ -69,6 +69,17 @@ class View:
     def counts(self) -> dict[str, Any] | None:
         """Give the last count of the accounts."""
         return None if self.stored is None else self.stored.counts
+
+    @property
+    def events(self) -> EventFigures:
+        """Give the figures on the latest events."""
+        return events_of(self.counts)
+
+    @property
+    def last_delivered(self) -> datetime | None:
+        """Give the time of the last event that the event hook brought."""
+        found = [self.events.last_delivered, self.stored.last_delivered if self.stored else None]
+        return max((each for each in found if each is not None), default=None)
 
     @property
     def faults(self) -> dict[str, int]:
@@ -241,12 +252,12 @@ def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
     check = stored.hooks_check
     if check is not None and check.faults:
         yield _bad(f"The last hooks check found {check.faults:,} faults.", "Run `password-import hooks check`.")
-    if stored.events.doubtful:
+    if view.events.doubtful:
         yield _bad(
-            f"{stored.events.doubtful:,} events of the last day named another Okta user, or no VERIFIED explains them.",
+            f"{view.events.doubtful:,} events of the last day named another Okta user, or no VERIFIED explains them.",
             "Investigate before you trust them: docs/threat-model.md.",
         )
-    last = stored.events.last_delivered
+    last = view.last_delivered
     if view.hour["sign_in.verified"] and (last is None or view.at - last > EVENTS_MISSED):
         yield _bad(
             f"People signed in, and the event hook has delivered nothing {_for(last, view.at)}.",
