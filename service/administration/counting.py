@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -135,10 +135,11 @@ def _reasons(failures: Counter[str]) -> Counter[str]:
 
 def events_of(counts: dict[str, Any] | None) -> EventFigures:
     """Give the figures on events of a count."""
-    if not counts:
-        return EventFigures()
-    last = counts["events"]["last_delivered"]
-    return EventFigures(**counts["events"] | {"last_delivered": last and datetime.fromisoformat(last)})
+    kept = (counts or {}).get("events", {})
+    # Another version may have counted.
+    known = {each.name: kept[each.name] for each in fields(EventFigures) if each.name in kept}
+    last = known.get("last_delivered")
+    return EventFigures(**known | {"last_delivered": last and datetime.fromisoformat(last)})
 
 
 def days_of(counts: dict[str, Any], state: str) -> dict[date, int]:

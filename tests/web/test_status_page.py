@@ -279,6 +279,18 @@ async def test_names_are_counted_in_small_stores_only(
     assert "ambiguous_names" not in (await count_accounts(database))["stuck"]
 
 
+async def test_figures_of_another_version_do_not_break_the_page(admin: Page, pool: asyncpg.Pool, add: Add) -> None:
+    await add("kim@example.com", "password1")
+    await pool.execute("""INSERT INTO replicas VALUES ('x', 'other', now(), now(), '{"version": "0.9", "new": 1}')""")
+    await pool.execute(
+        """INSERT INTO account_counts VALUES (true, '{"states": {"waiting": 1}, "days": [], "new": 1,
+        "events": {"new": 1}}', now(), 0, '-infinity')"""
+    )
+    page = words(await shown(admin))
+    assert "other starting 0.9" in page
+    assert "0 of 1 accounts migrated" in page
+
+
 # What is wrong, and what helps.
 
 

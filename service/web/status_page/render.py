@@ -402,7 +402,8 @@ def _replicas(view: View) -> Markup:
     body = Markup("").join(_replica(view, each) for each in view.replicas)
     table = Markup('<div class="scroll"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>')
     note = Markup(
-        '<p class="more">This page is from {}. Verified, faults and p99: last hour. Refused and dropped by the pool: since start.</p>'
+        '<p class="more">This page is from {}. Verified, faults and p99: last hour. '
+        "Refused and dropped by the pool: since start.</p>"
     )
     shown = table.format(head, body)
     if view.own is not None:

@@ -18,6 +18,11 @@ from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.store.figures import STALE_AFTER, EventFigures, ReplicaFigures, StoredFigures, read_figures
 from service.web.status_page.recorder import quantile, times_of
 
+NOT_TOLD: dict[str, Any] = {
+    "version": "unknown", "cores": 0, "queued": 0, "running": 0, "refused": 0, "dropped": 0, "bcrypt": "unknown",
+    "missing": None, "seconds": {}, "unknown_logins": 0,
+}  # fmt: skip
+"""Figures of a replica that does not tell them."""
 READ_WITHIN = 1.0
 """Seconds that a page waits for the database before it shows what it has."""
 SLOW = 2.0
@@ -141,7 +146,8 @@ def make_view(
 ) -> View:
     """Put figures together. With the database `away` the last hour is that of this replica alone."""
     now = now or datetime.now(UTC)
-    others = () if stored is None or away else stored.replicas
+    # A replica of another version may lack figures, while replicas are updated one after another.
+    others = () if stored is None or away else [_whole(each) for each in stored.replicas]
     mine = own.id if own else None
     replicas = tuple(
         sorted([*([own] if own else []), *(each for each in others if each.id != mine)], key=lambda each: each.name)
@@ -165,6 +171,10 @@ def make_view(
     order = list(Level)
     notices = sorted(_notices(view, settings), key=lambda each: order.index(each.level))
     return replace(view, notices=tuple(notices))
+
+
+def _whole(replica: ReplicaFigures) -> ReplicaFigures:
+    return replace(replica, figures=NOT_TOLD | replica.figures)
 
 
 def _title(settings: Settings, stored: StoredFigures | None) -> str:
