@@ -53,7 +53,7 @@ GRANT SELECT (org, saved_at, users_compared_at) ON log_cursors TO password_impor
 GRANT INSERT ON audit TO password_import_service;
 GRANT EXECUTE ON FUNCTION prune_audit TO password_import_service, password_import_operator;
 
--- The commands: load, try, provision, reconcile, rehearse, stragglers, status, keys rotate, audit export.
+-- The commands: load, try, provision, reconcile, rehearse, stragglers, status, doctor, report, keys, audit export.
 GRANT SELECT ON alembic_version, accounts, hashes, identifiers, sources, recipes, installation, failures, import_events,
     unreadable_events, deleted_logins, leases, log_cursors, provisionings, audit, own_hooks, okta_calls,
     okta_call_counts, okta_call_cursors, replicas, replica_minutes, account_counts TO password_import_operator;
@@ -65,6 +65,7 @@ GRANT INSERT ON sources, recipes, audit, installation TO password_import_operato
 GRANT UPDATE (hashes_loaded) ON recipes TO password_import_operator;
 GRANT UPDATE (attributes) ON sources TO password_import_operator;
 GRANT SELECT, INSERT, UPDATE ON tried_formats TO password_import_operator;
+GRANT SELECT, INSERT, UPDATE (destroyed_at) ON hash_keys TO password_import_operator;
 GRANT USAGE ON SEQUENCE accounts_id_seq TO password_import_operator;
 
 -- To lock a row takes the right to change it: the service may have that for the gate alone, and change nothing of it.

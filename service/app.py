@@ -8,7 +8,7 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
@@ -21,9 +21,9 @@ from service.auth.authenticator import event_authenticator, hash_keys, inline_au
 from service.background import in_background
 from service.hashing.bcrypt_choice import BcryptChoice, BcryptUnavailable, choose_bcrypt
 from service.hashing.pool import HashingPool, SingleFlight
-from service.registration.code_policy import CodePolicy, load_policy
+from service.registration.parse import load_policy
 from service.registration.policy import Policy
-from service.registration.queries import LegacyProfile, find_legacy_profiles
+from service.registration.queries import StoreLookup
 from service.registration.screen import RegistrationScreener
 from service.registration.toml_document import FaultyPolicy
 from service.settings import (
@@ -65,8 +65,8 @@ def reload(parts: Parts, tls: ServerTls | None) -> None:
     if tls is not None:
         steps["certificate"] = tls.reload
     named = parts.settings.registration_policy
-    if named is not None and not isinstance(parts.screener.policy, CodePolicy):  # a policy in Python needs a restart
-        steps["policy"] = lambda: parts.screener.replace_policy(load_policy(named))
+    if named is not None:
+        steps["policy"] = lambda: parts.screener.replace_policy(load_policy(named, again=True))
     for name, step in steps.items():
         try:
             step()
@@ -90,7 +90,7 @@ GARBAGE = 20_000
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Give an open pool of connections; where no server is set, to the embedded one."""
+    """Return an open pool of connections; where no server is set, to the embedded one."""
     async with database_dsn(settings) as dsn:
         database = Database(dsn, connections=settings.database_pool_size, pooler=settings.database_pooler)
         await database.open()
@@ -102,12 +102,12 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Parts]:
-    """Make the parts of a running service. Raises `BadSettings` where nothing could authenticate Okta."""
+    """Make the parts of a running service. Raises `BadSettings` if nothing could authenticate Okta."""
     require_authentication(settings)
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ, hash_keys(settings)), DeliveryReader()
     show_zeros(telemetry)
     trail, keys = AuditTrail(), issuer_keys(settings)
-    screener = make_screener(settings, database, telemetry, trail)
+    screener = RegistrationScreener(registration_policy(settings), StoreLookup(database), telemetry, trail)
     if keys is not None:
         await keys.open()
     bcrypt = await _choose_bcrypt(settings, telemetry)
@@ -157,7 +157,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
 
 
 async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoice:
-    """Choose the implementation and log it. Raises `BadSettings` where the one that is set cannot be used."""
+    """Choose the implementation and log it. Raises `BadSettings` if the one that is set cannot be used."""
 
     def report(fault: str) -> None:
         telemetry.faults.labels("interleaved_bcrypt").inc()
@@ -171,19 +171,7 @@ async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoi
     return choice
 
 
-def make_screener(
-    settings: Settings, database: Database, telemetry: Telemetry, trail: AuditTrail
-) -> RegistrationScreener:
-    """Make what screens registrations. Raises `BadSettings` with every fault of the policy."""
-
-    async def find_legacy(names: Sequence[str]) -> Sequence[LegacyProfile]:
-        async with database.connection() as connection:
-            return await find_legacy_profiles(connection, names)
-
-    return RegistrationScreener(registration_policy(settings), find_legacy, telemetry, trail)
-
-
-def registration_policy(settings: Settings) -> Policy | CodePolicy | None:
+def registration_policy(settings: Settings) -> Policy | None:
     """Load the policy that is set; None, and a warning, where none is. Raises `BadSettings` with its every fault."""
     if settings.registration_policy is None:
         log.warning("no_registration_policy")
@@ -263,7 +251,7 @@ def spare_garbage_collector() -> None:
 
 
 def server_tls(settings: Settings) -> ServerTls | None:
-    """Read the certificate; None where a proxy ends TLS. Raises `BadSettings`."""
+    """Read the certificate; None if a proxy ends TLS. Raises `BadSettings`."""
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     require_unwritable("TLS_KEY", settings.tls_key)

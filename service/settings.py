@@ -265,8 +265,9 @@ class AdmissionSettings(BaseSettings):
         if not own:
             raise BadSettings("EVENT_HOOK_SECRETS: holds no secret; unset it to use the secrets of the inline hooks")
         basic = self.basic_credentials()
-        others = {*inline, *([] if basic is None else [b"Basic " + base64.b64encode(basic)])}
-        if others & set(own):
+        others = {*map(_without_scheme, inline), *([] if basic is None else [basic.partition(b":")[2]])}
+        # Without scheme and user, which are no secrets: a caller who knows one could make the other.
+        if others & set(map(_without_scheme, own)):
             raise BadSettings("EVENT_HOOK_SECRETS: a secret opens the inline hooks too; give the event hook its own")
         return own
 

@@ -76,7 +76,7 @@ def make_org(options: argparse.Namespace) -> Org:
 
 
 def read_secret(options: argparse.Namespace) -> HeaderSecret | None:
-    """Read the hooks' secret; None where none is named. Raises `OSError` or `KeyError`."""
+    """Read the hooks' secret; None if none is named. Raises `OSError` or `KeyError`."""
     if options.secret_file:
         return HeaderSecret(options.secret_header, options.secret_file.read_text("utf-8").strip())
     if options.secret_env:

@@ -96,6 +96,6 @@ class Org(AdministeredOrg):
         self.deliveries.held = held
 
     def provider_of(self, login: str) -> str | None:
-        """Give a user's `credentials.provider.type`; None for an unknown login."""
+        """Return a user's `credentials.provider.type`; None for an unknown login."""
         user = self.users.get(login)
         return user.provider if user else None

@@ -84,7 +84,7 @@ class UnknownLogins:
         return len(self._seen)
 
     def listed(self) -> list[dict[str, object]]:
-        """Give them, the last one first."""
+        """Return them, the last one first."""
         return [
             {"login": login, "calls": calls, "last": last.isoformat(timespec="seconds")}
             for login, (calls, last) in reversed(self._seen.items())

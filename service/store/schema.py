@@ -157,6 +157,16 @@ hashes = Table(
     comment="a table of their own, so that forgetting is deleting",
 )
 
+hash_keys = Table(
+    "hash_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    # Missing for keys that were in use before revision 0018.
+    Column("first_used_at", DateTime(timezone=True), server_default=func.now()),
+    Column("destroyed_at", DateTime(timezone=True)),
+    comment="keys that hashes were ever encrypted under, by id; when an operator declared one destroyed",
+)
+
 import_events = Table(
     "import_events",
     metadata,

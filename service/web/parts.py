@@ -1,6 +1,7 @@
 """The parts that handlers use, created once by `service.app`."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -17,6 +18,9 @@ from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
 from service.web.status_page.recorder import Recorder
 from service.web.status_page.view import PageFigures
+
+PACED_AT_ONCE = 256
+"""Refused calls that are held for a moment; beyond them they are answered at once, so that they take no connections."""
 
 
 @dataclass(slots=True)
@@ -39,6 +43,7 @@ class Parts:
     recorder: Recorder
     counting: AccountCounting
     page_figures: PageFigures
+    refusals: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PACED_AT_ONCE))
 
 
 PARTS = web.AppKey("parts", Parts)
