@@ -13,14 +13,12 @@ from service.administration.status import AMBIGUOUS, VERIFIED_LONG_AGO, too_cost
 from service.store import figures
 from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.store.figures import EventFigures, SliceCount
-from service.store.name_report import report_names
+from service.store.name_report import saved_names
 
 COUNT_EVERY = 300.0
 """Seconds between counts while nobody looks at the page; a look counts sooner."""
 WAIT = 0.05
 """Seconds that a page waits for a count that has begun: enough for some ten thousand accounts."""
-NAMES_UP_TO = 20_000
-"""Accounts up to which ambiguous names are counted too: that takes a minute at a million."""
 LONGEST_REASON = 100
 """Characters of a reason that are shown."""
 REASONS = 8
@@ -95,9 +93,8 @@ async def count_accounts(database: Database, *, between: Callable[[], Awaitable[
             "too_costly": (await too_costly_accounts(connection))[0],
             "unreadable_events": await figures.count_unreadable(connection),
         }
-        if total.states.total() <= NAMES_UP_TO:
-            names = await report_names(connection)
-            stuck["ambiguous_names"] = sum(names[problem].number for problem in AMBIGUOUS)
+        if (names := await saved_names(connection)) is not None:
+            stuck["ambiguous_names"] = sum(names.report[problem].number for problem in AMBIGUOUS)
         recipes, sources = await figures.names_of_recipes(connection)
         events = asdict(await figures.read_events(connection))
     last = events["last_delivered"]

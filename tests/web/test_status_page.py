@@ -28,6 +28,7 @@ from service.settings import Settings
 from service.store import figures
 from service.store.database import Database, DatabaseUnavailable
 from service.store.figures import EventFigures, HooksCheck, LogRead, ReplicaFigures, StoredFigures, keep_hooks_check
+from service.store.name_report import count_names
 from service.telemetry import Telemetry
 from service.web.parts import Parts
 from service.web.status_page.charts import ticks
@@ -224,6 +225,13 @@ async def test_a_page_before_the_first_look_at_the_database_has_no_counts(parts:
     assert "The database was never reached." in page
 
 
+async def test_tables_that_are_missing_are_not_called_a_database_that_is_away(admin: Page, pool: asyncpg.Pool) -> None:
+    await pool.execute("DROP TABLE replicas")
+    page = words(await shown(admin))
+    assert "The tables of the status page are missing, or this role may not read them." in page
+    assert "Run password-import migrate" in page
+
+
 # Counting.
 
 
@@ -269,14 +277,13 @@ async def test_one_replica_counts_at_a_time_and_not_more_often_than_is_due(
     assert not await count_if_due(database)
 
 
-async def test_names_are_counted_in_small_stores_only(
-    database: Database, add: Add, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_ambiguous_names_are_those_of_the_last_report(database: Database, add: Add) -> None:
     for number in range(2):
         await add(f"p{number}@example.com", "password1", identifiers=("shared",))
-    assert (await count_accounts(database))["stuck"]["ambiguous_names"] == 1
-    monkeypatch.setattr(counting, "NAMES_UP_TO", 1)
     assert "ambiguous_names" not in (await count_accounts(database))["stuck"]
+    async with database.connection() as connection:
+        await count_names(connection)
+    assert (await count_accounts(database))["stuck"]["ambiguous_names"] == 1
 
 
 async def test_figures_of_another_version_do_not_break_the_page(admin: Page, pool: asyncpg.Pool, add: Add) -> None:

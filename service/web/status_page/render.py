@@ -17,7 +17,7 @@ from service.store.accounts import State
 from service.store.figures import LATEST, STALE_AFTER, ReplicaFigures, StoredFigures
 from service.web.status_page.charts import progress_chart, times_chart, track
 from service.web.status_page.recorder import quantile, times_of
-from service.web.status_page.view import SLOW, Level, View, ago, of_kind
+from service.web.status_page.view import SLOW, Away, Level, View, ago, of_kind
 
 REFRESH = 15
 """Seconds until a browser reads the page again."""
@@ -147,7 +147,7 @@ def _header(view: View) -> Markup:
 
 
 def _readiness(view: View) -> Markup:
-    if view.is_database_away:
+    if view.away is Away.UNREACHABLE:
         return _pill("bad", "Not ready")
     if not view.replicas:
         return _pill("bad", "No replica runs")
@@ -249,7 +249,7 @@ def _sign_ins(view: View) -> Markup:
         )
         for number, label, level in tiles
     )
-    whose = "this replica" if view.is_database_away else "all replicas"
+    whose = "this replica" if view.away is not None else "all replicas"
     return GRID.format(f"Sign-ins, last hour, {whose}", Markup('<div class="tiles">{}</div>').format(shown))
 
 
@@ -373,8 +373,8 @@ def _sources(view: View) -> Markup:
 
 
 def _leases(view: View) -> Markup:
-    if view.stored is None or view.is_database_away:
-        return Markup('<p class="mute">Not known: the database is away.</p>')
+    if view.stored is None or view.away is not None:
+        return Markup('<p class="mute">Not known without the database.</p>')
     rows: list[tuple[str, object, str]] = [(name, holder, "") for name, holder in view.stored.leases]
     if not any(name == "reconcile" for name, _ in view.stored.leases):
         rows.append(("reconcile", "nobody", ""))
