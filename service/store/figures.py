@@ -18,7 +18,9 @@ from service.immutable import immutable
 # What each replica writes every few seconds. Its counts are totals of a minute, so a repeated write changes nothing.
 
 KEPT = timedelta(hours=1)
-"""How long the minutes of a replica count, and a replica that is no longer seen is shown."""
+"""How long the minutes of a replica count."""
+GONE_AFTER = timedelta(minutes=10)
+"""How long a replica that was killed is shown."""
 STALE_AFTER = timedelta(seconds=30)
 """A replica that has not written for so long is down, or cannot reach the database."""
 
@@ -63,7 +65,7 @@ async def write_replica(
     if minutes:
         counts = [json.dumps(dict(each)) for each in minutes.values()]
         await connection.execute(WRITE_MINUTES, replica.id, list(minutes), counts)
-    await connection.execute(REMOVE_OLD_REPLICAS, KEPT)
+    await connection.execute(REMOVE_OLD_REPLICAS, GONE_AFTER)
     await connection.execute(REMOVE_OLD_MINUTES, KEPT)
 
 

@@ -286,6 +286,16 @@ async def test_ambiguous_names_are_those_of_the_last_report(database: Database, 
     assert (await count_accounts(database))["stuck"]["ambiguous_names"] == 1
 
 
+async def test_a_replica_that_was_killed_is_shown_for_some_minutes(
+    admin: Page, parts: Parts, database: Database, pool: asyncpg.Pool
+) -> None:
+    await pool.execute("INSERT INTO replicas VALUES ('x', 'killed', now(), now() - interval '9 min', '{}')")
+    assert "Replica killed has written nothing for 540 s." in words(await shown(admin))
+    await pool.execute("UPDATE replicas SET seen_at = now() - interval '11 min'")
+    await parts.recorder.write(database)
+    assert "killed" not in words(await shown(admin))
+
+
 async def test_figures_of_another_version_do_not_break_the_page(admin: Page, pool: asyncpg.Pool, add: Add) -> None:
     await add("kim@example.com", "password1")
     await pool.execute("""INSERT INTO replicas VALUES ('x', 'other', now(), now(), '{"version": "0.9", "new": 1}')""")
@@ -395,6 +405,12 @@ WRONG = replica(counts={"error.token_expired": 1, "error.credentials_wrong": 2})
 def test_what_is_wrong_is_said_with_its_fix(level: Level, text: str, given: dict[str, Any]) -> None:
     (notice,) = view(**given).notices
     assert (notice.level, text in notice.what, len(notice.fix) > 10) == (level, True, True), notice
+
+
+def test_the_first_sign_ins_need_no_event_at_once() -> None:
+    own = replica(counts={"sign_in.verified": 1})
+    fresh = ReplicaFigures(own.id, own.name, NOW - timedelta(minutes=5), own.seen_ago, own.figures, own.counts)
+    assert view(own=fresh, last_delivered=None).notices == ()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]"])

@@ -287,7 +287,8 @@ def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
             "Investigate before you trust them: docs/threat-model.md.",
         )
     last = view.last_delivered
-    if view.hour["sign_in.verified"] and (last is None or view.at - last > EVENTS_MISSED):
+    since = last or min((each.started_at for each in view.replicas), default=view.at)
+    if view.hour["sign_in.verified"] and view.at - since > EVENTS_MISSED:
         yield _bad(
             f"People signed in, and the event hook has delivered nothing {_for(last, view.at)}.",
             "Run `password-import hooks check`, then `password-import reconcile`.",
