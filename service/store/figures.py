@@ -18,7 +18,9 @@ from service.immutable import immutable
 # What each replica writes every few seconds. Its counts are totals of a minute, so a repeated write changes nothing.
 
 KEPT = timedelta(hours=1)
-"""How long the minutes of a replica count, and a replica that is no longer seen is shown."""
+"""How long the minutes of a replica count."""
+GONE_AFTER = timedelta(minutes=10)
+"""How long a replica that was killed is shown."""
 STALE_AFTER = timedelta(seconds=30)
 """A replica that has not written for so long is down, or cannot reach the database."""
 
@@ -63,7 +65,7 @@ async def write_replica(
     if minutes:
         counts = [json.dumps(dict(each)) for each in minutes.values()]
         await connection.execute(WRITE_MINUTES, replica.id, list(minutes), counts)
-    await connection.execute(REMOVE_OLD_REPLICAS, KEPT)
+    await connection.execute(REMOVE_OLD_REPLICAS, GONE_AFTER)
     await connection.execute(REMOVE_OLD_MINUTES, KEPT)
 
 
@@ -128,6 +130,25 @@ SELECT count(*) FROM provisionings JOIN accounts ON id = account_id
 WHERE outcome = 'refused' AND armed AND okta_id IS NULL
 """
 
+LATEST = 1_000
+"""Import events that the figures on events are about."""
+
+EVENTS = """
+SELECT max(received_at) FILTER (WHERE channel = 'hook') AS last_delivered,
+       count(*) FILTER (WHERE effect = 'migrated') AS migrated,
+       count(*) FILTER (WHERE effect = 'migrated' AND channel = 'log') AS only_in_log,
+       count(*) FILTER (WHERE effect IN ('mismatch', 'unexplained') AND received_at > now() - '1 day'::interval)
+           AS doubtful,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY lag) AS lag_median,
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY lag) AS lag_most
+FROM (
+    SELECT event.*, CASE WHEN event.effect = 'migrated'
+           THEN greatest(extract(epoch FROM event.published - account.verified_at), 0)::float8 END AS lag
+    FROM (SELECT * FROM import_events ORDER BY received_at DESC LIMIT $1) AS event
+    LEFT JOIN accounts AS account ON account.id = event.account_id
+) AS latest
+"""
+
 UNREADABLE = "SELECT count(*) FROM unreadable_events"
 
 RECIPES_AND_SOURCES = """
@@ -154,6 +175,23 @@ class SliceCount:
         self.hashes.update(other.hashes)
         self.stuck.update(other.stuck)
         self.failures.update(other.failures)
+
+
+@immutable
+class EventFigures:
+    """The latest import events, at the time of the count."""
+
+    migrated: int = 0
+    only_in_log: int = 0
+    """Of these, those that no delivery brought before the System Log was read."""
+    doubtful: int = 0
+    """Of the last day: events that named another Okta id, or that no VERIFIED of ours explains."""
+    lag_median: float | None = None
+    """Seconds from VERIFIED to SUCCESS."""
+    lag_most: float | None = None
+    """The 95th percentile."""
+    last_delivered: datetime | None = None
+    """The last one that the event hook brought."""
 
 
 def no_count() -> SliceCount:
@@ -189,6 +227,12 @@ async def count_refused(connection: asyncpg.Connection) -> int:
     return number
 
 
+async def read_events(connection: asyncpg.Connection) -> EventFigures:
+    """Read the figures on the latest events."""
+    (row,) = await connection.fetch(EVENTS, LATEST)
+    return EventFigures(**row)
+
+
 async def count_unreadable(connection: asyncpg.Connection) -> int:
     """Count the deliveries that could not be read; their number is bounded."""
     number: int = await connection.fetchval(UNREADABLE)
@@ -219,9 +263,6 @@ async def keep_count(connection: asyncpg.Connection, counts: Mapping[str, Any], 
 
 # What a page reads: some twenty milliseconds, however large the store is.
 
-LATEST = 1_000
-"""Import events that the figures on events are about."""
-
 REPLICAS = "SELECT id, name, started_at, now() - seen_at AS seen_ago, figures FROM replicas ORDER BY name, id"
 
 MINUTES = """
@@ -229,20 +270,12 @@ SELECT replica_id, key, sum(value::bigint)::bigint AS number
 FROM replica_minutes CROSS JOIN jsonb_each_text(counts) WHERE minute > now() - $1::interval GROUP BY 1, 2
 """
 
-EVENTS = """
-SELECT max(received_at) AS last, max(received_at) FILTER (WHERE channel = 'hook') AS last_delivered,
-       count(*) FILTER (WHERE effect = 'migrated') AS migrated,
-       count(*) FILTER (WHERE effect = 'migrated' AND channel = 'log') AS only_in_log,
-       count(*) FILTER (WHERE effect IN ('mismatch', 'unexplained') AND received_at > now() - '1 day'::interval)
-           AS doubtful,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY lag) AS lag_median,
-       percentile_cont(0.95) WITHIN GROUP (ORDER BY lag) AS lag_most
-FROM (
-    SELECT event.*, CASE WHEN event.effect = 'migrated'
-           THEN greatest(extract(epoch FROM event.published - account.verified_at), 0)::float8 END AS lag
-    FROM (SELECT * FROM import_events ORDER BY received_at DESC LIMIT $1) AS event
-    LEFT JOIN accounts AS account ON account.id = event.account_id
-) AS latest
+FEW = 100
+"""Import events among which the last one of each channel is looked for."""
+
+LAST_EVENTS = """
+SELECT max(received_at) AS last, max(received_at) FILTER (WHERE channel = 'hook') AS last_delivered
+FROM (SELECT received_at, channel FROM import_events ORDER BY received_at DESC LIMIT $1) AS latest
 """
 
 LEASES = "SELECT name, holder FROM leases WHERE expires_at >= clock_timestamp() ORDER BY name"
@@ -259,24 +292,6 @@ SET_HOOKS_CHECK = """
 INSERT INTO installation (name, value) VALUES ('hooks_check', $1)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
-
-
-@immutable
-class EventFigures:
-    """The latest import events."""
-
-    last: datetime | None
-    last_delivered: datetime | None
-    """By the event hook."""
-    migrated: int
-    only_in_log: int
-    """Of these, those that no delivery brought before the System Log was read."""
-    doubtful: int
-    """Of the last day: events that named another Okta id, or that no VERIFIED of ours explains."""
-    lag_median: float | None
-    """Seconds from VERIFIED to SUCCESS."""
-    lag_most: float | None
-    """The 95th percentile."""
 
 
 @immutable
@@ -307,7 +322,9 @@ class StoredFigures:
     replicas: tuple[ReplicaFigures, ...]
     counts_of_stopped: Counter[str]
     """The last hour of replicas that have stopped since."""
-    events: EventFigures
+    last_event: datetime | None
+    last_delivered: datetime | None
+    """By the event hook; None where that is not among the latest events."""
     logs: tuple[LogRead, ...]
     leases: tuple[tuple[str, str], ...]
     call_failures: dict[str, int]
@@ -324,13 +341,14 @@ async def read_figures(connection: asyncpg.Connection) -> StoredFigures:
         ReplicaFigures(**{**row, "figures": json.loads(row["figures"])}, counts=minutes.pop(row["id"], Counter()))
         for row in await connection.fetch(REPLICAS)
     )
-    (events,) = await connection.fetch(EVENTS, LATEST)
+    (last,) = await connection.fetch(LAST_EVENTS, FEW)
     return StoredFigures(
         counts=json.loads(counted["counts"]) if counted else None,
         counted_at=counted["counted_at"] if counted else None,
         replicas=replicas,
         counts_of_stopped=sum(minutes.values(), Counter()),
-        events=EventFigures(**events),
+        last_event=last["last"],
+        last_delivered=last["last_delivered"],
         logs=tuple(LogRead(*row) for row in await connection.fetch(LOGS)),
         leases=tuple((row["name"], row["holder"]) for row in await connection.fetch(LEASES)),
         call_failures={row["event"]: row["number"] for row in await connection.fetch(CALL_FAILURES)},

@@ -5,7 +5,6 @@ The counts are differences of the metrics that the service keeps anyway, so a si
 
 import asyncio
 import contextlib
-import itertools
 import os
 import secrets
 import socket
@@ -28,8 +27,6 @@ WRITE_EVERY = 5.0
 """Seconds between writes; a process that is killed loses the counts of those."""
 WRITE_WITHIN = 3.0
 """Seconds for a write. What could not be written is written the next time."""
-READY_EVERY = 3
-"""Writes between looks at the readiness, which takes a few queries."""
 SIGN_IN_ROUTE = "/okta/password-import"
 MINUTE = timedelta(minutes=1)
 
@@ -73,6 +70,8 @@ class Recorder:
             "cores": pool.workers,
             "queued": pool.queued,
             "running": pool.running,
+            "refused": pool.refused,
+            "dropped": pool.dropped + pool.failed,
             "bcrypt": self._bcrypt.in_use()["implementation"],
             "missing": None if self._missing is None else list(self._missing),
             "seconds": dict(list(pool.estimates.items())[:COSTS_SHOWN]),
@@ -104,10 +103,9 @@ class Recorder:
         A database that is away is no line in the log here: each call that needs it has one.
         """
         try:
-            for number in itertools.count():
+            while True:
                 await asyncio.sleep(WRITE_EVERY)
-                if number % READY_EVERY == 0:
-                    await self.look(missing)
+                await self.look(missing)
                 with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError):
                     await self.write(database)
         finally:

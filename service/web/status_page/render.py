@@ -17,7 +17,7 @@ from service.store.accounts import State
 from service.store.figures import LATEST, STALE_AFTER, ReplicaFigures, StoredFigures
 from service.web.status_page.charts import progress_chart, times_chart, track
 from service.web.status_page.recorder import quantile, times_of
-from service.web.status_page.view import SLOW, Level, View, ago, of_kind
+from service.web.status_page.view import SLOW, Away, Level, View, ago, of_kind
 
 REFRESH = 15
 """Seconds until a browser reads the page again."""
@@ -147,7 +147,7 @@ def _header(view: View) -> Markup:
 
 
 def _readiness(view: View) -> Markup:
-    if view.is_database_away:
+    if view.away is Away.UNREACHABLE:
         return _pill("bad", "Not ready")
     if not view.replicas:
         return _pill("bad", "No replica runs")
@@ -249,7 +249,7 @@ def _sign_ins(view: View) -> Markup:
         )
         for number, label, level in tiles
     )
-    whose = "this replica" if view.is_database_away else "all replicas"
+    whose = "this replica" if view.away is not None else "all replicas"
     return GRID.format(f"Sign-ins, last hour, {whose}", Markup('<div class="tiles">{}</div>').format(shown))
 
 
@@ -266,13 +266,13 @@ def _times(view: View) -> Markup:
 
 
 def _okta(view: View, stored: StoredFigures) -> Markup:
-    events, check = stored.events, stored.hooks_check
+    events, check = view.events, stored.hooks_check
     share = f"{100 * events.only_in_log / events.migrated:.1f} %" if events.migrated else "—"
     rows: list[tuple[str, object, str]] = [
         ("VERIFIED to SUCCESS, median", span(events.lag_median), ""),
         ("VERIFIED to SUCCESS, 95th percentile", span(events.lag_most), ""),
-        ("Last event", _ago(events.last, view), ""),
-        ("Last event by the event hook", _ago(events.last_delivered, view), ""),
+        ("Last event", _ago(stored.last_event, view), ""),
+        ("Last event by the event hook", _ago(view.last_delivered, view), ""),
         (
             "Brought by reconcile alone",
             share,
@@ -292,7 +292,7 @@ def _okta(view: View, stored: StoredFigures) -> Markup:
         )
         level = "bad" if check.faults else "warn" if check.warnings else "ok"
         rows.append(("Last hooks check", f"{result}, {_ago(check.at, view)}", level))
-    note = Markup('<p class="more">Events: the latest {:,}.</p>').format(LATEST)
+    note = Markup('<p class="more">Lag and share: of the latest {:,} events, {}.</p>').format(LATEST, _counted(view))
     return GRID.format("Event hook and reconcile", facts(rows) + note)
 
 
@@ -373,8 +373,8 @@ def _sources(view: View) -> Markup:
 
 
 def _leases(view: View) -> Markup:
-    if view.stored is None or view.is_database_away:
-        return Markup('<p class="mute">Not known: the database is away.</p>')
+    if view.stored is None or view.away is not None:
+        return Markup('<p class="mute">Not known without the database.</p>')
     rows: list[tuple[str, object, str]] = [(name, holder, "") for name, holder in view.stored.leases]
     if not any(name == "reconcile" for name, _ in view.stored.leases):
         rows.append(("reconcile", "nobody", ""))
@@ -385,9 +385,8 @@ REPLICA_COLUMNS = (
     "Replica",
     "State",
     "Version",
-    "Cores",
-    "Queue",
-    "Running",
+    "Pool: running, queued",
+    "Refused, dropped",
     "bcrypt",
     "Verified",
     "Faults",
@@ -402,7 +401,10 @@ def _replicas(view: View) -> Markup:
     head = Markup("").join(Markup('<th scope="col">{}</th>').format(name) for name in REPLICA_COLUMNS)
     body = Markup("").join(_replica(view, each) for each in view.replicas)
     table = Markup('<div class="scroll"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>')
-    note = Markup('<p class="more">This page is from {}. Verified, faults and p99: last hour.</p>')
+    note = Markup(
+        '<p class="more">This page is from {}. Verified, faults and p99: last hour. '
+        "Refused and dropped by the pool: since start.</p>"
+    )
     shown = table.format(head, body)
     if view.own is not None:
         shown += note.format(view.own.name)
@@ -422,9 +424,11 @@ def _replica(view: View, replica: ReplicaFigures) -> Markup:
         (replica.name, "wrap"),
         (state, f"{level} wrap"),
         (described["version"], ""),
-        (described["cores"], ""),
-        (described["queued"], "warn" if described["queued"] else ""),
-        (described["running"], ""),
+        (
+            f"{described['running']:,} on {described['cores']:,} cores, {described['queued']:,}",
+            "warn" if described["queued"] else "",
+        ),
+        (f"{described['refused']:,}, {described['dropped']:,}", ""),
         (described["bcrypt"], ""),
         (f"{replica.counts['sign_in.verified']:,}", ""),
         (f"{faults:,}", "bad" if faults else ""),

@@ -10,14 +10,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from service.administration.counting import count_accounts
+import asyncpg
+
+from service.administration.counting import count_accounts, events_of
 from service.immutable import immutable
 from service.settings import Settings
 from service.store.accounts import State
 from service.store.database import DATABASE_UNAVAILABLE, Database
-from service.store.figures import STALE_AFTER, ReplicaFigures, StoredFigures, read_figures
+from service.store.figures import STALE_AFTER, EventFigures, ReplicaFigures, StoredFigures, read_figures
 from service.web.status_page.recorder import quantile, times_of
 
+NOT_TOLD: dict[str, Any] = {
+    "version": "unknown", "cores": 0, "queued": 0, "running": 0, "refused": 0, "dropped": 0, "bcrypt": "unknown",
+    "missing": None, "seconds": {}, "unknown_logins": 0,
+}  # fmt: skip
+"""Figures of a replica that does not tell them."""
 READ_WITHIN = 1.0
 """Seconds that a page waits for the database before it shows what it has."""
 SLOW = 2.0
@@ -26,6 +33,20 @@ EVENTS_MISSED = timedelta(hours=1)
 """Time without an event, while people sign in, after which the event hook is suspected."""
 READ_LONG_AGO = timedelta(days=1)
 CHECKED_LONG_AGO = timedelta(days=7)
+
+
+class Away(enum.Enum):
+    """Why the database could not be read."""
+
+    UNREACHABLE = "The database cannot be reached"
+    UNREADABLE = "The tables of the status page are missing, or this role may not read them"
+
+
+AWAY_FIXES = {
+    Away.UNREACHABLE: "Check PostgreSQL, the network and DATABASE_URL.",
+    Away.UNREADABLE: "Run `password-import migrate`, then deploy/roles.sql where roles are separate.",
+}
+UNREADABLE = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InsufficientPrivilegeError)
 
 
 class Level(enum.StrEnum):
@@ -58,7 +79,8 @@ class View:
     """The latest that is known of the database; None where it was never read."""
     stored_at: datetime | None
     """When that was read; None where it was now."""
-    is_database_away: bool
+    away: "Away | None"
+    """Why the database could not be read; None where it was."""
     own: ReplicaFigures | None
     notices: tuple[Notice, ...]
     can_search: bool
@@ -69,6 +91,17 @@ class View:
     def counts(self) -> dict[str, Any] | None:
         """Give the last count of the accounts."""
         return None if self.stored is None else self.stored.counts
+
+    @property
+    def events(self) -> EventFigures:
+        """Give the figures on the latest events."""
+        return events_of(self.counts)
+
+    @property
+    def last_delivered(self) -> datetime | None:
+        """Give the time of the last event that the event hook brought."""
+        found = [self.events.last_delivered, self.stored.last_delivered if self.stored else None]
+        return max((each for each in found if each is not None), default=None)
 
     @property
     def faults(self) -> dict[str, int]:
@@ -98,14 +131,16 @@ class PageFigures:
 
     async def view(self, own: ReplicaFigures | None) -> View:
         """Read the figures; `own` are those of this replica, None where a command asks."""
-        away = False
+        away: Away | None = None
         try:
             async with asyncio.timeout(READ_WITHIN), self._database.connection() as connection:
                 self._stored = await read_figures(connection)
             self._stored_at = datetime.now(UTC)
+        except UNREADABLE:
+            away = Away.UNREADABLE
         except (*DATABASE_UNAVAILABLE, TimeoutError):
-            away = True
-        return make_view(self._settings, self._stored, own, away_since=self._stored_at if away else None, away=away)
+            away = Away.UNREACHABLE
+        return make_view(self._settings, self._stored, own, away=away, away_since=self._stored_at if away else None)
 
 
 async def view_of_store(settings: Settings, database: Database) -> View:
@@ -124,19 +159,20 @@ def make_view(
     stored: StoredFigures | None,
     own: ReplicaFigures | None,
     *,
-    away: bool = False,
+    away: "Away | None" = None,
     away_since: datetime | None = None,
     now: datetime | None = None,
 ) -> View:
     """Put figures together. With the database `away` the last hour is that of this replica alone."""
     now = now or datetime.now(UTC)
-    others = () if stored is None or away else stored.replicas
+    # A replica of another version may lack figures, while replicas are updated one after another.
+    others = () if stored is None or away is not None else [_whole(each) for each in stored.replicas]
     mine = own.id if own else None
     replicas = tuple(
         sorted([*([own] if own else []), *(each for each in others if each.id != mine)], key=lambda each: each.name)
     )
     hour = sum((each.counts for each in replicas), Counter[str]())
-    if stored is not None and not away:
+    if stored is not None and away is None:
         hour += stored.counts_of_stopped
     view = View(
         title=_title(settings, stored),
@@ -145,7 +181,7 @@ def make_view(
         hour=hour,
         stored=stored,
         stored_at=away_since,
-        is_database_away=away,
+        away=away,
         own=own,
         notices=(),
         can_search=own is not None and settings.admin_password is not None,
@@ -154,6 +190,10 @@ def make_view(
     order = list(Level)
     notices = sorted(_notices(view, settings), key=lambda each: order.index(each.level))
     return replace(view, notices=tuple(notices))
+
+
+def _whole(replica: ReplicaFigures) -> ReplicaFigures:
+    return replace(replica, figures=NOT_TOLD | replica.figures)
 
 
 def _title(settings: Settings, stored: StoredFigures | None) -> str:
@@ -166,11 +206,11 @@ def _title(settings: Settings, stored: StoredFigures | None) -> str:
 
 
 def _notices(view: View, settings: Settings) -> Iterator[Notice]:
-    if view.is_database_away:
+    if view.away is not None:
         shown = f"; what comes from it is as of {view.stored_at:%H:%M:%S} UTC" if view.stored_at else ""
         yield _bad(
-            f"The database cannot be reached. The figures of the last hour are those of this replica alone{shown}.",
-            "Check PostgreSQL, the network and DATABASE_URL.",
+            f"{view.away.value}. The figures of the last hour are those of this replica alone{shown}.",
+            AWAY_FIXES[view.away],
         )
     yield from _of_replicas(view)
     yield from _of_sign_ins(view)
@@ -241,13 +281,14 @@ def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
     check = stored.hooks_check
     if check is not None and check.faults:
         yield _bad(f"The last hooks check found {check.faults:,} faults.", "Run `password-import hooks check`.")
-    if stored.events.doubtful:
+    if view.events.doubtful:
         yield _bad(
-            f"{stored.events.doubtful:,} events of the last day named another Okta user, or no VERIFIED explains them.",
+            f"{view.events.doubtful:,} events of the last day named another Okta user, or no VERIFIED explains them.",
             "Investigate before you trust them: docs/threat-model.md.",
         )
-    last = stored.events.last_delivered
-    if view.hour["sign_in.verified"] and (last is None or view.at - last > EVENTS_MISSED):
+    last = view.last_delivered
+    since = last or min((each.started_at for each in view.replicas), default=view.at)
+    if view.hour["sign_in.verified"] and view.at - since > EVENTS_MISSED:
         yield _bad(
             f"People signed in, and the event hook has delivered nothing {_for(last, view.at)}.",
             "Run `password-import hooks check`, then `password-import reconcile`.",
