@@ -108,7 +108,7 @@ async def test_a_line_of_json_that_says_a_thing_twice_is_refused(loader: Loader,
 
 @pytest.mark.parametrize("text", ["[1", '{\n"login": "a"\n}'])
 async def test_a_json_document_without_an_array_of_users_is_refused_as_a_whole(loader: Loader, text: str) -> None:
-    with pytest.raises(UnreadableFile, match="line [13]: .*key users"):
+    with pytest.raises(UnreadableFile, match=r"line [13]: .*key users"):
         await loader.load(text, name="export.jsonl")
 
 
