@@ -149,6 +149,14 @@ def test_locked_account_is_loaded_without_a_hash_and_with_the_reason(tmp_path: P
     assert (account.hash, account.disabled_reason) == (None, DISABLED)
 
 
+def test_password_in_clear_may_look_like_the_mark_of_a_locked_account(tmp_path: Path) -> None:
+    row = json.dumps({"login": "a", "password_hash": "{noop}x"})
+    _, read, _ = examined(tmp_path / "e.jsonl", row, Source("s"))
+    account = read["a"]
+    assert isinstance(account, StagedAccount)
+    assert account.hash == b"{noop}x"
+
+
 @pytest.mark.parametrize("mark", ["{SASL}a@x.example", "{KERBEROS}a@X", "{UNIX}a"])
 def test_account_that_another_verifier_checks_is_loaded_without_a_hash(tmp_path: Path, mark: str) -> None:
     _, read, _ = examined(tmp_path / "e.jsonl", json.dumps({"login": "a", "password_hash": mark}), Source("s"))
