@@ -48,7 +48,7 @@ SERVER = {
 PART = 100
 """Histories under one seed, played by one process, between two of which a run may end."""
 Progress = tuple[int | None, "Counter[str]"]
-"""The part that a process has played, and what was in it; None where the process is done."""
+"""The part that a process has played, and what was in it; None if the process is done."""
 
 
 def play_part(runner: asyncio.Runner, player: Player, number: int) -> "Counter[str]":
@@ -136,7 +136,7 @@ def main() -> None:
 
 
 def play_all(left: Sequence[int], options: argparse.Namespace, done: Done) -> bool:
-    """Share the parts among processes; tell whether a rule was broken."""
+    """Share the parts among processes; return whether a rule was broken."""
     spawning = multiprocessing.get_context("spawn")
     told: Queue[Progress] = spawning.Queue()
     processes = [

@@ -43,7 +43,7 @@ def resident() -> float:
 
 
 def parse_part(task: tuple[int, int]) -> tuple[int, int, float]:
-    """Parse mutants under one seed; give the part, this process and its memory in MiB."""
+    """Parse mutants under one seed; return the part, this process and its memory in MiB."""
     seed, part = task
     chance = random.Random(f"{seed}/{part}")
     for number in range(PARSED_PART):

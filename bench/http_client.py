@@ -23,7 +23,7 @@ class Answer:
 
     @property
     def verified(self) -> bool:
-        """Tell whether the verdict was VERIFIED."""
+        """Return whether the verdict was VERIFIED."""
         return self.status == 200 and b'"VERIFIED"' in self.body  # noqa: PLR2004 (OK)
 
 
@@ -38,7 +38,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether another call may be made over it."""
+        """Return whether another call may be made over it."""
         return self._transport is not None and not self._transport.is_closing()
 
     async def ask(self, request: bytes) -> Answer:

@@ -15,7 +15,7 @@ from service.web.server import listening
 
 @asynccontextmanager
 async def service_here(database_url: str) -> AsyncIterator[int]:
-    """Serve, as `serve` does, and give the port."""
+    """Serve, as `serve` does, and return the port."""
     configure_logging("error")
     # The checked fields come by their names; only an environment would be read by the variables'.
     settings = Settings(_env_file=None).model_copy(

@@ -53,7 +53,7 @@ def _hash(rng: random.Random, number: int) -> str:
 
 
 def load(dsn: str, export: Path) -> tuple[float, int]:
-    """Load it in a process of its own; give seconds and peak KiB of it and its children."""
+    """Load it in a process of its own; return seconds and peak KiB of it and its children."""
     command = [sys.executable, "-m", "service", "load", str(export), "--source", "bench"]
     started = time.perf_counter()
     process = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": dsn}, stdout=subprocess.PIPE)
@@ -64,7 +64,7 @@ def load(dsn: str, export: Path) -> tuple[float, int]:
 
 
 def copy(dsn: str, folder: Path) -> float:
-    """Let psql copy the contents of the tables into empty copies; give the seconds of putting them in."""
+    """Let psql copy the contents of the tables into empty copies; return the seconds of putting them in."""
     for table, columns in COLUMNS.items():
         _psql(dsn, f"CREATE TABLE copied_{table} (LIKE {table} INCLUDING ALL)")
         _psql(dsn, f"\\copy (SELECT {columns} FROM {table}) TO '{folder / table}'")  # noqa: S608 (constants)

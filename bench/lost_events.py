@@ -37,7 +37,7 @@ WHERE accounts.login = given.login
 
 
 async def migrate(there: World, accounts: int, seed: int = 7) -> dict[str, int]:
-    """Let people sign in, and things go wrong; give what happened."""
+    """Let people sign in, and things go wrong; return what happened."""
     org, chance = there.org, random.Random(seed)
     org.switch(drop=0.1, duplicate=0.1, reorder=0.2)
     org.hold_deliveries = False
@@ -159,7 +159,7 @@ async def _reconcile(there: World) -> dict[str, object]:
 
 
 async def store_password(there: World) -> None:
-    """Give every account the password that people sign in with."""
+    """Return every account the password that people sign in with."""
     hashed = await asyncio.to_thread(bcrypt.hashpw, PASSWORD.encode(), bcrypt.gensalt(4))
     await there.pool.execute("UPDATE hashes SET hash = $1", hashed)
 

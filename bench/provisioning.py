@@ -149,7 +149,7 @@ async def _read_only(org: Org, seconds: float) -> None:
 
 
 async def prove(there: World, accounts: int) -> dict[str, object]:
-    """Assert every promise; give the numbers."""
+    """Assert every promise; return the numbers."""
     org = there.org
     users = list(org.users)
     rows = await there.pool.fetch("SELECT login, okta_id, state FROM accounts")

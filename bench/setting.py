@@ -31,7 +31,7 @@ class Setting:
     _running: dict[str, servers.Server] = field(default_factory=dict)
 
     def people(self, kind: str) -> str:
-        """Give the URL of a store, made once: `fast` (salted SHA-256) or `bcrypt N`."""
+        """Return the URL of a store, made once: `fast` (salted SHA-256) or `bcrypt N`."""
         if kind not in self._stores:
             hashes = self._hashes(kind)
             self._stores[kind] = store.make_store(self.administrator, kind.replace(" ", ""), hashes, self.folder)

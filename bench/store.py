@@ -29,7 +29,7 @@ ALTER TABLE peer_users ADD PRIMARY KEY (username);
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """Run a server in `folder`, as the service runs its own; give an administrator's URL."""
+    """Run a server in `folder`, as the service runs its own; return an administrator's URL."""
     with embedded_sync(folder / "pg", server_settings={"max_connections": "200"}) as url:
         yield url
 
@@ -51,7 +51,7 @@ def bcrypt_hash(cost: int) -> str:
 
 
 def make_store(administrator: str, name: str, hashes: dict[str, str], folder: Path) -> str:
-    """Make a store of people with these logins and hashes, by `load`; give its URL."""
+    """Make a store of people with these logins and hashes, by `load`; return its URL."""
     execute(administrator, f"CREATE DATABASE {name}")
     url = administrator.replace("@/app?", f"@/{name}?")
     upgrade(url)
@@ -75,7 +75,7 @@ def execute(url: str, statements: str) -> None:
 
 
 def fetchval(url: str, query: str) -> Any:  # noqa: ANN401 (whatever the query says)
-    """Give the one value of a query."""
+    """Return the one value of a query."""
     return asyncio.run(_with_connection(url, "fetchval", query))
 
 

@@ -3,7 +3,6 @@
 What a mechanism brings is the difference between the two, measured in one run by `bench.measures.mechanisms`.
 """
 
-import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,30 +17,6 @@ def immutable() -> None:
         return dataclass(frozen=True, slots=True)(cls)
 
     service.immutable.immutable = frozen
-
-
-def quick_labels() -> None:
-    """Every metric finds its child by prometheus_client's own `labels`, which takes a lock."""
-    from prometheus_client.metrics import MetricWrapperBase
-
-    import service.telemetry
-
-    service.telemetry._QuickLabels.labels = MetricWrapperBase.labels  # type: ignore[method-assign]
-
-
-def deadlines() -> None:
-    """Every call has a timer of its own."""
-    from service.hashing.pool.single_flight import Deadlines
-
-    def keep(self: Deadlines, future: "asyncio.Future[Any]", deadline: float) -> None:
-        def end() -> None:
-            if not future.done():
-                future.set_exception(TimeoutError())
-
-        timer = future.get_loop().call_at(deadline, end)
-        future.add_done_callback(lambda _: timer.cancel())
-
-    Deadlines.keep = keep  # type: ignore[method-assign]
 
 
 def shared_lookups() -> None:
@@ -67,6 +42,13 @@ def throttle_cache() -> None:
     ThrottleCache.judge = judge  # type: ignore[assignment,method-assign]
 
 
+def refusal_pace() -> None:
+    """A call that no core has time for is refused at once."""
+    from service.web import hooks
+
+    hooks.REFUSAL_PACE = 0.0
+
+
 def parser_process() -> None:
     """Large deliveries are parsed on the event loop."""
     from service.okta.events import parse_delivery
@@ -79,7 +61,7 @@ def parser_process() -> None:
 
 
 ALTERNATIVES: dict[str, Callable[[], None]] = {
-    each.__name__: each for each in (immutable, quick_labels, deadlines, shared_lookups, throttle_cache, parser_process)
+    each.__name__: each for each in (immutable, shared_lookups, throttle_cache, refusal_pace, parser_process)
 }
 
 

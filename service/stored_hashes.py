@@ -63,7 +63,7 @@ class HashOpener:
         return KeptHash("", recipe.format, recipe.parameters, kept, salt, username, key_id, login_key="")
 
     def without_pepper(self, recipes: Iterable[KeptRecipe]) -> list[tuple[int, str]]:
-        """Give the recipes whose pepper is not to be had, each with the name of its environment variable."""
+        """Return the recipes whose pepper is not to be had, each with the name of its environment variable."""
         named = ((recipe.id, pepper_names(recipe.parameters.get("pepper_env"))) for recipe in recipes)
         return [(recipe_id, name) for recipe_id, names in named for name in names if self._pepper_value(name) is None]
 
@@ -79,7 +79,7 @@ class HashOpener:
 
 
 def work_of(recipe: KeptRecipe) -> float:
-    """Give the share of what one sign-in may cost that a hash of the recipe takes.
+    """Return the share of what one sign-in may cost that a hash of the recipe takes.
 
     It is that of the recipe's dummy hash, whatever the pepper. Infinity where it is too costly, or impossible by the
     rules of its algorithm: both were taken once, and are answered 503.
@@ -97,7 +97,7 @@ def work_of(recipe: KeptRecipe) -> float:
 
 
 def pepper_names(pepper_env: str | None) -> list[str]:
-    """Give the environment variables that `pepper_env` names, separated by blanks."""
+    """Return the environment variables that `pepper_env` names, separated by blanks."""
     return (pepper_env or "").split()
 
 
@@ -107,7 +107,7 @@ def recipe_from(format_name: str, parameters: dict[str, Any]) -> Recipe:
 
 
 def recipe_parameters(recipe: Recipe) -> dict[str, Any]:
-    """Give what the store keeps of a recipe beside the name of its format."""
+    """Return what the store keeps of a recipe beside the name of its format."""
     parameters = asdict(recipe)
     del parameters["format"]
     return {name: value for name, value in parameters.items() if value is not None and value != {}}

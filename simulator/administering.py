@@ -42,7 +42,7 @@ class AdministeredOrg(OrgState):
         user.status_changed = user.updated = self.clock.now()
 
     def rename(self, user: User, login: str) -> None:
-        """Give a user another login. Raises `LoginTaken`."""
+        """Return a user another login. Raises `LoginTaken`."""
         self.users.rename(user, login)
         user.updated = self.clock.now()
         self.log_about(user, "user.account.update_profile", "Update user profile for Okta")
@@ -92,7 +92,7 @@ class AdministeredOrg(OrgState):
         return hook
 
     async def verify_event_hook(self, hook: EventHook) -> bool:
-        """Send the challenge; tell whether the hook is now VERIFIED."""
+        """Send the challenge; return whether the hook is now VERIFIED."""
         return await calling.verify(self, hook)
 
     def switch(self, **settings: JsonObject | bool | float) -> None:

@@ -36,7 +36,7 @@ class Answer:
         return str(self.fault) if self.fault else f"the service answered {self.status}"
 
     def object(self) -> JsonObject | None:
-        """Read the body as a JSON object; None where it is none, `{}` where there is no body."""
+        """Read the body as a JSON object; None if it is none, `{}` where there is no body."""
         if not self.body:
             return {}
         try:

@@ -52,7 +52,7 @@ class Caller:
             self._session = None
 
     def session(self) -> aiohttp.ClientSession:
-        """Give the session that every call to the outside uses."""
+        """Return the session that every call to the outside uses."""
         if self._session is None or self._session.closed:
             connector = aiohttp.TCPConnector(limit=0, ssl=self._trust)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())

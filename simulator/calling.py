@@ -67,7 +67,7 @@ async def verify(org: OrgState, hook: EventHook) -> bool:
 
 
 async def authorization(org: OrgState, hook: InlineHook | EventHook) -> Mapping[str, str] | None:
-    """Give the header that proves Okta to the service; None where a token is needed and none can be had."""
+    """Return the header that proves Okta to the service; None if a token is needed and none can be had."""
     channel = hook.channel
     if channel.oauth:
         token = await hook_token(org, hook.id, channel.oauth)

@@ -53,7 +53,7 @@ class Channel:
 
 
 def read_channel(value: Mapping[str, Any]) -> Channel:
-    """Read the `channel` of a create or replace request. Raises `KeyError` or `TypeError` where it is none."""
+    """Read the `channel` of a create or replace request. Raises `KeyError` or `TypeError` if it is none."""
     config = value["config"]
     scheme = config.get("authScheme")
     return Channel(

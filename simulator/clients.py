@@ -89,7 +89,7 @@ def sign_assertion(key: Key, client_id: str, audience: str) -> str:
 
 
 def assertion_fault(client: Client, assertion: str, audience: str) -> str | None:
-    """Say what is wrong with a client assertion; None where it proves the client."""
+    """Say what is wrong with a client assertion; None if it proves the client."""
     if client.public_key is None:
         return "The client has no key."
     try:

@@ -69,7 +69,7 @@ class Deliveries:
         await asyncio.gather(*self._tasks)
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Return up what is under way."""
         self._held = True
         for task in self._tasks:
             task.cancel()

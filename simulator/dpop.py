@@ -51,7 +51,7 @@ class ProofVerifier:
     _used: set[str] = field(default_factory=set)
 
     def verify(self, proofs: list[str], method: str, url: str, *, token: str | None = None) -> str:
-        """Verify the one proof of a request; give the thumbprint of its key. Raises `BadProof`."""
+        """Verify the one proof of a request; return the thumbprint of its key. Raises `BadProof`."""
         if not proofs:
             raise BadProof("The DPoP proof JWT header is missing.")
         if len(proofs) > 1:
@@ -90,12 +90,12 @@ def read_proof(proof: str) -> tuple[dict[str, str], dict[str, object]]:
 
 
 def token_hash(token: str) -> str:
-    """Give the `ath` of an access token (RFC 9449, 4.2)."""
+    """Return the `ath` of an access token (RFC 9449, 4.2)."""
     return _base64url(hashlib.sha256(token.encode()).digest())
 
 
 def thumbprint(jwk: dict[str, str]) -> str:
-    """Give a key's thumbprint by SHA-256 (RFC 7638, 3)."""
+    """Return a key's thumbprint by SHA-256 (RFC 7638, 3)."""
     members = {name: jwk[name] for name in THUMBPRINT_MEMBERS[jwk["kty"]]}
     return _base64url(hashlib.sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest())
 

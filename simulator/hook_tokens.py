@@ -14,7 +14,7 @@ RENEW_BEFORE = 60
 
 
 async def hook_token(org: OrgState, hook_id: str, oauth: OAuthClient) -> str | None:
-    """Give the token for a hook, fetched where none is at hand; None where none can be had within the three seconds."""
+    """Return the token for a hook, fetched where none is at hand; None if none can be had within the three seconds."""
     token, ends = org.hook_tokens.get(hook_id, ("", 0.0))
     if token and time.time() < ends - RENEW_BEFORE:
         return token

@@ -77,7 +77,7 @@ class EventHook:
     listens_from: datetime | None = field(default=None)
 
     def wants(self, event_type: str, now: datetime) -> bool:
-        """Tell whether an event of this type is delivered to this hook now."""
+        """Return whether an event of this type is delivered to this hook now."""
         listening = self.listens_from is None or self.listens_from <= now
         return self.active and self.verified and listening and event_type in self.items
 

@@ -17,23 +17,23 @@ class Ids:
         self._random = random.Random(seed)
 
     def okta(self, prefix: str) -> str:
-        """Give an object id: 20 characters with Okta's prefix (`00u` user, `cal` inline hook, `who` event hook)."""
+        """Return an object id: 20 characters with Okta's prefix (`00u` user, `cal` inline hook, `who` event hook)."""
         return prefix + self._characters(ALPHANUMERIC, 20 - len(prefix))
 
     def inline_event(self) -> str:
-        """Give the `eventId` of an inline hook call: 22 characters of base64url."""
+        """Return the `eventId` of an inline hook call: 22 characters of base64url."""
         return self._characters(BASE64URL, 22)
 
     def request(self) -> str:
-        """Give the id of a request at Okta, as in `data.context.request.id` and `transaction.id`."""
+        """Return the id of a request at Okta, as in `data.context.request.id` and `transaction.id`."""
         return "Z" + self._characters(BASE64URL, 22) + "AAAB"
 
     def uuid(self) -> str:
-        """Give a UUID, as log events and event deliveries have."""
+        """Return a UUID, as log events and event deliveries have."""
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def token(self, length: int) -> str:
-        """Give an opaque token. Not fit for real secrets: it follows from the seed."""
+        """Return an opaque token. Not fit for real secrets: it follows from the seed."""
         return self._characters(BASE64URL, length)
 
     def _characters(self, alphabet: str, count: int) -> str:
@@ -47,7 +47,7 @@ class Clock:
     offset: timedelta = field(default_factory=timedelta)
 
     def now(self) -> datetime:
-        """Give the org's present moment, in UTC."""
+        """Return the org's present moment, in UTC."""
         return datetime.now(UTC) + self.offset
 
     def advance(self, **span: float) -> None:

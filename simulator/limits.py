@@ -33,7 +33,7 @@ class Limits:
         return max(1, int(self.calls[bucket] * self.token_share))
 
     def take(self, bucket: str) -> bool:
-        """Count a call; False where it is beyond the limit."""
+        """Count a call; False if it is beyond the limit."""
         window = self._current(bucket)
         if window.used >= self.ceiling(bucket):
             self.refused[bucket] += 1

@@ -61,7 +61,7 @@ class SystemLog:
         self._clock = clock
 
     def visible(self) -> list[Record]:
-        """Give what the log shows now, in the order of persistence: it only ever grows at the end."""
+        """Return what the log shows now, in the order of persistence: it only ever grows at the end."""
         self._delayed += self.records[self._seen :]
         self._seen = len(self.records)
         now = self._clock.now()

@@ -31,7 +31,7 @@ class OwnPassword:
         return cls(salt, _digest(salt, password))
 
     def matches(self, password: str) -> bool:
-        """Tell whether this is the password."""
+        """Return whether this is the password."""
         return hmac.compare_digest(self.digest, _digest(self.salt, password))
 
 
@@ -42,7 +42,7 @@ class ImportedHash:
     members: JsonObject = field(repr=False)
 
     def matches(self, password: str) -> bool:
-        """Tell whether this is the password; False for an algorithm that Okta doesn't know."""
+        """Return whether this is the password; False for an algorithm that Okta doesn't know."""
         algorithm = self.members.get("algorithm")
         if algorithm == "BCRYPT":
             return self._bcrypt(password)
@@ -72,7 +72,7 @@ class ImportedHash:
 
 
 def hash_fault(members: JsonObject) -> str | None:
-    """Say why Okta would refuse this imported hash; None where it would take it."""
+    """Say why Okta would refuse this imported hash; None if it would take it."""
     algorithm = members.get("algorithm")
     try:
         if algorithm == "BCRYPT":

@@ -53,7 +53,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @asynccontextmanager
 async def serve(org: Org, host: str = "127.0.0.1", port: int = 0, url: str | None = None) -> AsyncIterator[str]:
-    """Serve an org on a socket (any free port by default) and give its URL, which becomes the org's own.
+    """Serve an org on a socket (any free port by default) and return its URL, which becomes the org's own.
 
     `url` is for an org that others reach by another name than the address it listens on. Raises `OSError`.
     """

@@ -63,7 +63,7 @@ class OrgState:
         self.sensitive_attributes: set[str] = set()
 
     def hook_key(self) -> str:
-        """Make a key for `private_key_jwt` on hooks; give its id."""
+        """Make a key for `private_key_jwt` on hooks; return its id."""
         own = self.ids.okta("HKY")
         self.hook_keys[own] = make_key(self.ids)
         return own
@@ -74,7 +74,7 @@ class OrgState:
         return f"{self.url}/oauth2/default"
 
     def hook(self, kind: HookType) -> InlineHook | None:
-        """Give the active inline hook of this type."""
+        """Return the active inline hook of this type."""
         return next((hook for hook in self.inline_hooks.values() if hook.active and hook.type == kind), None)
 
     def caused(self, path: str, ip: str) -> Caused:

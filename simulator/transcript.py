@@ -69,19 +69,19 @@ class Transcript:
         self.total += 1
 
     def since(self, mark: int) -> list[Exchange]:
-        """Give the exchanges that were added after `total` was `mark`."""
+        """Return the exchanges that were added after `total` was `mark`."""
         new = min(self.total - mark, len(self._exchanges))
         return list(self._exchanges)[len(self._exchanges) - new :]
 
     def headers(self, headers: Mapping[str, str], secret: frozenset[str] = frozenset()) -> dict[str, str]:
-        """Give headers as they may be kept; a scheme such as `Basic` stays readable."""
+        """Return headers as they may be kept; a scheme such as `Basic` stays readable."""
         return {
             name: value if self._reveal or name.lower() not in SECRET_HEADERS | secret else _mask_header(value)
             for name, value in headers.items()
         }
 
     def body(self, body: bytes) -> str:
-        """Give a body as it may be kept: the values of members that are secrets are masked."""
+        """Return a body as it may be kept: the values of members that are secrets are masked."""
         text = body.decode("utf-8", "replace")
         if self._reveal or not text:
             return text

@@ -33,7 +33,7 @@ class Users:
         self._short.setdefault(key.partition("@")[0], set()).add(user.id)
 
     def rename(self, user: User, login: str) -> None:
-        """Give a user another login. Raises `LoginTaken`."""
+        """Return a user another login. Raises `LoginTaken`."""
         if self._by_key.get(login_key(login), user.id) != user.id:
             raise LoginTaken
         self.remove(user)

@@ -10,8 +10,8 @@ from bench.raw_limit import raw_limit
 from bench.setting import Setting
 from bench.table import Row
 
-CALLERS = 12
-"""For each core: four are checked, the others wait or are under way; at bcrypt 12 nobody waits a second."""
+CALLERS = 64
+"""More than are checked at once, so that every lane of every core is taken."""
 
 
 def rows(setting: Setting) -> Iterator[Row]:
@@ -32,8 +32,23 @@ def _rows(setting: Setting, cost: int, seconds: float) -> Iterator[Row]:
         for _ in range(setting.rounds):
             rates["raw"].append(raw_limit(stored, cores=setting.cores, seconds=seconds))
             for server in running:
-                seen = measure(server.port, requests, callers=CALLERS * setting.cores, seconds=seconds)
+                seen = measure(server.port, requests, callers=CALLERS, seconds=seconds)
                 rates.setdefault(server.name, []).append(seen.per_second * seen.verified)
     for other, name in (("raw", "the raw limit"), ("Express", "Express"), ("Express cluster", "Express cluster")):
-        ratios = [ours / theirs for ours, theirs in zip(rates["service"], rates.get(other, []), strict=False)]
+        ratios = [
+            ours / max(theirs, 1e-9) for ours, theirs in zip(rates["service"], rates.get(other, []), strict=False)
+        ]
         yield Row(f"sign-ins/s, bcrypt {cost}", ratios, name)
+    if not setting.quick:
+        yield _alone(setting, cost, url, requests, seconds)
+
+
+def _alone(setting: Setting, cost: int, url: str, requests: list[bytes], seconds: float) -> Row:
+    """Compare one caller's sign-ins, who has nobody to share a core with, with those without the C extension."""
+    with setting.service(url) as ours, servers.service(url, BCRYPT="libxcrypt") as plain:
+        ratios = [
+            measure(ours.port, requests, callers=1, seconds=seconds).per_second
+            / measure(plain.port, requests, callers=1, seconds=seconds).per_second
+            for _ in range(setting.rounds)
+        ]
+    return Row(f"sign-ins/s of one caller, bcrypt {cost}", ratios, "BCRYPT=libxcrypt")

@@ -78,6 +78,6 @@ def _rounds(ours: Sequence[float], theirs: Sequence[float], parts: int = 5) -> l
 
 
 def _longer(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Give the share of pairs in which `theirs` is longer (Mann and Whitney's U, as a share)."""
+    """Return the share of pairs in which `theirs` is longer (Mann and Whitney's U, as a share)."""
     pairs = [(a < b) + (a == b) / 2 for a in ours for b in theirs]
     return sum(pairs) / len(pairs)

@@ -313,6 +313,7 @@ def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> 
 async def _load(
     settings: Settings, reader: "Reader", rejects: "Rejects", found: "Examined", *, dry_run: bool
 ) -> "Totals":
+    from service.administration.status import too_costly_accounts
     from service.auth.authenticator import hash_keys
     from service.cli.load_report import progress
     from service.loading.hashes import HashResolver
@@ -340,7 +341,9 @@ async def _load(
             gc.freeze()
             gc.set_threshold(200_000, 20, 100)
             with progress(reader) as report:
-                return await load.run(found.rows, report)
+                totals = await load.run(found.rows, report)
+            totals.too_costly = await too_costly_accounts(connection)
+            return totals
         finally:
             rejects.close()
 

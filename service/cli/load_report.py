@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from service.cli.errors import printable
-from service.cli.name_report import name_lines, names_as_json
+from service.cli.name_report import costly_lines, name_lines, names_as_json
 from service.cli.status import recommendation, unknown_products
 from service.loading.examine import ignored_lines
 from service.loading.files.row import Reader
@@ -77,6 +77,7 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
     if totals.effects:
         yield f"  import events that had come before: {sum(totals.effects.values()):,}"
     yield from name_lines(totals.names)
+    yield from costly_lines(*totals.too_costly)
     yield coverage(totals)
     yield from recommendation(totals.formats, totals.tried)
     yield from unknown_products(totals.formats, totals.tried)
@@ -150,6 +151,7 @@ def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
             "unused_salts": totals.unused_salts,
             "events_applied": {effect.value: number for effect, number in totals.effects.items()},
             "names": names_as_json(totals.names),
+            "too_costly": totals.too_costly[0],
             "rejects": str(rejects) if rejects is not None and totals.refused else None,
         }
     )

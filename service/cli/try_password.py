@@ -168,7 +168,7 @@ async def _of_account(settings: "Settings", name: str) -> "Subject | None":
     from service.loading.known_password import NoSubject, account_subject
     from service.signin.queries import find
     from service.signin.resolve import Ambiguity
-    from service.store.known_passwords import login_of
+    from service.store.recipes import login_of
     from service.stored_hashes import HashOpener
 
     async with open_database(settings) as database, database.connection() as connection:

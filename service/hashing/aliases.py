@@ -1,11 +1,11 @@
-"""Other names of the formats: those of products, of hashcat and of John the Ripper.
+"""Aliases of the formats: the names used by products, by hashcat and by John the Ripper.
 
-Case and separators do not count; names of which they are a part are in `titles`.
+Case and separators are ignored. A name that only matches as part of a longer title is in `TITLES`.
 """
 
 from collections.abc import Mapping
 
-# Names that are taken as they stand: titles that one may copy from hashcat's list of modes, and marks of hashes.
+# Names that are matched as written: titles from hashcat's list of modes, and prefixes of hashes.
 #
 # A prefix that several formats share, such as `$md5$`, is not an alias.
 
@@ -123,7 +123,7 @@ _MARKS: Mapping[str, str] = {
 TITLES: Mapping[str, tuple[str, ...]] = {
     name: (*_HASHCAT.get(name, ()), *_MARKS.get(name, "").split()) for name in dict.fromkeys((*_HASHCAT, *_MARKS))
 }
-"""By our own name of the format."""
+"""By format name."""
 
 
 _TYPED: Mapping[str, str] = {
@@ -274,4 +274,4 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     name: (*filter(None, _TYPED.get(name, "").split(", ")), *TITLES.get(name, ()))
     for name in dict.fromkeys((*_TYPED, *TITLES))
 }
-"""By our own name of the format."""
+"""By format name."""

@@ -35,40 +35,40 @@ from service.hashing.shape import Wrapped
 from service.hashing.typed_passwords import BY_FORMAT, RAW
 from service.immutable import immutable
 
-# A name for several formats: the text of a hash decides which of them reads it.
+# A name for several formats: the text of a hash decides which member parses it.
 #
-# Where the text does not describe itself, the last member reads it, by its columns.
+# If the text does not identify its format, the last member parses it, using its columns.
 
 
 @immutable
 class Family:
-    """A name for whichever of its members has the shape of a text. Recognises nothing itself."""
+    """A name for several formats. The member that matches the text is used; a family itself recognises nothing."""
 
     name: str
     members: tuple[Format, ...]
     aliases: tuple[str, ...] = ()
     interpretations: str | None = None
-    """Of a typed password, for every member that does not declare its own; None where each has those of its name."""
+    """Interpretations of a typed password, for members that declare none; None if each uses those of its own name."""
     peppered: frozenset[str] | None = None
-    """The members that are given the pepper of the source; None where all are."""
+    """The members that receive the source's pepper; None if all do."""
 
     def recognises(self, _text: str) -> bool:
-        """Leave it to the members."""
+        """Return False: only the members recognise texts."""
         return False
 
     def parse(self, stored: StoredHash) -> Check:
-        """Read with the member whose shape it is."""
+        """Parse with the member that recognises the text."""
         reader = self._reader(stored)
         if self.peppered is not None and reader.name not in self.peppered:
             stored = replace(stored, pepper=None, more_peppers=())
         return as_typed(reader, self.interpretations).parse(stored)
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Scramble with that member."""
+        """Create a dummy hash with the member that recognises the text."""
         return self._reader(stored).dummy_hash(stored)
 
     def _reader(self, stored: StoredHash) -> Format:
-        """The member that recognises the text, else one of its length, else the last."""
+        """Return the member that recognises the text, else one whose length matches, else the last."""
         text = stored.hash
         found = next((each for each in self.members if each.recognises(text)), None)
         return found or next((each for each in self.members if _reads(each, text)), self.members[-1])
@@ -80,7 +80,7 @@ def _reads(member: Format, text: str) -> bool:
 
 
 def as_typed(found: Format, interpretations: str | None = None) -> Format:
-    """Give a format with `interpretations`, else with those that its name says; one that declares its own stays."""
+    """Return the format with `interpretations`, or those of its name; a format that declares its own is unchanged."""
     declared = interpretations or BY_FORMAT.get(found.name, RAW)
     return found if declared == RAW or isinstance(found, TypedFormat | Family) else TypedFormat(found, declared)
 
@@ -136,7 +136,7 @@ TYPO3_FORMATS: tuple[Format, ...] = (
         {"C$2y$": typed.TYPO3_BCRYPT},
     ),
 )
-"""Rows that TYPO3 before 9.4 converted: a mark before the hash."""
+"""Rows that TYPO3 before 9.4 converted: a prefix before the hash."""
 
 FORMATS: tuple[Format, ...] = (
     *(Family(f"pbkdf2_{prf}", (*PBKDF2, columns), (f"pbkdf2_hmac_{prf}",)) for prf, columns in pbkdf2.COLUMNS.items()),

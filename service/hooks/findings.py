@@ -15,6 +15,7 @@ class Fault(enum.StrEnum):
     """One thing that is wrong; the value is its name for scripts."""
 
     FORBIDDEN = "forbidden"
+    PROOF_REFUSED = "proof_refused"
     MISSING = "missing"
     INACTIVE = "inactive"
     SEVERAL = "several"
@@ -49,12 +50,14 @@ class Fault(enum.StrEnum):
 
     @property
     def is_warning(self) -> bool:
-        """Tell whether people can sign in all the same."""
+        """Return whether people can sign in all the same."""
         return self in _WARNINGS
 
 
 _REMEDIES = {
     Fault.FORBIDDEN: "give the API token's admin, or the service app's scopes, the right to it (docs/okta-api.md)",
+    Fault.PROOF_REFUSED: "set this machine's clock by NTP, keep proxies from changing the header DPoP, or turn off"
+    ' "Require Demonstrating Proof of Possession (DPoP) header in token requests" in the app\'s General Settings',
     Fault.MISSING: "make it: password-import hooks register URL",
     Fault.INACTIVE: "activate it: password-import hooks register URL, or Workflow > Hooks in the Admin Console",
     Fault.SEVERAL: "delete what is left over: event hooks all deliver the same, and all count in the daily limit",
@@ -119,7 +122,7 @@ CERTIFICATE_DAYS = 21
 
 
 def status_fault(status: int) -> Fault | None:
-    """What an HTTP status of the hook's answer means; None where it is a good one."""
+    """What an HTTP status of the hook's answer means; None if it is a good one."""
     if status // 100 == 2:  # noqa: PLR2004 (the class of the status)
         return None
     if status // 100 == 3:  # noqa: PLR2004
@@ -194,6 +197,6 @@ def _proof_faults(kind: HookKind, hook: Hook, proof: Proof) -> Iterator[Finding]
 
 
 def is_https(url: str, *, allow_http: bool = False) -> bool:
-    """Tell whether Okta would call it; http passes on loopback, where tests are, and for a rehearsal that allows it."""
+    """Return whether Okta would call it. http passes on loopback, for tests, and for a rehearsal that allows it."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and (allow_http or parts.hostname in LOOPBACK))

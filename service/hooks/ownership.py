@@ -18,7 +18,7 @@ class Ownership(Protocol):
     """The stored ids of the hooks that this installation made in one org."""
 
     async def ids(self, kind: HookKind) -> frozenset[str]:
-        """Give the ids of a kind."""
+        """Return the ids of a kind."""
         ...
 
     async def add(self, kind: HookKind, hook_id: str) -> None:
@@ -38,7 +38,7 @@ class StoredOwnership:
         self._org = org
 
     async def ids(self, kind: HookKind) -> frozenset[str]:
-        """Give the ids of a kind."""
+        """Return the ids of a kind."""
         async with self._database.connection() as connection:
             return await queries.own_hooks(connection, self._org, kind.value)
 
@@ -92,7 +92,7 @@ class FoundHooks:
     """Every name that is taken."""
 
     def claim(self) -> tuple[Hook, Claim] | None:
-        """Give the hook to ask about where none is ours."""
+        """Return the hook to ask about where none is ours."""
         if self.ours:
             return None
         if self.same_url:

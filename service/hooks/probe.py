@@ -17,7 +17,7 @@ class ProbeAnswer(Protocol):
 
     @property
     def status(self) -> int | None:
-        """The HTTP status; None where there was no answer."""
+        """The HTTP status; None if there was no answer."""
         ...
 
     @property
@@ -42,7 +42,7 @@ class ProbeAnswer(Protocol):
 
     @property
     def bad_certificate(self) -> bool:
-        """Tell whether the certificate is why."""
+        """Return whether the certificate is why."""
         ...
 
 
@@ -74,7 +74,7 @@ def answer_fault(kind: HookKind, called: ProbeAnswer) -> Fault | None:
 
 
 def probe_findings(kind: HookKind, called: ProbeAnswer) -> Iterator[Finding]:
-    """Give what a call with a secret of ours shows."""
+    """Return what a call with a secret of ours shows."""
     yield from certificate_fault(called.certificate_ends, datetime.now(UTC))
     if called.bad_certificate:
         yield Finding(Fault.CERTIFICATE_BAD, None, called.fault or "")

@@ -16,7 +16,7 @@ REMOVE_OWN_HOOK = "DELETE FROM own_hooks WHERE org = $1 AND kind = $2 AND hook_i
 
 
 async def get_text(connection: asyncpg.Connection, name: str) -> str | None:
-    """Give what is kept under a name."""
+    """Return what is kept under a name."""
     value: bytes | None = await connection.fetchval(GET, name)
     return None if value is None else value.decode()
 
@@ -27,7 +27,7 @@ async def set_text(connection: asyncpg.Connection, name: str, value: str) -> Non
 
 
 async def own_hooks(connection: asyncpg.Connection, org: str, kind: str) -> frozenset[str]:
-    """Give the ids of the hooks of a kind that this installation made in an org."""
+    """Return the ids of the hooks of a kind that this installation made in an org."""
     return frozenset(row["hook_id"] for row in await connection.fetch(OWN_HOOKS, org, kind))
 
 

@@ -78,15 +78,15 @@ class DesiredHooks:
         return [kind for kind in HookKind if self.registration or kind is not HookKind.REGISTRATION]
 
     def uri(self, kind: HookKind) -> str:
-        """Give a hook's URL."""
+        """Return a hook's URL."""
         return self.base_url.rstrip("/") + kind.path
 
     def proof(self, kind: HookKind) -> Proof:
-        """Give how Okta proves itself to a hook."""
+        """Return how Okta proves itself to a hook."""
         return self.inline_proof if kind.is_inline else self.event_proof
 
     def takes_tokens_of(self, kind: HookKind, hook: Hook) -> bool:
-        """Tell whether a hook proves itself by OAuth, and may."""
+        """Return whether a hook proves itself by OAuth, and may."""
         return kind.is_inline and hook.oauth and self.accepts_oauth
 
 
@@ -239,7 +239,7 @@ class HookRegistration:
         return self.desired.event_proof
 
     async def _verified_as_it_is(self, hook: Hook) -> Hook | None:
-        """Verify a hook with the secret that Okta has; None where the service does not take it."""
+        """Verify a hook with the secret that Okta has; None if the service does not take it."""
         kind = HookKind.EVENTS
         try:
             verified = await self.org.hook_step(kind, (await self._active(kind, hook)).id, "verify")

@@ -124,10 +124,13 @@ ones stay: they tell as much as the later ones, which are counted all the same."
 KEEP_UNREADABLE = """
 INSERT INTO unreadable_events (digest, channel, delivery_id, fault, body)
 SELECT given.digest, given.channel, given.delivery_id, given.fault, given.body
-FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY
-         AS given (digest, channel, delivery_id, fault, body, number),
+FROM (
+         SELECT *, sum(octet_length(body)) OVER (ORDER BY number) AS bytes
+         FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY
+             AS listed (digest, channel, delivery_id, fault, body, number)
+     ) AS given,
      (SELECT count(*) AS number, coalesce(sum(octet_length(body)), 0) AS bytes FROM unreadable_events) AS kept
-WHERE kept.number + given.number <= $6 AND kept.bytes + octet_length(given.body) <= $7
+WHERE kept.number + given.number <= $6 AND kept.bytes + given.bytes <= $7
 ON CONFLICT (digest) DO NOTHING
 """
 
@@ -177,7 +180,7 @@ async def already_recorded(
 async def record_events(connection: asyncpg.Connection, events: Sequence[RecordedEvent]) -> bool:
     """Record events once each; one that matched nobody before takes its new effect.
 
-    False where another event was recorded under one of the uuids since `already_recorded` was asked.
+    False if another event was recorded under one of the uuids since `already_recorded` was asked.
     """
     rows = sorted(events, key=lambda event: event.uuid)
     columns = (
@@ -195,7 +198,7 @@ async def mark_migrated(connection: asyncpg.Connection, proofs: Sequence[tuple[i
 
 
 async def bind(connection: asyncpg.Connection, pairs: Sequence[tuple[int, str]]) -> None:
-    """Give accounts the Okta ids that they were found to have."""
+    """Return accounts the Okta ids that they were found to have."""
     account_ids = [account_id for account_id, _ in pairs]
     await connection.execute(BIND, account_ids, [okta_id for _, okta_id in pairs])
     await settle_logins(connection, account_ids)

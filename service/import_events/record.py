@@ -24,7 +24,7 @@ from service.store.database import Database
 
 
 def key_of(event: ImportEvent) -> str | None:
-    """Give the login that an event names, as logins are compared."""
+    """Return the login that an event names, as logins are compared."""
     return login_key(event.login) if event.login else None
 
 
@@ -38,19 +38,19 @@ def binding_lock_for(decisions: Iterable[Decision]) -> BindingLock:
 
 
 def event_of(kept: UnmatchedEvent) -> ImportEvent:
-    """Give an event as it was before it was set aside."""
+    """Return an event as it was before it was set aside."""
     return ImportEvent(
         kept.uuid, kept.okta_user_id, kept.login_key, kept.outcome, kept.reason, kept.published, kept.transaction_id
     )
 
 
 def bound_by(decisions: Iterable[Decision]) -> list[int]:
-    """Give the accounts that get an Okta id."""
+    """Return the accounts that get an Okta id."""
     return [each.account_id for each in decisions if each.binds and each.account_id is not None]
 
 
 def proofs_of(decisions: Iterable[Decision]) -> list[tuple[int, str]]:
-    """Give the accounts whose hash goes, each with the event that proves it."""
+    """Return the accounts whose hash goes, each with the event that proves it."""
     return [
         (each.account_id, each.event.uuid)
         for each in decisions
@@ -59,7 +59,7 @@ def proofs_of(decisions: Iterable[Decision]) -> list[tuple[int, str]]:
 
 
 def recorded_as(decision: Decision, delivery_id: str | None, channel: str) -> RecordedEvent:
-    """Give an event as the store keeps it."""
+    """Return an event as the store keeps it."""
     event = decision.event
     return RecordedEvent(
         uuid=event.uuid,

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from service.loading.credentials import holds_hash, is_credential_name, is_hash, leaves
+from service.loading.credentials import DIGEST, holds_hash, is_credential_name, is_hash, leaves
 from service.loading.files.row import FaultyRow, Row
 from service.loading.product_columns import product_of
 from service.loading.product_tables import Recognised, is_generic, recognise
@@ -205,10 +205,10 @@ def _require_no_hashes(fields: Sequence[Mapping[str, object]], decided: Decision
     found = Counter[str]()
     marked = set[str]()
     for row in fields:
-        for path, value in leaves(
-            {name: value for name, value in row.items() if name not in OWN_COLUMNS or name == "profile"}
-        ):
-            if path.partition(".")[0] not in decided.forced and holds_hash(path, value):
+        for path, value in leaves(row):
+            # `digest` and the like name parameters of a format: a hash there shows by its value.
+            looks = _is_digest if path in OWN_COLUMNS else holds_hash
+            if path.partition(".")[0] not in decided.forced and looks(path, value):
                 found[path] += 1
                 if is_hash(value):
                     marked.add(path)
@@ -221,6 +221,13 @@ def _require_no_hashes(fields: Sequence[Mapping[str, object]], decided: Decision
         f"no column is taken as password_hash, and {best} looks like it: "
         f"--map {shlex.quote(best)}=password_hash{also}; --without-hashes loads the accounts without"
     )
+
+
+def _is_digest(name: str, value: object) -> bool:
+    """Tell whether a column that has a meaning of its own, but no hash, holds one."""
+    if name == "digest" and isinstance(value, str) and DIGEST.fullmatch(value):
+        return True
+    return name not in ("salt", "okta_id", "reason", "unreadable") and is_hash(value)
 
 
 def _likeness(path: str) -> int:

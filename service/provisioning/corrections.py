@@ -39,7 +39,7 @@ class Corrections:
 
 
 async def refused_accounts(database: Database) -> AsyncIterator[RefusedAccount]:
-    """Give all that Okta refused, in the order of id."""
+    """Return all that Okta refused, in the order of id."""
     last = 0
     while True:
         async with database.connection() as connection:
@@ -52,7 +52,7 @@ async def refused_accounts(database: Database) -> AsyncIterator[RefusedAccount]:
 
 
 async def write_report(database: Database, file: TextIO) -> int:
-    """Write the report; give its number of rows. It holds no hash."""
+    """Write the report; return its number of rows. It holds no hash."""
     names: dict[str, None] = dict.fromkeys(FIRST)
     async for account in refused_accounts(database):
         names.update(dict.fromkeys(name for name, value in account.profile.items() if isinstance(value, str)))

@@ -44,7 +44,7 @@ class Result:
     user: OktaUser | None = None
     reason: str | None = None
     sent: Method | None = None
-    """How the user gets the password, where this run made the user; None where an earlier one may have."""
+    """How the user gets the password, where this run made the user; None if an earlier one may have."""
     exists: bool = False
     """Refused because the login is another person's in Okta: that says nothing of the other accounts."""
 
@@ -57,7 +57,7 @@ class UserCreation:
         self.looked_up = 0
 
     async def create(self, request: Request, begun_at: datetime) -> Result:
-        """Create a user whose intent is from `begun_at`. Raises `OktaFault` where its end stays unknown."""
+        """Create a user whose intent is from `begun_at`. Raises `OktaFault` if its end stays unknown."""
         if faults := [*faults_of(request.profile), *request.faults]:
             return Result(request.candidate.id, Outcome.REFUSED, reason="; ".join(faults))
         asked, sent = request.candidate.tried, None

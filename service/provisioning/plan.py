@@ -16,9 +16,9 @@ from service.store.database import Database
 from service.stored_hashes import UNUSABLE, HashOpener
 
 FindGroup = Callable[[str], Awaitable[str | None]]
-"""Gives the id of the Okta group with a name; None where there is none."""
+"""Returns the id of the Okta group with a name; None if there is none."""
 Direct = Callable[[Sequence[KeptHash]], Mapping[str, Any] | None]
-"""Gives `credentials.password.hash` for hashes that Okta can check itself; None where it can't."""
+"""Returns `credentials.password.hash` for hashes that Okta can check itself; None if it can't."""
 
 
 @immutable
@@ -56,7 +56,7 @@ class GroupIds:
         self._known: dict[str, str | None] = {}
 
     async def of(self, names: Sequence[str]) -> dict[str, str | None]:
-        """Give the ids; None where Okta has no such group. Raises `OktaFault`."""
+        """Return the ids; None if Okta has no such group. Raises `OktaFault`."""
         for name in names:
             if name not in self._known:
                 self._known[name] = await self._find(name)
@@ -105,7 +105,7 @@ def unknown_password() -> str:
 
 
 def direct_import(opener: HashOpener) -> Direct:
-    """Give what turns an account's hashes into `credentials.password.hash`."""
+    """Return what turns an account's hashes into `credentials.password.hash`."""
 
     def native(hashes: Sequence[KeptHash]) -> Mapping[str, Any] | None:
         # Okta takes one hash; whoever has two might use either password, which only the hook can tell.

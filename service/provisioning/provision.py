@@ -29,7 +29,7 @@ from service.store.okta_logins import ReadLogin, keep_okta_logins
 
 
 async def end_requests(database: Database, results: Sequence[Result], forget_when: ForgetWhen) -> list[Result]:
-    """Write the ends down in one transaction, and give them as they are written: a user has one account."""
+    """Write the ends down in one transaction, and return them as they are written: a user has one account."""
     async with database.transaction() as connection:
         await queries.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
         checked = await _bind(connection, sorted(results, key=lambda each: each.account_id))
@@ -112,7 +112,7 @@ class Provisioning:
         self._groups = GroupIds(plan.find_group) if plan.find_group else None
 
     async def run(self) -> Totals:
-        """Create all that are to be created. Raises `OktaFault` where Okta refuses us; all that is done is kept.
+        """Create all that are to be created. Raises `OktaFault` if Okta refuses us; all that is done is kept.
 
         Stops after `REFUSALS_IN_A_ROW`, unless `keep_going`: `Totals.gave_up` has the last reason.
         """
@@ -144,7 +144,7 @@ class Provisioning:
         self.totals.total = total if self.plan.most is None else min(total, self.plan.most)
 
     async def _chunks(self, through: Callable[[Totals], int]) -> AsyncIterator[list[Request]]:
-        """Give what is to be asked, chunk by chunk; `through` tells how many accounts of the total are."""
+        """Return what is to be asked, chunk by chunk; `through` tells how many accounts of the total are."""
         last = 0
         while number := min(CHUNK, self.totals.total - through(self.totals)):
             async with self.database.connection() as connection:
@@ -167,17 +167,21 @@ class Provisioning:
             raise lost
 
     async def _create_all(self, requests: Sequence[Request]) -> tuple[int, NoAnswer | None]:
-        """Create some; give how many got an answer, and a fault of those that got none."""
+        """Create some; return how many got an answer, and a fault of those that got none."""
         async with self.database.transaction() as connection:
             methods = [(each.candidate.id, each.method.value) for each in requests]
             begun = await provisioning_queries.intend(connection, methods)
-        created = await asyncio.gather(
-            *(self.creation.create(each, begun[each.candidate.id]) for each in requests), return_exceptions=True
-        )
-        ended = [each for each in created if isinstance(each, Result)]
-        await self._end(ended)
-        how = {each.candidate.id: each.method for each in requests}
-        self.totals.methods += Counter(how[each.account_id] for each in ended if each.outcome is Outcome.CREATED)
+        asking = [asyncio.create_task(self.creation.create(each, begun[each.candidate.id])) for each in requests]
+        try:
+            await asyncio.wait(asking)
+        finally:  # also where the run is stopped: what was created until then is stored and counted
+            for task in asking:
+                task.cancel()
+            created = await asyncio.gather(*asking, return_exceptions=True)
+            ended = [each for each in created if isinstance(each, Result)]
+            await self._end(ended)
+            how = {each.candidate.id: each.method for each in requests}
+            self.totals.methods += Counter(how[each.account_id] for each in ended if each.outcome is Outcome.CREATED)
         # What got no end is looked up by the next run.
         faults = [each for each in created if isinstance(each, BaseException)]
         self.totals.unanswered += len(faults)

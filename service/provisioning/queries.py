@@ -140,7 +140,7 @@ class Choice:
 
     @property
     def arguments(self) -> tuple[object, ...]:
-        """Give what the queries take after the account to begin after."""
+        """Return what the queries take after the account to begin after."""
         sources, formats = _listed(self.sources), _listed(self.formats)
         return list(self.states), sources, formats, self.refused_too, self.disabled_too
 
@@ -178,7 +178,7 @@ class Ended:
     outcome: str
     reason: str | None
     method: str | None
-    """How the password was sent; None where it is as it was intended first."""
+    """How the password was sent; None if it is as it was intended first."""
 
 
 async def count_candidates(connection: asyncpg.Connection, choice: Choice) -> int:
@@ -205,7 +205,7 @@ async def list_candidates(connection: asyncpg.Connection, choice: Choice, after:
 
 
 async def kept_hashes(connection: asyncpg.Connection, account_ids: Sequence[int]) -> dict[int, list[KeptHash]]:
-    """Give the hashes of accounts, as they are kept."""
+    """Return the hashes of accounts, as they are kept."""
     found: dict[int, list[KeptHash]] = {}
     for row in await connection.fetch(KEPT, account_ids):
         account_id, source, format_name, parameters, *kept = row
@@ -214,7 +214,7 @@ async def kept_hashes(connection: asyncpg.Connection, account_ids: Sequence[int]
 
 
 async def intend(connection: asyncpg.Connection, methods: Sequence[tuple[int, str]]) -> dict[int, datetime]:
-    """Write down that Okta is about to be asked to create these; give since when each was intended."""
+    """Write down that Okta is about to be asked to create these; return since when each was intended."""
     rows = await connection.fetch(INTEND, [own for own, _ in methods], [method for _, method in methods])
     return {row["account_id"]: row["begun_at"] for row in rows}
 

@@ -65,14 +65,14 @@ def differences(profile: Mapping[str, Any], user: OktaUser) -> list[str]:
 
 
 def is_same_person(profile: Mapping[str, Any], user: OktaUser) -> bool:
-    """Tell whether a user may be taken for the account's: a password of its own wants the e-mail address to agree."""
+    """Return whether a user may be taken for the account's: a password of its own wants the e-mail address to agree."""
     if differences(profile, user):
         return False
     return user.provider == IMPORT or bool(user.profile.get("email") and profile.get("email"))
 
 
 def is_ours(user: OktaUser, begun_at: datetime) -> bool:
-    """Tell whether our own request made this user, although no answer came."""
+    """Return whether our own request made this user, although no answer came."""
     return user.created is not None and user.created >= begun_at - CLOCKS_APART
 
 

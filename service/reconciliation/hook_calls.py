@@ -40,7 +40,7 @@ class HookCallReader:
         self.clock = clock
 
     async def catch_up(self) -> int:
-        """Read all that is new; give how many calls were. Raises `OktaFault`, or what the database raises."""
+        """Read all that is new; return how many calls were. Raises `OktaFault`, or what the database raises."""
         read = 0
         items, link = await self._first_page()
         while True:

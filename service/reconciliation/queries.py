@@ -87,7 +87,7 @@ async def ask_to_reread(connection: asyncpg.Connection, since: datetime) -> None
 
 
 async def find_reread(connection: asyncpg.Connection) -> datetime | None:
-    """Find from when on the log is to be read again, the earliest that was asked for; None where nothing was."""
+    """Find from when on the log is to be read again, the earliest that was asked for; None if nothing was."""
     value: bytes | None = await connection.fetchval(REREAD, REREAD_SINCE)
     return None if value in (None, b"~") else datetime.fromisoformat(value.decode())
 
@@ -156,12 +156,12 @@ async def save_call_cursor(connection: asyncpg.Connection, org: str, next_link: 
 
 
 async def own_hook_ids(connection: asyncpg.Connection, org: str) -> frozenset[str]:
-    """Give the ids of the hooks that this installation made in an org."""
+    """Return the ids of the hooks that this installation made in an org."""
     return frozenset(row["hook_id"] for row in await connection.fetch(OWN_HOOK_IDS, org))
 
 
 async def record_hook_calls(connection: asyncpg.Connection, org: str, calls: Sequence[HookCall]) -> int:
-    """Write calls down, with our verdict on each; give how many were not known yet."""
+    """Write calls down, with our verdict on each; return how many were not known yet."""
     unique = list({call.uuid: call for call in calls}.values())
     if not unique:
         return 0

@@ -42,7 +42,7 @@ class LogReport:
     """What was read and what it did."""
 
     since: datetime | None = None
-    """From when on the log was read; None where reading went on at a saved link."""
+    """From when on the log was read; None if reading went on at a saved link."""
     pages: int = 0
     events: int = 0
     unreadable: int = 0

@@ -42,7 +42,7 @@ TRIES = 5
 async def keep_users(
     database: Database, users: Sequence[OktaUser], found: Sequence[tuple[int, str]], forget_when: ForgetWhen
 ) -> int:
-    """Bind the accounts that were found by login and keep the logins of all, in one transaction; give the number bound.
+    """Bind the accounts that were found by login and keep the logins of all, in one transaction. Return how many.
 
     An Okta id that another account has by now is left alone.
     """
@@ -97,7 +97,7 @@ AFTER_DEACTIVATION = timedelta(days=30)
 
 
 def judge_user(user: OktaUser, now: datetime) -> Retirement | None:
-    """Judge whether the hash of the account that this user was created for is of use; None where it is."""
+    """Judge whether the hash of the account that this user was created for is of use; None if it is."""
     if user.provider == OWN:
         changed = user.password_changed.isoformat() if user.password_changed else "at an unknown time"
         return Retirement(Proof.PASSWORD_IN_OKTA, f"{user.id} has the provider OKTA, password changed {changed}")
@@ -108,7 +108,7 @@ def judge_user(user: OktaUser, now: datetime) -> Retirement | None:
 
 
 def judge_missing(okta_id: str, now: datetime) -> Retirement:
-    """Give the proof for a user that Okta does not know any more."""
+    """Return the proof for a user that Okta does not know any more."""
     return Retirement(Proof.DELETED, f"{okta_id} did not exist any more at {now.isoformat(timespec='seconds')}")
 
 
@@ -143,7 +143,7 @@ class MissingUsers:
             raise TooManyMissing
 
     def judged(self, *, known: int) -> list[Judged]:
-        """Give them all, of an org in which so many others are known. Raises `TooManyMissing` where nobody is."""
+        """Return them all, of an org in which so many others are known. Raises `TooManyMissing` if nobody is."""
         if self._gone and not known and not self.allow_any:
             raise TooManyMissing
         return self._gone
@@ -172,7 +172,7 @@ class SeenAccounts:
 
 
 async def unseen_accounts(database: Database, seen: SeenAccounts) -> AsyncIterator[ArmedAccount]:
-    """Give the armed accounts with an Okta id that were not met, in the order of id."""
+    """Return the armed accounts with an Okta id that were not met, in the order of id."""
     last = 0
     while True:
         async with database.connection() as connection:

@@ -78,7 +78,7 @@ def _sites_around(network: str) -> tuple[str, ...]:
 def call_tag(digest_key: bytes, event_id: str | None, password: str) -> bytes | None:
     """Name a call, so that Okta's repetition of it is known: the same event id and the same password.
 
-    None where there is no event id.
+    None if there is no event id.
 
     Of the password two bytes are kept: they tell a repetition, and next to nothing of the password.
     """
@@ -100,7 +100,7 @@ def failures_of(row: asyncpg.Record, who: ThrottleKey) -> Failures:
 
 
 def failure_count(failures: int | None, since: datetime | None) -> FailureCount | None:
-    """Make a count of a row's columns; None where there is no row."""
+    """Make a count of a row's columns; None if there is no row."""
     return None if failures is None or since is None else FailureCount(failures, since)
 
 

@@ -61,7 +61,7 @@ class Lookups:
             self._retry()
 
     def _may_begin(self) -> bool:
-        """Tell whether a read may begin: one at a time, as few large reads take less than many small ones."""
+        """Return whether a read may begin: one at a time, as few large reads take less than many small ones."""
         reads = len(self._readers) + self._alone
         return not reads or (reads < AT_ONCE and asyncio.get_running_loop().time() - self._begun > SLOW)
 

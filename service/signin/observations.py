@@ -79,8 +79,12 @@ class UnknownLogins:
         if len(self._seen) > LISTED:
             self._seen.popitem(last=False)
 
+    def __len__(self) -> int:
+        """Count the logins that are kept."""
+        return len(self._seen)
+
     def listed(self) -> list[dict[str, object]]:
-        """Give them, the last one first."""
+        """Return them, the last one first."""
         return [
             {"login": login, "calls": calls, "last": last.isoformat(timespec="seconds")}
             for login, (calls, last) in reversed(self._seen.items())

@@ -184,7 +184,13 @@ COLUMNS = """
     account.okta_login_key, account.okta_updated_at, account.superseded, account.is_login, account.bound,
     source.name AS source, recipe.format, recipe.parameters, kept.hash, kept.salt, kept.username, kept.key_id"""
 
-FIND = f"SELECT 1 AS number, {COLUMNS} FROM {_claims('$1', '$2')} {HASHES}"  # noqa: S608 (made of constants)
+# With the key in sight the planner leaves parts out, takes that plan for much better than the one for every key, and
+# plans anew for each sign-in: that takes three times as long as the look-up. OFFSET 0 hides the key.
+FIND = f"""
+SELECT 1 AS number, {COLUMNS}
+FROM (SELECT $1::text AS key, $2::bytea AS digest OFFSET 0) AS asked
+LEFT JOIN LATERAL {_claims("asked.key", "asked.digest")} ON true {HASHES}
+"""  # noqa: S608 (made of constants)
 
 # The same for many. Subqueries hide how many there are from the planner, which would plan anew each time; the limits
 # keep it to one look into an index for each. The names come as one text and the digests as one row of bytes: asyncpg
@@ -224,7 +230,7 @@ class Lookup:
     who: ThrottleKey
     """Who is counted where the name means no account."""
     who_of: Callable[[str], ThrottleKey] = field(repr=False)
-    """Gives who is counted for an account, by its loaded login's key, whichever of its names was typed."""
+    """Returns who is counted for an account, by its loaded login's key, whichever of its names was typed."""
 
 
 @immutable
@@ -303,7 +309,7 @@ def _claim(row: asyncpg.Record) -> Claim:
 
 
 def _is_replaced(row: asyncpg.Record) -> bool:
-    """Tell whether a claim is by a login that is not the account's current one."""
+    """Return whether a claim is by a login that is not the account's current one."""
     if row["kind"] == ClaimKind.LOADED_LOGIN:
         return bool(row["superseded"]) or row["okta_login_key"] not in (None, row["login_key"])
     return row["kind"] == ClaimKind.OKTA_LOGIN and bool(row["superseded"])

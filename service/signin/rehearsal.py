@@ -31,7 +31,7 @@ class RehearsalVerifier:
     trail: AuditTrail
 
     async def verify(self, call: PasswordImportCall, key: str, code: str, *, deadline: float) -> bool | None:
-        """Tell whether the password is right; None where the login is of no rehearsal, or its end has come.
+        """Return whether the password is right; None if the login is of no rehearsal, or its end has come.
 
         The check is that of a dummy hash with the format and cost of the person's recipe, and only takes its time.
         Raises what a real sign-in raises.

@@ -57,11 +57,11 @@ class Ambiguity(enum.StrEnum):
 
 
 Resolved = int | Ambiguity | None
-"""The id of an account, why there is none, or None where no account claims the name."""
+"""The id of an account, why there is none, or None if no account claims the name."""
 
 
 def resolve(claims: Sequence[Claim], deleted: Sequence[DeletedClaim] = ()) -> Resolved:
-    """Give the account that a name means, by all claims to it.
+    """Return the account that a name means, by all claims to it.
 
     Identifiers that do not count (with `@`, from no source that opts in) are left out by the caller.
     """
@@ -92,7 +92,7 @@ def _by_login(current: Sequence[Claim], claims: Sequence[Claim], deleted: Sequen
 
 
 def _updated(claim: Claim) -> float:
-    """Give the time of an update as a number; an account whose user was never read comes first."""
+    """Return the time of an update as a number; an account whose user was never read comes first."""
     return claim.updated_at.timestamp() if claim.updated_at else float("-inf")
 
 

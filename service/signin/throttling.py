@@ -69,7 +69,7 @@ class Throttled:
 def throttle(
     failures: Failures, *, in_flight: int = 0, login_in_flight: int = 0, sites_in_flight: Sequence[int] = ()
 ) -> Throttled | None:
-    """Tell whether a guess has to wait, given the failures and the checks that have no verdict yet.
+    """Return whether a guess has to wait, given the failures and the checks that have no verdict yet.
 
     `in_flight` are those of the same pair, `login_in_flight` those of the login over all addresses, and
     `sites_in_flight` those from each wider network.
@@ -88,7 +88,7 @@ def throttle(
 
 
 def _site_wait(failures: Failures, in_flight: Sequence[int]) -> float:
-    """Give the seconds for which the wider networks around an IPv6 address have to wait."""
+    """Return the seconds for which the wider networks around an IPv6 address have to wait."""
     waits = [0.0]
     for free, streak, checks in zip(SITE_FREE, failures.sites, in_flight, strict=False):
         living = _living(streak, failures.now)
@@ -99,7 +99,7 @@ def _site_wait(failures: Failures, in_flight: Sequence[int]) -> float:
 
 
 def client_network(address: str | None) -> str | None:
-    """Give the network that a client's failures are counted for; None where there is no address that means one."""
+    """Return the network that a client's failures are counted for; None if there is no address that means one."""
     text = (address or "").strip()
     if _is_ipv4(text):
         return text
@@ -197,7 +197,7 @@ class ThrottleCache:
         """By the digests of typed names."""
 
     def counted(self, lookup: Lookup) -> ThrottleKey:
-        """Give who is counted for a typed name, as far as that is known without a read."""
+        """Return who is counted for a typed name, as far as that is known without a read."""
         named = self._named.get(lookup.who.login)
         return lookup.who if named is None or self._clock() >= named.believed_until else lookup.who_of(named.login_key)
 
@@ -220,7 +220,7 @@ class ThrottleCache:
             self._logins.popitem(last=False)
 
     def judge(self, who: ThrottleKey) -> ThrottledAttempt | None:
-        """Tell whether `who` has to wait by what the store said a moment ago; None where the store must be asked."""
+        """Return whether `who` has to wait by what the store said a moment ago; None if the store must be asked."""
         login, now = self._logins.get(who.login), self._clock()
         if login is None or now >= login.believed_until:
             return None
@@ -298,7 +298,7 @@ class AttemptsInFlight:
         return call_tag(self._digest_key, event_id, password)
 
     def judge(self, who: ThrottleKey, known: Failures, *, read_at: float = math.inf) -> Throttled | None:
-        """Tell whether `who` has to wait, also for guesses that are still being checked.
+        """Return whether `who` has to wait, also for guesses that are still being checked.
 
         `read_at` is when the read of the failures began, on the clock of `time.monotonic`: checks that ended since then
         count as being checked, since the read may lack them.

@@ -94,7 +94,7 @@ class SignInRequest:
     """Names the call, so that its repetition is not counted again."""
 
     def entry(self, action: Action, reason: str, account_id: int | None = None) -> Entry:
-        """Give the entry of this call in the audit trail."""
+        """Return the entry of this call in the audit trail."""
         return Entry(
             action, reason, self.code, account_id, event_id=self.call.event_id, request_id=self.call.request_id
         )
@@ -206,7 +206,7 @@ class PasswordVerifier:
     async def verify(self, call: PasswordImportCall, *, deadline: float) -> SignInResult:
         """Answer a call before `deadline` (of the loop's clock).
 
-        Raises `Overloaded` where the check could not end in time, `TooManyFailures` where the login is guessed at,
+        Raises `Overloaded` if the check could not end in time, `TooManyFailures` where the login is guessed at,
         `TimeoutError` where something else took too long, and any other exception where we are at fault.
         """
         key = login_key(call.username)
@@ -270,7 +270,7 @@ class PasswordVerifier:
         return replace(known, failures=replace(known.failures, sites=sites))
 
     def _note_throttled(self, request: SignInRequest, known: LookedUp, throttled: Throttled) -> int | None:
-        """Let the next attempts be refused without a read; give the account that they are for."""
+        """Let the next attempts be refused without a read; return the account that they are for."""
         account = known.found if isinstance(known.found, Account) else None
         if account is not None and account.login_key != request.lookup.key:
             self.throttle_cache.note_name(request.lookup, account.login_key)

@@ -30,7 +30,7 @@ def login_key(name: str) -> str:
 
 
 def is_too_long(name: str) -> bool:
-    """Tell whether a name may be longer than an index can hold."""
+    """Return whether a name may be longer than an index can hold."""
     return len(name.encode("utf-8", "surrogatepass")) > MAX_NAME
 
 
@@ -50,7 +50,7 @@ class State(enum.StrEnum):
 
     @property
     def is_tombstone(self) -> bool:
-        """Tell whether the hash is forgotten for good."""
+        """Return whether the hash is forgotten for good."""
         return self in (State.MIGRATED, State.RETIRED)
 
 
@@ -65,7 +65,7 @@ class KeptHash:
     salt: str | None = field(repr=False)
     username: str | None = field(repr=False)
     key_id: str | None
-    """The id of the key that encrypts it; None where it is stored as it is."""
+    """The id of the key that encrypts it; None if it is stored as it is."""
     login_key: str
     """The login key that an encrypted hash is bound to."""
 
@@ -95,5 +95,5 @@ class Match:
 
     @property
     def current_key(self) -> str | None:
-        """The key of the login by which Okta knows the account; None where that is not known."""
+        """The key of the login by which Okta knows the account; None if that is not known."""
         return None if self.superseded else self.okta_login_key or self.login_key

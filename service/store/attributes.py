@@ -56,20 +56,25 @@ async def declare(connection: asyncpg.Connection, source_id: int, names: Sequenc
 
 
 async def declared(connection: asyncpg.Connection, source: str) -> list[str] | None:
-    """Give what a source declared at its last load; None where nothing was loaded from it yet."""
+    """Return what a source declared at its last load; None if nothing was loaded from it yet."""
     names: list[str] | None = await connection.fetchval(DECLARED, source)
     return names
 
 
 async def count_undeclared(connection: asyncpg.Connection) -> int:
     """Count the accounts whose profile holds what no source declares, or that are migrated and still have one."""
-    names = {*BASE_PROFILE, *await connection.fetchval(ALL_DECLARED)}
+    names = {*BASE_PROFILE, *await all_declared(connection)}
     number: int = await connection.fetchval(UNDECLARED, sorted(names))
     return number
 
 
+async def all_declared(connection: asyncpg.Connection) -> frozenset[str]:
+    """Give the names of all attributes that any source declares."""
+    return frozenset(await connection.fetchval(ALL_DECLARED))
+
+
 async def purge_slice(connection: asyncpg.Connection, after: int, number: int) -> tuple[int | None, int]:
-    """Remove undeclared attributes from the next accounts by id; give the last id, None at the end, and how many."""
+    """Remove undeclared attributes from the next accounts by id; return the last id, None at the end, and how many."""
     row = await connection.fetchrow(PURGE, after, number)
     assert row is not None  # noqa: S101 (a query without FROM gives one row)
     return row["last"], row["purged"]

@@ -29,6 +29,8 @@ class Action(enum.StrEnum):
     DELETED = "deleted"
     TRIED = "tried"
     """A known password was checked by `try`."""
+    SEARCHED = "searched"
+    """An account was looked up on the status page."""
     SKIPPED = "skipped"
     """More was said in a moment than is written down; the reason tells how much."""
 
@@ -135,7 +137,7 @@ async def prune(connection: asyncpg.Connection, keep: timedelta, most: int) -> i
 
 
 async def export(connection: asyncpg.Connection, chosen: Chosen) -> AsyncIterator[asyncpg.Record]:
-    """Give the entries in the order in which they were written, a few at a time. In the caller's transaction."""
+    """Return the entries in the order in which they were written, a few at a time. In the caller's transaction."""
     values = chosen.since, chosen.until, chosen.code, chosen.action, chosen.login_key
     async for row in connection.cursor(EXPORT, *values, prefetch=1000):
         yield row

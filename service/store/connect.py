@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def database_dsn(settings: Settings, *, for_migrations: bool = False) -> AsyncIterator[str]:
-    """Give the database to connect to; where none is set, run the embedded server while it is used."""
+    """Return the database to connect to; where none is set, run the embedded server while it is used."""
     chosen = (settings.migration_database_url if for_migrations else None) or settings.database_url
     if chosen is not None:
         yield chosen.get_secret_value()

@@ -46,7 +46,7 @@ def pads(key: bytes) -> tuple[bytes, bytes]:
 
 
 async def any_deleted(connection: asyncpg.Connection) -> bool:
-    """Tell whether an operator ever deleted an account."""
+    """Return whether an operator ever deleted an account."""
     return bool(await connection.fetchval(ANY_DELETED))
 
 
@@ -63,7 +63,7 @@ class DeletedAccount:
 
     login_key: str
     okta_login_key: str | None
-    """None where Okta's login is not known, or another account has it by now."""
+    """None if Okta's login is not known, or another account has it by now."""
     is_current: bool
     """The loaded login is the current one."""
     bound: bool
@@ -87,6 +87,6 @@ async def remember_deleted(connection: asyncpg.Connection, accounts: Sequence[De
 
 
 async def forgive_deleted(connection: asyncpg.Connection, keys: Sequence[str], key: bytes) -> int:
-    """Forget that these logins were deleted, so that a load may bring them back; give how many had been."""
+    """Forget that these logins were deleted, so that a load may bring them back; return how many had been."""
     done = await connection.execute(FORGIVE, sorted(name_digest(key, login_key) for login_key in keys))
     return int(done.split()[-1])

@@ -40,7 +40,7 @@ class HashKeys:
         return key_id in self._keys
 
     def encrypt(self, text: bytes, bound_to: bytes) -> tuple[bytes, str | None]:
-        """Give what is kept of a hash, and the id of the key it is kept under (None: as it is).
+        """Return what is kept of a hash, and the id of the key it is kept under (None: as it is).
 
         The same hash of the same account gives the same bytes under the same key: a load compares them.
         """
@@ -49,7 +49,7 @@ class HashKeys:
         return self._keys[self.active].encrypt(text, bound_to), self.active
 
     def decrypt(self, kept: bytes, key_id: str | None, bound_to: bytes) -> bytes:
-        """Give the hash again. Raises `DecryptionFailed`."""
+        """Return the hash again. Raises `DecryptionFailed`."""
         if key_id is None:
             if self._require_encrypted:
                 raise DecryptionFailed("the hash is not encrypted, and REQUIRE_ENCRYPTED_HASHES is set")
@@ -94,7 +94,7 @@ def binding(login_key: str, source: str, format_name: str, parameters: Mapping[s
 
 
 def recipe_context(source: str, format_name: str, parameters: Mapping[str, Any]) -> bytes:
-    """Give the part of a binding that many hashes share."""
+    """Return the part of a binding that many hashes share."""
     return json.dumps([source, BOUND_NAMES.get(format_name, format_name), parameters], sort_keys=True).encode()
 
 

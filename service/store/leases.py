@@ -50,7 +50,7 @@ class Lease:
 
 
 async def acquire(connection: asyncpg.Connection, name: str, holder: str, life: timedelta) -> Lease | None:
-    """Take a lease that nobody holds, or whose holder let it expire; None where somebody holds it."""
+    """Take a lease that nobody holds, or whose holder let it expire; None if somebody holds it."""
     token = await connection.fetchval(ACQUIRE, name, holder, life)
     return None if token is None else Lease(name, token)
 
@@ -62,7 +62,7 @@ async def renew(connection: asyncpg.Connection, lease: Lease, life: timedelta) -
 
 
 async def release(connection: asyncpg.Connection, lease: Lease) -> None:
-    """Give a lease back; one that was lost stays with its new holder."""
+    """Return a lease back; one that was lost stays with its new holder."""
     await connection.execute(RELEASE, lease.name, lease.token)
 
 
@@ -122,7 +122,7 @@ _unreleased: WeakKeyDictionary[Database, set[Lease]] = WeakKeyDictionary()
 async def hold_lease(
     database: Database, name: str, *, wait: float = 0.0, life: timedelta = LIFE
 ) -> AsyncIterator[FencedDatabase]:
-    """Give the database fenced by a lease. Raises `Held` where somebody has it for longer than `wait` seconds."""
+    """Return the database fenced by a lease. Raises `Held` if somebody has it for longer than `wait` seconds."""
     lease = await _acquire(database, name, wait, life)
     renewing = asyncio.create_task(_keep(database, lease, life))
     try:

@@ -36,7 +36,7 @@ def known_revisions() -> tuple[str, ...]:
 
 
 async def schema_revision(connection: asyncpg.Connection) -> str | None:
-    """Give the revision of the schema; None where there is none."""
+    """Return the revision of the schema; None if there is none."""
     try:
         revision: str | None = await connection.fetchval(CURRENT)
     except asyncpg.UndefinedTableError:
@@ -45,6 +45,6 @@ async def schema_revision(connection: asyncpg.Connection) -> str | None:
 
 
 async def is_current(connection: asyncpg.Connection, known: tuple[str, ...]) -> bool:
-    """Tell whether the schema is not older than this code: at its newest revision, or at one it does not know yet."""
+    """Return whether the schema is not older than this code: at its newest revision, or at one it does not know yet."""
     version = await schema_revision(connection)
     return version is not None and (version == known[0] or version not in known)

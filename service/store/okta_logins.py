@@ -70,7 +70,7 @@ class ReadLogin:
 
 
 async def has_changes(connection: asyncpg.Connection, read: Sequence[ReadLogin]) -> bool:
-    """Tell whether `keep_okta_logins` would change anything; takes no lock."""
+    """Return whether `keep_okta_logins` would change anything; takes no lock."""
     return bool(await connection.fetchval(ANY_CHANGE, *_columns(read)))
 
 

@@ -1,7 +1,7 @@
 """Recipes: how stored hashes are checked, one row each, and how many were loaded."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -53,7 +53,7 @@ async def ensure_recipe(
     cost: str,
     dummy_hash: dict[str, Any],
 ) -> int:
-    """Give the id of a recipe, making its row where there is none yet."""
+    """Return the id of a recipe, making its row where there is none yet."""
     values = format_name, json.dumps(parameters, sort_keys=True), cost, json.dumps(dummy_hash)
     while True:
         # Made by somebody else between the two halves of the statement, the row is seen at the next try.
@@ -65,7 +65,7 @@ async def ensure_recipe(
 async def find_recipe(
     connection: asyncpg.Connection, format_name: str, parameters: dict[str, Any], cost: str
 ) -> int | None:
-    """Give the id of a recipe; None where it was never loaded."""
+    """Return the id of a recipe; None if it was never loaded."""
     recipe_id: int | None = await connection.fetchval(
         FIND_RECIPE, format_name, json.dumps(parameters, sort_keys=True), cost
     )
@@ -98,7 +98,7 @@ async def formats_loaded(connection: asyncpg.Connection) -> list[str]:
 
 
 async def login_digest_key(connection: asyncpg.Connection) -> bytes:
-    """Give the key under which logins are digested: made once, the same for all replicas."""
+    """Return the key under which logins are digested: made once, the same for all replicas."""
     key: bytes = await connection.fetchval(LOGIN_DIGEST_KEY)
     return key
 
@@ -109,6 +109,33 @@ async def recipes_in_use(connection: asyncpg.Connection, recipe_ids: Sequence[in
 
 
 async def has_accounts(connection: asyncpg.Connection) -> bool:
-    """Tell whether at least one account is loaded."""
+    """Return whether at least one account is loaded."""
     found: bool = await connection.fetchval(HAS_ACCOUNTS)
     return found
+
+
+# The formats under which a known password was VERIFIED by `try`. The password is not stored.
+
+RECORD_TRIED = """
+INSERT INTO tried_formats (format) VALUES ($1) ON CONFLICT (format) DO UPDATE SET verified_at = excluded.verified_at
+"""
+
+TRIED_AMONG = "SELECT format FROM tried_formats WHERE format = ANY($1::text[])"
+
+LOGIN = "SELECT login FROM accounts WHERE id = $1"
+
+
+async def record_tried(connection: asyncpg.Connection, format_name: str) -> None:
+    """Record that a known password was VERIFIED under a format or formula. Repeating it changes only the time."""
+    await connection.execute(RECORD_TRIED, format_name)
+
+
+async def tried_among(connection: asyncpg.Connection, formats: Collection[str]) -> set[str]:
+    """Those of `formats` under which a known password was VERIFIED."""
+    return {row["format"] for row in await connection.fetch(TRIED_AMONG, list(formats))}
+
+
+async def login_of(connection: asyncpg.Connection, account_id: int) -> str | None:
+    """The login of an account as it was loaded; None if the account is deleted."""
+    login: str | None = await connection.fetchval(LOGIN, account_id)
+    return login

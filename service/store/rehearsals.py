@@ -68,12 +68,12 @@ class KnownPerson:
 
 
 def is_of_rehearsal(login_key: str) -> bool:
-    """Tell whether a login may be a rehearsal's."""
+    """Return whether a login may be a rehearsal's."""
     return login_key.endswith(DOMAIN)
 
 
 def password_digest(password: str) -> bytes:
-    """Give what is kept of a random password."""
+    """Return what is kept of a random password."""
     return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -83,7 +83,7 @@ async def mix(connection: asyncpg.Connection) -> dict[int, int]:
 
 
 async def find(connection: asyncpg.Connection, login_key: str) -> KnownPerson | None:
-    """Find somebody whose end has not come; None where there is nobody."""
+    """Find somebody whose end has not come; None if there is nobody."""
     row = await connection.fetchrow(FIND, login_key)
     if row is None:
         return None
@@ -106,12 +106,12 @@ async def add(connection: asyncpg.Connection, people: Iterable[RehearsalPerson],
 
 
 async def remove_all(connection: asyncpg.Connection) -> int:
-    """Remove everybody; give how many they were. The caller holds the lease of rehearsals."""
+    """Remove everybody; return how many they were. The caller holds the lease of rehearsals."""
     return int((await connection.execute(REMOVE_ALL)).split()[-1])
 
 
 async def remove_abandoned(connection: asyncpg.Connection) -> int:
-    """Remove those whose end has come, and all where no rehearsal runs; give how many they were."""
+    """Remove those whose end has come, and all where no rehearsal runs; return how many they were."""
     return int((await connection.execute(REMOVE_ABANDONED)).split()[-1])
 
 

@@ -91,7 +91,7 @@ async def count_bound(connection: asyncpg.Connection) -> int:
 
 
 async def retire(connection: asyncpg.Connection, accounts: Sequence[Retired]) -> list[int]:
-    """Forget hashes in the caller's transaction; give the ids of those who still had one, and the same Okta id."""
+    """Forget hashes in the caller's transaction; return the ids of those who still had one, and the same Okta id."""
     ids, okta_ids = [each.id for each in accounts], [each.okta_id for each in accounts]
     held = [row["id"] for row in await connection.fetch(LOCK, ids, okta_ids)]
     await connection.execute(DELETE_HASHES, held)
@@ -129,7 +129,7 @@ class Retirement:
 
 
 def end_of_programme(now: datetime) -> Retirement:
-    """Give the proof for those who are left at the end."""
+    """Return the proof for those who are left at the end."""
     return Retirement(Proof.END, f"ended at {now.isoformat(timespec='seconds')}")
 
 

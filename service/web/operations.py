@@ -5,10 +5,12 @@ A series that begins with its first count was never 0, so Prometheus's `rate` an
 
 import asyncio
 import json
+from contextlib import suppress
 
+import asyncpg
 from aiohttp import web
 
-from service.administration.queries import okta_call_counts
+from service.administration.queries import last_reconciled, okta_call_counts
 from service.administration.status import migration_status
 from service.auth.authenticator import CredentialFault
 from service.import_events.decide import Effect
@@ -58,29 +60,36 @@ async def still_missing(parts: Parts) -> list[str]:
 
 
 async def get_metrics(request: web.Request) -> web.Response:
-    """Give the metrics in Prometheus's text format, version 0.0.4."""
+    """Return the metrics in Prometheus's text format, version 0.0.4."""
     parts = request.app[PARTS]
     pool = parts.verifier.pool.snapshot()
     states = {name: getattr(pool, name) for name in ("workers", "queued", "running", "refused", "dropped", "failed")}
     parts.telemetry.show_pool(states | {"coalesced": parts.verifier.single_flight.coalesced}, pool.estimates)
-    await _show_okta_calls(parts)
+    await _show_stored(parts)
     headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
     return web.Response(body=parts.telemetry.exposition(), headers=headers)
 
 
-async def _show_okta_calls(parts: Parts) -> None:
-    """Show the counts that reconciling keeps in the store; without a database they stay as they were."""
-    try:
-        async with asyncio.timeout(READY_WITHIN), parts.database.connection() as connection:
-            counts = await okta_call_counts(connection)
-    except (*DATABASE_UNAVAILABLE, TimeoutError):
-        return
-    for event, outcome, verdict, number in counts:
-        parts.telemetry.okta_calls.labels(event, outcome, verdict).set(number)
+async def _show_stored(parts: Parts) -> None:
+    """Show what reconciling keeps in the store; without a database, or the right to read it, it stays as it was."""
+    for show in (_show_okta_calls, _show_reconciled):
+        with suppress(*DATABASE_UNAVAILABLE, TimeoutError):
+            async with asyncio.timeout(READY_WITHIN), parts.database.connection() as connection:
+                await show(parts.telemetry, connection)
+
+
+async def _show_okta_calls(telemetry: Telemetry, connection: asyncpg.Connection) -> None:
+    for event, outcome, verdict, number in await okta_call_counts(connection):
+        telemetry.okta_calls.labels(event, outcome, verdict).set(number)
+
+
+async def _show_reconciled(telemetry: Telemetry, connection: asyncpg.Connection) -> None:
+    for work, moment in (await last_reconciled(connection)).items():
+        telemetry.reconciled.labels(work).set(moment.timestamp() if moment else 0)
 
 
 async def get_status(request: web.Request) -> web.Response:
-    """Give the migration's state."""
+    """Return the migration's state."""
     parts = request.app[PARTS]
     async with asyncio.timeout(READY_WITHIN * 5), parts.database.connection() as connection:
         status = await migration_status(connection)

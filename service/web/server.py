@@ -136,7 +136,7 @@ class GuardedServer(Server):
                 await asyncio.wait_for(self._is_empty.wait(), DRAIN_WITHIN)
 
     def make_room(self) -> bool:
-        """Tell whether one more connection may stay; if need be, close another.
+        """Return whether one more connection may stay; if need be, close another.
 
         Where too many have no complete headers it is the one that has been so for longest. Where there are too many
         altogether it is the one that has been idle for longest, or else one without headers.
@@ -191,7 +191,7 @@ class GuardedHandler(RequestHandler):
 
     @property
     def is_idle(self) -> bool:
-        """Tell whether the connection waits for another call, and none has begun."""
+        """Return whether the connection waits for another call, and none has begun."""
         return self._waiter is not None and not self._waiter.done() and self._deadline is None
 
     @property
@@ -357,9 +357,9 @@ SHUTDOWN_WITHIN = 10.0
 async def listening(
     name: str, app: web.Application, host: str, port: int, *, tls: ServerTls | None = None
 ) -> AsyncIterator[str]:
-    """Serve an application on a port (0: any free one) and give its URL; afterwards, finish what was accepted.
+    """Serve an application on a port (0: any free one) and return its URL; afterwards, finish what was accepted.
 
-    Raises `BadSettings` where the host is no address here, `OSError` where the port can't be had.
+    Raises `BadSettings` if the host is no address here, `OSError` where the port can't be had.
     """
     parts = app[PARTS]
     runner = GuardedRunner(

@@ -42,7 +42,7 @@ async def org_token(request: web.Request) -> web.Response:
 
 
 def _proof_key(org: Org, request: web.Request) -> str:
-    """Verify the proof of a token request; give the thumbprint of its key."""
+    """Verify the proof of a token request; return the thumbprint of its key."""
     try:
         return org.token_proofs.verify(request.headers.getall("DPoP", []), "POST", f"{org.url}{request.path}")
     except BadProof as bad:

@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 
 def limit_of(request: web.Request, *, default: int, most: int, least: int = 1) -> int:
-    """Read `limit`. Raises `ApiError` where it is no number in the range."""
+    """Read `limit`. Raises `ApiError` if it is no number in the range."""
     text = request.query.get("limit", str(default))
     if not text.isdecimal() or not least <= int(text) <= most:
         raise ApiError("E0000001", f"limit: must be from {least} to {most}", summary="Api validation failed: limit")

@@ -62,6 +62,50 @@ def formats(read: dict[str, StagedAccount | str], resolver: HashResolver) -> dic
     }
 
 
+HEX = "0123456789abcdef" * 2
+OVERLOOKED = [
+    *("passwordHash", "user_pass", "encrypted_password", "sambaNTPassword", "unicodePwd", "pwdHistory", "authPassword"),
+    *(
+        "old_password_hash",
+        "PASSWD ",
+        "pass_md5",
+        "pwMd5",
+        "md5",
+        "hashed",
+        "login_pass",
+        "salted-hash",
+        "pass1",
+        "ntlm",
+    ),
+    *("auth.hash", "user.password", "digest", "secretData", "senha", "mot_de_passe", "contraseña"),
+]
+
+
+@pytest.mark.parametrize("column", OVERLOOKED)
+def test_hash_in_a_column_of_another_name_stops_the_load(tmp_path: Path, column: str) -> None:
+    with pytest.raises(BadExport, match=f"{column.strip()} looks like it: --map"):
+        examined(tmp_path / "e.csv", f"login,{column}\na,{HEX}\n", Source("s"))
+
+
+@pytest.mark.parametrize(
+    "path", ["auth.pw", "x.0.password", "x.1.password", "x.0.0.password", "a.b.c.d.e.f.g.h.password", "user.password"]
+)
+def test_hash_at_any_depth_stops_the_load(tmp_path: Path, path: str) -> None:
+    value: object = HEX
+    for part in reversed(path.split(".")):
+        value = ["other", value] if part == "1" else [value] if part == "0" else {part: value}
+    assert isinstance(value, dict)
+    with pytest.raises(BadExport, match=f"{path} looks like it: --map"):
+        examined(tmp_path / "e.jsonl", json.dumps({"login": "a"} | value), Source("s"))
+
+
+@pytest.mark.parametrize(
+    "column", ["avatar", "password_changed_at", "passport", "compass", "hash_tag", "author", "salt"]
+)
+def test_column_that_holds_no_hash_stops_nothing(tmp_path: Path, column: str) -> None:
+    examined(tmp_path / "e.csv", f"login,{column}\na,2024-01-02 value\n", Source("s"))
+
+
 def test_escapes_of_copy_are_decoded(tmp_path: Path) -> None:
     text = f'login\tpassword_hash\tsalt\na\t{SHA1}\tx\\\\y\\tz\nb\t{SHA1}\t"q\\\\"\nc\t\t\\N\n\\.\n'
     _, read, _ = examined(tmp_path / "e.tsv", text)

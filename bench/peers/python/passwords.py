@@ -38,6 +38,6 @@ def is_right(stored: str, password: str) -> bool:
 
 
 def expected() -> str:
-    """Give the header that Okta sends."""
+    """Return the header that Okta sends."""
     pair = f"{os.environ['BASIC_AUTH_USER']}:{os.environ['BASIC_AUTH_PASSWORD']}"
     return "Basic " + base64.b64encode(pair.encode()).decode()

@@ -1,8 +1,8 @@
-"""The notations of Ory Kratos and of Zitadel's passwap around plain digests.
+"""The notations of Ory Kratos and Zitadel's passwap for plain digests.
 
 Source: ory/kratos hash/hash_comparator.go, zitadel/passwap. `$sha256$pf=template$salt$digest`: the template, in base64,
-holds `{SALT}` and `{PASSWORD}`. `$md5$digest` has no salt. `$hmac-sha256$digest$key`: base64 of the digest's hex.
-`$md5salted-suffix$salt$digest` uses the salt as the text it is. `$sha256-crypt$` is crypt(3)'s `$5$`.
+contains `{SALT}` and `{PASSWORD}`. `$md5$digest` has no salt. `$hmac-sha256$digest$key`: base64 of the digest's hex.
+`$md5salted-suffix$salt$digest` uses the salt as text. `$sha256-crypt$` is crypt(3)'s `$5$`.
 """
 
 import re
@@ -20,17 +20,17 @@ B64 = r"[A-Za-z0-9+/]*={0,2}"
 
 
 def templated(name: str, parts: tuple[bytes | None, ...], secret: bytes) -> bytes:
-    """Digest of the parts, the password in the place of None."""
+    """Return the digest of the parts, with the password in place of None."""
     return digest(name, b"".join(secret if part is None else part for part in parts))
 
 
 def hex_hmac(name: str, key: bytes, secret: bytes) -> bytes:
-    """HMAC in lower-case hex."""
+    """Return the HMAC in lower-case hex."""
     return keyed_digest(name, key, secret).hex().encode("ascii")
 
 
 def read_template(stored: StoredHash, match: re.Match[str]) -> Check:
-    """A template without the password would accept every password."""
+    """Parse a template; one without the password would accept every password, so it is rejected."""
     salt = unbase64(match["salt"])
     marks: dict[bytes, bytes | None] = {b"{SALT}": salt, b"{PASSWORD}": None}
     parts = tuple(marks.get(part, part) for part in MARKS.split(unbase64(match["template"])))
@@ -40,19 +40,19 @@ def read_template(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_md5(stored: StoredHash, match: re.Match[str]) -> Check:
-    """No salt."""
+    """Parse a digest without salt."""
     return _check(stored, match, partial(digest, "md5"))
 
 
 def read_md5_salted(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The salt before or behind the password."""
+    """Parse a digest with the salt before or after the password."""
     salt = to_bytes(match["salt"], "utf-8")
     parts = (salt, None) if match["place"] == "prefix" else (None, salt)
     return _check(stored, match, partial(templated, "md5", parts))
 
 
 def read_hmac(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The digest's hex, in base64."""
+    """Parse base64 of the digest's hex."""
     key = unbase64(match["digest"]).lower()
     if len(key) != 2 * SIZES[match["name"]]:
         raise MalformedHash("the digest has the wrong length")

@@ -1,7 +1,7 @@
-"""phpass's portable hashes (WordPress before 6.8, phpBB 3) and Drupal 7's, which stretch a digest.
+"""phpass's portable hashes (WordPress before 6.8, phpBB 3) and Drupal 7's, which iterate a digest.
 
-Each round hashes the last digest and the password again; the loop is Python's, so it runs in a worker process: no
-library offers it in C. https://www.openwall.com/phpass/ and Drupal's includes/password.inc.
+Each round hashes the last digest and the password again. No C library offers the loop, so it runs in Python, in a
+worker process. https://www.openwall.com/phpass/ and Drupal's includes/password.inc.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _DIGIT = r"[./0-9A-Za-z]"
 
 
 def stretched(algorithm: str, rounds: int, salt: bytes, length: int, secret: bytes) -> bytes:
-    """The first `length` characters of the encoded digest."""
+    """Return the first `length` characters of the encoded digest."""
     hashed = for_rounds(algorithm)
     digest = hashed(salt + secret)
     for _ in range(rounds):
@@ -32,13 +32,13 @@ def stretched(algorithm: str, rounds: int, salt: bytes, length: int, secret: byt
 
 
 def upgraded(algorithm: str, rounds: int, salt: bytes, length: int, secret: bytes) -> bytes:
-    """Drupal's upgrade of unsalted MD5 in place (`U$S$`): the password is the MD5 in hex."""
+    """Hash for Drupal's in-place upgrade of unsalted MD5 (`U$S$`): the password is the MD5 in hex."""
     inner = hashlib.md5(secret, usedforsecurity=False).hexdigest().encode("ascii")
     return stretched(algorithm, rounds, salt, length, inner)
 
 
 def read(algorithm: str, stored: StoredHash, match: re.Match[str]) -> Check:
-    """The cost is the logarithm of the rounds."""
+    """Parse the hash; its cost is the logarithm of the rounds."""
     log_rounds = CRYPT64.index(match["cost"])
     if log_rounds > MAX_LOG_ROUNDS:
         raise TooCostly(f"phpass with 2 ** {log_rounds} rounds is above 2 ** {MAX_LOG_ROUNDS}")
