@@ -1,16 +1,16 @@
-"""JSON Lines: one object a line.
+"""JSON Lines: one object a line; or a document that holds all objects.
 
 https://jsonlines.org/
 """
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO, cast
 
-from service.loading.files.row import MOST_COLUMNS, MOST_VALUES, VALUE, FaultyRow, Row, UnreadableFile
+from service.loading.files.json_document import Document, is_document
+from service.loading.files.row import MOST_COLUMNS, MOST_VALUES, VALUE, FaultyRow, Row
 from service.loading.files.text import Export, fault_of, is_clean
 
 # JSON as the store can keep it: each key once, finite numbers, no NUL, no half surrogate pair.
@@ -99,10 +99,6 @@ def _parsed(raw: object) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-DOCUMENT = re.compile(r'\A\{"users"\s*:\s*\[|"users"\s*:\s*\[\s*\{')
-"""How an object begins that holds all users: of a realm of Keycloak, or of an API."""
-
-
 def value_at(value: object, path: Sequence[str]) -> object:
     """Give what stands at a path of keys and of positions in lists; None where nothing does."""
     for step in path:
@@ -143,19 +139,15 @@ class JsonLinesReader:
         self._quick = json.JSONDecoder(parse_constant=no_constant, parse_float=finite)
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
-        """Give each line that is not empty. Raises `UnreadableFile` for a file that is one JSON document."""
-        is_first = True
+        """Give each line that is not empty, or each object of a document. Raises `UnreadableFile`."""
+        if is_document(self.export.head()):
+            for number, text in Document(self.export.pieces(), self.export.path).objects():
+                yield self._read(number, text)
+            return
         for number, text in enumerate(self.export.lines(), 1):
             line = text.strip()
-            if not line:
-                continue
-            if is_first and (line[0] == "[" or line == "{" or DOCUMENT.search(line[:LONGEST_LINE])):
-                raise UnreadableFile(
-                    f"{self.export.path}: line {number} begins one JSON document; one object a line is needed, as "
-                    "`jq -c '.[]'` writes it of an array, and `jq -c '.users[]'` of one under the key users"
-                )
-            is_first = False
-            yield self._read(number, line)
+            if line:
+                yield self._read(number, line)
 
     def consumed(self) -> int:
         """Bytes read so far."""
