@@ -246,8 +246,8 @@ def python_s_own_limit() -> Iterator[None]:
     "rows, fault",
     [
         (f'1,"{JESSIE}\n' + "2,x\n" * 50_000, r"line \d+: field larger than field limit .*; is a quote not closed\?"),
-        (f"{'9' * 19},{JESSIE}\n", "line 2: account_id is no number"),
-        (f"{'9' * 5000},{JESSIE}\n", "line 2: account_id is no number"),
+        (f"{'9' * 19},{JESSIE}\n", "line 2: account_id is not a number"),
+        (f"{'9' * 5000},{JESSIE}\n", "line 2: account_id is not a number"),
     ],
     ids=["open quote", "beyond bigint", "beyond int"],
 )
