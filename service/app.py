@@ -1,6 +1,6 @@
-"""Assembly of the service: the only place where the parts meet.
+"""Assembly of the service, the only place where its parts are combined.
 
-`make_app` gives the service, `make_admin_app` the operators' side of the same parts, `serve` runs both on their ports.
+`make_app` creates the service, `make_admin_app` the operators' application over the same parts, `serve` runs both.
 """
 
 import asyncio
@@ -46,13 +46,13 @@ from service.web.parts import PARTS, Parts
 from service.web.server import listening
 from service.web.tls import BadCertificate, ServerTls
 
-# What SIGHUP does: files are read again, and hold from the next call on. A faulty one is logged, not taken.
+# SIGHUP: files are read again and apply from the next call on. A faulty file is logged and not used.
 
 log = structlog.get_logger()
 
 
 def reload(parts: Parts, tls: ServerTls | None) -> None:
-    """Read secrets, certificate and policy again; what can't be used is logged, and what was before stays."""
+    """Read secrets, certificate and policy again; on a fault it is logged, and the previous value stays in use."""
     steps: dict[str, Callable[[], None]] = {
         "secrets": lambda: _reload_secrets(parts),
         "hash_keys": lambda: parts.verifier.use_keys(hash_keys(parts.settings)),
@@ -80,12 +80,12 @@ def _reload_secrets(parts: Parts) -> None:
 
 
 GARBAGE = 20_000
-"""Objects made and kept before the collector looks at them: about a hundred calls; each look takes less than 1 ms."""
+"""Allocations between garbage collections: about a hundred calls; each collection takes less than 1 ms."""
 
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Return an open pool of connections; where no server is set, to the embedded one."""
+    """Yield an open connection pool; if no server is set, to the embedded one."""
     async with database_dsn(settings) as dsn:
         database = Database(dsn, connections=settings.database_pool_size, pooler=settings.database_pooler)
         await database.open()
@@ -97,7 +97,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Parts]:
-    """Make the parts of a running service. Raises `BadSettings` if nothing could authenticate Okta."""
+    """Yield the parts of a running service. Raises `BadSettings` if no credentials authenticate Okta."""
     require_authentication(settings)
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ, hash_keys(settings)), DeliveryReader()
     show_zeros(telemetry)
@@ -146,7 +146,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
 
 
 async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoice:
-    """Choose the implementation and log it. Raises `BadSettings` if the one that is set cannot be used."""
+    """Choose the bcrypt implementation and log it. Raises `BadSettings` if the configured one cannot be used."""
 
     def report(fault: str) -> None:
         telemetry.faults.labels("interleaved_bcrypt").inc()
@@ -163,7 +163,7 @@ async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoi
 def make_screener(
     settings: Settings, database: Database, telemetry: Telemetry, trail: AuditTrail
 ) -> RegistrationScreener:
-    """Make what screens registrations. Raises `BadSettings` with every fault of the policy."""
+    """Create the screener of registrations. Raises `BadSettings` with all faults of the policy."""
 
     async def find_legacy(names: Sequence[str]) -> Sequence[LegacyProfile]:
         async with database.connection() as connection:
@@ -173,7 +173,7 @@ def make_screener(
 
 
 def registration_policy(settings: Settings) -> Policy | CodePolicy | None:
-    """Load the policy that is set; None, and a warning, where none is. Raises `BadSettings` with its every fault."""
+    """Load the configured policy; without one, log a warning and return None. Raises `BadSettings` with all faults."""
     if settings.registration_policy is None:
         log.warning("no_registration_policy")
         return None
@@ -184,7 +184,7 @@ def registration_policy(settings: Settings) -> Policy | CodePolicy | None:
 
 
 def make_app(parts: Parts) -> web.Application:
-    """Make the application that Okta calls."""
+    """Create the application that Okta calls."""
     app = web.Application(middlewares=[Middleware(parts).admit])
     app[PARTS] = parts
     app.router.add_post("/okta/password-import", post_password_import)
@@ -197,7 +197,7 @@ def make_app(parts: Parts) -> web.Application:
 
 
 def make_admin_app(parts: Parts) -> web.Application:
-    """Make the application for operators; it authenticates nobody, so it listens on loopback by default."""
+    """Create the operators' application; it has no authentication, so it listens on loopback by default."""
     app = web.Application(middlewares=[Middleware(parts).errors, require_host(parts.settings.admin_names())])
     app[PARTS] = parts
     app.router.add_get("/metrics", get_metrics)
@@ -206,7 +206,7 @@ def make_admin_app(parts: Parts) -> web.Application:
 
 
 async def serve(settings: Settings) -> None:
-    """Run the service until SIGTERM or SIGINT; then finish what was accepted, and end."""
+    """Run the service until SIGTERM or SIGINT; then finish accepted calls and stop."""
     require_authentication(settings)
     warn_of_secrets(settings)
     stop = asyncio.Event()
@@ -222,14 +222,14 @@ async def serve(settings: Settings) -> None:
             listening("admin", make_admin_app(parts), settings.admin_host, settings.admin_port)
         )
         spare_garbage_collector()
-        for reason in await still_missing(parts):  # whoever starts it by hand looks at the log, not at /readyz
+        for reason in await still_missing(parts):  # an operator who starts it by hand sees the log, not /readyz
             log.warning("not_ready", reason=reason)
         await stop.wait()
         log.info("stopping")
 
 
 def warn_of_secrets(settings: Settings) -> None:
-    """Log where a secret does more, or is known to more, than it should."""
+    """Log secrets that are used for more, or readable by more, than they should be."""
     if not settings.has_event_secrets():
         log.warning("event_hook_shares_secrets", remedy="set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE")
     for name, file in settings.secret_files().items():
@@ -238,7 +238,7 @@ def warn_of_secrets(settings: Settings) -> None:
 
 
 def spare_garbage_collector() -> None:
-    """Take what was made at start out of the collector's sight: looking through all of it stalls the loop for 0.1 s."""
+    """Exempt the objects created at start from garbage collection: a full collection stalls the loop for 0.1 s."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)

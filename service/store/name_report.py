@@ -1,6 +1,7 @@
-"""Names that open no account, although accounts claim them: counted and listed by what helps.
+"""Names that identify no account, although accounts claim them: counted, and listed by remedy.
 
-The rule is the one of `service.signin.resolve`, over the whole store at once. Only names of accounts with a hash count.
+The rule is that of `service.signin.resolve`, applied to the whole store at once. Only names of accounts with a hash
+count.
 """
 
 import enum
@@ -14,7 +15,7 @@ from service.store.recipes import login_digest_key
 
 
 class NameProblem(enum.StrEnum):
-    """Why a name opens no account, and so what helps."""
+    """Why a name identifies no account, which determines the remedy."""
 
     AMBIGUOUS_UNTIL_BOUND = "ambiguous_until_bound"
     """A login of an account without Okta id that another account claims, or one that two users had at once."""
@@ -62,7 +63,7 @@ GROUP BY name"""
 
 
 def problems(accounts: str = ACCOUNTS, identifiers: str = IDENTIFIERS, *, with_deleted: bool = False) -> str:
-    """Write the query that gives each problem with its name, over relations of accounts and of identifiers."""
+    """Return the query that yields each problem with its name, over relations of accounts and of identifiers."""
     return f"""
 WITH account AS NOT MATERIALIZED ({accounts}),
 identifier AS NOT MATERIALIZED ({identifiers}),
@@ -110,7 +111,7 @@ SELECT 'inert_login_of_another', name FROM known_identifier WHERE armed AND is_l
 
 
 def counted(query: str) -> str:
-    """Count what a query of `problems` gives, and name the first ones; all of them where $3 is null."""
+    """Wrap a query of `problems` to count its rows and list the first names; all of them if $3 is null."""
     return f"""
 SELECT problem, count(*) AS number,
        (array_agg(name ORDER BY name COLLATE "C"))[1:coalesce($3::int, 2147483647)] AS names
@@ -122,20 +123,20 @@ REPORT = counted(problems())
 REPORT_WITH_DELETED = counted(problems(with_deleted=True))
 
 FIRST = 5
-"""How many names of each kind are listed where not all are asked for."""
+"""Names listed per problem, unless all are requested."""
 
 
 REPORT_WITHIN = 900.0
-"""Seconds: a store of fifty million accounts is read once."""
+"""Seconds: reading a store of fifty million accounts once."""
 
-# More than the server's default of 4 MB, which would sort millions of names on disk; and the session of a load plans
-# for reading single rows, which this does not do.
+# The server's default of 4 MB would sort millions of names on disk, and a load's session has planner settings for
+# reading single rows, which does not apply here.
 SETTINGS = ("SET LOCAL work_mem = '128MB'", "SET LOCAL enable_seqscan = on", "SET LOCAL jit = off")
 
 
 @immutable
 class NameCount:
-    """How many names have a problem, and which; all of them, or the first ones."""
+    """The number of names with a problem, and the names: all, or the first ones."""
 
     number: int
     names: tuple[str, ...]
@@ -150,9 +151,9 @@ async def report_names(
     *,
     queries: tuple[str, str] = (REPORT, REPORT_WITH_DELETED),
 ) -> NameReport:
-    """Count the names that open no account, by problem, and list the first of each; all of them with None.
+    """Count the names that identify no account, by problem, and list the `first` of each, or all if it is None.
 
-    `queries`: without and with deleted accounts, which take a digest of each name.
+    `queries`: without and with deleted accounts, which require a digest of each name.
     """
     if await any_deleted(connection):
         query, keys = queries[1], pads(await login_digest_key(connection))
