@@ -1,4 +1,4 @@
-"""Calls the org's hooks with the credentials that each is configured with."""
+"""Calls of the org's hooks with the configured credentials."""
 
 import time
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ async def deliver(org: OrgState, hook: EventHook, payload: JsonObject) -> Answer
 
 
 async def verify(org: OrgState, hook: EventHook) -> bool:
-    """Ask an event hook to echo a challenge, with the secret and the custom headers; it is VERIFIED if it does."""
+    """Ask an event hook to echo a challenge, with the secret and the custom headers; if it does, it is VERIFIED."""
     challenge = org.ids.token(40)
     caused = org.caused(f"/api/v1/eventHooks/{hook.id}/lifecycle/verify", "127.0.0.1")
     headers = {"X-Okta-Verification-Challenge": challenge}
@@ -67,7 +67,7 @@ async def verify(org: OrgState, hook: EventHook) -> bool:
 
 
 async def authorization(org: OrgState, hook: InlineHook | EventHook) -> Mapping[str, str] | None:
-    """Return the header that proves Okta to the service; None if a token is needed and none can be had."""
+    """Return the header that authenticates Okta to the service; None if a token is needed and cannot be fetched."""
     channel = hook.channel
     if channel.oauth:
         token = await hook_token(org, hook.id, channel.oauth)
@@ -76,7 +76,7 @@ async def authorization(org: OrgState, hook: InlineHook | EventHook) -> Mapping[
 
 
 async def _call(org: OrgState, hook: InlineHook | EventHook, call: Call) -> Answer:
-    # Fetching the token counts in the three seconds of the call (Okta's support page on token hook timeouts).
+    # Fetching the token counts toward the call's three seconds (Okta's support page on token hook timeouts).
     start = time.monotonic()
     proof = await authorization(org, hook)
     if proof is None:

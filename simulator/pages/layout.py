@@ -1,4 +1,4 @@
-"""The frame of every page, and the few HTML pieces that they share."""
+"""The frame of every page, and shared HTML elements."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -27,7 +27,7 @@ pre { overflow-x: auto; border: 1px solid var(--line); padding: .5rem; white-spa
 
 
 def page(title: str, content: str, *, current: str, status: int = 200) -> web.Response:
-    """Frame a page. `content` is HTML, already escaped."""
+    """Return a page. `content` is HTML, already escaped."""
     links = "".join(
         f'<li><a href="{path}"{" aria-current=page" if path == current else ""}>{name}</a></li>'
         for path, name in PAGES.items()
@@ -44,14 +44,14 @@ def page(title: str, content: str, *, current: str, status: int = 200) -> web.Re
 
 
 def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Make a table; every cell is escaped here."""
+    """Return a table; every cell is escaped here."""
     head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def text_field(name: str, label: str, value: str = "", *, kind: str = "text", message: str = "", hint: str = "") -> str:
-    """Make a labelled input; `message` is what is wrong with what was entered."""
+    """Return a labelled input; `message` is the error in the entered value."""
     note = f'<span id="{name}-note" class="bad">{escape(message)}</span>' if message else ""
     wrong = f' aria-invalid="true" aria-describedby="{name}-note"' if message else ""
     auto = f' autocomplete="{escape(hint)}"' if hint else ""
@@ -62,11 +62,11 @@ def text_field(name: str, label: str, value: str = "", *, kind: str = "text", me
 
 
 def verdict(text: str, *, good: bool) -> str:
-    """Make the sentence that says how it ended, announced to screen readers."""
+    """Return the sentence with the result, announced to screen readers."""
     return f'<p role="status" class="{"good" if good else "bad"}"><strong>{escape(text)}</strong></p>'
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> str:
-    """Make a list of what happened."""
+    """Return a list of facts."""
     items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in pairs)
     return f"<dl>{items}</dl>"

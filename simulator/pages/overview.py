@@ -1,4 +1,4 @@
-"""The page of the org: users, hooks, switches and the System Log; and the page of what went over the wire."""
+"""The page of the org (users, hooks, switches and the System Log), and the page of its HTTP exchanges."""
 
 from dataclasses import fields
 from html import escape
@@ -12,7 +12,7 @@ from simulator.pages.layout import page, table
 from simulator.switches import Switches
 
 SHOWN = 50
-"""How many users, events and exchanges a page shows."""
+"""Number of users, events and exchanges on a page."""
 
 
 async def show(request: web.Request) -> web.Response:
@@ -22,7 +22,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def switch(request: web.Request) -> web.Response:
-    """Set the switches as the form has them, and deliver what waits where that was asked."""
+    """Set the switches from the form, and deliver waiting events if requested."""
     org = request.app[ORG]
     form = await request.post()
     for switch in fields(Switches):
@@ -51,13 +51,13 @@ async def rotate(request: web.Request) -> web.Response:
 
 
 async def wire(request: web.Request) -> web.Response:
-    """Show the last exchanges, the newest first."""
+    """Show the latest exchanges, the newest first."""
     exchanges = list(request.app[ORG].transcript)[-SHOWN:]
     content = "".join(
         f"<h2>{okta_time(exchange.at)} {escape(exchange.kind)}</h2><pre>{escape(str(exchange))}</pre>"
         for exchange in reversed(exchanges)
     )
-    return page("Wire", content or "<p>Nothing went over the wire yet.</p>", current="/wire")
+    return page("Wire", content or "<p>No exchanges yet.</p>", current="/wire")
 
 
 def _users(org: Org) -> str:
@@ -93,7 +93,7 @@ def _switches(org: Org) -> str:
     )
 
 
-def _switch(name: str, value: bool | float) -> str:  # noqa: FBT001 - the value of a switch is what it is about
+def _switch(name: str, value: bool | float) -> str:  # noqa: FBT001 - the value of the switch
     label = escape(name.replace("_", " "))
     if isinstance(value, bool):
         checked = " checked" if value else ""

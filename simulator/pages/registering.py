@@ -1,4 +1,4 @@
-"""The registration page: the three forms that ask the registration hook, shown as the person would see them."""
+"""The registration page: the three forms that call the registration hook, shown as the person would see them."""
 
 from html import escape
 
@@ -31,7 +31,7 @@ async def submit(request: web.Request) -> web.Response:
     if form is Form.PROGRESSIVE:
         user = org.users.get(entered.get("login", ""))
         if user is None:
-            unknown = verdict("There is no such user to complete.", good=False)
+            unknown = verdict("There is no user with this login.", good=False)
             return page("Register", unknown + _form(form, entered, None), current="/register")
         update = {name: value for name, value in entered.items() if name == "employeeNumber"}
         result = await org.update_profile(user, update, ip=ip)
@@ -84,5 +84,5 @@ def _told(result: Registration) -> str:
         return verdict(done, good=True) + facts(result.attributes.items())
     sentence = result.shown.general or "We found some errors. Please review the form and make corrections."
     beside = [(name, text) for name, text in result.shown.inline.items() if name not in (*FIELDS, "login")]
-    fault = [("For whoever runs the hook", result.fault)] if result.fault else []
+    fault = [("For the operator of the hook", result.fault)] if result.fault else []
     return verdict(sentence, good=False) + facts(beside + fault)

@@ -1,4 +1,4 @@
-"""The sign-in page: a form, and after it everything that the sign-in caused."""
+"""The sign-in page: a form, and then everything that the sign-in caused."""
 
 from html import escape
 
@@ -18,7 +18,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def submit(request: web.Request) -> web.Response:
-    """Sign in, wait for what follows from it, and tell it."""
+    """Sign in, wait for its effects, and show them."""
     org = request.app[ORG]
     form = await request.post()
     username, password = str(form.get("username", "")), str(form.get("password", ""))
@@ -40,7 +40,7 @@ def _form(username: str) -> str:
 
 def _people(org: Org) -> str:
     names = "".join(f"<li>{escape(user.login)} ({user.provider})</li>" for user in list(org.users)[:10])
-    return f"<h2>Who there is</h2><ul>{names}</ul>" if names else "<p>There are no users yet.</p>"
+    return f"<h2>Users</h2><ul>{names}</ul>" if names else "<p>There are no users yet.</p>"
 
 
 def _told(org: Org, result: SignIn, exchanges: list[Exchange]) -> str:
