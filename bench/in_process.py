@@ -1,4 +1,4 @@
-"""The service inside a process of the bench, so that its loop and its memory can be watched from within."""
+"""The service inside a benchmark process, so that its loop and its memory can be measured from within."""
 
 import gc
 from collections.abc import AsyncIterator
@@ -15,9 +15,9 @@ from service.web.server import listening
 
 @asynccontextmanager
 async def service_here(database_url: str) -> AsyncIterator[int]:
-    """Serve, as `serve` does, and return the port."""
+    """Serve like `serve`, and yield the port."""
     configure_logging("error")
-    # The checked fields come by their names; only an environment would be read by the variables'.
+    # The validated fields are set by name; an environment would be needed for the variables' names.
     settings = Settings(_env_file=None).model_copy(
         update={
             "database_url": SecretStr(database_url),

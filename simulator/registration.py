@@ -53,7 +53,7 @@ async def ask(org: OrgState, form: Form, entered: JsonObject, ip: str, user: Use
 
 
 def judge(form: Form, answer: Answer, entered: JsonObject, known: Iterable[str]) -> Registration:
-    """Return the effect of an answer. Any `error`, even an empty one, cancels all commands and fails the registration."""
+    """Return the effect of an answer. Any `error`, even an empty one, cancels all commands and denies."""
     members = answer.object() if answer.ok else None
     if members is None:
         fault = answer.trouble if not answer.ok else "the answer is not a JSON object"
