@@ -20,7 +20,7 @@ KINDS = ("known", "unknown", "tombstone")
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Call for each login twice, in random order; return the share of pairs in which the second takes longer."""
+    """Call for each login twice, in random order; compare how often the second takes longer."""
     hashes = {store.login(number): store.bcrypt_hash(4) for number in range(4 * setting.number // 10)}
     url = store.make_store(setting.administrator, "timing", hashes, setting.folder)
     store.execute(url, FORGET)
