@@ -147,5 +147,5 @@ class HookCheck:
 
 def _missing(kind: HookKind, hooks: Sequence[Hook]) -> Finding:
     alike = [hook.uri for hook in hooks if IMPORT_EVENT in hook.events or hook.name == kind.label]
-    others = f"not made by this installation: {', '.join(alike)}" if alike else ""
+    others = f"not created by this installation: {', '.join(alike)}" if alike else ""
     return Finding(Fault.MISSING, kind, others)

@@ -56,7 +56,7 @@ class StoredOwnership:
 class Claim(enum.StrEnum):
     """Why a hook that this installation did not create would be replaced."""
 
-    OUR_URL = "leads to exactly this address, but was not made by this installation"
+    OUR_URL = "leads to exactly this address, but was not created by this installation"
     ONLY_ONE = "belongs to another service, and an org has one password import hook"
 
 

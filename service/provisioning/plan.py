@@ -82,7 +82,7 @@ async def _with_groups(request: Request, groups: GroupIds) -> Request:
     ids = list(dict.fromkeys([*request.groups, *(own for own in found.values() if own is not None)]))
     faults = [f"groups: {name} does not exist in Okta" for name, own in found.items() if own is None]
     if len(ids) > MAX_GROUPS:
-        faults.append(f"groups: {len(ids)}, with the one of --group, and Okta takes {MAX_GROUPS} of a new user")
+        faults.append(f"groups: {len(ids)} including that of --group; Okta allows {MAX_GROUPS} for a new user")
     return replace(request, groups=ids, faults=faults)
 
 

@@ -38,7 +38,7 @@ class Corrected(enum.StrEnum):
     """The result of a correction."""
 
     DONE = "corrected"
-    NOT_REFUSED = "Okta did not refuse this account, or it is created by now"
+    NOT_REFUSED = "Okta did not reject this account, or it has been created since"
     TAKEN = "another account has this login"
 
 

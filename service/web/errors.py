@@ -36,7 +36,7 @@ def error_response_for(error: Exception) -> web.Response:
     if isinstance(error, MalformedCall):
         return error_response(400, error.code, error.message)
     if isinstance(error, RequestPayloadError):
-        return error_response(400, "body_broken", "the body does not end as its headers say")
+        return error_response(400, "body_broken", "the body does not have the length that its headers state")
     if isinstance(error, Overloaded | TooManyFailures):
         seconds = str(max(1, math.ceil(error.retry_after)))
         return error_response(429, *_LATER[type(error)], {"Retry-After": seconds})

@@ -24,7 +24,7 @@ EVENTS_PATH = "/okta/events"
 _MESSAGES: dict[Refused, str] = {
     CredentialFault.MISSING: "the call carries no credentials",
     CredentialFault.REPEATED: "a header with credentials was sent twice",
-    CredentialFault.MALFORMED: "the credentials are of no kind that is accepted here",
+    CredentialFault.MALFORMED: "credentials of this kind are not accepted",
     CredentialFault.WRONG: "the credentials are wrong",
     TokenFault.MALFORMED: "the bearer token is not a signed JWT",
     TokenFault.ALGORITHM: "the bearer token is not signed with RS256",

@@ -472,7 +472,7 @@ async def test_an_account_for_which_okta_is_being_asked_can_not_be_corrected(
 ) -> None:
     await pool.execute("UPDATE provisionings SET outcome = 'intended'")
     done = await correct(database, f"account_id,login\n{refused.id},{KIM}\n")
-    assert done.refused == ["line 2: Okta did not refuse this account, or it is created by now"]
+    assert done.refused == ["line 2: Okta did not reject this account, or it has been created since"]
     assert await pool.fetchval("SELECT login FROM accounts") == JESSIE
 
 

@@ -274,7 +274,7 @@ async def test_what_okta_refuses_is_reported_and_can_be_corrected_and_run_again(
     corrected += f"{good.id},{RAJIV},,,,\n"
     corrections = await correct(database, corrected)
     assert corrections.corrected == 1
-    assert corrections.refused == ["line 3: Okta did not refuse this account, or it is created by now"]
+    assert corrections.refused == ["line 3: Okta did not reject this account, or it has been created since"]
     assert (await provision()).outcomes == {Outcome.CREATED: 1}
     assert user_of(org, JESSIE).profile["lastName"] == "Smith"
     names = [row["identifier_key"] for row in await pool.fetch("SELECT identifier_key FROM identifiers ORDER BY 1")]

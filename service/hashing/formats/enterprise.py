@@ -105,7 +105,7 @@ def _read8(stored: StoredHash, match: re.Match[str]) -> Check:
     raw = unbase64_alphabet(match["salt"] + match["middle"] + match["digest"], ALPHABET)
     salt, count, key = _salt(raw[:16]), raw[16:26], raw[28:]
     if not count.isdigit():
-        raise MalformedHash("the iterations are no number")
+        raise MalformedHash("the iterations are not a number")
     iterations = limits.number(count.decode("ascii"))
     work = limits.check_pbkdf2(iterations, V8_KEY, V8_KEY)
     return _looped(stored, partial(domino8, salt, iterations), key, f"domino8 {iterations}", work)

@@ -35,7 +35,7 @@ def read_template(stored: StoredHash, match: re.Match[str]) -> Check:
     marks: dict[bytes, bytes | None] = {b"{SALT}": salt, b"{PASSWORD}": None}
     parts = tuple(marks.get(part, part) for part in MARKS.split(unbase64(match["template"])))
     if None not in parts:
-        raise MalformedHash("the template does not hold the password")
+        raise MalformedHash("the template does not contain the password")
     return _check(stored, match, partial(templated, match["name"], parts))
 
 

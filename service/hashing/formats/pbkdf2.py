@@ -75,7 +75,7 @@ def read_any(stored: StoredHash, match: re.Match[str]) -> Check:
         return read_mcf(stored, match)
     prf = option(stored, "digest").lower().replace("-", "")
     if prf not in COLUMNS:
-        raise MalformedHash("the option digest names no hash function that PBKDF2 is known with")
+        raise MalformedHash("the option digest names a hash function that is not supported with PBKDF2")
     return read_columns(prf, stored, match)
 
 

@@ -155,7 +155,7 @@ def salt_value(stored: StoredHash) -> Value:
 def pepper_value(stored: StoredHash) -> Value:
     """Return the pepper, as text if it is UTF-8."""
     if stored.pepper is None:
-        raise MalformedHash("the formula uses $pepper, and the source names no variable that holds one")
+        raise MalformedHash("the formula uses $pepper, and the source names no variable with a pepper")
     return pepper_text(stored.pepper)
 
 
