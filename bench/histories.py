@@ -92,7 +92,7 @@ def remember_types() -> None:
     setattr(asyncpg.Connection, "_introspect_types", remembered)  # noqa: B010 (likewise)
 
 
-def work(process: int, parts: Sequence[int], options: argparse.Namespace, told: "Queue[Progress]") -> None:
+def work(process: int, parts: Sequence[int], options: argparse.Namespace, queue: "Queue[Progress]") -> None:
     """Run parts in a separate database, until all are done or the time has passed."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable()
@@ -109,12 +109,12 @@ def work(process: int, parts: Sequence[int], options: argparse.Namespace, told: 
             player = runner.run(stage.__aenter__())
             for part in own:
                 if time.monotonic() < until:
-                    told.put((part, play_part(runner, player, options.seed * 10**6 + part)))
+                    queue.put((part, play_part(runner, player, options.seed * 10**6 + part)))
             runner.run(stage.__aexit__(None, None, None))
-    told.put((None, Counter()))
+    queue.put((None, Counter()))
 
 
-def told_of(done: Done) -> str:
+def progress_of(done: Done) -> str:
     """Return how many histories and steps are done."""
     kinds = done.total()
     number = kinds.pop("histories", 0)
@@ -131,16 +131,16 @@ def main() -> None:
     options = parser.parse_args()
     done = Done(FOLDER / f"histories-{options.seed}.jsonl", again=options.again)
     broken = play_all(done.left(-(-options.histories // PART)), options, done)
-    print(f"{told_of(done)} under seed {options.seed}: {'a rule was broken' if broken else 'every rule held'}")
+    print(f"{progress_of(done)} under seed {options.seed}: {'a rule was broken' if broken else 'every rule held'}")
     sys.exit(broken)
 
 
 def play_all(left: Sequence[int], options: argparse.Namespace, done: Done) -> bool:
     """Distribute the parts to processes; return whether a rule was violated."""
     spawning = multiprocessing.get_context("spawn")
-    told: Queue[Progress] = spawning.Queue()
+    queue: Queue[Progress] = spawning.Queue()
     processes = [
-        spawning.Process(target=work, args=(each, left[each :: options.processes], options, told))
+        spawning.Process(target=work, args=(each, left[each :: options.processes], options, queue))
         for each in range(options.processes)
     ]
     for process in processes:
@@ -148,7 +148,7 @@ def play_all(left: Sequence[int], options: argparse.Namespace, done: Done) -> bo
     began, played, working = time.monotonic(), 0, len(processes)
     while working and all(process.exitcode in {None, 0} for process in processes):
         with contextlib.suppress(Empty):
-            part, counted = told.get(timeout=1)
+            part, counted = queue.get(timeout=1)
             if part is None:
                 working -= 1
                 continue

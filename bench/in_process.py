@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pydantic import SecretStr
 
 from bench.http_client import PASSWORD, USER
-from service.app import make_app, make_parts, open_database, spare_garbage_collector
+from service.app import freeze_startup_objects, make_app, make_parts, open_database
 from service.settings import Settings
 from service.telemetry import configure_logging
 from service.web.server import listening
@@ -29,6 +29,6 @@ async def service_here(database_url: str) -> AsyncIterator[int]:
         database = await stack.enter_async_context(open_database(settings))
         parts = await stack.enter_async_context(make_parts(settings, database))
         url = await stack.enter_async_context(listening("service", make_app(parts), "127.0.0.1", 0))
-        spare_garbage_collector()
+        freeze_startup_objects()
         yield int(url.rpartition(":")[2])
     gc.unfreeze()

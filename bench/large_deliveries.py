@@ -16,7 +16,7 @@ import aiohttp
 import psutil
 from pydantic import SecretStr
 
-from service.app import make_app, make_parts, open_database, spare_garbage_collector
+from service.app import freeze_startup_objects, make_app, make_parts, open_database
 from service.cli.simulate_stage import fresh_database
 from service.settings import Settings, basic_header, load_settings
 from service.telemetry import configure_logging
@@ -111,7 +111,7 @@ async def main() -> None:
         database = await stack.enter_async_context(open_database(settings))
         parts = await stack.enter_async_context(make_parts(settings, database))
         url = await stack.enter_async_context(listening("service", make_app(parts), "127.0.0.1", 0))
-        spare_garbage_collector()
+        freeze_startup_objects()
         for kind in ("foreign", "import"):
             for at_once in (1, 10):
                 await measure(url, basic_header("okta", password), kind, at_once)

@@ -155,8 +155,8 @@ async def _reconcile(there: World) -> dict[str, object]:
     process = await there.start("reconcile", "--json", "--share", "100%")
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
-    told: dict[str, object] = json.loads(out)
-    return told
+    result: dict[str, object] = json.loads(out)
+    return result
 
 
 async def store_password(there: World) -> None:

@@ -57,7 +57,7 @@ def parser_process() -> None:
     async def parse_here(_: object, body: bytearray) -> Any:  # noqa: ANN401 (the types of the original)
         return parse_delivery(body)
 
-    bodies.DeliveryReader._parse_elsewhere = parse_here  # type: ignore[assignment,method-assign]
+    bodies.DeliveryReader._parse_in_process = parse_here  # type: ignore[assignment,method-assign]
 
 
 ALTERNATIVES: dict[str, Callable[[], None]] = {

@@ -41,7 +41,7 @@ from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
 from service.web.hooks import get_events, post_events, post_password_import, post_registration
 from service.web.middleware import Middleware, require_host
-from service.web.operations import get_healthz, get_metrics, get_readyz, get_status, show_zeros, still_missing
+from service.web.operations import create_zero_counts, get_healthz, get_metrics, get_readyz, get_status, still_missing
 from service.web.parts import PARTS, Parts
 from service.web.server import listening
 from service.web.tls import BadCertificate, ServerTls
@@ -100,7 +100,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     """Yield the parts of a running service. Raises `BadSettings` if no credentials authenticate Okta."""
     require_authentication(settings)
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ, hash_keys(settings)), DeliveryReader()
-    show_zeros(telemetry)
+    create_zero_counts(telemetry)
     trail, keys = AuditTrail(), issuer_keys(settings)
     screener = make_screener(settings, database, telemetry, trail)
     if keys is not None:
@@ -221,7 +221,7 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(
             listening("admin", make_admin_app(parts), settings.admin_host, settings.admin_port)
         )
-        spare_garbage_collector()
+        freeze_startup_objects()
         for reason in await still_missing(parts):  # an operator who starts it by hand sees the log, not /readyz
             log.warning("not_ready", reason=reason)
         await stop.wait()
@@ -237,7 +237,7 @@ def warn_of_secrets(settings: Settings) -> None:
             log.warning("secret_file_readable", name=name, remedy="chmod o-r")
 
 
-def spare_garbage_collector() -> None:
+def freeze_startup_objects() -> None:
     """Exempt the objects created at start from garbage collection: a full collection stalls the loop for 0.1 s."""
     gc.collect()
     gc.freeze()

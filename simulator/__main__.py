@@ -52,11 +52,11 @@ async def run(org: Org, host: str, port: int, own_url: str | None, *, oauth: boo
 async def verify_hooks(org: Org) -> None:
     """Verify each event hook, retrying until the service answers."""
     for hook in list(org.event_hooks.values()):
-        told = False
+        announced = False
         while not await org.verify_event_hook(hook):
-            if not told:
+            if not announced:
                 print(f"waiting for {hook.channel.uri} to answer the challenge", file=sys.stderr)  # noqa: T201
-            told = True
+            announced = True
             await asyncio.sleep(VERIFY_EVERY)
         print(f"event hook verified: {hook.channel.uri}", file=sys.stderr)  # noqa: T201
 

@@ -31,7 +31,7 @@ class Answer:
         return self.status is not None and self.status // 100 == 2  # noqa: PLR2004 - the class of the status
 
     @property
-    def trouble(self) -> str:
+    def failure(self) -> str:
         """Return why the call failed, for people and the System Log."""
         return str(self.fault) if self.fault else f"the service answered {self.status}"
 

@@ -32,7 +32,7 @@ async def call_inline(org: OrgState, hook: InlineHook, caused: Caused, payload: 
             f'Hook "{hook.name}" execution failed',
             caused,
             hook,
-            _trouble(answer),
+            _failure(answer),
         )
     elif debug := (answer.object() or {}).get("debugContext"):
         target = {"id": hook.id, "type": "InlineHook", "alternateId": hook.name, "displayName": hook.name}
@@ -47,7 +47,7 @@ async def deliver(org: OrgState, hook: EventHook, payload: JsonObject) -> Answer
     call = Call("com.okta.event_hook", hook.id, hook.channel, caused.request_id, payload)
     answer = await _call(org, hook, call)
     if not answer.ok:
-        _report(org, "event_hook.delivery", f'Hook "{hook.name}" delivery failed', caused, hook, answer.trouble)
+        _report(org, "event_hook.delivery", f'Hook "{hook.name}" delivery failed', caused, hook, answer.failure)
     return answer
 
 
@@ -84,10 +84,10 @@ async def _call(org: OrgState, hook: InlineHook | EventHook, call: Call) -> Answ
     return await org.caller.call(call, proof, spent=time.monotonic() - start if hook.channel.oauth else 0.0)
 
 
-def _trouble(answer: Answer) -> str:
+def _failure(answer: Answer) -> str:
     if answer.ok:
         return "Could not deserialize response due to error at Line 1 Column 1"
-    return answer.trouble
+    return answer.failure
 
 
 def _report(

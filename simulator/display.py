@@ -34,12 +34,12 @@ CAUSELESS = {
 
 def default_failure(form: Form) -> Shown:
     """Return the messages if the hook timed out, or gave no valid answer."""
-    return Shown(_said(FAILED, form))
+    return Shown(_message(FAILED, form))
 
 
 def shown_for_denial(form: Form) -> Shown:
     """Return the messages if the hook denied without an `error`."""
-    return Shown(_said(DENIED, form))
+    return Shown(_message(DENIED, form))
 
 
 def shown_for_error(form: Form, error: object) -> Shown:
@@ -50,7 +50,7 @@ def shown_for_error(form: Form, error: object) -> Shown:
         # The Classic Engine shows only the first cause (Okta's reference of 2021).
         return Shown(str(said[0]["errorSummary"]))
     inline = {name: str(cause["errorSummary"]) for cause in said if (name := _attribute(cause.get("location")))}
-    return Shown(inline=inline) if inline else Shown(_said(CAUSELESS, form))
+    return Shown(inline=inline) if inline else Shown(_message(CAUSELESS, form))
 
 
 def _attribute(location: object) -> str | None:
@@ -59,5 +59,5 @@ def _attribute(location: object) -> str | None:
     return name if prefix in ("data.userProfile", "data.userProfileUpdate") else None
 
 
-def _said(messages: Mapping[Form, str], form: Form) -> str:
+def _message(messages: Mapping[Form, str], form: Form) -> str:
     return messages.get(form, messages[Form.SELF_SERVICE])

@@ -56,7 +56,7 @@ def judge(form: Form, answer: Answer, entered: JsonObject, known: Iterable[str])
     """Return the effect of an answer. Any `error`, even an empty one, cancels all commands and denies."""
     members = answer.object() if answer.ok else None
     if members is None:
-        fault = answer.trouble if not answer.ok else "the answer is not a JSON object"
+        fault = answer.failure if not answer.ok else "the answer is not a JSON object"
         return Registration(form, allowed=False, shown=default_failure(form), fault=fault)
     if members.get("error") is not None:
         return Registration(form, allowed=False, shown=shown_for_error(form, members["error"]))

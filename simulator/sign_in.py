@@ -81,7 +81,7 @@ async def _ask(org: OrgState, user: User, caused: Caused, username: str, passwor
         if org.switches.report_unverified:
             log_import(org, user, caused, "UNVERIFIED")
     else:
-        return _let_in(org, user, caused, password, answer)
+        return _complete(org, user, caused, password, answer)
     return SignIn(outcome, user, answer, verdict, request_id=caused.request_id)
 
 
@@ -90,7 +90,7 @@ def _begin(org: OrgState, hook: InlineHook) -> JsonObject:
     return payloads.inline(HookType.PASSWORD_IMPORT, org.ids.inline_event(), org.clock.now(), source)
 
 
-def _let_in(org: OrgState, user: User, caused: Caused, password: str, answer: Answer | None) -> SignIn:
+def _complete(org: OrgState, user: User, caused: Caused, password: str, answer: Answer | None) -> SignIn:
     # The user's password may have been reset during the hook call; an import would then undo the reset.
     imported = user.provider == "IMPORT" and not org.switches.read_only
     if imported:
@@ -111,5 +111,5 @@ def _check(org: OrgState, user: User, caused: Caused, password: str) -> SignIn:
     if user.password is None or not user.password.matches(password):
         return SignIn(Outcome.WRONG_PASSWORD, user, request_id=caused.request_id)
     if isinstance(user.password, ImportedHash):
-        return _let_in(org, user, caused, password, None)
+        return _complete(org, user, caused, password, None)
     return SignIn(Outcome.SIGNED_IN, user, request_id=caused.request_id)

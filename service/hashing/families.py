@@ -85,8 +85,8 @@ def as_typed(found: Format, interpretations: str | None = None) -> Format:
     return found if declared == RAW or isinstance(found, TypedFormat | Family) else TypedFormat(found, declared)
 
 
-def _typed(found: Format, interpretations: str, by_mark: Mapping[str, str] | None = None) -> Format:
-    return TypedFormat(found, interpretations, by_mark or {})
+def _typed(found: Format, interpretations: str, by_prefix: Mapping[str, str] | None = None) -> Format:
+    return TypedFormat(found, interpretations, by_prefix or {})
 
 
 def _product(*names: str) -> Iterable[Format]:

@@ -54,21 +54,21 @@ def decide(
     now: datetime | None = None,
 ) -> list[Decision]:
     """Decide the events in the given order; an earlier one may bind or migrate the account of a later one."""
-    people = _People(matches)
+    accounts = _Accounts(matches)
     moment = now or datetime.now(UTC)
     decisions = []
     for event in events:
-        decision = _decide(event, people, forget_when, moment)
-        people.apply(decision)
+        decision = _decide(event, accounts, forget_when, moment)
+        accounts.apply(decision)
         decisions.append(decision)
     return decisions
 
 
-def _decide(event: ImportEvent, people: "_People", forget_when: ForgetWhen, now: datetime) -> Decision:
-    match = people.by_id(event.user_id)
+def _decide(event: ImportEvent, accounts: "_Accounts", forget_when: ForgetWhen, now: datetime) -> Decision:
+    match = accounts.by_id(event.user_id)
     binds = None
     if match is None:
-        match = people.by_login(event.login)
+        match = accounts.by_login(event.login)
         if match is not None and match.okta_id is not None:
             return Decision(event, Effect.MISMATCH, match.id)
         binds = event.user_id
@@ -91,7 +91,7 @@ def _explained(event: ImportEvent, match: Match, now: datetime) -> bool:
     return match.verified_at is not None and match.verified_at - CLOCKS_APART <= (event.published or now)
 
 
-class _People:
+class _Accounts:
     """The accounts that a batch of events may apply to, updated as the events are decided."""
 
     def __init__(self, matches: Iterable[Match]) -> None:

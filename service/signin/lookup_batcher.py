@@ -50,9 +50,9 @@ class Lookups:
         return await waiting.answer
 
     def _retry(self) -> None:
-        self._watch = asyncio.get_running_loop().call_later(SLOW, self._look_after_waiting)
+        self._watch = asyncio.get_running_loop().call_later(SLOW, self._read_if_slow)
 
-    def _look_after_waiting(self) -> None:
+    def _read_if_slow(self) -> None:
         """Start a read for the waiting calls if the current one is slow, even if no other call arrives."""
         self._watch = None
         if self._waiting:

@@ -76,7 +76,7 @@ def throttle(
     """
     if not (failures.pair or failures.login or login_in_flight or in_flight or any(failures.sites)):  # the common case
         return None
-    pair, login = _living(failures.pair, failures.now), _living(failures.login, failures.now)
+    pair, login = _unexpired(failures.pair, failures.now), _unexpired(failures.login, failures.now)
     tried = (pair.failures if pair else 0) + in_flight
     if in_flight and tried >= PAIR_FREE:
         return Throttled(ONE_AT_A_TIME, first_attempt=False)
@@ -91,7 +91,7 @@ def _site_wait(failures: Failures, in_flight: Sequence[int]) -> float:
     """Return the seconds that the wider networks around an IPv6 address must wait."""
     waits = [0.0]
     for free, streak, checks in zip(SITE_FREE, failures.sites, in_flight, strict=False):
-        living = _living(streak, failures.now)
+        living = _unexpired(streak, failures.now)
         beyond = (living.failures if living else 0) + checks - free
         waited = (failures.now - living.since).total_seconds() if living else 0.0
         waits.append(ONE_AT_A_TIME if checks and beyond >= 0 else _doubling(beyond, PAIR_LONGEST) - waited)
@@ -123,7 +123,7 @@ def _is_ipv4(text: str) -> bool:
     return True
 
 
-def _living(streak: FailureCount | None, now: datetime) -> FailureCount | None:
+def _unexpired(streak: FailureCount | None, now: datetime) -> FailureCount | None:
     return streak if streak is not None and now - streak.since <= FORGET_AFTER else None
 
 
@@ -171,7 +171,7 @@ class ThrottledAttempt:
 class _Login:
     delay: float
     account_id: int | None
-    believed_until: float
+    valid_until: float
 
 
 @immutable
@@ -179,7 +179,7 @@ class _Named:
     """The login that a typed name identifies, if it is not that login."""
 
     login_key: str
-    believed_until: float
+    valid_until: float
 
 
 class ThrottleCache:
@@ -198,7 +198,7 @@ class ThrottleCache:
     def counted(self, lookup: Lookup) -> ThrottleKey:
         """Return the subjects that are counted for a typed name, as far as known without a read."""
         named = self._named.get(lookup.who.login)
-        return lookup.who if named is None or self._clock() >= named.believed_until else lookup.who_of(named.login_key)
+        return lookup.who if named is None or self._clock() >= named.valid_until else lookup.who_of(named.login_key)
 
     def note_name(self, lookup: Lookup, login_key: str) -> None:
         """Cache the login of the account that a typed name identifies, as long as the store's answer is trusted."""
@@ -221,7 +221,7 @@ class ThrottleCache:
     def judge(self, who: ThrottleKey) -> ThrottledAttempt | None:
         """Return the cached rejection if `who` must still wait; None if the store must be read."""
         login, now = self._logins.get(who.login), self._clock()
-        if login is None or now >= login.believed_until:
+        if login is None or now >= login.valid_until:
             return None
         until = self._pairs.get(who.pair)
         if until is None:

@@ -19,7 +19,7 @@ NOT_THE_PRIMARY = asyncpg.TargetServerAttributeNotMatched
 """Raised for a standby's answer; in asyncpg it is not an `InterfaceError`."""
 
 
-def one_each(dsn: str) -> list[str]:
+def split_hosts(dsn: str) -> list[str]:
     """Split `postgresql://user:password@host1:5432,host2:5432/database` into a URL for each host."""
     parts = urlsplit(dsn)
     who, at, hosts = parts.netloc.rpartition("@")
@@ -52,7 +52,7 @@ async def connect(dsn: str, **options: Any) -> asyncpg.Connection:
 
 
 async def _connect(dsn: str, **options: Any) -> asyncpg.Connection:
-    urls = one_each(dsn)
+    urls = split_hosts(dsn)
     if len(urls) == 1:
         return await asyncpg.connect(dsn, **options)
     if "target_session_attrs" not in dsn:

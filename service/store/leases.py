@@ -139,7 +139,7 @@ async def hold_lease(
 
 async def _acquire(database: Database, name: str, wait: float, life: timedelta) -> Lease:
     deadline = asyncio.get_running_loop().time() + wait
-    is_told = False
+    is_reported = False
     while True:
         async with database.connection() as connection:
             # Otherwise the only follower would wait for its own lease after an outage of PostgreSQL.
@@ -151,9 +151,9 @@ async def _acquire(database: Database, name: str, wait: float, life: timedelta) 
             return lease
         if asyncio.get_running_loop().time() >= deadline:
             raise Held(f"{name} is being done by {holder or 'another process'}")
-        if not is_told:
+        if not is_reported:
             log.info("waiting_for_lease", name=name, seconds=life.total_seconds())
-            is_told = True
+            is_reported = True
         await asyncio.sleep(min(1.0, max(0.05, wait / 20)))
 
 

@@ -64,16 +64,16 @@ def _bounded(body: bytearray, most: int) -> bytearray:
     return body
 
 
-def _serve_the_service() -> None:
+def _init_parser_process() -> None:
     """Initialise the parser's process: it ends when the service ends, even if that is killed, and not before."""
     # Supervisors and terminals signal every process of a service, but accepted work must be finished.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hide_memory()
-    threading.Thread(target=_end_with_the_service, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_the_service() -> None:
+def _exit_with_parent() -> None:
     # The pool's pipe has both its ends here, so it does not signal the end of the service.
     service = multiprocessing.parent_process()
     assert service is not None  # noqa: S101 (for the type checker: this process has a parent)
@@ -101,7 +101,7 @@ class DeliveryReader:
             if len(body) <= LARGE:
                 yield parse_delivery(body)
             else:
-                yield await self._parse_elsewhere(body)
+                yield await self._parse_in_process(body)
 
     async def finish(self, recording: Coroutine[Any, Any, None]) -> None:
         """Run the recording of a delivery to its end, even if Okta stops waiting for the answer."""
@@ -116,11 +116,11 @@ class DeliveryReader:
         if self._parser is not None:
             self._parser.shutdown(cancel_futures=True)
 
-    async def _parse_elsewhere(self, body: bytearray) -> Delivery:
+    async def _parse_in_process(self, body: bytearray) -> Delivery:
         if self._parser is None:
             # The child imports before it takes over our path, and must not import from the current directory.
             os.putenv("PYTHONSAFEPATH", "1")
-            self._parser = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _serve_the_service)
+            self._parser = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _init_parser_process)
         try:
             # Submitting may start the process, which would block the loop for too long.
             return await asyncio.wrap_future(await asyncio.to_thread(self._parser.submit, parse_delivery, body))

@@ -98,7 +98,7 @@ OKTA_FAILURES = (EXECUTED, PROCESSED, DELIVERY)
 """The events of Okta's log whose failures an alert watches."""
 
 
-def show_zeros(telemetry: Telemetry) -> None:
+def create_zero_counts(telemetry: Telemetry) -> None:
     """Create every count that an alert of docs/operations.md watches."""
     for code in FAULT_CODES:
         telemetry.faults.labels(code)

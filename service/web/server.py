@@ -151,7 +151,7 @@ class GuardedServer(Server):
         """Record a connection without complete headers."""
         self._silent.setdefault(handler)
 
-    def headers_there(self, handler: "GuardedHandler") -> None:
+    def headers_complete(self, handler: "GuardedHandler") -> None:
         """Record a connection whose headers are complete."""
         self._silent.pop(handler, None)
 
@@ -210,11 +210,11 @@ class GuardedHandler(RequestHandler):
 
     def refuse_connection(self) -> None:
         """Answer that there are too many connections, and close this one."""
-        self._turn_away(503, "too_many_connections", "there are too many connections")
+        self._reject(503, "too_many_connections", "there are too many connections")
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Remove the connection."""
-        self._headers_are_there()
+        self._headers_are_complete()
         if self._end is not None:
             self._end.cancel()
         super().connection_lost(exc)
@@ -226,11 +226,11 @@ class GuardedHandler(RequestHandler):
         calls = self._request_count
         super().data_received(data)
         if self._request_count != calls:
-            self._headers_are_there()
+            self._headers_are_complete()
         elif self._waiter is not None and not self._waiter.done():
             self._head += len(data)
             if self._head > MAX_HEAD:
-                self._turn_away(431, "headers_too_large", "the headers are larger than any call that Okta makes")
+                self._reject(431, "headers_too_large", "the headers are larger than any call that Okta makes")
             elif self._deadline is None:
                 self._await_headers()
 
@@ -263,20 +263,20 @@ class GuardedHandler(RequestHandler):
         self._server.headers_awaited(self)
         self._deadline = self._loop.call_later(HEADERS_WITHIN, self._too_slow)
 
-    def _headers_are_there(self) -> None:
-        self._server.headers_there(self)
+    def _headers_are_complete(self) -> None:
+        self._server.headers_complete(self)
         self._head = 0
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
     def _too_slow(self) -> None:
-        self._turn_away(408, "too_slow", "the headers did not arrive in time")
+        self._reject(408, "too_slow", "the headers did not arrive in time")
 
-    def _turn_away(self, status: int, code: str, message: str) -> None:
+    def _reject(self, status: int, code: str, message: str) -> None:
         """Send an error response, without a request, and close."""
         self._server.count(code)
-        self._headers_are_there()
+        self._headers_are_complete()
         if not isinstance(self.transport, asyncio.Transport) or self.transport.is_closing():
             self.force_close()
             return

@@ -33,7 +33,7 @@ async def sign_in(request: web.Request) -> web.Response:
     ip = str(members.get("ip", PERSONS_ADDRESS))
     name, password = str(members.get("username", "")), str(members.get("password", ""))
     result = await request.app[ORG].sign_in(name, password, ip=ip)
-    return web.json_response(sign_in_story(result))
+    return web.json_response(sign_in_result(result))
 
 
 async def read_json(request: web.Request) -> JsonObject:
@@ -47,7 +47,7 @@ async def read_json(request: web.Request) -> JsonObject:
     return members
 
 
-def sign_in_story(result: SignIn) -> JsonObject:
+def sign_in_result(result: SignIn) -> JsonObject:
     """Return the result of a sign-in as plain members."""
     answer = result.answer
     return {

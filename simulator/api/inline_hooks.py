@@ -77,7 +77,7 @@ async def execute(request: web.Request) -> web.Response:
     answer = await call_inline(org, hook, org.caused(request.path, "127.0.0.1"), payload)
     members = answer.object() if answer.ok else None
     if members is None:
-        reason = "timed out" if answer.fault is Fault.TIMEOUT else answer.trouble
+        reason = "timed out" if answer.fault is Fault.TIMEOUT else answer.failure
         raise ApiError("E0000001", f'Hook "{hook.name}" execution failed. {reason}')
     return web.json_response(members)
 

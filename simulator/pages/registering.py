@@ -40,8 +40,10 @@ async def submit(request: web.Request) -> web.Response:
         profile["login"] = profile.get("email", "")
         result = await org.register(profile, entered.get("password", ""), ip=ip, classic=form is Form.CLASSIC)
     wire = "".join(f"<pre>{escape(str(exchange))}</pre>" for exchange in org.transcript.since(mark))
-    told = _told(result) + (f"<details><summary>What went over the wire</summary>{wire}</details>" if wire else "")
-    return page("Register", told + _choice() + _form(form, entered, result), current="/register")
+    shown = _result_html(result) + (
+        f"<details><summary>What went over the wire</summary>{wire}</details>" if wire else ""
+    )
+    return page("Register", shown + _choice() + _form(form, entered, result), current="/register")
 
 
 def _chosen(request: web.Request) -> Form:
@@ -78,7 +80,7 @@ def _message(messages: object, name: str) -> str:
     return str(shown.get(name) or (shown.get("login") if name == "email" else None) or "")
 
 
-def _told(result: Registration) -> str:
+def _result_html(result: Registration) -> str:
     if result.allowed:
         done = "Your profile is complete." if result.form is Form.PROGRESSIVE else "Your account was created."
         return verdict(done, good=True) + facts(result.attributes.items())

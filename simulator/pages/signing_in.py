@@ -25,8 +25,8 @@ async def submit(request: web.Request) -> web.Response:
     mark = org.transcript.total
     result = await org.sign_in(username, password, ip=request.remote or "127.0.0.1")
     await org.deliveries.settle()
-    told = _told(org, result, org.transcript.since(mark))
-    return page("Sign in", told + _form(username), current="/")
+    shown = _result_html(org, result, org.transcript.since(mark))
+    return page("Sign in", shown + _form(username), current="/")
 
 
 def _form(username: str) -> str:
@@ -43,9 +43,9 @@ def _people(org: Org) -> str:
     return f"<h2>Users</h2><ul>{names}</ul>" if names else "<p>There are no users yet.</p>"
 
 
-def _told(org: Org, result: SignIn, exchanges: list[Exchange]) -> str:
+def _result_html(org: Org, result: SignIn, exchanges: list[Exchange]) -> str:
     answer = result.answer
-    asked = f"yes, {answer.trouble if not answer.ok else f'it answered {answer.status}'}" if answer else "no"
+    asked = f"yes, {answer.failure if not answer.ok else f'it answered {answer.status}'}" if answer else "no"
     attempts = f" ({answer.attempts} attempts)" if answer and answer.attempts > 1 else ""
     pairs: list[tuple[str, object]] = [
         ("Password hook called", asked + attempts),

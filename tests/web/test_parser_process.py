@@ -9,11 +9,11 @@ from service.web.bodies import DeliveryReader
 
 async def main():
     reader = DeliveryReader()
-    await reader._parse_elsewhere(bytearray(b"{}"))
+    await reader._parse_in_process(bytearray(b"{}"))
     (pid,) = reader._parser._processes
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, signal.SIGINT)
-    await reader._parse_elsewhere(bytearray(b"{}"))
+    await reader._parse_in_process(bytearray(b"{}"))
     print("parsed", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 

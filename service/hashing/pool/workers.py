@@ -94,7 +94,7 @@ ROOT = str(Path(__file__).parents[3])
 """The folder that contains this package."""
 
 
-class Companion:
+class WorkerProcess:
     """One worker process: started when first needed, replaced when it dies. Used by one thread only."""
 
     def __init__(self) -> None:
@@ -221,7 +221,7 @@ class Workers:
             thread.join()
 
     def _work(self, me: _Worker) -> None:
-        companion = Companion()
+        companion = WorkerProcess()
         lanes = Lanes(self._interleaving, self._report) if self._interleaving else None
 
         def run(check: Check, password: str) -> tuple[bool, float]:
