@@ -8,21 +8,22 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import structlog
 from aiohttp import web
 
+from service.administration.counting import AccountCounting
 from service.audit_trail import AuditTrail
 from service.auth.authenticator import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.background import in_background
 from service.hashing.bcrypt_choice import BcryptChoice, BcryptUnavailable, choose_bcrypt
 from service.hashing.pool import HashingPool, SingleFlight
-from service.registration.code_policy import CodePolicy, load_policy
+from service.registration.parse import load_policy
 from service.registration.policy import Policy
-from service.registration.queries import LegacyProfile, find_legacy_profiles
+from service.registration.queries import StoreLookup
 from service.registration.screen import RegistrationScreener
 from service.registration.toml_document import FaultyPolicy
 from service.settings import (
@@ -44,6 +45,10 @@ from service.web.middleware import Middleware, require_host
 from service.web.operations import create_zero_counts, get_healthz, get_metrics, get_readyz, get_status, still_missing
 from service.web.parts import PARTS, Parts
 from service.web.server import listening
+from service.web.status_page.handlers import AccountSearch, get_status_page
+from service.web.status_page.recorder import Recorder
+from service.web.status_page.render import ACCOUNT_PATH
+from service.web.status_page.view import PageFigures, is_exposed
 from service.web.tls import BadCertificate, ServerTls
 
 # SIGHUP: files are read again and apply from the next call on. A faulty file is logged and not used.
@@ -60,8 +65,8 @@ def reload(parts: Parts, tls: ServerTls | None) -> None:
     if tls is not None:
         steps["certificate"] = tls.reload
     named = parts.settings.registration_policy
-    if named is not None and not isinstance(parts.screener.policy, CodePolicy):  # a policy in Python needs a restart
-        steps["policy"] = lambda: parts.screener.replace_policy(load_policy(named))
+    if named is not None:
+        steps["policy"] = lambda: parts.screener.replace_policy(load_policy(named, again=True))
     for name, step in steps.items():
         try:
             step()
@@ -102,7 +107,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ, hash_keys(settings)), DeliveryReader()
     create_zero_counts(telemetry)
     trail, keys = AuditTrail(), issuer_keys(settings)
-    screener = make_screener(settings, database, telemetry, trail)
+    screener = RegistrationScreener(registration_policy(settings), StoreLookup(database), telemetry, trail)
     if keys is not None:
         await keys.open()
     bcrypt = await _choose_bcrypt(settings, telemetry)
@@ -112,28 +117,34 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
             *DATABASE_UNAVAILABLE, TimeoutError
         ):  # without a database: at the first call, or the next refresh
             await prepare(verifier)
+        parts = Parts(
+            settings=settings,
+            telemetry=telemetry,
+            database=database,
+            opener=opener,
+            verifier=verifier,
+            screener=screener,
+            deliveries=deliveries,
+            issuer_keys=keys,
+            inline_authenticator=inline_authenticator(settings, keys),
+            event_authenticator=event_authenticator(settings),
+            forget_when=settings.forget_when,
+            revisions=known_revisions(),
+            bcrypt=bcrypt,
+            recorder=Recorder(telemetry, verifier, bcrypt),
+            counting=AccountCounting(database),
+            page_figures=PageFigures(settings, database),
+        )
         background = [
             in_background(keep_prepared(verifier, timedelta(days=settings.audit_retention_days))),
             in_background(trail.keep_writing(database)),
             in_background(verifier.throttle_cache.keep_writing(database)),
             in_background(verifier.sign_ins_after_migration.keep_reporting()),
+            in_background(parts.recorder.keep_writing(database, lambda: still_missing(parts))),
+            in_background(parts.counting.keep_counting()),
         ]
         try:
-            yield Parts(
-                settings=settings,
-                telemetry=telemetry,
-                database=database,
-                opener=opener,
-                verifier=verifier,
-                screener=screener,
-                deliveries=deliveries,
-                issuer_keys=keys,
-                inline_authenticator=inline_authenticator(settings, keys),
-                event_authenticator=event_authenticator(settings),
-                forget_when=settings.forget_when,
-                revisions=known_revisions(),
-                bcrypt=bcrypt,
-            )
+            yield parts
         finally:
             for task in background:
                 task.cancel()
@@ -160,19 +171,7 @@ async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoi
     return choice
 
 
-def make_screener(
-    settings: Settings, database: Database, telemetry: Telemetry, trail: AuditTrail
-) -> RegistrationScreener:
-    """Create the screener of registrations. Raises `BadSettings` with all faults of the policy."""
-
-    async def find_legacy(names: Sequence[str]) -> Sequence[LegacyProfile]:
-        async with database.connection() as connection:
-            return await find_legacy_profiles(connection, names)
-
-    return RegistrationScreener(registration_policy(settings), find_legacy, telemetry, trail)
-
-
-def registration_policy(settings: Settings) -> Policy | CodePolicy | None:
+def registration_policy(settings: Settings) -> Policy | None:
     """Load the configured policy; without one, log a warning and return None. Raises `BadSettings` with all faults."""
     if settings.registration_policy is None:
         log.warning("no_registration_policy")
@@ -197,11 +196,16 @@ def make_app(parts: Parts) -> web.Application:
 
 
 def make_admin_app(parts: Parts) -> web.Application:
-    """Create the operators' application; it has no authentication, so it listens on loopback by default."""
+    """Create the operators' application. Numbers are public; names require ADMIN_PASSWORD."""
     app = web.Application(middlewares=[Middleware(parts).errors, require_host(parts.settings.admin_names())])
     app[PARTS] = parts
+    app.router.add_get("/", get_status_page)
     app.router.add_get("/metrics", get_metrics)
     app.router.add_get("/status.json", get_status)
+    if parts.settings.admin_password is not None:
+        searching = AccountSearch(parts)
+        app.router.add_get(ACCOUNT_PATH, searching.get)
+        app.router.add_post(ACCOUNT_PATH, searching.post)
     return app
 
 
@@ -222,6 +226,8 @@ async def serve(settings: Settings) -> None:
             listening("admin", make_admin_app(parts), settings.admin_host, settings.admin_port)
         )
         freeze_startup_objects()
+        if is_exposed(settings):
+            log.warning("admin_port_exposed", remedy="set ADMIN_HOST=127.0.0.1, or put a proxy with TLS in front of it")
         for reason in await still_missing(parts):  # an operator who starts it by hand sees the log, not /readyz
             log.warning("not_ready", reason=reason)
         await stop.wait()

@@ -44,6 +44,8 @@ class AuditTrail:
     def __init__(self) -> None:
         self._waiting: deque[tuple[datetime, Entry]] = deque()
         self._skipped = 0
+        # While a batch is written, its entries are not in `_waiting`; they come back to it where that fails.
+        self._writing = asyncio.Lock()
 
     def note(self, entry: Entry) -> None:
         """Add an entry with the current time; never blocks and never fails."""
@@ -59,7 +61,19 @@ class AuditTrail:
             await self.flush(database)
 
     async def flush(self, database: Database) -> None:
-        """Write the next entries, if there are any."""
+        """Write the next entries, if there are any, after the batch that is being written."""
+        async with self._writing:
+            await self._write_batch(database)
+
+    async def close(self, database: Database) -> None:
+        """Write all entries, those included that are being written now, unless the database is away."""
+        async with self._writing:
+            before = len(self._waiting) + 1
+            while self._waiting and len(self._waiting) < before:
+                before = len(self._waiting)
+                await self._write_batch(database)
+
+    async def _write_batch(self, database: Database) -> None:
         if self._skipped and len(self._waiting) < MOST:
             self._skipped, skipped = 0, self._skipped
             self.note(Entry(Action.SKIPPED, f"{skipped} entries"))
@@ -77,10 +91,3 @@ class AuditTrail:
             if not isinstance(error, (*DATABASE_UNAVAILABLE, TimeoutError)):
                 raise
             log.warning("audit_write_delayed", count=len(self._waiting), **describe(error))
-
-    async def close(self, database: Database) -> None:
-        """Write all waiting entries, unless the database is unavailable."""
-        before = len(self._waiting) + 1
-        while self._waiting and len(self._waiting) < before:
-            before = len(self._waiting)
-            await self.flush(database)

@@ -17,7 +17,7 @@ LOG_FIELDS = frozenset(
     {
         "account_id", "address", "answer", "bound", "channel", "code", "cost", "count", "database",
         "decision", "effects", "event_id", "exception", "fault", "foreign", "format", "kind", "name",
-        "okta_code", "org", "path", "port", "position", "reason", "request_id", "retired", "route", "rule",
+        "okta_code", "org", "path", "port", "position", "reason", "remedy", "request_id", "retired", "route", "rule",
         "seconds", "source", "state", "status", "trace", "unreadable", "url", "version",
     }
 )  # fmt: skip
@@ -80,6 +80,12 @@ class Telemetry:
             "password_import_okta_calls",
             "Calls of our hooks that Okta's System Log reports, by what we had said; the same on every replica.",
             ("event", "outcome", "verdict"),
+            registry=self.registry,
+        )
+        self.reconciled = Gauge(
+            "password_import_reconciled_timestamp_seconds",
+            "When reconciling was last done, in epoch seconds; 0: never. The same on every replica.",
+            ("work",),
             registry=self.registry,
         )
         self.ready = Gauge("password_import_ready", "1 where the last /readyz said ready.", registry=self.registry)

@@ -17,7 +17,7 @@ GUIDE_USERS = (
     ("kim.sato@example.com", "Kim", "Sato"),
     ("rajiv.tal@example.com", "Rajiv", "Tal"),
 )
-"""The three people of Okta's guide to the password import hook."""
+"""The three people of Okta's guide to the password import hook; their legacy passwords are password1 to password3."""
 PATHS = {"password_import_url": "password-import", "events_url": "events", "registration_url": "registration"}
 
 
@@ -94,6 +94,8 @@ def _add_users(org: Org, logins: list[str] | None) -> None:
     named = [(login, login.partition("@")[0], "") for login in logins or ()]
     for login, first, last in named or GUIDE_USERS:
         org.add_user(login, firstName=first, lastName=last)
+    if not named:
+        org.demo_passwords = {login: f"password{number}" for number, (login, _, _) in enumerate(GUIDE_USERS, 1)}
 
 
 def _add_switches(group: argparse._ArgumentGroup) -> None:

@@ -35,7 +35,9 @@ def _rows(setting: Setting, cost: int, seconds: float) -> Iterator[Row]:
                 seen = measure(server.port, requests, callers=CALLERS, seconds=seconds)
                 rates.setdefault(server.name, []).append(seen.per_second * seen.verified)
     for other, name in (("raw", "the raw limit"), ("Express", "Express"), ("Express cluster", "Express cluster")):
-        ratios = [ours / theirs for ours, theirs in zip(rates["service"], rates.get(other, []), strict=False)]
+        ratios = [
+            ours / max(theirs, 1e-9) for ours, theirs in zip(rates["service"], rates.get(other, []), strict=False)
+        ]
         yield Row(f"sign-ins/s, bcrypt {cost}", ratios, name)
     if not setting.quick:
         yield _alone(setting, cost, url, requests, seconds)

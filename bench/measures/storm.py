@@ -40,7 +40,7 @@ def _row(setting: Setting, name: str, start: Callable[[], AbstractContextManager
     for number in range(max(1, setting.rounds // 3)):
         with start() as server:
             closed = measure(server.port, requests, callers=CALLERS, seconds=min(3, setting.seconds))
-            limit = closed.per_second * closed.verified
+            limit = max(1.0, closed.per_second * closed.verified)
             rate = times * min(limit, 200)
             seen = burst(server.port, requests, rate=rate, seconds=4 * setting.seconds, quiet=limit / 4, seed=number)
         ratios.append(seen.good_per_second / min(rate, limit))

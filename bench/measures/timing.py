@@ -15,7 +15,10 @@ from bench.table import Row
 FORGET = """
 DELETE FROM hashes USING accounts WHERE account_id = id AND login_key LIKE 'person%' AND id % 2 = 0;
 UPDATE accounts SET state = 'migrated', forgotten_at = now(), proof = 'bench' WHERE id % 2 = 0;
+UPDATE recipes SET format = 'wordpress';
 """
+"""WordPress's recipe tries several interpretations of a password with quotes or blanks."""
+PASSWORDS = ("wrong {}", "it's wrong {}", " Tom & wrong {} ", '\\ it\'s "wrong" {} ')
 KINDS = ("known", "unknown", "tombstone")
 
 
@@ -58,7 +61,8 @@ async def _ask(port: int, people: dict[str, list[str]]) -> dict[str, list[tuple[
 
 
 async def _time(connection: Connection, login: str, number: int) -> float:
-    request = sign_in(login, f"wrong {number}", event=f"{login}/{number}")
+    password = PASSWORDS[sum(login.encode()) % len(PASSWORDS)].format(number)
+    request = sign_in(login, password, event=f"{login}/{number}")
     begun = time.perf_counter()
     answer = await connection.ask(request)
     assert answer.status == 200, answer  # noqa: PLR2004 (OK)

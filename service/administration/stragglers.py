@@ -68,7 +68,7 @@ async def write_stragglers(database: Database, file: TextIO) -> Counter[Why]:
         counts[why] += 1
         profile = [str(straggler.profile.get(name) or "") for name in ("email", "firstName", "lastName")]
         row = [straggler.login, straggler.okta_id, straggler.state, why.value, detail, *profile]
-        writer.writerow(map(_safe, [*row, straggler.sources, straggler.formats]))
+        writer.writerow(map(safe_cell, [*row, straggler.sources, straggler.formats]))
     return counts
 
 
@@ -94,6 +94,7 @@ async def _retire_once(database: Database) -> Counter[Proof]:
         retired += await retire_accounts(database, [(each.id, each.okta_id, end) for each in page])
 
 
-def _safe(value: str | None) -> str:
+def safe_cell(value: str | None) -> str:
+    """Write a value so that no spreadsheet takes it for a formula."""
     text = value or ""
     return f"'{text}" if text.startswith(FORMULA) else text

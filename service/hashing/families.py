@@ -121,7 +121,8 @@ ZITADEL: tuple[Format, ...] = (*kratos.FORMATS, *scrypt.FORMATS, *pbkdf2.FORMATS
 
 NONE: frozenset[str] = frozenset()
 PHPBB_H = f"{typed.PHPBB} | {typed.PHPBB2_UNDER_PHPASS}"
-"""phpBB 3 wraps the MD5 of a phpBB 2 row in `$H$`."""
+"""phpBB 3 puts the MD5 of a row that phpBB 2 wrote under `$H$`."""
+PHPBB_COMBINED_TYPED = _typed(phpass.PHPBB_COMBINED, PHPBB_H)
 _TYPO3_INNER = (BCRYPT, ARGON2, pbkdf2.PBKDF2, *phpass.FORMATS, *crypt.FORMATS)
 TYPO3_FORMATS: tuple[Format, ...] = (
     _typed(
@@ -203,6 +204,7 @@ FORMATS: tuple[Format, ...] = (
         "phpbb",
         (
             *(_typed(each, typed.PHPBB, {"$H$": PHPBB_H}) for each in phpass.FORMATS),
+            PHPBB_COMBINED_TYPED,
             BCRYPT,
             ARGON2,
             *(_typed(each, typed.PHPBB2) for each in _product("phpbb2_md5")),
@@ -289,6 +291,8 @@ FORMATS: tuple[Format, ...] = (
         ("plone",),
         typed.ZOPE,
     ),
+    Family("elgg", (BCRYPT, *_product("md5_pass_salt")), interpretations=typed.TRIMMED, peppered=NONE),
+    Family("discuz", (BCRYPT, *_product("discuz_md5")), ("ucenter",), typed.DISCUZ, NONE),
     Family("xenforo", (*applications.XENFORO_FORMATS, BCRYPT), ("xf",)),
     Family("gitlab", (BCRYPT, pbkdf2.PBKDF2)),
     Family("mattermost", (BCRYPT, *_named(applications.FORMATS, "mattermost_pbkdf2"))),
@@ -309,3 +313,27 @@ FORMATS: tuple[Format, ...] = (
     ),
     Family("oracle", (databases.FORMATS[3], *_product("oracle11", "oracle12")), ("oracle_database",)),
 )
+
+
+def changing(format_name: str) -> list[str]:
+    """Name the families whose members of this format hash more or other interpretations than it does by itself."""
+    own = _parts(BY_FORMAT.get(format_name, RAW))
+    return [
+        family.name for family in FORMATS if any(not _parts(each) <= own for each in _declared_by(family, format_name))
+    ]
+
+
+def _declared_by(family: Format, format_name: str) -> Iterable[str]:
+    if not isinstance(family, Family):
+        return
+    for member in family.members:
+        if member.name != format_name:
+            continue
+        if isinstance(member, TypedFormat):
+            yield from (member.interpretations, *member.by_prefix.values())
+        else:
+            yield family.interpretations or BY_FORMAT.get(format_name, RAW)
+
+
+def _parts(interpretations: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in interpretations.split("|"))

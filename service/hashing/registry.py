@@ -73,7 +73,7 @@ LISTED: dict[str, tuple[Format, ...]] = {
     "families": families.FORMATS,
     "typo3": families.TYPO3_FORMATS,
     "yescrypt": crypt.YESCRYPT_FORMATS,
-    "phpass": phpass.FORMATS,
+    "phpass": (*phpass.FORMATS, families.PHPBB_COMBINED_TYPED),
     "xenforo": applications.XENFORO_FORMATS,
     "products": products.FORMATS,
     "databases": (*databases.FORMATS, *databases.ZOPE_FORMATS),
@@ -212,14 +212,15 @@ _BY_TITLE = {title.lower(): each for each in FORMATS for title in filter(_is_who
 """Titles with the syntax of a formula must match as written: without it, other formulas would look like them."""
 
 
-# Hashes whose text was exported as bytes: hex as databases print a column of bytes, or Python's `b'...'`.
+# Hashes whose text was written as bytes or a literal: hex of a column of bytes, Python's `b'...'`, SQL's `N'...'`.
 #
 # A hex digest is not one of them: the decoded hex must be the printable text of a hash with a prefix.
 
 _IN_HEX = re.compile(r"(?:\\\\?x|0[xX])?((?:[2-7][0-9A-Fa-f]){13,2048})|[xX]'((?:[2-7][0-9A-Fa-f]){13,2048})'")
 SHORTEST = 24
-"""Minimum characters: more than hex of MD5 and SHA-1, which must stay a digest."""
-_PYTHON = re.compile(r"b(['\"])([ -~]{13,4096})\1")
+"""Characters: longer than the bytes of MD5 and SHA-1, whose hex must stay a digest."""
+_LITERAL = re.compile(r"(?:bytearray\()?[bBeEnN]?(['\"])([ -~]{13,4096})\1\)?")
+"""A literal of Python or SQL, or a cell whose quotes were kept."""
 _MARKED = re.compile(r"(?:[$_{]|[a-z0-9_]{2,20}[$:])[!-~ ]+[$}:*][!-~ ]*", re.IGNORECASE)
 """The start of a hash that is more than a digest: `$2b$`, `{SSHA}`, `pbkdf2_sha256$`."""
 
@@ -227,9 +228,9 @@ _MARKED = re.compile(r"(?:[$_{]|[a-z0-9_]{2,20}[$:])[!-~ ]+[$}:*][!-~ ]*", re.IG
 def unpacked(text: str) -> str:
     """Return the text of a hash that was exported as bytes; any other text unchanged."""
     bare = text.strip()
-    if bare[:1] not in "\\0bxX27" or not bare:
+    if not bare or bare[0] not in "\\0bxX27'\"BeEnN":
         return text
-    if match := _PYTHON.fullmatch(bare):
+    if match := _LITERAL.fullmatch(bare):
         found = re.sub(r"\\(['\"\\])", r"\1", match[2])
     elif match := _IN_HEX.fullmatch(bare):
         found = bytes.fromhex(match[1] or match[2]).decode("ascii")

@@ -32,9 +32,16 @@ FLUXBB = "$pass | trim(fluxbb_clean($pass)) | trim($pass)"
 PUNBB = "$pass | punbb_clean($pass) | trim($pass)"
 SMF = "$pass | htmlspecialchars_decode($pass)"
 MEDIAWIKI = "$pass | nfc($pass) | nfc(unix_newlines($pass))"
-MOODLE_MD5 = "$pass | addslashes($pass)"
+MOODLE_MD5 = (
+    "$pass | addslashes($pass) | utf8($pass) | utf8(addslashes($pass))"
+    " | cp1252_or_utf8($pass) | cp1252_or_utf8(addslashes($pass))"
+)
+"""Moodle 1.x hashed in the `oldcharset` of the site's language: Windows-1252, or the `charset` of the source."""
 MOODLE_CRYPT = "$pass | $pass.$pepper"
 VBULLETIN = "$pass | trim($pass)"
+CUBECART = "$pass | filter_string($pass)"
+DISCUZ = "$pass | trim(addslashes(stripslashes($pass))) | trim($pass)"
+CHAMILO = "$pass | trim(stripslashes($pass)) | trim($pass)"
 TYPO3_BCRYPT = "sha384_base64(trim($pass)) | sha384_base64($pass)"
 TYPO3_OVER_MD5 = "md5(trim($pass)) | md5($pass)"
 TYPO3_BCRYPT_OVER_MD5 = "sha384_base64(md5(trim($pass))) | sha384_base64(md5($pass))"
@@ -84,6 +91,8 @@ BY_FORMAT: Mapping[str, str] = {
     "mediawiki_bcrypt": MEDIAWIKI,
     "vbulletin": VBULLETIN,
     "punbb": PUNBB,
+    "cubecart": CUBECART,
+    "dokeos": CHAMILO,
     "joomla15": TRIMMED,
     "magento1": TRIMMED,
     "moodle_md5": MOODLE_MD5,

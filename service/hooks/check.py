@@ -12,7 +12,7 @@ from service.hooks.findings import Fault, Finding, clock_fault, reported_failure
 from service.hooks.ownership import Ownership, find_hooks
 from service.hooks.probe import Probe, call_service, probe_findings
 from service.hooks.register import DesiredHooks, HookOrg
-from service.okta.errors import NoAnswer, Refused
+from service.okta.errors import NoAnswer, ProofRefused, Refused
 from service.okta.events import IMPORT_EVENT
 from service.okta.hooks import HeaderChannel, Hook, HookKind, is_good_answer, probe_payload
 from service.okta.parsing import member, text_member
@@ -30,10 +30,16 @@ async def recent_failures(org: HookOrg, kind: HookKind, hooks: Sequence[Hook]) -
     except Refused as refused:
         if not refused.is_about_us:
             raise
-        return [Finding(Fault.FORBIDDEN, kind, f"the System Log: {refused}")]
+        return [_not_allowed(refused, kind, f"the System Log: {refused}")]
     own = {hook.id for hook in hooks}
     failed = [each for each in events if own & set(_targets(each)) and not _is_success(each)]
     return [Finding(Fault.RECENT_FAILURES, kind, _summary(failed))] if failed else []
+
+
+def _not_allowed(refused: Refused, kind: HookKind, detail: str) -> Finding:
+    if isinstance(refused, ProofRefused):
+        return Finding(Fault.PROOF_REFUSED, None, str(refused))  # of no hook: every call is refused for it
+    return Finding(Fault.FORBIDDEN, kind, detail)
 
 
 def _question(kind: HookKind) -> Mapping[str, str]:
@@ -86,7 +92,7 @@ class HookCheck:
         except Refused as refused:
             if not refused.is_about_us:
                 raise
-            yield Finding(Fault.FORBIDDEN, kind, str(refused))
+            yield _not_allowed(refused, kind, str(refused))
             return
         ours = find_hooks(kind, hooks, self.desired.uri(kind), await self.ownership.ids(kind)).checked
         if not ours:
@@ -130,13 +136,14 @@ class HookCheck:
             elif self.verify and self._answers:
                 await self.org.hook_step(kind, hook.id, "verify")
         except Refused as refused:
-            yield Finding(self._fault_of(refused, kind, hook), kind, str(refused))
+            if refused.is_about_us:
+                yield _not_allowed(refused, kind, str(refused))
+            else:
+                yield Finding(self._fault_of(refused, kind, hook), kind, str(refused))
         except NoAnswer as error:
             yield Finding(Fault.UNREACHABLE, kind, str(error))
 
     def _fault_of(self, refused: Refused, kind: HookKind, hook: Hook) -> Fault:
-        if refused.is_about_us:
-            return Fault.FORBIDDEN
         if not kind.is_inline:
             # Okta gives no reason, but the call from here showed that the service accepts our secret.
             return Fault.SECRET_NOT_OURS

@@ -15,6 +15,7 @@ class Fault(enum.StrEnum):
     """One fault; the value is its name for scripts."""
 
     FORBIDDEN = "forbidden"
+    PROOF_REFUSED = "proof_refused"
     MISSING = "missing"
     INACTIVE = "inactive"
     SEVERAL = "several"
@@ -55,6 +56,8 @@ class Fault(enum.StrEnum):
 
 _REMEDIES = {
     Fault.FORBIDDEN: "give the API token's admin, or the service app's scopes, the right to it (docs/okta-api.md)",
+    Fault.PROOF_REFUSED: "set this machine's clock by NTP, keep proxies from changing the header DPoP, or turn off"
+    ' "Require Demonstrating Proof of Possession (DPoP) header in token requests" in the app\'s General Settings',
     Fault.MISSING: "create it: password-import hooks register URL",
     Fault.INACTIVE: "activate it: password-import hooks register URL, or Workflow > Hooks in the Admin Console",
     Fault.SEVERAL: "delete the extra ones: event hooks all deliver the same events, and each counts in the daily limit",

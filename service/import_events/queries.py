@@ -124,10 +124,13 @@ are kept: later ones add little information, and all are counted."""
 KEEP_UNREADABLE = """
 INSERT INTO unreadable_events (digest, channel, delivery_id, fault, body)
 SELECT given.digest, given.channel, given.delivery_id, given.fault, given.body
-FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY
-         AS given (digest, channel, delivery_id, fault, body, number),
+FROM (
+         SELECT *, sum(octet_length(body)) OVER (ORDER BY number) AS bytes
+         FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY
+             AS listed (digest, channel, delivery_id, fault, body, number)
+     ) AS given,
      (SELECT count(*) AS number, coalesce(sum(octet_length(body)), 0) AS bytes FROM unreadable_events) AS kept
-WHERE kept.number + given.number <= $6 AND kept.bytes + octet_length(given.body) <= $7
+WHERE kept.number + given.number <= $6 AND kept.bytes + given.bytes <= $7
 ON CONFLICT (digest) DO NOTHING
 """
 

@@ -48,6 +48,10 @@ class NoToken(Refused):
         return True
 
 
+class ProofRefused(NoToken):
+    """Okta refused our DPoP proofs, and would refuse those of every other call."""
+
+
 class ReadOnly(Refused):
     """Okta is in read-only mode: writes fail until it ends."""
 

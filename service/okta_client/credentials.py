@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from multidict import CIMultiDictProxy
 
 from service.immutable import immutable
-from service.okta.errors import NoAnswer, NoToken, refusal
+from service.okta.errors import NoAnswer, NoToken, ProofRefused, refusal
 from service.okta.parsing import member, text_member
 from service.okta_client.dpop import (
     NONCE_NEEDED,
@@ -233,7 +233,7 @@ def _token_refused(status: int, headers: CIMultiDictProxy[str], answer: object, 
     if refused.code == INVALID_SCOPE:
         texts.append(f"requested: {' '.join(scopes)}; grant them to the app, or name fewer in OKTA_CLIENT_SCOPES")
     if refused.code in (PROOF_REFUSED, NONCE_NEEDED):
-        texts.append(SETTING)
+        return ProofRefused(status, refused.code, [*texts, SETTING, *skew_texts(headers)])
     return NoToken(status, refused.code, [*texts, *skew_texts(headers)])
 
 

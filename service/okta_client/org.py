@@ -49,6 +49,10 @@ class OrgCalls:
             target += "?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
         return self._noted(await self.calls.send(method, target, body, again=again))
 
+    def rate_limits(self) -> dict[str, tuple[int, int]]:
+        """Give the limit of each kind of call that was made, and what was left of it by the last answer."""
+        return self.calls.limits.reported()
+
     async def follow(self, link: str) -> Answer:
         """Fetch the target of a link in an answer. Raises `MalformedAnswer` if it is outside the org."""
         if not is_of(self.url, link):

@@ -172,6 +172,11 @@ class RateLimits:
                 self._windows[bucket].spend(reported.remaining)
         self._recover()
 
+    def reported(self) -> dict[str, tuple[int, int]]:
+        """Give the limit of each kind of call that Okta told, and what was left of it by the last answer."""
+        known = {bucket: window.reported for bucket, window in self._windows.items()}
+        return {bucket: (each.limit, each.remaining) for bucket, each in known.items() if each is not None}
+
     def lost(self, bucket: str) -> None:
         """Count a call that got no answer: Okta may have counted it."""
         self._windows[bucket].lose(time.monotonic())

@@ -19,7 +19,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from service.immutable import immutable
-from service.okta.errors import MAX_TEXT, MalformedAnswer, NoAnswer, ReadOnly, Refused, refusal
+from service.okta.errors import MAX_TEXT, MalformedAnswer, NoAnswer, ProofRefused, ReadOnly, refusal
 from service.okta_client.credentials import Credentials, read_date, read_json, skew_texts
 from service.okta_client.dpop import SETTING, challenge
 from service.okta_client.rate_limits import RateLimits, bucket_of
@@ -97,7 +97,8 @@ def read_answer(status: int, headers: CIMultiDictProxy[str], content: bytes) -> 
     if status >= HTTPStatus.BAD_REQUEST:
         refused = refusal(status, value)
         if refused.is_about_us and (said := challenge(headers)):
-            refused = Refused(status, refused.code, [*refused.texts, said[:MAX_TEXT], SETTING, *skew_texts(headers)])
+            texts = [*refused.texts, said[:MAX_TEXT], SETTING, *skew_texts(headers)]
+            refused = ProofRefused(status, refused.code, texts)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(refused, ReadOnly):
             raise NoAnswer(str(refused))
         if status == HTTPStatus.BAD_REQUEST and refused.code is None:

@@ -171,13 +171,17 @@ class Provisioning:
         async with self.database.transaction() as connection:
             methods = [(each.candidate.id, each.method.value) for each in requests]
             begun = await provisioning_queries.intend(connection, methods)
-        created = await asyncio.gather(
-            *(self.creation.create(each, begun[each.candidate.id]) for each in requests), return_exceptions=True
-        )
-        ended = [each for each in created if isinstance(each, Result)]
-        await self._end(ended)
-        how = {each.candidate.id: each.method for each in requests}
-        self.totals.methods += Counter(how[each.account_id] for each in ended if each.outcome is Outcome.CREATED)
+        asking = [asyncio.create_task(self.creation.create(each, begun[each.candidate.id])) for each in requests]
+        try:
+            await asyncio.wait(asking)
+        finally:  # also if the run is stopped: users created until then are stored and counted
+            for task in asking:
+                task.cancel()
+            created = await asyncio.gather(*asking, return_exceptions=True)
+            ended = [each for each in created if isinstance(each, Result)]
+            await self._end(ended)
+            how = {each.candidate.id: each.method for each in requests}
+            self.totals.methods += Counter(how[each.account_id] for each in ended if each.outcome is Outcome.CREATED)
         # The next run looks up the accounts without an outcome.
         faults = [each for each in created if isinstance(each, BaseException)]
         self.totals.unanswered += len(faults)

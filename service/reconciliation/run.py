@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import math
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from service.reconciliation.users import TooManyMissing, UserComparison, Users, 
 from service.settings import ForgetWhen
 from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.store.leases import LIFE, RECONCILE, Held, LeaseLost, hold_lease
+from service.store.name_report import count_names
 
 
 class Org(Log, Users, Protocol):
@@ -75,13 +77,15 @@ class Reconciliation:
             async with self.database.transaction() as connection:
                 await queries.end_reread(connection, since)
 
-    async def read_log(self, since: datetime | None = None) -> LogReport:
+    async def read_log(
+        self, since: datetime | None = None, progress: Callable[[LogReport], None] | None = None
+    ) -> LogReport:
         """Read the new entries of the log."""
-        return await self._reader().catch_up(since)
+        return await self._reader(progress).catch_up(since)
 
     async def rescan(self, since: datetime | None = None) -> LogReport:
         """Search for events that were persisted late."""
-        return await self._reader().rescan(since)
+        return await self._reader(self._progress_with(LogReport.add_again)).rescan(since)
 
     async def compare_users(self) -> UsersReport:
         """Compare the accounts with the org's users. Raises `TooManyMissing`."""
@@ -94,19 +98,22 @@ class Reconciliation:
             clock=self.clock,
             progress=self._users_progress,
         )
-        return await comparison.run()
+        report = await comparison.run()
+        async with self.database.connection() as connection:
+            await count_names(connection)
+        return report
 
     async def _read_more(self) -> None:
-        more = await self.read_log()
+        more = await self.read_log(progress=self._progress_with(LogReport.add))
         self.report.log.add(more)
 
-    def _reader(self) -> LogReader:
+    def _reader(self, progress: Callable[[LogReport], None] | None = None) -> LogReader:
         return LogReader(
             self.database,
             self.org,
             self.forget_when,
             clock=self.clock,
-            progress=self._log_progress,
+            progress=progress or self._log_progress,
             read_again=self._read_users_again,
         )
 
@@ -115,6 +122,16 @@ class Reconciliation:
 
     def _log_progress(self, report: LogReport) -> None:
         self._progress(Report(report, self.report.users))
+
+    def _progress_with(self, add: Callable[[LogReport, LogReport], None]) -> Callable[[LogReport], None]:
+        """Report what was read before together with what is read now: a run that is stopped shows the last report."""
+
+        def report(log: LogReport) -> None:
+            both = copy.deepcopy(self.report.log)
+            add(both, log)
+            self._log_progress(both)
+
+        return report
 
     def _users_progress(self, report: UsersReport) -> None:
         self._progress(Report(self.report.log, report))

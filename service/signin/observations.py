@@ -80,6 +80,10 @@ class UnknownLogins:
         if len(self._seen) > LISTED:
             self._seen.popitem(last=False)
 
+    def __len__(self) -> int:
+        """Count the logins that are kept."""
+        return len(self._seen)
+
     def listed(self) -> list[dict[str, object]]:
         """Return them, the last one first."""
         return [

@@ -184,7 +184,13 @@ COLUMNS = """
     account.okta_login_key, account.okta_updated_at, account.superseded, account.is_login, account.bound,
     source.name AS source, recipe.format, recipe.parameters, kept.hash, kept.salt, kept.username, kept.key_id"""
 
-FIND = f"SELECT 1 AS number, {COLUMNS} FROM {_claims('$1', '$2')} {HASHES}"  # noqa: S608 (made of constants)
+# With the key in sight the planner leaves parts out, takes that plan for much better than the one for every key, and
+# plans anew for each sign-in: that takes three times as long as the look-up. OFFSET 0 hides the key.
+FIND = f"""
+SELECT 1 AS number, {COLUMNS}
+FROM (SELECT $1::text AS key, $2::bytea AS digest OFFSET 0) AS asked
+LEFT JOIN LATERAL {_claims("asked.key", "asked.digest")} ON true {HASHES}
+"""  # noqa: S608 (made of constants)
 
 # The same for many. Subqueries hide their number from the planner, which would plan again each time; the limits ensure
 # one index look-up for each. The names are passed as one text and the digests as one byte string: asyncpg checks for

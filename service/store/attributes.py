@@ -63,9 +63,14 @@ async def declared(connection: asyncpg.Connection, source: str) -> list[str] | N
 
 async def count_undeclared(connection: asyncpg.Connection) -> int:
     """Count the accounts with attributes that no source declares, and the migrated ones that still have a profile."""
-    names = {*BASE_PROFILE, *await connection.fetchval(ALL_DECLARED)}
+    names = {*BASE_PROFILE, *await all_declared(connection)}
     number: int = await connection.fetchval(UNDECLARED, sorted(names))
     return number
+
+
+async def all_declared(connection: asyncpg.Connection) -> frozenset[str]:
+    """Give the names of all attributes that any source declares."""
+    return frozenset(await connection.fetchval(ALL_DECLARED))
 
 
 async def purge_slice(connection: asyncpg.Connection, after: int, number: int) -> tuple[int | None, int]:

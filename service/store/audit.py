@@ -29,6 +29,8 @@ class Action(enum.StrEnum):
     DELETED = "deleted"
     TRIED = "tried"
     """A known password was checked by `try`."""
+    SEARCHED = "searched"
+    """An account was looked up on the status page."""
     SKIPPED = "skipped"
     """More entries arrived than are written; the reason states how many were skipped."""
 

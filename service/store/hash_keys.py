@@ -1,7 +1,8 @@
 """Encryption keys of stored hashes: the keys in use, and re-encryption."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 import asyncpg
 
@@ -53,7 +54,33 @@ FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[]) AS encrypted (
 WHERE hashes.account_id = encrypted.account_id AND hashes.source_id = encrypted.source_id
 """
 
+# A key that is used again was not destroyed. No row is locked where nothing changes: loads and rotations run together.
+RECORD_USE = """
+WITH used_again AS (
+    UPDATE hash_keys SET destroyed_at = NULL WHERE key_id = ANY($1::text[]) AND destroyed_at IS NOT NULL
+)
+INSERT INTO hash_keys (key_id) SELECT DISTINCT unnest($1::text[]) ON CONFLICT DO NOTHING
+"""
+
+MARK_DESTROYED = """
+UPDATE hash_keys SET destroyed_at = coalesce(destroyed_at, now()) WHERE key_id = $1 RETURNING destroyed_at
+"""
+
+HISTORY = "SELECT key_id, first_used_at, destroyed_at FROM hash_keys ORDER BY first_used_at NULLS FIRST, key_id"
+
 COUNT_OTHERS = "SELECT count(*) FROM hashes WHERE key_id IS DISTINCT FROM $1"
+
+
+@immutable
+class UsedKey:
+    """A key that hashes are, or were, encrypted under."""
+
+    key_id: str
+    first_used_at: datetime | None
+    """None where it was in use before this was recorded."""
+    destroyed_at: datetime | None
+    """When an operator declared that every copy was destroyed."""
+
 
 Place = tuple[int, int]
 """An account and a source: the key of a hash's row."""
@@ -101,6 +128,22 @@ async def login_key_of(connection: asyncpg.Connection, account_id: int) -> str |
     return login_key
 
 
+async def record_use(connection: asyncpg.Connection, key_ids: Collection[str]) -> None:
+    """Record, in the transaction that encrypts under them, that keys are in use."""
+    await connection.execute(RECORD_USE, list(key_ids))
+
+
+async def mark_destroyed(connection: asyncpg.Connection, key_id: str) -> datetime | None:
+    """Record that an operator destroyed a key, and give the time of the first record; None for an unknown key."""
+    destroyed_at: datetime | None = await connection.fetchval(MARK_DESTROYED, key_id)
+    return destroyed_at
+
+
+async def key_history(connection: asyncpg.Connection) -> list[UsedKey]:
+    """List the keys that were ever used, the oldest first."""
+    return [UsedKey(*row) for row in await connection.fetch(HISTORY)]
+
+
 async def put(connection: asyncpg.Connection, encrypted: Sequence[tuple[Place, bytes, str | None]]) -> None:
     """Write encrypted hashes to their rows."""
     places = [place for place, _, _ in encrypted]
@@ -111,6 +154,8 @@ async def put(connection: asyncpg.Connection, encrypted: Sequence[tuple[Place, b
         [kept for _, kept, _ in encrypted],
         [key_id for _, _, key_id in encrypted],
     )
+    if used := {key_id for _, _, key_id in encrypted if key_id is not None}:
+        await record_use(connection, used)
 
 
 def _placed(row: asyncpg.Record) -> PlacedHash:

@@ -5,7 +5,10 @@ count.
 """
 
 import enum
+import json
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 import asyncpg
 
@@ -165,3 +168,60 @@ async def report_names(
         rows = await connection.fetch(query, *keys, first, timeout=REPORT_WITHIN)
     found = {row["problem"]: NameCount(row["number"], tuple(row["names"])) for row in rows}
     return {problem: found.get(problem.value, NameCount(0, ())) for problem in NameProblem}
+
+
+# The report as it was last counted. To count reads the whole store, so `status` shows what the commands that change
+# names counted at their end: load, migrate, provision and reconcile.
+
+SAVED = "name_report"
+"""The row of `installation`: JSON, the counts and the first names; without counts where there is nothing to show."""
+
+FIND_SAVED = "SELECT value, now() AS now FROM (SELECT 1) AS one LEFT JOIN installation ON name = $1"
+
+# Only over the value that was there before: a report that was counted before an account was deleted may name it.
+SAVE = """
+INSERT INTO installation AS known (name, value) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE known.value IS NOT DISTINCT FROM $3
+"""
+
+# The row stays, since the operator's role may not delete it, and differs each time, so that `SAVE` notices.
+DISCARD = """
+UPDATE installation SET value = convert_to(json_build_object('discarded', clock_timestamp())::text, 'UTF8')
+WHERE name = $1
+"""
+
+
+@immutable
+class CountedNames:
+    """The names that open no account, as of a moment."""
+
+    at: datetime
+    report: NameReport
+
+
+async def saved_names(connection: asyncpg.Connection) -> CountedNames | None:
+    """Give the report as it was last counted; None where none is kept."""
+    row = await connection.fetchrow(FIND_SAVED, SAVED)
+    saved: dict[str, Any] = json.loads(row["value"]) if row is not None and row["value"] else {}
+    if "problems" not in saved:
+        return None
+    counts = {NameProblem(problem): NameCount(number, tuple(names)) for problem, number, names in saved["problems"]}
+    return CountedNames(datetime.fromisoformat(saved["at"]), counts)
+
+
+async def count_names(connection: asyncpg.Connection, first: int | None = FIRST) -> CountedNames:
+    """Count the names that open no account, and keep the counts and the first of them for `saved_names`."""
+    row = await connection.fetchrow(FIND_SAVED, SAVED)
+    assert row is not None  # noqa: S101 (an outer join of one row)
+    counted_names = CountedNames(row["now"], await report_names(connection, first))
+    problems_found = [
+        (problem.value, count.number, count.names[:FIRST]) for problem, count in counted_names.report.items()
+    ]
+    saved = json.dumps({"at": row["now"].isoformat(), "problems": problems_found}).encode()
+    await connection.execute(SAVE, SAVED, saved, row["value"])
+    return counted_names
+
+
+async def discard_saved_names(connection: asyncpg.Connection) -> None:
+    """Keep no report in the caller's transaction, which deletes accounts: the report may name them."""
+    await connection.execute(DISCARD, SAVED)

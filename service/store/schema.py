@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     Computed,
     DateTime,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -156,6 +157,16 @@ hashes = Table(
     comment="a table of their own, so that forgetting is deleting",
 )
 
+hash_keys = Table(
+    "hash_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    # Missing for keys that were in use before revision 0018.
+    Column("first_used_at", DateTime(timezone=True), server_default=func.now()),
+    Column("destroyed_at", DateTime(timezone=True)),
+    comment="keys that hashes were ever encrypted under, by id; when an operator declared one destroyed",
+)
+
 import_events = Table(
     "import_events",
     metadata,
@@ -247,7 +258,7 @@ audit = Table(
     Column("request_id", Text),
     CheckConstraint(
         "action IN ('verified', 'refused', 'throttled', 'screened', 'forgotten', 'retired', 'loaded', 'deleted',"
-        " 'skipped', 'tried')",
+        " 'skipped', 'tried', 'searched')",
         name="action_known",
     ),
     Index("audit_at_idx", "at", postgresql_using="brin"),
@@ -365,4 +376,37 @@ okta_call_cursors = Table(
     Column("next_link", Text, nullable=False),
     Column("saved_at", DateTime(timezone=True), nullable=False),
     comment="how far each org's System Log is read for calls of our hooks",
+)
+
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    _now("seen_at"),
+    Column("figures", JSONB, nullable=False),
+    comment="the running processes of serve; each writes its own row every few seconds",
+)
+
+replica_minutes = Table(
+    "replica_minutes",
+    metadata,
+    # No foreign key: the minutes of a replica that has stopped belong to the last hour.
+    Column("replica_id", Text, primary_key=True),
+    Column("minute", DateTime(timezone=True), primary_key=True),
+    Column("counts", JSONB, nullable=False),
+    comment="what each replica counted in each minute of the last hour",
+)
+
+account_counts = Table(
+    "account_counts",
+    metadata,
+    Column("id", Boolean, primary_key=True, server_default="true"),
+    Column("counts", JSONB, nullable=False),
+    Column("counted_at", DateTime(timezone=True), nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("claimed_until", DateTime(timezone=True), nullable=False),
+    CheckConstraint("id", name="one_row"),
+    comment="the last count of accounts and hashes, and which replica counts until when",
 )

@@ -5,10 +5,12 @@ Prometheus's `rate` and `increase` miss the first count of a series that was nev
 
 import asyncio
 import json
+from contextlib import suppress
 
+import asyncpg
 from aiohttp import web
 
-from service.administration.queries import okta_call_counts
+from service.administration.queries import last_reconciled, okta_call_counts
 from service.administration.status import migration_status
 from service.auth.authenticator import CredentialFault
 from service.import_events.decide import Effect
@@ -63,20 +65,27 @@ async def get_metrics(request: web.Request) -> web.Response:
     pool = parts.verifier.pool.snapshot()
     states = {name: getattr(pool, name) for name in ("workers", "queued", "running", "refused", "dropped", "failed")}
     parts.telemetry.show_pool(states | {"coalesced": parts.verifier.single_flight.coalesced}, pool.estimates)
-    await _show_okta_calls(parts)
+    await _show_stored(parts)
     headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
     return web.Response(body=parts.telemetry.exposition(), headers=headers)
 
 
-async def _show_okta_calls(parts: Parts) -> None:
-    """Update the metrics from the counts that reconciliation stores; without a database they are unchanged."""
-    try:
-        async with asyncio.timeout(READY_WITHIN), parts.database.connection() as connection:
-            counts = await okta_call_counts(connection)
-    except (*DATABASE_UNAVAILABLE, TimeoutError):
-        return
-    for event, outcome, verdict, number in counts:
-        parts.telemetry.okta_calls.labels(event, outcome, verdict).set(number)
+async def _show_stored(parts: Parts) -> None:
+    """Update the metrics that reconciliation stores; without access to the database they are unchanged."""
+    for show in (_show_okta_calls, _show_reconciled):
+        with suppress(*DATABASE_UNAVAILABLE, TimeoutError):
+            async with asyncio.timeout(READY_WITHIN), parts.database.connection() as connection:
+                await show(parts.telemetry, connection)
+
+
+async def _show_okta_calls(telemetry: Telemetry, connection: asyncpg.Connection) -> None:
+    for event, outcome, verdict, number in await okta_call_counts(connection):
+        telemetry.okta_calls.labels(event, outcome, verdict).set(number)
+
+
+async def _show_reconciled(telemetry: Telemetry, connection: asyncpg.Connection) -> None:
+    for work, moment in (await last_reconciled(connection)).items():
+        telemetry.reconciled.labels(work).set(moment.timestamp() if moment else 0)
 
 
 async def get_status(request: web.Request) -> web.Response:

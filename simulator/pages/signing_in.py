@@ -7,14 +7,17 @@ from aiohttp import web
 from simulator.hooks import IMPORT_EVENT
 from simulator.keys import ORG
 from simulator.org import Org
-from simulator.pages.layout import facts, page, text_field, verdict
+from simulator.pages.layout import card, facts, page, shown_of, table, text_field, verdict
 from simulator.sign_in import SignIn
 from simulator.transcript import Exchange
+
+SHOWN = 10
+"""Users that are named, those first whose demo password is known."""
 
 
 async def show(request: web.Request) -> web.Response:
     """Show the form."""
-    return page("Sign in", _form("") + _people(request.app[ORG]), current="/")
+    return page("Sign in", card("Sign in at the org", _form("")) + _people(request.app[ORG]), current="/")
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -26,7 +29,8 @@ async def submit(request: web.Request) -> web.Response:
     result = await org.sign_in(username, password, ip=request.remote or "127.0.0.1")
     await org.deliveries.settle()
     shown = _result_html(org, result, org.transcript.since(mark))
-    return page("Sign in", shown + _form(username), current="/")
+    content = card("What happened", shown) + card("Sign in again", _form(username)) + _people(org)
+    return page("Sign in", content, current="/")
 
 
 def _form(username: str) -> str:
@@ -39,8 +43,13 @@ def _form(username: str) -> str:
 
 
 def _people(org: Org) -> str:
-    names = "".join(f"<li>{escape(user.login)} ({user.provider})</li>" for user in list(org.users)[:10])
-    return f"<h2>Users</h2><ul>{names}</ul>" if names else "<p>There are no users yet.</p>"
+    if not len(org.users):
+        return card("Users", "<p>There are no users yet.</p>")
+    known = org.demo_passwords
+    first = sorted(org.users, key=lambda user: user.login not in known)[:SHOWN]
+    headings = ("Login", "Password stored by", "Legacy password") if known else ("Login", "Password stored by")
+    rows = [(user.login, user.provider, known.get(user.login, ""))[: len(headings)] for user in first]
+    return card("Users", table(shown_of(len(rows), len(org.users), "users"), headings, rows))
 
 
 def _result_html(org: Org, result: SignIn, exchanges: list[Exchange]) -> str:

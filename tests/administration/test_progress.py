@@ -89,9 +89,9 @@ async def test_an_empty_store_has_a_status_too(database: Database) -> None:
     assert "the System Log was never read" in progress
 
 
-async def test_the_first_who_are_stuck_are_named_as_a_terminal_may_show_it(database: Database, add: Add) -> None:
+async def test_the_first_who_are_stuck_are_named_in_one_line_with_escapes(database: Database, add: Add) -> None:
     for number in range(FIRST):
-        await add(f"p{number}\x1b[2J@example.com")
+        await add(f"p{number}\x1b[2J\n@example.com")
     await add("last@example.com")
     async with database.connection() as connection:
         names = (await name_stuck(connection))["not_in_okta"]
@@ -100,7 +100,8 @@ async def test_the_first_who_are_stuck_are_named_as_a_terminal_may_show_it(datab
                 await report_progress(connection, names=await report_names(connection)), {"not_in_okta": names}
             )
         )
-    assert f"    {', '.join(f'p{number}?[2J@example.com' for number in range(FIRST))}, …" in progress
+    shown = [rf"p{number}\x1b[2J\n@example.com" for number in range(FIRST)]
+    assert f"    {', '.join(shown)}, …" in progress
 
 
 async def test_stragglers_are_listed_with_the_reason_and_no_hash(

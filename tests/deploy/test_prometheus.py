@@ -35,6 +35,7 @@ class Exporter:
         create_zero_counts(self.telemetry)
         self.metrics = collectors(self.telemetry.registry)
         self.gauge("ready").set(1)
+        self.gauge("reconciled_timestamp_seconds", work="log").set_to_current_time()
         for event in ("inline_hook.executed", "inline_hook.response.processed", "event_hook.delivery"):
             self.okta_call(event).set(0)
         self.observe(SIGN_IN, 0.1)
@@ -192,6 +193,7 @@ FAULTS: dict[str, Callable[[Exporter], None]] = {
     "PasswordImportDeliveryGivenUp": lambda service: service.okta_call("event_hook.delivery").inc(),
     "PasswordImportSignInAfterMigration": lambda service: service.count("sign_ins_after_migration"),
     "PasswordImportUnreadableEvents": lambda service: service.count("unreadable_events", fault="not_json"),
+    "PasswordImportReconcileStale": lambda service: service.gauge("reconciled_timestamp_seconds", work="log").set(0),
     "PasswordImportAbsent": lambda service: setattr(service, "is_up", False),
 }
 

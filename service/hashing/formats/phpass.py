@@ -8,11 +8,13 @@ import hashlib
 import re
 from functools import partial
 
+from service.hashing import limits
 from service.hashing.check import Comparison
 from service.hashing.crypt_loops import encode_little
 from service.hashing.digests import for_rounds
 from service.hashing.encodings import CRYPT64
 from service.hashing.format import Check, Executor, StoredHash, TooCostly
+from service.hashing.formats.bcrypt import derive, plain, salt_of
 from service.hashing.shape import Shape
 
 MAX_LOG_ROUNDS = 18
@@ -68,4 +70,43 @@ FORMATS = (
         partial(read, "sha512"),
         ("phpass_sha512",),
     ),
+)
+
+
+# phpBB's combined hashes: bcrypt over the digest of a phpass hash, which its task update_hashes makes of old rows.
+#
+# Source: phpBB 3.3, phpbb/passwords/helper.php. The settings stand between the marks and the digest, with a backslash
+# in the place of their `$`.
+
+
+def bcrypt_of_phpass(rounds: int, salt: bytes, outer: bytes, secret: bytes) -> bytes:
+    """The 31 characters of bcrypt's digest of the 22 characters of phpass's."""
+    return derive(partial(stretched, "md5", rounds, salt, INNER), plain, outer, secret)
+
+
+def read_combined(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Both costs count."""
+    log_rounds, cost = CRYPT64.index(match["rounds"]), limits.number(match["cost"])
+    if log_rounds > MAX_LOG_ROUNDS:
+        raise TooCostly(f"phpass with 2 ** {log_rounds} rounds is above 2 ** {MAX_LOG_ROUNDS}")
+    return Comparison(
+        derive=partial(bcrypt_of_phpass, 1 << log_rounds, match["salt_inner"].encode("ascii"), salt_of(match)),
+        key=match["digest"].encode("ascii"),
+        cost=f"phpass md5 {log_rounds} + bcrypt {cost}",
+        executor=Executor.PROCESS,
+        charset=stored.recipe.charset,
+        work=2.0 ** (log_rounds - MAX_LOG_ROUNDS) + limits.check_bcrypt(cost, 1),
+        looped=True,
+    )
+
+
+INNER = 22
+"""Characters of phpass's digest."""
+PHPBB_COMBINED = Shape(
+    "phpbb_combined",
+    re.compile(
+        rf"\$[HP]\\2[aby]\$(?P<rounds>{_DIGIT})(?P<salt_inner>{_DIGIT}{{8}})\$(?P<cost>[0-9]{{2}})\\"
+        rf"(?P<salt>{_DIGIT}{{22}})\$(?P<digest>{_DIGIT}{{31}})"
+    ),
+    read_combined,
 )

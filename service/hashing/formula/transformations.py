@@ -34,6 +34,7 @@ _FLUXBB: dict[int, str | None] = {
     **dict.fromkeys((*range(0x2000, 0x200B), 0x3000), " "),
 }
 _PUNBB = dict.fromkeys((*_FILLERS, 0, 0xAD, *range(0x2000, 0x200C), 0x3000))
+_QUOTE_ENTITIES = str.maketrans({'"': "&#34;", "'": "&#39;", "\0": ""})
 _ESCAPED_NUL = re.compile(r"\\0+|\0+")
 SURROGATES = range(0xD800, 0xE000)
 BCRYPT_KEY = 72
@@ -101,6 +102,26 @@ def punbb_clean(text: str) -> str:
 def prestashop_clean(text: str) -> str:
     """PrestaShop's `Tools::getValue`: NUL and backslashes before zeros are removed, then `stripslashes`."""
     return stripslashes(_ESCAPED_NUL.sub("", text))
+
+
+_MARKUP = re.compile(r"<!-(?:-.*?(?<=--)>|-.*|[^>]*>?)|<![^>]*>?|<(?=\?)(?!\?xm[lL])(?:.*?\?>|.*)", re.DOTALL)
+
+
+def filter_string(text: str) -> str:
+    """PHP's `FILTER_SANITIZE_STRING`: quotes become `&#34;` and `&#39;`, tags vanish, an open one with what follows."""
+    found, depth, rest = "", 0, text.translate(_QUOTE_ENTITIES)
+    while rest:
+        skipped = None if depth else _MARKUP.match(rest)
+        character, rest = rest[0], rest[skipped.end() if skipped else 1 :]
+        if skipped:
+            continue
+        if character == "<":
+            depth += 1
+        elif not depth:
+            found += character
+        elif character == ">":
+            depth -= 1
+    return found
 
 
 def collapse_spaces(text: str) -> str:
@@ -187,6 +208,7 @@ OF_TEXT: Mapping[str, Callable[[str], str]] = {
     "fluxbb_clean": fluxbb_clean,
     "punbb_clean": punbb_clean,
     "prestashop_clean": prestashop_clean,
+    "filter_string": filter_string,
 }
 """Functions from text to text."""
 TO_BYTES: Mapping[str, Callable[[str], bytes]] = {

@@ -61,6 +61,19 @@ def companion() -> WorkerProcess:
     return WorkerProcess()
 
 
+def test_a_worker_imports_nothing_from_the_folder_that_the_service_was_started_in(
+    companion: WorkerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    marker = tmp_path / "imported"
+    for name in ("multiprocessing", "pickle", "socket", "hashlib"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'a').write({name!r})\nraise SystemExit\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path), *sys.path])
+    assert companion.run(Fixed(Executor.PROCESS), "right")[0]
+    companion.close()
+    assert not marker.exists()
+
+
 def test_a_worker_that_hangs_is_killed(
     companion: WorkerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,0 +1,326 @@
+"""What the status page says, as values: figures of all replicas and of the store, and what is wrong, with the fix."""
+
+import asyncio
+import enum
+import ipaddress
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from service.administration.counting import count_accounts
+from service.immutable import immutable
+from service.settings import Settings
+from service.store.accounts import State
+from service.store.database import DATABASE_UNAVAILABLE, Database
+from service.store.figures import STALE_AFTER, ReplicaFigures, StoredFigures, read_figures
+from service.web.status_page.recorder import quantile, times_of
+
+READ_WITHIN = 1.0
+"""Seconds that a page waits for the database before it shows what it has."""
+SLOW = 2.0
+"""Seconds of the 99th percentile from which on sign-ins are in danger: Okta closes the connection after three."""
+EVENTS_MISSED = timedelta(hours=1)
+"""Time without an event, while people sign in, after which the event hook is suspected."""
+READ_LONG_AGO = timedelta(days=1)
+CHECKED_LONG_AGO = timedelta(days=7)
+
+
+class Level(enum.StrEnum):
+    """How bad something is."""
+
+    BAD = "bad"
+    WARN = "warn"
+
+
+@immutable
+class Notice:
+    """Something that is wrong, and what to do about it."""
+
+    level: Level
+    what: str
+    fix: str
+
+
+@immutable
+class View:
+    """All that a page shows."""
+
+    title: str
+    at: datetime
+    replicas: tuple[ReplicaFigures, ...]
+    """This one is among them, as of now; the others as they last wrote."""
+    hour: Counter[str] = field(repr=False)
+    """What all replicas counted in the last hour; only this one where the database is away."""
+    stored: StoredFigures | None = field(repr=False)
+    """The latest that is known of the database; None where it was never read."""
+    stored_at: datetime | None
+    """When that was read; None where it was now."""
+    is_database_away: bool
+    own: ReplicaFigures | None
+    notices: tuple[Notice, ...]
+    can_search: bool
+    is_live: bool
+    """Whether a service shows it, and not a file."""
+
+    @property
+    def counts(self) -> dict[str, Any] | None:
+        """Give the last count of the accounts."""
+        return None if self.stored is None else self.stored.counts
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """Give the faults of the last hour by their code."""
+        return of_kind(self.hour, "fault")
+
+    @property
+    def missing(self) -> Sequence[str] | None:
+        """Give what keeps this replica from being ready; None where that is not known."""
+        return None if self.own is None else self.own.figures["missing"]
+
+
+def of_kind(counts: Counter[str], kind: str) -> dict[str, int]:
+    """Give the counts of one kind by the rest of their names, the highest first."""
+    found = {name.partition(".")[2]: number for name, number in counts.most_common() if name.startswith(f"{kind}.")}
+    return {name: number for name, number in found.items() if number}
+
+
+class PageFigures:
+    """Reads what a page shows, and remembers it for when the database is away."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._stored: StoredFigures | None = None
+        self._stored_at: datetime | None = None
+
+    async def view(self, own: ReplicaFigures | None) -> View:
+        """Read the figures; `own` are those of this replica, None where a command asks."""
+        away = False
+        try:
+            async with asyncio.timeout(READ_WITHIN), self._database.connection() as connection:
+                self._stored = await read_figures(connection)
+            self._stored_at = datetime.now(UTC)
+        except (*DATABASE_UNAVAILABLE, TimeoutError):
+            away = True
+        return make_view(self._settings, self._stored, own, away_since=self._stored_at if away else None, away=away)
+
+
+async def view_of_store(settings: Settings, database: Database) -> View:
+    """Count the accounts now, and give the view without a running service.
+
+    Raises one of `DATABASE_UNAVAILABLE`.
+    """
+    counts = await count_accounts(database)
+    async with database.connection() as connection:
+        stored = await read_figures(connection)
+    return make_view(settings, replace(stored, counts=counts, counted_at=datetime.now(UTC)), None)
+
+
+def make_view(
+    settings: Settings,
+    stored: StoredFigures | None,
+    own: ReplicaFigures | None,
+    *,
+    away: bool = False,
+    away_since: datetime | None = None,
+    now: datetime | None = None,
+) -> View:
+    """Put figures together. With the database `away` the last hour is that of this replica alone."""
+    now = now or datetime.now(UTC)
+    others = () if stored is None or away else stored.replicas
+    mine = own.id if own else None
+    replicas = tuple(
+        sorted([*([own] if own else []), *(each for each in others if each.id != mine)], key=lambda each: each.name)
+    )
+    hour = sum((each.counts for each in replicas), Counter[str]())
+    if stored is not None and not away:
+        hour += stored.counts_of_stopped
+    view = View(
+        title=_title(settings, stored),
+        at=now,
+        replicas=replicas,
+        hour=hour,
+        stored=stored,
+        stored_at=away_since,
+        is_database_away=away,
+        own=own,
+        notices=(),
+        can_search=own is not None and settings.admin_password is not None,
+        is_live=own is not None,
+    )
+    order = list(Level)
+    notices = sorted(_notices(view, settings), key=lambda each: order.index(each.level))
+    return replace(view, notices=tuple(notices))
+
+
+def _title(settings: Settings, stored: StoredFigures | None) -> str:
+    host = urlsplit(settings.okta_client_orgurl or "").hostname
+    org = host or next((each.org for each in stored.logs), None) if stored else host
+    return f"Migration to {org}" if org else "Password migration"
+
+
+# What is wrong. The order within a level is the order in which it should be looked at.
+
+
+def _notices(view: View, settings: Settings) -> Iterator[Notice]:
+    if view.is_database_away:
+        shown = f"; what comes from it is as of {view.stored_at:%H:%M:%S} UTC" if view.stored_at else ""
+        yield _bad(
+            f"The database cannot be reached. The figures of the last hour are those of this replica alone{shown}.",
+            "Check PostgreSQL, the network and DATABASE_URL.",
+        )
+    yield from _of_replicas(view)
+    yield from _of_sign_ins(view)
+    if view.stored is not None:
+        yield from _of_okta(view, view.stored)
+        yield from _of_store(view.stored)
+    if is_exposed(settings) and view.is_live:
+        yield _warn(
+            f"The admin port listens on {settings.admin_host} without TLS.",
+            "Let only your own network reach it: set ADMIN_HOST=127.0.0.1, or put a proxy with TLS in front of it.",
+        )
+
+
+def is_exposed(settings: Settings) -> bool:
+    """Tell whether other machines can reach the admin port, which has no TLS."""
+    host = settings.admin_host.strip("[]")
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
+def _of_replicas(view: View) -> Iterator[Notice]:
+    for replica in view.replicas:
+        name = "This replica" if view.own and replica.id == view.own.id else f"Replica {replica.name}"
+        if replica.seen_ago > STALE_AFTER:
+            seconds = round(replica.seen_ago.total_seconds())
+            yield _bad(
+                f"{name} has written nothing for {seconds:,} s.",
+                "It was killed, or cannot reach the database: look at its log.",
+            )
+            continue
+        for reason in replica.figures["missing"] or ():
+            yield _bad(f"{name} is not ready: {reason}.", "See “Healthy and ready” in docs/operations.md.")
+    versions = {replica.figures["version"] for replica in view.replicas}
+    if len(versions) > 1:
+        yield _warn(f"The replicas run different versions: {', '.join(sorted(versions))}.", "Complete the update.")
+
+
+def _of_sign_ins(view: View) -> Iterator[Notice]:
+    if view.faults:
+        told = ", ".join(f"{code} {number:,}" for code, number in view.faults.items())
+        yield _bad(
+            f"Faults in the last hour: {told}.", "Look for `fault` in the log; docs/operations.md explains the codes."
+        )
+    slowest = quantile(0.99, times_of(view.hour))
+    if slowest is not None and slowest >= SLOW:
+        yield _bad(
+            f"The slowest 1 % of the sign-ins took {slowest:.1f} s or longer; Okta gives up after 3 s.",
+            "Add replicas or cores (docs/capacity.md).",
+        )
+    errors = of_kind(view.hour, "error")
+    if number := errors.get("overloaded", 0):
+        yield _warn(f"{number:,} sign-ins were refused because all cores were busy.", "Add replicas or cores.")
+    if number := sum(number for code, number in errors.items() if code.startswith(("credentials_", "token_"))):
+        yield _warn(
+            f"{number:,} calls had no or wrong credentials.",
+            "If Okta made them, run `password-import hooks check`; otherwise somebody is guessing.",
+        )
+    if number := view.hour["sign_in.tombstone"]:
+        yield _warn(
+            f"Okta asked {number:,} times about accounts that have migrated.",
+            "Look for `sign_in_after_migration` in the log: these people need a reset in Okta.",
+        )
+
+
+def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
+    check = stored.hooks_check
+    if check is not None and check.faults:
+        yield _bad(f"The last hooks check found {check.faults:,} faults.", "Run `password-import hooks check`.")
+    if stored.events.doubtful:
+        yield _bad(
+            f"{stored.events.doubtful:,} events of the last day named another Okta user, or no VERIFIED explains them.",
+            "Investigate before you trust them: docs/threat-model.md.",
+        )
+    last = stored.events.last_delivered
+    if view.hour["sign_in.verified"] and (last is None or view.at - last > EVENTS_MISSED):
+        yield _bad(
+            f"People signed in, and the event hook has delivered nothing {_for(last, view.at)}.",
+            "Run `password-import hooks check`, then `password-import reconcile`.",
+        )
+    if check is not None and view.at - check.at > CHECKED_LONG_AGO:
+        yield _warn(f"The hooks were last checked {_since(check.at, view.at)}.", "Run `password-import hooks check`.")
+    if _is_used(stored):
+        yield from _of_log(view, stored)
+    if number := sum(stored.call_failures.values()):
+        yield _warn(
+            f"Okta's System Log reports {number:,} failed calls of the hooks since the migration began.",
+            "`password-import status` lists those of the last day.",
+        )
+
+
+def _of_log(view: View, stored: StoredFigures) -> Iterator[Notice]:
+    if stored.hooks_check is None:
+        yield _warn("The hooks were never checked from here.", "Run `password-import hooks check`.")
+    if not stored.logs:
+        yield _warn("Okta's System Log was never read.", "Keep `password-import reconcile --follow` running.")
+    for each in stored.logs:
+        if view.at - each.read_at > READ_LONG_AGO:
+            yield _warn(
+                f"The System Log of {each.org} was last read {_since(each.read_at, view.at)}; Okta keeps it 90 days.",
+                "Keep `password-import reconcile --follow` running.",
+            )
+
+
+def _of_store(stored: StoredFigures) -> Iterator[Notice]:
+    counts = stored.counts or {}
+    if plain := counts.get("plain"):
+        yield _warn(f"{plain:,} hashes are not encrypted.", "Set HASH_KEYS, then run `password-import keys rotate`.")
+    stuck = counts.get("stuck", {})
+    if number := stuck.get("verified_without_success"):
+        yield _warn(
+            f"{number:,} people signed in more than a day ago, and Okta has not stored their password.",
+            "Run `password-import reconcile`.",
+        )
+    if number := stuck.get("too_costly"):
+        yield _warn(
+            f"{number:,} accounts have hashes that cost too much or cannot be checked: they get 503.",
+            "Reset their passwords in Okta.",
+        )
+    if number := stuck.get("unreadable_events"):
+        yield _warn(f"{number:,} deliveries could not be read.", "Look at the table `unreadable_events`.")
+
+
+def _is_used(stored: StoredFigures) -> bool:
+    """Tell whether the migration has begun: before that, no check and no log is missed."""
+    states = (stored.counts or {}).get("states", {})
+    return any(states.get(state) for state in (State.VERIFIED, State.MIGRATED))
+
+
+def _since(moment: datetime, now: datetime) -> str:
+    return f"{ago(now - moment)} ago"
+
+
+def _for(moment: datetime | None, now: datetime) -> str:
+    return "yet" if moment is None else f"for {ago(now - moment)}"
+
+
+def ago(span: timedelta) -> str:
+    """Say a span in its largest unit."""
+    seconds = max(0, round(span.total_seconds()))
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size * (2 if unit == "min" else 1):
+            return f"{seconds // size:,} {unit}"
+    return f"{seconds} s"
+
+
+def _bad(what: str, fix: str) -> Notice:
+    return Notice(Level.BAD, what, fix)
+
+
+def _warn(what: str, fix: str) -> Notice:
+    return Notice(Level.WARN, what, fix)
