@@ -160,7 +160,7 @@ async def _reconcile(there: World) -> dict[str, object]:
 
 
 async def store_password(there: World) -> None:
-    """Give every account the password that people sign in with."""
+    """Return every account the password that people sign in with."""
     hashed = await asyncio.to_thread(bcrypt.hashpw, PASSWORD.encode(), bcrypt.gensalt(4))
     await there.pool.execute("UPDATE hashes SET hash = $1", hashed)
 

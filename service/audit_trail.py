@@ -44,7 +44,7 @@ class AuditTrail:
     def __init__(self) -> None:
         self._waiting: deque[tuple[datetime, Entry]] = deque()
         self._skipped = 0
-        # While a batch is written, its entries are not in `_waiting`; they come back to it where that fails.
+        # While a batch is written, its entries are not in `_waiting`; they are returned to it if that fails.
         self._writing = asyncio.Lock()
 
     def note(self, entry: Entry) -> None:
@@ -66,7 +66,7 @@ class AuditTrail:
             await self._write_batch(database)
 
     async def close(self, database: Database) -> None:
-        """Write all entries, those included that are being written now, unless the database is away."""
+        """Write all entries, including those being written now, unless the database is unavailable."""
         async with self._writing:
             before = len(self._waiting) + 1
             while self._waiting and len(self._waiting) < before:

@@ -36,7 +36,7 @@ class Org(AdministeredOrg):
         super().__init__(seed=seed, url=url, hook_timeout=hook_timeout, trust=trust, reveal=reveal)
         self.deliveries = Deliveries(self, batch_window)
         self.demo_passwords: dict[str, str] = {}
-        """Legacy passwords of invented people by login, for the sign-in page; the org itself does not know them."""
+        """Legacy passwords of invented people by login, for the sign-in page; the org itself does not use them."""
 
     async def __aenter__(self) -> Self:
         return self

@@ -316,7 +316,7 @@ FORMATS: tuple[Format, ...] = (
 
 
 def changing(format_name: str) -> list[str]:
-    """Name the families whose members of this format hash more or other interpretations than it does by itself."""
+    """Return the families whose members of this format hash other interpretations than the format by itself."""
     own = _parts(BY_FORMAT.get(format_name, RAW))
     return [
         family.name for family in FORMATS if any(not _parts(each) <= own for each in _declared_by(family, format_name))

@@ -38,7 +38,7 @@ async def recent_failures(org: HookOrg, kind: HookKind, hooks: Sequence[Hook]) -
 
 def _not_allowed(refused: Refused, kind: HookKind, detail: str) -> Finding:
     if isinstance(refused, ProofRefused):
-        return Finding(Fault.PROOF_REFUSED, None, str(refused))  # of no hook: every call is refused for it
+        return Finding(Fault.PROOF_REFUSED, None, str(refused))  # not of one hook: every call is rejected for it
     return Finding(Fault.FORBIDDEN, kind, detail)
 
 

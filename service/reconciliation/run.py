@@ -124,7 +124,7 @@ class Reconciliation:
         self._progress(Report(report, self.report.users))
 
     def _progress_with(self, add: Callable[[LogReport, LogReport], None]) -> Callable[[LogReport], None]:
-        """Report what was read before together with what is read now: a run that is stopped shows the last report."""
+        """Report earlier and current results together, so that the last report of a stopped run is complete."""
 
         def report(log: LogReport) -> None:
             both = copy.deepcopy(self.report.log)

@@ -81,7 +81,7 @@ class UnknownLogins:
             self._seen.popitem(last=False)
 
     def __len__(self) -> int:
-        """Count the logins that are kept."""
+        """Return the number of stored logins."""
         return len(self._seen)
 
     def listed(self) -> list[dict[str, object]]:

@@ -184,8 +184,8 @@ COLUMNS = """
     account.okta_login_key, account.okta_updated_at, account.superseded, account.is_login, account.bound,
     source.name AS source, recipe.format, recipe.parameters, kept.hash, kept.salt, kept.username, kept.key_id"""
 
-# With the key in sight the planner leaves parts out, takes that plan for much better than the one for every key, and
-# plans anew for each sign-in: that takes three times as long as the look-up. OFFSET 0 hides the key.
+# If the planner sees the key, it omits parts, estimates that plan as much better than the generic one, and plans again
+# for each sign-in, which takes three times as long as the look-up. OFFSET 0 hides the key.
 FIND = f"""
 SELECT 1 AS number, {COLUMNS}
 FROM (SELECT $1::text AS key, $2::bytea AS digest OFFSET 0) AS asked

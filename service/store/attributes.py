@@ -69,7 +69,7 @@ async def count_undeclared(connection: asyncpg.Connection) -> int:
 
 
 async def all_declared(connection: asyncpg.Connection) -> frozenset[str]:
-    """Give the names of all attributes that any source declares."""
+    """Return the names of all attributes that any source declares."""
     return frozenset(await connection.fetchval(ALL_DECLARED))
 
 

@@ -54,7 +54,7 @@ FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[]) AS encrypted (
 WHERE hashes.account_id = encrypted.account_id AND hashes.source_id = encrypted.source_id
 """
 
-# A key that is used again was not destroyed. No row is locked where nothing changes: loads and rotations run together.
+# A key that is used again was not destroyed. Unchanged rows are not locked: loads and rotations run together.
 RECORD_USE = """
 WITH used_again AS (
     UPDATE hash_keys SET destroyed_at = NULL WHERE key_id = ANY($1::text[]) AND destroyed_at IS NOT NULL
@@ -77,7 +77,7 @@ class UsedKey:
 
     key_id: str
     first_used_at: datetime | None
-    """None where it was in use before this was recorded."""
+    """None if it was in use before this was recorded."""
     destroyed_at: datetime | None
     """When an operator declared that every copy was destroyed."""
 
@@ -134,13 +134,13 @@ async def record_use(connection: asyncpg.Connection, key_ids: Collection[str]) -
 
 
 async def mark_destroyed(connection: asyncpg.Connection, key_id: str) -> datetime | None:
-    """Record that an operator destroyed a key, and give the time of the first record; None for an unknown key."""
+    """Record that an operator destroyed a key, and return the time of the first record; None for an unknown key."""
     destroyed_at: datetime | None = await connection.fetchval(MARK_DESTROYED, key_id)
     return destroyed_at
 
 
 async def key_history(connection: asyncpg.Connection) -> list[UsedKey]:
-    """List the keys that were ever used, the oldest first."""
+    """Return the keys that were ever used, the oldest first."""
     return [UsedKey(*row) for row in await connection.fetch(HISTORY)]
 
 

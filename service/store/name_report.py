@@ -170,21 +170,21 @@ async def report_names(
     return {problem: found.get(problem.value, NameCount(0, ())) for problem in NameProblem}
 
 
-# The report as it was last counted. To count reads the whole store, so `status` shows what the commands that change
-# names counted at their end: load, migrate, provision and reconcile.
+# The last saved report. Counting reads the whole store, so `status` shows the counts saved by the commands that change
+# names: load, migrate, provision and reconcile.
 
 SAVED = "name_report"
-"""The row of `installation`: JSON, the counts and the first names; without counts where there is nothing to show."""
+"""The row of `installation`: JSON, the counts and the first names; without counts if there is no saved report."""
 
 FIND_SAVED = "SELECT value, now() AS now FROM (SELECT 1) AS one LEFT JOIN installation ON name = $1"
 
-# Only over the value that was there before: a report that was counted before an account was deleted may name it.
+# Only if the value is unchanged: a report that was counted before an account was deleted may name it.
 SAVE = """
 INSERT INTO installation AS known (name, value) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE known.value IS NOT DISTINCT FROM $3
 """
 
-# The row stays, since the operator's role may not delete it, and differs each time, so that `SAVE` notices.
+# The row is kept, since the operator's role may not delete it, and its value differs each time, so that `SAVE` notices.
 DISCARD = """
 UPDATE installation SET value = convert_to(json_build_object('discarded', clock_timestamp())::text, 'UTF8')
 WHERE name = $1
@@ -193,14 +193,14 @@ WHERE name = $1
 
 @immutable
 class CountedNames:
-    """The names that open no account, as of a moment."""
+    """The names that identify no account, as of a moment."""
 
     at: datetime
     report: NameReport
 
 
 async def saved_names(connection: asyncpg.Connection) -> CountedNames | None:
-    """Give the report as it was last counted; None where none is kept."""
+    """Return the last saved report; None if there is none."""
     row = await connection.fetchrow(FIND_SAVED, SAVED)
     saved: dict[str, Any] = json.loads(row["value"]) if row is not None and row["value"] else {}
     if "problems" not in saved:
@@ -210,9 +210,9 @@ async def saved_names(connection: asyncpg.Connection) -> CountedNames | None:
 
 
 async def count_names(connection: asyncpg.Connection, first: int | None = FIRST) -> CountedNames:
-    """Count the names that open no account, and keep the counts and the first of them for `saved_names`."""
+    """Count the names that identify no account, and save the counts and the first of them for `saved_names`."""
     row = await connection.fetchrow(FIND_SAVED, SAVED)
-    assert row is not None  # noqa: S101 (an outer join of one row)
+    assert row is not None  # noqa: S101 (an outer join with one row)
     counted_names = CountedNames(row["now"], await report_names(connection, first))
     problems_found = [
         (problem.value, count.number, count.names[:FIRST]) for problem, count in counted_names.report.items()
@@ -223,5 +223,5 @@ async def count_names(connection: asyncpg.Connection, first: int | None = FIRST)
 
 
 async def discard_saved_names(connection: asyncpg.Connection) -> None:
-    """Keep no report in the caller's transaction, which deletes accounts: the report may name them."""
+    """Discard the saved report in the caller's transaction, which deletes accounts that the report may name."""
     await connection.execute(DISCARD, SAVED)

@@ -392,7 +392,7 @@ replicas = Table(
 replica_minutes = Table(
     "replica_minutes",
     metadata,
-    # No foreign key: the minutes of a replica that has stopped belong to the last hour.
+    # No foreign key: the minutes of a stopped replica are part of the last hour.
     Column("replica_id", Text, primary_key=True),
     Column("minute", DateTime(timezone=True), primary_key=True),
     Column("counts", JSONB, nullable=False),

@@ -62,7 +62,7 @@ def page(title: str, content: str, *, current: str, status: int = 200) -> web.Re
 
 
 def card(heading: str, content: str) -> str:
-    """Make a section with a heading. `content` is HTML, already escaped."""
+    """Return a section with a heading. `content` is HTML, already escaped."""
     return f'<section class="card"><h2>{escape(heading)}</h2>{content}</section>'
 
 
@@ -77,12 +77,12 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def shown_of(shown: int, total: int, what: str) -> str:
-    """Say how many are shown of how many: "50 of 3,003 users", or "3 users" where it is all of them."""
+    """Return the number shown: "50 of 3,003 users", or "3 users" if all are shown."""
     return f"{total:,} {what}" if shown == total else f"{shown:,} of {total:,} {what}"
 
 
 def search_form(path: str, controls: str) -> str:
-    """Make a form that asks for a page again, with its controls in a row."""
+    """Return a form that reloads a page, with its controls in a row."""
     return f'<form class="row" method="get" action="{path}">{controls}<button type="submit">Search</button></form>'
 
 

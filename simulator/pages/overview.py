@@ -134,7 +134,7 @@ def _state(*, active: bool) -> str:
 
 @dataclass(frozen=True)
 class _Shown:
-    """How a switch is shown."""
+    """The group, label and unit of a switch."""
 
     group: str
     label: str
@@ -145,23 +145,23 @@ CHANCE, SECONDS = "chance, 0 to 1", "seconds"
 SIGN_INS, EVENTS, API = "Sign-ins", "Events", "Management API and System Log"
 SWITCHES = {
     "read_only": _Shown(SIGN_INS, "Read-only mode: neither passwords nor changes are stored"),
-    "report_unverified": _Shown(SIGN_INS, "UNVERIFIED makes a FAILURE event"),
+    "report_unverified": _Shown(SIGN_INS, "UNVERIFIED causes a FAILURE event"),
     "fresh_event_id_on_retry": _Shown(SIGN_INS, "The retry of an inline call has another eventId"),
-    "short_name_first": _Shown(SIGN_INS, "A name without @ is looked for as a short name first"),
-    "hold": _Shown(EVENTS, "Hold deliveries until they are asked for"),
+    "short_name_first": _Shown(SIGN_INS, "A name without @ is looked up as a short name first"),
+    "hold": _Shown(EVENTS, "Hold deliveries until they are requested"),
     "drop": _Shown(EVENTS, "Events that are never delivered", CHANCE),
-    "duplicate": _Shown(EVENTS, "Events and deliveries that come twice", CHANCE),
-    "reorder": _Shown(EVENTS, "Batches that come newest first, in two parts", CHANCE),
-    "late": _Shown(EVENTS, "Events that come late", CHANCE),
-    "late_by": _Shown(EVENTS, "How late they come", SECONDS),
+    "duplicate": _Shown(EVENTS, "Events and deliveries that are sent twice", CHANCE),
+    "reorder": _Shown(EVENTS, "Batches that arrive newest first, in two parts", CHANCE),
+    "late": _Shown(EVENTS, "Events that arrive late", CHANCE),
+    "late_by": _Shown(EVENTS, "Delay of late events", SECONDS),
     "omit_nulls": _Shown(EVENTS, "Deliveries without null members", CHANCE),
-    "foreign_events": _Shown(EVENTS, "Events of other types come along"),
+    "foreign_events": _Shown(EVENTS, "Include events of other types"),
     "warm_up": _Shown(EVENTS, "No events after a verification for", SECONDS),
-    "lost_answers": _Shown(API, "Calls that are done and whose answer is lost", CHANCE),
-    "api_errors": _Shown(API, "Calls that end with 500, nothing done", CHANCE),
-    "latency": _Shown(API, "Every call takes longer by", SECONDS),
-    "search_lag": _Shown(API, "Search finds a change after", SECONDS),
-    "log_delay": _Shown(API, "The System Log shows an event after", SECONDS),
+    "lost_answers": _Shown(API, "Calls that succeed but whose answer is lost", CHANCE),
+    "api_errors": _Shown(API, "Calls that fail with 500 and have no effect", CHANCE),
+    "latency": _Shown(API, "Delay of every call", SECONDS),
+    "search_lag": _Shown(API, "Delay until search finds a change", SECONDS),
+    "log_delay": _Shown(API, "Delay of events in the System Log", SECONDS),
 }
 """Label and unit of each switch, in the order of the form."""
 

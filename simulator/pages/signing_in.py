@@ -12,7 +12,7 @@ from simulator.sign_in import SignIn
 from simulator.transcript import Exchange
 
 SHOWN = 10
-"""Users that are named, those first whose demo password is known."""
+"""Number of users listed, those with a known demo password first."""
 
 
 async def show(request: web.Request) -> web.Response:

@@ -323,7 +323,7 @@ def events(**given: Any) -> EventFigures:
 
 def test_a_healthy_migration_has_no_notice() -> None:
     assert view().notices == ()
-    assert "What is wrong" not in status_page(view())
+    assert "Faults, and how to fix them" not in status_page(view())
 
 
 LONG_AGO = NOW - timedelta(days=9)
@@ -336,13 +336,13 @@ WRONG = replica(counts={"error.token_expired": 1, "error.credentials_wrong": 2})
     "level, text, given",
     [
         (Level.BAD, "not ready: the pepper P is not set", {"own": replica(missing=["the pepper P is not set"])}),
-        (Level.BAD, "Replica signin-2 has written nothing for 45 s", {"replicas": (SILENT,)}),
+        (Level.BAD, "Replica signin-2 has not written its figures for 45 s", {"replicas": (SILENT,)}),
         (Level.WARN, "different versions: 1.0.0, 1.1.0", {"replicas": (replica("signin-2", version="1.1.0"),)}),
         (Level.BAD, "Faults in the last hour: out_of_time 3", {"own": replica(counts={"fault.out_of_time": 3})}),
         (Level.BAD, "The slowest 1 % of the sign-ins took 2.", {"own": replica(counts={"time.2.5": 9})}),
-        (Level.WARN, "12 sign-ins were refused", {"own": replica(counts={"error.overloaded": 12})}),
+        (Level.WARN, "12 sign-ins were rejected", {"own": replica(counts={"error.overloaded": 12})}),
         (Level.WARN, "3 calls had no or wrong credentials", {"own": WRONG}),
-        (Level.WARN, "Okta asked 2 times about accounts", {"own": replica(counts={"sign_in.tombstone": 2})}),
+        (Level.WARN, "Okta called the hook 2 times for accounts", {"own": replica(counts={"sign_in.tombstone": 2})}),
         (Level.BAD, "hooks check found 2 faults", {"hooks_check": HooksCheck(NOW, 2, 0)}),
         (Level.WARN, "last checked 9 d ago", {"hooks_check": HooksCheck(LONG_AGO, 0, 0)}),
         (Level.WARN, "never checked", {"hooks_check": None}),
@@ -372,7 +372,7 @@ def test_loopback_needs_no_tls(host: str) -> None:
 
 def test_the_page_tells_the_share_that_only_the_log_brought_and_the_lag() -> None:
     page = words(status_page(view(events=events(migrated=500, only_in_log=2, lag_median=4.1))))
-    assert "Brought by reconcile alone 0.4 %" in page
+    assert "Found only by reconcile 0.4 %" in page
     assert "VERIFIED to SUCCESS, median 4.1 s" in page
 
 

@@ -207,7 +207,7 @@ class Workers:
             thread.start()
 
     def hand_over(self, job: Job) -> None:
-        """Give `job` to the worker with the fewest jobs."""
+        """Return `job` to the worker with the fewest jobs."""
         with self._changed:
             (self._interleaved if job.interleaved else self._others).append(job)
             self._changed.notify()
