@@ -78,7 +78,8 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[object]
 
 def shown_of(shown: int, total: int, what: str) -> str:
     """Return the number shown: "50 of 3,003 users", or "3 users" if all are shown."""
-    return f"{total:,} {what}" if shown == total else f"{shown:,} of {total:,} {what}"
+    noun = what.removesuffix("s") if total == 1 else what
+    return f"{total:,} {noun}" if shown == total else f"{shown:,} of {total:,} {noun}"
 
 
 def search_form(path: str, controls: str) -> str:

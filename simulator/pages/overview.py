@@ -71,7 +71,7 @@ async def wire(request: web.Request) -> web.Response:
     newest = found[::-1][:SHOWN]
     caption = shown_of(len(newest), len(found), "exchanges")
     if len(found) < len(kept):
-        caption += f" that match, of {len(kept):,}"
+        caption += f" found, of {len(kept):,}"
     if transcript.total > len(kept):
         caption += f"; the {transcript.total - len(kept):,} before them are no longer kept"
     rows = "".join(map(_exchange, newest)) or "<p>No exchange matches.</p>"
@@ -109,7 +109,7 @@ def _users(org: Org, query: str) -> str:
     rows = [(user.login, user.id, user.status, user.provider) for user in found[:SHOWN]]
     caption = shown_of(len(rows), len(found), "users")
     if query:
-        caption += f" that match “{query}”, of {len(org.users):,}"
+        caption += f" matching “{query}”, of {len(org.users):,}"
     return card("Users", table(caption, ("Login", "Id", "Status", "Provider"), rows))
 
 
@@ -206,7 +206,7 @@ def _log(org: Org, query: str) -> str:
             found.append(row)
     caption = shown_of(len(found[:SHOWN]), len(found), "events") + ", the latest first"
     if query:
-        caption += f", that match “{query}”, of {len(org.log.records):,}"
+        caption += f" matching “{query}”, of {len(org.log.records):,}"
     return card("System Log", table(caption, ("Published", "Event", "Outcome", "Actor"), found[:SHOWN]))
 
 

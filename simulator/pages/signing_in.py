@@ -60,7 +60,7 @@ def _result_html(org: Org, result: SignIn, exchanges: list[Exchange]) -> str:
         ("Password hook called", asked + attempts),
         ("Verdict", result.verdict or "none"),
         ("Password imported", "yes" if result.imported else "no"),
-        ("Password stored by", f"{result.user.provider}" if result.user else "nobody"),
+        ("Password stored by", f"{result.user.provider}" if result.user else "—"),
         ("Import event", _event(org, result, exchanges)),
     ]
     sentence = "You are signed in." if result.signed_in else f"Unable to sign in: {result.outcome}."

@@ -85,7 +85,7 @@ def progress_chart(migrated: Mapping[date, int], target: int, forecast: Pace, to
 
 
 def _progress_label(migrated: Mapping[date, int], target: int) -> str:
-    return f"{sum(migrated.values()):,} of {target:,} accounts have migrated, on {len(migrated):,} days"
+    return f"migrated accounts: {sum(migrated.values()):,} of {target:,}; days with migrations: {len(migrated):,}"
 
 
 def _progress(
@@ -152,7 +152,7 @@ def _times(width: int, times: Sequence[int]) -> Iterator[Markup]:
     bounds = [_seconds(bound) for bound in DURATION_BUCKETS]
     for number, calls in enumerate(times):
         over = number == len(DURATION_BUCKETS)
-        title = f"{calls:,} calls " + ("over 3 s" if over else f"within {bounds[number]}")
+        title = ("over 3 s" if over else f"within {bounds[number]}") + f": {calls:,}"
         top = y.at(calls)
         yield BAR.format(x.at(number) + 1.5, top, step - 3, base - top, "over" if over else "bar", title)
         if not over and (number + 1) % LABELLED == 0:

@@ -377,7 +377,7 @@ def _leases(view: View) -> Markup:
         return Markup('<p class="mute">Unknown: the database is unavailable.</p>')
     rows: list[tuple[str, object, str]] = [(name, holder, "") for name, holder in view.stored.leases]
     if not any(name == "reconcile" for name, _ in view.stored.leases):
-        rows.append(("reconcile", "nobody", ""))
+        rows.append(("reconcile", "not running", ""))
     return facts(rows)
 
 
