@@ -115,7 +115,7 @@ class Window:
 
 
 RECOVER_AFTER = 50
-"""Answers after which the concurrency limit is raised by one, after Okta reported too many concurrent calls."""
+"""Number of answers after which a lowered concurrency limit is raised by one."""
 
 
 def bucket_of(method: str, path: str) -> str:

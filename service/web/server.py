@@ -110,7 +110,7 @@ class GuardedServer(Server):
         """Whether each connection ends with its next answer."""
         self._is_empty = asyncio.Event()
         self._silent: dict[GuardedHandler, None] = {}
-        """Connections without complete headers, in the order of arrival."""
+        """Connections without complete headers, the longest waiting first."""
         self._refused: dict[GuardedHandler, None] = {}
         """Connections that have their answer and are about to be closed, the oldest first."""
 

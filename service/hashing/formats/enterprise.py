@@ -275,7 +275,7 @@ def _read(derive: Callable[[str, str], bytes], stored: StoredHash, match: re.Mat
 
 
 def _known(derive: Callable[[str, str], bytes], length: int, username: str, password: str) -> bytes:
-    """Derive, and zero the second half if the row has zeros there: RFC_READ_TABLE returned only the first half."""
+    """Return the first `length` bytes of the digest: RFC_READ_TABLE returned only half of the field."""
     return derive(username, password)[:length]
 
 
