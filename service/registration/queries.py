@@ -1,4 +1,4 @@
-"""Queries of registration: declared profiles of accounts by login, identifier, email or another attribute."""
+"""Queries of registration: declared profiles of accounts by current login, another name, email or attribute."""
 
 import asyncio
 import json
@@ -14,11 +14,16 @@ from service.store.accounts import login_key
 from service.store.attributes import DECLARED_PROFILE
 from service.store.database import Database
 
+# A loaded login that Okta's has replaced is another name of its account, and no more its login.
 FIND_PROFILES = f"""
 WITH named AS (
-    SELECT id, 1 AS class FROM accounts WHERE login_key = ANY ($1::text[])
+    SELECT id, CASE WHEN superseded OR okta_login_key <> login_key THEN 2 ELSE 1 END AS class
+    FROM accounts WHERE login_key = ANY ($1::text[])
     UNION ALL
-    SELECT id, 1 FROM accounts WHERE okta_login_key = ANY ($1::text[])
+    SELECT id, CASE WHEN superseded THEN 2 ELSE 1 END
+    FROM (
+        SELECT id, superseded FROM accounts WHERE okta_login_key = ANY ($1::text[]) ORDER BY superseded LIMIT 4
+    ) AS renamed
     UNION ALL
     SELECT account_id, 2
     FROM (SELECT account_id FROM identifiers WHERE identifier_key = ANY ($1::text[]) LIMIT 4) AS known
@@ -61,7 +66,7 @@ class LegacyProfile:
 
 
 async def find_legacy_profiles(connection: asyncpg.Connection, names: Sequence[str]) -> list[LegacyProfile]:
-    """Find the accounts that have one of these names as their login; if there are none, as identifier or email.
+    """Find the accounts with one of these names as current login; if there are none, with any other name or email.
 
     However the names spell their domain, and with blanks around them.
     """

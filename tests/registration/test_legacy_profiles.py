@@ -17,6 +17,15 @@ async def put(pool: asyncpg.Pool, login: str, *identifiers: str, **profile: obje
     return person
 
 
+async def rename(pool: asyncpg.Pool, person: Person, okta_login: str, *, superseded: bool = False) -> None:
+    """Give an account the login that Okta knows it by."""
+    await pool.execute(
+        "UPDATE accounts SET okta_id = $2, okta_login = $3, okta_login_key = $3, okta_updated_at = now(),"
+        " superseded = $4 WHERE id = $1",
+        person.id, f"00u{person.id}", okta_login, superseded,
+    )  # fmt: skip
+
+
 async def found(pool: asyncpg.Pool, *names: str) -> list[LegacyProfile]:
     async with pool.acquire() as connection:
         return await find_legacy_profiles(cast("asyncpg.Connection", connection), names)
@@ -58,6 +67,25 @@ async def test_migrated_person_is_known_without_a_profile(pool: asyncpg.Pool) ->
         "UPDATE accounts SET state = 'migrated', forgotten_at = now(), proof = 'x' WHERE id = $1", person.id
     )
     assert await found(pool, "jo@example.com") == [LegacyProfile("jo@example.com", {}, migrated=True)]
+
+
+@pytest.mark.parametrize("name", ["old@example.com", "new@example.com", "NEW@Example.com", "alias@example.com"])
+async def test_renamed_person_is_known_by_the_old_and_the_new_login(pool: asyncpg.Pool, name: str) -> None:
+    await rename(pool, await put(pool, "old@example.com", "alias@example.com", mobilePhone="1"), "new@example.com")
+    assert await found(pool, name) == [LegacyProfile("old@example.com", {"mobilePhone": "1"})]
+
+
+async def test_okta_login_hides_the_login_that_another_account_had(pool: asyncpg.Pool) -> None:
+    await rename(pool, await put(pool, "bob@example.com", mobilePhone="wrong"), "bob.smith@example.com")
+    await rename(pool, await put(pool, "rob@example.com", mobilePhone="right"), "bob@example.com")
+    assert [each.profile["mobilePhone"] for each in await found(pool, "bob@example.com")] == ["right"]
+
+
+async def test_superseded_login_is_known_and_hides_nobody(pool: asyncpg.Pool) -> None:
+    await rename(pool, await put(pool, "rob@example.com"), "bob@example.com", superseded=True)
+    assert [each.login for each in await found(pool, "bob@example.com")] == ["rob@example.com"]
+    await put(pool, "bob@example.com")
+    assert [each.login for each in await found(pool, "bob@example.com")] == ["bob@example.com"]
 
 
 @pytest.mark.parametrize(
