@@ -78,6 +78,7 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[object]
 
 def shown_of(shown: int, total: int, what: str) -> str:
     """Say how many are shown of how many: "50 of 3,003 users", or "3 users" where it is all of them."""
+    what = what.removesuffix("s") if total == 1 else what
     return f"{total:,} {what}" if shown == total else f"{shown:,} of {total:,} {what}"
 
 

@@ -93,7 +93,7 @@ async def test_what_is_cut_off_is_said_and_search_finds_it(hooked: Org, browser:
     assert f"<caption>50 of {total:,} users</caption>" in text
     assert "person2999@" not in text
     found = await text_of(await browser.get("/org", params={"q": "PERSON2999@"}))
-    assert f"<caption>1 users that fit “PERSON2999@”, of {total:,}</caption>" in found
+    assert f"<caption>1 user that fit “PERSON2999@”, of {total:,}</caption>" in found
     assert "<td>person2999@example.com</td>" in found
 
 

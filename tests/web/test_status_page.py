@@ -382,22 +382,22 @@ WRONG = replica(counts={"error.token_expired": 1, "error.credentials_wrong": 2})
         (Level.WARN, "different versions: 1.0.0, 1.1.0", {"replicas": (replica("signin-2", version="1.1.0"),)}),
         (Level.BAD, "Faults in the last hour: out_of_time 3", {"own": replica(counts={"fault.out_of_time": 3})}),
         (Level.BAD, "The slowest 1 % of the sign-ins took 2.", {"own": replica(counts={"time.2.5": 9})}),
-        (Level.WARN, "12 sign-ins were refused", {"own": replica(counts={"error.overloaded": 12})}),
-        (Level.WARN, "3 calls had no or wrong credentials", {"own": WRONG}),
-        (Level.WARN, "Okta asked 2 times about accounts", {"own": replica(counts={"sign_in.tombstone": 2})}),
-        (Level.BAD, "hooks check found 2 faults", {"hooks_check": HooksCheck(NOW, 2, 0)}),
+        (Level.WARN, "all cores were busy: 12.", {"own": replica(counts={"error.overloaded": 12})}),
+        (Level.WARN, "no or wrong credentials in the last hour: 3.", {"own": WRONG}),
+        (Level.WARN, "about migrated accounts in the last hour: 2.", {"own": replica(counts={"sign_in.tombstone": 2})}),
+        (Level.BAD, "hooks check found: 2.", {"hooks_check": HooksCheck(NOW, 2, 0)}),
         (Level.WARN, "last checked 9 d ago", {"hooks_check": HooksCheck(LONG_AGO, 0, 0)}),
         (Level.WARN, "never checked", {"hooks_check": None}),
-        (Level.BAD, "1 events of the last day named another Okta user", {"counts": events(doubtful=1)}),
+        (Level.BAD, "that name another Okta user or that no VERIFIED explains: 1.", {"counts": events(doubtful=1)}),
         (Level.BAD, "delivered nothing for 9 d", {"own": SIGNED_IN, "last_delivered": LONG_AGO}),
         (Level.BAD, "delivered nothing yet", {"own": SIGNED_IN, "last_delivered": None}),
         (Level.WARN, "System Log was never read", {"logs": ()}),
         (Level.WARN, "was last read 9 d ago", {"logs": (LogRead("example.okta.com", LONG_AGO, None),)}),
-        (Level.WARN, "reports 4 failed calls", {"call_failures": {"inline_hook.executed": 4}}),
-        (Level.WARN, "1,200 hashes are not encrypted", {"counts": {"plain": 1200}}),
-        (Level.WARN, "6 people signed in more than a day ago", {"counts": {"stuck": {"verified_without_success": 6}}}),
-        (Level.WARN, "2 accounts have hashes that cost too much", {"counts": {"stuck": {"too_costly": 2}}}),
-        (Level.WARN, "7 deliveries could not be read", {"counts": {"stuck": {"unreadable_events": 7}}}),
+        (Level.WARN, "since the migration began: 4.", {"call_failures": {"inline_hook.executed": 4}}),
+        (Level.WARN, "not encrypted: 1,200.", {"counts": {"plain": 1200}}),
+        (Level.WARN, "whose password Okta has not stored: 6.", {"counts": {"stuck": {"verified_without_success": 6}}}),
+        (Level.WARN, "cost too much or cannot be checked: 2.", {"counts": {"stuck": {"too_costly": 2}}}),
+        (Level.WARN, "Deliveries that could not be read: 7.", {"counts": {"stuck": {"unreadable_events": 7}}}),
         (Level.WARN, "listens on 0.0.0.0 without TLS", {"settings": settings_of(admin_host="0.0.0.0")}),  # noqa: S104
         (Level.WARN, "listens on admin.internal without TLS", {"settings": settings_of(admin_host="admin.internal")}),
     ],
@@ -478,7 +478,7 @@ async def test_status_writes_the_page_to_a_file(command: Command, add: Add, data
     page = file.read_text()
     assert "0 of 1 accounts migrated" in words(page)
     assert "No replica runs" in words(page)
-    assert "Last hooks check 1 faults, 2 h ago" in words(page)
+    assert "Last hooks check faults: 1, 2 h ago" in words(page)
     assert 'http-equiv="Content-Security-Policy"' in page
     assert "refresh" not in page
     assert await asyncio.to_thread(os.listdir, tmp_path) == ["status.html"]

@@ -155,7 +155,7 @@ def _lately(failures: FailureCount | None, now: datetime) -> FailureCount | None
 
 
 def _failed(counted: FailureCount, now: datetime) -> Hint:
-    what = f"{counted.failures:,} failed sign-ins lately, the last one {ago(now - counted.since)} ago."
+    what = f"Failed sign-ins lately: {counted.failures:,}, the last one {ago(now - counted.since)} ago."
     if counted.failures >= LOGIN_FREE:
         return Hint("warn", what, "Attempts are delayed, by a minute at most: wait, then try the right password.")
     return Hint("warn", what, "From one address, attempts are delayed after five failures: wait up to 15 minutes.")

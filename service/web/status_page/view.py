@@ -264,15 +264,17 @@ def _of_sign_ins(view: View) -> Iterator[Notice]:
         )
     errors = of_kind(view.hour, "error")
     if number := errors.get("overloaded", 0):
-        yield _warn(f"{number:,} sign-ins were refused because all cores were busy.", "Add replicas or cores.")
+        yield _warn(
+            f"Sign-ins refused in the last hour because all cores were busy: {number:,}.", "Add replicas or cores."
+        )
     if number := sum(number for code, number in errors.items() if code.startswith(("credentials_", "token_"))):
         yield _warn(
-            f"{number:,} calls had no or wrong credentials.",
+            f"Calls with no or wrong credentials in the last hour: {number:,}.",
             "If Okta made them, run `password-import hooks check`; otherwise somebody is guessing.",
         )
     if number := view.hour["sign_in.tombstone"]:
         yield _warn(
-            f"Okta asked {number:,} times about accounts that have migrated.",
+            f"Questions of Okta about migrated accounts in the last hour: {number:,}.",
             "Look for `sign_in_after_migration` in the log: these people need a reset in Okta.",
         )
 
@@ -280,10 +282,10 @@ def _of_sign_ins(view: View) -> Iterator[Notice]:
 def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
     check = stored.hooks_check
     if check is not None and check.faults:
-        yield _bad(f"The last hooks check found {check.faults:,} faults.", "Run `password-import hooks check`.")
-    if view.events.doubtful:
+        yield _bad(f"Faults that the last hooks check found: {check.faults:,}.", "Run `password-import hooks check`.")
+    if doubtful := view.events.doubtful:
         yield _bad(
-            f"{view.events.doubtful:,} events of the last day named another Okta user, or no VERIFIED explains them.",
+            f"Events of the last day that name another Okta user or that no VERIFIED explains: {doubtful:,}.",
             "Investigate before you trust them: docs/threat-model.md.",
         )
     last = view.last_delivered
@@ -299,7 +301,7 @@ def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
         yield from _of_log(view, stored)
     if number := sum(stored.call_failures.values()):
         yield _warn(
-            f"Okta's System Log reports {number:,} failed calls of the hooks since the migration began.",
+            f"Failed calls of the hooks, by Okta's System Log, since the migration began: {number:,}.",
             "`password-import status` lists those of the last day.",
         )
 
@@ -320,20 +322,22 @@ def _of_log(view: View, stored: StoredFigures) -> Iterator[Notice]:
 def _of_store(stored: StoredFigures) -> Iterator[Notice]:
     counts = stored.counts or {}
     if plain := counts.get("plain"):
-        yield _warn(f"{plain:,} hashes are not encrypted.", "Set HASH_KEYS, then run `password-import keys rotate`.")
+        yield _warn(
+            f"Hashes that are not encrypted: {plain:,}.", "Set HASH_KEYS, then run `password-import keys rotate`."
+        )
     stuck = counts.get("stuck", {})
     if number := stuck.get("verified_without_success"):
         yield _warn(
-            f"{number:,} people signed in more than a day ago, and Okta has not stored their password.",
+            f"People who signed in more than a day ago and whose password Okta has not stored: {number:,}.",
             "Run `password-import reconcile`.",
         )
     if number := stuck.get("too_costly"):
         yield _warn(
-            f"{number:,} accounts have hashes that cost too much or cannot be checked: they get 503.",
+            f"Accounts that get 503 because their hashes cost too much or cannot be checked: {number:,}.",
             "Reset their passwords in Okta.",
         )
     if number := stuck.get("unreadable_events"):
-        yield _warn(f"{number:,} deliveries could not be read.", "Look at the table `unreadable_events`.")
+        yield _warn(f"Deliveries that could not be read: {number:,}.", "Look at the table `unreadable_events`.")
 
 
 def _is_used(stored: StoredFigures) -> bool:
