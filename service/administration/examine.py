@@ -118,8 +118,8 @@ async def check_rate_limits(around: Surroundings) -> AsyncIterator[Finding]:
     """Check what others leave of the rate limits; the calls of `check_okta` have told."""
     limits = around.org.rate_limits() if around.org is not None else {}
     if not limits:
-        if around.org is None:
-            said, fix = "Okta was not asked.", "set OKTA_CLIENT_ORGURL and credentials"
+        if around.org is None or around.check_hooks is None:
+            said, fix = "Okta did not take any call.", "see the lines on okta"
         else:
             said, fix = "Okta's answers told no rate limit.", "a proxy may remove the headers X-Rate-Limit-*"
         yield unknown(Area.RATE_LIMITS, said, fix)

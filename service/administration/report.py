@@ -32,7 +32,7 @@ from service.immutable import immutable
 from service.okta.hooks import HookKind
 from service.store import evidence
 from service.store.accounts import State
-from service.store.evidence import Forgotten, MadeHook
+from service.store.evidence import Counts, Forgotten, MadeHook
 from service.store.hash_keys import UsedKey, key_history
 from service.store.migrations import schema_revision
 
@@ -136,7 +136,7 @@ async def collect(
         "taken_at": _time(counts.taken_at),
         "version": version("password-import"),
         "schema": await schema_revision(connection),
-        "accounts": {"total": sum(accounts.values())} | accounts,
+        "accounts": {"total": counts.accounts} | accounts,
         "hashes": {
             "total": counts.hashes,
             "accounts": counts.accounts_with_hash,
@@ -145,6 +145,7 @@ async def collect(
             "not_encrypted": by_key.get(None, 0),
         },
         "users_with_hook": counts.users_with_hook,
+        "retired_because": await queries.proofs(connection),
         "events": await queries.events_by_effect(connection),
         "provisioned": await queries.provisioned(connection),
         "keys": await _keys(connection, by_key, held_keys),
@@ -161,28 +162,26 @@ async def collect(
             "event_recorded": counts.migrated_by_known_event,
             "event_pruned": migrated - counts.migrated_by_known_event,
         },
-        "sums": list(_sums(found, written)),
+        "sums": list(_sums(found, written, counts)),
         "files": {CSV_FILE: {"rows": written.rows, "sha256": written.digest}},
         "comparison": COMPARISON,
     }
 
 
-def _sums(found: Mapping[str, Any], written: ForgottenHashes) -> Iterator[dict[str, Any]]:
-    accounts, held = found["accounts"], found["hashes"]
-    forgotten = accounts["migrated"] + accounts["retired"]
-    listed = written.by_state["migrated"] + written.by_state["retired"]
+def _sums(found: Mapping[str, Any], written: ForgottenHashes, counts: Counts) -> Iterator[dict[str, Any]]:
+    """Compare counts of the database with each other, and with the rows that were written."""
+    accounts, held, listed = found["accounts"], found["hashes"], written.by_state
+    kept = sum(held["by_key"].values()) + held["not_encrypted"]
+    retired_because = sum(found["retired_because"].values())
     for name, left, right in (
         ("accounts = unarmed + waiting + verified + migrated + retired", accounts["total"], _states(accounts)),
-        ("accounts with a hash = waiting + verified", held["accounts"], accounts["waiting"] + accounts["verified"]),
-        ("migrated + retired = rows of forgotten.csv with these states", forgotten, listed),
-        (
-            "migrated = rows of forgotten.csv with the reason SUCCESS",
-            accounts["migrated"],
-            written.by_reason["SUCCESS"],
-        ),
-        ("rows of forgotten.csv = sum over their reasons", written.rows, sum(written.by_reason.values())),
+        ("waiting + verified = accounts with a hash", accounts["waiting"] + accounts["verified"], held["accounts"]),
+        ("migrated = rows of forgotten.csv with that state", accounts["migrated"], listed["migrated"]),
+        ("retired = rows of forgotten.csv with that state", accounts["retired"], listed["retired"]),
+        ("retired = sum over the proofs", accounts["retired"], retired_because),
+        ("deletions in the audit trail = rows of forgotten.csv with that state", counts.deleted, listed["deleted"]),
         ("hashes = sum over their formats", held["total"], sum(held["by_format"].values())),
-        ("hashes = under keys + not encrypted", held["total"], sum(held["by_key"].values()) + held["not_encrypted"]),
+        ("hashes = under keys + not encrypted", held["total"], kept),
     ):
         yield {"sum": name, "left": left, "right": right, "agrees": left == right}
 

@@ -1,5 +1,6 @@
 """The command `doctor`: what is wrong with an installation, and how to mend it."""
 
+import asyncio
 import json
 import os
 import sys
@@ -196,22 +197,36 @@ def hook_finding(found: "HookFinding") -> "Finding | None":
 
 
 async def _costs(settings: "Settings", database: "Database | None") -> "HashCosts | None":
+    """Measure the stored recipes one by one, and what all cores verify with the pool that serve would have."""
     from service.administration import queries
+    from service.administration.doctor import HashCosts
     from service.administration.doctor_store import NoDatabase
     from service.auth.authenticator import hash_keys
+    from service.hashing.bcrypt_choice import BcryptUnavailable, choose_bcrypt
+    from service.hashing.pool import HashingPool
     from service.hashing.pool.workers import usable_cores
-    from service.loading.identify import HashReport, report_recipes
+    from service.loading.identify import report_recipes
+    from service.rehearsal.people import measure
+    from service.settings import BadSettings
     from service.store import recipes
     from service.stored_hashes import HashOpener
 
     if database is None:
         raise NoDatabase
+    opener, cores = HashOpener(os.environ, hash_keys(settings)), usable_cores()
     async with database.connection() as connection:
         numbers = await queries.hashes_by_recipe(connection)
         kept = [each for each in await recipes.list_recipes(connection) if numbers.get(each.id)]
-    opener = HashOpener(os.environ, hash_keys(settings))
-    found = report_recipes([(each, numbers[each.id]) for each in kept], opener)
-    return HashReport(recipes=found, cores=usable_cores())
+    if not kept:
+        return None
+    try:
+        choice = await asyncio.to_thread(choose_bcrypt, settings.bcrypt)
+    except BcryptUnavailable as unavailable:
+        raise BadSettings(str(unavailable)) from None
+    found = await asyncio.to_thread(report_recipes, [(each, numbers[each.id]) for each in kept], opener)
+    async with HashingPool(interleaving=choice.interleaving) as pool:
+        cost = await measure(pool, opener, kept, numbers)
+    return HashCosts(cores, found, cores / cost.core_seconds if cost and cost.core_seconds else None)
 
 
 # What it prints.

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from service.administration.report import OrgHooks
     from service.settings import Settings
 
-report = typer.Typer(
-    invoke_without_command=True, help="Write evidence for auditors: counts, each forgotten hash, keys, hooks."
-)
+report = typer.Typer(invoke_without_command=True)
 
 
 @report.callback()
@@ -57,7 +55,7 @@ def write(
 @report.command()
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What report wrote.")],
-    key: Annotated[Path, typer.Option(metavar="PUBLIC.pem", help="The public key, from whoever signed.")],
+    key: Annotated[Path, typer.Option(metavar="PUBLIC.pem", help="The public key, had from the person who signed.")],
 ) -> None:
     """Check that a report is what was signed: the signature of report.json, and the digest of each other file."""
     from service.administration import report as evidence

@@ -1,6 +1,7 @@
 """`doctor` names every fault that is prepared, and none in a healthy installation."""
 
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,9 @@ import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from service.administration.doctor import Area, Status
+from service.administration.doctor import Area, Status, system_authorities
 from service.cli.doctor import doctor, findings
-from service.loading.identify import HashReport, RecipeReport
+from service.loading.identify import RecipeReport
 from service.okta.errors import NoAnswer, NoToken, Refused
 from service.okta.hooks import HookKind
 from service.store import health
@@ -130,7 +131,7 @@ async def readable_secret_file(case: Case) -> None:
     case.settings["hash_keys_file"] = case.file("keys.json", keys_json(k1=KEY), 0o644)
 
 
-@fault(Area.SECRET_FILES, WARNING, ".env: every user of this machine may read")
+@fault(Area.SECRET_FILES, WARNING, "Every user of this machine may read .env")
 async def readable_env_file(case: Case) -> None:
     case.file(".env", "", 0o644)
 
@@ -399,7 +400,7 @@ async def pepper_with_a_line_end(case: Case) -> None:
 
 @fault(Area.CORES, UNKNOWN, "No hash is stored")
 async def no_hashes(case: Case) -> None:
-    case.costs = HashReport()
+    case.recipes = []
 
 
 @fault(Area.CORES, FAILURE, "500.0/s (--peak) need")
@@ -409,18 +410,18 @@ async def too_few_cores(case: Case) -> None:
 
 @fault(Area.CORES, WARNING, "an estimate for the first morning")
 async def too_few_cores_by_the_estimate(case: Case) -> None:
-    case.costs = HashReport(recipes=[RecipeReport("bcrypt", "bcrypt 12", 5_000_000, 250.0, True)], cores=2)
+    case.recipes, case.speed = [RecipeReport("bcrypt", "bcrypt 12", 5_000_000, 250.0, okta=True)], 8.0
 
 
 @fault(Area.CORES, FAILURE, "One check of argon2id takes 4 s here")
 async def slow_hashes(case: Case) -> None:
     case.settings["request_timeout"] = 2.5
-    case.costs.recipes.append(RecipeReport("argon2id", "argon2id huge", 3, 4000.0, False))
+    case.recipes.append(RecipeReport("argon2id", "argon2id huge", 3, 4000.0, okta=False))
 
 
 @fault(Area.CORES, FAILURE, "Hashes of the format scrypt that can't be checked: 3 (TooCostly")
 async def impossible_hashes(case: Case) -> None:
-    case.costs.recipes.append(RecipeReport("scrypt", "scrypt", 3, None, None, "TooCostly: too much memory"))
+    case.recipes.append(RecipeReport("scrypt", "scrypt", 3, None, None, "TooCostly: too much memory"))
 
 
 # Attributes and names
@@ -700,6 +701,12 @@ async def test_a_fault_of_a_check_is_one_line_and_the_others_go_on(bare: Case) -
     assert found[0].message.startswith("This check ended by a fault of its own: RuntimeError at ")
     assert found[1].area is Area.OKTA
     assert "hidden" not in str(found)
+
+
+def test_the_authorities_of_this_machine_are_given_by_their_names() -> None:
+    known = ssl.create_default_context().get_ca_certs()
+    assert bool(system_authorities()) is bool(known)
+    assert len(system_authorities()) <= len(known)
 
 
 # The command

@@ -129,7 +129,7 @@ async def test_a_row_that_was_written_past_the_service_does_not_add_up(database:
     await case.add(LOGINS[0])
     await case.execute("DELETE FROM hashes")
     document, _ = await collected(database)
-    assert disagreeing(document) == ["accounts with a hash = waiting + verified"]
+    assert disagreeing(document) == ["waiting + verified = accounts with a hash"]
     assert 'class="bad">no<' in page(document)
 
 

@@ -365,7 +365,7 @@ def events(**given: Any) -> dict[str, Any]:
 
 def test_a_healthy_migration_has_no_notice() -> None:
     assert view().notices == ()
-    assert "What is wrong" not in status_page(view())
+    assert "Faults, and how to fix them" not in status_page(view())
 
 
 LONG_AGO = NOW - timedelta(days=9)
@@ -378,14 +378,14 @@ WRONG = replica(counts={"error.token_expired": 1, "error.credentials_wrong": 2})
     "level, text, given",
     [
         (Level.BAD, "not ready: the pepper P is not set", {"own": replica(missing=["the pepper P is not set"])}),
-        (Level.BAD, "Replica signin-2 has written nothing for 45 s", {"replicas": (SILENT,)}),
+        (Level.BAD, "Replica signin-2 has not written its figures for 45 s", {"replicas": (SILENT,)}),
         (Level.WARN, "different versions: 1.0.0, 1.1.0", {"replicas": (replica("signin-2", version="1.1.0"),)}),
         (Level.BAD, "Faults in the last hour: out_of_time 3", {"own": replica(counts={"fault.out_of_time": 3})}),
         (Level.BAD, "The slowest 1 % of the sign-ins took 2.", {"own": replica(counts={"time.2.5": 9})}),
-        (Level.WARN, "all cores were busy: 12.", {"own": replica(counts={"error.overloaded": 12})}),
-        (Level.WARN, "no or wrong credentials in the last hour: 3.", {"own": WRONG}),
-        (Level.WARN, "about migrated accounts in the last hour: 2.", {"own": replica(counts={"sign_in.tombstone": 2})}),
-        (Level.BAD, "hooks check found: 2.", {"hooks_check": HooksCheck(NOW, 2, 0)}),
+        (Level.WARN, "because all cores were busy: 12", {"own": replica(counts={"error.overloaded": 12})}),
+        (Level.WARN, "missing or wrong credentials: 3", {"own": WRONG}),
+        (Level.WARN, "accounts that have already migrated: 2", {"own": replica(counts={"sign_in.tombstone": 2})}),
+        (Level.BAD, "the last hooks check: 2", {"hooks_check": HooksCheck(NOW, 2, 0)}),
         (Level.WARN, "last checked 9 d ago", {"hooks_check": HooksCheck(LONG_AGO, 0, 0)}),
         (Level.WARN, "never checked", {"hooks_check": None}),
         (Level.BAD, "that name another Okta user or that no VERIFIED explains: 1.", {"counts": events(doubtful=1)}),
@@ -393,11 +393,11 @@ WRONG = replica(counts={"error.token_expired": 1, "error.credentials_wrong": 2})
         (Level.BAD, "delivered nothing yet", {"own": SIGNED_IN, "last_delivered": None}),
         (Level.WARN, "System Log was never read", {"logs": ()}),
         (Level.WARN, "was last read 9 d ago", {"logs": (LogRead("example.okta.com", LONG_AGO, None),)}),
-        (Level.WARN, "since the migration began: 4.", {"call_failures": {"inline_hook.executed": 4}}),
-        (Level.WARN, "not encrypted: 1,200.", {"counts": {"plain": 1200}}),
-        (Level.WARN, "whose password Okta has not stored: 6.", {"counts": {"stuck": {"verified_without_success": 6}}}),
-        (Level.WARN, "cost too much or cannot be checked: 2.", {"counts": {"stuck": {"too_costly": 2}}}),
-        (Level.WARN, "Deliveries that could not be read: 7.", {"counts": {"stuck": {"unreadable_events": 7}}}),
+        (Level.WARN, "since the migration began: 4", {"call_failures": {"inline_hook.executed": 4}}),
+        (Level.WARN, "not encrypted: 1,200", {"counts": {"plain": 1200}}),
+        (Level.WARN, "whose password Okta has not stored: 6", {"counts": {"stuck": {"verified_without_success": 6}}}),
+        (Level.WARN, "cannot be checked, and get 503: 2", {"counts": {"stuck": {"too_costly": 2}}}),
+        (Level.WARN, "could not be read: 7", {"counts": {"stuck": {"unreadable_events": 7}}}),
         (Level.WARN, "listens on 0.0.0.0 without TLS", {"settings": settings_of(admin_host="0.0.0.0")}),  # noqa: S104
         (Level.WARN, "listens on admin.internal without TLS", {"settings": settings_of(admin_host="admin.internal")}),
     ],

@@ -1,4 +1,4 @@
-"""What the status page says, as values: figures of all replicas and of the store, and what is wrong, with the fix."""
+"""The contents of the status page as values: figures of all replicas and of the store, and faults with their fixes."""
 
 import asyncio
 import enum
@@ -26,9 +26,9 @@ NOT_TOLD: dict[str, Any] = {
 }  # fmt: skip
 """Figures of a replica that does not tell them."""
 READ_WITHIN = 1.0
-"""Seconds that a page waits for the database before it shows what it has."""
+"""Seconds that a page waits for the database before it shows older figures."""
 SLOW = 2.0
-"""Seconds of the 99th percentile from which on sign-ins are in danger: Okta closes the connection after three."""
+"""Seconds of the 99th percentile from which sign-ins may fail: Okta closes the connection after three."""
 EVENTS_MISSED = timedelta(hours=1)
 """Time without an event, while people sign in, after which the event hook is suspected."""
 READ_LONG_AGO = timedelta(days=1)
@@ -50,7 +50,7 @@ UNREADABLE = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg
 
 
 class Level(enum.StrEnum):
-    """How bad something is."""
+    """The severity of a notice."""
 
     BAD = "bad"
     WARN = "warn"
@@ -58,7 +58,7 @@ class Level(enum.StrEnum):
 
 @immutable
 class Notice:
-    """Something that is wrong, and what to do about it."""
+    """A fault, and its fix."""
 
     level: Level
     what: str
@@ -67,16 +67,16 @@ class Notice:
 
 @immutable
 class View:
-    """All that a page shows."""
+    """All contents of a page."""
 
     title: str
     at: datetime
     replicas: tuple[ReplicaFigures, ...]
-    """This one is among them, as of now; the others as they last wrote."""
+    """All replicas: this one as of now, the others as of their last write."""
     hour: Counter[str] = field(repr=False)
-    """What all replicas counted in the last hour; only this one where the database is away."""
+    """The counts of all replicas in the last hour; only this one's if the database is unavailable."""
     stored: StoredFigures | None = field(repr=False)
-    """The latest that is known of the database; None where it was never read."""
+    """The latest figures from the database; None if it was never read."""
     stored_at: datetime | None
     """When that was read; None where it was now."""
     away: "Away | None"
@@ -85,11 +85,11 @@ class View:
     notices: tuple[Notice, ...]
     can_search: bool
     is_live: bool
-    """Whether a service shows it, and not a file."""
+    """Whether it is shown by a service, and not written to a file."""
 
     @property
     def counts(self) -> dict[str, Any] | None:
-        """Give the last count of the accounts."""
+        """Return the last count of the accounts."""
         return None if self.stored is None else self.stored.counts
 
     @property
@@ -105,23 +105,23 @@ class View:
 
     @property
     def faults(self) -> dict[str, int]:
-        """Give the faults of the last hour by their code."""
+        """Return the faults of the last hour by code."""
         return of_kind(self.hour, "fault")
 
     @property
     def missing(self) -> Sequence[str] | None:
-        """Give what keeps this replica from being ready; None where that is not known."""
+        """Return what keeps this replica from being ready; None if unknown."""
         return None if self.own is None else self.own.figures["missing"]
 
 
 def of_kind(counts: Counter[str], kind: str) -> dict[str, int]:
-    """Give the counts of one kind by the rest of their names, the highest first."""
+    """Return the counts of one kind by the rest of their names, the highest first."""
     found = {name.partition(".")[2]: number for name, number in counts.most_common() if name.startswith(f"{kind}.")}
     return {name: number for name, number in found.items() if number}
 
 
 class PageFigures:
-    """Reads what a page shows, and remembers it for when the database is away."""
+    """Reads the contents of a page, and caches them for outages of the database."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
@@ -144,7 +144,7 @@ class PageFigures:
 
 
 async def view_of_store(settings: Settings, database: Database) -> View:
-    """Count the accounts now, and give the view without a running service.
+    """Count the accounts now, and return the view without a running service.
 
     Raises one of `DATABASE_UNAVAILABLE`.
     """
@@ -163,7 +163,7 @@ def make_view(
     away_since: datetime | None = None,
     now: datetime | None = None,
 ) -> View:
-    """Put figures together. With the database `away` the last hour is that of this replica alone."""
+    """Combine the figures. With the database `away` the last hour is that of this replica alone."""
     now = now or datetime.now(UTC)
     # A replica of another version may lack figures, while replicas are updated one after another.
     others = () if stored is None or away is not None else [_whole(each) for each in stored.replicas]
@@ -202,7 +202,7 @@ def _title(settings: Settings, stored: StoredFigures | None) -> str:
     return f"Migration to {org}" if org else "Password migration"
 
 
-# What is wrong. The order within a level is the order in which it should be looked at.
+# Faults, within a level in the order in which they should be fixed.
 
 
 def _notices(view: View, settings: Settings) -> Iterator[Notice]:
@@ -225,7 +225,7 @@ def _notices(view: View, settings: Settings) -> Iterator[Notice]:
 
 
 def is_exposed(settings: Settings) -> bool:
-    """Tell whether other machines can reach the admin port, which has no TLS."""
+    """Return whether other machines can reach the admin port, which has no TLS."""
     host = settings.admin_host.strip("[]")
     try:
         return not ipaddress.ip_address(host).is_loopback
@@ -239,8 +239,8 @@ def _of_replicas(view: View) -> Iterator[Notice]:
         if replica.seen_ago > STALE_AFTER:
             seconds = round(replica.seen_ago.total_seconds())
             yield _bad(
-                f"{name} has written nothing for {seconds:,} s.",
-                "It was killed, or cannot reach the database: look at its log.",
+                f"{name} has not written its figures for {seconds:,} s.",
+                "It was killed, or cannot reach the database: check its log.",
             )
             continue
         for reason in replica.figures["missing"] or ():
@@ -264,17 +264,15 @@ def _of_sign_ins(view: View) -> Iterator[Notice]:
         )
     errors = of_kind(view.hour, "error")
     if number := errors.get("overloaded", 0):
-        yield _warn(
-            f"Sign-ins refused in the last hour because all cores were busy: {number:,}.", "Add replicas or cores."
-        )
+        yield _warn(f"Sign-ins rejected because all cores were busy: {number:,}.", "Add replicas or cores.")
     if number := sum(number for code, number in errors.items() if code.startswith(("credentials_", "token_"))):
         yield _warn(
-            f"Calls with no or wrong credentials in the last hour: {number:,}.",
-            "If Okta made them, run `password-import hooks check`; otherwise somebody is guessing.",
+            f"Calls with missing or wrong credentials: {number:,}.",
+            "If Okta made them, run `password-import hooks check`; otherwise they may be an attack.",
         )
     if number := view.hour["sign_in.tombstone"]:
         yield _warn(
-            f"Questions of Okta about migrated accounts in the last hour: {number:,}.",
+            f"Sign-ins of accounts that have already migrated: {number:,}.",
             "Look for `sign_in_after_migration` in the log: these people need a reset in Okta.",
         )
 
@@ -292,7 +290,7 @@ def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
     since = last or min((each.started_at for each in view.replicas), default=view.at)
     if view.hour["sign_in.verified"] and view.at - since > EVENTS_MISSED:
         yield _bad(
-            f"People signed in, and the event hook has delivered nothing {_for(last, view.at)}.",
+            f"People signed in, but the event hook has delivered nothing {_for(last, view.at)}.",
             "Run `password-import hooks check`, then `password-import reconcile`.",
         )
     if check is not None and view.at - check.at > CHECKED_LONG_AGO:
@@ -301,7 +299,7 @@ def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
         yield from _of_log(view, stored)
     if number := sum(stored.call_failures.values()):
         yield _warn(
-            f"Failed calls of the hooks, by Okta's System Log, since the migration began: {number:,}.",
+            f"Failed calls of the hooks in Okta's System Log since the migration began: {number:,}.",
             "`password-import status` lists those of the last day.",
         )
 
@@ -333,15 +331,15 @@ def _of_store(stored: StoredFigures) -> Iterator[Notice]:
         )
     if number := stuck.get("too_costly"):
         yield _warn(
-            f"Accounts that get 503 because their hashes cost too much or cannot be checked: {number:,}.",
+            f"Accounts whose hashes cost too much or cannot be checked, and get 503: {number:,}.",
             "Reset their passwords in Okta.",
         )
     if number := stuck.get("unreadable_events"):
-        yield _warn(f"Deliveries that could not be read: {number:,}.", "Look at the table `unreadable_events`.")
+        yield _warn(f"Deliveries that could not be read: {number:,}.", "Check the table `unreadable_events`.")
 
 
 def _is_used(stored: StoredFigures) -> bool:
-    """Tell whether the migration has begun: before that, no check and no log is missed."""
+    """Return whether the migration has begun: before that, missing checks and log reads are normal."""
     states = (stored.counts or {}).get("states", {})
     return any(states.get(state) for state in (State.VERIFIED, State.MIGRATED))
 
@@ -355,7 +353,7 @@ def _for(moment: datetime | None, now: datetime) -> str:
 
 
 def ago(span: timedelta) -> str:
-    """Say a span in its largest unit."""
+    """Format a duration in its largest unit."""
     seconds = max(0, round(span.total_seconds()))
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size * (2 if unit == "min" else 1):
