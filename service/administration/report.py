@@ -126,7 +126,7 @@ async def collect(
     org: OrgHooks | None = None,
     base_url: str | None = None,
 ) -> dict[str, Any]:
-    """Write the CSV and give the document; `org` are Okta's hooks, None where it was not asked."""
+    """Write the CSV and return the document; `org` are Okta's hooks, None where it was not asked."""
     counts = await evidence.count(connection)
     by_state = await queries.accounts_by_state(connection)
     accounts = {state.value: by_state.get(state, 0) for state in State}
@@ -243,7 +243,7 @@ def _label(kind: str) -> str:
 
 
 def disagreeing(document: Mapping[str, Any]) -> list[str]:
-    """Give the sums that do not agree: none, unless rows were written past this service."""
+    """Return the sums that do not agree: none, unless rows were written past this service."""
     return [each["sum"] for each in document["sums"] if not each["agrees"]]
 
 
@@ -288,13 +288,13 @@ def read_public_key(text: bytes) -> Ed25519PublicKey:
 
 
 def signature_note(key: Ed25519PrivateKey) -> dict[str, str]:
-    """Name the key that signs; whoever verifies needs it from elsewhere."""
+    """Describe the signature. A verifier needs the public key from another source."""
     raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return {"algorithm": "Ed25519", "public_key": base64.b64encode(raw).decode(), "file": SIGNATURE_FILE}
 
 
 def verify(key: Ed25519PublicKey, document: bytes, signature: bytes, digests: Mapping[str, str | None]) -> int:
-    """Check the signature, and the digest of each file that the document names; give the number of files.
+    """Check the signature, and the digest of each file that the document names; return the number of files.
 
     `digests`: SHA-256 of the files that are there, by name. Raises `NotAuthentic`.
     """

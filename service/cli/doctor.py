@@ -181,7 +181,7 @@ async def _hooks(
 
 
 def hook_finding(found: "HookFinding") -> "Finding | None":
-    """Give a finding of `hooks check` as one of doctor's; None for the clock, which has a line of its own."""
+    """Return a finding of `hooks check` as one of doctor's; None for the clock, which has a line of its own."""
     from service.administration.doctor import Area, Finding, Status, sentence
     from service.hooks.findings import Fault
 
@@ -254,7 +254,7 @@ def counts(found: "Sequence[Finding]") -> dict[str, int]:
 
 
 def summary(found: "Sequence[Finding]") -> dict[str, Any]:
-    """Give the findings for a script."""
+    """Return the findings for a script."""
     return {
         "counts": counts(found),
         "findings": [

@@ -57,7 +57,7 @@ class Forgotten:
 
     @property
     def reason(self) -> str:
-        """Give the kind of the proof."""
+        """Return the kind of the proof."""
         return "SUCCESS" if self.state == "migrated" else self.proof.partition(":")[0]
 
 
@@ -89,7 +89,7 @@ class MadeHook:
 
 @asynccontextmanager
 async def snapshot(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """Lend a connection that sees the store as it was at its first statement, and can't write."""
+    """Open a read-only connection that sees the store as of its first statement."""
     async with (
         database.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -98,7 +98,7 @@ async def snapshot(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def forgotten(connection: asyncpg.Connection) -> AsyncIterator[Forgotten]:
-    """Give every forgotten hash by account number, then those of deleted accounts; a few thousand rows at a time."""
+    """Return every forgotten hash by account number, then those of deleted accounts; a few thousand rows at a time."""
     async for row in connection.cursor(FORGOTTEN, prefetch=PREFETCH, timeout=WITHIN):
         yield Forgotten(*row)
     async for account_id, at, reason in connection.cursor(DELETED, prefetch=PREFETCH, timeout=WITHIN):

@@ -134,7 +134,7 @@ async def record_use(connection: asyncpg.Connection, key_ids: Collection[str]) -
 
 
 async def mark_destroyed(connection: asyncpg.Connection, key_id: str) -> datetime | None:
-    """Record that an operator destroyed a key, and give the time of the first record; None for an unknown key."""
+    """Record that an operator destroyed a key, and return the time of the first record; None for an unknown key."""
     destroyed_at: datetime | None = await connection.fetchval(MARK_DESTROYED, key_id)
     return destroyed_at
 

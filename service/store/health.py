@@ -52,9 +52,9 @@ ORDER BY 1, 2
 """
 
 SERVICE_READS = (
-    "accounts", "alembic_version", "deleted_logins", "failures", "hashes", "identifiers", "import_events",
-    "installation", "leases", "log_cursors", "okta_call_counts", "okta_calls", "recipes", "rehearsal_people", "sources",
-    "unreadable_events",
+    "account_counts", "accounts", "alembic_version", "deleted_logins", "failures", "hashes", "identifiers",
+    "import_events", "installation", "leases", "log_cursors", "okta_call_counts", "okta_calls", "provisionings",
+    "recipes", "rehearsal_people", "replica_minutes", "replicas", "sources", "unreadable_events",
 )  # fmt: skip
 """Tables of which `serve` reads at least a column."""
 
@@ -130,7 +130,7 @@ async def lacking_rights(connection: asyncpg.Connection) -> list[tuple[str, str]
 
 
 async def is_public(connection: asyncpg.Connection) -> bool:
-    """Tell whether every role may read the table `hashes`."""
+    """Return whether every role may read the table `hashes`."""
     found: bool = await connection.fetchval(IS_PUBLIC)
     return found
 
@@ -141,7 +141,7 @@ async def readers_of_hashes(connection: asyncpg.Connection) -> list[str]:
 
 
 async def data_directory(connection: asyncpg.Connection) -> str | None:
-    """Give the server's data folder; None where this role may not know it."""
+    """Return the server's data folder; None where this role may not know it."""
     try:
         folder: str = await connection.fetchval(DATA_DIRECTORY)
     except asyncpg.InsufficientPrivilegeError:
