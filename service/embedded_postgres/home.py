@@ -99,5 +99,5 @@ def _server_user(data_dir: Path) -> tuple[int, int]:
             user = pwd.getpwnam(name)
             return user.pw_uid, user.pw_gid
     raise PostgresDidNotStart(
-        "PostgreSQL does not run as root, and this machine has neither a user postgres nor nobody"
+        "PostgreSQL does not run as root, and this machine has neither a user postgres nor a user nobody"
     )

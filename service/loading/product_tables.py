@@ -46,7 +46,7 @@ TABLES = (
         _marks("uc usergroup", "file_mountpoints", "db_mountpoints", "tx_extbase_type", "felogin_redirectpid"),
         r"[bf]e_users",
     ),
-    Table("drupal", _marks("preferred_admin_langcode", "uid name pass", "pass mail"), r"users_field_data"),
+    Table("drupal", _marks("preferred_admin_langcode", "uid name pass mail"), r"users_field_data"),
     Table("joomla", _marks("registerdate lastvisitdate", "sendemail registerdate"), r"jos_users"),
     Table("opencart", _marks("customer_group_id password"), r"oc_(?:customer|user)"),
     Table("zencart", _marks("customers_authorization customers_password"), r"zen_(?:customers|admin)"),

@@ -183,7 +183,6 @@ def _object(nested: object) -> dict[str, object]:
 
 NOTES = frozenset({"line", "reason", "unreadable"})
 """What a rejects file adds."""
-PRODUCT_COLUMNS = frozenset({"passwd_hash_algo", "password_algorithm"})
 OWN_COLUMNS = HASH_COLUMNS | NOTES | {"login", "okta_id", "identifiers", "groups", "profile"}
 OKTA_LONGEST = 100
 """Characters of a login that Okta takes."""
@@ -287,7 +286,7 @@ class AccountReader:
             declared = [name for name in names if name in self._decisions.declared]
             unused = [name for name in names if name not in self._decisions.declared]
             found = ProfileColumns(declared, unused, self._decisions, nested="profile" in fields)
-            if len(self._profiles) < LAYOUTS_KEPT:
+            if len(self._profiles) < LAYOUTS_KEPT and len(layout) <= NAMES_KEPT:
                 self._profiles[layout] = found
         return found
 
@@ -308,12 +307,13 @@ LONGEST_SCHEME = 24
 LOCKED = re.compile(
     r"(?i:\s*(?:\{crypt\})?(?:!.*|\*+|x+|\*LK\*.*|\*LOCKED\*.*|\*?NP\*?|LK|\*?NOLOGIN\*?|\*lock(?:ed)?\*"
     r"|\*?NO ?PASSWORD\*?|locked|disabled|\*[01]|not cached|restored|to be generated)\s*"
-    r"|\s*\{[a-z0-9._-]{2,30}\}[!*x]*\s*)",
+    r"|\s*\{(?!noop|plain|clear)[a-z0-9._-]{2,30}\}[!*x]*\s*)",
     re.DOTALL,
 )
 """What stands in the place of a hash where nobody may sign in with a password: `!` before a hash is Django's and
 usermod's (shadow(5), passwd(1)), `*0` is crypt(3)'s failure, `not cached`, `restored` and `to be generated` are
-Moodle's, the others are of Solaris, FreeBSD and directories, which also leave a scheme without its digest."""
+Moodle's, the others are of Solaris, FreeBSD and directories, which also leave a scheme without its digest. Behind the
+scheme of a password in clear anything is the password."""
 ELSEWHERE = re.compile(r"(?i:\s*\{(?:SASL|KERBEROS|UNIX|PASSTHROUGH|LDAP-BIND)\}[^$]*)")
 """Values of a directory that name another verifier, and are no hash."""
 

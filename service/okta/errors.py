@@ -49,7 +49,7 @@ class NoToken(Refused):
 
 
 class ProofRefused(NoToken):
-    """Okta refused our DPoP proofs, and would refuse those of every other call."""
+    """Okta rejected our DPoP proofs, and would reject those of every other call."""
 
 
 class ReadOnly(Refused):

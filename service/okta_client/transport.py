@@ -142,7 +142,7 @@ class Calls:
         self._session = session
         self._credentials = credentials
         self._wait_out = wait_out_read_only
-        self._told = progress
+        self._report_progress = progress
 
     async def send(
         self, method: str, url: str | URL, body: Mapping[str, Any] | None = None, *, again: bool | None = None
@@ -162,7 +162,7 @@ class Calls:
                 if not self._wait_out:
                     raise
                 read_only += 1
-                self._told("Okta is in read-only mode; waiting until it ends")
+                self._report_progress("Okta is in read-only mode; waiting until it ends")
                 await asyncio.sleep(min(LONGEST_WAIT, 0.5 * 2**read_only) * _spread())
 
     async def _send_once(self, method: str, url: URL, body: Mapping[str, Any] | None) -> Answer:

@@ -25,10 +25,10 @@ async def get_events(request: web.Request) -> web.Response:
 
 
 async def post_events(request: web.Request) -> web.Response:
-    """Answer 204 after all that the delivery causes is committed.
+    """Answer 204 after all effects of the delivery are committed.
 
-    Where that takes longer than Okta waits it is a 503, and is committed all the same: Okta sends a delivery once more,
-    and the second finds it done. A large delivery takes its time.
+    If that takes longer than Okta waits, the response is a 503, and the work is still committed: Okta sends a delivery
+    once more, and the second finds it done. A large delivery takes longer.
     """
     parts = request.app[PARTS]
     is_small = request.content_length is not None and request.content_length <= LARGE
@@ -58,11 +58,11 @@ def _count(telemetry: Telemetry, delivery: Delivery) -> None:
         telemetry.unreadable_events.labels(unreadable.fault).inc()
 
 
-# `POST /okta/registration`: Okta asks whether somebody may register, or change their profile so.
+# `POST /okta/registration`: Okta asks whether a person may register, or change their profile.
 
 
 async def post_registration(request: web.Request) -> web.Response:
-    """Answer with commands or an error, with 204 where there is nothing to say, or raise why there is no decision."""
+    """Answer with commands or an error, with 204 for an empty answer, or raise why there is no decision."""
     parts = request.app[PARTS]
     deadline = asyncio.get_running_loop().time() + parts.settings.request_timeout
     async with asyncio.timeout_at(deadline):
@@ -73,9 +73,9 @@ async def post_registration(request: web.Request) -> web.Response:
 
 
 REFUSAL_PACE = 0.25
-"""Seconds that a call which no core has time for is held before its 429. Callers who ask again as soon as they are
-refused would take the cores from the checks: with 64 of them, bcrypt 12 and two cores, 2.4 times as many sign-ins a
-second are verified as without it (`bench`, row `refusal_pace`)."""
+"""Seconds for which a call that is rejected for lack of CPU time is held before its 429. Callers that retry immediately
+would take CPU time from the checks: with 64 of them, bcrypt 12 and two cores, 2.4 times as many sign-ins a second are
+verified as without it (`bench`, row `refusal_pace`)."""
 pause = asyncio.sleep
 
 

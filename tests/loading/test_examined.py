@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.loading.examine import Asked, BadExport, Examined, examine
+from service.loading.files.json_document import Document
 from service.loading.files.open import open_export
 from service.loading.files.row import FaultyRow, Row, UnreadableFile
 from service.loading.hashes import HashResolver
@@ -192,6 +193,14 @@ def test_locked_account_is_loaded_without_a_hash_and_with_the_reason(tmp_path: P
     assert (account.hash, account.disabled_reason) == (None, DISABLED)
 
 
+def test_password_in_clear_may_look_like_the_mark_of_a_locked_account(tmp_path: Path) -> None:
+    row = json.dumps({"login": "a", "password_hash": "{noop}x"})
+    _, read, _ = examined(tmp_path / "e.jsonl", row, Source("s"))
+    account = read["a"]
+    assert isinstance(account, StagedAccount)
+    assert account.hash == b"{noop}x"
+
+
 @pytest.mark.parametrize("mark", ["{SASL}a@x.example", "{KERBEROS}a@X", "{UNIX}a"])
 def test_account_that_another_verifier_checks_is_loaded_without_a_hash(tmp_path: Path, mark: str) -> None:
     _, read, _ = examined(tmp_path / "e.jsonl", json.dumps({"login": "a", "password_hash": mark}), Source("s"))
@@ -337,10 +346,49 @@ def test_separator_line_and_trailing_delimiters_of_spreadsheets_are_read(tmp_pat
     assert list(read) == ["a", "b", "5"]
 
 
-@pytest.mark.parametrize("text", ['{"users":[{"login":"a"}]}', '{"realm":"x","users": [ {"username":"a"}]}', "[{}]"])
-def test_json_document_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
-    with pytest.raises(UnreadableFile, match=r"line 1 .* one object a line"):
-        examined(tmp_path / "e.jsonl", text)
+USERS = [{"username": f"u{number}", "age": number, "note": 'a"]},{\n'} for number in range(3)]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(
+    "document", [USERS, {"users": USERS}, {"realm": "x", "roles": {"a": [1]}, "n": 1.5, "users": USERS, "groups": []}]
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_document_that_holds_all_users_is_read(
+    tmp_path: Path, document: object, indent: int | None, compressed: bool
+) -> None:
+    content = json.dumps(document, indent=indent).encode()
+    name, content = ("e.json.gz", gzip.compress(content)) if compressed else ("e.json", content)
+    _, read, _ = examined(tmp_path / name, content, Source("s"), username="login")
+    assert list(read) == ["u0", "u1", "u2"]
+
+
+def test_rows_of_a_document_are_told_by_their_first_line(tmp_path: Path) -> None:
+    content = json.dumps({"users": [{"login": "a"}, {"no": 1}, {"login": "b"}]}, indent=1)
+    _, read, _ = examined(tmp_path / "e.json", content, Source("s"))
+    assert list(read) == ["a", "6", "b"]
+    assert content.split("\n")[5].strip() == "{"
+
+
+def test_values_of_a_document_may_be_cut_anywhere() -> None:
+    document = {"n": 12, "x": 1.0, "users": [{"a": "]}", "b": [1.5, None]}, {"c": '\\"'}], "z": {}}
+    text = json.dumps(document)
+    for size in range(1, 12):
+        pieces = (text[begin : begin + size] for begin in range(0, len(text), size))
+        assert [json.loads(each) for _, each in Document(pieces, "f").objects()] == document["users"]
+
+
+@pytest.mark.parametrize(
+    "text, fault",
+    [
+        ('{\n"people": []\n}', "line 3: .* key users"),
+        ('{"users": [{"login":"a"} {"login":"b"}]}', "line 1: , is missing"),
+        ('[\n{"login":"a"},\n{"login":', "line 3: a value is no JSON"),
+    ],
+)
+def test_document_that_cannot_be_read_is_refused_with_its_line(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(UnreadableFile, match=fault):
+        examined(tmp_path / "e.json", text, Source("s"))
 
 
 @pytest.mark.parametrize("name", ["e.csv", "e.jsonl", "e.ldif"])
