@@ -297,7 +297,8 @@ async def _groups(org: "OktaOrg", name: str | None) -> Sequence[str]:
 
 def provision(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would happen, by the org's user schema too.")
+        bool,
+        typer.Option("--dry-run", help="Change nothing; print what would happen and what the user schema refuses."),
     ] = False,
     state: Annotated[
         list[str] | None, typer.Option(help="Only accounts in this state: waiting, verified, unarmed.")
@@ -340,7 +341,7 @@ def provision(
     """Create the waiting accounts in Okta, active, with the password import hook; no mail is sent.
 
     Refuses to begin while `hooks check` finds that they could not sign in. Can be stopped at any time and run again:
-    nobody is created twice, and whoever exists in Okta already is compared and never changed. What Okta refuses is
+    no user is created twice, and an existing user is compared and never changed. What Okta refuses is
     listed in a report; correct it, and give it back by --corrected. The exit code is then 3.
     """
     settings = prepare()
