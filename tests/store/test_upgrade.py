@@ -18,7 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from service.administration.status import name_stuck, report_progress
 from service.app import make_app, make_parts
-from service.cli.status import TOO_COSTLY
+from service.cli.name_report import TOO_COSTLY
 from service.store.database import Database
 from service.store.migrations import upgrade
 from service.store.name_report import report_names
