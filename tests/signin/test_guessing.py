@@ -92,6 +92,19 @@ def test_a_network_s_failures_count_for_the_wider_networks_around_it() -> None:
     assert here.sites != throttle_key(b"k", "kim@example.com", "2001:db8:1:1::/64").sites
 
 
+@pytest.mark.parametrize(
+    "network, shared",
+    [
+        ("2001:db8:1:1ff::/64", [True, True]),  # the last of the same /56
+        ("2001:db8:1:200::/64", [False, True]),  # the next /56 of the same /48
+        ("2001:db8:2:100::/64", [False, False]),
+    ],
+)
+def test_a_home_s_and_a_company_s_networks_share_their_failures(network: str, shared: list[bool]) -> None:
+    here, there = (throttle_key(b"k", LOGIN, each) for each in ("2001:db8:1:100::/64", network))
+    assert [one == other for one, other in zip(here.sites, there.sites, strict=True)] == shared
+
+
 def test_a_call_is_named_by_its_event_and_its_password() -> None:
     tags = {call_tag(b"k", event, password) for event in ("one", "two") for password in ("a", "b", "c\ud800")}
     assert len(tags) == 6
