@@ -263,9 +263,9 @@ def test_missing_login_is_complained_of_with_the_column_that_may_be_it(tmp_path:
 
 
 def test_ignored_columns_that_look_like_credentials_are_named_by_themselves() -> None:
-    assert list(ignored_lines({"shoeSize", "passwd", "city", "user.password_enc"})) == [
+    assert list(ignored_lines({"shoeSize", "passwd", "city", "user.pw"})) == [
         "ignored: city, shoeSize; keep with --attributes",
-        "ignored, and they look like credentials: passwd, user.password_enc",
+        "ignored, and they look like credentials: passwd, user.pw",
     ]
     assert list(ignored_lines({"passwordChangedAt"})) == ["ignored: passwordChangedAt; keep with --attributes"]
 

@@ -112,6 +112,12 @@ def test_a_call_is_named_by_its_event_and_its_password() -> None:
     assert call_tag(b"k", "one", "a") == call_tag(b"k", "one", "a") != call_tag(b"other", "one", "a")
 
 
+def test_a_call_s_name_tells_its_event_and_next_to_nothing_of_its_password() -> None:
+    one, two, other = (call_tag(b"k", event, password) for event, password in (("1", "a"), ("2", "a"), ("1", "b")))
+    assert one and two and other
+    assert (len(one), one[:6] == two[:6], one[:6] == other[:6]) == (8, False, True)
+
+
 def test_what_is_known_of_checks_that_ended_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     attempts, now = AttemptsInFlight(b"k"), 100.0
     monkeypatch.setattr("service.signin.throttling.time.monotonic", lambda: now)
