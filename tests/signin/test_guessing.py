@@ -114,7 +114,9 @@ def test_a_call_is_named_by_its_event_and_its_password() -> None:
 
 def test_a_call_s_name_tells_its_event_and_next_to_nothing_of_its_password() -> None:
     one, two, other = (call_tag(b"k", event, password) for event, password in (("1", "a"), ("2", "a"), ("1", "b")))
-    assert one and two and other
+    assert one is not None
+    assert two is not None
+    assert other is not None
     assert (len(one), one[:6] == two[:6], one[:6] == other[:6]) == (8, False, True)
 
 
