@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from service.embedded_postgres import NoPostgres, PostgresDidNotStart
 from service.settings import BadSettings
+from service.store.database import SchemaNotReady
 from service.telemetry import describe
 
 # Whether anybody still reads what a command prints: `| head` leaves early.
@@ -91,7 +92,7 @@ def _message(error: Exception) -> tuple[str, int]:
         return f"the configuration is wrong:\n{error}", WRONG_USAGE
     if isinstance(error, CommandFailed):
         return str(error), error.code
-    if isinstance(error, NoPostgres | PostgresDidNotStart):
+    if isinstance(error, NoPostgres | PostgresDidNotStart | SchemaNotReady):
         return str(error), FAILED
     if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
         return f"{_plain(error)}: bring the store up to date first, with `password-import migrate`", FAILED

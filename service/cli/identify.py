@@ -13,6 +13,7 @@ import typer
 
 from service.cli.errors import FAILED, SOME_REFUSED, CommandFailed
 from service.cli.okta_options import prepare, run
+from service.cli.progress import progress
 
 if TYPE_CHECKING:
     from service.loading.identify import HashReport, Identified
@@ -166,7 +167,13 @@ def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> 
     try:
         with closing(file_reader(path, names, charset=charset)) as reader:
             found = examined(path, reader, source, Asked(frozenset(source.attributes)))
-            return report_rows(found.rows, HashResolver(source, os.environ), HashOpener(os.environ), found.decisions)
+            with progress("identify", "rows") as shown:
+
+                def report(rows: int) -> None:
+                    shown.update(rows, share=reader.consumed() / reader.size if reader.size else None)
+
+                resolver, opener = HashResolver(source, os.environ), HashOpener(os.environ)
+                return report_rows(found.rows, resolver, opener, found.decisions, report)
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.errors import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
-from service.cli.okta_options import prepare, run
+from service.cli.okta_options import Stopped, prepare, print_created, print_progress, run, until_stopped
+from service.cli.progress import progress
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -251,11 +252,14 @@ def load(
         with closing(reader):
             found = examined(file or "the query", reader, chosen, asked)
             rejects_path, rejects_file = open_rejects_for(file or Path("query"), rejects, reader)
-            totals = run(_load(settings, reader, chosen, rejects_file, found, dry_run=dry_run))
+            totals, stopped = run(_load(settings, reader, chosen, rejects_file, found, dry_run=dry_run))
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
     totals.notes = found.notes
     _print(totals, rejects_path, dry_run=dry_run, as_json=as_json)
+    if stopped != DONE:
+        print_progress("stopped: the rows counted above are loaded; run the same command again to load the others")
+        return stopped
     return SOME_REFUSED if totals.refused else DONE
 
 
@@ -276,17 +280,19 @@ def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> 
 
 async def _load(
     settings: Settings, reader: "Reader", source: "Source", rejects: "Rejects", found: "Examined", *, dry_run: bool
-) -> "Totals":
+) -> "tuple[Totals, int]":
+    """Load; give the totals, and 0 or a signal's exit code."""
     from service.auth.authenticator import hash_keys
-    from service.cli.load_report import progress
     from service.loading.hashes import HashResolver
     from service.loading.load import Load
     from service.loading.staging import loading_session
-    from service.store.connect import database_dsn
+    from service.store.connect import database_dsn, require_schema
 
     keys = hash_keys(settings)
-    async with database_dsn(settings) as dsn, loading_session(dsn) as connection:
+    created = None if dry_run else print_created
+    async with database_dsn(settings, on_created=created) as dsn, loading_session(dsn) as connection:
         try:
+            await require_schema(connection, settings)
             await _require_keys(connection, keys)
             load = Load(
                 connection,
@@ -303,8 +309,16 @@ async def _load(
             # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
             gc.freeze()
             gc.set_threshold(200_000, 20, 100)
-            with progress(reader) as report:
-                return await load.run(found.rows, report)
+            with progress("load", "rows") as shown:
+
+                def report(totals: "Totals") -> None:
+                    share = reader.consumed() / reader.size if reader.size else None
+                    shown.update(totals.rows, share=share, note=f"{totals.refused:,} refused")
+
+                try:
+                    return await until_stopped(load.run(found.rows, report)), DONE
+                except Stopped as stopped:
+                    return load.totals, stopped.code
         finally:
             rejects.close()
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
@@ -20,10 +21,13 @@ T = TypeVar("T")
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
-def prepare() -> Settings:
-    """Read the settings and set up logging to standard error. Raises `BadSettings`."""
+def prepare(*, log_level: str = "error") -> Settings:
+    """Read the settings and set up logging to standard error, from `log_level` on unless LOG_LEVEL is set.
+
+    A command has output of its own; only what runs as a service logs what it does. Raises `BadSettings`.
+    """
     settings = load_settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level or log_level, settings.log_format)
     return settings
 
 
@@ -39,6 +43,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def print_progress(text: str) -> None:
     """Say on standard error what goes on; standard output is for the result."""
     typer.echo(text, file=sys.stderr)
+
+
+def print_created(folder: Path) -> None:
+    """Say that an embedded database was created, and where."""
+    print_progress(f"created an embedded PostgreSQL database in {folder}")
 
 
 def print_warning(text: str) -> None:

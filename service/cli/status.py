@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from service.cli.okta_options import prepare, run
+from service.cli.progress import progress
 
 if TYPE_CHECKING:
     from service.store.name_report import NameReport
@@ -29,7 +30,8 @@ def status(
     """Tell how far the migration is: by state, source, format and day, how fast it goes, and who is stuck and why."""
     from service.cli.name_report import name_lines, names_as_json
 
-    found, stuck, names = run(_status(all_names=all_names))
+    with progress("status"):
+        found, stuck, names = run(_status(all_names=all_names))
     if as_json:
         typer.echo(json.dumps(found | {"names": names_as_json(names)}))
     else:

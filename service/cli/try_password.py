@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -272,11 +275,11 @@ def _diagnosed(
     seconds: float,
 ) -> "Finding | None":
     """Search for the recipe of each hash. Ctrl-C ends the search, is recorded and is no fault."""
-    from service.cli.try_report import interrupted, progress
+    from service.cli.try_report import diagnosing, interrupted
     from service.hashing.diagnosis import OutOfTime, diagnose
     from service.loading.known_password import cases_of
 
-    with progress(seconds) as budget:
+    with _sigterm_as_ctrl_c(), diagnosing(seconds) as budget:
         try:
             for case in cases_of(subject, password, peppers):
                 found = diagnose(case, budget)
@@ -290,6 +293,16 @@ def _diagnosed(
             _record(settings, subject, None, diagnosed=True)
             raise
     return None
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end a search as Ctrl-C does, with its count and its record."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _record(settings: "Settings", subject: "Subject", recipe: "Recipe | None", *, diagnosed: bool) -> None:

@@ -26,7 +26,8 @@ async def rehearse(
     plan: Plan,
     mix: Mapping[int, int],
     *,
-    progress: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[Result], None] = lambda _result: None,
 ) -> Result:
     """Run `plan` against a service that uses `database`, with people in the proportions of `mix`.
 
@@ -39,8 +40,8 @@ async def rehearse(
                 await rehearsals.remove_all(connection)  # those of a run that was killed
                 await rehearsals.add(connection, people, timedelta(seconds=plan.seconds) + AFTER)
             await _try(caller, people[0])
-            progress(f"{len(people):,} invented people; {plan.rate:g} sign-ins/s for {plan.seconds:g} s")
-            return await LoadTest(caller, people, plan).run()
+            say(f"{len(people):,} invented people; {plan.rate:g} sign-ins/s for {plan.seconds:g} s")
+            return await LoadTest(caller, people, plan, progress=progress).run()
         finally:
             async with database.connection() as connection:
                 await rehearsals.remove_all(connection)

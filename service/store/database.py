@@ -96,6 +96,10 @@ class DatabaseUnavailable(Exception):
     """The database cannot be reached or cannot serve."""
 
 
+class SchemaNotReady(Exception):
+    """There is no database, or its schema is missing or older than this version; the message names it and the fix."""
+
+
 DATABASE_UNAVAILABLE = (
     OSError,
     asyncpg.InterfaceError,

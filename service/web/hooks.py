@@ -9,8 +9,10 @@ from service.import_events.record import Channel, record_delivery
 from service.okta.events import CHALLENGE_HEADER, Delivery, answer_challenge
 from service.okta.password_import import answer, parse_call
 from service.okta.registration import parse_request
+from service.signin.throttling import TooManyFailures
 from service.telemetry import Telemetry
 from service.web.bodies import JSON_TYPE, LARGE, read_call
+from service.web.errors import error_code
 from service.web.parts import PARTS, Parts
 
 # `/okta/events`: the one-time verification of the event hook, and its deliveries.
@@ -73,8 +75,26 @@ async def post_registration(request: web.Request) -> web.Response:
 
 async def post_password_import(request: web.Request) -> web.Response:
     """Answer VERIFIED or UNVERIFIED before the deadline, or raise why there is no verdict."""
-    parts = request.app[PARTS]
-    deadline = asyncio.get_running_loop().time() + parts.settings.request_timeout
-    call = parse_call(await read_call(request, deadline))
-    answered = await parts.verifier.verify(call, deadline=deadline)
+    parts, clock = request.app[PARTS], asyncio.get_running_loop().time
+    began = clock()
+    deadline = began + parts.settings.request_timeout
+    try:
+        call = parse_call(await read_call(request, deadline))
+        answered = await parts.verifier.verify(call, deadline=deadline)
+    except (Exception, asyncio.CancelledError) as error:
+        outcome = error_code(error) if isinstance(error, Exception) else "disconnected"
+        account_id = error.account_id if isinstance(error, TooManyFailures) else None
+        log.info("sign_in", outcome=outcome, account_id=account_id, total_ms=_milliseconds(clock() - began))
+        raise
+    log.info(
+        "sign_in",
+        outcome=answered.label,
+        account_id=answered.account_id,
+        total_ms=_milliseconds(clock() - began),
+        queue_ms=_milliseconds(answered.queue_seconds),
+    )
     return web.Response(body=answer(answered.verdict, answered.code), content_type=JSON_TYPE)
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 1)

@@ -48,8 +48,12 @@ class Job:
     """Of a core, while it runs: 1, or one lane's where its checks are interleaved with others."""
     deadline: float = math.inf
     """On the loop's clock."""
+    submitted: float = 0.0
+    """When it was admitted, on the loop's clock."""
     handed_over: float = 0.0
     """When a worker was told of it, on the loop's clock."""
+    waited: float = 0.0
+    """Seconds from its admission to its outcome in which none of its checks ran."""
 
     @property
     def interleaved(self) -> bool:

@@ -6,7 +6,7 @@ work taken from one that could still be answered.
 
 import asyncio
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -83,11 +83,19 @@ class HashingPool:
     ) -> None:
         await self.close()
 
-    async def verify(self, checks: Sequence[Check], password: str, *, account: Hashable, deadline: float) -> bool:
+    async def verify(
+        self,
+        checks: Sequence[Check],
+        password: str,
+        *,
+        account: Hashable,
+        deadline: float,
+        on_waited: Callable[[float], None] = lambda _seconds: None,
+    ) -> bool:
         """Tell whether any of `checks` matches `password`, before `deadline` on the loop's clock.
 
         Calls with an equal `account` take turns as one. A check that does not take a password so long is not made, and
-        does not match. Raises `Overloaded` where that cannot be done in time, and `CheckFailed` where no check matched
+        does not match. `on_waited` is told the seconds that a call spent in the queue, once it has an outcome. Raises `Overloaded` where that cannot be done in time, and `CheckFailed` where no check matched
         and one broke down.
         """
         taking = [check for check in checks if check.takes(password)]
@@ -99,7 +107,9 @@ class HashingPool:
         outcome = try_checks(cheap, password)
         if outcome.matched or not dear:
             return self._verdict(outcome)
-        matched = await self._submit(self._admit(dear, password, account, deadline), deadline)
+        job = self._admit(dear, password, account, deadline)
+        matched = await self._submit(job, deadline)
+        on_waited(job.waited)
         return matched or self._verdict(outcome)
 
     def require_room(self, kinds: Iterable[Check], *, account: Hashable, deadline: float) -> None:
@@ -180,7 +190,8 @@ class HashingPool:
 
     def _job(self, checks: Sequence[Check], password: str, account: Hashable, seconds: float, deadline: float) -> Job:
         future = self._loop.create_future()
-        return Job(checks, password, account, seconds, future, share=self._share(checks), deadline=deadline)
+        share, now = self._share(checks), self._loop.time()
+        return Job(checks, password, account, seconds, future, share=share, deadline=deadline, submitted=now)
 
     async def _submit(self, job: Job, deadline: float) -> bool:
         self._queue.put(job)
@@ -225,6 +236,8 @@ class HashingPool:
             self._estimates.learn(cost, seconds, size=size, had=job.deadline - job.handed_over)
         if not job.awaited:
             return
+        ran = sum(seconds for _, _, seconds in outcome.timings)
+        job.waited = max(0.0, self._loop.time() - job.submitted - ran)
         try:
             job.future.set_result(self._verdict(outcome))
         except Exception as fault:  # noqa: BLE001 - it is the caller's
