@@ -4,6 +4,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from alembic import context
 from alembic.runtime.migration import MigrationInfo
@@ -34,7 +35,7 @@ async def _dsn() -> AsyncIterator[str]:
 def _migrate(connection: Connection) -> None:
     on_step = context.config.attributes.get("on_step")
 
-    def tell(*, step: MigrationInfo, **_: object) -> None:
+    def tell(step: MigrationInfo, **_: Any) -> None:
         if on_step is not None:
             on_step(str(step.up_revision_id))
 

@@ -223,9 +223,7 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     tls = server_tls(settings)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(
-            open_database(settings, on_created=log_created, must_answer=False)
-        )
+        database = await stack.enter_async_context(open_database(settings, on_created=log_created, must_answer=False))
         parts = await stack.enter_async_context(make_parts(settings, database))
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload, parts, tls)
         await stack.enter_async_context(listening("service", make_app(parts), settings.host, settings.port, tls=tls))

@@ -459,11 +459,9 @@ def load_settings() -> Settings:
     """Read the environment. Raises `BadSettings`, which names every fault at once."""
     if Path(ENV_FILE).exists():
         require_unwritable(ENV_FILE, Path(ENV_FILE))
+    faults = _renamed()
     try:
-        faults = _renamed()
         settings = Settings()
-    except UnicodeDecodeError as error:
-        raise _unreadable(ENV_FILE, Path(ENV_FILE), error) from None
     except ValidationError as error:
         raise BadSettings("\n".join([*faults, *map(_fault, error.errors(include_input=False))])) from None
     if faults:
@@ -472,7 +470,11 @@ def load_settings() -> Settings:
 
 
 def _renamed() -> list[str]:
-    given = {name.upper() for name, value in (dotenv_values(ENV_FILE) | os.environ).items() if value}
+    try:
+        in_file = dotenv_values(ENV_FILE)
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(ENV_FILE, Path(ENV_FILE), error) from None
+    given = {name.upper() for name, value in (in_file | os.environ).items() if value}
     return [f"{old}: was renamed; set {new} instead" for old, new in RENAMED.items() if old in given]
 
 

@@ -18,10 +18,10 @@ from prometheus_client.metrics import MetricWrapperBase
 LOG_FIELDS = frozenset(
     {
         "account_id", "address", "answer", "bound", "channel", "code", "cost", "count", "database",
-        "decision", "effects", "event_id", "exception", "fault", "foreign", "format", "implementation",
-        "kind", "name",
+        "decision", "effects", "event_id", "exception", "fault", "foreign", "format", "implementation", "kind", "name",
         "okta_code", "org", "outcome", "path", "port", "position", "queue_ms", "reason", "remedy", "request_id",
-        "retired", "route", "rule", "seconds", "single", "source", "state", "status", "total_ms", "trace", "unreadable", "url", "version",
+        "retired", "route", "rule", "seconds", "single", "source", "state", "status", "total_ms", "trace",
+        "unreadable", "url", "version",
     }
 )  # fmt: skip
 """The only fields that a log line may have besides its event, level and time."""
@@ -165,20 +165,18 @@ def _for_programs() -> "list[structlog.typing.Processor]":
 
 def _for_people(*, colors: bool) -> "list[structlog.typing.Processor]":
     timestamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
-    renderer = structlog.dev.ConsoleRenderer(
-        colors=colors, pad_event_to=EVENT_WIDTH, sort_keys=False, pad_level=False
-    )
+    renderer = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=EVENT_WIDTH, sort_keys=False, pad_level=False)
     return [timestamp, _printable, renderer]
 
 
 def _wants_colors() -> bool:
-    """Tell whether a terminal may be sent colors: https://no-color.org"""
+    """Tell whether a terminal may be sent colors, as https://no-color.org has it."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _event_first(_logger: object, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
     first = {name: event[name] for name in ("event", "level", "timestamp")}
-    return first | event
+    return {**first, **event}
 
 
 def _printable(_logger: object, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 import csv
 import enum
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -72,7 +72,9 @@ async def write_stragglers(database: Database, file: TextIO) -> Counter[Why]:
     return counts
 
 
-async def retire_stragglers(database: Database, progress: Callable[[Counter[Proof]], None] = lambda _: None) -> None:
+async def retire_stragglers(
+    database: Database, progress: Callable[[Counter[Proof]], None] = lambda _: None
+) -> Counter[Proof]:
     """Forget the hashes of all who are left, with the end of the programme as the proof.
 
     `progress` is told what has been retired after each page.
@@ -83,11 +85,10 @@ async def retire_stragglers(database: Database, progress: Callable[[Counter[Proo
     while retired.total() > before:
         before = retired.total()
         await _retire_once(database, retired, progress)
+    return retired
 
 
-async def _retire_once(
-    database: Database, retired: Counter[Proof], progress: Callable[[Counter[Proof]], None]
-) -> None:
+async def _retire_once(database: Database, retired: Counter[Proof], progress: Callable[[Counter[Proof]], None]) -> None:
     last = 0
     while True:
         async with database.connection() as connection:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.errors import WRONG_USAGE, CommandFailed
 from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ def export(
     A sign-in that Okta's System Log shows (`inline_hook.response.processed`) is found by its `--code`.
     """
     from service.store.accounts import login_key
-    from service.store.audit import Chosen
+    from service.store.audit import Action, Chosen
 
+    if action is not None and action not in tuple(Action):
+        raise CommandFailed(f"--action {action}: must be one of {', '.join(Action)}", WRONG_USAGE)
     run(_export(Chosen(_utc(since), _utc(until), code, login_key(login) if login else None, action)))
 
 

@@ -1,6 +1,8 @@
 """Error messages of commands, and their exit codes."""
 
+import errno
 import os
+import re
 import select
 import socket
 import ssl
@@ -13,6 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from service.embedded_postgres import NoPostgres, PostgresDidNotStart
+from service.os_errors import explain
 from service.settings import BadSettings
 from service.store.database import SchemaNotReady
 from service.telemetry import describe
@@ -96,11 +99,12 @@ def _message(error: Exception) -> tuple[str, int]:
         return str(error), FAILED
     if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
         return f"{_plain(error)}: bring the store up to date first, with `password-import migrate`", FAILED
-    return f"failed: {_plain(error)}", FAILED
+    return f"failed: {_plain(error)}{_fix(error)}", FAILED
 
 
 def _show(error: TyperException) -> None:
     # Wrong usage knows its command and how to ask for help; typer names the base only, and keeps the rest for itself.
+    error.message = _in_words(error.message)
     show: Callable[[], None] | None = getattr(error, "show", None)
     if show is not None:
         show()
@@ -108,19 +112,47 @@ def _show(error: TyperException) -> None:
         _say(error.format_message(), error.exit_code)
 
 
+WORDS = (
+    (r"Input should be a valid integer.*", "must be a whole number"),
+    (r"Input should be a valid number.*", "must be a number"),
+    (r"Input should be greater than or equal to (.*)", r"must be at least \1"),
+    (r"Input should be less than or equal to (.*)", r"must be at most \1"),
+    (
+        r"Value error, .* does not match the formats .*",
+        "must be a date or a time, as 2026-11-22 or 2026-11-22T10:00:00",
+    ),
+    (r"Input should be (.*)", r"must be \1"),
+    (r"Value error, (.*)", r"\1"),
+)
+"""The texts of pydantic, which checks the options, and what they say to somebody who knows no type of Python."""
+
+
+def _in_words(message: str) -> str:
+    for text, words in WORDS:
+        message = re.sub(f"^{text}$", words, message)
+    return message
+
+
 def _plain(error: Exception) -> str:
     if isinstance(error, asyncpg.PostgresError):
         # The server's main message names tables and constraints; its detail quotes rows, and is left out.
-        return f"{_place(error)}PostgreSQL: {error.args[0] if error.args else type(error).__name__}"
+        return f"{_place(error)}PostgreSQL: {error.args[0] if error.args else 'the server gave no reason'}"
+    if isinstance(error, asyncpg.InterfaceError) and _place(error):
+        return f"{_place(error)}the connection can't be made as the URL says"
     if isinstance(error, ImportError):
         return f"the package {error.name} is missing or broken: was the set-up completed?"
     if isinstance(error, OSError) and _place(error):
-        return f"{_place(error)}{_why(error)}"
+        return f"{_place(error)}{explain(error)}"
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+        place = error.filename or ("standard output" if error.errno in UNWRITABLE else "")
+        return f"{place}: {error.strerror}" if place else error.strerror
     # Its message may quote a secret; its type and the places that it passed can't.
     details = describe(error)
-    return f"{details['exception']} at {', '.join(details['trace'])}"
+    return f"an internal error, please report it: {details['exception']} at {', '.join(details['trace'])}"
+
+
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+"""Numbers of errors without a file name that only a write to standard output gives."""
 
 
 def _place(error: Exception) -> str:
@@ -128,12 +160,34 @@ def _place(error: Exception) -> str:
     return "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
 
 
-def _why(error: OSError) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if error.errno and not isinstance(error, ssl.SSLError | socket.gaierror):  # they have numbers of their own
-        return os.strerror(error.errno)  # asyncio's words name the place once more
-    return error.strerror or "it can't be reached"
+FIXES: tuple[tuple[type[Exception] | int, str], ...] = (
+    (asyncpg.InvalidPasswordError, "correct the user and the password in the URL"),
+    (asyncpg.InvalidAuthorizationSpecificationError, "correct the user and the password in the URL, or pg_hba.conf"),
+    (asyncpg.InvalidCatalogNameError, "create it with createdb, or correct the name in the URL"),
+    (asyncpg.InsufficientPrivilegeError, "grant the role what it needs (docs/database-roles.md)"),
+    (asyncpg.TooManyConnectionsError, "lower DATABASE_POOL_SIZE, or raise max_connections of the server"),
+    (asyncpg.CannotConnectNowError, "the server starts or stops: try again"),
+    (asyncpg.ReadOnlySQLTransactionError, "name the primary in the URL, or wait until it is one again"),
+    (asyncpg.LockNotAvailableError, "another transaction holds the tables: end it, and run the command again"),
+    (asyncpg.InterfaceError, "correct the parameters after ? (docs/settings.md)"),
+    (ssl.SSLError, "correct sslmode and sslrootcert in the URL"),
+    (socket.gaierror, "correct the host name"),
+    (TimeoutError, "check that the server runs, and the host, the port and the firewall"),
+    (errno.ECONNREFUSED, "check that the server runs, and the host and the port"),
+    (errno.EADDRINUSE, "stop what listens there, or choose another port"),
+    (errno.EADDRNOTAVAIL, "choose an address of this machine"),
+    (errno.ENOSPC, "free space, or name another place"),
+    (errno.EACCES, "run as a user who may do that, or name another place"),
+    (errno.ENOENT, "correct the path"),
+)
+"""What helps, by the type of an error or its number."""
+
+
+def _fix(error: Exception) -> str:
+    for kind, fix in FIXES:
+        if isinstance(error, kind) if isinstance(kind, type) else getattr(error, "errno", None) == kind:
+            return f": {fix}"
+    return ""
 
 
 def _say(message: str, code: int) -> int:

@@ -3,8 +3,8 @@
 import gc
 import os
 import re
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from service.loading.examine import Asked, Examined
     from service.loading.files.csv import CsvReader
-    from service.loading.files.row import Reader, Rejects
+    from service.loading.files.row import FaultyRow, Reader, Rejects, Row
     from service.loading.load import Totals
     from service.loading.sources import Source
     from service.store.encryption import HashKeys
@@ -143,7 +143,7 @@ def open_rejects_for(file: Path, given: Path | None, reader: "Reader") -> tuple[
     if given is None:
         path = _beside(file, reader.kind)
         try:
-            return path, TemporaryRejects(path, reader)
+            return path, NamedRejects(path, TemporaryRejects(path, reader))
         except OSError as error:
             raise CommandFailed(
                 f"{path}: {error.strerror}: say where refused rows go, with --rejects FILE, or --rejects - for "
@@ -153,10 +153,39 @@ def open_rejects_for(file: Path, given: Path | None, reader: "Reader") -> tuple[
     if given != STANDARD_OUTPUT and given.exists() and file.exists() and given.samefile(file):
         raise CommandFailed(f"--rejects {given}: that is the file to load", WRONG_USAGE)
     try:
-        return given, open_rejects(given, reader)
+        return given, NamedRejects(given, open_rejects(given, reader))
     except OSError as error:
         why = "it is a link, which is not followed" if given.is_symlink() else error.strerror
         raise CommandFailed(f"--rejects {given}: {why}", WRONG_USAGE) from None
+
+
+class NamedRejects:
+    """A rejects file whose faults name it: a full disk ends the load."""
+
+    def __init__(self, path: Path, rejects: "Rejects") -> None:
+        self._path, self._rejects = path, rejects
+
+    def write(self, row: "Row | FaultyRow", reason: str) -> None:
+        """Write one row. Raises `CommandFailed`."""
+        with self._named():
+            self._rejects.write(row, reason)
+
+    def close(self) -> None:
+        """Close the file. Raises `CommandFailed`."""
+        with self._named():
+            self._rejects.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:  # the reader of standard output left
+            raise
+        except OSError as error:
+            raise CommandFailed(
+                f"{self._path}: {error.strerror}: refused rows can't be written; free space, or name another file "
+                "with --rejects, and run the load again"
+            ) from None
 
 
 def _beside(file: Path, kind: str) -> Path:

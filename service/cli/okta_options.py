@@ -55,6 +55,11 @@ def print_warning(text: str) -> None:
     print_progress(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {text}")
 
 
+def print_wait(name: str, seconds: float) -> None:
+    """Say that the command waits for another one (`service.store.leases.OnWait`)."""
+    print_progress(f"{name} is running elsewhere, or ended less than {seconds:.0f} s ago without notice; waiting")
+
+
 class Stopped(Exception):
     """SIGINT or SIGTERM came; what was done until then is kept."""
 
@@ -111,14 +116,14 @@ def errors_reported() -> Iterator[None]:
         raise CommandFailed("another process took the work over; run the command again") from None
 
 
-def read_share(text: str) -> float:
+def read_share(text: str, option: str = "--share") -> float:
     """Read `50%`."""
     try:
         share = float(text.strip().removesuffix("%")) / 100
     except ValueError:
         share = 0.0
     if not 0 < share <= 1:
-        raise typer.BadParameter("write a percentage from 1% to 100%", param_hint="--share")
+        raise typer.BadParameter("write a percentage from 1% to 100%", param_hint=option)
     return share
 
 

@@ -16,6 +16,7 @@ from service.cli.okta_options import (
     errors_reported,
     prepare,
     print_progress,
+    print_wait,
     print_warning,
     read_share,
     run,
@@ -208,7 +209,7 @@ async def _create(
     from service.provisioning.rules import Outcome
     from service.store.leases import LIFE, PROVISION, hold_lease
 
-    async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
+    async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1, on_wait=print_wait) as fenced:
         await take_corrections(fenced, options.corrected, forget_when, keys)
         plan = _plan(choice, options, await _groups(org, options.group), keys, org.find_group)
         with progress("provision", "accounts") as shown:

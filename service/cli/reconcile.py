@@ -15,6 +15,7 @@ from service.cli.okta_options import (
     Stopped,
     errors_reported,
     prepare,
+    print_wait,
     read_moment,
     read_share,
     run,
@@ -154,7 +155,7 @@ async def _reconcile(settings: "Settings", since: datetime | None, options: _Opt
     chosen = org_settings(settings)
     async with open_database(settings) as database, open_org(chosen, share=options.share) as org:
         try:
-            async with hold_lease(database, RECONCILE, wait=LIFE.total_seconds() + 1) as fenced:
+            async with hold_lease(database, RECONCILE, wait=LIFE.total_seconds() + 1, on_wait=print_wait) as fenced:
                 return await _run_once(fenced, org, settings.forget_when, since, options)
         except Held as held:
             if since is None:

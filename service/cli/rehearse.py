@@ -17,6 +17,7 @@ from service.cli.okta_options import (
     errors_reported,
     prepare,
     print_progress,
+    print_wait,
     read_share,
     run,
     until_stopped,
@@ -57,7 +58,9 @@ def rehearse(
     """
     from service.rehearsal.load import Plan
 
-    plan = Plan(read_rate(rate), read_duration(duration), 0.0 if wrong.strip() in ("0", "0%") else read_share(wrong))
+    plan = Plan(
+        read_rate(rate), read_duration(duration), 0.0 if wrong.strip() in ("0", "0%") else read_share(wrong, "--wrong")
+    )
     settings = prepare()
     with errors_reported():
         result, cost, stopped = run(_rehearse(settings, hook_url(url), plan))
@@ -149,7 +152,7 @@ async def _run_plan(
             shown.update(so_far.ended, max(plan.sign_ins, so_far.ended), note=f"{so_far.in_time:,} answered in time")
 
         try:
-            work = rehearse(database, caller, plan, mix, say=print_progress, progress=report)
+            work = rehearse(database, caller, plan, mix, say=print_progress, progress=report, on_wait=print_wait)
             return await until_stopped(work), DONE
         except CannotRehearse as fault:
             raise CommandFailed(str(fault)) from None

@@ -18,6 +18,7 @@ from service.signin.queries import find
 from service.store.accounts import Account
 from service.telemetry import configure_logging
 from simulator import SignIn
+from simulator.registration import Registration
 from simulator.transcript import Exchange
 
 # `simulate --stay`: the stage without a story, for trying by hand. Prints where everything is and how to stop.
@@ -103,7 +104,8 @@ class StoryPrinter:
     def end(self, states: Counter[str]) -> None:
         """Print the summary, and what to do next."""
         accounts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
-        self._print(f"\n[bold]{self.steps} steps, {self.calls} calls of Okta, {states.total()} accounts: {accounts}.[/]")
+        total = f"{self.steps} steps, {self.calls} calls of Okta, {states.total()} accounts: {accounts}."
+        self._print(f"\n[bold]{total}[/]")
         if self.false:
             self._print(f"[bold red]{self.false} of {self.facts} facts are not as they should be: see the crosses.[/]")
             return
@@ -125,7 +127,8 @@ class StoryPrinter:
 
 
 NEXT = """\
-Next: `make run` keeps everything running, to sign in by hand; `make demo VERBOSE=1` shows each call in full;
+Next: `password-import simulate --stay` (make run) keeps everything running, to sign in by hand;
+`password-import simulate --verbose` (make demo VERBOSE=1) shows each call in full;
 docs/migration-guide.md leads through a migration of your own."""
 
 
@@ -138,11 +141,9 @@ def _gist(exchange: Exchange) -> str:
     if exchange.url.endswith("/okta/events"):
         events = (_read(exchange.body).get("data") or {}).get("events") or []
         return ", ".join(f"{each['eventType']} {each['outcome']['result']}" for each in events)
-    commands = [
-        value if isinstance(value := each.get("value"), str) else (value or {}).get("credential") or value.get("registration")
-        for each in _read(exchange.answer).get("commands") or []
-    ]
-    return ", ".join(str(each) for each in commands if each)
+    values = [each.get("value") for each in _read(exchange.answer).get("commands") or []]
+    said = [each.get("credential") or each.get("registration") for each in values if isinstance(each, dict)]
+    return ", ".join(each for each in said if each)
 
 
 def _read(body: str) -> dict[str, Any]:
@@ -186,8 +187,8 @@ async def play(settings: Settings, *, verbose: bool = False) -> bool:
         ):
             await step(actors)
         async with stage.database.connection() as connection:
-            states = Counter({state: number for state, number in (await accounts_by_state(connection)).items() if number})
-    printer.end(states)
+            states = await accounts_by_state(connection)
+    printer.end(+Counter(states))
     return not printer.false
 
 
@@ -288,7 +289,7 @@ async def _registration(actors: _Actors) -> None:
     outside = await stage.org.register(_profile("mallory@example.com.evil.example"), "Passw0rd!")
     actors._show(mark)  # noqa: SLF001 (the steps and their actors are one)
     actors.printer.seen("the first is registered", inside.allowed)
-    actors.printer.seen(f"the second reads: {outside.shown.inline}", not outside.allowed and bool(outside.shown.inline))
+    actors.printer.seen(f"the second reads: {_shown(outside)}", not outside.allowed and bool(outside.shown.inline))
 
 
 async def _profile_update(actors: _Actors) -> None:
@@ -300,8 +301,12 @@ async def _profile_update(actors: _Actors) -> None:
     wrong = await stage.org.update_profile(jessie, {"employeeNumber": "12"})
     right = await stage.org.update_profile(jessie, {"employeeNumber": "1234"})
     actors._show(mark)  # noqa: SLF001 (as above)
-    actors.printer.seen(f"12 is refused: {wrong.shown.inline}", not wrong.allowed)
+    actors.printer.seen(f"12 is refused: {_shown(wrong)}", not wrong.allowed)
     actors.printer.seen("1234 is taken", right.allowed and jessie.profile["employeeNumber"] == "1234")
+
+
+def _shown(outcome: Registration) -> str:
+    return "; ".join(f"{field}: {message}" for field, message in outcome.shown.inline.items())
 
 
 def _profile(login: str) -> dict[str, str]:

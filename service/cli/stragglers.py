@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.errors import DONE, CommandFailed
-from service.cli.okta_options import Stopped, errors_reported, prepare, run, until_stopped
+from service.cli.okta_options import Stopped, errors_reported, prepare, print_wait, run, until_stopped
 from service.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def stragglers(
         )
 
 
-async def _stragglers(settings: "Settings", output: Path | None, retire: bool) -> "tuple[Counter[Why], Counter[Proof], int]":
+async def _stragglers(
+    settings: "Settings", output: Path | None, retire: bool
+) -> "tuple[Counter[Why], Counter[Proof], int]":
     """List, and perhaps retire; give both counts, and 0 or a signal's exit code."""
     from service.administration.stragglers import write_stragglers
     from service.app import open_database
@@ -68,7 +70,7 @@ async def _stragglers(settings: "Settings", output: Path | None, retire: bool) -
         counts = await write_stragglers(database, sys.stdout) if output is None else await _to_file(database, output)
         if not retire:
             return counts, Counter(), DONE
-        async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
+        async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1, on_wait=print_wait) as fenced:
             return counts, *await _retire(fenced)
 
 

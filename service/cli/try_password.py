@@ -151,13 +151,26 @@ def _of_name(
 
     try:
         if name != "-" and not only_hash:
-            found = run(_of_account(settings, name))
+            found = _of_stored(settings, name)
             if found is not None:
                 found = with_columns(found, salt, user)
                 return found if source is None else with_source(found, source, os.environ)
         return _of_hash(_line("hash") if name == "-" else name, source, salt, user, certain=only_hash or name == "-")
     except NoSubject as error:
         raise CommandFailed(str(error)) from None
+
+
+def _of_stored(settings: "Settings", name: str) -> "Subject | None":
+    """The account that has the name; None where none has it, or where there is no store and the name is a hash."""
+    from service.hashing.registry import candidates
+    from service.store.database import SchemaNotReady
+
+    try:
+        return run(_of_account(settings, name))
+    except SchemaNotReady:
+        if candidates(name):
+            return None
+        raise
 
 
 async def _of_account(settings: "Settings", name: str) -> "Subject | None":
@@ -310,9 +323,10 @@ def _record(settings: "Settings", subject: "Subject", recipe: "Recipe | None", *
     import asyncpg
 
     from service.embedded_postgres import NoPostgres, PostgresDidNotStart
-    from service.store.database import DATABASE_UNAVAILABLE
+    from service.store.database import DATABASE_UNAVAILABLE, SchemaNotReady
 
-    unreachable = (*DATABASE_UNAVAILABLE, NoPostgres, PostgresDidNotStart, asyncpg.UndefinedTableError, TimeoutError)
+    no_store = (NoPostgres, PostgresDidNotStart, SchemaNotReady)
+    unreachable = (*DATABASE_UNAVAILABLE, *no_store, asyncpg.UndefinedTableError, TimeoutError)
     try:
         run(_recorded(settings, subject, recipe, diagnosed=diagnosed))
     except unreachable:

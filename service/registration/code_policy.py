@@ -145,6 +145,8 @@ def _load_code(named: str, module_name: str, function_name: str) -> CodePolicy:
         sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise FaultyPolicy(named, f"there is no module {error.name}: add its folder to PYTHONPATH") from error
     except Exception as error:
         raise FaultyPolicy(named, f"{module_name} can't be imported: {type(error).__name__}: {error}") from error
     function = getattr(module, function_name, None)

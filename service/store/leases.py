@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from weakref import WeakKeyDictionary
@@ -118,12 +118,20 @@ _unreleased: WeakKeyDictionary[Database, set[Lease]] = WeakKeyDictionary()
 """Leases of this process that could not be given back because the database was away, to be given back first."""
 
 
+OnWait = Callable[[str, float], None]
+"""Is told the lease that another process holds, and the seconds after which a holder that died loses it."""
+
+
+def _log_wait(name: str, seconds: float) -> None:
+    log.info("waiting_for_lease", name=name, seconds=seconds)
+
+
 @asynccontextmanager
 async def hold_lease(
-    database: Database, name: str, *, wait: float = 0.0, life: timedelta = LIFE
+    database: Database, name: str, *, wait: float = 0.0, life: timedelta = LIFE, on_wait: OnWait = _log_wait
 ) -> AsyncIterator[FencedDatabase]:
     """Give the database fenced by a lease. Raises `Held` where somebody has it for longer than `wait` seconds."""
-    lease = await _acquire(database, name, wait, life)
+    lease = await _acquire(database, name, wait, life, on_wait)
     renewing = asyncio.create_task(_keep(database, lease, life))
     try:
         yield FencedDatabase(database, lease)
@@ -137,7 +145,7 @@ async def hold_lease(
                 await _give_back(database, connection)
 
 
-async def _acquire(database: Database, name: str, wait: float, life: timedelta) -> Lease:
+async def _acquire(database: Database, name: str, wait: float, life: timedelta, on_wait: OnWait) -> Lease:
     deadline = asyncio.get_running_loop().time() + wait
     is_told = False
     while True:
@@ -152,7 +160,7 @@ async def _acquire(database: Database, name: str, wait: float, life: timedelta) 
         if asyncio.get_running_loop().time() >= deadline:
             raise Held(f"{name} is being done by {holder or 'somebody else'}")
         if not is_told:
-            log.info("waiting_for_lease", name=name, seconds=life.total_seconds())
+            on_wait(name, life.total_seconds())
             is_told = True
         await asyncio.sleep(min(1.0, max(0.05, wait / 20)))
 

@@ -52,8 +52,8 @@ def known_revisions() -> tuple[str, ...]:
     They are read from the scripts' text: Alembic would import each of them, and SQLAlchemy.
     """
     found = [_REVISION.search(script.read_text(encoding="utf-8")) for script in _scripts().glob("versions/*.py")]
-    after = {match[2]: match[1] for match in found if match}
-    revisions, revision = list[str](), after.get(None)  # type: ignore[call-overload]  # the first one has none before it
+    after: dict[str | None, str] = {match[2]: match[1] for match in found if match}
+    revisions, revision = list[str](), after.get(None)
     while revision is not None:
         revisions.insert(0, revision)
         revision = after.get(revision)

@@ -95,8 +95,9 @@ class HashingPool:
         """Tell whether any of `checks` matches `password`, before `deadline` on the loop's clock.
 
         Calls with an equal `account` take turns as one. A check that does not take a password so long is not made, and
-        does not match. `on_waited` is told the seconds that a call spent in the queue, once it has an outcome. Raises `Overloaded` where that cannot be done in time, and `CheckFailed` where no check matched
-        and one broke down.
+        does not match. `on_waited` is told the seconds that the call spent in the queue, once it has a verdict.
+        Raises `Overloaded` where that cannot be done in time, and `CheckFailed` where no check matched and one broke
+        down.
         """
         taking = [check for check in checks if check.takes(password)]
         every = [attempt for check in taking for attempt in attempts_at(check, password)]
