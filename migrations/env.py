@@ -39,7 +39,11 @@ def _migrate(connection: Connection) -> None:
         if on_step is not None:
             on_step(str(step.up_revision_id))
 
-    context.configure(connection=connection, target_metadata=metadata, on_version_apply=tell)
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        on_version_apply=tell,  # type: ignore[arg-type]  # Alembic calls it with keywords
+    )
     with context.begin_transaction():
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))

@@ -43,8 +43,9 @@ def rotate() -> int:
     """
     done, why, stopped = run(_rotate(prepare()))
     if stopped != DONE:
-        typer.echo(f"stopped: {done.encrypted:,} hashes put under the new key; run the command again for the others")
-        return stopped
+        raise CommandFailed(
+            f"stopped: {done.encrypted:,} hashes put under the new key; run the command again for the others", stopped
+        )
     typer.echo(f"{done.encrypted:,} hashes put under the new key, {done.left:,} left")
     if done.shut:
         typer.echo(f"{done.shut:,} can't be opened with the keys at hand", err=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.errors import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
-from service.cli.okta_options import Stopped, prepare, print_created, print_progress, run, until_stopped
+from service.cli.okta_options import Stopped, prepare, print_created, run, until_stopped
 from service.cli.progress import progress
 from service.settings import Settings
 
@@ -287,8 +287,8 @@ def load(
     totals.notes = found.notes
     _print(totals, rejects_path, dry_run=dry_run, as_json=as_json)
     if stopped != DONE:
-        print_progress("stopped: the rows counted above are loaded; run the same command again to load the others")
-        return stopped
+        done = "the counts are of the rows that were read" if dry_run else "the rows counted above are loaded"
+        raise CommandFailed(f"stopped: {done}; run the same command again for the others", stopped)
     return SOME_REFUSED if totals.refused else DONE
 
 

@@ -51,14 +51,18 @@ class Progress:
         elapsed = self._clock() - self._began
         if not self._done and not self._note:
             return f"{self._what}: running for {_span(elapsed)}"
-        told = [f"{self._done:,} {self._unit}".rstrip(), f"{self._rate():,.3g}/s" if self._done else ""]
+        told = [f"{self._done:,} {self._unit}".rstrip(), _rate(self._recent()) if self._done else ""]
         if self.share:
             told += [f"{100 * self.share:.0f} %", f"about {_span(elapsed * (1 - self.share) / self.share)} left"]
         return f"{self._what}: {', '.join(part for part in (*told, self._note) if part)}"
 
-    def _rate(self) -> float:
+    def _recent(self) -> float:
         since, done = self._samples[0]
         return (self._done - done) / max(self._clock() - since, 1e-9)
+
+
+def _rate(a_second: float) -> str:
+    return f"{a_second:,.0f}/s" if a_second >= 10 else f"{a_second:.1f}/s"  # noqa: PLR2004 (two digits)
 
 
 def _span(seconds: float) -> str:
@@ -83,11 +87,12 @@ def _bar(console: "Console", shown: Progress) -> Iterator[None]:
     from rich.live import Live
     from rich.progress_bar import ProgressBar
     from rich.table import Table
+    from rich.text import Text
 
     def row() -> "RenderableType":
         grid = Table.grid(padding=(0, 1))
-        bar = ProgressBar(1.0, shown.share or 0.0, width=24, pulse=shown.share is None)
-        grid.add_row(bar, shown.line())
+        bar = ProgressBar(1.0, shown.share or 0.0, width=16, pulse=shown.share is None)
+        grid.add_row(bar, Text(shown.line(), no_wrap=True, overflow="ellipsis"))
         return grid
 
     with Live(get_renderable=row, console=console, transient=True, refresh_per_second=4):

@@ -67,8 +67,9 @@ def rehearse(
     document = _document(plan, result, cost)
     typer.echo(json.dumps(document) if as_json else "\n".join(report_lines(document)))
     if stopped != DONE:
-        print_progress("stopped: the figures are of the sign-ins that had ended; the invented people are removed")
-        context.exit(stopped)
+        raise CommandFailed(
+            "stopped: the figures are of the sign-ins that had ended; the invented people are removed", stopped
+        )
     context.exit(DONE if result.in_time == result.sign_ins else FAILED)
 
 

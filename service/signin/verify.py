@@ -249,7 +249,7 @@ class PasswordVerifier:
                 outcome = await self._check_dummy_hash(known, request, dummy_hashes)
             await self.recorder.remember(outcome, known, request)
         account_id = known.found.id if isinstance(known.found, Account) else None
-        return SignInResult(outcome, request.code, account_id=account_id, queue_seconds=sum(request.waits))
+        return SignInResult(outcome, request.code, account_id=account_id, queue_seconds=sum(request.waits, 0.0))
 
     async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> LookedUp:
         if (refusal := self.throttle_cache.judge(self.throttle_cache.counted(request.lookup))) is not None:
