@@ -4,7 +4,6 @@ Labels are closed sets (outcomes, routes, positions), never a login, an address 
 """
 
 import logging
-import os
 import sys
 import threading
 import traceback
@@ -131,11 +130,13 @@ EVENT_WIDTH = 20
 """Characters that the event takes at least on a terminal, so that the fields begin below each other."""
 
 
-def configure_logging(level: str, log_format: str | None = None, *, stream: TextIO | None = None) -> None:
+def configure_logging(
+    level: str, log_format: str | None = None, *, colors: bool = True, stream: TextIO | None = None
+) -> None:
     """Send every log line, the libraries' too, to standard error.
 
     `log_format` is `json`, one object a line with the event first, or `console`, short lines for people; by default
-    `console` on a terminal and `json` elsewhere.
+    `console` on a terminal, there with `colors`, and `json` elsewhere.
     """
     stream = stream or sys.stderr
     is_terminal = stream.isatty()
@@ -144,7 +145,7 @@ def configure_logging(level: str, log_format: str | None = None, *, stream: Text
         processors=[
             structlog.stdlib.add_log_level,
             _only_known_fields,
-            *(_for_people(colors=is_terminal and _wants_colors()) if for_people else _for_programs()),
+            *(_for_people(colors=is_terminal and colors) if for_people else _for_programs()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(stream),
@@ -167,11 +168,6 @@ def _for_people(*, colors: bool) -> "list[structlog.typing.Processor]":
     timestamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
     renderer = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=EVENT_WIDTH, sort_keys=False, pad_level=False)
     return [timestamp, _printable, renderer]
-
-
-def _wants_colors() -> bool:
-    """Tell whether a terminal may be sent colors, as https://no-color.org has it."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _event_first(_logger: object, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:

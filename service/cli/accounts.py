@@ -10,7 +10,7 @@ import typer
 
 from service.cli.errors import DONE, WRONG_USAGE, CommandFailed, printable
 from service.cli.okta_options import Stopped, prepare, run, until_stopped
-from service.cli.progress import progress
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -161,7 +161,7 @@ class _Counted(NamedTuple):
 async def _counting(command: str, work: "Callable[[Callable[[int], None]], Coroutine[Any, Any, int]]") -> _Counted:
     """Show the progress of work that counts accounts; SIGINT and SIGTERM end it after a whole transaction."""
     done = 0
-    with progress(command, "accounts") as shown:
+    with show_progress(command, "accounts") as shown:
 
         def counted(number: int) -> None:
             nonlocal done

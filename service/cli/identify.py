@@ -13,7 +13,7 @@ import typer
 
 from service.cli.errors import FAILED, SOME_REFUSED, CommandFailed
 from service.cli.okta_options import prepare, run
-from service.cli.progress import progress
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from service.loading.identify import HashReport, Identified
@@ -167,7 +167,7 @@ def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> 
     try:
         with closing(file_reader(path, names, charset=charset)) as reader:
             found = examined(path, reader, source, Asked(frozenset(source.attributes)))
-            with progress("identify", "rows") as shown:
+            with show_progress("identify", "rows") as shown:
 
                 def report(rows: int) -> None:
                     shown.update(rows, share=reader.consumed() / reader.size if reader.size else None)

@@ -10,7 +10,7 @@ import typer
 
 from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed
 from service.cli.okta_options import Stopped, prepare, run, until_stopped
-from service.cli.progress import progress
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from service.administration.rotate_keys import Rotated
@@ -65,7 +65,7 @@ async def _rotate(settings: "Settings") -> "tuple[Rotated, list[str], int]":
         raise CommandFailed("HASH_KEYS is not set: there is no key to put the hashes under", WRONG_USAGE)
     async with open_database(settings) as database:
         done = Rotated()
-        with progress("keys rotate", "hashes") as shown:
+        with show_progress("keys rotate", "hashes") as shown:
             try:
                 await until_stopped(rotate_keys(database, held, shown.update, done=done))
             except Stopped as stopped:

@@ -13,7 +13,7 @@ import typer
 
 from service.cli.errors import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
 from service.cli.okta_options import Stopped, prepare, print_created, run, until_stopped
-from service.cli.progress import progress
+from service.cli.progress import show_progress
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -281,7 +281,8 @@ def load(
         with closing(reader):
             found = examined(file or "the query", reader, chosen, asked)
             rejects_path, rejects_file = open_rejects_for(file or Path("query"), rejects, reader)
-            totals, stopped = run(_load(settings, reader, chosen, rejects_file, found, dry_run=dry_run))
+            with closing(rejects_file):
+                totals, stopped = run(_load(settings, reader, chosen, rejects_file, found, dry_run=dry_run))
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
     totals.notes = found.notes
@@ -320,36 +321,33 @@ async def _load(
     keys = hash_keys(settings)
     created = None if dry_run else print_created
     async with database_dsn(settings, on_created=created) as dsn, loading_session(dsn) as connection:
-        try:
-            await require_schema(connection, settings)
-            await _require_keys(connection, keys)
-            load = Load(
-                connection,
-                source,
-                HashResolver(source, os.environ),
-                rejects,
-                forget_when=settings.forget_when,
-                dry_run=dry_run,
-                keys=keys,
-                interrupt=reader.interrupt,
-                consumed=reader.volume,
-                decisions=found.decisions,
-            )
-            # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
-            gc.freeze()
-            gc.set_threshold(200_000, 20, 100)
-            with progress("load", "rows") as shown:
+        await require_schema(connection, settings)
+        await _require_keys(connection, keys)
+        load = Load(
+            connection,
+            source,
+            HashResolver(source, os.environ),
+            rejects,
+            forget_when=settings.forget_when,
+            dry_run=dry_run,
+            keys=keys,
+            interrupt=reader.interrupt,
+            consumed=reader.volume,
+            decisions=found.decisions,
+        )
+        # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
+        gc.freeze()
+        gc.set_threshold(200_000, 20, 100)
+        with show_progress("load", "rows") as shown:
 
-                def report(totals: "Totals") -> None:
-                    share = reader.consumed() / reader.size if reader.size else None
-                    shown.update(totals.rows, share=share, note=f"{totals.refused:,} refused")
+            def report(totals: "Totals") -> None:
+                share = reader.consumed() / reader.size if reader.size else None
+                shown.update(totals.rows, share=share, note=f"{totals.refused:,} refused")
 
-                try:
-                    return await until_stopped(load.run(found.rows, report)), DONE
-                except Stopped as stopped:
-                    return load.totals, stopped.code
-        finally:
-            rejects.close()
+            try:
+                return await until_stopped(load.run(found.rows, report)), DONE
+            except Stopped as stopped:
+                return load.totals, stopped.code
 
 
 async def _require_keys(connection: "asyncpg.Connection", keys: "HashKeys") -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from service.cli.okta_options import Stopped, prepare, print_created, print_progress, run, until_stopped
-from service.cli.progress import progress
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from service.store.name_report import NameReport
@@ -52,7 +52,7 @@ async def _upgrade(dsn: str) -> None:
     from service.store.migrations import known_revisions, upgrade
 
     revisions = known_revisions()[::-1]
-    with progress("migrate", "migrations") as shown:
+    with show_progress("migrate", "migrations") as shown:
 
         def on_step(revision: str) -> None:
             shown.update(revisions.index(revision) + 1, len(revisions), note=f"revision {revision} is made")

@@ -1,6 +1,7 @@
 """Options and error messages that the commands for Okta's API share."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Iterator
@@ -27,8 +28,14 @@ def prepare(*, log_level: str = "error") -> Settings:
     A command has output of its own; only what runs as a service logs what it does. Raises `BadSettings`.
     """
     settings = load_settings()
-    configure_logging(settings.log_level or log_level, settings.log_format)
+    begin_logging(settings, log_level)
     return settings
+
+
+def begin_logging(settings: Settings, log_level: str) -> None:
+    """Log to standard error from LOG_LEVEL on, or else `log_level`."""
+    colors = not os.environ.get("NO_COLOR")  # https://no-color.org
+    configure_logging(settings.log_level or log_level, settings.log_format, colors=colors)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -73,7 +73,7 @@ def _span(seconds: float) -> str:
 
 
 @contextmanager
-def progress(what: str, unit: str = "") -> Iterator[Progress]:
+def show_progress(what: str, unit: str = "") -> Iterator[Progress]:
     """Show the progress of a piece of work while it runs, on standard error."""
     from rich.console import Console
 

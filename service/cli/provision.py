@@ -22,7 +22,7 @@ from service.cli.okta_options import (
     run,
     until_stopped,
 )
-from service.cli.progress import progress
+from service.cli.progress import show_progress
 from service.immutable import immutable
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ async def _create(
     async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1, on_wait=print_wait) as fenced:
         await take_corrections(fenced, options.corrected, forget_when, keys)
         plan = _plan(choice, options, await _groups(org, options.group), keys, org.find_group)
-        with progress("provision", "accounts") as shown:
+        with show_progress("provision", "accounts") as shown:
 
             def report(totals: "Totals") -> None:
                 refused = totals.outcomes[Outcome.REFUSED]

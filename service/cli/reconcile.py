@@ -21,7 +21,7 @@ from service.cli.okta_options import (
     run,
     until_stopped,
 )
-from service.cli.progress import progress
+from service.cli.progress import show_progress
 from service.immutable import immutable
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ async def _run_once(
     from service.reconciliation.run import Reconciliation, Report
 
     last = Report()
-    with progress("reconcile", "import events") as shown, _missing_said(org.host):
+    with show_progress("reconcile", "import events") as shown, _missing_said(org.host):
 
         def report(report: "Report") -> None:
             last.log, last.users = report.log, report.users

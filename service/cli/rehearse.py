@@ -22,7 +22,7 @@ from service.cli.okta_options import (
     run,
     until_stopped,
 )
-from service.cli.progress import progress
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,7 +145,7 @@ async def _run_plan(
     from service.rehearsal.run import CannotRehearse, rehearse
 
     result = Result()
-    with progress("rehearse", "sign-ins") as shown:
+    with show_progress("rehearse", "sign-ins") as shown:
 
         def report(so_far: "Result") -> None:
             nonlocal result

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from service.administration.queries import accounts_by_state, events_by_effect
+from service.cli.okta_options import begin_logging
 from service.cli.simulate_stage import Stage, set_stage
 from service.settings import Settings
 from service.signin.queries import find
 from service.store.accounts import Account
-from service.telemetry import configure_logging
 from simulator import SignIn
 from simulator.registration import Registration
 from simulator.transcript import Exchange
@@ -35,7 +35,7 @@ async def stay_on_stage(settings: Settings) -> None:
     ports = settings.port, settings.admin_port, settings.port + SIMULATOR_AFTER
     async with set_stage(settings, ports=ports) as stage:
         _print_help(stage, Console())
-        configure_logging(settings.log_level or "info", settings.log_format)  # from now on: one line a sign-in
+        begin_logging(settings, "info")  # from now on: one line a sign-in
         await stop.wait()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from service.cli.okta_options import prepare, run
-from service.cli.progress import progress
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from service.store.name_report import NameReport
@@ -30,7 +30,7 @@ def status(
     """Tell how far the migration is: by state, source, format and day, how fast it goes, and who is stuck and why."""
     from service.cli.name_report import name_lines, names_as_json
 
-    with progress("status"):
+    with show_progress("status"):
         found, stuck, names = run(_status(all_names=all_names))
     if as_json:
         typer.echo(json.dumps(found | {"names": names_as_json(names)}))

@@ -10,7 +10,7 @@ import typer
 
 from service.cli.errors import DONE, CommandFailed
 from service.cli.okta_options import Stopped, errors_reported, prepare, print_wait, run, until_stopped
-from service.cli.progress import progress
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from service.administration.stragglers import Why
@@ -78,7 +78,7 @@ async def _retire(database: "Database") -> "tuple[Counter[Proof], int]":
     from service.administration.stragglers import retire_stragglers
 
     retired: Counter[Proof] = Counter()
-    with progress("stragglers --retire", "hashes") as shown:
+    with show_progress("stragglers --retire", "hashes") as shown:
 
         def report(so_far: "Counter[Proof]") -> None:
             nonlocal retired
@@ -97,7 +97,7 @@ async def _to_file(database: "Database", path: Path) -> "Counter[Why]":
     from service.private_files import open_private
 
     try:
-        with open_private(path) as file, progress("stragglers"):
+        with open_private(path) as file, show_progress("stragglers"):
             return await write_stragglers(database, file)
     except OSError as error:
         raise CommandFailed(f"--output {path}: {error.strerror}") from None

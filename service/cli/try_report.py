@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from service.cli.progress import progress
+from service.cli.progress import show_progress
 from service.hashing.diagnosis import Budget, Finding
 from service.hashing.format import Recipe
 from service.loading.known_password import Verdict
@@ -18,7 +18,7 @@ SETTINGS = ("format", "charset", "pepper_env", "iterations", "salt_encoding")
 @contextmanager
 def diagnosing(seconds: float) -> Iterator[Budget]:
     """Give the budget of a search, and show its stage and the candidates tried."""
-    with progress("try --diagnose", "candidates") as shown:
+    with show_progress("try --diagnose", "candidates") as shown:
         yield Budget(
             seconds, lambda spent: shown.update(spent.tried, share=spent.elapsed / spent.seconds, note=spent.stage)
         )
