@@ -43,7 +43,7 @@ class Progress:
         now = self._clock()
         if now - self._samples[-1][0] >= SAMPLE_EVERY:
             self._samples.append((now, done))
-            while now - self._samples[0][0] > RECENT:
+            while now - self._samples[1][0] > RECENT:  # the first one is the last before the time that counts
                 self._samples.popleft()
 
     def line(self) -> str:
