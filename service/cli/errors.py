@@ -33,10 +33,28 @@ def nobody_reads() -> bool:
     look.register(output, 0)  # an end that is closed is told of in any case
     if not look.poll(0):
         return False
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, output)
-    os.close(nowhere)
+    _discard_output()
     return True
+
+
+def _discard_output() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def open_standard_streams() -> None:
+    """Open the standard streams that were closed by whoever started the process (`>&-`).
+
+    Else the next file or socket would take their numbers, and libuv aborts when it closes such a one. What is written
+    to standard output then fails, as it would without this; what is written to standard error is lost.
+    """
+    for number, name, flags in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, flags)  # takes the lowest free number, which is this one
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 DONE, FAILED, WRONG_USAGE, SOME_REFUSED = 0, 1, 2, 3
@@ -80,6 +98,8 @@ def reported(run: Callable[..., object]) -> int:
             else FAILED
         )
     except Exception as error:  # noqa: BLE001 (the end of the line: what no command expected is said here)
+        if _is_of_output(error):
+            _discard_output()
         return _say(*_message(error))
     # Typer makes an exit code of Ctrl-C by itself, and says nothing.
     return _say("stopped", INTERRUPTED) if result == INTERRUPTED else result if isinstance(result, int) else DONE
@@ -144,7 +164,7 @@ def _plain(error: Exception) -> str:
     if isinstance(error, OSError) and _place(error):
         return f"{_place(error)}{explain(error)}"
     if isinstance(error, OSError) and error.strerror:
-        place = error.filename or ("standard output" if error.errno in UNWRITABLE else "")
+        place = error.filename or ("standard output" if _is_of_output(error) else "")
         return f"{place}: {error.strerror}" if place else error.strerror
     # Its message may quote a secret; its type and the places that it passed can't.
     details = describe(error)
@@ -153,6 +173,10 @@ def _plain(error: Exception) -> str:
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 """Numbers of errors without a file name that only a write to standard output gives."""
+
+
+def _is_of_output(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in UNWRITABLE and not error.filename and not _place(error)
 
 
 def _place(error: Exception) -> str:
@@ -179,6 +203,7 @@ FIXES: tuple[tuple[type[Exception] | int, str], ...] = (
     (errno.ENOSPC, "free space, or name another place"),
     (errno.EACCES, "run as a user who may do that, or name another place"),
     (errno.ENOENT, "correct the path"),
+    (errno.EBADF, "direct it to a file or a program"),
 )
 """What helps, by the type of an error or its number."""
 

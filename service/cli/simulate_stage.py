@@ -55,7 +55,9 @@ async def _execute(dsn: str, statement: str) -> None:
         await connection.close()
 
 
-EXAMPLES = ROOT / "examples"
+INSTALLED = Path(__file__).with_name("examples")
+"""Where a wheel has the examples; in a checkout they are in `examples/`."""
+EXAMPLES = INSTALLED if INSTALLED.is_dir() else ROOT / "examples"
 LEGACY_USERS = EXAMPLES / "legacy-users.csv"
 GUIDE_POLICY = EXAMPLES / "registration" / "guide.toml"
 LOOPBACK = "127.0.0.1"
