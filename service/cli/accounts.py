@@ -10,7 +10,7 @@ import typer
 
 from service.cli.errors import DONE, WRONG_USAGE, CommandFailed, printable
 from service.cli.okta_options import Stopped, prepare, run, until_stopped
-from service.cli.progress import show_progress
+from service.cli.progress import show_progress, streamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -228,7 +228,7 @@ async def _list(filters: "Filters", as_json: bool) -> None:
         await require_known(connection, filters)
         if not as_json:
             writer.writerow(names)
-        async for account in all_accounts(connection, filters):
+        async for account in streamed("accounts list", "accounts", all_accounts(connection, filters)):
             if as_json:
                 typer.echo(json.dumps(asdict(account), default=str))
             else:

@@ -9,6 +9,7 @@ import typer
 
 from service.cli.errors import WRONG_USAGE, CommandFailed
 from service.cli.okta_options import prepare, run
+from service.cli.progress import streamed
 
 if TYPE_CHECKING:
     from service.store.audit import Chosen
@@ -48,6 +49,6 @@ async def _export(chosen: "Chosen") -> None:
     from service.store.audit import export as entries
 
     async with open_database(prepare()) as database, database.transaction() as connection:
-        async for row in entries(connection, chosen):
+        async for row in streamed("audit export", "entries", entries(connection, chosen)):
             report = {name: value for name, value in row.items() if value is not None}
             sys.stdout.write(json.dumps(report | {"at": row["at"].isoformat()}) + "\n")

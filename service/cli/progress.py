@@ -1,11 +1,14 @@
 """Progress of a command that takes long: a bar on a terminal, a line every 30 seconds elsewhere."""
 
+import os
+import stat
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -14,6 +17,7 @@ from service.cli.errors import printable
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+T = TypeVar("T")
 EVERY = 30.0
 """Seconds between lines where standard error is no terminal."""
 RECENT = 600.0
@@ -82,6 +86,27 @@ def show_progress(what: str, unit: str = "") -> Iterator[Progress]:
         yield shown
 
 
+async def streamed(what: str, unit: str, rows: AsyncIterable[T]) -> AsyncIterator[T]:
+    """Give rows that go to standard output, and show the progress where that is a file.
+
+    On a terminal the rows themselves show it, and a pager has the terminal for itself.
+    """
+    with show_progress(what, unit) if output_is_file() else nullcontext(Progress(what, unit)) as shown:
+        number = 0
+        async for row in rows:
+            number += 1
+            shown.update(number)
+            yield row
+
+
+def output_is_file() -> bool:
+    """Tell whether standard output is a file, and neither a terminal nor another program's input."""
+    try:
+        return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except (OSError, ValueError):  # a stream of Python's own has no number
+        return False
+
+
 @contextmanager
 def _bar(console: "Console", shown: Progress) -> Iterator[None]:
     from rich.live import Live
@@ -95,7 +120,7 @@ def _bar(console: "Console", shown: Progress) -> Iterator[None]:
         grid.add_row(bar, Text(shown.line(), no_wrap=True, overflow="ellipsis"))
         return grid
 
-    with Live(get_renderable=row, console=console, transient=True, refresh_per_second=4):
+    with Live(get_renderable=row, console=console, transient=True, refresh_per_second=4, redirect_stdout=False):
         yield
 
 

@@ -163,7 +163,13 @@ async def run_provision(settings: "Settings", choice: "Choice", options: Options
     ):
         if options.dry_run:
             plan, schema = _plan(choice, options, (), keys, _warned(org.find_group)), await _schema(org)
-            totals = await Provisioning(database, org, plan, settings.forget_when).dry_run(schema)
+            with show_progress("provision --dry-run", "accounts") as shown:
+
+                def report(totals: "Totals") -> None:
+                    shown.update(sum(totals.methods.values()) + totals.done, totals.total)
+
+                work = Provisioning(database, org, plan, settings.forget_when, report)
+                totals = await work.dry_run(schema)
             await _name_other_types(org, totals)
             return totals, 0, DONE
         await refuse_without_hooks(settings, database, org, options.base_url)

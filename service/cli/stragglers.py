@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from service.cli.errors import DONE, CommandFailed
 from service.cli.okta_options import Stopped, errors_reported, prepare, print_wait, run, until_stopped
-from service.cli.progress import show_progress
+from service.cli.progress import output_is_file, show_progress
 
 if TYPE_CHECKING:
     from service.administration.stragglers import Why
@@ -67,7 +68,11 @@ async def _stragglers(
 
     async with open_database(settings) as database:
         # The list is written first: afterwards nobody knows any more who was left.
-        counts = await write_stragglers(database, sys.stdout) if output is None else await _to_file(database, output)
+        if output is None:
+            with show_progress("stragglers") if output_is_file() else nullcontext():
+                counts = await write_stragglers(database, sys.stdout)
+        else:
+            counts = await _to_file(database, output)
         if not retire:
             return counts, Counter(), DONE
         async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1, on_wait=print_wait) as fenced:
