@@ -16,7 +16,8 @@ def explain(error: BaseException) -> str:
 
 def _of_tls(cause: ssl.SSLError) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its TLS certificate is not accepted: {cause.verify_message}"
+        reason = getattr(cause, "verify_message", "")  # set by OpenSSL's handshake alone
+        return "its TLS certificate is not accepted" + (f": {reason}" if reason else "")
     return f"TLS failed: {(cause.reason or 'the connection ended').lower().replace('_', ' ')}"
 
 

@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 from service.embedded_postgres import NoPostgres, PostgresDidNotStart
 from service.os_errors import explain
 from service.settings import BadSettings
-from service.store.database import SchemaNotReady
+from service.store.database import NOT_THE_PRIMARY, DatabaseUnavailable, SchemaNotReady
 from service.telemetry import describe
 
 # Whether anybody still reads what a command prints: `| head` leaves early.
@@ -154,21 +154,36 @@ def _in_words(message: str) -> str:
 
 
 def _plain(error: Exception) -> str:
-    if isinstance(error, asyncpg.PostgresError):
-        # The server's main message names tables and constraints; its detail quotes rows, and is left out.
-        return f"{_place(error)}PostgreSQL: {error.args[0] if error.args else 'the server gave no reason'}"
-    if isinstance(error, asyncpg.InterfaceError) and _place(error):
-        return f"{_place(error)}the connection can't be made as the URL says"
-    if isinstance(error, ImportError):
-        return f"the package {error.name} is missing or broken: was the set-up completed?"
-    if isinstance(error, OSError) and _place(error):
-        return f"{_place(error)}{explain(error)}"
-    if isinstance(error, OSError) and error.strerror:
-        place = error.filename or ("standard output" if _is_of_output(error) else "")
-        return f"{place}: {error.strerror}" if place else error.strerror
+    told = _of_database(error) or _of_system(error)
+    if told:
+        return f"{_place(error)}{told}"
     # Its message may quote a secret; its type and the places that it passed can't.
     details = describe(error)
     return f"an internal error, please report it: {details['exception']} at {', '.join(details['trace'])}"
+
+
+def _of_database(error: Exception) -> str | None:
+    if isinstance(error, asyncpg.PostgresError):
+        # The server's main message names tables and constraints; its detail quotes rows, and is left out.
+        return f"PostgreSQL: {error.args[0] if error.args else 'the server gave no reason'}"
+    if isinstance(error, NOT_THE_PRIMARY):
+        return "no server there may be written to"
+    if isinstance(error, CONNECTION_FAULTS):
+        return "the connection can't be made as the URL says" if _place(error) else "the connection was lost"
+    return None
+
+
+def _of_system(error: Exception) -> str | None:
+    if isinstance(error, ImportError):
+        return f"the package {error.name} is missing or broken: was the set-up completed?"
+    if not isinstance(error, OSError):
+        return None
+    if _place(error):
+        return explain(error)
+    if isinstance(error, TimeoutError):
+        return "the database gave no answer in time"
+    place = error.filename or ("standard output" if _is_of_output(error) else "")
+    return f"{place}: {error.strerror}" if place and error.strerror else error.strerror
 
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
@@ -184,6 +199,7 @@ def _place(error: Exception) -> str:
     return "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
 
 
+CONNECTION_FAULTS = (asyncpg.InterfaceError, asyncpg.InternalClientError, DatabaseUnavailable)
 FIXES: tuple[tuple[type[Exception] | int, str], ...] = (
     (asyncpg.InvalidPasswordError, "correct the user and the password in the URL"),
     (asyncpg.InvalidAuthorizationSpecificationError, "correct the user and the password in the URL, or pg_hba.conf"),
@@ -193,7 +209,8 @@ FIXES: tuple[tuple[type[Exception] | int, str], ...] = (
     (asyncpg.CannotConnectNowError, "the server starts or stops: try again"),
     (asyncpg.ReadOnlySQLTransactionError, "name the primary in the URL, or wait until it is one again"),
     (asyncpg.LockNotAvailableError, "another transaction holds the tables: end it, and run the command again"),
-    (asyncpg.InterfaceError, "correct the parameters after ? (docs/settings.md)"),
+    (asyncpg.PostgresConnectionError, "check that the server still runs, and run the command again"),
+    (NOT_THE_PRIMARY, "name the primary in the URL, or wait until there is one"),
     (ssl.SSLError, "correct sslmode and sslrootcert in the URL"),
     (socket.gaierror, "correct the host name"),
     (TimeoutError, "check that the server runs, and the host, the port and the firewall"),
@@ -209,6 +226,9 @@ FIXES: tuple[tuple[type[Exception] | int, str], ...] = (
 
 
 def _fix(error: Exception) -> str:
+    if isinstance(error, CONNECTION_FAULTS) and not isinstance(error, NOT_THE_PRIMARY):
+        at_start, later = "correct the parameters after ? in the URL", "check that the server runs, and try again"
+        return f": {at_start if _place(error) else later}"
     for kind, fix in FIXES:
         if isinstance(error, kind) if isinstance(kind, type) else getattr(error, "errno", None) == kind:
             return f": {fix}"

@@ -46,7 +46,7 @@ async def connect(dsn: str, **options: Any) -> asyncpg.Connection:
     """
     try:
         return await _connect(dsn, **options)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NOT_THE_PRIMARY) as error:
         error.add_note(place_of(dsn))
         raise
 

@@ -3,15 +3,18 @@
 import os
 import re
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from service.cli import command_line
 from service.cli.errors import reported
+from service.store.database import NOT_THE_PRIMARY, DatabaseUnavailable
 
 RAW = re.compile(
     r"[a-z][A-Z]\w*(Error|Exception)\b|Traceback|\.pyx?:\d|\[Errno|_ssl\.c|Input should|unable to|Value error"
@@ -242,3 +245,39 @@ def test_a_port_in_use_is_named_with_its_setting(run: Run) -> None:
     place = f"HOST and PORT, 127.0.0.1:{port}"
     said = f"{place}: Address already in use: stop what listens there, or choose another port"
     assert (code, told) == (1, f"password-import: failed: {said}")
+
+
+def at(place: str, error: Exception) -> Exception:
+    error.add_note(place)
+    return error
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (TimeoutError(), "the database gave no answer in time: check that the server runs"),
+        (DatabaseUnavailable(), "the connection was lost: check that the server runs, and try again"),
+        (asyncpg.InterfaceError("x"), "the connection was lost: check that the server runs, and try again"),
+        (
+            asyncpg.ConnectionDoesNotExistError("it was closed"),
+            "PostgreSQL: it was closed: check that the server still",
+        ),
+        (at("the database", NOT_THE_PRIMARY("x")), "the database: no server there may be written to: name the primary"),
+        (at("the database", asyncpg.InterfaceError("x")), "can't be made as the URL says: correct the parameters"),
+        (at("the database", ssl.SSLCertVerificationError("x")), "its TLS certificate is not accepted"),
+        (asyncpg.InsufficientPrivilegeError("no"), "grant the role what it needs (docs/database-roles.md)"),
+        (PermissionError(13, "Permission denied", "x.csv"), "x.csv: Permission denied: run as a user who may"),
+        (KeyError("marked-secret"), "an internal error, please report it: KeyError at "),
+    ],
+)
+def test_an_error_of_the_run_is_said_with_what_helps(
+    capsys: pytest.CaptureFixture[str], error: Exception, said: str
+) -> None:
+    def fail(*, standalone_mode: bool) -> None:
+        assert not standalone_mode
+        raise error
+
+    assert reported(fail) == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert SECRET not in told
