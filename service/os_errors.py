@@ -23,7 +23,7 @@ def _of_tls(cause: ssl.SSLError) -> str:
 
 def _of_system(cause: BaseException) -> str:
     if isinstance(cause, TimeoutError):
-        return "no answer in time"
+        return "it did not answer in time"
     if isinstance(cause, socket.gaierror):
         return f"the host name can't be resolved ({cause.strerror})"
     if isinstance(cause, OSError) and cause.errno:

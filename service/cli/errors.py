@@ -204,6 +204,7 @@ FIXES: tuple[tuple[type[Exception] | int, str], ...] = (
     (asyncpg.InvalidPasswordError, "correct the user and the password in the URL"),
     (asyncpg.InvalidAuthorizationSpecificationError, "correct the user and the password in the URL, or pg_hba.conf"),
     (asyncpg.InvalidCatalogNameError, "create it with createdb, or correct the name in the URL"),
+    (asyncpg.InvalidSchemaNameError, "grant the role USAGE and CREATE on its schema (docs/database-roles.md)"),
     (asyncpg.InsufficientPrivilegeError, "grant the role what it needs (docs/database-roles.md)"),
     (asyncpg.TooManyConnectionsError, "lower DATABASE_POOL_SIZE, or raise max_connections of the server"),
     (asyncpg.CannotConnectNowError, "the server starts or stops: try again"),

@@ -13,7 +13,7 @@ import typer
 
 from service.cli.errors import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
 from service.cli.okta_options import Stopped, prepare, print_created, run, until_stopped
-from service.cli.progress import show_progress
+from service.cli.progress import Progress, show_progress
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -278,11 +278,11 @@ def load(
             if by_query
             else file_reader(file, names, kind=kind, charset=charset, delimiter=delimiter, dialect=dialect)
         )
-        with closing(reader):
+        with closing(reader), show_progress("load", "rows") as shown:
             found = examined(file or "the query", reader, chosen, asked)
             rejects_path, rejects_file = open_rejects_for(file or Path("query"), rejects, reader)
             with closing(rejects_file):
-                totals, stopped = run(_load(settings, reader, chosen, rejects_file, found, dry_run=dry_run))
+                totals, stopped = run(_load(settings, reader, chosen, rejects_file, found, shown, dry_run=dry_run))
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
     totals.notes = found.notes
@@ -309,7 +309,14 @@ def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> 
 
 
 async def _load(
-    settings: Settings, reader: "Reader", source: "Source", rejects: "Rejects", found: "Examined", *, dry_run: bool
+    settings: Settings,
+    reader: "Reader",
+    source: "Source",
+    rejects: "Rejects",
+    found: "Examined",
+    shown: Progress,
+    *,
+    dry_run: bool,
 ) -> "tuple[Totals, int]":
     """Load; give the totals, and 0 or a signal's exit code."""
     from service.auth.authenticator import hash_keys
@@ -338,16 +345,15 @@ async def _load(
         # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
         gc.freeze()
         gc.set_threshold(200_000, 20, 100)
-        with show_progress("load", "rows") as shown:
 
-            def report(totals: "Totals") -> None:
-                share = reader.consumed() / reader.size if reader.size else None
-                shown.update(totals.rows, share=share, note=f"{totals.refused:,} refused")
+        def report(totals: "Totals") -> None:
+            share = reader.consumed() / reader.size if reader.size else None
+            shown.update(totals.rows, share=share, note=f"{totals.refused:,} refused")
 
-            try:
-                return await until_stopped(load.run(found.rows, report)), DONE
-            except Stopped as stopped:
-                return load.totals, stopped.code
+        try:
+            return await until_stopped(load.run(found.rows, report)), DONE
+        except Stopped as stopped:
+            return load.totals, stopped.code
 
 
 async def _require_keys(connection: "asyncpg.Connection", keys: "HashKeys") -> None:

@@ -104,7 +104,10 @@ async def require_schema(connection: asyncpg.Connection, settings: Settings) -> 
         )
     if settings.database_url is None:
         raise SchemaNotReady(_no_database(settings.data_dir.absolute()))
-    raise SchemaNotReady(f"{_place(settings)} has no tables: {MIGRATE}")
+    raise SchemaNotReady(
+        f"{_place(settings)} has no tables that its user may read: {MIGRATE}, or grant it what it needs "
+        "(docs/database-roles.md)"
+    )
 
 
 def _place(settings: Settings) -> str:

@@ -40,10 +40,19 @@ def alembic_config(dsn: str | None = None, on_step: Callable[[str], None] | None
 
 
 def upgrade(dsn: str, on_step: Callable[[str], None] | None = None) -> None:
-    """Run every migration that is missing. Blocks, and runs an event loop of its own: call it from a thread."""
-    from alembic import command  # noqa: PLC0415 (as above)
+    """Run every migration that is missing. Blocks, and runs an event loop of its own: call it from a thread.
 
-    command.upgrade(alembic_config(dsn, on_step), "head")
+    Raises what asyncpg raises; then the schema stays as it was.
+    """
+    from alembic import command  # noqa: PLC0415 (as above)
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 (as above)
+
+    try:
+        command.upgrade(alembic_config(dsn, on_step), "head")
+    except DBAPIError as error:
+        # asyncpg's error, which the callers know: SQLAlchemy puts two of its own around it.
+        cause = error.orig.__cause__ if error.orig is not None else None
+        raise cause or error from None
 
 
 def known_revisions() -> tuple[str, ...]:

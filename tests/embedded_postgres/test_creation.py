@@ -109,5 +109,7 @@ async def test_an_older_schema_is_refused_by_every_command_and_not_upgraded(data
 
 
 async def test_an_empty_database_elsewhere_is_refused(empty_database_url: str) -> None:
-    with pytest.raises(SchemaNotReady, match=r"the database test_\w+ at .* has no tables: run `password-import migrat"):
+    with pytest.raises(
+        SchemaNotReady, match=r"the database test_\w+ at .* has no tables that its user may read: run `"
+    ):
         await use(settings_of(database_url=empty_database_url))
