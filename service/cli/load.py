@@ -273,16 +273,17 @@ def load(
     )
     by_query = from_dsn is not None or query is not None
     try:
-        reader = (
-            query_reader(file, from_dsn, query, names)
-            if by_query
-            else file_reader(file, names, kind=kind, charset=charset, delimiter=delimiter, dialect=dialect)
-        )
-        with closing(reader), show_progress("load", "rows") as shown:
-            found = examined(file or "the query", reader, chosen, asked)
-            rejects_path, rejects_file = open_rejects_for(file or Path("query"), rejects, reader)
-            with closing(rejects_file):
-                totals, stopped = run(_load(settings, reader, chosen, rejects_file, found, shown, dry_run=dry_run))
+        with show_progress("load", "rows") as shown:
+            reader = (
+                query_reader(file, from_dsn, query, names)
+                if by_query
+                else file_reader(file, names, kind=kind, charset=charset, delimiter=delimiter, dialect=dialect)
+            )
+            with closing(reader):
+                found = examined(file or "the query", reader, chosen, asked)
+                rejects_path, rejects_file = open_rejects_for(file or Path("query"), rejects, reader)
+                with closing(rejects_file):
+                    totals, stopped = run(_load(settings, reader, chosen, rejects_file, found, shown, dry_run=dry_run))
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
     totals.notes = found.notes
