@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def immutable(cls: type[T]) -> type[T]:
-    """Make a data class whose objects nobody may change: the type checker sees to it.
+    """Create a data class whose instances must not be modified, as enforced by the type checker.
 
-    `frozen=True` would see to it at run time too, and make each object take several times as long: a sign-in makes a
+    `frozen=True` would enforce it at run time too, but takes several times as long per instance: a sign-in creates a
     dozen.
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)

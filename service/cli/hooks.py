@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -386,7 +387,9 @@ async def _register(
         async with database.connection() as connection:
             await set_text(connection, HOOKS_BASE_URL, address)
         # Each event hook was verified just now.
-        return say(await HookCheck(org, ownership, probe, desired, verify=False).run(), as_json=False)
+        findings = await HookCheck(org, ownership, probe, desired, verify=False).run()
+        await _keep(database, findings)
+        return say(findings, as_json=False)
 
 
 async def _check(settings: "Settings", base_url: str | None, registration: bool, verify: bool) -> "list[Finding]":
@@ -399,4 +402,15 @@ async def _check(settings: "Settings", base_url: str | None, registration: bool,
             await base_url_of(database, base_url, allow_http=settings.allow_insecure_http),
             registration=registration,
         )
-        return await HookCheck(org, StoredOwnership(database, org.host), probe, desired, verify=verify).run()
+        findings = await HookCheck(org, StoredOwnership(database, org.host), probe, desired, verify=verify).run()
+        await _keep(database, findings)
+        return findings
+
+
+async def _keep(database: "Database", findings: "Sequence[Finding]") -> None:
+    """Keep what was found, for the status page."""
+    from service.store.figures import HooksCheck, keep_hooks_check
+
+    warnings = sum(each.fault.is_warning for each in findings)
+    async with database.connection() as connection:
+        await keep_hooks_check(connection, HooksCheck(datetime.now(UTC), len(findings) - warnings, warnings))

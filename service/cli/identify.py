@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import FAILED, SOME_REFUSED, CommandFailed
+from service.cli.errors import FAILED, SOME_REFUSED, CommandFailed, printable
+from service.cli.load import Reading
 from service.cli.okta_options import prepare, run
 from service.cli.progress import show_progress
 
@@ -94,6 +95,11 @@ def identify(
     iterations: Annotated[int | None, typer.Option(min=1)] = None,
     charset: Annotated[str, typer.Option(help="The charset of the file.")] = "utf-8",
     mapping: Annotated[list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="As in load.")] = None,
+    kind: Annotated[str | None, typer.Option(help="As in load.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="As in load.")] = None,
+    dialect: Annotated[str | None, typer.Option(help="As in load.")] = None,
+    attributes: Annotated[list[str] | None, typer.Option(help="As in load.")] = None,
+    null: Annotated[list[str] | None, typer.Option(help="As in load.")] = None,
     formats: Annotated[bool, typer.Option("--formats", help="List the names of all formats.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> int:
@@ -111,8 +117,12 @@ def identify(
         return _one(
             sys.stdin.readline().rstrip("\r\n") if text == "-" else text, chosen, salt, username, as_json=as_json
         )
-    report = _of_file(file, chosen, charset, mapping or []) if file else run(_of_store(settings))
-    typer.echo(json.dumps(as_dict(report)) if as_json else "\n".join(lines(report)))
+    if file is None:
+        report, notes = run(_of_store(settings)), list[str]()
+    else:
+        reading = Reading(mapping or [], kind, charset, delimiter, dialect, attributes or [], null or [])
+        report, notes = _of_file(file, chosen, reading)
+    typer.echo(json.dumps(as_dict(report) | {"decisions": notes}) if as_json else "\n".join([*notes, *lines(report)]))
     return SOME_REFUSED if report.unverifiable or report.refusals else 0
 
 
@@ -154,26 +164,22 @@ def _one(text: str, source: "Source", salt: str | None, username: str | None, *,
     return 0 if any(each.fault is None for each in found) else FAILED
 
 
-def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> "HashReport":
-    from service.cli.load import examined, file_reader, mapped, with_format
-    from service.loading.examine import Asked
+def _of_file(path: Path, source: "Source", reading: Reading) -> "tuple[HashReport, list[str]]":
     from service.loading.files.row import UnreadableFile
     from service.loading.hashes import HashResolver
     from service.loading.identify import report_rows
     from service.stored_hashes import HashOpener
 
-    names = mapped(mapping)
-    source = with_format(source, None, names)
     try:
-        with closing(file_reader(path, names, charset=charset)) as reader:
-            found = examined(path, reader, source, Asked(frozenset(source.attributes)))
-            with show_progress("identify", "rows") as shown:
+        with show_progress("identify", "rows") as shown, closing(reading.open(path)) as reader:
 
-                def report(rows: int) -> None:
-                    shown.update(rows, share=reader.consumed() / reader.size if reader.size else None)
+            def progress(rows: int) -> None:
+                shown.update(rows, share=reader.consumed() / reader.size if reader.size else None)
 
-                resolver, opener = HashResolver(source, os.environ), HashOpener(os.environ)
-                return report_rows(found.rows, resolver, opener, found.decisions, report)
+            found = reading.examine(path, reader, source)
+            resolver, opener = HashResolver(found.source, os.environ), HashOpener(os.environ)
+            report = report_rows(found.rows, resolver, opener, found.decisions, progress)
+            return report, [printable(note) for note in found.notes]
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
 

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,6 +81,43 @@ def _require_columns(file: Path, reader: "CsvReader", mapping: Mapping[str, str]
             raise CommandFailed(f"{file}: no column is called {column}, as --map says ({columns})", WRONG_USAGE)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a file is read by a command that loads nothing: the options of `load` with the same names."""
+
+    mapping: list[str]
+    kind: str | None = None
+    charset: str = "utf-8"
+    delimiter: str | None = None
+    dialect: str | None = None
+    attributes: list[str] = field(default_factory=list)
+    nulls: list[str] = field(default_factory=list)
+
+    def open(self, file: Path) -> "Reader":
+        """Open the file. Raises `UnreadableFile`."""
+        return file_reader(
+            file,
+            mapped(self.mapping),
+            kind=self.kind,
+            charset=self.charset,
+            delimiter=self.delimiter,
+            dialect=self.dialect,
+        )
+
+    def examine(self, file: Path, reader: "Reader", source: "Source", *, needs_login: bool = True) -> "Examined":
+        """Decide how its rows are read, as `load` does."""
+        from service.loading.examine import Asked
+
+        asked = Asked(
+            attributes=names_in(self.attributes) if self.attributes else frozenset(source.attributes),
+            nulls=frozenset(self.nulls),
+            mapped=needs_login,
+            columns=frozenset(mapped(self.mapping)),
+            place=file.name,
+        )
+        return examined(file, reader, source, asked)
+
+
 VALUE = re.compile(r".*[@$:{}].*|[0-9A-Fa-f]{16,}|[0-9]+|.{41,}")
 """A cell that names no column: an address, a hash, a number. It is not quoted in a message."""
 
@@ -103,12 +140,9 @@ def examined(place: object, reader: "Reader", source: "Source", asked: "Asked") 
     return found
 
 
-def with_format(source: "Source", given: str | None, mapping: Mapping[str, str]) -> "Source":
-    """Take --format where SOURCES names none; Meteor's nested bcrypt is over a digest of the password."""
-    if source.format is not None:
-        return source
-    is_meteor = any(path.endswith("services.password.bcrypt") for path in mapping)
-    return replace(source, format=given or ("meteor" if is_meteor else None))
+def with_format(source: "Source", given: str | None) -> "Source":
+    """Take --format where SOURCES names none."""
+    return source if source.format is not None else replace(source, format=given)
 
 
 def query_reader(file: Path | None, dsn: str | None, query: str | None, mapping: Mapping[str, str]) -> "Reader":
@@ -263,13 +297,15 @@ def load(
     settings = prepare()
     chosen = source_of(settings, source)
     names = mapped(mapping or [])
-    chosen = with_format(chosen, of_format, names)
+    chosen = with_format(chosen, of_format)
     forced_names = names_in(forced)
     asked = Asked(
         attributes=names_in(attributes) | forced_names if attributes else forced_names | {*chosen.attributes},
         forced=forced_names,
         nulls=frozenset(null or []),
         without_hashes=without_hashes,
+        columns=frozenset(names),
+        place=query or (file.name if file else ""),
     )
     by_query = from_dsn is not None or query is not None
     try:
@@ -283,7 +319,7 @@ def load(
                 found = examined(file or "the query", reader, chosen, asked)
                 rejects_path, rejects_file = open_rejects_for(file or Path("query"), rejects, reader)
                 with closing(rejects_file):
-                    totals, stopped = run(_load(settings, reader, chosen, rejects_file, found, shown, dry_run=dry_run))
+                    totals, stopped = run(_load(settings, reader, rejects_file, found, shown, dry_run=dry_run))
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
     totals.notes = found.notes
@@ -312,7 +348,6 @@ def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> 
 async def _load(
     settings: Settings,
     reader: "Reader",
-    source: "Source",
     rejects: "Rejects",
     found: "Examined",
     shown: Progress,
@@ -320,6 +355,7 @@ async def _load(
     dry_run: bool,
 ) -> "tuple[Totals, int]":
     """Load; give the totals, and 0 or a signal's exit code."""
+    from service.administration.status import too_costly_accounts
     from service.auth.authenticator import hash_keys
     from service.loading.hashes import HashResolver
     from service.loading.load import Load
@@ -333,8 +369,8 @@ async def _load(
         await _require_keys(connection, keys)
         load = Load(
             connection,
-            source,
-            HashResolver(source, os.environ),
+            found.source,
+            HashResolver(found.source, os.environ),
             rejects,
             forget_when=settings.forget_when,
             dry_run=dry_run,
@@ -352,9 +388,11 @@ async def _load(
             shown.update(totals.rows, share=share, note=f"{totals.refused:,} refused")
 
         try:
-            return await until_stopped(load.run(found.rows, report)), DONE
+            totals = await until_stopped(load.run(found.rows, report))
         except Stopped as stopped:
             return load.totals, stopped.code
+        totals.too_costly = await too_costly_accounts(connection)
+        return totals, DONE
 
 
 async def _require_keys(connection: "asyncpg.Connection", keys: "HashKeys") -> None:

@@ -214,6 +214,7 @@ async def _create(
     from service.provisioning.provision import Provisioning
     from service.provisioning.rules import Outcome
     from service.store.leases import LIFE, PROVISION, hold_lease
+    from service.store.name_report import count_names
 
     async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1, on_wait=print_wait) as fenced:
         await take_corrections(fenced, options.corrected, forget_when, keys)
@@ -228,6 +229,8 @@ async def _create(
             code = DONE
             try:
                 await until_stopped(work.run())
+                async with fenced.connection() as connection:
+                    await count_names(connection)
             except Stopped as stopped:
                 code = stopped.code
         return work.totals, await write_refused(fenced, options.report), code

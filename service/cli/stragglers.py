@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.errors import DONE, CommandFailed
+from service.cli.errors import DONE, CommandFailed, printable
 from service.cli.okta_options import Stopped, errors_reported, prepare, print_wait, run, until_stopped
 from service.cli.progress import output_is_file, show_progress
 
@@ -70,7 +70,7 @@ async def _stragglers(
         # The list is written first: afterwards nobody knows any more who was left.
         if output is None:
             with show_progress("stragglers") if output_is_file() else nullcontext():
-                counts = await write_stragglers(database, sys.stdout)
+                counts = await write_stragglers(database, sys.stdout, printable)
         else:
             counts = await _to_file(database, output)
         if not retire:
@@ -103,7 +103,7 @@ async def _to_file(database: "Database", path: Path) -> "Counter[Why]":
 
     try:
         with open_private(path) as file, show_progress("stragglers"):
-            return await write_stragglers(database, file)
+            return await write_stragglers(database, file, printable)
     except OSError as error:
         raise CommandFailed(f"--output {path}: {error.strerror}") from None
 

@@ -1,13 +1,14 @@
 """Predicates over attributes. Pure; each describes itself.
 
-A test of an attribute that was not sent is false. Lists and objects are only ever sent, present or empty:
-a test of text or of a number is false for them.
+A test of an attribute that was not sent, or is empty, is false. Lists and objects are only ever sent, present or
+empty: what a test of text or of a number comes to for them cannot be told.
 """
 
+import contextlib
 import enum
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from decimal import Decimal
 from typing import Any, Final, Protocol
@@ -15,7 +16,7 @@ from typing import Any, Final, Protocol
 import idna
 
 from service.immutable import immutable
-from service.okta.registration import ScreeningRequest
+from service.okta.registration import Kind, ScreeningRequest
 
 # The domain of an e-mail address, and whether it is the one that is meant. Pure; never a substring test.
 #
@@ -55,6 +56,27 @@ def comparable(domain: str) -> str | None:
 def is_within(domain: str, parent: str) -> bool:
     """Tell whether `domain` is `parent` or one of its subdomains; both in their comparable form."""
     return domain == parent or domain.endswith("." + parent)
+
+
+def spellings(name: str) -> list[str]:
+    """Give the ways in which the store may hold a login or an address: as it is, and the domain in each of its forms.
+
+    The domain stands in ASCII and in Unicode, with and without the dot of the root.
+    """
+    name = name.strip()
+    domain = domain_of(name)
+    if domain is None:
+        return [name] if name else []
+    local = name.rpartition("@")[0]
+    if local.startswith('"'):
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])  # a quoted local part is the same mailbox as an unquoted one
+    return list(dict.fromkeys([name, *(f"{local}@{form}{dot}" for form in _forms(domain) for dot in ("", "."))]))
+
+
+def _forms(domain: str) -> Iterator[str]:
+    yield domain
+    with contextlib.suppress(idna.IDNAError, UnicodeError):
+        yield idna.decode(domain)
 
 
 # What a rule can ask about: the attributes of a request and of the legacy account, by name. Pure; judges nothing.
@@ -103,8 +125,14 @@ class Facts:
     """Whether Okta has the profile of the account, and the store has none any more."""
 
     @property
-    def known(self) -> bool:
-        """Tell whether the legacy store has an account of the person."""
+    def known(self) -> bool | None:
+        """Tell whether the legacy store has an account of the person; None where it cannot be asked."""
+        if (
+            self.legacy is None
+            and self.request.kind is Kind.REGISTRATION
+            and not _can_be_looked_up(self.request.profile)
+        ):
+            return None
         return self.legacy is not None
 
     def is_gone(self, name: AttributeName) -> bool:
@@ -123,6 +151,26 @@ class Facts:
                 return self.request.user
             case Scope.LEGACY:
                 return self.legacy or {}
+
+
+def names_of(request: ScreeningRequest) -> list[str]:
+    """Give the names by which the store may know the person.
+
+    Somebody who updates a profile is who Okta says they are, whatever they have typed into the form.
+    """
+    profile = request.user if request.kind is Kind.UPDATE else request.profile
+    values = [profile.get(attribute) for attribute in ("login", "email")]
+    return [value for value in values if isinstance(value, str) and value.strip()]
+
+
+def _can_be_looked_up(profile: Mapping[str, object]) -> bool:
+    """Tell whether no account can be missed because the names are no text, or the email is no address."""
+    for attribute in ("login", "email"):
+        value = profile.get(attribute)
+        if not is_empty(value) and not isinstance(value, str):
+            return False
+    email = profile.get("email")
+    return is_empty(email) or domain_of(str(email).strip()) is not None
 
 
 # When two attribute values are the same, and how they read as text and as numbers. Pure.
@@ -161,19 +209,54 @@ def as_number(value: object) -> Decimal | None:
 
 
 def same(one: object, other: object, *, ignore_case: bool = False) -> bool:
-    """Tell whether two values are the same; a number and a string that reads as that number are."""
+    """Tell whether two values are the same; a number and a string that reads as that number are.
+
+    Texts are compared in Unicode's normal form C: a letter may be sent with its accent in one character or in two.
+    """
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, str) and isinstance(other, str):
-        return one.casefold() == other.casefold() if ignore_case else one == other
+        return _composed(one, ignore_case=ignore_case) == _composed(other, ignore_case=ignore_case)
     numbers = (_exact_number(one), _exact_number(other))
     return None not in numbers and numbers[0] == numbers[1]
 
 
+def _composed(text: str, *, ignore_case: bool = False) -> str:
+    if text.isascii():
+        return text.lower() if ignore_case else text
+    composed = unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", composed).casefold()) if ignore_case else composed
+
+
+_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10)))
+"""Fillers and variation selectors: shown as nothing, though Unicode calls them letters, marks or symbols."""
+
+
+MAX_PLAIN = 4096
+"""Characters of a text that is not ASCII and is still folded: longer ones would take milliseconds a test."""
+
+
+def plain(text: str) -> str | None:
+    """Give a text as it looks: compatibility forms folded (NFKC), invisible characters and outer blanks removed.
+
+    None for a text that is too long to be folded.
+    """
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    if len(text) > MAX_PLAIN:
+        return None
+    shown = (
+        character
+        for character in unicodedata.normalize("NFKC", text)
+        if character not in _BLANK and unicodedata.category(character) not in ("Cc", "Cf")
+    )
+    return unicodedata.normalize("NFKC", "".join(shown)).strip()
+
+
 def is_empty(value: object) -> bool:
-    """Tell whether a value that was sent holds nothing: null, an empty or blank string, an empty list or object."""
+    """Tell whether a value that was sent holds nothing: null, no visible character, an empty list or object."""
     if isinstance(value, str):
-        return not value.strip()
+        return not value.strip() or plain(value) == ""
     return value is None or (isinstance(value, list | dict) and not value)
 
 
@@ -229,9 +312,22 @@ class Empty:
 class ValueTest(Protocol):
     """One question about one value; its string is the question in words, without the value."""
 
-    def holds(self, value: object) -> bool:
-        """Tell whether it is so. Never raises."""
+    def holds(self, value: object) -> bool | None:
+        """Tell whether it is so; None where it cannot be told. Never raises."""
         ...
+
+
+def _is_nested(value: object) -> bool:
+    """Tell whether a value is a list or an object with something in it, which no test of text can read."""
+    return isinstance(value, list | dict) and bool(value)
+
+
+def _or_unclear(value: object, looks_so: Callable[[str], bool]) -> bool | None:
+    """Say of a value that fails a test whether that is certain: not where it looks as if it passed, or is nested."""
+    if _is_nested(value):
+        return None
+    seen = plain(value) if isinstance(value, str) else ""
+    return None if seen is None or (seen and looks_so(seen)) else False
 
 
 @immutable
@@ -245,9 +341,16 @@ class OneOf:
         listed = ", ".join(map(repr, self.values))
         return (f"is one of {listed}" if len(self.values) > 1 else f"equals {listed}") + _case(self.ignore_case)
 
-    def holds(self, value: object) -> bool:
+    def holds(self, value: object) -> bool | None:
         """Tell whether it is so."""
+        return True if self._has(value) else _or_unclear(value, self._looks_had)
+
+    def _has(self, value: object) -> bool:
         return any(same(value, given, ignore_case=self.ignore_case) for given in self.values)
+
+    def _looks_had(self, text: str) -> bool:
+        given = (plain(value) if isinstance(value, str) else value for value in self.values)
+        return any(same(text, value, ignore_case=self.ignore_case) for value in given)
 
 
 @immutable
@@ -261,10 +364,15 @@ class Pattern:
     def __str__(self) -> str:
         return f"matches {self.pattern}" + _case(self.ignore_case)
 
-    def holds(self, value: object) -> bool:
+    def holds(self, value: object) -> bool | None:
         """Tell whether it is so."""
         text = as_text(value)
-        return text is not None and self.compiled.fullmatch(text) is not None
+        if text is not None and (self._matches(text) or self._matches(_composed(text))):
+            return True
+        return _or_unclear(value, self._matches)
+
+    def _matches(self, text: str) -> bool:
+        return self.compiled.fullmatch(text) is not None
 
 
 @immutable
@@ -279,8 +387,10 @@ class Length:
             return f"is {self.least} characters long"
         return "is " + _between(self.least or None, self.most) + " characters long"
 
-    def holds(self, value: object) -> bool:
+    def holds(self, value: object) -> bool | None:
         """Tell whether it is so."""
+        if _is_nested(value):
+            return None
         text = as_text(value)
         return text is not None and self.least <= len(text) and (self.most is None or len(text) <= self.most)
 
@@ -295,11 +405,13 @@ class Domain:
     def __str__(self) -> str:
         return f"is an address {'within' if self.subdomains else 'of'} {' or '.join(self.domains)}"
 
-    def holds(self, value: object) -> bool:
-        """Tell whether it is so."""
+    def holds(self, value: object) -> bool | None:
+        """Tell whether it is so; of what is no address it cannot be told."""
+        if value is MISSING or is_empty(value):
+            return False
         domain = domain_of(value) if isinstance(value, str) else None
         if domain is None:
-            return False
+            return None
         return any(is_within(domain, own) if self.subdomains else domain == own for own in self.domains)
 
 
@@ -313,8 +425,11 @@ class Range:
     def __str__(self) -> str:
         return f"is a number, {_between(self.least, self.most)}"
 
-    def holds(self, value: object) -> bool:
+    def holds(self, value: object) -> bool | None:
         """Tell whether it is so."""
+        return True if self._has(value) else _or_unclear(value, self._has)
+
+    def _has(self, value: object) -> bool:
         number = as_number(value)
         if number is None:
             return False

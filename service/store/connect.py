@@ -3,7 +3,7 @@
 An embedded database exists once its first migration is complete. `migrate`, `serve` and `load` create it, under one
 lock; everything else refuses to begin without it, and creates nothing.
 
-Apart from `service.app`, so that a command that needs the store alone does not load the whole service.
+Separate from `service.app`, so that a command that needs only the store does not load the whole service.
 """
 
 import asyncio

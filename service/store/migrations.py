@@ -1,4 +1,4 @@
-"""Schema migrations, and the age of a schema."""
+"""Schema migrations, and the revision of a schema."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = Path(__file__).with_name("alembic")
-"""Where a wheel has the migrations; in a checkout they are in `migrations/`."""
+"""The migrations' place in a wheel; in a checkout they are in `migrations/`."""
 
 CURRENT = "SELECT version_num FROM alembic_version"
 
@@ -70,7 +70,7 @@ def known_revisions() -> tuple[str, ...]:
 
 
 async def schema_revision(connection: asyncpg.Connection) -> str | None:
-    """Give the revision of the schema; None where there is none."""
+    """Return the revision of the schema; None if there is none."""
     try:
         revision: str | None = await connection.fetchval(CURRENT)
     except asyncpg.UndefinedTableError:
@@ -79,6 +79,6 @@ async def schema_revision(connection: asyncpg.Connection) -> str | None:
 
 
 async def is_current(connection: asyncpg.Connection, known: tuple[str, ...]) -> bool:
-    """Tell whether the schema is not older than this code: at its newest revision, or at one it does not know yet."""
+    """Return whether the schema is at this code's newest revision, or at a later one that it does not know."""
     version = await schema_revision(connection)
     return version is not None and (version == known[0] or version not in known)

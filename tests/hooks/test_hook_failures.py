@@ -18,8 +18,9 @@ from service.hooks.findings import (
 from service.hooks.ownership import Claim, NotApproved, StoredOwnership
 from service.hooks.register import AddressUnusable, Done, free_name, probe_address, register_hooks
 from service.hooks.rotate import rotate_secret
-from service.okta.errors import INVALID, NoAnswer, Refused
+from service.okta.errors import INVALID, NoAnswer, ProofRefused, Refused
 from service.okta.hooks import HeaderChannel, Hook, HookKind
+from service.okta_client.dpop import SETTING
 from service.store.database import Database
 from tests.hooks.hook_org import (
     EVENTS,
@@ -338,6 +339,15 @@ async def test_a_call_that_our_credentials_may_not_make_is_named_so(board: HookB
     board.faults[call] = NOT_ALLOWED
     found = await check(board)
     assert {each.fault for each in found} == {Fault.FORBIDDEN}
+
+
+@pytest.mark.parametrize("call", ["list", "log", "execute", "verify"])
+async def test_refused_proofs_are_one_finding_that_names_the_setting(board: HookBoard, call: str) -> None:
+    board.faults[call] = ProofRefused(400, "invalid_dpop_proof", [SETTING])
+    (found,) = await check(board)
+    assert (found.fault, found.kind) == (Fault.PROOF_REFUSED, None)
+    assert "Require Demonstrating Proof of Possession" in found.detail
+    assert "General Settings" in found.fault.remedy
 
 
 @pytest.mark.parametrize("call", ["list", "log"])

@@ -246,8 +246,8 @@ def python_s_own_limit() -> Iterator[None]:
     "rows, fault",
     [
         (f'1,"{JESSIE}\n' + "2,x\n" * 50_000, r"line \d+: field larger than field limit .*; is a quote not closed\?"),
-        (f"{'9' * 19},{JESSIE}\n", "line 2: account_id is no number"),
-        (f"{'9' * 5000},{JESSIE}\n", "line 2: account_id is no number"),
+        (f"{'9' * 19},{JESSIE}\n", "line 2: account_id is not a number"),
+        (f"{'9' * 5000},{JESSIE}\n", "line 2: account_id is not a number"),
     ],
     ids=["open quote", "beyond bigint", "beyond int"],
 )
@@ -274,7 +274,7 @@ async def test_what_okta_refuses_is_reported_and_can_be_corrected_and_run_again(
     corrected += f"{good.id},{RAJIV},,,,\n"
     corrections = await correct(database, corrected)
     assert corrections.corrected == 1
-    assert corrections.refused == ["line 3: Okta did not refuse this account, or it is created by now"]
+    assert corrections.refused == ["line 3: Okta did not reject this account, or it has been created since"]
     assert (await provision()).outcomes == {Outcome.CREATED: 1}
     assert user_of(org, JESSIE).profile["lastName"] == "Smith"
     names = [row["identifier_key"] for row in await pool.fetch("SELECT identifier_key FROM identifiers ORDER BY 1")]

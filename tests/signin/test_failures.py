@@ -127,6 +127,15 @@ async def test_streaks_that_are_over_are_pruned(pool: asyncpg.Pool) -> None:
     assert await counted(pool, KIM) == (1, 1)
 
 
+async def test_streaks_that_go_on_are_not_pruned(pool: asyncpg.Pool) -> None:
+    await fail(pool)
+    await fail(pool, KIM)
+    await age(pool, minutes=59)
+    async with held(pool) as connection:
+        assert await prune(connection) == 0
+    assert [await counted(pool, who) for who in (JESSIE, KIM)] == [(1, 1), (1, 1)]
+
+
 async def test_beyond_a_bound_the_oldest_streaks_are_pruned(pool: asyncpg.Pool) -> None:
     await fail(pool)
     await age(pool, minutes=5)

@@ -4,7 +4,7 @@ import pytest
 
 from service.signin import throttling
 from service.signin.failures import ThrottleKey, throttle_key
-from service.signin.throttling import BELIEVED, ThrottleCache, Throttled
+from service.signin.throttling import BELIEVED, AttemptsInFlight, ThrottleCache, Throttled
 from tests.signin.test_throttle_cache import HERE, KEY, THERE, Clock
 
 WAIT = Throttled(30, first_attempt=False, login_delay=0)
@@ -84,3 +84,19 @@ def test_a_bound_is_a_bound_of_the_memory(throttle_cache: ThrottleCache) -> None
     for number in range(50):
         throttle_cache.note(throttle_key(KEY, f"p{number}@example.com", f"203.0.113.{number}"), SPREAD, None)
     assert (len(throttle_cache._logins), len(throttle_cache._pairs)) == (3, 3)
+
+
+def test_beyond_its_size_the_memory_keeps_the_latest_names(throttle_cache: ThrottleCache) -> None:
+    names = [AttemptsInFlight(KEY).lookup(f"alias{number}", "192.0.2.1") for number in range(5)]
+    for number in (0, 1, 2, 0, 3):
+        throttle_cache.note_name(names[number], "jessie@example.com")
+    assert [throttle_cache.counted(each) == HERE for each in names] == [True, False, True, True, False]
+
+
+def test_what_a_name_means_is_believed_for_a_second(throttle_cache: ThrottleCache, clock: Clock) -> None:
+    alias = AttemptsInFlight(KEY).lookup("alias", "192.0.2.1")
+    throttle_cache.note_name(alias, "jessie@example.com")
+    clock.now += BELIEVED / 2
+    assert throttle_cache.counted(alias) == HERE
+    clock.now += BELIEVED / 2
+    assert throttle_cache.counted(alias) == alias.who

@@ -14,6 +14,7 @@ from service.signin.throttling import (
     ONE_AT_A_TIME,
     PAIR_FREE,
     PAIR_LONGEST,
+    SITE_FREE,
     Throttled,
     client_network,
     throttle,
@@ -119,6 +120,39 @@ def test_a_streak_that_is_over_does_not_count_beside_what_is_in_flight() -> None
 
 def test_who_has_waited_may_try_only_once_at_a_time() -> None:
     assert wait(streak(PAIR_FREE + 3, seconds_ago=8), in_flight=1) > 0
+
+
+def site_wait(*sites: FailureCount | None, in_flight: tuple[int, ...] = (0, 0)) -> float:
+    """How long a guess waits for the failures from the /56 and the /48 around its address alone."""
+    throttled = throttle(Failures(None, None, NOW, sites=sites), sites_in_flight=in_flight)
+    return throttled.retry_after if throttled else 0
+
+
+def test_a_home_and_a_company_have_free_failures_of_their_own() -> None:
+    home, company = SITE_FREE
+    assert [site_wait(streak(home - 1), None), site_wait(streak(home), None)] == [0, 1]
+    assert [site_wait(None, streak(company - 1)), site_wait(None, streak(company))] == [0, 1]
+    assert SITE_FREE == (10, 20)
+
+
+def test_of_the_wider_networks_the_one_that_has_to_wait_longer_counts() -> None:
+    home, company = SITE_FREE
+    assert site_wait(streak(home), streak(company + 2)) == 4
+    assert site_wait(streak(home + 2), streak(company)) == 4
+    assert site_wait(streak(home + 3, seconds_ago=5), streak(company)) == 3
+
+
+def test_a_wider_network_s_streak_is_forgotten_after_a_long_pause() -> None:
+    over = FORGET_AFTER.total_seconds() + 1
+    assert site_wait(streak(1000, seconds_ago=over), streak(1000, seconds_ago=over)) == 0
+    assert site_wait(streak(SITE_FREE[0], seconds_ago=over), None, in_flight=(1, 1)) == 0
+
+
+def test_a_wider_network_s_guesses_that_are_still_being_checked_count_too() -> None:
+    long_ago = streak(SITE_FREE[0] - 1, seconds_ago=60)  # no delay of the failures themselves is left
+    assert site_wait(long_ago, None) == 0
+    assert site_wait(long_ago, None, in_flight=(1, 0)) == ONE_AT_A_TIME
+    assert site_wait(streak(SITE_FREE[0] - 2, seconds_ago=60), None, in_flight=(1, 0)) == 0
 
 
 @pytest.mark.parametrize(
