@@ -61,16 +61,15 @@ def test_off_a_terminal_a_line_is_written_again_and_again(monkeypatch: pytest.Mo
 
     def echo(line: str, *, err: bool) -> None:
         lines.append(line)
-        if err and len(lines) > 1:
+        if err and sum("50 %" in each for each in lines) > 1:
             written.set()
 
     monkeypatch.setattr(typer, "echo", echo)
     monkeypatch.setattr(progress, "EVERY", 0.001)
     with show_progress("load", "rows") as shown:
         shown.update(5_000, 10_000)
-        assert written.wait(60)
+        assert written.wait(60), lines
     assert lines[-1].startswith("load: 5,000 rows")
-    assert "50 %" in lines[-1]
 
 
 def test_work_that_ends_within_the_time_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
