@@ -14,6 +14,7 @@ import typer
 
 from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed
 from service.cli.okta_options import errors_reported, prepare, print_progress, run
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -45,7 +46,7 @@ def write(
         return DONE
     folder = output or Path(f"report-{datetime.now(UTC):%Y-%m-%d}")
     key = _private_key(sign) if sign else None
-    with _new_folder(folder) as made:
+    with _new_folder(folder) as made, show_progress("report"):
         document = run(_write(prepare(), made, key, ask_okta=okta))
     for line in lines(document, folder):
         typer.echo(line)
