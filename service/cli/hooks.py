@@ -286,9 +286,7 @@ async def _read_log(settings: "Settings", database: "Database", org: "OktaOrg") 
 
 # `hooks register` and `hooks check`. Parses and prints; what is wrong with a hook, its action knows.
 
-app = typer.Typer(
-    no_args_is_help=True, help="Make the org's hooks, say what is wrong with them, and change their secret."
-)
+app = typer.Typer(no_args_is_help=True, help="Register and check the org's hooks, and rotate their secret.")
 
 OAuth = Annotated[bool, typer.Option("--oauth", help="The inline hooks prove themselves by OAuth.")]
 HookKey = Annotated[str | None, typer.Option(metavar="ID", help="With --oauth: the hook key, for private_key_jwt.")]
@@ -335,11 +333,11 @@ def check(
     base_url: BaseUrl = None,
     registration: Registration = True,
     verify: Annotated[
-        bool, typer.Option(help="Verify the event hook once more, which tells whether its secret is ours.")
+        bool, typer.Option(help="Verify the event hook again, which shows whether Okta has our secret.")
     ] = True,
     as_json: AsJson = False,
 ) -> int:
-    """Find out what is wrong with the hooks, and how to mend it. The exit code is 1 where people could not sign in."""
+    """Check the hooks, and say how to fix each fault. Exit code 1 where people could not sign in."""
     with errors_reported():
         findings = run(_check(prepare(), base_url, registration, verify))
     return say(findings, as_json=as_json, verified=verify)
