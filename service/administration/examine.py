@@ -29,7 +29,7 @@ from service.administration.doctor import (
     warning,
 )
 from service.administration.doctor_store import NoDatabase, clock_finding
-from service.okta.errors import NoToken, OktaFault, Refused
+from service.okta.errors import PROOF_REMEDY, NoToken, OktaFault, ProofRefused, Refused
 from service.okta.hooks import HookKind
 from service.store.database import DATABASE_UNAVAILABLE
 from service.telemetry import describe
@@ -103,6 +103,8 @@ async def _fault_of(call: Callable[[], Awaitable[object]]) -> OktaFault | None:
 
 def _access_finding(name: str, fault: OktaFault) -> Finding:
     scope, commands = RIGHTS[name]
+    if isinstance(fault, ProofRefused):
+        return failure(Area.OKTA, f"Okta refuses the DPoP proofs: {fault}.", PROOF_REMEDY)
     if isinstance(fault, NoToken):
         return failure(Area.OKTA, f"{fault}.", "correct OKTA_CLIENT_* or the app's scopes (docs/okta-api.md)")
     if isinstance(fault, Refused) and fault.status == UNAUTHORIZED:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from service.administration.doctor import Area, Status, system_authorities
 from service.cli.doctor import doctor, findings
 from service.loading.identify import RecipeReport
-from service.okta.errors import NoAnswer, NoToken, Refused
+from service.okta.errors import NoAnswer, NoToken, ProofRefused, Refused
 from service.okta.hooks import HookKind
 from service.store import health
 from service.store.health import OPERATOR_ROLE, SERVICE_ROLE
@@ -298,7 +298,7 @@ async def no_key(case: Case) -> None:
     await case.encrypt(k1=KEY)
 
 
-@fault(Area.KEYS, FAILURE, "The key k1 in HASH_KEYS does not open the hashes")
+@fault(Area.KEYS, FAILURE, "The key k1 in HASH_KEYS does not decrypt the hashes")
 async def wrong_key(case: Case) -> None:
     await no_key(case)
     case.settings["hash_keys"] = keys_json(k1=OTHER_KEY)
@@ -532,6 +532,11 @@ async def wrong_token(case: Case) -> None:
 @fault(Area.OKTA, FAILURE, "no access token; scope")
 async def ungranted_scope(case: Case) -> None:
     case.org.faults["users"] = NoToken(400, "invalid_scope", ["no access token", "scope"])
+
+
+@fault(Area.OKTA, FAILURE, "refuses the DPoP proofs: Okta answered 401: Require Demonstrating Proof of Possession")
+async def proofs_refused(case: Case) -> None:
+    case.org.faults["users"] = ProofRefused(401, None, ["Require Demonstrating Proof of Possession"])
 
 
 @fault(Area.OKTA, FAILURE, "may not read the System Log, which reconcile need")
