@@ -298,7 +298,7 @@ async def no_key(case: Case) -> None:
     await case.encrypt(k1=KEY)
 
 
-@fault(Area.KEYS, FAILURE, "The key k1 in HASH_KEYS does not open the hashes")
+@fault(Area.KEYS, FAILURE, "The key k1 in HASH_KEYS does not decrypt the hashes")
 async def wrong_key(case: Case) -> None:
     await no_key(case)
     case.settings["hash_keys"] = keys_json(k1=OTHER_KEY)
