@@ -165,15 +165,16 @@ def _oauth(settings: "Settings", hook_key: str | None) -> "Proof":
     )
 
 
-def say(findings: "Sequence[Finding]", *, as_json: bool) -> int:
-    """Print what is wrong; 1 where people could not sign in."""
+def say(findings: "Sequence[Finding]", *, as_json: bool, verified: bool = True) -> int:
+    """Print what is wrong, and what was not tried; 1 where people could not sign in."""
     if as_json:
         typer.echo(json.dumps([_shown(each) for each in findings]))
     else:
         for each in findings:
             typer.echo(_line(each))
         if not findings:
-            typer.echo("the hooks are as they should be")
+            untried = "" if verified else "; the event hook's secret was not tried (--no-verify)"
+            typer.echo(f"the hooks are as they should be{untried}")
     return FAILED if _is_broken(findings) else DONE
 
 
@@ -339,7 +340,7 @@ def check(
     """Check the hooks, and say how to fix each fault. Exit code 1 where people could not sign in."""
     with errors_reported():
         findings = run(_check(prepare(), base_url, registration, verify))
-    return say(findings, as_json=as_json)
+    return say(findings, as_json=as_json, verified=verify)
 
 
 app.command("rotate-secret")(rotate_secret)

@@ -388,7 +388,7 @@ WRONG = replica(counts={"error.token_expired": 1, "error.credentials_wrong": 2})
         (Level.BAD, "the last hooks check: 2", {"hooks_check": HooksCheck(NOW, 2, 0)}),
         (Level.WARN, "last checked 9 d ago", {"hooks_check": HooksCheck(LONG_AGO, 0, 0)}),
         (Level.WARN, "never checked", {"hooks_check": None}),
-        (Level.BAD, "1 events of the last day named another Okta user", {"counts": events(doubtful=1)}),
+        (Level.BAD, "that name another Okta user or that no VERIFIED explains: 1.", {"counts": events(doubtful=1)}),
         (Level.BAD, "delivered nothing for 9 d", {"own": SIGNED_IN, "last_delivered": LONG_AGO}),
         (Level.BAD, "delivered nothing yet", {"own": SIGNED_IN, "last_delivered": None}),
         (Level.WARN, "System Log was never read", {"logs": ()}),
@@ -478,7 +478,7 @@ async def test_status_writes_the_page_to_a_file(command: Command, add: Add, data
     page = file.read_text()
     assert "0 of 1 accounts migrated" in words(page)
     assert "No replica runs" in words(page)
-    assert "Last hooks check 1 faults, 2 h ago" in words(page)
+    assert "Last hooks check faults: 1, 2 h ago" in words(page)
     assert 'http-equiv="Content-Security-Policy"' in page
     assert "refresh" not in page
     assert await asyncio.to_thread(os.listdir, tmp_path) == ["status.html"]

@@ -288,7 +288,7 @@ def _okta(view: View, stored: StoredFigures) -> Markup:
         rows.append(("Last hooks check", "never", "warn"))
     else:
         result = (
-            f"{check.faults} faults" if check.faults else f"{check.warnings} warnings" if check.warnings else "passed"
+            f"faults: {check.faults}" if check.faults else f"warnings: {check.warnings}" if check.warnings else "passed"
         )
         level = "bad" if check.faults else "warn" if check.warnings else "ok"
         rows.append(("Last hooks check", f"{result}, {_ago(check.at, view)}", level))

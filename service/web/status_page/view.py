@@ -280,10 +280,10 @@ def _of_sign_ins(view: View) -> Iterator[Notice]:
 def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
     check = stored.hooks_check
     if check is not None and check.faults:
-        yield _bad(f"The last hooks check found {check.faults:,} faults.", "Run `password-import hooks check`.")
-    if view.events.doubtful:
+        yield _bad(f"Faults that the last hooks check found: {check.faults:,}.", "Run `password-import hooks check`.")
+    if doubtful := view.events.doubtful:
         yield _bad(
-            f"{view.events.doubtful:,} events of the last day named another Okta user, or no VERIFIED explains them.",
+            f"Events of the last day that name another Okta user or that no VERIFIED explains: {doubtful:,}.",
             "Investigate before you trust them: docs/threat-model.md.",
         )
     last = view.last_delivered
