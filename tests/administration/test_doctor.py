@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import typer
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.administration.doctor import Area, Status, system_authorities
@@ -144,9 +145,25 @@ async def readable_okta_key(case: Case) -> None:
 # The server and the role
 
 
-@fault(Area.DATABASE, FAILURE, "The database can't be reached", "the database app at")
+@fault(Area.DATABASE, FAILURE, "The database can't be reached (the database app at 127.0.0.1:9): connection refused.")
 async def database_away(case: Case) -> None:
     case.settings["database_url"] = "postgresql://app:hidden-password@127.0.0.1:9/app"
+
+
+@fault(Area.DATABASE, FAILURE, "no-such-host.invalid:5432): the host name can't be resolved.")
+async def unknown_host(case: Case) -> None:
+    case.settings["database_url"] = "postgresql://app:hidden-password@no-such-host.invalid/app"
+
+
+@fault(Area.DATABASE, FAILURE, 'database "missing" does not exist')
+async def unknown_database(case: Case) -> None:
+    case.settings["database_url"] = case.url.partition("@/")[0] + "@/missing?" + case.url.partition("?")[2]
+
+
+@fault(Area.DATABASE, FAILURE, "password authentication failed")
+async def wrong_database_password(case: Case) -> None:
+    rest = case.url.partition("@")[2]
+    case.settings["database_url"] = f"postgresql://app:hidden-password@{rest}"
 
 
 @fault(Area.DATABASE, FAILURE, "is read-only")
@@ -754,6 +771,12 @@ def test_wrong_settings_are_failures(environment: pytest.MonkeyPatch, capsys: py
     assert said.startswith("failure  settings")
     assert said.endswith("1 failure, 0 warnings, 0 unknown, 0 ok\n")
     assert "hidden-value" not in said
+
+
+def test_a_peak_that_is_no_rate_is_wrong_usage() -> None:
+    with pytest.raises(typer.BadParameter, match="40/s or 300/m") as raised:
+        doctor(peak="fast")
+    assert raised.value.param_hint == "--peak"
 
 
 def test_wrong_okta_settings_are_failures(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
