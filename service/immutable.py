@@ -10,7 +10,7 @@ T = TypeVar("T")
 def immutable(cls: type[T]) -> type[T]:
     """Create a data class whose instances must not be modified, as enforced by the type checker.
 
-    `frozen=True` would enforce it at run time too, but takes several times as long per instance: a sign-in creates a
-    dozen.
+    `frozen=True` would enforce it at run time too. A sign-in creates a dozen instances: without it, 1.07 times as many
+    sign-ins a second with a fast hash (`bench`, `mechanisms`).
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)

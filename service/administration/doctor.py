@@ -79,22 +79,22 @@ def sentence(text: str) -> str:
 
 
 def ok(area: Area, message: str) -> Finding:
-    """Say that something is as it should be."""
+    """Report that something is as it should be."""
     return Finding(area, Status.OK, message)
 
 
 def unknown(area: Area, message: str, fix: str) -> Finding:
-    """Say that something can't be seen from here, and how it can."""
+    """Report that something can't be seen from here, and how it can."""
     return Finding(area, Status.UNKNOWN, message, fix)
 
 
 def warning(area: Area, message: str, fix: str) -> Finding:
-    """Say that something should be changed, although people can sign in."""
+    """Report that something should be changed, although people can sign in."""
     return Finding(area, Status.WARNING, message, fix)
 
 
 def failure(area: Area, message: str, fix: str) -> Finding:
-    """Say that people can't sign in, hashes are at risk, or soon will be."""
+    """Report that people can't sign in, hashes are at risk, or soon will be."""
     return Finding(area, Status.FAILURE, message, fix)
 
 
@@ -165,17 +165,17 @@ class ExaminedOrg(Protocol):
         ...
 
     def rate_limits(self) -> Mapping[str, tuple[int, int]]:
-        """Give the limit of each kind of call that was made, and what is left of it."""
+        """Return the limit of each kind of call that was made, and what is left of it."""
         ...
 
 
 def free_space(folder: Path) -> int:
-    """Give the free bytes of a folder's file system. Raises `OSError`."""
+    """Return the free bytes of a folder's file system. Raises `OSError`."""
     return shutil.disk_usage(folder).free
 
 
 def system_authorities() -> frozenset[bytes]:
-    """Give the subjects of the certificate authorities that this machine trusts, DER-encoded."""
+    """Return the subjects of the certificate authorities that this machine trusts, DER-encoded."""
     certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
     subjects = set()
     with warnings.catch_warnings():
@@ -301,7 +301,7 @@ COMFORTABLE = 2**30
 
 
 def is_folder(path: str) -> bool:
-    """Tell whether a folder that the server names is on this machine."""
+    """Return whether a folder that the server names is on this machine."""
     return Path(path).is_dir()
 
 

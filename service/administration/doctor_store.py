@@ -279,7 +279,7 @@ async def check_hashes(around: Surroundings) -> AsyncIterator[Finding]:
     elif by_key and not required:
         yield warning(
             Area.HASHES,
-            "All hashes are encrypted, but one that somebody writes into the table unencrypted would be accepted.",
+            "All hashes are encrypted, but an unencrypted one written into the table would be accepted.",
             "set REQUIRE_ENCRYPTED_HASHES=true",
         )
     else:

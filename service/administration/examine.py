@@ -247,7 +247,7 @@ def _host(base_url: str | None) -> str | None:
 
 
 def _covers(name: str, host: str) -> bool:
-    """Tell whether a certificate's name is that of a host; a wildcard stands for one label (RFC 9525)."""
+    """Return whether a certificate's name is that of a host; a wildcard stands for one label (RFC 9525)."""
     if name.startswith("*."):
         return host.partition(".")[2].lower() == name[2:].lower()
     return name.lower() == host.lower()
@@ -289,7 +289,7 @@ CHECKS: tuple[tuple[Area, Check], ...] = (
 
 
 async def examine(around: Surroundings, checks: Sequence[tuple[Area, Check]] = CHECKS) -> AsyncIterator[Finding]:
-    """Run the checks, and give the findings as they come. Raises nothing that a check raises."""
+    """Run the checks, and return the findings as they come. Raises nothing that a check raises."""
     for area, check in checks:
         async for finding in _guarded(around, area, check):
             if finding.area in (Area.DATABASE, Area.OKTA) and finding.status is Status.FAILURE:

@@ -9,7 +9,7 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
@@ -45,6 +45,9 @@ COMPARISON = (
     "Okta keeps its log for 90 days, so export it in time."
 )
 
+TOLD_EVERY = 1000
+"""Rows between two reports of progress."""
+
 # The hashes that were forgotten, as CSV: written row by row, with its digest.
 
 
@@ -74,7 +77,9 @@ class _Digested:
         return self._digest.hexdigest()
 
 
-async def write_forgotten(connection: asyncpg.Connection, file: TextIO) -> ForgottenHashes:
+async def write_forgotten(
+    connection: asyncpg.Connection, file: TextIO, progress: Callable[[int], None] = lambda _rows: None
+) -> ForgottenHashes:
     """Write every forgotten hash, in the transaction of the report; memory does not grow with the rows."""
     written, digested = ForgottenHashes(), _Digested(file)
     writer = csv.writer(digested, lineterminator="\n")
@@ -84,6 +89,8 @@ async def write_forgotten(connection: asyncpg.Connection, file: TextIO) -> Forgo
         written.rows += 1
         written.by_state[each.state] += 1
         written.by_reason[each.reason] += 1
+        if written.rows % TOLD_EVERY == 0:
+            progress(written.rows)
     written.digest = digested.hexdigest()
     return written
 
@@ -125,8 +132,9 @@ async def collect(
     held_keys: Collection[str] = (),
     org: OrgHooks | None = None,
     base_url: str | None = None,
+    progress: Callable[[int], None] = lambda _rows: None,
 ) -> dict[str, Any]:
-    """Write the CSV and give the document; `org` are Okta's hooks, None where it was not asked."""
+    """Write the CSV and return the document; `org` are Okta's hooks, None where it was not asked."""
     counts = await evidence.count(connection)
     by_state = await queries.accounts_by_state(connection)
     accounts = {state.value: by_state.get(state, 0) for state in State}
@@ -152,7 +160,7 @@ async def collect(
         "hooks": _hooks(await evidence.made_hooks(connection), org, base_url),
         "reconciled": {work: _time(at) for work, at in (await queries.last_reconciled(connection)).items()},
     }
-    written = await write_forgotten(connection, csv_file)
+    written = await write_forgotten(connection, csv_file, progress)
     migrated = accounts[State.MIGRATED.value]
     return found | {
         "forgotten": {
@@ -243,7 +251,7 @@ def _label(kind: str) -> str:
 
 
 def disagreeing(document: Mapping[str, Any]) -> list[str]:
-    """Give the sums that do not agree: none, unless rows were written past this service."""
+    """Return the sums that do not agree: none, unless rows were written past this service."""
     return [each["sum"] for each in document["sums"] if not each["agrees"]]
 
 
@@ -288,13 +296,13 @@ def read_public_key(text: bytes) -> Ed25519PublicKey:
 
 
 def signature_note(key: Ed25519PrivateKey) -> dict[str, str]:
-    """Name the key that signs; whoever verifies needs it from elsewhere."""
+    """Describe the signature. A verifier needs the public key from another source."""
     raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return {"algorithm": "Ed25519", "public_key": base64.b64encode(raw).decode(), "file": SIGNATURE_FILE}
 
 
 def verify(key: Ed25519PublicKey, document: bytes, signature: bytes, digests: Mapping[str, str | None]) -> int:
-    """Check the signature, and the digest of each file that the document names; give the number of files.
+    """Check the signature, and the digest of each file that the document names; return the number of files.
 
     `digests`: SHA-256 of the files that are there, by name. Raises `NotAuthentic`.
     """

@@ -114,14 +114,19 @@ async def _database(settings: "Settings", stack: AsyncExitStack) -> "tuple[Datab
     from service.store.database import Database
 
     folder = settings.data_dir.absolute()
-    if settings.database_url is None and not (folder / "postgres" / "data").is_dir():
-        said = f"DATABASE_URL is unset, and there is no embedded database in {folder}."
-        return None, failure(Area.DATABASE, said, "set DATABASE_URL, or run `password-import migrate` to create one")
     try:
+        if settings.database_url is None and not (folder / "postgres" / "data").is_dir():
+            said = f"DATABASE_URL is unset, and there is no embedded database in {folder}."
+            return None, failure(
+                Area.DATABASE, said, "set DATABASE_URL, or run `password-import migrate` to create one"
+            )
         dsn = await stack.enter_async_context(database_dsn(settings))
-    except (NoPostgres, PostgresDidNotStart, OSError) as error:
+    except OSError as error:
+        said = f"The embedded database in {folder} can't be opened: {error.strerror}."
+        return None, failure(Area.DATABASE, said, "run doctor as the user of the service, or set DATA_DIR")
+    except (NoPostgres, PostgresDidNotStart) as error:
         said = f"The embedded database in {folder} can't be started: {error}."
-        return None, failure(Area.DATABASE, said, "see server.log in that folder")
+        return None, failure(Area.DATABASE, said, "see postgres/server.log in that folder")
     database = Database(dsn, connections=2, pooler=settings.database_pooler)
     await database.open()
     stack.push_async_callback(database.close)
@@ -181,7 +186,7 @@ async def _hooks(
 
 
 def hook_finding(found: "HookFinding") -> "Finding | None":
-    """Give a finding of `hooks check` as one of doctor's; None for the clock, which has a line of its own."""
+    """Return a finding of `hooks check` as one of doctor's; None for the clock, which has a line of its own."""
     from service.administration.doctor import Area, Finding, Status, sentence
     from service.hooks.findings import Fault
 
@@ -254,7 +259,7 @@ def counts(found: "Sequence[Finding]") -> dict[str, int]:
 
 
 def summary(found: "Sequence[Finding]") -> dict[str, Any]:
-    """Give the findings for a script."""
+    """Return the findings for a script."""
     return {
         "counts": counts(found),
         "findings": [

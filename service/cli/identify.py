@@ -87,7 +87,7 @@ def identify(
         typer.Argument(metavar="[HASH]", help="The hash; - reads it from standard input, past the shell's history."),
     ] = None,
     file: Annotated[Path | None, typer.Option(help="Report over an export before it is loaded.")] = None,
-    source: Annotated[str | None, typer.Option(help="Whose settings in SOURCES count.")] = None,
+    source: Annotated[str | None, typer.Option(help="The source in SOURCES whose settings apply.")] = None,
     of_format: Annotated[str | None, typer.Option("--format", help="A format or formula.")] = None,
     salt: Annotated[str | None, typer.Option(help="The salt, where it has a column of its own.")] = None,
     username: Annotated[str | None, typer.Option(help="The name that was mixed into the hash.")] = None,

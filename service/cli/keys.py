@@ -25,7 +25,7 @@ PLAIN = "REQUIRE_ENCRYPTED_HASHES is set: what is not encrypted stays so, for so
 def make() -> None:
     """Print a new random key, to be put in front of those in HASH_KEYS (docs/encryption.md).
 
-    It is printed and kept nowhere: whoever loses the key loses the hashes.
+    It is printed and not stored: without the key the hashes are lost.
     """
     from service.store.encryption import KEY
 
@@ -51,7 +51,7 @@ def rotate() -> int:
 
 @keys.command("mark-destroyed")
 def mark_destroyed(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as status and report name it.")],
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as shown by status and report.")],
 ) -> None:
     """Record that every copy of a key was destroyed; the report for auditors states it, with the time.
 

@@ -221,7 +221,7 @@ def load(
         Path | None,
         typer.Argument(help="CSV with a header, JSON Lines or LDIF, also gzipped; - is standard input."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print what would change.")] = False,
     rejects: Annotated[
         Path | None, typer.Option(help="Where refused rows go, with line and reason. [default: beside FILE]")
     ] = None,
@@ -245,19 +245,19 @@ def load(
         list[str] | None,
         typer.Option("--force-attribute", help="Store this attribute although it looks like a credential."),
     ] = None,
-    null: Annotated[list[str] | None, typer.Option(help="A text that is no value in any column.")] = None,
+    null: Annotated[list[str] | None, typer.Option(help="A text that means no value, in any column.")] = None,
     without_hashes: Annotated[
         bool, typer.Option("--without-hashes", help="Load accounts without hashes although columns look like them.")
     ] = False,
     from_dsn: Annotated[
-        str | None, typer.Option(metavar="URL", help="Instead of FILE: a PostgreSQL; PGPASSWORD is heeded.")
+        str | None, typer.Option(metavar="URL", help="Read from this PostgreSQL instead of FILE; PGPASSWORD counts.")
     ] = None,
     query: Annotated[str | None, typer.Option(metavar="SQL", help="With --from-dsn: what to read there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON for a script.")] = False,
 ) -> int:
-    """Load legacy accounts: new ones are added, known ones brought up to date, forgotten hashes never come back.
+    """Load legacy accounts: add new ones and update known ones. A forgotten hash does not come back.
 
-    Columns: login (needed), password_hash, format, salt, iterations, okta_id, identifiers, and the attributes of Okta's
+    Columns: login (required), password_hash, format, salt, iterations, okta_id, identifiers, the attributes of Okta's
     base profile; others are ignored unless --attributes names them. Rows that can't be loaded go to the rejects file,
     to be corrected and loaded again; exit code 3.
     """

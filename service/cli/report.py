@@ -55,7 +55,7 @@ def write(
 @report.command()
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What report wrote.")],
-    key: Annotated[Path, typer.Option(metavar="PUBLIC.pem", help="The public key, had from the person who signed.")],
+    key: Annotated[Path, typer.Option(metavar="PUBLIC.pem", help="The signer's public key.")],
 ) -> None:
     """Check that a report is what was signed: the signature of report.json, and the digest of each other file."""
     from service.administration import report as evidence
@@ -131,7 +131,7 @@ async def _hooks_of_org(settings: "Settings") -> "OrgHooks":
 
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to write to, and rename it at the end: a report that was interrupted is never there."""
+    """Return a folder to write to, and rename it at the end: a report that was interrupted is never there."""
     if folder.exists():
         raise CommandFailed(f"{folder}: exists already; choose another --output", WRONG_USAGE)
     try:

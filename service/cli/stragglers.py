@@ -42,7 +42,7 @@ def stragglers(
     """List who has not migrated, as CSV, with the reason: for the mails at the end of the programme.
 
     With --retire their hashes are forgotten, with the end of the programme as the recorded proof. That can't be undone:
-    from then on nobody can sign in with the legacy password who has not done so.
+    afterwards a legacy password that was not used before is refused.
     """
     settings = prepare()
     if retire and not yes and not typer.confirm("Forget the hashes of all who have not migrated, for good?", err=True):

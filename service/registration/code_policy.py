@@ -20,9 +20,10 @@ from typing import Any, NoReturn, Protocol, TypeVar
 import structlog
 
 from service.okta.registration import Allow, Cause, Decision, Deny, ScreeningRequest
-from service.registration.predicates import as_text, names_of
+from service.registration.predicates import names_of
 from service.registration.queries import LegacyProfile
 from service.registration.toml_document import FaultyPolicy
+from service.registration.values import as_text
 from service.telemetry import describe
 
 log = structlog.get_logger()

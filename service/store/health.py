@@ -52,9 +52,9 @@ ORDER BY 1, 2
 """
 
 SERVICE_READS = (
-    "accounts", "alembic_version", "deleted_logins", "failures", "hashes", "identifiers", "import_events",
-    "installation", "leases", "log_cursors", "okta_call_counts", "okta_calls", "recipes", "rehearsal_people", "sources",
-    "unreadable_events",
+    "account_counts", "accounts", "alembic_version", "deleted_logins", "failures", "hashes", "identifiers",
+    "import_events", "installation", "leases", "log_cursors", "okta_call_counts", "okta_calls", "provisionings",
+    "recipes", "rehearsal_people", "replica_minutes", "replicas", "sources", "unreadable_events",
 )  # fmt: skip
 """Tables of which `serve` reads at least one column."""
 

@@ -680,6 +680,16 @@ async def test_a_healthy_installation_has_no_warning_of_its_own(case: Case) -> N
     assert {each.area for each in found} == set(Area)
 
 
+async def test_the_tables_that_the_service_s_role_must_read_are_those_of_the_script(case: Case) -> None:
+    await case.shipped_roles()
+    tables = await case.pool.fetch(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace "
+        "AND has_any_column_privilege($1::text, oid, 'SELECT')",
+        SERVICE_ROLE,
+    )
+    assert {row["relname"] for row in tables} == set(health.SERVICE_READS)
+
+
 async def test_without_a_database_what_needs_none_is_examined_all_the_same(case: Case) -> None:
     await database_away(case)
     found = await examined(case)

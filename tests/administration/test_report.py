@@ -28,7 +28,7 @@ from service.store.database import Database
 from service.store.evidence import Forgotten, snapshot
 from tests.administration.installations import KEY, OTHER_KEY, Case, keys_json, pem
 
-MANY = 30_000
+MANY = 20_000
 MIGRATED = """
 WITH migrated AS (
     INSERT INTO accounts (login, login_key, state, forgotten_at, proof)

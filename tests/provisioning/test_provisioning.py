@@ -5,11 +5,14 @@ import csv
 import io
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from service.cli.errors import CommandFailed
+from service.cli.provision import write_refused
 from service.import_events.record import Channel, record_delivery
 from service.okta.errors import INVALID, MalformedAnswer, NoAnswer, ReadOnly, Refused
 from service.okta.events import read_events
@@ -431,3 +434,27 @@ async def test_a_refused_token_ends_the_run_and_blames_no_account(
     with pytest.raises(Refused, match="401"):
         await provision()
     assert await pool.fetchval("SELECT count(*) FROM provisionings WHERE outcome = 'refused'") == 0
+
+
+async def refuse(pool: asyncpg.Pool, person: Person) -> None:
+    await pool.execute("INSERT INTO provisionings VALUES ($1, 'hook', 'refused', now(), now(), 'taken')", person.id)
+
+
+async def test_without_refusals_a_report_is_no_file_that_must_be_writable(database: Database, tmp_path: Path) -> None:
+    assert await write_refused(database, tmp_path / "no folder" / "refused.csv") == 0
+
+
+async def test_a_report_that_cannot_be_written_names_the_option(
+    database: Database, add: Add, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await refuse(pool, await add(JESSIE))
+    with pytest.raises(CommandFailed, match=r"--report .*refused.csv: No such file or directory: name another file"):
+        await write_refused(database, tmp_path / "no folder" / "refused.csv")
+
+
+async def test_a_report_goes_to_standard_output_where_it_is_asked_for(
+    database: Database, add: Add, pool: asyncpg.Pool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await refuse(pool, await add(JESSIE))
+    assert await write_refused(database, Path("-")) == 1
+    assert f"taken,{JESSIE}" in capfd.readouterr().out

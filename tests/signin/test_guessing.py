@@ -92,11 +92,32 @@ def test_a_network_s_failures_count_for_the_wider_networks_around_it() -> None:
     assert here.sites != throttle_key(b"k", "kim@example.com", "2001:db8:1:1::/64").sites
 
 
+@pytest.mark.parametrize(
+    "network, shared",
+    [
+        ("2001:db8:1:1ff::/64", [True, True]),  # the last of the same /56
+        ("2001:db8:1:200::/64", [False, True]),  # the next /56 of the same /48
+        ("2001:db8:2:100::/64", [False, False]),
+    ],
+)
+def test_a_home_s_and_a_company_s_networks_share_their_failures(network: str, shared: list[bool]) -> None:
+    here, there = (throttle_key(b"k", LOGIN, each) for each in ("2001:db8:1:100::/64", network))
+    assert [one == other for one, other in zip(here.sites, there.sites, strict=True)] == shared
+
+
 def test_a_call_is_named_by_its_event_and_its_password() -> None:
     tags = {call_tag(b"k", event, password) for event in ("one", "two") for password in ("a", "b", "c\ud800")}
     assert len(tags) == 6
     assert call_tag(b"k", None, "a") is None
     assert call_tag(b"k", "one", "a") == call_tag(b"k", "one", "a") != call_tag(b"other", "one", "a")
+
+
+def test_a_call_s_name_tells_its_event_and_next_to_nothing_of_its_password() -> None:
+    one, two, other = (call_tag(b"k", event, password) for event, password in (("1", "a"), ("2", "a"), ("1", "b")))
+    assert one is not None
+    assert two is not None
+    assert other is not None
+    assert (len(one), one[:6] == two[:6], one[:6] == other[:6]) == (8, False, True)
 
 
 def test_what_is_known_of_checks_that_ended_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

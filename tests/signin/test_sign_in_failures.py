@@ -13,8 +13,8 @@ from service.hashing.pool import Overloaded
 from service.signin.dummy_hashes import DummyHashes
 from service.signin.failures import Failures, ThrottleKey
 from service.signin.lookup_batcher import Lookups
-from service.signin.queries import read_failures
-from service.signin.throttling import ThrottleCache, TooManyFailures
+from service.signin.queries import LookedUp, Lookup, read_failures
+from service.signin.throttling import PAIR_FREE, ThrottleCache, TooManyFailures
 from service.store.accounts import Account
 from service.web import hooks
 from service.web.errors import error_response_for
@@ -149,6 +149,28 @@ async def test_failures_from_one_address_do_not_delay_another(client: Client, ad
     await in_the_future(pool)
     assert await ask(client, KIM, "right") == THROTTLED
     assert await ask(client, KIM, "right", address=ELSEWHERE) == RIGHT
+
+
+async def test_guesses_that_are_counted_while_the_failures_are_read_do_not_let_more_pass(
+    client: Client, add: Add, parts: Parts
+) -> None:
+    await add(KIM, "right")
+    await parts.verifier.prepare()
+    attempts = parts.verifier._attempts
+    assert attempts is not None
+
+    class Late(Lookups):
+        """Reads before other guesses end, and answers after."""
+
+        async def find(self, asked: Lookup) -> LookedUp:
+            known = await super().find(asked)
+            for _ in range(PAIR_FREE):
+                with attempts.checking(known.who):
+                    pass
+            return known
+
+    parts.verifier.lookups = Late(parts.database)
+    assert await ask(client, KIM, "right") == THROTTLED
 
 
 async def test_where_the_pool_has_no_room_a_call_is_refused_before_anything_is_read(

@@ -119,11 +119,11 @@ def open_rejects(path: Path, reader: Reader) -> Rejects:
     """Open a rejects file for a reader's rows; only its owner may read it, for it holds hashes. Raises `OSError`."""
     match reader:
         case CsvReader():
-            return CsvRejects(_private(path, reader.export), reader)
+            return CsvRejects(open_private_output(path, reader.export), reader)
         case LdifReader():
-            return LdifRejects(_private(path, reader.export))
+            return LdifRejects(open_private_output(path, reader.export))
         case _:
-            return JsonRejects(_private(path))
+            return JsonRejects(open_private_output(path))
 
 
 class TemporaryRejects:
@@ -157,8 +157,8 @@ class Terminal(io.TextIOWrapper):
         )
 
 
-def _private(path: Path, like: Export | None = None) -> TextIO:
-    """Open a file that reads like the export: without its byte order mark nobody could tell UTF-16 again."""
+def open_private_output(path: Path, like: Export | None = None) -> TextIO:
+    """Open a file with personal data, or standard output, for writing, in an export's charset. Raises `OSError`."""
     charset = like.charset if like else "utf-8"
     if path == STANDARD_OUTPUT:
         if sys.stdout.isatty():
