@@ -22,7 +22,7 @@ CACHES = {
 class _Forgetful(dict):  # type: ignore[type-arg]  # it takes the place of caches of any type
     """A cache that never has what is asked for."""
 
-    def get(self, _key: object, _default: object = None) -> None:  # type: ignore[override]
+    def get(self, _key: object, _default: object = None) -> None:
         """Return None."""
 
 

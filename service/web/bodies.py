@@ -1,8 +1,8 @@
 """Request bodies, read within bounds on size, memory and time.
 
 Decoding a delivery of 32 MiB takes a third of a second, during which no sign-in could be served. Large deliveries are
-therefore parsed in a separate process, a few at a time: beside 8 MiB deliveries, the 99th percentile of sign-ins is 0.39
-of that without it (`bench`, `mechanisms`). The others wait in their sockets, where they use no memory.
+therefore parsed in a separate process, a few at a time: beside 8 MiB deliveries, the 99th percentile of sign-ins is
+0.39 of that without it (`bench`, `mechanisms`). The others wait in their sockets, where they use no memory.
 """
 
 import asyncio

@@ -14,7 +14,7 @@ from service.signin.dummy_hashes import DummyHashes
 from service.signin.failures import Failures, ThrottleKey
 from service.signin.lookup_batcher import Lookups
 from service.signin.queries import LookedUp, Lookup, read_failures
-from service.signin.throttling import PAIR_FREE, ThrottleCache, TooManyFailures
+from service.signin.throttling import PAIR_FREE, AttemptsInFlight, ThrottleCache, TooManyFailures
 from service.store.accounts import Account
 from service.web import hooks
 from service.web.errors import error_response_for
@@ -156,8 +156,9 @@ async def test_guesses_that_are_counted_while_the_failures_are_read_do_not_let_m
 ) -> None:
     await add(KIM, "right")
     await parts.verifier.prepare()
-    attempts = parts.verifier._attempts
-    assert attempts is not None
+    found = parts.verifier._attempts
+    assert found is not None
+    attempts: AttemptsInFlight = found
 
     class Late(Lookups):
         """Reads before other guesses end, and answers after."""
