@@ -1,4 +1,4 @@
-"""Starts what is measured, each in a process (or several) of its own on a free port, and ends it."""
+"""The measured servers, each started in separate processes on a free port, and stopped."""
 
 import os
 import shutil
@@ -30,11 +30,11 @@ class Server:
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
-        """Give what it and its children have computed so far."""
+        """Return the CPU seconds that it and its children have used so far."""
         return sum(each.cpu_times().user + each.cpu_times().system for each in self._all())
 
     def memory(self) -> int:
-        """Give the bytes that it and its children hold."""
+        """Return the resident bytes of it and its children."""
         return sum(each.memory_info().rss for each in self._all())
 
     def _all(self) -> list[psutil.Process]:
@@ -129,7 +129,7 @@ def _free_port() -> int:
 
 
 def install_node(folder: Path) -> Path | None:
-    """Install the Node peers into `folder`, as their lock says; None where there is no Node, or no registry."""
+    """Install the Node peers into `folder`, as locked; return None if Node or its registry is unavailable."""
     if shutil.which("npm") is None:
         return None
     shutil.copytree(PEERS / "node", folder)
@@ -139,7 +139,7 @@ def install_node(folder: Path) -> Path | None:
 
 
 def install_starlette(folder: Path) -> Path | None:
-    """Make a throw-away environment with Starlette and uvicorn; None where it can't be had."""
+    """Create a temporary environment with Starlette and uvicorn; return None if that is impossible."""
     python = folder / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, capture_output=True)
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-qq", "--disable-pip-version-check"]

@@ -45,14 +45,18 @@ GRANT INSERT, UPDATE, DELETE ON failures TO password_import_service;
 -- A rehearsal's people sign in, and are removed once no rehearsal runs.
 GRANT SELECT, DELETE, UPDATE (sign_ins) ON rehearsal_people TO password_import_service;
 GRANT SELECT ON leases TO password_import_service;
+-- The status page: what each replica counted, and counts of accounts and refusals; of the cursors only how far they are.
+GRANT SELECT, INSERT, UPDATE, DELETE ON replicas, replica_minutes, account_counts TO password_import_service;
+GRANT SELECT (account_id, outcome) ON provisionings TO password_import_service;
+GRANT SELECT (org, saved_at, users_compared_at) ON log_cursors TO password_import_service;
 -- The audit trail is added to, and not even read. What is old goes by a function that takes nothing younger.
 GRANT INSERT ON audit TO password_import_service;
 GRANT EXECUTE ON FUNCTION prune_audit TO password_import_service, password_import_operator;
 
--- The commands: load, try, provision, reconcile, rehearse, stragglers, status, keys rotate, audit export.
+-- The commands: load, try, provision, reconcile, rehearse, stragglers, status, doctor, report, keys, audit export.
 GRANT SELECT ON alembic_version, accounts, hashes, identifiers, sources, recipes, installation, failures, import_events,
     unreadable_events, deleted_logins, leases, log_cursors, provisionings, audit, own_hooks, okta_calls,
-    okta_call_counts, okta_call_cursors TO password_import_operator;
+    okta_call_counts, okta_call_cursors, replicas, replica_minutes, account_counts TO password_import_operator;
 GRANT INSERT, UPDATE, DELETE ON accounts, hashes, identifiers, failures, import_events, unreadable_events,
     deleted_logins, leases, log_cursors, provisionings, own_hooks, okta_calls, okta_call_counts,
     okta_call_cursors TO password_import_operator;
@@ -61,6 +65,7 @@ GRANT INSERT ON sources, recipes, audit, installation TO password_import_operato
 GRANT UPDATE (hashes_loaded) ON recipes TO password_import_operator;
 GRANT UPDATE (attributes) ON sources TO password_import_operator;
 GRANT SELECT, INSERT, UPDATE ON tried_formats TO password_import_operator;
+GRANT SELECT, INSERT, UPDATE (destroyed_at) ON hash_keys TO password_import_operator;
 GRANT USAGE ON SEQUENCE accounts_id_seq TO password_import_operator;
 
 -- To lock a row takes the right to change it: the service may have that for the gate alone, and change nothing of it.

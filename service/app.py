@@ -1,6 +1,6 @@
-"""Assembly of the service: the only place where the parts meet.
+"""Assembly of the service, the only place where its parts are combined.
 
-`make_app` gives the service, `make_admin_app` the operators' side of the same parts, `serve` runs both on their ports.
+`make_app` creates the service, `make_admin_app` the operators' application over the same parts, `serve` runs both.
 """
 
 import asyncio
@@ -8,21 +8,22 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import structlog
 from aiohttp import web
 
+from service.administration.counting import AccountCounting
 from service.audit_trail import AuditTrail
 from service.auth.authenticator import event_authenticator, hash_keys, inline_authenticator, issuer_keys
 from service.background import in_background
 from service.hashing.bcrypt_choice import BcryptChoice, BcryptUnavailable, choose_bcrypt
 from service.hashing.pool import HashingPool, SingleFlight
-from service.registration.code_policy import CodePolicy, load_policy
+from service.registration.parse import load_policy
 from service.registration.policy import Policy
-from service.registration.queries import LegacyProfile, find_legacy_profiles
+from service.registration.queries import StoreLookup
 from service.registration.screen import RegistrationScreener
 from service.registration.toml_document import FaultyPolicy
 from service.settings import (
@@ -41,18 +42,22 @@ from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
 from service.web.hooks import get_events, post_events, post_password_import, post_registration
 from service.web.middleware import Middleware, require_host
-from service.web.operations import get_healthz, get_metrics, get_readyz, get_status, show_zeros, still_missing
+from service.web.operations import create_zero_counts, get_healthz, get_metrics, get_readyz, get_status, still_missing
 from service.web.parts import PARTS, Parts
 from service.web.server import listening
+from service.web.status_page.handlers import AccountSearch, get_status_page
+from service.web.status_page.recorder import Recorder
+from service.web.status_page.render import ACCOUNT_PATH
+from service.web.status_page.view import PageFigures, is_exposed
 from service.web.tls import BadCertificate, ServerTls
 
-# What SIGHUP does: files are read again, and hold from the next call on. A faulty one is logged, not taken.
+# SIGHUP: files are read again and apply from the next call on. A faulty file is logged and not used.
 
 log = structlog.get_logger()
 
 
 def reload(parts: Parts, tls: ServerTls | None) -> None:
-    """Read secrets, certificate and policy again; what can't be used is logged, and what was before stays."""
+    """Read secrets, certificate and policy again; on a fault it is logged, and the previous value stays in use."""
     steps: dict[str, Callable[[], None]] = {
         "secrets": lambda: _reload_secrets(parts),
         "hash_keys": lambda: parts.verifier.use_keys(hash_keys(parts.settings)),
@@ -60,8 +65,8 @@ def reload(parts: Parts, tls: ServerTls | None) -> None:
     if tls is not None:
         steps["certificate"] = tls.reload
     named = parts.settings.registration_policy
-    if named is not None and not isinstance(parts.screener.policy, CodePolicy):  # a policy in Python needs a restart
-        steps["policy"] = lambda: parts.screener.replace_policy(load_policy(named))
+    if named is not None:
+        steps["policy"] = lambda: parts.screener.replace_policy(load_policy(named, again=True))
     for name, step in steps.items():
         try:
             step()
@@ -80,12 +85,12 @@ def _reload_secrets(parts: Parts) -> None:
 
 
 GARBAGE = 20_000
-"""Objects made and kept before the collector looks at them: about a hundred calls; each look takes less than 1 ms."""
+"""Allocations between garbage collections: about a hundred calls; each collection takes less than 1 ms."""
 
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Give an open pool of connections; where no server is set, to the embedded one."""
+    """Yield an open connection pool; if no server is set, to the embedded one."""
     async with database_dsn(settings) as dsn:
         database = Database(dsn, connections=settings.database_pool_size, pooler=settings.database_pooler)
         await database.open()
@@ -97,12 +102,12 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Parts]:
-    """Make the parts of a running service. Raises `BadSettings` where nothing could authenticate Okta."""
+    """Yield the parts of a running service. Raises `BadSettings` if no credentials authenticate Okta."""
     require_authentication(settings)
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ, hash_keys(settings)), DeliveryReader()
-    show_zeros(telemetry)
+    create_zero_counts(telemetry)
     trail, keys = AuditTrail(), issuer_keys(settings)
-    screener = make_screener(settings, database, telemetry, trail)
+    screener = RegistrationScreener(registration_policy(settings), StoreLookup(database), telemetry, trail)
     if keys is not None:
         await keys.open()
     bcrypt = await _choose_bcrypt(settings, telemetry)
@@ -112,28 +117,34 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
             *DATABASE_UNAVAILABLE, TimeoutError
         ):  # without a database: at the first call, or the next refresh
             await prepare(verifier)
+        parts = Parts(
+            settings=settings,
+            telemetry=telemetry,
+            database=database,
+            opener=opener,
+            verifier=verifier,
+            screener=screener,
+            deliveries=deliveries,
+            issuer_keys=keys,
+            inline_authenticator=inline_authenticator(settings, keys),
+            event_authenticator=event_authenticator(settings),
+            forget_when=settings.forget_when,
+            revisions=known_revisions(),
+            bcrypt=bcrypt,
+            recorder=Recorder(telemetry, verifier, bcrypt),
+            counting=AccountCounting(database),
+            page_figures=PageFigures(settings, database),
+        )
         background = [
             in_background(keep_prepared(verifier, timedelta(days=settings.audit_retention_days))),
             in_background(trail.keep_writing(database)),
             in_background(verifier.throttle_cache.keep_writing(database)),
             in_background(verifier.sign_ins_after_migration.keep_reporting()),
+            in_background(parts.recorder.keep_writing(database, lambda: still_missing(parts))),
+            in_background(parts.counting.keep_counting()),
         ]
         try:
-            yield Parts(
-                settings=settings,
-                telemetry=telemetry,
-                database=database,
-                opener=opener,
-                verifier=verifier,
-                screener=screener,
-                deliveries=deliveries,
-                issuer_keys=keys,
-                inline_authenticator=inline_authenticator(settings, keys),
-                event_authenticator=event_authenticator(settings),
-                forget_when=settings.forget_when,
-                revisions=known_revisions(),
-                bcrypt=bcrypt,
-            )
+            yield parts
         finally:
             for task in background:
                 task.cancel()
@@ -146,7 +157,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
 
 
 async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoice:
-    """Choose the implementation and log it. Raises `BadSettings` where the one that is set cannot be used."""
+    """Choose the bcrypt implementation and log it. Raises `BadSettings` if the configured one cannot be used."""
 
     def report(fault: str) -> None:
         telemetry.faults.labels("interleaved_bcrypt").inc()
@@ -160,20 +171,8 @@ async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoi
     return choice
 
 
-def make_screener(
-    settings: Settings, database: Database, telemetry: Telemetry, trail: AuditTrail
-) -> RegistrationScreener:
-    """Make what screens registrations. Raises `BadSettings` with every fault of the policy."""
-
-    async def find_legacy(names: Sequence[str]) -> Sequence[LegacyProfile]:
-        async with database.connection() as connection:
-            return await find_legacy_profiles(connection, names)
-
-    return RegistrationScreener(registration_policy(settings), find_legacy, telemetry, trail)
-
-
-def registration_policy(settings: Settings) -> Policy | CodePolicy | None:
-    """Load the policy that is set; None, and a warning, where none is. Raises `BadSettings` with its every fault."""
+def registration_policy(settings: Settings) -> Policy | None:
+    """Load the configured policy; without one, log a warning and return None. Raises `BadSettings` with all faults."""
     if settings.registration_policy is None:
         log.warning("no_registration_policy")
         return None
@@ -184,7 +183,7 @@ def registration_policy(settings: Settings) -> Policy | CodePolicy | None:
 
 
 def make_app(parts: Parts) -> web.Application:
-    """Make the application that Okta calls."""
+    """Create the application that Okta calls."""
     app = web.Application(middlewares=[Middleware(parts).admit])
     app[PARTS] = parts
     app.router.add_post("/okta/password-import", post_password_import)
@@ -197,16 +196,21 @@ def make_app(parts: Parts) -> web.Application:
 
 
 def make_admin_app(parts: Parts) -> web.Application:
-    """Make the application for operators; it authenticates nobody, so it listens on loopback by default."""
+    """Create the operators' application. Numbers are public; names require ADMIN_PASSWORD."""
     app = web.Application(middlewares=[Middleware(parts).errors, require_host(parts.settings.admin_names())])
     app[PARTS] = parts
+    app.router.add_get("/", get_status_page)
     app.router.add_get("/metrics", get_metrics)
     app.router.add_get("/status.json", get_status)
+    if parts.settings.admin_password is not None:
+        searching = AccountSearch(parts)
+        app.router.add_get(ACCOUNT_PATH, searching.get)
+        app.router.add_post(ACCOUNT_PATH, searching.post)
     return app
 
 
 async def serve(settings: Settings) -> None:
-    """Run the service until SIGTERM or SIGINT; then finish what was accepted, and end."""
+    """Run the service until SIGTERM or SIGINT; then finish accepted calls and stop."""
     require_authentication(settings)
     warn_of_secrets(settings)
     stop = asyncio.Event()
@@ -221,15 +225,17 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(
             listening("admin", make_admin_app(parts), settings.admin_host, settings.admin_port)
         )
-        spare_garbage_collector()
-        for reason in await still_missing(parts):  # whoever starts it by hand looks at the log, not at /readyz
+        freeze_startup_objects()
+        if is_exposed(settings):
+            log.warning("admin_port_exposed", remedy="set ADMIN_HOST=127.0.0.1, or put a proxy with TLS in front of it")
+        for reason in await still_missing(parts):  # an operator who starts it by hand sees the log, not /readyz
             log.warning("not_ready", reason=reason)
         await stop.wait()
         log.info("stopping")
 
 
 def warn_of_secrets(settings: Settings) -> None:
-    """Log where a secret does more, or is known to more, than it should."""
+    """Log secrets that are used for more, or readable by more, than they should be."""
     if not settings.has_event_secrets():
         log.warning("event_hook_shares_secrets", remedy="set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE")
     for name, file in settings.secret_files().items():
@@ -237,15 +243,15 @@ def warn_of_secrets(settings: Settings) -> None:
             log.warning("secret_file_readable", name=name, remedy="chmod o-r")
 
 
-def spare_garbage_collector() -> None:
-    """Take what was made at start out of the collector's sight: looking through all of it stalls the loop for 0.1 s."""
+def freeze_startup_objects() -> None:
+    """Exempt the objects created at start from garbage collection: a full collection stalls the loop for 0.1 s."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
 
 
 def server_tls(settings: Settings) -> ServerTls | None:
-    """Read the certificate; None where a proxy ends TLS. Raises `BadSettings`."""
+    """Read the certificate; None if a proxy ends TLS. Raises `BadSettings`."""
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     require_unwritable("TLS_KEY", settings.tls_key)

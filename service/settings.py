@@ -265,8 +265,9 @@ class AdmissionSettings(BaseSettings):
         if not own:
             raise BadSettings("EVENT_HOOK_SECRETS: holds no secret; unset it to use the secrets of the inline hooks")
         basic = self.basic_credentials()
-        others = {*inline, *([] if basic is None else [b"Basic " + base64.b64encode(basic)])}
-        if others & set(own):
+        others = {*map(_without_scheme, inline), *([] if basic is None else [basic.partition(b":")[2]])}
+        # Without scheme and user, which are no secrets: a caller who knows one could make the other.
+        if others & set(map(_without_scheme, own)):
             raise BadSettings("EVENT_HOOK_SECRETS: a secret opens the inline hooks too; give the event hook its own")
         return own
 
@@ -333,6 +334,7 @@ class PlaceSettings(BaseSettings):
     admin_host: str = "127.0.0.1"
     admin_port: Port = 8083
     admin_hosts: str | None = None
+    admin_password: SecretStr | None = None
 
     @field_validator("database_url", "migration_database_url")
     @classmethod
@@ -350,6 +352,15 @@ class PlaceSettings(BaseSettings):
     def admin_names(self) -> frozenset[str]:
         """Give the host names of the admin port beside `localhost`; several are separated by spaces or commas."""
         return frozenset((self.admin_hosts or "").replace(",", " ").lower().split())
+
+    @field_validator("admin_password")
+    @classmethod
+    def _admin_password_is_long(cls, password: SecretStr | None) -> SecretStr | None:
+        if password is not None:
+            text = password.get_secret_value()
+            if len(text.strip()) < MIN_SECRET or not is_utf8(text):
+                raise ValueError(f"must have at least {MIN_SECRET} characters")
+        return password
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Self:

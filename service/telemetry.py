@@ -8,17 +8,16 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
-from prometheus_client.metrics import MetricWrapperBase
 
 LOG_FIELDS = frozenset(
     {
         "account_id", "address", "answer", "bound", "channel", "code", "cost", "count", "database",
         "decision", "effects", "event_id", "exception", "fault", "foreign", "format", "kind", "name",
-        "okta_code", "org", "path", "port", "position", "reason", "request_id", "retired", "route", "rule",
+        "okta_code", "org", "path", "port", "position", "reason", "remedy", "request_id", "retired", "route", "rule",
         "seconds", "source", "state", "status", "trace", "unreadable", "url", "version",
     }
 )  # fmt: skip
@@ -32,38 +31,13 @@ DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter that nobody reads
 
 
-class _QuickLabels(MetricWrapperBase):
-    """A metric that finds its children in a dictionary of its own: `labels` takes a lock and texts of all values."""
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        self._found: dict[tuple[object, ...], Self] = {}
-        super().__init__(*given, **named)
-
-    def labels(self, *values: object, **named: object) -> Self:
-        """Give the child of these values."""
-        child = self._found.get(values)
-        if child is None or named:
-            child = super().labels(*values, **named)
-            if not named:
-                self._found[values] = child
-        return child
-
-
-class _Counter(_QuickLabels, Counter):
-    pass
-
-
-class _Histogram(_QuickLabels, Histogram):
-    pass
-
-
 class Telemetry:
     """The metrics of one running service, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "Requests by route and HTTP status.", "route", "status")
-        self.request_duration_seconds = _Histogram(
+        self.request_duration_seconds = Histogram(
             "password_import_request_duration_seconds",
             "Seconds from the first byte of a call to its answer.",
             ("route",),
@@ -108,10 +82,16 @@ class Telemetry:
             ("event", "outcome", "verdict"),
             registry=self.registry,
         )
+        self.reconciled = Gauge(
+            "password_import_reconciled_timestamp_seconds",
+            "When reconciling was last done, in epoch seconds; 0: never. The same on every replica.",
+            ("work",),
+            registry=self.registry,
+        )
         self.ready = Gauge("password_import_ready", "1 where the last /readyz said ready.", registry=self.registry)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return _Counter(f"password_import_{name}", meaning, labels, registry=self.registry)
+        return Counter(f"password_import_{name}", meaning, labels, registry=self.registry)
 
     def show_pool(self, states: Mapping[str, int], seconds: Mapping[str, float]) -> None:
         """Take the pool's figures over, as they are when the metrics are asked for."""

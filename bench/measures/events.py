@@ -28,13 +28,13 @@ ONE = (
     "DELETE FROM hashes USING accounts WHERE account_id = id AND $1 <> '' AND login_key = $2",
     "UPDATE accounts SET state = 'migrated', forgotten_at = now(), proof = $1 WHERE login_key = $2",
 )
-"""What a plain loop does for each event."""
+"""The statements of a plain loop for each event."""
 BY_LOOP = 500
-"""People who are left to the plain loop."""
+"""People that are reserved for the plain loop."""
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Report the import of people who wait, each once, in one delivery after the other."""
+    """Measure the import of waiting people, each once, in consecutive deliveries."""
     url = setting.people("fast")
     people = 500 if setting.quick else 40_000
     with setting.service(url) as server:

@@ -1,4 +1,4 @@
-"""What each mechanism brings: the service as it is, over the service with the plain alternative, in one run."""
+"""The effect of each mechanism: the service as it is, relative to one with the plain alternative, in one run."""
 
 import json
 from collections.abc import Iterator
@@ -9,32 +9,38 @@ from bench import servers, store
 from bench.closed_loop import Closed, ask, measure
 from bench.http_client import post, sign_in
 from bench.measures.fast_hash import PEOPLE_VERIFIED
+from bench.open_loop import arrive
 from bench.own_process import begin
 from bench.setting import Setting
 from bench.table import Row
 
-IN_SIGN_INS = ("immutable", "quick_labels", "deadlines", "shared_lookups")
-"""Mechanisms that every sign-in passes."""
+IN_SIGN_INS = ("immutable", "shared_lookups")
+"""Mechanisms that every sign-in uses."""
 CALLERS = 64
+ATTACK = 1_000
+"""Attempts a second."""
 LARGE_DELIVERY = 8 * 1024 * 1024
 """Bytes of a delivery of other events: far beyond what is parsed on the event loop."""
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Compare sign-ins with a fast hash, where the service's own work is all there is."""
+    """Compare sign-ins with a fast hash, which consist only of the service's own work."""
     url = setting.people("fast")
     store.execute(url, PEOPLE_VERIFIED)
     people = [sign_in(store.login(number), store.PASSWORD) for number in range(setting.number)]
     with servers.service(url) as ours:
-        for name in IN_SIGN_INS:
+        for name in IN_SIGN_INS[: 1 if setting.quick else None]:
             with servers.service_without(name, url) as plain:
                 ratios = [
                     _per_second(setting, ours, people) / _per_second(setting, plain, people)
                     for _ in range(setting.rounds)
                 ]
             yield Row(f"requests/s, fast hash, c = {CALLERS}: with {name}", ratios, "without it")
+        if setting.quick:
+            return
         yield _under_attack(setting, url, ours, people)
         yield _beside_deliveries(setting, url, ours, people)
+    yield _with_refusals(setting, people)
 
 
 def _per_second(setting: Setting, server: servers.Server, people: list[bytes]) -> float:
@@ -42,18 +48,44 @@ def _per_second(setting: Setting, server: servers.Server, people: list[bytes]) -
 
 
 def _under_attack(setting: Setting, url: str, ours: servers.Server, people: list[bytes]) -> Row:
-    """Compare what a thousand attempts a second at one login leave to others."""
+    """Compare the capacity that an attack on one login leaves to others.
+
+    The attempts arrive at a fixed rate: callers that wait for their answer would send more if they are rejected sooner.
+    """
     attempts = [
         sign_in(store.login(0), f"guess {number}", address=f"198.51.{number // 250}.{number % 250}", event=f"e{number}")
         for number in range(5_000)
     ]
     with servers.service_without("throttle_cache", url) as plain:
         ratios = [
-            _beside(setting, ours, people[1:], attempts).per_second
-            / _beside(setting, plain, people[1:], attempts).per_second
+            _beside_attack(setting, ours, people[1:], attempts) / _beside_attack(setting, plain, people[1:], attempts)
             for _ in range(setting.rounds)
         ]
-    return Row("sign-ins/s of others beside an attack: with throttle_cache", ratios, "without it")
+    return Row(
+        f"sign-ins/s of others beside {ATTACK} attempts/s at one login: with throttle_cache", ratios, "without it"
+    )
+
+
+def _beside_attack(setting: Setting, server: servers.Server, people: list[bytes], attempts: list[bytes]) -> float:
+    with ProcessPoolExecutor(1, get_context("spawn")) as beside:
+        seconds = min(setting.seconds, 3)
+        attack = begin(beside, arrive, server.port, attempts, rate=ATTACK, seconds=seconds + 1, quiet=1.0)
+        seen = measure(server.port, people, callers=8, seconds=seconds, warm=0.5)
+        attack.result()
+    return seen.per_second
+
+
+def _with_refusals(setting: Setting, people: list[bytes]) -> Row:
+    """Compare verified sign-ins if rejected callers retry at once."""
+    url = setting.people("bcrypt 12")
+    with servers.service(url) as ours, servers.service_without("refusal_pace", url) as plain:
+        ratios = [_verified(setting, ours, people) / _verified(setting, plain, people) for _ in range(setting.rounds)]
+    return Row(f"verified sign-ins/s, bcrypt 12, c = {CALLERS}: with refusal_pace", ratios, "without it")
+
+
+def _verified(setting: Setting, server: servers.Server, people: list[bytes]) -> float:
+    seen = measure(server.port, people, callers=CALLERS, seconds=setting.seconds)
+    return seen.per_second * seen.verified
 
 
 def _beside_deliveries(setting: Setting, url: str, ours: servers.Server, people: list[bytes]) -> Row:

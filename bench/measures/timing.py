@@ -1,4 +1,4 @@
-"""Can the time of an answer tell who has an account? Known, unknown and forgotten logins, wrong passwords only."""
+"""Whether response times reveal who has an account: known, unknown and forgotten logins, wrong passwords only."""
 
 import random
 import time
@@ -15,16 +15,19 @@ from bench.table import Row
 FORGET = """
 DELETE FROM hashes USING accounts WHERE account_id = id AND login_key LIKE 'person%' AND id % 2 = 0;
 UPDATE accounts SET state = 'migrated', forgotten_at = now(), proof = 'bench' WHERE id % 2 = 0;
+UPDATE recipes SET format = 'wordpress';
 """
+"""WordPress's recipe tries several interpretations of a password with quotes or blanks."""
+PASSWORDS = ("wrong {}", "it's wrong {}", " Tom & wrong {} ", '\\ it\'s "wrong" {} ')
 KINDS = ("known", "unknown", "tombstone")
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Ask for each login twice, in any order; compare the times by the share of pairs in which the second is longer."""
+    """Call for each login twice, in random order; compare how often the second takes longer."""
     hashes = {store.login(number): store.bcrypt_hash(4) for number in range(4 * setting.number // 10)}
     url = store.make_store(setting.administrator, "timing", hashes, setting.folder)
     store.execute(url, FORGET)
-    store.execute(url, "VACUUM ANALYZE")  # as it is a while after; until then, a row of before stands beside each
+    store.execute(url, "VACUUM ANALYZE")  # as autovacuum does later; until then, each row has a dead version
     people = {"unknown": [f"nobody{number}@example.com" for number in range(len(hashes) // 2)]}
     people["known"] = store.fetchval(url, "SELECT array_agg(login) FROM accounts WHERE state = 'waiting'")
     people["tombstone"] = store.fetchval(url, "SELECT array_agg(login) FROM accounts WHERE state = 'migrated'")
@@ -58,7 +61,8 @@ async def _ask(port: int, people: dict[str, list[str]]) -> dict[str, list[tuple[
 
 
 async def _time(connection: Connection, login: str, number: int) -> float:
-    request = sign_in(login, f"wrong {number}", event=f"{login}/{number}")
+    password = PASSWORDS[sum(login.encode()) % len(PASSWORDS)].format(number)
+    request = sign_in(login, password, event=f"{login}/{number}")
     begun = time.perf_counter()
     answer = await connection.ask(request)
     assert answer.status == 200, answer  # noqa: PLR2004 (OK)
@@ -66,7 +70,7 @@ async def _time(connection: Connection, login: str, number: int) -> float:
 
 
 def _rounds(ours: Sequence[float], theirs: Sequence[float], parts: int = 5) -> list[float]:
-    """Compare in five parts, so that chance is seen."""
+    """Compare in five parts, which show the spread."""
     bounds = [len(ours) * part // parts for part in range(parts + 1)]
     other = [len(theirs) * part // parts for part in range(parts + 1)]
     spans = zip(pairwise(bounds), pairwise(other), strict=True)
@@ -74,6 +78,6 @@ def _rounds(ours: Sequence[float], theirs: Sequence[float], parts: int = 5) -> l
 
 
 def _longer(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Give the share of pairs in which `theirs` is longer (Mann and Whitney's U, as a share)."""
+    """Return the share of pairs in which `theirs` is longer (Mann and Whitney's U, as a share)."""
     pairs = [(a < b) + (a == b) / 2 for a in ours for b in theirs]
     return sum(pairs) / len(pairs)

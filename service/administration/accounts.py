@@ -9,6 +9,7 @@ from service.store.attributes import purge_slice
 from service.store.audit import Action, Entry, record
 from service.store.database import Database
 from service.store.deleted_logins import forgive_deleted, remember_deleted
+from service.store.name_report import discard_saved_names
 from service.store.retirement import Retired, retire
 
 BY_OPERATOR = "forgotten by operator"
@@ -59,6 +60,7 @@ async def delete_accounts(database: Database, filters: Filters, *, erase: bool) 
                 await remember_deleted(connection, list(found.values()), await recipes.login_digest_key(connection))
             why = "erased by operator" if erase else "deleted by operator"
             await record(connection, [Entry(Action.DELETED, why, account_id=each) for each in found])
+            await discard_saved_names(connection)
         deleted, last = deleted + len(found), page[-1].id
 
 
@@ -85,4 +87,5 @@ async def forgive_logins(database: Database, logins: Sequence[str]) -> int:
     """Let a load bring back logins that were deleted before; give how many were."""
     async with database.transaction() as connection:
         key = await recipes.login_digest_key(connection)
+        await discard_saved_names(connection)
         return await forgive_deleted(connection, [login_key(login.strip()) for login in logins], key)

@@ -270,6 +270,9 @@ async def names_of_stuck(connection: asyncpg.Connection, verified_before: dateti
     }
 
 
+# Of the org that was read last: an earlier one, such as that of a rehearsal, is read no more.
+RECONCILED = "SELECT max(saved_at) AS log, max(users_compared_at) AS users FROM log_cursors"
+
 OKTA_CALL_COUNTS = "SELECT event, outcome, verdict, number FROM okta_call_counts ORDER BY 1, 2, 3"
 
 RECENT_OKTA_CALLS = """
@@ -290,6 +293,12 @@ async def recent_okta_calls(connection: asyncpg.Connection, since: datetime) -> 
     """Count the calls that went wrong for Okta since a moment, by what we had said."""
     rows = [dict(row) for row in await connection.fetch(RECENT_OKTA_CALLS, since)]
     return [row | {"last": row["last"].isoformat(timespec="seconds") if row["last"] else None} for row in rows]
+
+
+async def last_reconciled(connection: asyncpg.Connection) -> dict[str, datetime | None]:
+    """Tell until when Okta's log is read, and when the users were compared; None where that was never done."""
+    row = await connection.fetchrow(RECONCILED)
+    return dict(row or {})
 
 
 async def logs_read(connection: asyncpg.Connection) -> list[tuple[str, datetime, datetime | None]]:

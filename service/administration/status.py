@@ -12,9 +12,9 @@ from service.okta.system_log import RETENTION
 from service.store import recipes
 from service.store.accounts import State
 from service.store.attributes import count_undeclared
-from service.store.known_passwords import tried_among
 from service.store.leases import RECONCILE, holder_of
 from service.store.name_report import NameProblem, NameReport
+from service.store.recipes import tried_among
 from service.stored_hashes import work_of
 
 

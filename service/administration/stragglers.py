@@ -3,7 +3,7 @@
 import csv
 import enum
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -58,8 +58,10 @@ async def stragglers(database: Database) -> AsyncIterator[Straggler]:
             yield straggler
 
 
-async def write_stragglers(database: Database, file: TextIO) -> Counter[Why]:
-    """Write the CSV; give how many are left for which reason."""
+async def write_stragglers(
+    database: Database, file: TextIO, escaped: Callable[[str], str] = lambda text: text
+) -> Counter[Why]:
+    """Write the CSV; give how many are left for which reason. `escaped` makes a text safe to show."""
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
     counts: Counter[Why] = Counter()
@@ -68,7 +70,7 @@ async def write_stragglers(database: Database, file: TextIO) -> Counter[Why]:
         counts[why] += 1
         profile = [str(straggler.profile.get(name) or "") for name in ("email", "firstName", "lastName")]
         row = [straggler.login, straggler.okta_id, straggler.state, why.value, detail, *profile]
-        writer.writerow(map(_safe, [*row, straggler.sources, straggler.formats]))
+        writer.writerow([escaped(safe_cell(cell)) for cell in (*row, straggler.sources, straggler.formats)])
     return counts
 
 
@@ -94,6 +96,7 @@ async def _retire_once(database: Database) -> Counter[Proof]:
         retired += await retire_accounts(database, [(each.id, each.okta_id, end) for each in page])
 
 
-def _safe(value: str | None) -> str:
+def safe_cell(value: str | None) -> str:
+    """Write a value so that no spreadsheet takes it for a formula."""
     text = value or ""
     return f"'{text}" if text.startswith(FORMULA) else text

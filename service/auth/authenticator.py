@@ -1,6 +1,6 @@
-"""Authentication of a call by its headers: header bytes in, a reason out.
+"""Authentication of a call by its headers.
 
-Okta sends a configured header verbatim; Basic is only one way to fill it. A bearer token is judged by `bearer`.
+Okta sends a configured header unchanged; Basic is only one way to fill it. Bearer tokens are verified in `tokens`.
 https://developer.okta.com/docs/concepts/inline-hooks/
 """
 
@@ -22,7 +22,7 @@ AUTHORIZATION = b"authorization"
 
 
 class CredentialFault(enum.StrEnum):
-    """Why a call is not taken for Okta's."""
+    """Why the credentials of a call are rejected."""
 
     MISSING = "credentials_missing"
     REPEATED = "credentials_repeated"
@@ -31,12 +31,12 @@ class CredentialFault(enum.StrEnum):
 
 
 Refused = CredentialFault | TokenFault
-"""Why a call is not taken for Okta's, whatever it brought."""
+"""Why a call is not authenticated, for any kind of credential."""
 
 
 @immutable
 class Accepted:
-    """Which credential the call used: its kind and its position in the settings, never its value."""
+    """The credential that the call used: its kind and its position in the settings, never its value."""
 
     kind: str
     position: int
@@ -46,12 +46,12 @@ BASIC = Accepted("basic", 1)
 
 
 class Authenticator:
-    """Compares the credentials of a call with the accepted ones, in constant time, on digests of bytes."""
+    """Compares the credentials of a call with the accepted ones in constant time, using digests."""
 
     def __init__(
         self, *, header: str, secrets: Sequence[bytes], basic: bytes | None, tokens: "AcceptedTokens | None" = None
     ) -> None:
-        # Digests under a key of this process: equal lengths for compare_digest, and no secret kept to be dumped.
+        # Digests under a key of this process: equal lengths for compare_digest, and no secret in memory dumps.
         self._key = random_source.token_bytes(32)
         self._header = header.lower().encode("ascii")
         self._secrets = tuple(map(self._digest, secrets))
@@ -59,7 +59,7 @@ class Authenticator:
         self._tokens = tokens
 
     def __call__(self, headers: Sequence[tuple[bytes, bytes]]) -> Accepted | Refused:
-        """Judge the raw headers of a call."""
+        """Authenticate a call by its raw headers."""
         secrets = _values(headers, self._header)
         authorizations = secrets if self._header == AUTHORIZATION else _values(headers, AUTHORIZATION)
         if len(secrets) > 1 or len(authorizations) > 1:
@@ -73,9 +73,9 @@ class Authenticator:
         return CredentialFault.WRONG if secrets and self._secrets else CredentialFault.MALFORMED
 
     def _judge_authorization(self, authorization: bytes) -> Accepted | Refused | None:
-        """Judge Basic and Bearer, where they are accepted; None where it is neither."""
+        """Check Basic and Bearer credentials, if they are accepted; None if it is neither."""
         if self._basic is not None and (encoded := basic_credentials(authorization)) is not None:
-            # One pair has one encoding, so that nothing has to be decoded where it is the right one.
+            # A pair has only one encoding, so the right one can be compared without decoding.
             if hmac.compare_digest(self._digest(encoded), self._basic):
                 return BASIC
             return CredentialFault.WRONG if is_pair(encoded) else None
@@ -84,7 +84,7 @@ class Authenticator:
         return None
 
     def _position(self, value: bytes) -> int:
-        # Every secret is compared, so that the time does not tell which one was nearly right.
+        # Every secret is compared, so that the time does not reveal which one was nearly right.
         digest, found = self._digest(value), 0
         for position, secret in enumerate(self._secrets, 1):
             if hmac.compare_digest(digest, secret):
@@ -92,19 +92,19 @@ class Authenticator:
         return found
 
     def _digest(self, value: bytes) -> bytes:
-        # A keyed hash (RFC 7693) as good as an HMAC here, which OpenSSL is slow to begin.
+        # A keyed hash (RFC 7693), as good as an HMAC here; OpenSSL's HMAC is slow to initialise.
         return hashlib.blake2b(value, key=self._key, digest_size=32).digest()
 
 
 @immutable
 class AcceptedTokens:
-    """Bearer tokens are accepted that say what is expected and are signed by one of the keys of that moment."""
+    """Accepts bearer tokens that have the expected claims and are signed by one of the issuer's current keys."""
 
     expected: Expected
     keys: Callable[[], Keys]
 
     def judge(self, token: bytes) -> Accepted | TokenFault:
-        """Judge a token; the position of an accepted one is its client's."""
+        """Verify a token; the position of an accepted one is that of its client."""
         judged = judge(token, self.keys(), self.expected)
         return judged if isinstance(judged, TokenFault) else Accepted("bearer", judged)
 
@@ -114,13 +114,13 @@ def _values(headers: Sequence[tuple[bytes, bytes]], lowered: bytes) -> list[byte
 
 
 def basic_credentials(authorization: bytes) -> bytes | None:
-    """Give what stands behind the scheme of a Basic header (RFC 7617; any case of the scheme), without spaces."""
+    """Return the value after the scheme of a Basic header (RFC 7617; any case of the scheme), without spaces."""
     scheme, space, rest = authorization.partition(b" ")
     return rest.strip(b" ") if scheme.lower() == b"basic" and space else None
 
 
 def is_pair(encoded: bytes) -> bool:
-    """Tell whether it is `user:password`, UTF-8 in strict base64 (RFC 4648, 3.5: no spare bits in the last digit)."""
+    """Return whether it is `user:password`, UTF-8 in strict base64 (RFC 4648, 3.5: no unused bits at the end)."""
     try:
         pair = base64.b64decode(encoded, validate=True)
         pair.decode("utf-8")
@@ -130,12 +130,12 @@ def is_pair(encoded: bytes) -> bool:
 
 
 def bearer_token(authorization: bytes) -> bytes | None:
-    """Read the token out of a Bearer header (RFC 6750): any case of the scheme, one space."""
+    """Return the token of a Bearer header (RFC 6750): any case of the scheme, one space."""
     scheme, space, token = authorization.partition(b" ")
     return token if scheme.lower() == b"bearer" and space else None
 
 
-# From the settings to who is let in and what opens the hashes. Reads secrets; judges no call.
+# Credentials and hash keys from the settings.
 
 
 def hash_keys(settings: Settings) -> HashKeys:
@@ -147,12 +147,12 @@ def hash_keys(settings: Settings) -> HashKeys:
 
 
 def issuer_keys(settings: Settings) -> IssuerKeys | None:
-    """Make what fetches the issuer's keys; None where OAuth is off."""
+    """Create the cache of the issuer's keys; None if OAuth is off."""
     return None if settings.oauth_issuer is None else IssuerKeys(settings.oauth_issuer)
 
 
 def inline_authenticator(settings: Settings, keys: IssuerKeys | None) -> Authenticator:
-    """Make the authenticator of the inline hooks: header secrets, the pair, bearer tokens. Raises `BadSettings`."""
+    """Create the authenticator of the inline hooks: header secrets, the pair, bearer tokens. Raises `BadSettings`."""
     return Authenticator(
         header=settings.hook_secret_header,
         secrets=settings.inline_hook_secrets(),
@@ -162,7 +162,7 @@ def inline_authenticator(settings: Settings, keys: IssuerKeys | None) -> Authent
 
 
 def event_authenticator(settings: Settings) -> Authenticator:
-    """Make the authenticator of the event hook, which Okta lets have a header only. Raises `BadSettings`."""
+    """Create the authenticator of the event hook, for which Okta supports only a header. Raises `BadSettings`."""
     own = settings.has_event_secrets()
     return Authenticator(
         header=settings.hook_secret_header,
@@ -181,7 +181,7 @@ def _accepted_tokens(settings: Settings, keys: IssuerKeys | None) -> AcceptedTok
         scope=settings.oauth_scope,
     )
 
-    def at_hand() -> Keys:
+    def cached_keys() -> Keys:
         return keys.keys
 
-    return AcceptedTokens(expected, at_hand)
+    return AcceptedTokens(expected, cached_keys)

@@ -1,7 +1,7 @@
 """The public keys of the token issuer: fetched before traffic, cached, and refreshed in the background.
 
-Found by the authorization server's metadata (RFC 8414, at Okta's place: after the issuer's path), then its JWK set.
-Keys rotate about four times a year and in emergencies at once, so none is pinned:
+They are found by the authorization server's metadata (RFC 8414, at Okta's location: after the issuer's path), then its
+JWK set. Keys rotate about four times a year, and in emergencies without notice, so none is pinned:
 https://developer.okta.com/docs/concepts/key-rotation/
 """
 
@@ -26,30 +26,30 @@ METADATA = "/.well-known/oauth-authorization-server"
 FETCH_WITHIN = 5.0
 """Seconds for the metadata and the keys together."""
 WAIT_WITHIN = 1.0
-"""Seconds that a call with a key we don't know waits for the keys; its three would end otherwise."""
+"""Seconds that a call with an unknown key waits for the keys; Okta's three would run out otherwise."""
 REFRESH_SOONEST, REFRESH_LATEST = 60.0, 3600.0
-"""Seconds between refreshes, whatever Cache-Control says: Okta says two months, and yet may rotate at once."""
+"""Seconds between refreshes, regardless of Cache-Control: Okta states two months and may still rotate at any time."""
 REFETCH_AFTER = 5.0
-"""Seconds: keys younger than this are not fetched anew for an unknown one, however many tokens name some."""
+"""Seconds: keys younger than this are not fetched again for an unknown key, however many tokens name one."""
 RETRY_EVERY = 10.0
-"""Seconds until keys that could not be had are asked for again."""
+"""Seconds between attempts while the keys cannot be fetched."""
 TRUST_FOR = 24 * 3600.0
-"""Seconds that keys are believed which can't be confirmed; an emergency rotation must end some time."""
+"""Seconds for which keys that cannot be refreshed are trusted, which bounds an emergency rotation."""
 MAX_DOCUMENT = 256 * 1024
-"""Bytes of the metadata, and of the keys."""
+"""Maximum bytes of the metadata, and of the keys."""
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])")
 
 
 class IssuerUnreachable(Exception):
-    """The issuer's keys can't be had, so no token can be judged."""
+    """The issuer's keys cannot be fetched, so no token can be verified."""
 
 
 class BadIssuer(Exception):
-    """What the issuer answers is not what an authorization server says of itself."""
+    """The issuer's answer is not valid authorization server metadata or keys."""
 
 
 class IssuerKeys:
-    """The keys of one issuer. `keys` never waits; `renew` does, for as long as a call can bear it."""
+    """The keys of one issuer. `keys` never waits; `renew` waits for a limited time."""
 
     def __init__(self, issuer: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._issuer = issuer
@@ -61,20 +61,20 @@ class IssuerKeys:
         self._fetching: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self.fetches = 0
-        """How often the issuer was asked."""
+        """Number of fetches."""
 
     @property
     def keys(self) -> Keys:
-        """Give the keys at hand: none, where none could be had or the last ones are too old to be believed."""
+        """Return the cached keys: empty if none were fetched or they are too old to be trusted."""
         return self._keys if self.are_known else {}
 
     @property
     def are_known(self) -> bool:
-        """Tell whether there are keys to judge by."""
+        """Return whether there are keys to verify with."""
         return self._fetched_at is not None and self._clock() - self._fetched_at < TRUST_FOR
 
     async def open(self) -> None:
-        """Fetch the keys before traffic comes, and keep them fresh from now on."""
+        """Fetch the keys before traffic arrives, and keep them fresh from now on."""
         try:
             await self._fetch_once()
         except IssuerUnreachable:
@@ -82,15 +82,15 @@ class IssuerKeys:
         self._refreshing = in_background(self._keep_fresh())
 
     async def close(self) -> None:
-        """End the background work."""
+        """Stop the background work."""
         for task in (self._refreshing, self._fetching):
             if task is not None:
                 task.cancel()
 
     async def renew(self) -> None:
-        """Make sure that the keys are as good as new, because a token names one that is not among them.
+        """Ensure that the keys are recent, because a token names an unknown one.
 
-        Raises `IssuerUnreachable` where that can't be said in time: such a token may be good.
+        Raises `IssuerUnreachable` if that cannot be confirmed in time: the token may be valid.
         """
         if self._is_recent(self._fetched_at):
             return
@@ -114,7 +114,7 @@ class IssuerKeys:
                 log.warning("issuer_unreachable")
 
     async def _fetch_once(self) -> None:
-        """Fetch, or wait for the fetch that is under way; a caller that gives up does not end it."""
+        """Fetch, or wait for the fetch in progress; a caller that is cancelled does not cancel it."""
         if self._fetching is None:
             self._tried_at = self._clock()
             self._fetching = asyncio.create_task(self._fetch())
@@ -124,7 +124,7 @@ class IssuerKeys:
     def _fetched(self, task: asyncio.Task[None]) -> None:
         self._fetching = None
         if not task.cancelled():
-            task.exception()  # seen: those who waited were told
+            task.exception()  # retrieved: the waiting callers got it
 
     async def _fetch(self) -> None:
         self.fetches += 1
@@ -141,7 +141,7 @@ class IssuerKeys:
 
 
 async def fetch_keys(issuer: str) -> tuple[Keys, float]:
-    """Fetch the keys of an issuer, with the seconds for which they may be cached. Raises what HTTP raises."""
+    """Fetch the keys of an issuer and the seconds they may be cached. Raises `BadIssuer` or HTTP errors."""
     timeout = aiohttp.ClientTimeout(total=FETCH_WITHIN)
     async with (
         asyncio.timeout(FETCH_WITHIN),
@@ -149,18 +149,18 @@ async def fetch_keys(issuer: str) -> tuple[Keys, float]:
     ):
         metadata, _ = await _get(session, URL(issuer.rstrip("/") + METADATA))
         if metadata.get("issuer") != issuer:
-            raise BadIssuer("the metadata are another issuer's")
+            raise BadIssuer("the metadata belong to another issuer")
         jwks, headers = await _get(session, _keys_url(metadata, URL(issuer)))
     keys = read_keys(jwks)
     if not keys:
-        raise BadIssuer("no key that could sign")
+        raise BadIssuer("no key that can sign")
     return keys, _max_age(headers)
 
 
 async def _get(session: aiohttp.ClientSession, url: URL) -> tuple[dict[str, object], Mapping[str, str]]:
-    # A redirect could lead to where anybody may publish keys.
+    # A redirect could lead to a place where others can publish keys.
     async with session.get(url, allow_redirects=False, raise_for_status=False) as response:
-        if response.status != 200:  # noqa: PLR2004 (HTTP's word for yes)
+        if response.status != 200:  # noqa: PLR2004 (HTTP OK)
             raise BadIssuer(f"status {response.status}")
         body = bytearray()
         async for chunk in response.content.iter_any():
@@ -169,14 +169,14 @@ async def _get(session: aiohttp.ClientSession, url: URL) -> tuple[dict[str, obje
                 raise BadIssuer("the document is too large")
         document = json.loads(bytes(body))
     if not isinstance(document, dict):
-        raise BadIssuer("the document is no JSON object")
+        raise BadIssuer("the document is not a JSON object")
     return document, response.headers
 
 
 def _keys_url(metadata: Mapping[str, object], issuer: URL) -> URL:
     url = URL(str(metadata.get("jwks_uri", "")))
     if not url.host or url.scheme not in ("https", issuer.scheme):
-        raise BadIssuer("the place of the keys is no URL as safe as the issuer's")
+        raise BadIssuer("the URL of the keys is invalid or less secure than the issuer's")
     return url
 
 

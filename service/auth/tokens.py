@@ -1,6 +1,6 @@
-"""Verification of bearer tokens: token bytes in, a reason out.
+"""Verification of bearer tokens: token bytes to a position, or a fault.
 
-Okta's inline hooks can prove themselves by OAuth 2.0: a JWT of a custom authorization server, signed with RS256.
+Okta's inline hooks can authenticate with OAuth 2.0: a JWT of a custom authorization server, signed with RS256.
 https://developer.okta.com/docs/guides/common-hook-set-up-steps/ and RFC 8725 (best practice for JWT).
 """
 
@@ -17,22 +17,22 @@ from service.immutable import immutable
 from service.okta.parsing import MalformedCall, parse_object
 
 LEEWAY = 120
-"""Seconds that two clocks may differ; Okta's own verifier allows as much."""
+"""Seconds of allowed clock difference; Okta's own verifier allows the same."""
 ALGORITHM = "RS256"
 MIN_KEY = 2048
-"""Bits of an RSA modulus (RFC 7518, section 3.3)."""
+"""Minimum bits of an RSA modulus (RFC 7518, section 3.3)."""
 MAX_TOKEN = 8192
-"""Bytes; Okta's have about one kilobyte."""
+"""Maximum bytes; Okta's tokens have about one kilobyte."""
 MAX_KEYS = 100
-"""Keys of one issuer; Okta publishes two or three."""
+"""Maximum number of keys of one issuer; Okta publishes two or three."""
 
-# Python's decoder skips what is not base64, and the spare bits of the last character, so that one signature would have
-# many spellings. Here it has one (RFC 4648, section 3.5).
+# Python's decoder skips invalid characters and the unused bits of the last one, so that one signature would have
+# many encodings. Here only one is accepted (RFC 4648, section 3.5).
 _SHAPE = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _ENDINGS = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
-"""What a part may end in whose length leaves so many characters over from groups of four; any where none is left."""
+"""The last characters allowed in a part, by its length modulo four; any character if that is 0."""
 _HEADERS_REFUSED = frozenset({"b64", "crit", "enc", "zip"})
-"""What changes how the rest is read. A key that a token brings or points to (`jwk`, `jku`, `x5u`) is never used."""
+"""Members that change how the rest is parsed. Keys in or named by a token (`jwk`, `jku`, `x5u`) are never used."""
 
 _JWS = jwt.PyJWS(algorithms=[ALGORITHM])
 
@@ -41,7 +41,7 @@ Keys = Mapping[str, RSAPublicKey]
 
 
 class TokenFault(enum.StrEnum):
-    """What is wrong with a token, in the order in which it is looked at."""
+    """What is wrong with a token, in the order of the checks."""
 
     MALFORMED = "token_malformed"
     ALGORITHM = "token_algorithm"
@@ -57,17 +57,17 @@ class TokenFault(enum.StrEnum):
 
 @immutable
 class Expected:
-    """What a token must say."""
+    """The claims that a token must have."""
 
     issuer: str
     audience: str
     clients: tuple[str, ...]
-    """Accepted `cid`s; none of them means any client to which the issuer gives the scope."""
+    """Accepted `cid`s; if empty, any client to which the issuer grants the scope."""
     scope: str | None
 
 
 def judge(token: bytes, keys: Keys, expected: Expected) -> int | TokenFault:
-    """Judge a token: the position of its client among those accepted (1 where any is), or what is wrong with it."""
+    """Verify a token: return the position of its client among those accepted (1 if any is), or the fault."""
     if len(token) > MAX_TOKEN or not _is_canonical(token):
         return TokenFault.MALFORMED
     try:
@@ -91,7 +91,7 @@ def _is_canonical(token: bytes) -> bool:
 
 
 def read_keys(jwks: object) -> dict[str, RSAPublicKey]:
-    """Read the keys of a JWK set (RFC 7517) that may sign with RS256; others are left out."""
+    """Return the keys of a JWK set (RFC 7517) that may sign with RS256; others are skipped."""
     listed = jwks.get("keys") if isinstance(jwks, dict) else None
     keys = {}
     for jwk in (listed if isinstance(listed, list) else [])[:MAX_KEYS]:
@@ -115,7 +115,7 @@ def _read_key(jwk: object) -> RSAPublicKey | None:
 
 def _verified(token: bytes, key: RSAPublicKey) -> dict[str, object] | TokenFault:
     try:
-        # The signature alone: the claims are judged below, each with a reason of its own.
+        # The signature alone: the claims are checked below, each with its own fault.
         return parse_object(_JWS.decode(token, key, algorithms=[ALGORITHM]))
     except jwt.InvalidSignatureError:
         return TokenFault.SIGNATURE
@@ -126,13 +126,13 @@ def _verified(token: bytes, key: RSAPublicKey) -> dict[str, object] | TokenFault
 def _judge_claims(claims: Mapping[str, object], expected: Expected, now: float) -> int | TokenFault:
     client, scopes = claims.get("cid"), claims.get("scp")
     conditions = {
-        # A missing or unreadable `exp` has passed for ever, such an `nbf` never comes.
+        # A missing or unreadable `exp` counts as expired, such an `nbf` as not reached.
         TokenFault.EXPIRED: _seconds(claims.get("exp"), -math.inf) + LEEWAY > now,
         TokenFault.NOT_YET: _seconds(claims.get("nbf", 0), math.inf) - LEEWAY <= now,
         TokenFault.ISSUER: claims.get("iss") == expected.issuer,
         TokenFault.AUDIENCE: expected.audience in _texts(claims.get("aud")),
         TokenFault.CLIENT: not expected.clients or client in expected.clients,
-        # A list, as Okta writes it: in a string of scopes, one name may hide within another.
+        # A list, as Okta sends it: in a string of scopes, one name may be a substring of another.
         TokenFault.SCOPE: expected.scope is None or (isinstance(scopes, list) and expected.scope in scopes),
     }
     position = expected.clients.index(str(client)) + 1 if client in expected.clients else 1

@@ -11,6 +11,7 @@ import typer
 
 from service.cli.accounts import accounts
 from service.cli.audit import audit
+from service.cli.doctor import doctor
 from service.cli.errors import reported
 from service.cli.hooks import app as hooks
 from service.cli.identify import identify
@@ -20,6 +21,7 @@ from service.cli.migrate import migrate
 from service.cli.provision import provision
 from service.cli.reconcile import reconcile
 from service.cli.rehearse import rehearse
+from service.cli.report import report
 from service.cli.screen import screen
 from service.cli.serve import serve
 from service.cli.simulate import simulate
@@ -38,10 +40,12 @@ app = typer.Typer(
     epilog="Settings come from the environment and from .env; docs/settings.md lists them. Exit codes: 0 done; 1 it "
     "failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.",
 )
-for command in (serve, migrate, load, identify, provision, reconcile, rehearse, status, stragglers, screen, simulate):
+for command in (serve, migrate, load, identify, provision, reconcile, rehearse, status, stragglers, screen, doctor):
     app.command()(command)
+app.command()(simulate)
 app.command("try")(try_password)
 app.add_typer(hooks, name="hooks")
+app.add_typer(report, name="report")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
 app.add_typer(accounts, name="accounts")

@@ -96,7 +96,7 @@ def delete(
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Delete accounts with their hashes. A keyed digest of the login stays, so that loading again passes them over."""
+    """Delete accounts with their hashes. A keyed digest of the login stays, so that a later load skips them."""
     filters = filters_of(state, source, of_format)
     number, forgiven = run(_delete(login or [], filters, yes, erase))
     typer.echo(f"{_accounts(number)} deleted")
@@ -155,7 +155,7 @@ def _accounts(number: int) -> str:
     return f"{number:,} account{'' if number == 1 else 's'}"
 
 
-accounts = typer.Typer(no_args_is_help=True, help="Look at accounts, forget their hashes, delete them.")
+accounts = typer.Typer(no_args_is_help=True, help="Show accounts, forget their hashes, delete them.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
 
@@ -167,7 +167,7 @@ def list_(state: States = None, source: OfSource = None, of_format: OfFormat = N
 
 @accounts.command()
 def show(name: Annotated[str, typer.Argument(help="A login or another identifier.")], as_json: AsJson = False) -> None:
-    """Show all that is known of an account, but for its hashes."""
+    """Show everything stored about an account except its hashes."""
     found = run(_show(name))
     if not found:
         raise CommandFailed(f"no account has the name {name}")

@@ -6,7 +6,7 @@ import socket
 import ssl
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import asyncpg
 import typer
@@ -48,11 +48,19 @@ class CommandFailed(Exception):
         self.code = code
 
 
-def printable(text: str) -> str:
-    """Escape what a terminal would obey: names of a legacy store may hold any character."""
+def printable(text: str, keep: str = "\n\t") -> str:
+    """Escape what a terminal would obey: names of a legacy store may hold any character.
+
+    In a name, `keep` is empty: a line break would let it begin a line of its own.
+    """
     return "".join(
-        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text
+        each if each.isprintable() or each in keep else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def printable_names(names: Iterable[str]) -> str:
+    """List names of a legacy store in a line."""
+    return ", ".join(printable(name, keep="") for name in names)
 
 
 def reported(run: Callable[..., object]) -> int:

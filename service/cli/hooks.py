@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -164,15 +165,16 @@ def _oauth(settings: "Settings", hook_key: str | None) -> "Proof":
     )
 
 
-def say(findings: "Sequence[Finding]", *, as_json: bool) -> int:
-    """Print what is wrong; 1 where people could not sign in."""
+def say(findings: "Sequence[Finding]", *, as_json: bool, verified: bool = True) -> int:
+    """Print what is wrong, and what was not tried; 1 where people could not sign in."""
     if as_json:
         typer.echo(json.dumps([_shown(each) for each in findings]))
     else:
         for each in findings:
             typer.echo(_line(each))
         if not findings:
-            typer.echo("the hooks are as they should be")
+            untried = "" if verified else "; the event hook's secret was not tried (--no-verify)"
+            typer.echo(f"the hooks are as they should be{untried}")
     return FAILED if _is_broken(findings) else DONE
 
 
@@ -284,9 +286,7 @@ async def _read_log(settings: "Settings", database: "Database", org: "OktaOrg") 
 
 # `hooks register` and `hooks check`. Parses and prints; what is wrong with a hook, its action knows.
 
-app = typer.Typer(
-    no_args_is_help=True, help="Make the org's hooks, say what is wrong with them, and change their secret."
-)
+app = typer.Typer(no_args_is_help=True, help="Register and check the org's hooks, and rotate their secret.")
 
 OAuth = Annotated[bool, typer.Option("--oauth", help="The inline hooks prove themselves by OAuth.")]
 HookKey = Annotated[str | None, typer.Option(metavar="ID", help="With --oauth: the hook key, for private_key_jwt.")]
@@ -333,14 +333,14 @@ def check(
     base_url: BaseUrl = None,
     registration: Registration = True,
     verify: Annotated[
-        bool, typer.Option(help="Verify the event hook once more, which tells whether its secret is ours.")
+        bool, typer.Option(help="Verify the event hook again, which shows whether Okta has our secret.")
     ] = True,
     as_json: AsJson = False,
 ) -> int:
-    """Find out what is wrong with the hooks, and how to mend it. The exit code is 1 where people could not sign in."""
+    """Check the hooks, and say how to fix each fault. Exit code 1 where people could not sign in."""
     with errors_reported():
         findings = run(_check(prepare(), base_url, registration, verify))
-    return say(findings, as_json=as_json)
+    return say(findings, as_json=as_json, verified=verify)
 
 
 app.command("rotate-secret")(rotate_secret)
@@ -386,7 +386,9 @@ async def _register(
         async with database.connection() as connection:
             await set_text(connection, HOOKS_BASE_URL, address)
         # Each event hook was verified just now.
-        return say(await HookCheck(org, ownership, probe, desired, verify=False).run(), as_json=False)
+        findings = await HookCheck(org, ownership, probe, desired, verify=False).run()
+        await _keep(database, findings)
+        return say(findings, as_json=False)
 
 
 async def _check(settings: "Settings", base_url: str | None, registration: bool, verify: bool) -> "list[Finding]":
@@ -399,4 +401,15 @@ async def _check(settings: "Settings", base_url: str | None, registration: bool,
             await base_url_of(database, base_url, allow_http=settings.allow_insecure_http),
             registration=registration,
         )
-        return await HookCheck(org, StoredOwnership(database, org.host), probe, desired, verify=verify).run()
+        findings = await HookCheck(org, StoredOwnership(database, org.host), probe, desired, verify=verify).run()
+        await _keep(database, findings)
+        return findings
+
+
+async def _keep(database: "Database", findings: "Sequence[Finding]") -> None:
+    """Keep what was found, for the status page."""
+    from service.store.figures import HooksCheck, keep_hooks_check
+
+    warnings = sum(each.fault.is_warning for each in findings)
+    async with database.connection() as connection:
+        await keep_hooks_check(connection, HooksCheck(datetime.now(UTC), len(findings) - warnings, warnings))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import FAILED, SOME_REFUSED, CommandFailed
+from service.cli.errors import FAILED, SOME_REFUSED, CommandFailed, printable
+from service.cli.load import Reading
 from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
@@ -86,13 +87,18 @@ def identify(
         typer.Argument(metavar="[HASH]", help="The hash; - reads it from standard input, past the shell's history."),
     ] = None,
     file: Annotated[Path | None, typer.Option(help="Report over an export before it is loaded.")] = None,
-    source: Annotated[str | None, typer.Option(help="Whose settings in SOURCES count.")] = None,
+    source: Annotated[str | None, typer.Option(help="The source in SOURCES whose settings apply.")] = None,
     of_format: Annotated[str | None, typer.Option("--format", help="A format or formula.")] = None,
     salt: Annotated[str | None, typer.Option(help="The salt, where it has a column of its own.")] = None,
     username: Annotated[str | None, typer.Option(help="The name that was mixed into the hash.")] = None,
     iterations: Annotated[int | None, typer.Option(min=1)] = None,
     charset: Annotated[str, typer.Option(help="The charset of the file.")] = "utf-8",
     mapping: Annotated[list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="As in load.")] = None,
+    kind: Annotated[str | None, typer.Option(help="As in load.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="As in load.")] = None,
+    dialect: Annotated[str | None, typer.Option(help="As in load.")] = None,
+    attributes: Annotated[list[str] | None, typer.Option(help="As in load.")] = None,
+    null: Annotated[list[str] | None, typer.Option(help="As in load.")] = None,
     formats: Annotated[bool, typer.Option("--formats", help="List the names of all formats.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> int:
@@ -110,8 +116,12 @@ def identify(
         return _one(
             sys.stdin.readline().rstrip("\r\n") if text == "-" else text, chosen, salt, username, as_json=as_json
         )
-    report = _of_file(file, chosen, charset, mapping or []) if file else run(_of_store(settings))
-    typer.echo(json.dumps(as_dict(report)) if as_json else "\n".join(lines(report)))
+    if file is None:
+        report, notes = run(_of_store(settings)), list[str]()
+    else:
+        reading = Reading(mapping or [], kind, charset, delimiter, dialect, attributes or [], null or [])
+        report, notes = _of_file(file, chosen, reading)
+    typer.echo(json.dumps(as_dict(report) | {"decisions": notes}) if as_json else "\n".join([*notes, *lines(report)]))
     return SOME_REFUSED if report.unverifiable or report.refusals else 0
 
 
@@ -153,20 +163,18 @@ def _one(text: str, source: "Source", salt: str | None, username: str | None, *,
     return 0 if any(each.fault is None for each in found) else FAILED
 
 
-def _of_file(path: Path, source: "Source", charset: str, mapping: list[str]) -> "HashReport":
-    from service.cli.load import examined, file_reader, mapped, with_format
-    from service.loading.examine import Asked
+def _of_file(path: Path, source: "Source", reading: Reading) -> "tuple[HashReport, list[str]]":
     from service.loading.files.row import UnreadableFile
     from service.loading.hashes import HashResolver
     from service.loading.identify import report_rows
     from service.stored_hashes import HashOpener
 
-    names = mapped(mapping)
-    source = with_format(source, None, names)
     try:
-        with closing(file_reader(path, names, charset=charset)) as reader:
-            found = examined(path, reader, source, Asked(frozenset(source.attributes)))
-            return report_rows(found.rows, HashResolver(source, os.environ), HashOpener(os.environ), found.decisions)
+        with closing(reading.open(path)) as reader:
+            found = reading.examine(path, reader, source)
+            resolver = HashResolver(found.source, os.environ)
+            report = report_rows(found.rows, resolver, HashOpener(os.environ), found.decisions)
+            return report, [printable(note) for note in found.notes]
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
 

@@ -4,7 +4,7 @@ import base64
 import json
 import secrets
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from service.administration.rotate_keys import Rotated
     from service.settings import Settings
 
-keys = typer.Typer(no_args_is_help=True, help="Make and rotate the keys that stored hashes are encrypted under.")
+keys = typer.Typer(no_args_is_help=True, help="Make, rotate and write off the keys of stored hashes.")
 
 PLAIN = "REQUIRE_ENCRYPTED_HASHES is set: what is not encrypted stays so, for somebody may have planted it"
 """Encrypting it here would turn a planted hash into a valid one."""
@@ -25,7 +25,7 @@ PLAIN = "REQUIRE_ENCRYPTED_HASHES is set: what is not encrypted stays so, for so
 def make() -> None:
     """Print a new random key, to be put in front of those in HASH_KEYS (docs/encryption.md).
 
-    It is printed and kept nowhere: whoever loses the key loses the hashes.
+    It is printed and not stored: without the key the hashes are lost.
     """
     from service.store.encryption import KEY
 
@@ -47,6 +47,34 @@ def rotate() -> int:
         for reason in why:
             typer.echo(reason, err=True)
     return DONE if done.left == 0 else FAILED
+
+
+@keys.command("mark-destroyed")
+def mark_destroyed(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as shown by status and report.")],
+) -> None:
+    """Record that every copy of a key was destroyed; the report for auditors states it, with the time.
+
+    Refused while a stored hash is under the key, or HASH_KEYS still has it. A repetition keeps the first time.
+    """
+    destroyed_at = run(_mark_destroyed(prepare(), key_id))
+    typer.echo(f"the key {key_id} is recorded as destroyed at {destroyed_at:%Y-%m-%d %H:%M} UTC")
+
+
+async def _mark_destroyed(settings: "Settings", key_id: str) -> datetime:
+    from service.app import open_database
+    from service.store.hash_keys import keys_in_use
+    from service.store.hash_keys import mark_destroyed as mark
+
+    if key_id in settings.all_hash_keys():
+        raise CommandFailed(f"the key {key_id} is in HASH_KEYS: remove it there and destroy every copy first")
+    async with open_database(settings) as database, database.transaction() as connection:
+        destroyed_at = await mark(connection, key_id)
+        if destroyed_at is None:
+            raise CommandFailed(f"no hash was ever encrypted under a key {key_id}: report lists those that were")
+        if key_id in await keys_in_use(connection):
+            raise CommandFailed(f"stored hashes are under the key {key_id}: run password-import keys rotate first")
+        return destroyed_at
 
 
 async def _rotate(settings: "Settings") -> "tuple[Rotated, list[str]]":

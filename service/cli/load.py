@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,6 +80,43 @@ def _require_columns(file: Path, reader: "CsvReader", mapping: Mapping[str, str]
             raise CommandFailed(f"{file}: no column is called {column}, as --map says ({columns})", WRONG_USAGE)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a file is read by a command that loads nothing: the options of `load` with the same names."""
+
+    mapping: list[str]
+    kind: str | None = None
+    charset: str = "utf-8"
+    delimiter: str | None = None
+    dialect: str | None = None
+    attributes: list[str] = field(default_factory=list)
+    nulls: list[str] = field(default_factory=list)
+
+    def open(self, file: Path) -> "Reader":
+        """Open the file. Raises `UnreadableFile`."""
+        return file_reader(
+            file,
+            mapped(self.mapping),
+            kind=self.kind,
+            charset=self.charset,
+            delimiter=self.delimiter,
+            dialect=self.dialect,
+        )
+
+    def examine(self, file: Path, reader: "Reader", source: "Source", *, needs_login: bool = True) -> "Examined":
+        """Decide how its rows are read, as `load` does."""
+        from service.loading.examine import Asked
+
+        asked = Asked(
+            attributes=names_in(self.attributes) if self.attributes else frozenset(source.attributes),
+            nulls=frozenset(self.nulls),
+            mapped=needs_login,
+            columns=frozenset(mapped(self.mapping)),
+            place=file.name,
+        )
+        return examined(file, reader, source, asked)
+
+
 VALUE = re.compile(r".*[@$:{}].*|[0-9A-Fa-f]{16,}|[0-9]+|.{41,}")
 """A cell that names no column: an address, a hash, a number. It is not quoted in a message."""
 
@@ -102,12 +139,9 @@ def examined(place: object, reader: "Reader", source: "Source", asked: "Asked") 
     return found
 
 
-def with_format(source: "Source", given: str | None, mapping: Mapping[str, str]) -> "Source":
-    """Take --format where SOURCES names none; Meteor's nested bcrypt is over a digest of the password."""
-    if source.format is not None:
-        return source
-    is_meteor = any(path.endswith("services.password.bcrypt") for path in mapping)
-    return replace(source, format=given or ("meteor" if is_meteor else None))
+def with_format(source: "Source", given: str | None) -> "Source":
+    """Take --format where SOURCES names none."""
+    return source if source.format is not None else replace(source, format=given)
 
 
 def query_reader(file: Path | None, dsn: str | None, query: str | None, mapping: Mapping[str, str]) -> "Reader":
@@ -187,7 +221,7 @@ def load(
         Path | None,
         typer.Argument(help="CSV with a header, JSON Lines or LDIF, also gzipped; - is standard input."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print what would change.")] = False,
     rejects: Annotated[
         Path | None, typer.Option(help="Where refused rows go, with line and reason. [default: beside FILE]")
     ] = None,
@@ -211,19 +245,19 @@ def load(
         list[str] | None,
         typer.Option("--force-attribute", help="Store this attribute although it looks like a credential."),
     ] = None,
-    null: Annotated[list[str] | None, typer.Option(help="A text that is no value in any column.")] = None,
+    null: Annotated[list[str] | None, typer.Option(help="A text that means no value, in any column.")] = None,
     without_hashes: Annotated[
         bool, typer.Option("--without-hashes", help="Load accounts without hashes although columns look like them.")
     ] = False,
     from_dsn: Annotated[
-        str | None, typer.Option(metavar="URL", help="Instead of FILE: a PostgreSQL; PGPASSWORD is heeded.")
+        str | None, typer.Option(metavar="URL", help="Read from this PostgreSQL instead of FILE; PGPASSWORD counts.")
     ] = None,
     query: Annotated[str | None, typer.Option(metavar="SQL", help="With --from-dsn: what to read there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON for a script.")] = False,
 ) -> int:
-    """Load legacy accounts: new ones are added, known ones brought up to date, forgotten hashes never come back.
+    """Load legacy accounts: add new ones and update known ones. A forgotten hash does not come back.
 
-    Columns: login (needed), password_hash, format, salt, iterations, okta_id, identifiers, and the attributes of Okta's
+    Columns: login (required), password_hash, format, salt, iterations, okta_id, identifiers, the attributes of Okta's
     base profile; others are ignored unless --attributes names them. Rows that can't be loaded go to the rejects file,
     to be corrected and loaded again; exit code 3.
     """
@@ -233,13 +267,15 @@ def load(
     settings = prepare()
     chosen = source_of(settings, source)
     names = mapped(mapping or [])
-    chosen = with_format(chosen, of_format, names)
+    chosen = with_format(chosen, of_format)
     forced_names = names_in(forced)
     asked = Asked(
         attributes=names_in(attributes) | forced_names if attributes else forced_names | {*chosen.attributes},
         forced=forced_names,
         nulls=frozenset(null or []),
         without_hashes=without_hashes,
+        columns=frozenset(names),
+        place=query or (file.name if file else ""),
     )
     by_query = from_dsn is not None or query is not None
     try:
@@ -251,7 +287,7 @@ def load(
         with closing(reader):
             found = examined(file or "the query", reader, chosen, asked)
             rejects_path, rejects_file = open_rejects_for(file or Path("query"), rejects, reader)
-            totals = run(_load(settings, reader, chosen, rejects_file, found, dry_run=dry_run))
+            totals = run(_load(settings, reader, rejects_file, found, dry_run=dry_run))
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
     totals.notes = found.notes
@@ -275,8 +311,9 @@ def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> 
 
 
 async def _load(
-    settings: Settings, reader: "Reader", source: "Source", rejects: "Rejects", found: "Examined", *, dry_run: bool
+    settings: Settings, reader: "Reader", rejects: "Rejects", found: "Examined", *, dry_run: bool
 ) -> "Totals":
+    from service.administration.status import too_costly_accounts
     from service.auth.authenticator import hash_keys
     from service.cli.load_report import progress
     from service.loading.hashes import HashResolver
@@ -290,8 +327,8 @@ async def _load(
             await _require_keys(connection, keys)
             load = Load(
                 connection,
-                source,
-                HashResolver(source, os.environ),
+                found.source,
+                HashResolver(found.source, os.environ),
                 rejects,
                 forget_when=settings.forget_when,
                 dry_run=dry_run,
@@ -304,7 +341,9 @@ async def _load(
             gc.freeze()
             gc.set_threshold(200_000, 20, 100)
             with progress(reader) as report:
-                return await load.run(found.rows, report)
+                totals = await load.run(found.rows, report)
+            totals.too_costly = await too_costly_accounts(connection)
+            return totals
         finally:
             rejects.close()
 

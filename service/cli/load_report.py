@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from service.cli.errors import printable
-from service.cli.name_report import name_lines, names_as_json
-from service.cli.status import recommendation
+from service.cli.name_report import costly_lines, name_lines, names_as_json
+from service.cli.status import recommendation, unknown_products
 from service.loading.examine import ignored_lines
 from service.loading.files.row import Reader
 from service.loading.load import Totals
@@ -69,25 +69,39 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         yield f"  refused {number:,}: {reason}"
     for name, number in totals.formats.most_common():
         yield f"  format {name}: {number:,}"
+    yield from _without_hash(totals)
+    yield from (f"  {printable(line)}" for line in (*totals.notes, *ignored_lines(totals.ignored)))
+    if totals.long_logins:
+        yield f"  warning: {totals.long_logins:,} logins are longer than the 100 characters that Okta takes"
+    yield from _unused(totals)
+    if totals.effects:
+        yield f"  import events that had come before: {sum(totals.effects.values()):,}"
+    yield from name_lines(totals.names)
+    yield from costly_lines(*totals.too_costly)
+    yield coverage(totals)
+    yield from recommendation(totals.formats, totals.tried)
+    yield from unknown_products(totals.formats, totals.tried)
+    if rejects is not None and totals.refused:
+        where = "on standard output" if str(rejects) == "-" else str(rejects)
+        yield f"refused rows, with line and reason: {where}"
+
+
+def _unused(totals: Totals) -> Iterator[str]:
+    for name in totals.unused_peppers:
+        yield f"  warning: the source has a pepper, and {name} is computed without it"
+    for name in totals.unused_salts:
+        yield f"  warning: rows have a salt, and {name} is computed without it"
+    if totals.named_by_login:
+        yield f"  warning: {_rows(totals.named_by_login)} without username: their logins are taken for $user"
+
+
+def _without_hash(totals: Totals) -> Iterator[str]:
     if totals.unarmed:
         yield f"  without a hash: {totals.unarmed:,}"
     if totals.disabled:
         yield f"  without a hash since {DISABLED}: {totals.disabled:,}"
-    yield from (f"  {printable(line)}" for line in (*totals.notes, *ignored_lines(totals.ignored)))
-    if totals.long_logins:
-        yield f"  warning: {totals.long_logins:,} logins are longer than the 100 characters that Okta takes"
-    for name in totals.unused_peppers:
-        yield f"  warning: the source has a pepper, and {name} is computed without it"
-    if totals.named_by_login:
-        yield f"  warning: {_rows(totals.named_by_login)} without username: their logins are taken for $user"
-    if totals.effects:
-        yield f"  import events that had come before: {sum(totals.effects.values()):,}"
-    yield from name_lines(totals.names)
-    yield coverage(totals)
-    yield from recommendation(totals.formats, totals.tried)
-    if rejects is not None and totals.refused:
-        where = "on standard output" if str(rejects) == "-" else str(rejects)
-        yield f"refused rows, with line and reason: {where}"
+    if totals.elsewhere:
+        yield f"  without a hash since another system checks the password, as {{SASL}} says: {totals.elsewhere:,}"
 
 
 def coverage(totals: Totals) -> str:
@@ -129,12 +143,15 @@ def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
             "without_hash": totals.unarmed,
             "long_logins": totals.long_logins,
             "disabled": totals.disabled,
+            "checked_elsewhere": totals.elsewhere,
             "ignored": totals.ignored,
             "decisions": totals.notes,
             "named_by_login": totals.named_by_login,
             "unused_peppers": totals.unused_peppers,
+            "unused_salts": totals.unused_salts,
             "events_applied": {effect.value: number for effect, number in totals.effects.items()},
             "names": names_as_json(totals.names),
+            "too_costly": totals.too_costly[0],
             "rejects": str(rejects) if rejects is not None and totals.refused else None,
         }
     )

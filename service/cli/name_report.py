@@ -1,10 +1,13 @@
 """Lines and JSON about names that open no account, as `load`, `status` and `migrate` tell them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
+from service.cli.errors import printable_names
 from service.store.name_report import REMEDIES, NameProblem, NameReport
 
+TOO_COSTLY = "have hashes too costly or impossible to check, and get 503: reset their passwords in Okta"
 WORDS = {
     NameProblem.AMBIGUOUS_UNTIL_BOUND: "logins are ambiguous until their accounts are bound",
     NameProblem.AMBIGUOUS: "names are claimed by several accounts",
@@ -13,16 +16,24 @@ WORDS = {
 }
 
 
-def name_lines(report: NameReport) -> Iterator[str]:
-    """Tell how many names open no account, what helps, and which they are."""
+def name_lines(report: NameReport, counted_at: datetime | None = None) -> Iterator[str]:
+    """Tell how many names open no account, what helps, and which they are; with a moment, as of when."""
     if not any(count.number for count in report.values()):
         return
-    yield "Names that open no account (all of them: password-import status --all-names)"
+    counted = f", as counted at {counted_at:%Y-%m-%d %H:%M} UTC" if counted_at else ""
+    yield f"Names that open no account{counted} (count and list all: password-import status --all-names)"
     for problem, count in report.items():
         if count.number:
             yield f"  {count.number:,} {WORDS[problem]}: {REMEDIES[problem]}"
             more = ", …" if count.number > len(count.names) else ""
-            yield f"    {', '.join(map(printable, count.names))}{more}"
+            yield f"    {printable_names(count.names)}{more}"
+
+
+def costly_lines(number: int, names: Sequence[str]) -> Iterator[str]:
+    """Tell how many accounts have hashes too costly to check, stored before costs were limited, and the first."""
+    if number:
+        yield f"{number:,} accounts {TOO_COSTLY}"
+        yield f"  {printable_names(names)}{', …' if number > len(names) else ''}"
 
 
 def names_as_json(report: NameReport) -> dict[str, Any]:
@@ -31,8 +42,3 @@ def names_as_json(report: NameReport) -> dict[str, Any]:
         problem.value: {"number": count.number, "remedy": REMEDIES[problem], "names": list(count.names)}
         for problem, count in report.items()
     }
-
-
-def printable(name: str) -> str:
-    """Write a name as a terminal may show it: a legacy store may hold anything."""
-    return "".join(character if character.isprintable() else "?" for character in name)

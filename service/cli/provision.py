@@ -120,7 +120,8 @@ def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool)
     if totals.gave_up:
         yield f"stopped after 20 refusals in a row, the last: {totals.gave_up}; --keep-going goes on all the same"
     if refused:
-        yield f"{refused:,} refused accounts, each with the reason, are in {report}; corrected, give it to --corrected"
+        where = "on standard output" if str(report) == "-" else f"in {report}"
+        yield f"{refused:,} refused accounts, each with the reason, are {where}; corrected, give it to --corrected"
 
 
 # The report of the accounts that Okta refuses: written, and taken up again once corrected.
@@ -148,16 +149,25 @@ async def take_corrections(
 
 async def write_refused(database: "Database", path: Path) -> int:
     """List what Okta refused; give the number. A report of before stays where there is nothing to list."""
-    from service.private_files import open_private
+    from service.loading.files.open import STANDARD_OUTPUT, open_private_output
     from service.provisioning.corrections import write_report
+    from service.provisioning.queries import list_refused
 
-    beside = path.with_name(f".{path.name}.new")
-    with open_private(beside) as file:
+    async with database.connection() as connection:
+        if not await list_refused(connection, 0, 1):
+            return 0
+    beside = path if path == STANDARD_OUTPUT else path.with_name(f".{path.name}.new")
+    try:
+        file = open_private_output(beside)
+    except OSError as error:
+        raise CommandFailed(
+            f"--report {path}: {error.strerror}: name another file, or - for standard output; running the command "
+            "again lists the refused accounts"
+        ) from None
+    with file:
         refused = await write_report(database, file)
-    if refused:
+    if beside != path:
         beside.replace(path)
-    else:
-        beside.unlink()
     return refused
 
 
@@ -245,6 +255,7 @@ async def _create(
 ) -> "tuple[Totals, int, int]":
     from service.provisioning.provision import Provisioning
     from service.store.leases import LIFE, PROVISION, hold_lease
+    from service.store.name_report import count_names
 
     async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
         await take_corrections(fenced, options.corrected, forget_when, keys)
@@ -254,6 +265,8 @@ async def _create(
             code = DONE
             try:
                 await until_stopped(work.run())
+                async with fenced.connection() as connection:
+                    await count_names(connection)
             except Stopped as stopped:
                 code = stopped.code
         return work.totals, await write_refused(fenced, options.report), code
@@ -294,7 +307,8 @@ async def _groups(org: "OktaOrg", name: str | None) -> Sequence[str]:
 
 def provision(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would happen, by the org's user schema too.")
+        bool,
+        typer.Option("--dry-run", help="Change nothing; print what would happen and what the user schema refuses."),
     ] = False,
     state: Annotated[
         list[str] | None, typer.Option(help="Only accounts in this state: waiting, verified, unarmed.")
@@ -317,9 +331,9 @@ def provision(
     ] = False,
     share: Annotated[str, typer.Option(help="Share of Okta's rate limits to use.")] = "50%",
     concurrency: Annotated[int, typer.Option(min=1, max=75, help="Calls at once.")] = 8,
-    report: Annotated[Path, typer.Option(help="Where the accounts that Okta refuses are listed.")] = Path(
-        "refused.csv"
-    ),
+    report: Annotated[
+        Path, typer.Option(help="Where the accounts that Okta refuses are listed, - for standard output.")
+    ] = Path("refused.csv"),
     corrected: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A corrected report: taken up first.")
     ] = None,
@@ -337,7 +351,7 @@ def provision(
     """Create the waiting accounts in Okta, active, with the password import hook; no mail is sent.
 
     Refuses to begin while `hooks check` finds that they could not sign in. Can be stopped at any time and run again:
-    nobody is created twice, and whoever exists in Okta already is compared and never changed. What Okta refuses is
+    no user is created twice, and an existing user is compared and never changed. What Okta refuses is
     listed in a report; correct it, and give it back by --corrected. The exit code is then 3.
     """
     settings = prepare()
@@ -359,10 +373,9 @@ def provision(
     )
     with errors_reported():
         totals, refused, stopped = run(run_provision(settings, choice, options))
-    if as_json:
-        typer.echo(json.dumps(summary(totals, refused, report)))
-    else:
-        typer.echo("\n".join(report_lines(totals, refused, report, dry_run=dry_run)))
+    lines = report_lines(totals, refused, report, dry_run=dry_run)
+    # Where the refused accounts are on standard output, they are what a script reads there.
+    typer.echo(json.dumps(summary(totals, refused, report)) if as_json else "\n".join(lines), err=str(report) == "-")
     if stopped != DONE:
         return stopped
     if totals.gave_up:

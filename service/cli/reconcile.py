@@ -125,15 +125,15 @@ def reconcile(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Retire the hashes of missing users however many there are.")
     ] = False,
-    every: Annotated[float, typer.Option(min=1, help="Seconds between looks at the log with --follow.")] = 10.0,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two reads of the log with --follow.")] = 10.0,
     share: Annotated[str, typer.Option(help="Share of Okta's rate limits to use.")] = "50%",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for a script.")] = False,
 ) -> int:
-    """Catch up with events that never came: Okta's System Log is read where reading stopped, and applied.
+    """Catch up with missed events: read Okta's System Log from where reading stopped, and apply it.
 
-    Then the waiting and verified accounts are compared with the org's users: who has a password of Okta's own, is
-    deleted, or has been deactivated for 30 days has no use for the hash any more; it is forgotten, with the proof.
-    Suspended and locked users keep theirs. Okta keeps its log for 90 days. Doing it again changes nothing.
+    Then the waiting and verified accounts are compared with the org's users. The hash of a user who has a password set
+    in Okta, is deleted, or has been deactivated for 30 days is forgotten, with the proof. Suspended and locked users
+    keep theirs. Okta keeps its log for 90 days. A repetition changes nothing.
 
     --follow logs what it does as JSON lines to standard error; stopped by SIGINT or SIGTERM, it prints the totals. With
     --since, a process that follows already reads the log again from then on.

@@ -44,7 +44,7 @@ def rehearse(
     """Sign invented people in at a rate, and tell how many were answered in time and which cores that takes.
 
     The people have the formats and costs of what is loaded, in their proportions, random passwords and logins that end
-    in `.rehearsal.invalid`. They are no accounts, and are removed at the end. Exit code 0 where every sign-in had its
+    in `.rehearsal.invalid`. They are not accounts, and are removed at the end. Exit code 0 where every sign-in had its
     verdict in time, else 1.
     """
     from service.rehearsal.load import Plan

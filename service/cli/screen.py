@@ -1,8 +1,9 @@
 """The command `screen`: tries a registration against the policy and explains the decision."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +14,9 @@ from service.cli.okta_options import run
 
 if TYPE_CHECKING:
     from service.okta.registration import ScreeningRequest
-    from service.registration.code_policy import CodePolicy
     from service.registration.policy import Policy
-    from service.registration.queries import LegacyProfile
-    from service.registration.screen import FindLegacy, Screening
+    from service.registration.queries import LegacyProfile, StoreLookup
+    from service.registration.screen import Screening
     from service.settings import Settings
 
 # What `screen` says of a request that it has tried: the rules, the decision and the answer. Decides nothing.
@@ -63,20 +63,18 @@ def screen(
             metavar="PROFILE.json",
             exists=True,
             dir_okay=False,
-            help="Take the person to be known, with this profile (a JSON object), and ask no database.",
+            help="Assume a known person with this profile (a JSON object); query no database.",
         ),
     ] = None,
-    stranger: Annotated[
-        bool, typer.Option("--stranger", help="Take the person to be unknown, and ask no database.")
-    ] = False,
+    stranger: Annotated[bool, typer.Option("--stranger", help="Assume an unknown person; query no database.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """Try a registration request against the policy, and explain rule by rule what it decided.
 
     Nothing is sent and nothing is recorded. The legacy store is asked only where the policy asks it.
 
-    Exit codes: 0 there is a decision, whichever; 1 the request is none of Okta's, or the policy failed; 2 the policy
-    has faults, each named with its line.
+    Exit codes: 0 a decision was made; 1 the request is not one of Okta's, or the policy failed; 2 the policy has
+    faults, each named with its line.
     """
     if legacy is not None and stranger:
         raise typer.BadParameter("--legacy and --stranger contradict each other")
@@ -111,7 +109,7 @@ def _profile(path: Path) -> "LegacyProfile":
 async def _screen(
     request: "ScreeningRequest", policy: str | None, known: "Sequence[LegacyProfile] | None"
 ) -> "Screening":
-    from service.registration.code_policy import CodePolicy, PolicyFailed
+    from service.registration.code_policy import PolicyFailed
     from service.registration.screen import RegistrationScreener
     from service.settings import load_settings
     from service.telemetry import Telemetry, configure_logging
@@ -119,20 +117,20 @@ async def _screen(
     settings = load_settings()
     configure_logging("error")
     loaded = _load_policy(policy or settings.registration_policy)
-    screener = RegistrationScreener(loaded, _finder(settings, known), Telemetry())
+    screener = RegistrationScreener(loaded, _Lookup(settings, known), Telemetry())
     # A database may have to be started first; code must answer as fast as in the service.
-    within = settings.request_timeout if isinstance(loaded, CodePolicy) else None
+    within = settings.request_timeout if loaded.code is not None else None
     try:
         async with asyncio.timeout(within):
             return await screener.screen(request)
-    except PolicyFailed:
-        raise CommandFailed("the policy failed: the service would answer 503") from None
+    except PolicyFailed as failed:
+        raise CommandFailed(f"the policy failed: {failed}; the service would answer 503") from None
     except TimeoutError:
         raise CommandFailed(f"no decision within {within} s: the service would answer 503") from None
 
 
-def _load_policy(named: str | None) -> "Policy | CodePolicy":
-    from service.registration.code_policy import load_policy
+def _load_policy(named: str | None) -> "Policy":
+    from service.registration.parse import load_policy
     from service.registration.toml_document import FaultyPolicy
 
     if not named:
@@ -143,16 +141,31 @@ def _load_policy(named: str | None) -> "Policy | CodePolicy":
         raise CommandFailed(f"the policy has faults:\n{error}", WRONG_USAGE) from None
 
 
-def _finder(settings: "Settings", known: "Sequence[LegacyProfile] | None") -> "FindLegacy":
-    """Give what the option says of the person, else ask the store; the database is opened only if it is asked."""
+class _Lookup:
+    """Gives what the option says of the person, else asks the store; the database is opened only if it is asked."""
 
-    async def find(names: Sequence[str]) -> "Sequence[LegacyProfile]":
-        if known is not None:
-            return known
+    def __init__(self, settings: "Settings", known: "Sequence[LegacyProfile] | None") -> None:
+        self._settings = settings
+        self._known = known
+
+    async def by_names(self, names: Sequence[str]) -> "Sequence[LegacyProfile]":
+        """Find the accounts with one of these names."""
+        if self._known is not None:
+            return self._known
+        async with self._store() as store:
+            return await store.by_names(names)
+
+    async def by_attribute(self, attribute: str, value: str) -> "Sequence[LegacyProfile]":
+        """Find the accounts whose declared attribute has this value."""
+        if self._known is not None:
+            return [each for each in self._known if str(each.profile.get(attribute)) == value]
+        async with self._store() as store:
+            return await store.by_attribute(attribute, value)
+
+    @contextlib.asynccontextmanager
+    async def _store(self) -> "AsyncIterator[StoreLookup]":
         from service.app import open_database
-        from service.registration.queries import find_legacy_profiles
+        from service.registration.queries import StoreLookup
 
-        async with open_database(settings) as database, database.connection() as connection:
-            return await find_legacy_profiles(connection, names)
-
-    return find
+        async with open_database(self._settings) as database:
+            yield StoreLookup(database)

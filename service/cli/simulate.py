@@ -20,7 +20,7 @@ def simulate(
 
     Starts the service, a simulated org and, where DATABASE_URL is unset, the embedded PostgreSQL; loads the three
     users of Okta's guide; signs them in, wrongly and rightly, with Okta read-only and with a delivery repeated.
-    Exit code 0 only if every step was seen to be true in the database.
+    Exit code 0 only if every step was verified against the database.
     """
     from service.cli.simulate_story import play, stay_on_stage
 

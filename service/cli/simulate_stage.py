@@ -120,5 +120,6 @@ async def _connect(org: Org, service_url: str, secret: HeaderSecret) -> None:
     org.set_registration_hook(f"{service_url}/okta/registration", secret)
     hook = org.add_event_hook(f"{service_url}/okta/events", secret)
     await org.verify_event_hook(hook)
-    for first, last in (("Jessie", "Smith"), ("Kim", "Sato"), ("Rajiv", "Tal")):
-        org.add_user(f"{first}.{last}@example.com".lower(), firstName=first, lastName=last)
+    for number, (first, last) in enumerate((("Jessie", "Smith"), ("Kim", "Sato"), ("Rajiv", "Tal")), 1):
+        user = org.add_user(f"{first}.{last}@example.com".lower(), firstName=first, lastName=last)
+        org.demo_passwords[user.login] = f"password{number}"  # as in examples/legacy-users.csv

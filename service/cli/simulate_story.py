@@ -42,7 +42,7 @@ def _print_help(stage: Stage, console: Console) -> None:
   sign in by hand   {stage.org_url}        (jessie.smith@example.com / password1, kim.sato / password2, …)
   the org           {stage.org_url}/org    (users, System Log, switches such as read-only mode)
   the service       {stage.service_url}
-  for operators     {stage.admin_url}/status.json  and  /metrics
+  status page       {stage.admin_url}/    (for scripts: /status.json and /metrics)
 
 The secret below was made at random for this run. Ask as Okta does:
 """,

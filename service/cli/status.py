@@ -1,49 +1,85 @@
 """The command `status`: the migration's progress."""
 
 import json
-from collections.abc import Collection, Iterator
+import secrets
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from service.cli.errors import WRONG_USAGE, CommandFailed, printable_names
+from service.cli.name_report import TOO_COSTLY
 from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
-    from service.store.name_report import NameReport
+    from service.store.name_report import CountedNames
 
 STUCK = {
     "verified_without_success": "signed in more than a day ago, and Okta has not stored the password: run reconcile",
     "not_in_okta": "have a hash and are not in Okta yet: provision creates them",
     "refused_by_okta": "were refused by Okta: correct the report of provision, and give it to --corrected",
-    "too_costly": "have hashes too costly or impossible to check, and get 503: reset their passwords in Okta",
+    "too_costly": TOO_COSTLY,
 }
 
 
-ALL_NAMES = "List all names that open no account, instead of the first of each kind."
+ALL_NAMES = "Count the names that open no account anew, and list all instead of the first of each kind."
+HTML = "Write the status page of the admin port to a file instead: numbers, and no name."
 
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
     all_names: Annotated[bool, typer.Option("--all-names", help=ALL_NAMES)] = False,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help=HTML)] = None,
 ) -> None:
     """Tell how far the migration is: by state, source, format and day, how fast it goes, and who is stuck and why."""
     from service.cli.name_report import name_lines, names_as_json
 
+    if html is not None:
+        if as_json or all_names:
+            raise CommandFailed("--html goes with neither --json nor --all-names", WRONG_USAGE)
+        _write(html, run(_page()))
+        return
     found, stuck, names = run(_status(all_names=all_names))
     if as_json:
-        typer.echo(json.dumps(found | {"names": names_as_json(names)}))
+        counted_at = {"names_counted_at": names.at.isoformat(timespec="seconds")}
+        typer.echo(json.dumps(found | {"names": names_as_json(names.report)} | counted_at))
     else:
-        typer.echo("\n".join([*report_lines(found, stuck), *name_lines(names)]))
+        typer.echo("\n".join([*report_lines(found, stuck), *name_lines(names.report, names.at)]))
 
 
-async def _status(*, all_names: bool) -> "tuple[dict[str, Any], dict[str, list[str]], NameReport]":
+async def _status(*, all_names: bool) -> "tuple[dict[str, Any], dict[str, list[str]], CountedNames]":
     from service.administration.status import name_stuck, report_progress
     from service.app import open_database
-    from service.store.name_report import FIRST, report_names
+    from service.store.name_report import count_names, saved_names
 
     async with open_database(prepare()) as database, database.connection() as connection:
-        names = await report_names(connection, None if all_names else FIRST)
-        return await report_progress(connection, names=names), await name_stuck(connection), names
+        if all_names:
+            names = await count_names(connection, None)
+        else:
+            names = await saved_names(connection) or await count_names(connection)
+        return await report_progress(connection, names=names.report), await name_stuck(connection), names
+
+
+async def _page() -> str:
+    from service.app import open_database
+    from service.web.status_page.render import status_page
+    from service.web.status_page.view import view_of_store
+
+    settings = prepare()
+    async with open_database(settings) as database:
+        return status_page(await view_of_store(settings, database))
+
+
+def _write(path: Path, page: str) -> None:
+    """Replace the file as a whole: a web server may be reading it."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        new.write_text(page, encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise CommandFailed(f"--html {path}: {error.strerror}") from None
 
 
 def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator[str]:
@@ -54,7 +90,9 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
     yield from (f"  {state:10} {number:>12,}{_share(number, total)}" for state, number in accounts.items())
     yield from _pace(found)
     yield from _table("Hashes by source and format", found["sources"], ("source", "format", "state", "number"))
-    yield from recommendation(found["hashes"], found["hashes"].keys() - set(found["untried_formats"]))
+    tried = found["hashes"].keys() - set(found["untried_formats"])
+    yield from recommendation(found["hashes"], tried)
+    yield from unknown_products(found["hashes"], tried)
     yield from _counts("Encrypted hashes by key", found.get("encryption", {}).get("by_key", {}))
     yield from _table("Created in Okta", found["provisioned"], ("method", "outcome", "number"))
     yield from _table("Migrated and retired by day (UTC)", found["days"], ("day", "state", "accounts"))
@@ -90,6 +128,22 @@ def recommendation(formats: Collection[str], tried: Collection[str]) -> Iterator
         yield "  Try one for each before go-live: password-import try LOGIN"
 
 
+def unknown_products(formats: Mapping[str, int], tried: Collection[str]) -> Iterator[str]:
+    """Warn of hashes that name no product, where products exist that change the typed password before they hash it.
+
+    A known password that was VERIFIED for the format ends the warning.
+    """
+    from service.loading.product_tables import products_of
+
+    for name in sorted(set(formats).difference(tried)):
+        if products := products_of(name):
+            yield (
+                f"warning: hashes that name no product ({name}: {formats[name]:,}) are checked as hashes of the "
+                f"password as it is typed. If they come from one of {', '.join(products)}, name that format and load "
+                "again; else try a password with quotes, &, ä and a blank at its end: password-import try LOGIN"
+            )
+
+
 def _okta_calls(calls: list[dict[str, Any]]) -> Iterator[str]:
     if not calls:
         return
@@ -101,8 +155,6 @@ def _okta_calls(calls: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _stuck(counts: dict[str, int], names: dict[str, list[str]]) -> Iterator[str]:
-    from service.cli.name_report import printable
-
     if not any(counts[kind] for kind in STUCK):
         return
     yield "Stuck (all of them, and why: password-import stragglers)"
@@ -110,7 +162,7 @@ def _stuck(counts: dict[str, int], names: dict[str, list[str]]) -> Iterator[str]
         if number := counts[kind]:
             yield f"  {number:,} {what}"
             more = ", …" if number > len(names[kind]) else ""
-            yield f"    {', '.join(map(printable, names[kind]))}{more}"
+            yield f"    {printable_names(names[kind])}{more}"
 
 
 def _pace(found: dict[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.errors import CommandFailed
+from service.cli.errors import CommandFailed, printable
 from service.cli.okta_options import errors_reported, prepare, run
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def stragglers(
     """List who has not migrated, as CSV, with the reason: for the mails at the end of the programme.
 
     With --retire their hashes are forgotten, with the end of the programme as the recorded proof. That can't be undone:
-    from then on nobody can sign in with the legacy password who has not done so.
+    afterwards a legacy password that was not used before is refused.
     """
     settings = prepare()
     if retire and not yes and not typer.confirm("Forget the hashes of all who have not migrated, for good?", err=True):
@@ -59,7 +59,11 @@ async def _stragglers(settings: "Settings", output: Path | None, retire: bool) -
 
     async with open_database(settings) as database:
         # The list is written first: afterwards nobody knows any more who was left.
-        counts = await write_stragglers(database, sys.stdout) if output is None else await _to_file(database, output)
+        counts = (
+            await write_stragglers(database, sys.stdout, printable)
+            if output is None
+            else await _to_file(database, output)
+        )
         if not retire:
             return counts, Counter()
         async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
@@ -72,7 +76,7 @@ async def _to_file(database: "Database", path: Path) -> "Counter[Why]":
 
     try:
         with open_private(path) as file:
-            return await write_stragglers(database, file)
+            return await write_stragglers(database, file, printable)
     except OSError as error:
         raise CommandFailed(f"--output {path}: {error.strerror}") from None
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed
+from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed, printable
+from service.cli.load import Reading
 from service.cli.okta_options import prepare, run
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def try_password(
     kind: Annotated[str | None, typer.Option(help="csv, jsonl or ldif, as in load.")] = None,
     charset: Annotated[str, typer.Option(help="The charset of the file, as in load.")] = "utf-8",
     delimiter: Annotated[str | None, typer.Option(help="Between columns, as in load.")] = None,
+    dialect: Annotated[str | None, typer.Option(help="csv or copy, as in load.")] = None,
+    null: Annotated[list[str] | None, typer.Option(help="A text that is no value in any column, as in load.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> int:
     """Check a known password against a stored or given hash, with the code that answers sign-ins.
@@ -82,7 +85,8 @@ def try_password(
     given = _given_source(settings, source, of_format)
     peppers = _peppers(given, pepper_env or [])
     if file is not None and row is not None:
-        subject = _of_file(_Row(file, row, mapping or [], kind, charset, delimiter), given, salt, user)
+        reading = Reading(mapping or [], kind, charset, delimiter, dialect, nulls=null or [])
+        subject = _of_file(_Row(file, row, reading), given, salt, user)
     else:
         subject = _of_name(settings, str(name), given, salt, user, only_hash=only_hash)
     password = _password()
@@ -164,7 +168,7 @@ async def _of_account(settings: "Settings", name: str) -> "Subject | None":
     from service.loading.known_password import NoSubject, account_subject
     from service.signin.queries import find
     from service.signin.resolve import Ambiguity
-    from service.store.known_passwords import login_of
+    from service.store.recipes import login_of
     from service.stored_hashes import HashOpener
 
     async with open_database(settings) as database, database.connection() as connection:
@@ -194,10 +198,7 @@ class _Row(NamedTuple):
 
     file: Path
     line: int
-    mapping: list[str]
-    kind: str | None
-    charset: str
-    delimiter: str | None
+    reading: Reading
 
 
 def _of_file(row: _Row, source: "Source | None", salt: str | None, user: str | None) -> "Subject":
@@ -207,33 +208,36 @@ def _of_file(row: _Row, source: "Source | None", salt: str | None, user: str | N
     from service.loading.rows import hash_text
     from service.loading.sources import Source
 
-    fields = _fields(row) | _columns(salt, user)
     try:
+        found, source = _fields(row, source or Source(""))
+        fields = found | _columns(salt, user)
         text = hash_text(fields)
         if text is None:
             raise CommandFailed(f"{row.file}, line {row.line}: the row has no hash")
-        return row_subject(fields, text, source or Source(""), os.environ, text_of(fields, "login"))
+        return row_subject(fields, text, source, os.environ, text_of(fields, "login"))
     except (RejectedRow, NoSubject) as error:
         raise CommandFailed(f"{row.file}, line {row.line}: {error}") from None
 
 
-def _fields(row: _Row) -> dict[str, object]:
+def _fields(row: _Row, source: "Source") -> "tuple[dict[str, object], Source]":
+    """The row as `load` reads it, and the source with the format that the export shows. Raises `RejectedRow`."""
     from contextlib import closing
 
-    from service.cli.load import file_reader, mapped
     from service.loading.files.row import FaultyRow, UnreadableFile
 
     try:
-        opened = file_reader(row.file, mapped(row.mapping), kind=row.kind, charset=row.charset, delimiter=row.delimiter)
-        with closing(opened) as reader:
-            found = next((each for each in reader if each.line >= row.line), None)
+        with closing(row.reading.open(row.file)) as reader:
+            export = row.reading.examine(row.file, reader, source, needs_login=False)
+            found = next((each for each in export.rows if each.line >= row.line), None)
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
+    for note in export.notes:
+        typer.echo(printable(note), err=True)
     if found is None or found.line != row.line:
         raise CommandFailed(f"{row.file}: no row begins at line {row.line}")
     if isinstance(found, FaultyRow):
         raise CommandFailed(f"{row.file}, line {row.line}: {found.fault}")
-    return dict(found.fields)
+    return dict(export.decisions.applied_to(found.fields)), export.source
 
 
 def _columns(salt: str | None, user: str | None) -> dict[str, object]:

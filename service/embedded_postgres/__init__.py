@@ -1,7 +1,7 @@
-"""The embedded PostgreSQL, used where DATABASE_URL is unset: a server of our own under DATA_DIR.
+"""The embedded PostgreSQL, used if DATABASE_URL is unset: a private server under DATA_DIR.
 
-It touches nothing outside DATA_DIR, except that its socket lies in a short folder under the temporary folder where the
-path of DATA_DIR is too long for one; that folder goes when the server stops.
+It writes nothing outside DATA_DIR, with one exception: if the path of DATA_DIR is too long for a socket, the socket is
+in a folder under the temporary folder, which is removed when the server stops.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ __all__ = ["NoPostgres", "PostgresDidNotStart", "embedded", "embedded_sync"]
 def embedded_sync(
     data_dir: Path, *, database: str = "app", server_settings: Mapping[str, str] | None = None
 ) -> Iterator[str]:
-    """Use the server of `data_dir` and yield the URL of a database in it, which is made where it is missing.
+    """Use the server of `data_dir` and yield the URL of a database in it, which is created if it is missing.
 
-    The server is started where it does not run (`server_settings` count then), and stopped when its last user has left
-    or was killed; a server that is killed while it is used is started again.
+    The server is started if it is not running (`server_settings` apply only then), and stopped when its last user has
+    left or was killed. A server that is killed while in use is restarted.
     Raises `NoPostgres` and `PostgresDidNotStart`.
     """
     home = open_home(data_dir)
@@ -43,7 +43,7 @@ def embedded_sync(
 async def embedded(
     data_dir: Path, *, database: str = "app", server_settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[str]:
-    """Use the server as `embedded_sync` does, without holding up the event loop while it starts and stops."""
+    """Use the server as `embedded_sync` does, without blocking the event loop while it starts and stops."""
     use = embedded_sync(data_dir, database=database, server_settings=server_settings)
     entering = asyncio.ensure_future(asyncio.to_thread(use.__enter__))
     try:
@@ -53,14 +53,14 @@ async def embedded(
 
 
 async def _leave(use: contextlib.AbstractContextManager[str], entering: asyncio.Future[str]) -> None:
-    """Leave only what was entered: a cancelled start goes on in its thread, and its lock must not stay."""
+    """Leave only after entering: a cancelled start continues in its thread, and its lock must be released."""
     await asyncio.wait([entering])
     if not entering.cancelled() and entering.exception() is None:
         await asyncio.to_thread(use.__exit__, None, None, None)
 
 
 def _url(password: str, database: str, socket: str) -> str:
-    """The port is named so that PGPORT in the caller's environment does not count."""
+    """Return a URL that names the port, so that PGPORT in the caller's environment has no effect."""
     return f"postgresql://app:{password}@/{database}?host={socket}&port=5432"
 
 

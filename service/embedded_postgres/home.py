@@ -1,7 +1,7 @@
 """The folder of the embedded server under DATA_DIR: its contents, owner and locks.
 
-Everything in it belongs to the user that the server runs as. PostgreSQL refuses to run as root, so root hands it all
-to another user: the owner of DATA_DIR, or else `postgres`, or else `nobody`.
+Everything in it belongs to the user that the server runs as. PostgreSQL refuses to run as root, so root changes the
+owner to another user: the owner of DATA_DIR, or else `postgres`, or else `nobody`.
 """
 
 import contextlib
@@ -27,12 +27,12 @@ class Home:
 
     @property
     def data(self) -> Path:
-        """The cluster: whole or absent."""
+        """The cluster: complete or absent."""
         return self.path / "data"
 
     @property
     def log(self) -> Path:
-        """What the server of the last start wrote."""
+        """The log of the server since its last start."""
         return self.path / "server.log"
 
     @property
@@ -43,7 +43,7 @@ class Home:
 
     @contextlib.contextmanager
     def opened(self, name: str, flags: int = os.O_RDWR) -> Iterator[int]:
-        """Open or make a file of the folder, 0600, its owner's. No link is followed: another user may have made it."""
+        """Open or create a file of the folder (mode 0600, its owner). Fails for (possibly hostile) symbolic links."""
         path, new = self.path / name, flags | os.O_CREAT | os.O_EXCL
         try:
             descriptor = os.open(path, new | os.O_NOFOLLOW, 0o600)
@@ -58,25 +58,25 @@ class Home:
 
     @contextlib.contextmanager
     def locked(self, name: str, how: int) -> Iterator[int]:
-        """Hold a lock on a file of the folder. The kernel frees it however the process ends: no lock is ever stale."""
+        """Hold a lock on a file of the folder. The kernel releases it when the process ends: no lock is stale."""
         with self.opened(name) as descriptor:
             fcntl.flock(descriptor, how)
             yield descriptor
 
     def make_password(self) -> Path:
-        """Write a new random password, for a cluster that is about to be made."""
+        """Write a new random password, for a cluster that is about to be created."""
         with self.opened("password", os.O_WRONLY | os.O_TRUNC) as descriptor:
             os.write(descriptor, secrets.token_urlsafe(24).encode())
             os.fsync(descriptor)
         return self.path / "password"
 
     def password(self) -> str:
-        """Read the password of the database's roles."""
+        """Return the password of the database's roles."""
         return (self.path / "password").read_text()
 
 
 def open_home(data_dir: Path) -> Home:
-    """Make `DATA_DIR/postgres` where it is missing. Raises `PostgresDidNotStart` where it belongs to another user."""
+    """Create `DATA_DIR/postgres` if it is missing. Raises `PostgresDidNotStart` if it belongs to another user."""
     path = data_dir.absolute() / "postgres"
     data_dir.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=0o700, exist_ok=True)
@@ -99,5 +99,5 @@ def _server_user(data_dir: Path) -> tuple[int, int]:
             user = pwd.getpwnam(name)
             return user.pw_uid, user.pw_gid
     raise PostgresDidNotStart(
-        "PostgreSQL does not run as root, and this machine has neither a user postgres nor nobody"
+        "PostgreSQL does not run as root, and this machine has neither a user postgres nor a user nobody"
     )

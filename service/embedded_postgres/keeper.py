@@ -1,8 +1,8 @@
 """The keeper: a small process that starts the server and stops it after its last user. Run as a script.
 
-It waits for the exclusive lock on `users.lock`, which the kernel grants once no process uses the database any more,
-however they ended. A server that was killed meanwhile is started again. Nothing but the standard library and
-`postmaster` is imported, so that it stays small (11 MB).
+It waits for the exclusive lock on `users.lock`, which the kernel grants when no process uses the database any more,
+however the processes ended. A server that was killed meanwhile is restarted. Only the standard library and `postmaster`
+are imported, so that it stays small (11 MB).
 """
 
 import contextlib
@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from service.embedded_postgres.postmaster import postmaster, stop
 else:
-    from postmaster import postmaster, stop  # a script finds what lies beside it
+    from postmaster import postmaster, stop  # a script imports modules from its own folder
 
 LINGER_WITHIN = 20.0
-"""Seconds that processes of a killed server are given to end: each one finishes its statement first."""
+"""Seconds that the processes of a killed server get to end: each one finishes its statement first."""
 
 
 def _take_over(pid_file: Path) -> None:
-    """Make a stale postmaster.pid harmless: PostgreSQL takes the pid of its own parent for no other server.
+    """Make a stale postmaster.pid harmless: PostgreSQL never treats the pid of its own parent as another server.
 
-    The file is not removed: its shared memory key is how a new server notices that processes of the old one still live.
-    An empty file, left by a server that was killed as it made the file, holds no key and would be refused.
+    The file is not removed: its shared memory key lets a new server detect that processes of the old one still run.
+    An empty file, from a server that was killed while creating the file, has no key and would be rejected.
     """
     with contextlib.suppress(FileNotFoundError):
         lines = pid_file.read_text().split("\n")
@@ -46,7 +46,7 @@ def _take_over(pid_file: Path) -> None:
 class Keeper:
     """The server as the keeper's child.
 
-    `server.lock` is inherited by every process of the server: while any of them lives, even one that has made no
+    `server.lock` is inherited by every process of the server: while any of them lives, even one that has not created
     postmaster.pid yet, or whose postmaster was killed, no other server is started.
     """
 
@@ -56,27 +56,27 @@ class Keeper:
         self.server: subprocess.Popen[bytes] | None = None
 
     def serve(self) -> None:
-        """Run the server, again where it was killed, until it ends or all have left."""
+        """Run the server, restarting it if it was killed, until it ends or all users have left."""
         while self._start():
             if self.server and self.server.wait() >= 0 and not self.leaving:
                 os._exit(0)
 
     def _start(self) -> bool:
-        """Start the server and wait until it is ready; False where another has started it, or all have left."""
+        """Start the server and wait until it is ready; False if another has started it, or all users have left."""
         deadline = time.monotonic() + LINGER_WITHIN
         while not (self.leaving or postmaster(self.data)):
             if self._try():
                 _signal_started()
                 return True
             if time.monotonic() > deadline:
-                sys.stderr.write("processes of the server that was killed still live\n")
+                sys.stderr.write("processes of the killed server are still running\n")
                 os._exit(1)
             time.sleep(0.02)
         _signal_started()
         return False
 
     def _try(self) -> bool:
-        """Start the server unless processes of the last one still live. Ends the keeper where the server ends first."""
+        """Start the server unless processes of the last one still run. Exits if the server ends first."""
         lock = os.open(self.home / "server.lock", os.O_RDWR)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,7 +84,7 @@ class Keeper:
                 if self.leaving:
                     return False
                 _take_over(self.data / "postmaster.pid")
-                (self.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)  # holds a pid too, and no more
+                (self.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)  # contains only a pid
                 self.server = subprocess.Popen(self.command, stdin=0, stdout=2, stderr=2, pass_fds=(lock,))
         except BlockingIOError:
             return False
@@ -97,7 +97,7 @@ class Keeper:
         return True
 
     def leave(self) -> None:
-        """Stop the server: also one that is only just starting, or whose data folder was removed under it."""
+        """Stop the server, even one that is still starting or whose data folder was removed."""
         with self.starting:
             self.leaving = True
         stop(self.data)
@@ -107,12 +107,12 @@ class Keeper:
 
 
 def _signal_started() -> None:
-    """Close the pipe: its end is what the process that asked for the start waits for."""
+    """Close the pipe, whose end the starting process waits for."""
     os.dup2(0, 1)
 
 
 def main(home: Path, sockets: Path, command: list[str]) -> None:
-    """Keep the server of `home`, which is started by `command` unless that is empty."""
+    """Supervise the server of `home`, which is started by `command` unless that is empty."""
     if os.fork():
         os._exit(0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -1,6 +1,6 @@
 """The server of one data folder, by its postmaster.pid: whether it runs, and how it is stopped.
 
-The standard library alone, because the keeper loads this file by itself.
+Only the standard library is imported, because the keeper loads this file by itself.
 """
 
 import contextlib
@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 SHORT_FOLDER = "password-import-"
-"""What the names of socket folders begin with that lie in the temporary folder."""
+"""Prefix of the socket folders in the temporary folder."""
 STOPPING = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
-"""Fast shutdown first, then immediate (recovery at the next start), with the seconds that each is given."""
+"""Fast shutdown first, then immediate (recovery at the next start), with the timeout of each in seconds."""
 SOCKET_LINE, STATUS_LINE = 4, 7
-"""Of postmaster.pid: https://www.postgresql.org/docs/current/storage-file-layout.html"""
+"""Lines of postmaster.pid: https://www.postgresql.org/docs/current/storage-file-layout.html"""
 
 
 class Postmaster(NamedTuple):
-    """A live server."""
+    """A running server."""
 
     pid: int
     socket_folder: Path
@@ -29,7 +29,7 @@ class Postmaster(NamedTuple):
 
 
 def postmaster(data: Path) -> Postmaster | None:
-    """Return the live server of `data`; None where postmaster.pid is missing or stale (its pid may be another's)."""
+    """Return the running server of `data`; None if postmaster.pid is missing or stale (the pid may be reused)."""
     lines = _lines(data)
     pid = int(lines[0]) if lines[0].isdigit() else 0
     if not pid or not _serves(pid, data):
@@ -45,7 +45,7 @@ def _lines(data: Path) -> list[str]:
 
 
 def _serves(pid: int, data: Path) -> bool:
-    """Whether `pid` is a postgres that works in `data`. A zombie works in no folder, so it does not count."""
+    """Whether `pid` is a postgres that works in `data`. A zombie has no working folder, so it does not count."""
     if not Path("/proc/self/cwd").exists():
         shown = subprocess.run(
             ["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
@@ -59,7 +59,7 @@ def _serves(pid: int, data: Path) -> bool:
 
 
 def stop(data: Path) -> None:
-    """Stop the server of `data` where one lives. The caller holds `users.lock` alone."""
+    """Stop the server of `data` if it runs. The caller must hold `users.lock` exclusively."""
     server = postmaster(data)
     if server is None:
         return
@@ -74,7 +74,7 @@ def stop(data: Path) -> None:
 
 
 def remove_left_folder(data: Path) -> None:
-    """Remove the temporary socket folder of a server that was killed. The caller knows that none lives."""
+    """Remove the temporary socket folder of a killed server. The caller must ensure that no server runs."""
     _remove_short(Path(_lines(data)[SOCKET_LINE]))
 
 

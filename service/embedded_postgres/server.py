@@ -1,8 +1,9 @@
 """Starting, sharing and stopping the embedded server.
 
-Every process that uses the database holds `users.lock` shared. Whoever gets it alone is the last one out and stops
-the server: the last user itself as it leaves, or the keeper where the last user was killed. `start.lock` lets one
-process at a time make the cluster and start the server; initdb inherits it, so it outlives a starter that is killed.
+Every process that uses the database holds a shared lock on `users.lock`. A process that can lock it exclusively is the
+last user and stops the server: the last user itself as it leaves, or the keeper if the last user was killed.
+`start.lock` lets one process at a time create the cluster and start the server; initdb inherits it, so the lock
+survives if the starting process is killed.
 """
 
 import contextlib
@@ -21,30 +22,30 @@ from service.embedded_postgres.home import Home, PostgresDidNotStart
 from service.embedded_postgres.postmaster import SHORT_FOLDER, Postmaster, postmaster, remove_left_folder, stop
 
 START_WITHIN = 300.0
-"""Seconds: recovery after a crash under load takes a while; a server that failed is noticed at once."""
+"""Seconds: recovery after a crash under load takes a while; a failed start is detected at once."""
 LONGEST_SOCKET_FOLDER = 80
-"""Bytes: a socket's whole path ends at 103 to 107, by the system (sockaddr_un)."""
+"""Bytes: a socket's whole path is limited to 103 to 107, depending on the system (sockaddr_un)."""
 LONGEST_TEMPORARY = LONGEST_SOCKET_FOLDER - len(SHORT_FOLDER) - 10
-"""Bytes: what a random name leaves."""
+"""Bytes reserved for a random name."""
 SETTINGS = {
     "listen_addresses": "",
     "port": "5432",
     "unix_socket_permissions": "0700",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # What a failing statement holds can be a hash: neither it nor its row is logged.
+    # The statement of an error and its row may contain a hash, so neither is logged.
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
-    # The default keeps its segments in /dev/shm, outside DATA_DIR, and is too small in containers.
+    # The default uses segments in /dev/shm, which is outside DATA_DIR and too small in containers.
     "dynamic_shared_memory_type": "mmap",
 }
 KEEPER = [sys.executable, "-E", "-s", "-S", str(Path(__file__).with_name("keeper.py"))]
-"""Without -I, which would hide what lies beside the script; without any package."""
+"""Without -I, which would hide the modules in the script's folder, and without any package."""
 
 
 @contextlib.contextmanager
 def running(home: Home, settings: Mapping[str, str]) -> Iterator[Postmaster]:
-    """Use the server, started where it does not run; leave it after. Raises `NoPostgres`, `PostgresDidNotStart`."""
+    """Use the server, starting it if needed; leave it at exit. Raises `NoPostgres`, `PostgresDidNotStart`."""
     with home.locked("users.lock", fcntl.LOCK_SH) as users:
         try:
             server = postmaster(home.data)
@@ -54,14 +55,14 @@ def running(home: Home, settings: Mapping[str, str]) -> Iterator[Postmaster]:
 
 
 def _is_kept(home: Home) -> bool:
-    """Whether a keeper lives. It holds its lock shared, so this asks for more than that."""
+    """Whether a keeper runs. It holds its lock shared, so an exclusive lock is tried."""
     with contextlib.suppress(BlockingIOError), home.locked("keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
         return False
     return True
 
 
 def _leave(home: Home, users: int) -> None:
-    """Stop the server if nobody else uses it; where another is just stopping it, wait until that is done."""
+    """Stop the server if this is the last user; if another process is stopping it, wait until that is done."""
     fcntl.flock(users, fcntl.LOCK_UN)
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,7 +74,7 @@ def _leave(home: Home, users: int) -> None:
 
 def _start(home: Home, settings: Mapping[str, str]) -> Postmaster:
     with home.locked("start.lock", fcntl.LOCK_EX) as start_lock:
-        # A second time only where what another had begun to start came to nothing, or came up without a keeper.
+        # A second attempt only if another process's start failed, or its server has no keeper.
         for _ in range(2):
             server = _settled(home)
             if server and _is_kept(home):
@@ -81,12 +82,12 @@ def _start(home: Home, settings: Mapping[str, str]) -> Postmaster:
             _keep(home, *((server.socket_folder, []) if server else _command(home, settings, start_lock)))
         server = _settled(home)
         if server is None:
-            raise PostgresDidNotStart(f"the server ended as it started{_tail(home)}")
+            raise PostgresDidNotStart(f"the server stopped while starting{_tail(home)}")
         return server
 
 
 def _command(home: Home, settings: Mapping[str, str], start_lock: int) -> tuple[Path, list[str]]:
-    """Return the folder of the server's socket and the command that starts it; make the cluster where there is none."""
+    """Return the socket folder and the command that starts the server; create the cluster if there is none."""
     binaries = find_binaries_for(home)
     if not home.data.exists():
         make_cluster(home, binaries, start_lock, durable=settings.get("fsync") != "off")
@@ -98,17 +99,17 @@ def _command(home: Home, settings: Mapping[str, str], start_lock: int) -> tuple[
 
 
 def _settled(home: Home) -> Postmaster | None:
-    """Wait for a server that others are starting or stopping. Returns it, or None where there is none."""
+    """Wait for a server that another process starts or stops. Returns it, or None if there is none."""
     deadline = time.monotonic() + START_WITHIN
     while (server := postmaster(home.data)) and not server.ready:
         if time.monotonic() > deadline:
-            raise PostgresDidNotStart(f"the server that runs (process {server.pid}) is not ready{_tail(home)}")
+            raise PostgresDidNotStart(f"the running server (process {server.pid}) is not ready{_tail(home)}")
         time.sleep(0.01)
     return server
 
 
 def _keep(home: Home, sockets: Path, command: list[str]) -> None:
-    """Start the keeper, with the server's command unless that already runs, and wait until it has done its part."""
+    """Start the keeper, with the server's command unless the server runs, and wait until the server is ready."""
     with (
         home.opened("server.lock"),
         home.locked("keeper.lock", fcntl.LOCK_SH) as lock,
@@ -134,7 +135,7 @@ def _tail(home: Home) -> str:
 
 
 def _socket_folder(home: Home) -> Path:
-    """Return `DATA_DIR/postgres/run`, or a new temporary folder where that is too long or holds a comma."""
+    """Return `DATA_DIR/postgres/run`, or a new temporary folder if that is too long or contains a comma."""
     folder = home.path / "run"
     if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER or set(str(folder)) & set(",\"'\\"):
         long = len(os.fsencode(tempfile.gettempdir())) > LONGEST_TEMPORARY

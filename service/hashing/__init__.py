@@ -1,1 +1,1 @@
-"""Password hashes of legacy stores: one module a format."""
+"""Password hashes of legacy stores: one module per format."""

@@ -1,11 +1,11 @@
-"""Other names of the formats: those of products, of hashcat and of John the Ripper.
+"""Aliases of the formats: the names used by products, by hashcat and by John the Ripper.
 
-Case and separators do not count; names of which they are a part are in `titles`.
+Case and separators are ignored. A name that only matches as part of a longer title is in `TITLES`.
 """
 
 from collections.abc import Mapping
 
-# Names that are taken as they stand: titles that one may copy from hashcat's list of modes, and marks of hashes.
+# Names that are matched as written: titles from hashcat's list of modes, and prefixes of hashes.
 #
 # A prefix that several formats share, such as `$md5$`, is not an alias.
 
@@ -123,7 +123,7 @@ _MARKS: Mapping[str, str] = {
 TITLES: Mapping[str, tuple[str, ...]] = {
     name: (*_HASHCAT.get(name, ()), *_MARKS.get(name, "").split()) for name in dict.fromkeys((*_HASHCAT, *_MARKS))
 }
-"""By our own name of the format."""
+"""By format name."""
 
 
 _TYPED: Mapping[str, str] = {
@@ -157,7 +157,6 @@ _TYPED: Mapping[str, str] = {
     "ripemd160": "ripemd_160",
     "blake2b": "blake2b_512, raw_blake2",
     "blake2s": "blake2s_256",
-    "md5_pass_salt": "elgg",
     "sha1_salt_pass": "contao, salted_sha1_salt_first",
     "sha256_salt_pass": "formspring",
     "ldap_sha1": "nsldap",
@@ -234,7 +233,7 @@ _TYPED: Mapping[str, str] = {
     "nt_crypt": "bsd_nthash",
     "cleartext": "ldap_plaintext, roundup_plaintext, nooppasswordencoder",
     "keccak_512": "raw_keccak",
-    "vbulletin": "phps2, discuz, ucenter",
+    "vbulletin": "phps2",
     "oscommerce": "osc",
     "whirlpool": "whirpool",
     "citrix_netscaler": "citrix_ns10",
@@ -275,4 +274,4 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     name: (*filter(None, _TYPED.get(name, "").split(", ")), *TITLES.get(name, ()))
     for name in dict.fromkeys((*_TYPED, *TITLES))
 }
-"""By our own name of the format."""
+"""By format name."""

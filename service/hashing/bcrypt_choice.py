@@ -1,4 +1,4 @@
-"""Choice of the bcrypt implementation: the fastest that is proved equal to the bcrypt package, or the one set."""
+"""Choice of the bcrypt implementation: the fastest one that agrees with the bcrypt package, or the configured one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ Implementation = Literal["package", "libxcrypt", "interleaved"]
 
 
 class BcryptUnavailable(Exception):
-    """The implementation that is set cannot be used here. The message says why, and what to do."""
+    """The configured implementation cannot be used. The message gives the reason and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class BcryptChoice:
-    """What computes bcrypt in this process, for the log and the status page."""
+    """The bcrypt implementations that this process uses, for the log and the status page."""
 
     implementation: Implementation
-    """What the pool uses for the common formats."""
+    """The implementation that the pool uses for the common formats."""
     single: Implementation
-    """What computes one hash at a time: formulas, and all formats where nothing is interleaved."""
+    """The implementation for one hash at a time: formulas, and all formats if nothing is interleaved."""
     reason: str
     self_check: SelfCheck | None
-    """What the self-check of the kernel found; None where it did not run."""
+    """The result of the kernel's self-check; None if it did not run."""
     interleaving: Interleaving | None
-    """For the pool; None where nothing is interleaved."""
+    """For the pool; None if nothing is interleaved."""
 
     def in_use(self) -> dict[str, str | float | None]:
-        """Give what computes bcrypt now, and why, for the status page: also after the kernel was switched off."""
+        """Return the implementation in use and the reason, for the status page; reports a kernel switched off later."""
         name, reason = self.implementation, self.reason
         if self.interleaving is not None and self.interleaving.fault is not None:
             name, reason = self.single, f"The C extension was switched off until a restart: {self.interleaving.fault}."
@@ -52,10 +52,10 @@ def choose_bcrypt(
     single: FastBcrypt = fastest_bcrypt,
     load: Callable[[], MakeKernel] = load_kernel,
 ) -> BcryptChoice:
-    """Prove and time what there is, and take the fastest, or what is `wanted`.
+    """Verify and time the available implementations, and choose the fastest or the one `wanted`.
 
-    Took 0.14 s of CPU time where it was measured. `on_fault` is called once where the kernel is switched off later.
-    Raises `BcryptUnavailable` where `wanted` is not there or not proved; that it is slower than another is no reason.
+    Took 0.14 s of CPU time when measured. `on_fault` is called once if the kernel is switched off later.
+    Raises `BcryptUnavailable` if `wanted` is unavailable or fails verification, but not if it is merely slower.
     """
     name = single.choose("package" if wanted == "package" else "libxcrypt" if wanted == "libxcrypt" else None)
     if wanted == "libxcrypt" and name != wanted:

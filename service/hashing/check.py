@@ -1,4 +1,4 @@
-"""The checks that most formats use: derive a key from the password, compare it."""
+"""The checks that most formats use: derive a key from the password and compare it."""
 
 import abc
 import hmac
@@ -10,35 +10,35 @@ from service.hashing.format import Check, Executor
 from service.hashing.limits import is_short
 from service.immutable import immutable
 
-# Checks that are made of several: of one for each interpretation of a password.
+# Checks composed of several: one for each interpretation of a password.
 
 
 class Interpreted(abc.ABC):
-    """A check that makes one attempt for each interpretation of a password that differs."""
+    """A check that makes one attempt for each distinct interpretation of a password."""
 
     __slots__ = ()
 
     @property
     @abc.abstractmethod
     def most_attempts(self) -> int:
-        """The number of attempts that some password may need."""
+        """The largest number of attempts that any password may need."""
 
     @abc.abstractmethod
     def attempts(self, password: str) -> Sequence[Check]:
-        """Give the checks that `password` needs, each of which has the cost of its own run. Takes microseconds."""
+        """Return the checks that `password` needs, each with the cost of its own run. Takes microseconds."""
 
 
 def attempts_at(check: Check, password: str) -> Sequence[Check]:
-    """Give the checks to run for `password`: more than one where a product may have changed it in several ways."""
+    """Return the checks to run for `password`: several if a product may have changed it in different ways."""
     return check.attempts(password) if isinstance(check, Interpreted) else (check,)
 
 
 def most_attempts(check: Check) -> int:
-    """Give the number of attempts that the dearest password needs, for bounds on cost."""
+    """Return the largest number of attempts that any password needs, for bounds on cost."""
     return check.most_attempts if isinstance(check, Interpreted) else 1
 
 
-# The check of formats that change letters before they hash, so need the password as text.
+# The check of formats that change characters before they hash, and so need the password as text.
 
 
 @immutable
@@ -46,22 +46,22 @@ class TextComparison:
     """Derives a key from the password's characters and compares it with the stored one in constant time."""
 
     derive: Callable[[str], bytes] = field(repr=False)
-    """A function of a module, or a `partial` of one, so that it can be pickled; may raise `UnicodeError` only."""
+    """A function of a module, or a `partial` of one, so that it can be pickled; may raise only `UnicodeError`."""
     key: bytes = field(repr=False)
     cost: str
     executor: Executor = Executor.INLINE
     padded: bool = False
-    """True where the format pads with NUL: then no password that holds one is right, as none was ever taken."""
+    """True if the format pads with NUL: a password that contains NUL is then rejected, since none was ever accepted."""
     work: float = 0.0
-    """Its share of what one sign-in may cost; 0 for microseconds."""
+    """The share of what one sign-in may cost; 0 for microseconds."""
     looped: bool = False
 
     def takes(self, password: str) -> bool:
-        """Measure the password in UTF-8: formats of characters have charsets of their own."""
+        """Measure the password in UTF-8: character-based formats have charsets of their own."""
         return is_short(password, "utf-8", looped=self.looped)
 
     def verify(self, password: str) -> bool:
-        """Refuse also what the charset cannot write."""
+        """Also reject a password that the charset cannot encode."""
         if self.padded and "\0" in password:
             return False
         try:
@@ -75,15 +75,15 @@ class Comparison:
     """Derives a key from the password and compares it with the stored one in constant time."""
 
     derive: Callable[[bytes], bytes] = field(repr=False)
-    """A function of a module, or a `functools.partial` of one, so that it can be pickled; raises for no password."""
+    """A function of a module, or a `functools.partial` of one, so that it can be pickled; must not raise."""
     key: bytes = field(repr=False)
     cost: str
     executor: Executor = Executor.INLINE
     charset: str = "utf-8"
     padded: bool = False
-    """True where NULs behind the password change nothing, as in the key of an HMAC: then it may not end in one."""
+    """True if trailing NULs do not change the key, as in HMAC: a password that ends in NUL is then rejected."""
     work: float = 0.0
-    """Its share of what one sign-in may cost; 0 for microseconds."""
+    """The share of what one sign-in may cost; 0 for microseconds."""
     looped: bool = False
     """Whether each round hashes the password again."""
 
@@ -92,7 +92,7 @@ class Comparison:
         return is_short(password, self.charset, looped=self.looped)
 
     def verify(self, password: str) -> bool:
-        """Refuse also what the charset of the source cannot write."""
+        """Also reject a password that the source's charset cannot encode."""
         if self.padded and password.endswith("\0"):
             return False
         secret = encode(password, self.charset)
@@ -101,14 +101,14 @@ class Comparison:
 
 @immutable
 class Either:
-    """Two comparisons, where the text does not say which of two products wrote it; both are always made."""
+    """Two comparisons, for a text that two products may have written; both always run."""
 
     first: Comparison
     second: Comparison
 
     @property
     def executor(self) -> Executor:
-        """The lane of the first: both are of one kind."""
+        """The executor of the first; both use the same one."""
         return self.first.executor
 
     @property
@@ -118,18 +118,18 @@ class Either:
 
     @property
     def work(self) -> float:
-        """Both are made."""
+        """The sum: both always run."""
         return self.first.work + self.second.work
 
     @property
     def looped(self) -> bool:
-        """Whether either is."""
+        """Whether either is looped."""
         return self.first.looped or self.second.looped
 
     def takes(self, password: str) -> bool:
-        """Tell whether both do: they are of one kind."""
+        """Return whether the first accepts the length; both have the same limit."""
         return self.first.takes(password) and self.second.takes(password)
 
     def verify(self, password: str) -> bool:
-        """Accept what either accepts."""
+        """Return whether either accepts the password."""
         return self.first.verify(password) | self.second.verify(password)

@@ -1,4 +1,4 @@
-"""The columns beside a hash: salt, iterations, options of the source."""
+"""The columns stored with a hash: salt, iterations and options of the source."""
 
 import re
 from dataclasses import replace
@@ -8,26 +8,26 @@ from service.hashing.format import MalformedHash, NoUsername, StoredHash
 from service.hashing.limits import number
 
 HEX_MARK = r"(?:0[xX]|\\x)"
-"""What SQL Server and PostgreSQL write before hex."""
+"""The prefixes that SQL Server and PostgreSQL write before hex."""
 DIGEST = (
     rf"(?:{HEX_MARK}(?=(?:[0-9A-Fa-f]{{2}}){{16,}}(?:[:.$]|$)))?"
     r"(?P<digest>[A-Za-z0-9+/_-]{16,}={0,2})(?:[:.$](?P<salt>.+))?"
 )
-"""A digest in hex or base64, with the salt behind a colon, dot or dollar where it has no column of its own."""
+"""A digest in hex or base64, followed by the salt after a colon, dot or dollar if there is no salt column."""
 _PADDED = re.compile(r"(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)")
 _WHOLE = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 
 
 def separated(stored: StoredHash, match: re.Match[str]) -> StoredHash:
-    """The row with the salt that a match of `DIGEST` holds, unless it has a salt column."""
+    """Return the row with the salt that a match of `DIGEST` holds, unless it has a salt column."""
     return stored if stored.salt is not None else replace(stored, salt=match["salt"])
 
 
 def other_interpretation(stored: StoredHash, match: re.Match[str], size: int) -> tuple[bytes, bytes] | None:
-    """Salt and digest where a match of `DIGEST` may just as well mean others; None where it may not.
+    """Return salt and digest if a match of `DIGEST` can be read in a second way; otherwise None.
 
-    Guides for Node write the salt first: then the digest has the usual `size`, and the salt is shorter. And nobody may
-    have said of a salt that it is base64, though its padding shows that it may be.
+    Tutorials for Node write the salt first: the second part then has the usual `size`, and the first is shorter. A salt
+    may also be base64 without a declared encoding, as its padding suggests.
     """
     salt, key = match["digest"], match["salt"] or ""
     if stored.salt is None and len(salt) < len(key) and _WHOLE.fullmatch(key):
@@ -41,14 +41,14 @@ def other_interpretation(stored: StoredHash, match: re.Match[str], size: int) ->
 
 
 def salt_text(stored: StoredHash) -> str:
-    """The salt column as it stands."""
+    """Return the salt column unchanged."""
     if stored.salt is None:
         raise MalformedHash("the format needs a salt column")
     return stored.salt
 
 
 def salt_of(stored: StoredHash) -> bytes:
-    """The salt column as bytes, by the source's salt encoding."""
+    """Return the salt column as bytes, decoded with the source's salt encoding."""
     salt = salt_text(stored)
     match stored.recipe.salt_encoding:
         case "text":
@@ -57,18 +57,18 @@ def salt_of(stored: StoredHash) -> bytes:
             return unhex(re.sub(f"^{HEX_MARK}", "", salt))
         case "base64":
             return unbase64(salt)
-    raise MalformedHash("the salt encoding is none of text, hex and base64")
+    raise MalformedHash("the salt encoding must be text, hex or base64")
 
 
 def username_of(stored: StoredHash) -> str:
-    """The name that was mixed into the hash."""
+    """Return the user name that was mixed into the hash."""
     if stored.username is None:
         raise NoUsername("the format needs a username")
     return stored.username
 
 
 def option(stored: StoredHash, name: str, default: str | None = None) -> str:
-    """An option of the source; without a default it must be there."""
+    """Return an option of the source. Raises `MalformedHash` if it is absent and has no default."""
     text = stored.recipe.options.get(name, default)
     if text is None:
         raise MalformedHash(f"the source lacks the option {name}")
@@ -76,12 +76,12 @@ def option(stored: StoredHash, name: str, default: str | None = None) -> str:
 
 
 def number_option(stored: StoredHash, name: str, default: int | None = None) -> int:
-    """An option of the source that is a whole number."""
+    """Return an option of the source that is a whole number."""
     return number(option(stored, name, None if default is None else str(default)))
 
 
 def iterations_of(stored: StoredHash, default: int | None = None) -> int:
-    """The iterations of the source or row."""
+    """Return the iterations of the row or the source."""
     iterations = stored.recipe.iterations if stored.recipe.iterations is not None else default
     if iterations is None:
         raise MalformedHash("the format needs iterations")

@@ -1,4 +1,4 @@
-"""The digest loops of crypt(3) in Python, where libxcrypt is absent or rejects a long password.
+"""The digest loops of crypt(3) in Python, for machines without libxcrypt and passwords that it rejects as too long.
 
 MD5: Poul-Henning Kamp, FreeBSD 1994, and Apache's variant apr1. SHA-2: https://www.akkadia.org/drepper/SHA-crypt.txt.
 SHA-1: Simon Gerraty, NetBSD 2004 (PBKDF1 with HMAC-SHA1).
@@ -16,7 +16,7 @@ _MD5_ORDER = (0, 6, 12, 1, 7, 13, 2, 8, 14, 3, 9, 15, 4, 10, 5, 11)
 
 
 def encode(digest: bytes) -> str:
-    """Write bytes as crypt(3) does: three at a time, most significant first, digits from the least significant."""
+    """Encode bytes as crypt(3) does: three at a time, most significant first, least significant digit first."""
     text = ""
     for start in range(0, len(digest), 3):
         group = digest[start : start + 3]
@@ -26,19 +26,19 @@ def encode(digest: bytes) -> str:
 
 
 def encode_little(digest: bytes) -> str:
-    """Write bytes as phpass and Cisco do: three at a time, least significant first, and so are the digits."""
+    """Encode bytes as phpass and Cisco do: three at a time, least significant first, least significant digit first."""
     groups = (digest[start : start + 3][::-1] for start in range(0, len(digest), 3))
     return "".join(encode(group) for group in groups)
 
 
 def md5_crypt(secret: bytes, salt: bytes, magic: bytes) -> str:
-    """The 22 characters of digest; `magic` is ``$1$`` or ``$apr1$``."""
+    """Return the 22 characters of the digest; `magic` is ``$1$`` or ``$apr1$``."""
     digest = md5_crypt_digest(secret, salt, magic)
     return encode(bytes(digest[i] for i in _MD5_ORDER))
 
 
 def md5_crypt_digest(secret: bytes, salt: bytes, magic: bytes) -> bytes:
-    """The 16 bytes of digest."""
+    """Return the 16 bytes of the digest."""
     hashed = for_rounds("md5")
     inner = hashed(secret + salt + secret)
     start = secret + magic + salt + _repeated(inner, len(secret))
@@ -54,7 +54,7 @@ def md5_crypt_digest(secret: bytes, salt: bytes, magic: bytes) -> bytes:
 
 
 def sha2_crypt(algorithm: str, secret: bytes, salt: bytes, rounds: int) -> str:
-    """The 43 or 86 characters of digest; `algorithm` is ``sha256`` or ``sha512``."""
+    """Return the 43 or 86 characters of the digest; `algorithm` is ``sha256`` or ``sha512``."""
     hashed = for_rounds(algorithm)
     inner = hashed(secret + salt + secret)
     start = secret + salt + _repeated(inner, len(secret))
@@ -72,7 +72,7 @@ def sha2_crypt(algorithm: str, secret: bytes, salt: bytes, rounds: int) -> str:
 
 
 def sha1_crypt(secret: bytes, salt: bytes, rounds: int) -> bytes:
-    """The 20 bytes of digest."""
+    """Return the 20 bytes of the digest."""
     digest = hmac.digest(secret, b"%b$sha1$%d" % (salt, rounds), "sha1")
     for _ in range(rounds - 1):
         digest = hmac.digest(secret, digest, "sha1")
@@ -84,7 +84,7 @@ def _repeated(digest: bytes, length: int) -> bytes:
 
 
 def _sha2_order(size: int) -> Iterator[int]:
-    """Drepper's order of bytes: groups that step by a third of the digest and rotate, then what is left over."""
+    """Drepper's byte order: groups that step by a third of the digest and rotate, then the remaining bytes."""
     third = size // 3
     step = 2 if size == hashlib.sha256().digest_size else 1
     first = 0

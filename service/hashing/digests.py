@@ -1,7 +1,7 @@
-"""Message digests and HMACs by name, MD4 among them.
+"""Message digests and HMACs by name, including MD4.
 
-OpenSSL 3 hides MD4, RIPEMD-160 and Whirlpool in its legacy provider, which many machines do not load, may be built
-without SM3, and never had Keccak (SHA-3 before its padding was changed), so these come from elsewhere.
+OpenSSL 3 has MD4, RIPEMD-160 and Whirlpool only in its legacy provider, which many machines do not load. It may be
+built without SM3, and it never had Keccak (SHA-3 with the original padding). These are computed without hashlib.
 """
 
 import functools
@@ -13,9 +13,9 @@ from functools import partial
 from Crypto.Hash import MD4, RIPEMD160, keccak
 from cryptography.hazmat.primitives import hashes
 
-# The Whirlpool digest (ISO/IEC 10118-3) in Python: no library that installs everywhere still has it.
+# The Whirlpool digest (ISO/IEC 10118-3) in Python, since no library that installs on every platform still has it.
 #
-# The tables are made as the authors' paper defines them, from two small boxes of four bits and a circulant matrix.
+# The tables are computed as the authors' paper defines them, from two boxes of four bits and a circulant matrix.
 
 ROUNDS = 10
 BLOCK = 64
@@ -47,7 +47,7 @@ def _times(a: int, b: int) -> int:
 
 @functools.cache
 def _tables() -> tuple[list[list[int]], list[int]]:
-    """For each column, what a byte there adds to a row of eight; and the keys that are added to the key."""
+    """Return, per column, the contribution of each byte value to a row of eight bytes; and the round constants."""
     box = _box()
     first = [int.from_bytes(bytes(_times(box[byte], factor) for factor in ROW), "big") for byte in range(256)]
     tables = [[value >> 8 * i | value << 64 - 8 * i & (1 << 64) - 1 for value in first] for i in range(8)]
@@ -72,7 +72,7 @@ def _compress(state: list[int], block: list[int]) -> list[int]:
 
 
 def whirlpool(data: bytes) -> bytes:
-    """The digest of `data`, 64 bytes."""
+    """Return the digest of `data`, 64 bytes."""
     padded = data + b"\x80"
     padded += bytes(-(len(padded) + 32) % BLOCK) + (8 * len(data)).to_bytes(32, "big")
     state = [0] * 8
@@ -104,17 +104,17 @@ SIZES = {
     "keccak_384": 48,
     "keccak_512": 64,
 }
-"""The bytes in each digest."""
+"""The size of each digest in bytes."""
 _KECCAK = frozenset(name for name in SIZES if name.startswith("keccak"))
 _WEIGHTS = {"md4": 10, "ripemd160": 10, "sm3": 5, "whirlpool": 1000, **dict.fromkeys(_KECCAK, 10)}
-"""How many times as long as SHA-256 those take that hashlib does not compute."""
+"""The duration of each digest that hashlib lacks, relative to SHA-256."""
 _CONSTRUCTORS = {name: getattr(hashlib, name) for name in SIZES if hasattr(hashlib, name)}
 """Called directly, since `hashlib.new` takes three times as long."""
-BY_OTHERS = frozenset({"md4", "ripemd160", "sm3", "whirlpool"})
-"""What hashlib may lack; OpenSSL's PBKDF2 lacks them too."""
+NOT_IN_HASHLIB = frozenset({"md4", "ripemd160", "sm3", "whirlpool"})
+"""The digests that hashlib may lack; OpenSSL's PBKDF2 lacks them too."""
 
 
-"""Bytes that these take at a time."""
+"""Their block size in bytes."""
 
 
 def digest(name: str, data: bytes) -> bytes:
@@ -136,12 +136,12 @@ def digest(name: str, data: bytes) -> bytes:
 
 
 def weight(name: str) -> int:
-    """How many digests by hashlib one of these counts for, where a bound on rounds is a bound on time."""
+    """Return how many hashlib digests one digest counts for, in bounds on rounds that bound time."""
     return _WEIGHTS.get(name, 1)
 
 
 def for_rounds(name: str) -> Callable[[bytes], bytes]:
-    """The same as a function of the data alone, which a loop calls without looking the name up each time."""
+    """Return the digest as a function of the data alone, so that a loop does not look the name up each time."""
     constructor = _CONSTRUCTORS.get(name)
     if constructor is None:
         return partial(digest, name)
@@ -149,8 +149,8 @@ def for_rounds(name: str) -> Callable[[bytes], bytes]:
 
 
 def keyed_digest(name: str, key: bytes, data: bytes) -> bytes:
-    """HMAC (RFC 2104) of `data` under `key`."""
-    if name in BY_OTHERS:
+    """Return the HMAC (RFC 2104) of `data` under `key`."""
+    if name in NOT_IN_HASHLIB:
         return _hmac(name, key, data)
     return hmac.digest(key, data, name)
 

@@ -35,40 +35,40 @@ from service.hashing.shape import Wrapped
 from service.hashing.typed_passwords import BY_FORMAT, RAW
 from service.immutable import immutable
 
-# A name for several formats: the text of a hash decides which of them reads it.
+# A name for several formats: the text of a hash decides which member parses it.
 #
-# Where the text does not describe itself, the last member reads it, by its columns.
+# If the text does not identify its format, the last member parses it, using its columns.
 
 
 @immutable
 class Family:
-    """A name for whichever of its members has the shape of a text. Recognises nothing itself."""
+    """A name for several formats. The member that matches the text is used; a family itself recognises nothing."""
 
     name: str
     members: tuple[Format, ...]
     aliases: tuple[str, ...] = ()
     interpretations: str | None = None
-    """Of a typed password, for every member that does not declare its own; None where each has those of its name."""
+    """Interpretations of a typed password, for members that declare none; None if each uses those of its own name."""
     peppered: frozenset[str] | None = None
-    """The members that are given the pepper of the source; None where all are."""
+    """The members that receive the source's pepper; None if all do."""
 
     def recognises(self, _text: str) -> bool:
-        """Leave it to the members."""
+        """Return False: only the members recognise texts."""
         return False
 
     def parse(self, stored: StoredHash) -> Check:
-        """Read with the member whose shape it is."""
+        """Parse with the member that recognises the text."""
         reader = self._reader(stored)
         if self.peppered is not None and reader.name not in self.peppered:
             stored = replace(stored, pepper=None, more_peppers=())
         return as_typed(reader, self.interpretations).parse(stored)
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Scramble with that member."""
+        """Create a dummy hash with the member that recognises the text."""
         return self._reader(stored).dummy_hash(stored)
 
     def _reader(self, stored: StoredHash) -> Format:
-        """The member that recognises the text, else one of its length, else the last."""
+        """Return the member that recognises the text, else one whose length matches, else the last."""
         text = stored.hash
         found = next((each for each in self.members if each.recognises(text)), None)
         return found or next((each for each in self.members if _reads(each, text)), self.members[-1])
@@ -80,13 +80,13 @@ def _reads(member: Format, text: str) -> bool:
 
 
 def as_typed(found: Format, interpretations: str | None = None) -> Format:
-    """Give a format with `interpretations`, else with those that its name says; one that declares its own stays."""
+    """Return the format with `interpretations`, or those of its name; a format that declares its own is unchanged."""
     declared = interpretations or BY_FORMAT.get(found.name, RAW)
     return found if declared == RAW or isinstance(found, TypedFormat | Family) else TypedFormat(found, declared)
 
 
-def _typed(found: Format, interpretations: str, by_mark: Mapping[str, str] | None = None) -> Format:
-    return TypedFormat(found, interpretations, by_mark or {})
+def _typed(found: Format, interpretations: str, by_prefix: Mapping[str, str] | None = None) -> Format:
+    return TypedFormat(found, interpretations, by_prefix or {})
 
 
 def _product(*names: str) -> Iterable[Format]:
@@ -122,6 +122,7 @@ ZITADEL: tuple[Format, ...] = (*kratos.FORMATS, *scrypt.FORMATS, *pbkdf2.FORMATS
 NONE: frozenset[str] = frozenset()
 PHPBB_H = f"{typed.PHPBB} | {typed.PHPBB2_UNDER_PHPASS}"
 """phpBB 3 puts the MD5 of a row that phpBB 2 wrote under `$H$`."""
+PHPBB_COMBINED_TYPED = _typed(phpass.PHPBB_COMBINED, PHPBB_H)
 _TYPO3_INNER = (BCRYPT, ARGON2, pbkdf2.PBKDF2, *phpass.FORMATS, *crypt.FORMATS)
 TYPO3_FORMATS: tuple[Format, ...] = (
     _typed(
@@ -135,7 +136,7 @@ TYPO3_FORMATS: tuple[Format, ...] = (
         {"C$2y$": typed.TYPO3_BCRYPT},
     ),
 )
-"""Rows that TYPO3 before 9.4 converted: a mark before the hash."""
+"""Rows that TYPO3 before 9.4 converted: a prefix before the hash."""
 
 FORMATS: tuple[Format, ...] = (
     *(Family(f"pbkdf2_{prf}", (*PBKDF2, columns), (f"pbkdf2_hmac_{prf}",)) for prf, columns in pbkdf2.COLUMNS.items()),
@@ -203,6 +204,7 @@ FORMATS: tuple[Format, ...] = (
         "phpbb",
         (
             *(_typed(each, typed.PHPBB, {"$H$": PHPBB_H}) for each in phpass.FORMATS),
+            PHPBB_COMBINED_TYPED,
             BCRYPT,
             ARGON2,
             *(_typed(each, typed.PHPBB2) for each in _product("phpbb2_md5")),
@@ -289,6 +291,8 @@ FORMATS: tuple[Format, ...] = (
         ("plone",),
         typed.ZOPE,
     ),
+    Family("elgg", (BCRYPT, *_product("md5_pass_salt")), interpretations=typed.TRIMMED, peppered=NONE),
+    Family("discuz", (BCRYPT, *_product("discuz_md5")), ("ucenter",), typed.DISCUZ, NONE),
     Family("xenforo", (*applications.XENFORO_FORMATS, BCRYPT), ("xf",)),
     Family("gitlab", (BCRYPT, pbkdf2.PBKDF2)),
     Family("mattermost", (BCRYPT, *_named(applications.FORMATS, "mattermost_pbkdf2"))),
@@ -309,3 +313,27 @@ FORMATS: tuple[Format, ...] = (
     ),
     Family("oracle", (databases.FORMATS[3], *_product("oracle11", "oracle12")), ("oracle_database",)),
 )
+
+
+def changing(format_name: str) -> list[str]:
+    """Return the families whose members of this format hash other interpretations than the format by itself."""
+    own = _parts(BY_FORMAT.get(format_name, RAW))
+    return [
+        family.name for family in FORMATS if any(not _parts(each) <= own for each in _declared_by(family, format_name))
+    ]
+
+
+def _declared_by(family: Format, format_name: str) -> Iterable[str]:
+    if not isinstance(family, Family):
+        return
+    for member in family.members:
+        if member.name != format_name:
+            continue
+        if isinstance(member, TypedFormat):
+            yield from (member.interpretations, *member.by_prefix.values())
+        else:
+            yield family.interpretations or BY_FORMAT.get(format_name, RAW)
+
+
+def _parts(interpretations: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in interpretations.split("|"))

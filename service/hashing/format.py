@@ -1,7 +1,7 @@
 """The protocol of a hash format.
 
-A format recognises a stored hash by its whole shape, parses it once, with its cost bounded, into a `Check`, and a
-`Check` tries passwords. The protocol's split into recognise, parse and verify follows zitadel/passwap (Go).
+A format recognises a stored hash by its whole shape and parses it once, with bounded cost, into a `Check`, which then
+verifies passwords. The split into recognise, parse and verify follows zitadel/passwap (Go).
 """
 
 import enum
@@ -13,14 +13,14 @@ from service.immutable import immutable
 
 
 class Executor(enum.Enum):
-    """Where a check may run without holding up the event loop."""
+    """Where a check runs without blocking the event loop."""
 
     INLINE = "inline"
-    """Microseconds: cheaper than a hop to a thread."""
+    """Microseconds: cheaper than a hand-over to a thread."""
     THREAD = "thread"
     """C code that releases the GIL for the whole computation."""
     PROCESS = "process"
-    """A loop in Python, which would hold the GIL: a worker process."""
+    """A Python loop, which would hold the GIL: runs in a worker process."""
 
 
 class UnusableHash(Exception):
@@ -32,11 +32,11 @@ class MalformedHash(UnusableHash):
 
 
 class NoUsername(MalformedHash):
-    """A name was mixed into the hash, and the row does not say which."""
+    """The hash includes a user name, and the row has none."""
 
 
 class TooCostly(UnusableHash):
-    """The stored hash asks for more time or memory than a sign-in may cost."""
+    """The stored hash requires more time or memory than a sign-in may use."""
 
 
 class UnknownFormat(UnusableHash):
@@ -45,52 +45,52 @@ class UnknownFormat(UnusableHash):
 
 @immutable
 class Recipe:
-    """How the hashes of a source are to be checked, resolved when they are loaded and stored with them."""
+    """How the hashes of a source are checked; resolved when they are loaded and stored with them."""
 
     format: str
     """The name of a registered format, or a formula such as ``md5(md5($pass).$salt)``."""
     charset: str = "utf-8"
-    """How a password becomes bytes."""
+    """The charset that encodes a password."""
     pepper_env: str | None = None
-    """The name of the environment variable that holds the pepper, or several names separated by blanks, any of which
-    may hold the one that was used; their values are never stored."""
+    """The environment variable that holds the pepper, or several names separated by blanks if any of their values may
+    have been used. The values are never stored."""
     iterations: int | None = None
     salt_encoding: str = "text"
-    """What the salt column holds: ``text``, ``hex`` or ``base64``."""
+    """The encoding of the salt column: ``text``, ``hex`` or ``base64``."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """What only one format needs, such as the project parameters of Firebase (never repeated in messages)."""
+    """Options of a single format, such as the project parameters of Firebase (never repeated in messages)."""
 
 
 @immutable
 class StoredHash:
-    """One row of a legacy store, as a format sees it."""
+    """One row of a legacy store, as the formats receive it."""
 
     hash: str = field(repr=False)
     recipe: Recipe = field(repr=False)
     salt: str | None = field(default=None, repr=False)
     username: str | None = field(default=None, repr=False)
-    """The name that was mixed into the hash (SMF, PostgreSQL md5, Oracle), where the format uses one."""
+    """The user name that was mixed into the hash (SMF, PostgreSQL md5, Oracle), if the format uses one."""
     pepper: bytes | None = field(default=None, repr=False)
     more_peppers: tuple[bytes, ...] = field(default=(), repr=False)
-    """Others of which each may have been used, where the source names several."""
+    """Further peppers, any of which may have been used, if the source names several."""
 
 
 class Check(Protocol):
-    """A parsed hash: all that is needed to try a password. Picklable, immutable, and its `repr` shows no secret."""
+    """A parsed hash, ready to verify passwords. Picklable and immutable; its `repr` shows no secret."""
 
     @property
     def executor(self) -> Executor:
-        """Where it may run."""
+        """The executor that it runs on."""
         ...
 
     @property
     def cost(self) -> str:
-        """Names the work in the words of the format, for instance ``bcrypt 10``: equal costs take equal time."""
+        """The work in the format's terms, for instance ``bcrypt 10``: equal costs take equal time."""
         ...
 
     @property
     def work(self) -> float:
-        """Its share of what one sign-in may cost: see `limits.MAX_WORK`."""
+        """The share of what one sign-in may cost: see `limits.MAX_WORK`."""
         ...
 
     @property
@@ -99,11 +99,11 @@ class Check(Protocol):
         ...
 
     def takes(self, password: str) -> bool:
-        """Tell whether `password` is short enough to be hashed; a longer one is wrong, and no hash is computed."""
+        """Return whether `password` is short enough to be hashed; a longer one is rejected without computing a hash."""
         ...
 
     def verify(self, password: str) -> bool:
-        """Tell whether `password` is the one. Never raises for any password; compares in constant time."""
+        """Return whether `password` is right. Never raises; compares in constant time."""
         ...
 
 
@@ -112,20 +112,20 @@ class Format(Protocol):
 
     @property
     def name(self) -> str:
-        """What rows and sources call it."""
+        """The name used by rows and sources."""
         ...
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """Other names it is known by."""
+        """Aliases of the format."""
         ...
 
     def recognises(self, text: str) -> bool:
-        """Tell, by its whole shape and not by a prefix, whether `text` is a hash of this format."""
+        """Return whether `text` is a hash of this format, by its whole shape and not by a prefix."""
         ...
 
     def parse(self, stored: StoredHash) -> Check:
-        """Read a stored hash. Raises `MalformedHash` or `TooCostly`, and nothing else, whatever the text."""
+        """Parse a stored hash. Raises only `MalformedHash` and `TooCostly`, for any text."""
         ...
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
@@ -134,9 +134,9 @@ class Format(Protocol):
 
 
 FindFormat = Callable[[str], Format | None]
-"""Looks up a format by any of its names; None where no format is called so."""
+"""Looks up a format by any of its names; returns None if there is none."""
 
 
 def find_none(_name: str) -> Format | None:
-    """Find no format: for formulas without a named format around them."""
+    """Return None: for formulas outside a named format."""
     return None

@@ -1,7 +1,7 @@
 """Calls of libxcrypt's crypt(3) through ctypes, which releases the GIL for the whole call.
 
-The standard library's `crypt` (gone in Python 3.13) and the packages that replace it hold the GIL, which stalls the
-event loop. glibc's own crypt, musl's and macOS's lack `crypt_rn` and most methods: there the library counts as absent.
+The standard library's `crypt` (removed in Python 3.13) and the packages that replace it hold the GIL, which stalls the
+event loop. The crypt of glibc, musl and macOS lacks `crypt_rn` and most methods, so it is treated as absent.
 https://github.com/besser82/libxcrypt, crypt(3), crypt_checksalt(3)
 """
 
@@ -13,16 +13,16 @@ import functools
 WORKSPACE = 32768
 """Bytes: `sizeof (struct crypt_data)`, fixed by libxcrypt's ABI."""
 LONGEST = 511
-"""Bytes of a password: libxcrypt's CRYPT_MAX_PASSPHRASE_SIZE is 512 with the NUL; longer ones fail."""
+"""Bytes of a password: libxcrypt's CRYPT_MAX_PASSPHRASE_SIZE is 512 including the NUL; longer passwords fail."""
 _NAMES = ("libcrypt.so.2", "libcrypt.so.1")
-"""Tried before `find_library`, which starts a compiler or ldconfig where it runs at all."""
+"""Tried before `find_library`, which starts a compiler or ldconfig and does not work everywhere."""
 _REFUSED = frozenset({1, 2})
 """CRYPT_SALT_INVALID and CRYPT_SALT_METHOD_DISABLED."""
 
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """The library, or None where the machine has none that is libxcrypt."""
+    """Return the library, or None if the machine has no libxcrypt."""
     for name in (*_NAMES, ctypes.util.find_library("crypt")):
         try:
             found = ctypes.CDLL(name, use_errno=True) if name else None
@@ -36,15 +36,15 @@ def library() -> ctypes.CDLL | None:
 
 
 def supports(setting: bytes) -> bool:
-    """Tell whether the library is there and knows the method of `setting`, and its build has not disabled it."""
+    """Return whether the library is installed and its build supports the method of `setting`."""
     found = library()
     return found is not None and found.crypt_checksalt(setting) not in _REFUSED
 
 
 def crypt(secret: bytes, setting: bytes) -> bytes:
-    """Hash `secret`, without NUL and of at most `LONGEST` bytes; empty where the setting is refused after all.
+    """Hash `secret`, which has no NUL and at most `LONGEST` bytes; return empty if the setting is rejected after all.
 
-    Raises `MemoryError` where the machine cannot give what yescrypt asks for: that is no verdict on the password.
+    Raises `MemoryError` if yescrypt cannot get its memory, which must not count as a wrong password.
     """
     found = library()
     if found is None:

@@ -1,7 +1,7 @@
 """Hashes that Okta can import directly, in the form of `credentials.password.hash`.
 
 Okta computes one digest of password and salt, bcrypt, or PBKDF2 (https://developer.okta.com/docs/api/openapi/okta-management/
-management/tag/User/, PasswordCredentialHash), so a check is asked what it computes, whatever layout it was read from.
+management/tag/User/, PasswordCredentialHash). A hash is classified by what its check computes, not by its layout.
 """
 
 import base64
@@ -24,9 +24,9 @@ from service.hashing.typed_passwords import ALMOST_RAW
 DIGESTS = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "sha512": "SHA-512"}
 PBKDF2_DIGESTS = {"sha256": "SHA256_HMAC", "sha512": "SHA512_HMAC"}
 MIN_ITERATIONS = 4096
-"""What Okta's schema asks of PBKDF2."""
+"""The PBKDF2 limits of Okta's schema."""
 MAX_WORK_FACTOR = 20
-"""Of bcrypt, likewise."""
+"""The bcrypt limit of Okta's schema."""
 
 UTF_8 = "utf-8"
 
@@ -37,22 +37,22 @@ NativeHash = dict[str, str | int]
 
 
 class NotNative(enum.Enum):
-    """Why Okta could not import a hash; the value is a word for reports."""
+    """Why Okta cannot import a hash; the value is a word for reports."""
 
     ALGORITHM = "algorithm"
     """Okta does not compute this function."""
     COMPOSITION = "composition"
-    """Iterated, nested, keyed, or with the salt on both sides: Okta hashes the password and one salt, once."""
+    """Iterated, nested, keyed, or salted on both sides: Okta hashes the password and one salt, once."""
     CHARSET = "charset"
     """The store did not hash UTF-8."""
     AMBIGUOUS = "ambiguous"
-    """More than one reading of the hash is possible."""
+    """The hash has more than one interpretation."""
     ITERATIONS = "iterations"
-    """Okta wants PBKDF2 to have 4,096 iterations at least, and bcrypt a work factor of 20 at most."""
+    """Okta requires at least 4,096 PBKDF2 iterations, and a bcrypt work factor of at most 20."""
 
 
 def native_hash(check: Check) -> NativeHash | NotNative:
-    """The hash as Okta takes it, or why it does not."""
+    """Return the hash in Okta's form, or why Okta cannot import it."""
     match check:
         case Comparison():
             return _of_comparison(check)
@@ -64,7 +64,7 @@ def native_hash(check: Check) -> NativeHash | NotNative:
         case Either():
             return NotNative.AMBIGUOUS
         case TypedCheck():
-            # Okta would hash what was typed.
+            # Okta would hash the password as typed.
             return native_hash(check.check) if check.interpretations in MOSTLY_RAW else NotNative.COMPOSITION
         case _:
             return NotNative.ALGORITHM
@@ -117,7 +117,7 @@ _WRITERS: Mapping[object, Callable[..., NativeHash | NotNative]] = {
     frameworks.salted: partial(_digest, order="PREFIX"),
     ldap.salted: partial(_digest, order="POSTFIX"),
 }
-"""By the function that a check derives its key with; it takes the key and the arguments of that function."""
+"""By the function that a check derives its key with; each takes the key and that function's arguments."""
 
 
 def _of_formula(check: FormulaCheck) -> NativeHash | NotNative:
@@ -135,7 +135,7 @@ def _of_formula(check: FormulaCheck) -> NativeHash | NotNative:
 
 
 def _sides(operand: Operation) -> tuple[tuple[Operation, ...], tuple[Operation, ...]] | None:
-    """What stands before and behind the password, or None where the password is not there once and as it is."""
+    """Return the parts before and after the password, or None if it does not occur exactly once and unchanged."""
     values = operand.values if isinstance(operand, Concatenation) else (operand,)
     places = [i for i, value in enumerate(values) if uses_password(value)]
     if len(places) != 1 or values[places[0]] != Variable("pass"):

@@ -1,17 +1,17 @@
 """Descriptions of unknown hashes that show their pattern and not their text.
 
-What names an algorithm at the start (`$x9$`, `{SSHA}`, `pbkdf2_sha256$`), the names of parameters (`m=`) and separators
-are kept; digits and letters become classes with their length.
+Algorithm prefixes (`$x9$`, `{SSHA}`, `pbkdf2_sha256$`), parameter names (`m=`) and separators are kept. Digits and
+letters become classes with their length.
 """
 
 import re
 
 MAX_PATTERN = 120
-"""Characters of a pattern, so that a report stays readable."""
+"""Maximum length of a pattern, so that reports stay readable."""
 MAX_LENGTH = 8192
-"""Characters of a text that are looked at."""
+"""Number of characters of a text that are examined."""
 MIN_HEX = 8
-"""Characters from which on digits of hex are called that; shorter ones may be a word or a number."""
+"""The shortest run that is called hex; a shorter one may be a word or a number."""
 MIN_BASE64 = 16
 _ALGORITHM = (
     r"[A-Za-z0-9_-]{0,12}(?i:md[245]|sha|crypt|scrypt|pbkdf|argon|hmac|blake|hash|whirl|ripemd)[A-Za-z0-9_-]{0,12}"
@@ -19,7 +19,7 @@ _ALGORITHM = (
 _MARK = re.compile(
     rf"\$[A-Za-z0-9]{{1,4}}(?=[$,])|\$?{_ALGORITHM}(?=[$:,|;*])|\{{[A-Za-z][A-Za-z0-9_@.-]{{0,30}}\}}|0x|\*"
 )
-"""At most four characters between dollars, since a salt might stand there in a layout that nobody knows."""
+"""At most four characters between dollars, since an unknown layout might have a salt there."""
 _PART = re.compile(
     r"(?P<name>[a-z]{1,10}=)(?P<number>[0-9]+)(?![0-9A-Za-z])"
     r"|(?P<run>[0-9A-Za-z./+_=-]+)|(?P<space>\s+)|(?P<other>[^\x21-\x7e\s]+)|(?P<sign>.)",
@@ -28,7 +28,7 @@ _PART = re.compile(
 
 
 def pattern_of(text: str) -> str:
-    """The anonymised pattern, for instance ``$x9$hex{32}``; hashes of one layout have equal or like patterns."""
+    """Return the anonymised pattern, for instance ``$x9$hex{32}``; hashes of one layout have similar patterns."""
     mark = _MARK.match(text)
     start = mark.end() if mark else 0
     pattern = text[:start] + "".join(_class_of(part) for part in _PART.finditer(text[:MAX_LENGTH], start))

@@ -1,4 +1,4 @@
-"""Look-up of formats by name or by the text of a hash, and of the check for a stored hash."""
+"""Look-up of formats by name or by hash text, and of the check for a stored hash."""
 
 import difflib
 import re
@@ -36,11 +36,10 @@ from service.hashing.formats import (
 )
 from service.hashing.formats.multiple import Multiple, parse_with_peppers
 from service.hashing.formula import formula_check, formula_dummy_hash
-from service.hashing.packaging import unpacked
 
 # The list of the accepted formats, by module.
 #
-# Each module that holds formats is imported here by name, the likelier before those that its hashes look like.
+# Each module that holds formats is imported here by name; of formats that look alike, the likelier comes first.
 
 LISTED: dict[str, tuple[Format, ...]] = {
     "bcrypt": bcrypt.FORMATS,
@@ -74,7 +73,7 @@ LISTED: dict[str, tuple[Format, ...]] = {
     "families": families.FORMATS,
     "typo3": families.TYPO3_FORMATS,
     "yescrypt": crypt.YESCRYPT_FORMATS,
-    "phpass": phpass.FORMATS,
+    "phpass": (*phpass.FORMATS, families.PHPBB_COMBINED_TYPED),
     "xenforo": applications.XENFORO_FORMATS,
     "products": products.FORMATS,
     "databases": (*databases.FORMATS, *databases.ZOPE_FORMATS),
@@ -90,24 +89,24 @@ LISTED: dict[str, tuple[Format, ...]] = {
     "juniper": devices.JUNIPER_FORMATS,
     "devices": devices.OTHER_FORMATS,
 }
-"""The formats that need no other, by the headings of docs/formats.md."""
+"""The formats that do not depend on others, by the headings of docs/formats.md."""
 
 
 OVERRULING = frozenset({"magento2_v0", "magento2_v1", "magento2_upgraded", "magento_argon2"})
-"""Their version behind digest and salt is a mark that other pairs of digest and salt lack."""
+"""The version after their digest and salt distinguishes them from other digest and salt pairs."""
 
 
 def candidates(text: str) -> tuple[Format, ...]:
-    """Every format whose whole shape `text` has, the likeliest first. More than one: its `format` must be named."""
+    """Return every format whose shape `text` has, the likeliest first. If several do, the format must be named."""
     bare = unpacked(text)
     found = tuple(each for each in FORMATS if each.recognises(bare))
     return tuple(each for each in found if each.name in OVERRULING) or found
 
 
 def by_name(name: str) -> Format:
-    """The format called `name`, in any case, with any separators.
+    """Return the format called `name`, ignoring case and separators.
 
-    `UnknownFormat` lists names that are close, and repeats `name` only where there are any: it may be a misplaced hash.
+    `UnknownFormat` lists similar names. It repeats `name` only if there are any, since it may be a misplaced hash.
     """
     found = find(name)
     if found is None:
@@ -117,20 +116,20 @@ def by_name(name: str) -> Format:
 
 
 def find(name: str) -> Format | None:
-    """The format called `name`, in any case, with any separators; None where there is none."""
+    """Return the format called `name`, ignoring case and separators; None if there is none."""
     return _BY_NAME.get(name) or _title(name) or _BY_NAME.get(_plain(name)) or _BY_LETTERS.get(_letters(name))
 
 
 def is_formula(text: str) -> bool:
-    """Tell a formula from a name.
+    """Return whether `name` is a formula and not a format name.
 
-    Every formula calls a function or names a variable, and no name has their marks but some of hashcat's titles.
+    A formula calls a function or names a variable; no format name contains such syntax, except some hashcat titles.
     """
     return _is_marked(text) and _title(text) is None
 
 
 def names_of(found: Format) -> tuple[str, ...]:
-    """Give all other names that a format is known by."""
+    """Return the aliases of a format."""
     return (*found.aliases, *NAMES.get(found.name, ()))
 
 
@@ -143,7 +142,7 @@ def check(stored: StoredHash) -> Check:
 
 
 def reader_of(name: str) -> Callable[[StoredHash], Check]:
-    """Give what reads the hashes of a format or formula, in any packaging. Raises `UnknownFormat`."""
+    """Return the parser of a format or formula, for any packaging. Raises `UnknownFormat`."""
     parse = parser_of(name)
     return lambda stored: parse_with_peppers(parse, _unpacked(stored))
 
@@ -154,8 +153,8 @@ def _unpacked(stored: StoredHash) -> StoredHash:
 
 
 def parser_of(name: str) -> Callable[[StoredHash], Check]:
-    """Give what parses the hashes of a format or formula, without several peppers. Raises `UnknownFormat`."""
-    if (found := _BY_NAME.get(name)) is not None:  # as the store has it
+    """Return the parser of a format or formula, without multiple peppers. Raises `UnknownFormat`."""
+    if (found := _BY_NAME.get(name)) is not None:  # the spelling in the store
         return found.parse
     return partial(formula_check, find=find) if is_formula(name) else by_name(name).parse
 
@@ -173,7 +172,7 @@ def _plain(name: str) -> str:
 
 
 def _letters(name: str) -> str:
-    """What is left of a name without separators: `Oracle 11` and `oracle_11` are `oracle11`."""
+    """Return a name without separators: `Oracle 11` and `oracle_11` are `oracle11`."""
     return re.sub(r"[^a-z0-9]+", "", name.lower())
 
 
@@ -182,7 +181,7 @@ def _is_marked(text: str) -> bool:
 
 
 def _is_whole(name: str) -> bool:
-    """Whether it names something only as it stands: `{SHA}` is a directory's, and `sha` a bare digest."""
+    """Whether the name must match as written: `{SHA}` is a directory's scheme, and `sha` a bare digest."""
     return _is_marked(name) or name.startswith("{")
 
 
@@ -194,12 +193,12 @@ GROUPS: dict[str, tuple[Format, ...]] = {
     **{group: tuple(map(families.as_typed, formats)) for group, formats in LISTED.items()},
     "multiple": (Multiple(by_name, candidates),),
 }
-"""The formats by the headings of docs/formats.md, the likelier before those that its hashes look like."""
+"""The formats by the headings of docs/formats.md; of formats that look alike, the likelier first."""
 FORMATS: tuple[Format, ...] = tuple(each for group in GROUPS.values() for each in group)
 
 
 def _index() -> dict[str, Format]:
-    """Names before aliases, so that no alias hides a name; that none is used twice is tested."""
+    """Index names before aliases, so that no alias hides a name. A test checks that none is used twice."""
     index = {_plain(each.name): each for each in FORMATS}
     for each in FORMATS:
         for alias in filterfalse(_is_whole, names_of(each)):
@@ -210,4 +209,31 @@ def _index() -> dict[str, Format]:
 _BY_NAME = _index()
 _BY_LETTERS = {_letters(name): found for name, found in reversed(_BY_NAME.items())}
 _BY_TITLE = {title.lower(): each for each in FORMATS for title in filter(_is_whole, names_of(each))}
-"""What has a formula's marks is a name only as it stands: without them, other formulas would look like it."""
+"""Titles with the syntax of a formula must match as written: without it, other formulas would look like them."""
+
+
+# Hashes whose text was written as bytes or a literal: hex of a column of bytes, Python's `b'...'`, SQL's `N'...'`.
+#
+# A hex digest is not one of them: the decoded hex must be the printable text of a hash with a prefix.
+
+_IN_HEX = re.compile(r"(?:\\\\?x|0[xX])?((?:[2-7][0-9A-Fa-f]){13,2048})|[xX]'((?:[2-7][0-9A-Fa-f]){13,2048})'")
+SHORTEST = 24
+"""Minimum characters: more than hex of MD5 and SHA-1, which must stay a digest."""
+_LITERAL = re.compile(r"(?:bytearray\()?[bBeEnN]?(['\"])([ -~]{13,4096})\1\)?")
+"""A literal of Python or SQL, or a cell that still has its quotes."""
+_MARKED = re.compile(r"(?:[$_{]|[a-z0-9_]{2,20}[$:])[!-~ ]+[$}:*][!-~ ]*", re.IGNORECASE)
+"""The start of a hash that is more than a digest: `$2b$`, `{SSHA}`, `pbkdf2_sha256$`."""
+
+
+def unpacked(text: str) -> str:
+    """Return the text of a hash that was exported as bytes; any other text unchanged."""
+    bare = text.strip()
+    if not bare or bare[0] not in "\\0bxX27'\"BeEnN":
+        return text
+    if match := _LITERAL.fullmatch(bare):
+        found = re.sub(r"\\(['\"\\])", r"\1", match[2])
+    elif match := _IN_HEX.fullmatch(bare):
+        found = bytes.fromhex(match[1] or match[2]).decode("ascii")
+    else:
+        return text
+    return found if len(found) >= SHORTEST and _MARKED.fullmatch(found) else text

@@ -1,6 +1,6 @@
 """Formats defined by a regular expression and a function that reads its match.
 
-In a shape's pattern, the groups whose names begin with `salt` or `digest` are what a dummy hash must not share.
+In a shape's pattern, the groups whose names begin with `salt` or `digest` are the parts that a dummy hash replaces.
 """
 
 import re
@@ -16,11 +16,11 @@ from service.immutable import immutable
 # Generates a dummy hash: the same format and cost, another digest and salt.
 
 ALPHABETS = (string.digits, string.digits + "abcdef", string.digits + "ABCDEF", string.hexdigits, string.ascii_letters)
-"""The narrower alphabets, of which a text may not leave the one it is written in."""
+"""The narrower alphabets: scrambled text stays in the alphabet of the original."""
 
 
 def scramble(text: str) -> str:
-    """Replace every letter and digit by a random one of the same alphabet; padding and separators stay."""
+    """Replace every letter and digit by a random one of the same alphabet; keep padding and separators."""
     alphabet = _alphabet(text)
     return "".join(secrets.choice(alphabet) if character.isalnum() else character for character in text)
 
@@ -47,48 +47,48 @@ def _spans(match: re.Match[str]) -> Iterable[tuple[int, int]]:
 
 
 def scramble_columns(stored: StoredHash, text: str) -> StoredHash:
-    """Put `text` in the place of the hash, and scramble what stands in the columns beside it."""
+    """Replace the hash by `text`, and scramble the columns stored with it."""
     salt = None if stored.salt is None else scramble(stored.salt)
     username = None if stored.username is None else scramble(stored.username)
     return replace(stored, hash=text, salt=salt, username=username)
 
 
 LONGEST = 4096
-"""Characters of a stored hash: the longest real ones, such as Keycloak's JSON, stay below 1,000."""
+"""Maximum characters of a stored hash: the longest real ones, such as Keycloak's JSON, stay below 1,000."""
 BLANK = " \t\r\n"
-"""What fixed-width columns and careless exports put around a hash."""
+"""Characters that fixed-width columns and imprecise exports add around a hash."""
 
 
 def is_text(text: str) -> bool:
-    """Tell whether it is short enough to be a hash, and no half of a surrogate pair is in it."""
+    """Return whether `text` is short enough to be a hash and contains no lone surrogate."""
     return len(text) <= LONGEST and encode(text, "utf-8") is not None
 
 
 @immutable
 class Shape:
-    """A format that a regular expression tells from every other text."""
+    """A format that a regular expression distinguishes from every other text."""
 
     name: str
     pattern: re.Pattern[str]
     read: Callable[[StoredHash, re.Match[str]], Check]
-    """Raises `MalformedHash` or `TooCostly`, and nothing else."""
+    """Raises only `MalformedHash` and `TooCostly`."""
     aliases: tuple[str, ...] = ()
-    """Other names it is known by."""
+    """Aliases of the format."""
     names_itself: bool = True
-    """False where other formats look the same and are more likely: then it must be named."""
+    """False if another format looks the same and is more likely: then the format must be named."""
     bare: re.Pattern[str] | None = None
-    """How it looks without its mark: read too where the format is named."""
+    """The pattern without the format's prefix: also accepted if the format is named."""
 
     def recognises(self, text: str) -> bool:
-        """Tell whether the pattern matches all of `text`."""
+        """Return whether the pattern matches all of `text`."""
         return self.names_itself and _match(self.pattern, text) is not None
 
     def parse(self, stored: StoredHash) -> Check:
-        """Read the match of the pattern."""
+        """Parse the match of the pattern."""
         return self.read(stored, self._require(stored.hash))
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Scramble digest, salt and the columns beside them."""
+        """Scramble the digest, the salt and the columns stored with them."""
         return scramble_columns(stored, scramble_match(self._require(stored.hash)))
 
     def _require(self, text: str) -> re.Match[str]:
@@ -104,36 +104,36 @@ def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 @immutable
 class Wrapped:
-    """A format that is a mark before a hash of another format."""
+    """A format that is a prefix before a hash of another format."""
 
     name: str
-    mark: re.Pattern[str]
+    prefix: re.Pattern[str]
     inner: tuple[Format, ...]
-    """Asked in this order; the first that recognises what follows the mark reads it."""
+    """Tried in this order; the first that recognises the text after the prefix parses it."""
     aliases: tuple[str, ...] = ()
-    usual: str = ""
-    """What the other format writes where this one has its mark."""
+    inner_prefix: str = ""
+    """The prefix that the other format expects in place of this one's."""
 
     def recognises(self, text: str) -> bool:
-        """Tell whether a known hash follows the mark."""
+        """Return whether a known hash follows the prefix."""
         return self._split(text) is not None
 
     def parse(self, stored: StoredHash) -> Check:
-        """Read the hash behind the mark."""
+        """Parse the hash after the prefix."""
         _, inner, text = self._require(stored)
         return inner.parse(replace(stored, hash=text))
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Put the prefix before the other format's dummy hash."""
-        mark, inner, text = self._require(stored)
+        """Return the other format's dummy hash with this format's prefix."""
+        prefix, inner, text = self._require(stored)
         made = inner.dummy_hash(replace(stored, hash=text))
-        return replace(made, hash=mark + made.hash[len(self.usual) :])
+        return replace(made, hash=prefix + made.hash[len(self.inner_prefix) :])
 
     def _split(self, text: str) -> tuple[str, Format, str] | None:
-        match = self.mark.match(text.strip(BLANK)) if is_text(text) else None
+        match = self.prefix.match(text.strip(BLANK)) if is_text(text) else None
         if match is None:
             return None
-        rest = self.usual + match.string[match.end() :]
+        rest = self.inner_prefix + match.string[match.end() :]
         return next(((match[0], each, rest) for each in self.inner if each.recognises(rest)), None)
 
     def _require(self, stored: StoredHash) -> tuple[str, Format, str]:

@@ -1,6 +1,6 @@
-"""What products make of a typed password before they hash it, as formulas; the sources are in docs/typed-passwords.md.
+"""Formulas of the changes that products make to a typed password before hashing; sources: docs/typed-passwords.md.
 
-`$pass` is the typed password. A wrong one never verifies, but the product's own changed form of a right one does.
+`$pass` is the typed password. A wrong password never verifies, but the product's own changed form of a right one does.
 """
 
 from collections.abc import Mapping
@@ -32,9 +32,16 @@ FLUXBB = "$pass | trim(fluxbb_clean($pass)) | trim($pass)"
 PUNBB = "$pass | punbb_clean($pass) | trim($pass)"
 SMF = "$pass | htmlspecialchars_decode($pass)"
 MEDIAWIKI = "$pass | nfc($pass) | nfc(unix_newlines($pass))"
-MOODLE_MD5 = "$pass | addslashes($pass)"
+MOODLE_MD5 = (
+    "$pass | addslashes($pass) | utf8($pass) | utf8(addslashes($pass))"
+    " | cp1252_or_utf8($pass) | cp1252_or_utf8(addslashes($pass))"
+)
+"""Moodle 1.x hashed in the `oldcharset` of the site's language: Windows-1252, or the `charset` of the source."""
 MOODLE_CRYPT = "$pass | $pass.$pepper"
 VBULLETIN = "$pass | trim($pass)"
+CUBECART = "$pass | filter_string($pass)"
+DISCUZ = "$pass | trim(addslashes(stripslashes($pass))) | trim($pass)"
+CHAMILO = "$pass | trim(stripslashes($pass)) | trim($pass)"
 TYPO3_BCRYPT = "sha384_base64(trim($pass)) | sha384_base64($pass)"
 TYPO3_OVER_MD5 = "md5(trim($pass)) | md5($pass)"
 TYPO3_BCRYPT_OVER_MD5 = "sha384_base64(md5(trim($pass))) | sha384_base64(md5($pass))"
@@ -42,19 +49,19 @@ SHIELD = "$pass | sha384_base64($pass)"
 BUN = "$pass | sha512_if_long($pass)"
 SYMFONY = "$pass | symfony_if_long($pass)"
 LONG = "$pass | sha512_if_long($pass) | symfony_if_long($pass)"
-"""Of bcrypt that names no product: they differ for more than 72 bytes and for NUL only."""
+"""For bcrypt without a named product: the two differ only for passwords of more than 72 bytes or with NUL."""
 METEOR = "sha256(utf8($pass)) | sha256(cesu8($pass))"
 FLASK_SECURITY = "$pass | nfkd($pass) | hmac_sha512_base64($pepper, nfkd($pass)) | hmac_sha512_base64($pepper, $pass)"
 PREPARED = "$pass | saslprep($pass)"
 ZOPE = "latin1_or_utf8($pass) | $pass"
 
 PHPASS = f"{WORDPRESS} | {PHPBB.removeprefix('$pass | ')}"
-"""`$P$` without a product: of WordPress, phpBB 3, Drupal, Joomla, osCommerce and TYPO3."""
+"""For `$P$` without a named product: WordPress, phpBB 3, Drupal, Joomla, osCommerce and TYPO3."""
 
 OCTETS = "$pass | latin1_or_utf8($pass)"
-"""Of directories: raw, but for Zope, which shares their schemes."""
+"""For directories: raw, except for Zope, which shares their schemes."""
 ALMOST_RAW = (LONG, STRIPPED, OCTETS)
-"""Those that the product's own sign-in hashes as typed: Okta can import these hashes."""
+"""Interpretations whose products hash the password as typed at sign-in: Okta can import these hashes."""
 
 BY_FORMAT: Mapping[str, str] = {
     "bcrypt": LONG,
@@ -84,6 +91,8 @@ BY_FORMAT: Mapping[str, str] = {
     "mediawiki_bcrypt": MEDIAWIKI,
     "vbulletin": VBULLETIN,
     "punbb": PUNBB,
+    "cubecart": CUBECART,
+    "dokeos": CHAMILO,
     "joomla15": TRIMMED,
     "magento1": TRIMMED,
     "moodle_md5": MOODLE_MD5,
@@ -91,4 +100,4 @@ BY_FORMAT: Mapping[str, str] = {
     "smf1": SMF,
     "smf21": SMF,
 }
-"""By the name of a format that says its product by itself, or that several products share."""
+"""By the name of a format that implies its product, or that several products share."""

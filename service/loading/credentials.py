@@ -12,10 +12,26 @@ NAMES = frozenset(
         "encryptedpassword", "hashedpassword", "passwd", "userpass", "pwhash", "passhash", "cryptedpassword", "pwd",
         "authpassword", "sambantpassword", "sambalmpassword", "sambapasswordhistory", "unicodepwd", "ntpwdhistory",
         "lmpwdhistory", "pwdhistory", "dbcspwd", "ntlmhash", "nthash", "lmhash", "ipanthash", "krbprincipalkey",
-        "supplementalcredentials", "passwordhistory", "oldpasswordhash", "bcrypt", "argon2",
+        "supplementalcredentials", "passwordhistory", "oldpasswordhash", "bcrypt", "argon2", "secretdata",
+        "senha", "contrasena", "contrasea", "motdepasse", "mdp", "kennwort", "wachtwoord", "haslo", "clave",
     }
 )  # fmt: skip
 """Names of columns of password hashes in products and directories, in lower case without separators."""
+WORDS = frozenset({"pass", "pw", "pwd", "passwd"})
+"""Words of a name that speaks of a password."""
+HASH_WORDS = frozenset(
+    {
+        "hash", "hashed", "salted", "digest", "verifier", "crypt", "crypted", "encrypted", "shadow", "secret", "auth",
+        "md4", "md5", "sha", "sha1", "sha224", "sha256", "sha384", "sha512", "ntlm", "nt", "lm", "pbkdf2", "scrypt",
+    }
+)  # fmt: skip
+"""Words of a name that may speak of a hash, where the value has the length of a digest too."""
+DIGEST = re.compile(
+    r"\s*(?:0x|\\x)?(?:(?:[0-9A-Fa-f]{8}){4,8}|[0-9A-Fa-f]{96}|[0-9A-Fa-f]{128})(?::\S+)?\s*"
+    r"|\s*(?:[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{27}=|[A-Za-z0-9+/]{38}==|[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{64}"
+    r"|[A-Za-z0-9+/]{86}==)\s*"
+)
+"""Hex and base64 of 16 to 64 bytes, the lengths of MD5 to SHA-512; with a salt after a colon."""
 PARTS = ("passw", "pwd", "passhash", "pwhash", "credential", "cryptpass")
 NOT_SECRET = re.compile(
     r"(at|on|date|time|timestamp|changed?|updated|created|lastset|set|expir\w*|count|hint|question|age|must\w*|reset\w*"
@@ -32,7 +48,9 @@ HARMLESS = re.compile(
     r"(?i)(?:true|false|null|none|yes|no|[yn01]|\\n|[0-9]{1,4}|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{10,13})?$"
 )
 """Values of a column that speaks of a password, as a flag or a date."""
-DEEPEST = 6
+DEEPEST = 20
+MEMBERS = 8
+"""Members of a list that are looked at."""
 
 
 def is_credential_name(name: str) -> bool:
@@ -41,8 +59,15 @@ def is_credential_name(name: str) -> bool:
     plain = re.sub(r"[^a-z0-9]", "", last.lower())
     if plain in NAMES:
         return True
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last).lower()
-    return any(part in plain for part in PARTS) and not NOT_SECRET.search(words.replace("-", "_").replace(" ", "_"))
+    if not (WORDS.intersection(_words(last)) or any(part in plain for part in PARTS)):
+        return False
+    return not NOT_SECRET.search("_".join(_words(last)))
+
+
+def _words(name: str) -> list[str]:
+    """Split a name at separators and capitals; `pass1` is the word `pass`."""
+    parts = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
+    return [part if part in HASH_WORDS else part.rstrip("0123456789") or part for part in parts]
 
 
 def is_hash(value: object) -> bool:
@@ -57,20 +82,28 @@ def holds_hash(name: str, value: object) -> bool:
     """Tell whether a column holds what may be a hash: by its value, or by its name where the value may be one."""
     if is_hash(value):
         return True
-    if not is_credential_name(name):
+    if not isinstance(value, str):
         return False
-    text = value.strip() if isinstance(value, str) else value
-    return isinstance(text, str) and not HARMLESS.match(text) and text not in ("*", "x", "!", "!!")
+    if is_credential_name(name):
+        text = value.strip()
+        return not HARMLESS.match(text) and text not in ("*", "x", "!", "!!")
+    return bool(HASH_WORDS.intersection(_words(name.rpartition(".")[2]))) and DIGEST.fullmatch(value) is not None
 
 
 def leaves(fields: Mapping[str, object], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
-    """Give every value of a row with its dotted path, through objects and the first members of lists."""
+    """Give every value of a row with its dotted path, through objects and the first members of lists.
+
+    Of a list of plain values the first one stands for all, under the path of the list.
+    """
     for key, value in fields.items():
-        path = f"{prefix}{key}"
-        inner: object = value
-        if isinstance(inner, list) and inner:
-            path, inner = (f"{path}.0", inner[0]) if isinstance(inner[0], dict) else (path, inner[0])
-        if isinstance(inner, dict) and depth < DEEPEST:
-            yield from leaves({str(name): each for name, each in inner.items()}, f"{path}.", depth + 1)
-        else:
-            yield path, inner
+        yield from _leaves(f"{prefix}{key}", value, depth)
+
+
+def _leaves(path: str, value: object, depth: int) -> Iterator[tuple[str, object]]:
+    if depth < DEEPEST and isinstance(value, dict):
+        yield from leaves({str(name): each for name, each in value.items()}, f"{path}.", depth + 1)
+    elif depth < DEEPEST and isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+        for number, each in enumerate(value[:MEMBERS]):
+            yield from _leaves(f"{path}.{number}", each, depth + 1)
+    else:
+        yield path, value[0] if isinstance(value, list) and value else value

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from service.loading.credentials import holds_hash, is_credential_name, is_hash, leaves
+from service.loading.credentials import DIGEST, holds_hash, is_credential_name, is_hash, leaves
 from service.loading.files.row import FaultyRow, Row
 from service.loading.product_columns import product_of
-from service.loading.rows import OWN_COLUMNS, Decisions
+from service.loading.product_tables import Recognised, is_generic, recognise
+from service.loading.rows import OWN_COLUMNS, Decisions, is_null_share, nulls_in
 from service.loading.sources import Source
 from service.store.attributes import BASE_PROFILE
 
@@ -21,9 +22,9 @@ EXAMINED = 10_000
 """Rows."""
 EXAMINED_CHARACTERS = 1 << 26
 """Characters of the export after which fewer rows are examined: they are kept in memory."""
-NULL_SHARE, NULL_ROWS = 0.01, 10
-"""A column has the text NULL for no value where as many rows have it; below that it may be a person's name."""
-HEX_SALT = re.compile(r"(?:\\x|0[xX])(?:[0-9A-Fa-f]{2})+|(?:[0-9A-Fa-f]{2}){8,}")
+HEX_SALT = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
+LITERAL_SALT = re.compile(r"(?:\\?\\x|0[xX])(?:[0-9A-Fa-f]{2})+|[xX]'(?:[0-9A-Fa-f]{2})+'|[bB](['\"]).+\1")
+"""How databases and scripts print bytes."""
 LOGINS = ("email", "mail", "username", "userName", "user_name", "userPrincipalName", "upn", "login_name", "name")
 """Columns that may hold the login, the likeliest first."""
 NAMED = 20
@@ -46,6 +47,10 @@ class Asked:
     without_hashes: bool = False
     mapped: bool = True
     """Whether a missing login is to be complained of."""
+    columns: frozenset[str] = frozenset()
+    """The names that columns have in the export, where --map gives them others."""
+    place: str = ""
+    """The name of the file, or the text of the query."""
 
 
 @dataclass(slots=True)
@@ -55,6 +60,8 @@ class Examined:
     decisions: Decisions
     rows: Iterator[Row | FaultyRow]
     """All rows, the first ones too."""
+    source: Source
+    """The source, with the format that the columns say where it names none."""
     notes: list[str] = field(default_factory=list)
     """Decisions in words."""
 
@@ -69,20 +76,27 @@ def examine(
     extra = asked.attributes if asked.attributes is not None else frozenset(source.attributes)
     declared = frozenset(BASE_PROFILE) | extra
     product = product_of(columns, fields)
+    nulls = _count_nulls(fields, {"identifiers", "username", "user", "salt", source.username, *declared}, asked.nulls)
+    null_columns = _null_columns(nulls, len(fields))
+    kept = {null: number for null, number in nulls.items() if null[1] not in null_columns.get(null[0], ())}
     decided = Decisions(
         declared=declared,
         forced=asked.forced,
-        null_columns=_null_columns(fields, columns, declared, source),
+        null_columns=null_columns,
         null_texts=asked.nulls,
         product=product,
+        examined=len(fields),
+        kept_nulls=kept,
     )
-    notes = list(_notes(decided, source, fields, asked))
+    recognised = None if product else recognise({*columns, *asked.columns}, asked.place)
+    source, product_notes = _with_product(source, recognised, columns)
+    notes = [*_notes(decided, source, fields, asked), *_kept_nulls(kept), *product_notes]
     _require_login(columns, fields, asked)
     has_hashes = asked.without_hashes or _has_hashes(columns, decided)
     if not has_hashes:
         _require_no_hashes(fields, decided)
     _require_no_credentials(fields, decided)
-    return Examined(replace(decided, has_hashes=has_hashes), itertools.chain(first, rows), notes)
+    return Examined(replace(decided, has_hashes=has_hashes), itertools.chain(first, rows), source, notes)
 
 
 def _first(rows: Iterator[Row | FaultyRow], volume: Callable[[], int]) -> Iterator[Row | FaultyRow]:
@@ -93,38 +107,82 @@ def _first(rows: Iterator[Row | FaultyRow], volume: Callable[[], int]) -> Iterat
             return
 
 
-def _null_columns(
-    fields: Sequence[Mapping[str, object]], columns: Iterable[str], declared: Collection[str], source: Source
-) -> frozenset[str]:
-    named = {"identifiers", "username", "user", source.username} | set(declared)
-    found = Counter(name for row in fields for name, value in row.items() if name in named and _has_null(name, value))
-    least = max(NULL_ROWS, NULL_SHARE * len(fields))
-    return frozenset(name for name in columns if found[name] >= least)
+def _count_nulls(
+    fields: Sequence[Mapping[str, object]], names: Collection[str | None], said: Collection[str]
+) -> Counter[tuple[str, str]]:
+    """Count the rows by column and spelling of NULL. What --null says is decided already."""
+    found: Counter[tuple[str, str]] = Counter()
+    for row in fields:
+        for name, value in row.items():
+            if name in names:
+                found.update((name, text) for text in nulls_in(name, value) if text not in said)
+    return found
 
 
-def _has_null(name: str, value: object) -> bool:
-    if name == "identifiers":
-        return "NULL" in (value.split(";") if isinstance(value, str) else value if isinstance(value, list) else ())
-    return value == "NULL"
+def _null_columns(found: Counter[tuple[str, str]], rows: int) -> dict[str, frozenset[str]]:
+    decided = [null for null, number in found.items() if is_null_share(number, rows)]
+    return {name: frozenset(text for own, text in decided if own == name) for name, _ in decided}
+
+
+def _kept_nulls(kept: Mapping[tuple[str, str], int]) -> Iterator[str]:
+    for (name, text), number in sorted(kept.items()):
+        if name != "salt":  # refused row by row
+            option = f"--null {shlex.quote(text)}"
+            yield f"warning: {text} is read as a text in {name} ({number:,} rows); {option} reads it as no value"
+
+
+def _with_product(
+    source: Source, recognised: Recognised | None, columns: Collection[str]
+) -> tuple[Source, Iterable[str]]:
+    """Give the source the format of the product that was recognised, where it names none, and say so."""
+    if recognised is None:
+        return source, ()
+    table, because = recognised.table, recognised.because
+    if source.format is not None:
+        is_other = is_generic(source.format)
+        warning = (
+            f"warning: the product is {table.format} by {because}, and the format {source.format} is used as named"
+        )
+        return source, (warning,) if is_other else ()
+    if table.needs and source.pepper_env is None:
+        warning = (
+            f"warning: the product is {table.format} by {because}, which may mix in {table.needs}: name the format "
+            f"{table.format} in SOURCES, and with pepper_env the variable that holds it"
+        )
+        return source, (warning,)
+    username = table.username if source.username is None and table.username in columns else source.username
+    told = [f"format {table.format}, by {because}; --format or SOURCES says otherwise"]
+    if table.lacks:
+        told.append(f"warning: export the column {table.lacks} too, where the table has it: only some counts are known")
+    return replace(source, format=table.format, username=username), told
 
 
 def _notes(decided: Decisions, source: Source, fields: Sequence[Mapping[str, object]], asked: Asked) -> Iterator[str]:
     if decided.product is not None:
         yield f"columns of {decided.product.name}: their algorithms and salts are read"
-    if decided.null_columns:
-        yield f"NULL is read as no value in: {', '.join(sorted(decided.null_columns))}"
+    for text in sorted({text for texts in decided.null_columns.values() for text in texts}):
+        names = sorted(name for name, texts in decided.null_columns.items() if text in texts)
+        yield f"{text} is read as no value in: {', '.join(names)}"
     if asked.nulls:
         yield f"read as no value in every column: {', '.join(sorted(asked.nulls))}"
-    salts = [row.get("salt") for row in fields if row.get("salt") and not row.get("salt_encoding")]
-    if source.salt_encoding == "text" and decided.product is None and salts and all(map(_is_hex, salts)):
+    if source.salt_encoding == "text" and decided.product is None:
+        yield from _salt_warnings([row["salt"] for row in fields if row.get("salt") and not row.get("salt_encoding")])
+
+
+def _salt_warnings(salts: Sequence[object]) -> Iterator[str]:
+    texts = [salt for salt in salts if isinstance(salt, str)]
+    literal = sum(LITERAL_SALT.fullmatch(salt) is not None for salt in texts)
+    in_hex = sum(HEX_SALT.fullmatch(salt) is not None for salt in texts)
+    if literal:
         yield (
-            f"warning: the salts look like hex ({len(salts):,} of {len(salts):,} rows) and are used as text; "
+            f"warning: salts are written as bytes ({literal:,} of {len(salts):,} rows, as \\x… or b'…') and are used "
+            'as text; set salt_encoding = "hex" in SOURCES, which reads \\x… and 0x…, or export them as they are'
+        )
+    elif 2 * in_hex > len(salts):
+        yield (
+            f"warning: the salts look like hex ({in_hex:,} of {len(salts):,} rows) and are used as text; "
             'if they stand for bytes, set salt_encoding = "hex" in SOURCES'
         )
-
-
-def _is_hex(salt: object) -> bool:
-    return isinstance(salt, str) and HEX_SALT.fullmatch(salt) is not None
 
 
 def _require_login(columns: Sequence[str], fields: Sequence[Mapping[str, object]], asked: Asked) -> None:
@@ -147,10 +205,10 @@ def _require_no_hashes(fields: Sequence[Mapping[str, object]], decided: Decision
     found = Counter[str]()
     marked = set[str]()
     for row in fields:
-        for path, value in leaves(
-            {name: value for name, value in row.items() if name not in OWN_COLUMNS or name == "profile"}
-        ):
-            if path.partition(".")[0] not in decided.forced and holds_hash(path, value):
+        for path, value in leaves(row):
+            # `digest` and the like name parameters of a format: a hash there shows by its value.
+            looks = _is_digest if path in OWN_COLUMNS else holds_hash
+            if path.partition(".")[0] not in decided.forced and looks(path, value):
                 found[path] += 1
                 if is_hash(value):
                     marked.add(path)
@@ -163,6 +221,13 @@ def _require_no_hashes(fields: Sequence[Mapping[str, object]], decided: Decision
         f"no column is taken as password_hash, and {best} looks like it: "
         f"--map {shlex.quote(best)}=password_hash{also}; --without-hashes loads the accounts without"
     )
+
+
+def _is_digest(name: str, value: object) -> bool:
+    """Tell whether a column that has a meaning of its own, but no hash, holds one."""
+    if name == "digest" and isinstance(value, str) and DIGEST.fullmatch(value):
+        return True
+    return name not in ("salt", "okta_id", "reason", "unreadable") and is_hash(value)
 
 
 def _likeness(path: str) -> int:

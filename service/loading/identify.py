@@ -18,7 +18,7 @@ from service.immutable import immutable
 from service.loading.files.row import FaultyRow, Row
 from service.loading.hashes import HashResolver, NewRecipe, text_of
 from service.loading.reject import Reason, RejectedRow
-from service.loading.rows import Decisions, hash_text, is_disabled
+from service.loading.rows import Decisions, usable_hash
 from service.store.recipes import KeptRecipe
 from service.stored_hashes import UNUSABLE, HashOpener
 
@@ -69,8 +69,12 @@ def measure(found: Check) -> float:
 def identify_hash(
     text: str, recipe: Recipe, salt: str | None, username: str | None, pepper: bytes | None = None, *more: bytes
 ) -> list[Identified]:
-    """Read a hash as the format that the recipe names, else as every format that has its shape."""
-    names = [recipe.format] if recipe.format else [each.name for each in candidates(text)]
+    """Read a hash as the format that the recipe names, else as every format that has its shape.
+
+    A bare digest beside a salt has the shape of those formats that read a salt.
+    """
+    salted = candidates(f"{text}:{salt}") if salt is not None else ()
+    names = [recipe.format] if recipe.format else [each.name for each in salted or candidates(text)]
     return [_identified(StoredHash(text, _named(recipe, name), salt, username, pepper, more)) for name in names]
 
 
@@ -190,8 +194,8 @@ def _count(
     if isinstance(row, FaultyRow):
         raise RejectedRow(Reason.UNREADABLE, row.fault)
     fields = row.fields if decisions.changes_nothing else decisions.applied_to(row.fields)
-    text = hash_text(fields)
-    if text is None or (is_disabled(text) and not resolver.is_clear(fields)):
+    text, _ = usable_hash(fields, resolver)
+    if text is None:
         report.without_hash += 1
         return
     try:

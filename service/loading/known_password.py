@@ -15,7 +15,7 @@ from service.loading.sources import Source
 from service.store.accounts import Account
 from service.store.audit import Action, Entry, record
 from service.store.database import Database
-from service.store.known_passwords import record_tried
+from service.store.recipes import record_tried
 from service.stored_hashes import UNUSABLE, HashOpener, MissingPepper, pepper_names, recipe_from
 
 _TEXT = re.compile(r"'(?:[^'\\]|\\.)*'" + r'|"(?:[^"\\]|\\.)*"', re.DOTALL)

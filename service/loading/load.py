@@ -36,8 +36,8 @@ from service.settings import ForgetWhen
 from service.store import recipes
 from service.store.attributes import declare
 from service.store.encryption import NO_KEYS, HashKeys
-from service.store.known_passwords import tried_among
-from service.store.name_report import NameReport, report_names
+from service.store.name_report import NameReport, count_names
+from service.store.recipes import tried_among
 
 # Rows in batches, each read and judged as far as that goes without the store.
 
@@ -99,6 +99,7 @@ class BatchReader:
         """Bring up to date what is counted while rows are read."""
         totals.long_logins = self._reader.long_logins
         totals.disabled = self._reader.disabled
+        totals.elsewhere = self._reader.elsewhere
         totals.ignored = sorted(self._reader.ignored)
         totals.named_by_login = self._resolver.named_by_login
 
@@ -174,9 +175,15 @@ class Totals:
     named_by_login: int = 0
     names: NameReport = field(default_factory=dict)
     """The names that open no account, in the whole store, after the load."""
+    too_costly: tuple[int, Sequence[str]] = (0, ())
+    """The accounts with hashes too costly to check, in the whole store, and the first of their logins; the command
+    counts them."""
     unused_peppers: list[str] = field(default_factory=list)
+    unused_salts: list[str] = field(default_factory=list)
     disabled: int = 0
     """Rows without a hash whose account is disabled in the old system."""
+    elsewhere: int = 0
+    """Rows without a hash whose password another verifier checks."""
     ignored: list[str] = field(default_factory=list)
     """Columns that are not stored."""
     notes: list[str] = field(default_factory=list)
@@ -220,6 +227,7 @@ class Load:
                 await self._load(batch, merger)
                 reader.tell(self.totals)
                 self.totals.unused_peppers = sorted(self.resolver.unused_peppers)
+                self.totals.unused_salts = sorted(self.resolver.unused_salts)
                 progress(self.totals)
         finally:
             self.interrupt()
@@ -228,7 +236,7 @@ class Load:
             self.totals.names = await report_dry_run_names(self.connection)
         else:
             await make_durable(self.connection)
-            self.totals.names = await report_names(self.connection)
+            self.totals.names = (await count_names(self.connection)).report
         self.totals.tried = await tried_among(self.connection, self.totals.formats)
         return self.totals
 

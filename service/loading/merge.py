@@ -34,6 +34,7 @@ from service.settings import ForgetWhen
 from service.store import recipes
 from service.store.audit import record_changed, record_loaded
 from service.store.deleted_logins import deleted_logins
+from service.store.hash_keys import record_use
 from service.store.okta_logins import settle_logins
 from service.stored_hashes import work_of
 
@@ -163,6 +164,9 @@ class BatchMerger:
             if loaded:
                 await queries.count_loaded(self.connection, loaded)
             merged.effects = await apply_unmatched(self.connection, [*merged.added, *bound], self.forget_when)
+            if loaded and self.encrypter.key_id is not None:
+                # Last: a rotation that waits for this row holds locks on hashes, and this transaction takes no more.
+                await record_use(self.connection, [self.encrypter.key_id])
         self._remember(merged.added)
         if look and not known:
             self._looks -= 1

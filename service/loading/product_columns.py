@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 
 from service.immutable import immutable
+from service.loading.hashes import NULLS
 from service.loading.reject import Reason, RejectedRow
 
 Fields = dict[str, object]
@@ -34,7 +35,7 @@ GITEA_FORMULAS = {
 def read_gitea(fields: Mapping[str, object]) -> Fields:
     """Make formula and salt of the algorithm's column. Raises `RejectedRow`."""
     given = str(fields.get("passwd_hash_algo") or "").strip()
-    name, _, rest = GITEA_ALIASES.get("" if given in ("NULL", "\\N") else given, given).partition("$")
+    name, _, rest = GITEA_ALIASES.get("" if given in NULLS else given, given).partition("$")
     found = {key: value for key, value in fields.items() if key != "passwd_hash_algo"}
     if name == "bcrypt":
         return found | {"format": "bcrypt", "salt": ""}
@@ -55,7 +56,7 @@ DISCOURSE = re.compile(r"\$?pbkdf2-sha256\$i=([0-9]{1,9}),l=([0-9]{1,3})\$?")
 def read_discourse(fields: Mapping[str, object]) -> Fields:
     """Make a formula of the algorithm's column, which each row with a hash has. Raises `RejectedRow`."""
     found = {key: value for key, value in fields.items() if key != "password_algorithm"}
-    if fields.get("password_hash") in (None, "", "NULL", "\\N"):
+    if fields.get("password_hash") in (None, "", *NULLS):
         return found
     match = DISCOURSE.fullmatch(str(fields.get("password_algorithm") or "").strip())
     if match is None:

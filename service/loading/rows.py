@@ -1,14 +1,18 @@
 """A row of an export as an account for the store, or the reason for rejecting it."""
 
+import enum
 import json
 import re
+import shlex
+import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.loading.credentials import holds_hash, is_hash, leaves
 from service.loading.files import json_lines
 from service.loading.files.row import Row
-from service.loading.hashes import HASH_COLUMNS, HashResolver, recipe_text, text_of
+from service.loading.hashes import HASH_COLUMNS, NULLS, WORDS, HashResolver, recipe_text, text_of
 from service.loading.product_columns import Product, renamed
 from service.loading.reject import Reason, RejectedRow
 from service.loading.sources import OPTIONS
@@ -46,11 +50,15 @@ class Decisions:
     """Attributes that are stored although they look like credentials."""
     has_hashes: bool = True
     """Whether a column is taken as `password_hash`, or the operator says that there is none."""
-    null_columns: frozenset[str] = frozenset()
-    """Columns in which the text NULL is no value."""
+    null_columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By column, the texts such as NULL that are no value in it."""
     null_texts: frozenset[str] = frozenset()
     """Texts that are no value in any column."""
     product: Product | None = None
+    examined: int | None = None
+    """The number of rows by which this was decided: a later one that contradicts it is refused. None: no row was."""
+    kept_nulls: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By column and spelling, the number of these rows in which it is read as a text."""
 
     @property
     def changes_nothing(self) -> bool:
@@ -71,7 +79,24 @@ class Decisions:
     def _is_null(self, name: str, value: object) -> bool:
         if not isinstance(value, str):
             return False
-        return value in self.null_texts or (value == "NULL" and name in self.null_columns)
+        return value in self.null_texts or value in self.null_columns.get(name, ())
+
+
+NULL_SHARE, NULL_ROWS = 0.01, 10
+"""A column has a text such as NULL for no value where as many rows have it; below that it may be a person's name."""
+
+
+def is_null_share(number: int, rows: int) -> bool:
+    """Tell whether so many of the rows have a text such as NULL in one column that it is no value there."""
+    return number >= max(NULL_ROWS, NULL_SHARE * rows)
+
+
+def nulls_in(name: str, value: object) -> set[str]:
+    """Give the texts such as NULL in a column that may be values of it."""
+    values = value.split(";") if isinstance(value, str) and name in LISTS else [value]
+    given = value if isinstance(value, list) else values
+    possible = WORDS if name == "salt" else NULLS
+    return {each for each in given if isinstance(each, str) and each in possible}
 
 
 class ProfileColumns:
@@ -158,7 +183,6 @@ def _object(nested: object) -> dict[str, object]:
 
 NOTES = frozenset({"line", "reason", "unreadable"})
 """What a rejects file adds."""
-PRODUCT_COLUMNS = frozenset({"passwd_hash_algo", "password_algorithm"})
 OWN_COLUMNS = HASH_COLUMNS | NOTES | {"login", "okta_id", "identifiers", "groups", "profile"}
 OKTA_LONGEST = 100
 """Characters of a login that Okta takes."""
@@ -176,26 +200,28 @@ class AccountReader:
         self._decisions = decisions
         self._reads_as_is = decisions.changes_nothing
         self._profiles: dict[tuple[str, ...], ProfileColumns] = {}
+        self._rows = 0
+        self._decided = sys.maxsize if decisions.examined is None else decisions.examined
+        self._nulls = Counter(decisions.kept_nulls)
         self.long_logins = 0
         """How many logins are longer than Okta takes."""
         self.disabled = 0
         """How many rows have no hash because the account is disabled in the old system."""
+        self.elsewhere = 0
+        """How many rows have no hash because another verifier checks the password, as a directory's `{SASL}` says."""
 
     def read(self, row: Row) -> StagedAccount:
         """Read one row. Raises `RejectedRow`."""
+        self._rows += 1
         fields = row.fields if self._reads_as_is else self._decisions.applied_to(row.fields)
         login, key = self._login(fields)
         recipe = hash_bytes = salt = username = disabled = None
-        text = hash_text(fields)
-        if (
-            text is not None
-            and text[0] in LOCK_MARKS
-            and text[:2] not in DIGESTS
-            and is_disabled(text)
-            and not self._resolver.is_clear(fields)
-        ):
-            text, disabled = None, DISABLED
+        text, absence = usable_hash(fields, self._resolver)
+        if absence is Absence.DISABLED:
+            disabled = DISABLED
             self.disabled += 1
+        elif absence is Absence.ELSEWHERE:
+            self.elsewhere += 1
         if text is not None:
             recipe, salt, username = self._resolver.resolve(fields, text, login)
             hash_bytes = text.encode("utf-8")
@@ -203,15 +229,35 @@ class AccountReader:
         identifiers = _identifiers(fields["identifiers"], key) if "identifiers" in fields else None
         columns = self._profile_columns(fields)
         profile, cleared = columns.read(fields)
+        if self._rows > self._decided:
+            self._require_decided(fields, username, profile)
         if "$" in profile or '"{' in profile or '"*' in profile:
             columns.require_no_credentials(profile)
-        if recipe is None and not self._decisions.has_hashes and disabled is None:
+        if recipe is None and not self._decisions.has_hashes and absence is None:
             columns.require_no_overlooked_hash(fields)
         email_key = columns.email_key(fields, profile, login, key)
         return StagedAccount(
             row.line, login, key, okta_id, recipe, hash_bytes, salt, username, None, profile, cleared, identifiers,
             email_key, disabled, _groups(fields["groups"]) if "groups" in fields else None,
         )  # fmt: skip
+
+    def _require_decided(self, fields: Mapping[str, object], username: str | None, profile: str) -> None:
+        """Refuse a row that has a text such as NULL where the first rows do not. Raises `RejectedRow`."""
+        values: list[tuple[str, object]] = [("username", username)]
+        if "identifiers" in fields:
+            values.append(("identifiers", fields["identifiers"]))
+        if "ull" in profile or "NULL" in profile or "None" in profile:
+            values += json.loads(profile).items()
+        for name, value in values:
+            for text in nulls_in(name, value):
+                self._nulls[name, text] += 1
+                is_new = (name, text) not in self._decisions.kept_nulls
+                if is_new or is_null_share(self._nulls[name, text], self._rows):
+                    raise RejectedRow(
+                        Reason.BAD_COLUMN,
+                        f"{text} in {name}, which the first {self._decided:,} rows do not have or have less often: "
+                        f"--null {shlex.quote(text)} reads it as no value",
+                    )
 
     @property
     def ignored(self) -> set[str]:
@@ -240,7 +286,7 @@ class AccountReader:
             declared = [name for name in names if name in self._decisions.declared]
             unused = [name for name in names if name not in self._decisions.declared]
             found = ProfileColumns(declared, unused, self._decisions, nested="profile" in fields)
-            if len(self._profiles) < LAYOUTS_KEPT:
+            if len(self._profiles) < LAYOUTS_KEPT and len(layout) <= NAMES_KEPT:
                 self._profiles[layout] = found
         return found
 
@@ -249,24 +295,59 @@ LONGEST_GROUP = 255
 """Characters of a group's name in Okta."""
 LISTS = ("identifiers", "groups")
 """Columns with `;` between their values."""
-NO_HASH = frozenset({"", "\\N", "NULL"})
-"""What exports write where there is no hash: an empty cell, COPY's and MySQL's mark, SQL Server's."""
+NO_HASH = (NULLS - WORDS) | {"", "''", '""'}
+"""What exports write where there is no hash; `WORDS` say so too, but may be passwords in clear."""
 DISABLED = "disabled in the old system"
-LOCK_MARKS = frozenset("!*xLN{ ")
+MARKS = frozenset("!*xXLlNnDdRrTt{ \t")
+"""How a text begins that may be no hash."""
 DIGESTS = frozenset({"{S", "{s", "{M", "{m", "{P", "{p", "{A", "{a"})
 """How the schemes of digests begin; most hashes of a directory are of one."""
+LONGEST_SCHEME = 24
+"""Characters of a scheme without a digest behind it."""
 LOCKED = re.compile(
-    r"(?i:\s*(?:\{crypt\})?(?:!.*|\*|x|\*LK\*.*|\*LOCKED\*.*|\*?NP\*?|LK|\*?NOLOGIN\*?|\*lock(?:ed)?\*)\s*)", re.DOTALL
+    r"(?i:\s*(?:\{crypt\})?(?:!.*|\*+|x+|\*LK\*.*|\*LOCKED\*.*|\*?NP\*?|LK|\*?NOLOGIN\*?|\*lock(?:ed)?\*"
+    r"|\*?NO ?PASSWORD\*?|locked|disabled|\*[01]|not cached|restored|to be generated)\s*"
+    r"|\s*\{(?!noop|plain|clear)[a-z0-9._-]{2,30}\}[!*x]*\s*)",
+    re.DOTALL,
 )
 """What stands in the place of a hash where nobody may sign in with a password: `!` before a hash is Django's and
-usermod's (shadow(5), passwd(1)), the others are of Solaris, FreeBSD and directories."""
-ELSEWHERE = re.compile(r"(?i:\{(?:SASL|KERBEROS|UNIX)\}.*)")
+usermod's (shadow(5), passwd(1)), `*0` is crypt(3)'s failure, `not cached`, `restored` and `to be generated` are
+Moodle's, the others are of Solaris, FreeBSD and directories, which also leave a scheme without its digest. Behind the
+scheme of a password in clear anything is the password."""
+ELSEWHERE = re.compile(r"(?i:\s*\{(?:SASL|KERBEROS|UNIX|PASSTHROUGH|LDAP-BIND)\}[^$]*)")
 """Values of a directory that name another verifier, and are no hash."""
 
 
 def is_disabled(text: str) -> bool:
     """Tell whether a text in the place of a hash says that nobody may sign in."""
     return LOCKED.fullmatch(text) is not None
+
+
+class Absence(enum.Enum):
+    """Why a row has no hash although its column is not empty."""
+
+    DISABLED = enum.auto()
+    """Nobody may sign in with a password."""
+    ELSEWHERE = enum.auto()
+    """Another verifier checks the password."""
+    NULL = enum.auto()
+
+
+def usable_hash(fields: Mapping[str, object], resolver: HashResolver) -> tuple[str | None, Absence | None]:
+    """Give the hash of a row, None where it has none, and what stands in its place. Raises `RejectedRow`."""
+    text = hash_text(fields)
+    if text is None or text[0] not in MARKS or (len(text) > LONGEST_SCHEME and text[:2] in DIGESTS):
+        return text, None
+    absence = _absence(text)
+    return (text, None) if absence is None or resolver.is_clear(fields) else (None, absence)
+
+
+def _absence(text: str) -> Absence | None:
+    if is_disabled(text):
+        return Absence.DISABLED
+    if ELSEWHERE.fullmatch(text):
+        return Absence.ELSEWHERE
+    return Absence.NULL if text.strip() in WORDS else None
 
 
 def hash_text(fields: Mapping[str, object]) -> str | None:

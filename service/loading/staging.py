@@ -244,9 +244,14 @@ class HashEncrypter:
         self._contexts: dict[int, bytes] = {}
 
     @property
+    def key_id(self) -> str | None:
+        """The id of the key that encrypts; None where hashes are stored as they are."""
+        return self._keys.active
+
+    @property
     def is_on(self) -> bool:
         """Tell whether hashes are encrypted."""
-        return self._keys.active is not None
+        return self.key_id is not None
 
     def learn(self, recipe: int, format_name: str, parameters: Mapping[str, Any]) -> None:
         """Take note of a recipe by the number that this load gives it."""

@@ -1,1 +1,1 @@
-"""Okta's wire contract: bytes in, values out. No I/O, no database, no aiohttp; Okta's words stay inside."""
+"""Okta's wire formats: bytes to values and values to bytes. No I/O, no database, no aiohttp."""

@@ -1,7 +1,7 @@
 """Errors of Okta's management API.
 
-Only the error code is meant for programs (https://developer.okta.com/docs/reference/error-codes/); the texts are for
-people, and are passed on to them.
+Programs should use only the error code (https://developer.okta.com/docs/reference/error-codes/); the texts are meant
+for people and are passed on unchanged.
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ NOT_FOUND = "E0000007"
 INVALID = "E0000001"
 READ_ONLY = "E0000010"
 MAX_TEXT = 255
-"""Characters of one of Okta's texts that are kept."""
+"""Maximum number of characters kept of each of Okta's texts."""
 
 
 class OktaFault(Exception):
-    """A call of Okta's API brought no result."""
+    """A call of Okta's API did not return a result."""
 
 
 class Refused(OktaFault):
-    """Okta refused the call and did nothing. The message has Okta's code and texts."""
+    """Okta rejected the call and did nothing. The message contains Okta's code and texts."""
 
     def __init__(self, status: int, code: str | None = None, texts: Sequence[str] = ()) -> None:
         super().__init__(f"Okta answered {status}{f' {code}' if code else ''}{': ' if texts else ''}{'; '.join(texts)}")
@@ -30,38 +30,42 @@ class Refused(OktaFault):
 
     @property
     def not_found(self) -> bool:
-        """Tell whether what the call named does not exist; a 404 of something in between says nothing of it."""
+        """Return whether the object does not exist; a proxy's 404, without Okta's code, does not count."""
         return self.code == NOT_FOUND
 
     @property
     def is_about_us(self) -> bool:
-        """Tell whether our credentials, and not what was sent, were refused."""
+        """Return whether Okta rejected our credentials and not the content of the call."""
         return self.status in (401, 403)
 
 
 class NoToken(Refused):
-    """Okta gave us no access token, so that no call can be made at all."""
+    """Okta issued no access token, so no call can be made."""
 
     @property
     def is_about_us(self) -> bool:
-        """Always: nothing else was sent."""
+        """True: the call had no other content."""
         return True
 
 
+class ProofRefused(NoToken):
+    """Okta rejected our DPoP proofs, and would reject those of every other call."""
+
+
 class ReadOnly(Refused):
-    """Okta is in read-only mode: nothing can be written until it ends."""
+    """Okta is in read-only mode: writes fail until it ends."""
 
 
 class NoAnswer(OktaFault):
-    """No answer came, or one that says nothing: whether Okta did what was asked is unknown."""
+    """No usable answer arrived: whether Okta performed the call is unknown."""
 
 
 class MalformedAnswer(OktaFault):
-    """Okta answered something else than its API describes."""
+    """Okta's answer does not have the form that its API documents."""
 
 
 def refusal(status: int, body: object) -> Refused:
-    """Read an error body; members that are missing are left out."""
+    """Parse an error body; missing members are skipped."""
     code = text_member(body, "errorCode") or text_member(body, "error")
     summary = text_member(body, "errorSummary") or text_member(body, "error_description")
     causes = member(body, "errorCauses")

@@ -1,6 +1,6 @@
-"""Deliveries of the event hook and pages of the System Log: bytes in, import events out.
+"""Deliveries of the event hook and pages of the System Log: bytes to import events.
 
-A delivery is never refused for what is in it: a 4xx would lose it for ever, because Okta does not send it again.
+A delivery is never rejected for its content: a 4xx would lose it, because Okta does not send it again.
 https://developer.okta.com/docs/concepts/event-hooks/
 """
 
@@ -16,19 +16,19 @@ from service.okta.json_stream import Cursor
 from service.okta.parsing import MalformedCall, is_storable, member, text_member
 from service.okta.password_import import trace
 
-# One import event of Okta's: decoded JSON to a value, or why not.
+# One import event: decoded JSON to a value, or the fault.
 #
-# The schema is LogEvent of Okta's OpenAPI document, which Okta's own samples break with nulls; only the members read
-# here have to be what they say.
+# The schema is LogEvent of Okta's OpenAPI document. Okta's own samples violate it with nulls, so only the members read
+# here are validated.
 
 IMPORT_EVENT = "user.import.password"
 SUCCESS = "SUCCESS"
 MAX_TEXT = 1024
-"""Bytes in UTF-8 of any text that is kept of an event; Okta's reasons end at 255. An index's row ends at 2,704."""
+"""Maximum bytes in UTF-8 of each text kept of an event; Okta's reasons end at 255, an index row at 2,704."""
 
 
 class Fault(enum.StrEnum):
-    """Why something that an authenticated caller sent could not be read as import events."""
+    """Why content from an authenticated caller could not be parsed as import events."""
 
     NOT_JSON = "not_json"
     NO_EVENTS = "no_events"
@@ -41,7 +41,7 @@ class Fault(enum.StrEnum):
 
 @immutable
 class ImportEvent:
-    """Okta's report that a password was stored, or was not."""
+    """Okta's report that a password was stored, or that storing it failed."""
 
     uuid: str
     user_id: str | None
@@ -53,12 +53,12 @@ class ImportEvent:
 
     @property
     def is_success(self) -> bool:
-        """Tell whether Okta has stored the password: exactly SUCCESS, no other word of the enumeration."""
+        """Return whether Okta has stored the password: exactly SUCCESS, no other value of the enumeration."""
         return self.outcome == SUCCESS
 
 
 def read_event(item: object) -> ImportEvent | Fault:
-    """Read one `user.import.password` event, or say why not."""
+    """Parse one `user.import.password` event, or return the fault."""
     if not isinstance(item, dict) or item.get("eventType") != IMPORT_EVENT:
         return Fault.NOT_AN_OBJECT
     outcome = text_member(item, "outcome", "result")
@@ -78,7 +78,7 @@ def read_event(item: object) -> ImportEvent | Fault:
 
 
 def _user(item: dict[str, object]) -> object:
-    """Find the User among the targets, wherever it stands; the actor only where he is a User and no target is."""
+    """Return the User among the targets, at any position; the actor only if it is a User and no target is."""
     targets = member(item, "target")
     for target in targets if isinstance(targets, list) else []:
         if text_member(target, "type") == "User":
@@ -89,7 +89,7 @@ def _user(item: dict[str, object]) -> object:
 
 def _reason(item: dict[str, object]) -> str | None:
     reason = text_member(item, "outcome", "reason")
-    # A reason is for people: what PostgreSQL can't hold of it is not worth the event.
+    # The reason is informational: an unstorable one is dropped and the event kept.
     return reason[:MAX_TEXT] if reason and is_storable(reason) else None
 
 
@@ -102,22 +102,22 @@ def _time(text: str | None) -> datetime | None:
 
 
 def as_bytes(item: object) -> bytes:
-    """Give an event's bytes, by which it is told from others."""
-    # Sorted, so that the same event has the same digest whatever channel it comes by; escaped, so that it is bytes.
+    """Return an event's canonical bytes, which identify it."""
+    # Sorted, so that the same event has the same digest on every channel; escaped, so that it is ASCII.
     return json.dumps(item, sort_keys=True).encode("ascii")
 
 
-# The one-time verification of an event hook: a header in, a JSON object out.
+# The one-time verification of an event hook: a header to a JSON object.
 #
 # https://developer.okta.com/docs/concepts/event-hooks/#one-time-verification-request
 
 CHALLENGE_HEADER = "x-okta-verification-challenge"
 MAX_CHALLENGE = 512
-"""Characters. Okta's challenges have about 50; echoing more would make us an amplifier."""
+"""Characters. Okta's challenges have about 50; a limit prevents amplification attacks."""
 
 
 def answer_challenge(values: list[str]) -> bytes:
-    """Echo the challenge. Raises `MalformedCall` where it is missing, repeated, too long or not visible ASCII."""
+    """Return the challenge as JSON. Raises `MalformedCall` if it is missing, repeated, too long or not ASCII."""
     if len(values) != 1 or not values[0]:
         raise MalformedCall("challenge_missing", f"exactly one header {CHALLENGE_HEADER} is needed")
     challenge = values[0]
@@ -129,26 +129,26 @@ def answer_challenge(values: list[str]) -> bytes:
 
 
 MAX_UNREADABLE = 100
-"""Beyond so many unreadable events in one delivery, the delivery is kept as a whole, once."""
+"""If a delivery has more unreadable events than this, the whole delivery is kept once instead."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @immutable
 class Unreadable:
-    """What could not be read, as bytes, and why."""
+    """Content that could not be parsed, as bytes, and the fault."""
 
     fault: Fault
     body: bytes = field(repr=False)
 
     @property
     def digest(self) -> bytes:
-        """Name the bytes, so that the same ones are kept once."""
+        """Return the digest of the bytes, so that equal ones are kept once."""
         return hashlib.sha256(self.body).digest()
 
 
 @immutable
 class Delivery:
-    """All that a delivery held: import events in the order of `published`, foreign ones, and unreadable ones."""
+    """The content of a delivery: import events in the order of `published`, foreign ones, and unreadable ones."""
 
     delivery_id: str | None
     events: tuple[ImportEvent, ...]
@@ -157,12 +157,12 @@ class Delivery:
 
 
 def parse_delivery(body: bytes | bytearray) -> Delivery:
-    """Read the body of an event delivery. Never raises: what can't be read comes back as bytes."""
+    """Parse the body of an event delivery. Never raises: unreadable content is returned as bytes."""
     reader = DeliveryReader()
     try:
         _walk(Cursor(body.decode("utf-8")), reader)
     except (ValueError, RecursionError):
-        # Half a delivery is none: what was read of it is not taken for Okta's word.
+        # A truncated delivery is discarded as a whole: the events parsed so far are not trusted.
         return Delivery(None, (), 0, (Unreadable(Fault.NOT_JSON, bytes(body)),))
     if not reader.has_events:
         return Delivery(reader.delivery_id, (), 0, (Unreadable(Fault.NO_EVENTS, bytes(body)),))
@@ -197,7 +197,7 @@ def _walk_data(cursor: Cursor, reader: "DeliveryReader") -> None:
 
 
 class DeliveryReader:
-    """Log events as they are read, one by one: each is an import event, of another type, or unreadable."""
+    """Parses log events one by one; each is an import event, an event of another type, or unreadable."""
 
     def __init__(self) -> None:
         self.delivery_id: str | None = None
@@ -207,7 +207,7 @@ class DeliveryReader:
         self._foreign = 0
 
     def take(self, item: object) -> None:
-        """Take one item of `data.events`, or of a page of the System Log."""
+        """Parse one item of `data.events`, or of a page of the System Log."""
         if (kind := text_member(item, "eventType")) and kind != IMPORT_EVENT:
             self._foreign += 1
             return
@@ -218,13 +218,13 @@ class DeliveryReader:
             self._unreadable.append(Unreadable(event, as_bytes(item)))
 
     def delivery(self) -> Delivery:
-        """Give all that was taken, in the order of `published`."""
+        """Return everything parsed, in the order of `published`."""
         ordered = sorted(self._events.values(), key=lambda event: (event.published or _EPOCH, event.uuid))
         return Delivery(self.delivery_id, tuple(ordered), self._foreign, tuple(self._unreadable))
 
 
 def read_events(items: Iterable[object], delivery_id: str | None = None) -> Delivery:
-    """Read log events that are decoded already."""
+    """Parse log events that are already decoded from JSON."""
     reader = DeliveryReader()
     reader.delivery_id = delivery_id
     for item in items:

@@ -1,8 +1,8 @@
-"""Calls of hooks as the System Log reports them: log events to values.
+"""Calls of hooks as reported by the System Log: log events to values.
 
-`inline_hook.executed` says that a call failed, `inline_hook.response.processed` what Okta made of an answer, and
-`event_hook.delivery` that a delivery was given up. What only Okta sees is among them: a call that timed out on its way,
-and an answer that came too late. https://developer.okta.com/docs/reference/api/event-types/
+`inline_hook.executed` reports a failed call, `inline_hook.response.processed` how Okta used an answer, and
+`event_hook.delivery` an abandoned delivery. They include failures that only Okta sees: a call that timed out before it
+arrived, and an answer that arrived too late. https://developer.okta.com/docs/reference/api/event-types/
 """
 
 import re
@@ -20,17 +20,17 @@ PROCESSED = "inline_hook.response.processed"
 DELIVERY = "event_hook.delivery"
 TYPES = (EXECUTED, PROCESSED, DELIVERY)
 HOOK_CALLS = " or ".join(f'eventType eq "{each}"' for each in TYPES)
-"""The filter that asks the log for them."""
+"""The System Log filter for these events."""
 OUTCOMES = ("SUCCESS", "FAILURE", "SKIPPED", "ALLOW", "DENY", "CHALLENGE", "DEFERRED", "ABANDONED", "RATE_LIMIT")
-"""A closed set, because it is a metric's label; any other is UNKNOWN."""
+"""A closed set, because it is a metric's label; any other value is UNKNOWN."""
 CODE = re.compile(r"[0-9a-f]{16}")
-"""The code of an answer, which leads to the audit trail; Okta copies the answer's `debugContext` into the event."""
+"""The code of an answer, which identifies the audit record; Okta copies the answer's `debugContext` into the event."""
 DEEPEST = 8
 
 
 @immutable
 class HookCall:
-    """A call of a hook, as Okta saw it."""
+    """A call of a hook, as reported by Okta."""
 
     uuid: str
     event: str
@@ -43,7 +43,7 @@ class HookCall:
 
 
 def read_hook_calls(items: Iterable[object]) -> Iterator[HookCall]:
-    """Read log events; those that are none of these, or name no uuid, are left out."""
+    """Parse log events; events of other types or without a uuid are skipped."""
     for item in items:
         event, uuid = text_member(item, "eventType"), text_member(item, "uuid")
         if event not in TYPES or not uuid or not is_storable(uuid) or len(uuid.encode()) > MAX_TEXT:
@@ -67,7 +67,7 @@ def _hook_of(item: object) -> str | None:
 
 
 def _code_in(value: object, depth: int = 0) -> str | None:
-    """Find a code in what Okta copied, wherever it puts it: that place is no contract."""
+    """Find the code at any depth of Okta's copy: its position is not documented."""
     if isinstance(value, str):
         found = CODE.search(value) if len(value) <= MAX_TEXT else None
         return found.group() if found else None

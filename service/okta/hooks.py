@@ -1,7 +1,7 @@
 """The org's hooks on the wire: requests that create and change them, and the answers.
 
 https://developer.okta.com/docs/api/openapi/okta-management/management/tag/InlineHook/ and …/tag/EventHook/
-A secret is sent and never comes back.
+Okta never returns a secret that was sent.
 """
 
 import enum
@@ -21,25 +21,25 @@ VERSION = "1.0.0"
 
 
 class HookKind(enum.StrEnum):
-    """The hooks of this service; an inline hook's value is its type at Okta."""
+    """The hooks of this service; the value of an inline hook is its type at Okta."""
 
-    PASSWORD_IMPORT = "com.okta.user.credential.password.import"  # noqa: S105 (Okta's name of a hook, no password)
+    PASSWORD_IMPORT = "com.okta.user.credential.password.import"  # noqa: S105 (Okta's name of a hook, not a password)
     REGISTRATION = "com.okta.user.pre-registration"
     EVENTS = "event hook"
 
     @property
     def is_inline(self) -> bool:
-        """Tell whether it is an inline hook."""
+        """Return whether it is an inline hook."""
         return self is not HookKind.EVENTS
 
     @property
     def path(self) -> str:
-        """Where the service answers it."""
+        """The path of the service that handles it."""
         return _PATHS[self]
 
     @property
     def label(self) -> str:
-        """What people call it, and the name that it gets in the org."""
+        """The name shown to people, and the name of the hook in the org."""
         return _LABELS[self]
 
 
@@ -57,7 +57,7 @@ _LABELS = {
 
 @immutable
 class OAuthChannel:
-    """How Okta fetches the token that proves it to the service."""
+    """The OAuth settings with which Okta fetches the token that authenticates its calls."""
 
     client_id: str
     token_url: str
@@ -68,7 +68,7 @@ class OAuthChannel:
 
 @immutable
 class HeaderChannel:
-    """The header that Okta sends verbatim."""
+    """The header that Okta sends unchanged."""
 
     name: str
     value: str = field(repr=False)
@@ -79,42 +79,42 @@ Proof = HeaderChannel | OAuthChannel
 
 @immutable
 class Hook:
-    """A hook of the org as its API answers it."""
+    """A hook of the org as returned by its API."""
 
     id: str
     name: str
     active: bool
     uri: str
     header: str | None
-    """The name of the header that carries the secret; None where the hook sends none."""
+    """The name of the header that carries the secret; None if the hook sends none."""
     oauth: bool
     verified: bool = True
-    """Only event hooks have to be verified."""
+    """Only event hooks must be verified."""
     events: tuple[str, ...] = ()
     filtered: bool = False
 
 
 def inline_hook(kind: HookKind, name: str, uri: str, proof: Proof) -> dict[str, Any]:
-    """Write the request that creates or replaces an inline hook (a replacement ignores the type)."""
+    """Return the request body that creates or replaces an inline hook (a replacement ignores the type)."""
     return {"name": name, "type": kind.value, "version": VERSION, "channel": _channel(uri, proof, method="POST")}
 
 
 def event_hook(name: str, uri: str, proof: HeaderChannel) -> dict[str, Any]:
-    """Write the request that creates or replaces an event hook; event hooks have no OAuth."""
+    """Return the request body that creates or replaces an event hook; event hooks do not support OAuth."""
     return {
         "name": name,
-        "description": "Tells password-import which passwords Okta has stored.",
+        "description": "Reports to password-import which passwords Okta has stored.",
         "events": {"type": "EVENT_TYPE", "items": [IMPORT_EVENT]},
         "channel": _channel(uri, proof),
     }
 
 
 def read_hook(value: object) -> Hook:
-    """Read an inline or an event hook. Raises `MalformedAnswer`."""
+    """Parse an inline or an event hook. Raises `MalformedAnswer`."""
     config = member(value, "channel", "config")
     own, uri = text_member(value, "id"), text_member(config, "uri")
     if not own or uri is None:
-        raise MalformedAnswer("Okta answered a hook without id or URL")
+        raise MalformedAnswer("Okta answered with a hook that has no id or URL")
     items = member(value, "events", "items")
     return Hook(
         id=own,
@@ -130,9 +130,9 @@ def read_hook(value: object) -> Hook:
 
 
 def read_hooks(value: object) -> list[Hook]:
-    """Read a list of hooks. Raises `MalformedAnswer`."""
+    """Parse a list of hooks. Raises `MalformedAnswer`."""
     if not isinstance(value, list):
-        raise MalformedAnswer("Okta answered something else than a list of hooks")
+        raise MalformedAnswer("Okta's answer is not a list of hooks")
     return [read_hook(item) for item in value]
 
 
@@ -151,7 +151,7 @@ def _oauth(proof: OAuthChannel) -> dict[str, Any]:
     return own | {"authType": "client_secret_post", "clientSecret": proof.client_secret}
 
 
-# Calls that only look whether a hook works: payloads that can't be mistaken for anybody's, and what a good answer is.
+# Probe calls that test whether a hook works: payloads that cannot match a real account, and the expected answers.
 #
 # The names end in `.invalid`, which no address can (RFC 2606), and the password is random each time.
 
@@ -159,22 +159,22 @@ DOMAIN = "password-import-probe.invalid"
 
 
 def probe_login() -> str:
-    """Return a login that no person can have."""
+    """Return a login that cannot belong to a person."""
     return f"probe-{secrets.token_hex(8)}@{DOMAIN}"
 
 
 def is_probe(name: str) -> bool:
-    """Tell whether a name is a probe's."""
+    """Return whether a name is that of a probe."""
     return name.endswith("@" + DOMAIN)
 
 
 def probe_payload(kind: HookKind) -> dict[str, Any]:
-    """Write the payload of an inline hook for nobody."""
+    """Return the payload of a probe of an inline hook."""
     return _payload(kind) | {"data": _DATA[kind](probe_login())}
 
 
 def is_good_answer(kind: HookKind, answer: object) -> bool:
-    """Tell whether a service of ours gave this answer to a probe: nobody is UNVERIFIED, a registration is judged."""
+    """Return whether the answer to a probe is this service's: the login is UNVERIFIED, a registration is decided."""
     if kind is not HookKind.PASSWORD_IMPORT:
         return answer is None or isinstance(answer, dict)
     commands = member(answer, "commands")
@@ -196,7 +196,7 @@ def _payload(kind: HookKind) -> dict[str, Any]:
 
 
 def sign_in_payload(login: str, password: str, address: str) -> dict[str, Any]:
-    """Write the payload of a password import call, as Okta would send it for a person at an IP address."""
+    """Return the payload of a password import call as Okta would send it for a person at an IP address."""
     request = {"id": secrets.token_urlsafe(20), "method": "POST", "ipAddress": address}
     context = {"request": request, "credential": {"username": login, "password": password}}
     return _payload(HookKind.PASSWORD_IMPORT) | {"data": {"context": context, "action": {"credential": "UNVERIFIED"}}}

@@ -1,7 +1,7 @@
 """A reader of large JSON texts, one member or item at a time.
 
-Knows JSON (RFC 8259) and no event. `json` decodes each value; only the containers that hold the rest are
-walked here.
+Contains only JSON (RFC 8259), nothing of events. `json` decodes each value; only the enclosing containers are parsed
+here.
 """
 
 import json
@@ -15,25 +15,25 @@ _DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_int=parse_int)
 
 
 class Cursor:
-    """A place in a JSON text. Every method raises `ValueError` where the text is no JSON there."""
+    """A position in a JSON text. Every method raises `ValueError` if the text at it is not valid JSON."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
 
     def peek(self) -> str:
-        """Give the character with which the next value begins; empty at the end."""
+        """Return the first character of the next value; empty at the end."""
         self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # it matches the empty text too
         return self._text[self._at : self._at + 1]
 
     def value(self) -> object:
-        """Decode the next value and pass it."""
+        """Decode the next value and advance past it."""
         self.peek()
         value, self._at = _DECODER.raw_decode(self._text, self._at)
         return value
 
     def members(self) -> Iterator[str]:
-        """Enter an object and give its names; whoever iterates passes each value."""
+        """Enter an object and yield its names; the caller must consume each value."""
         for _ in self._inside("{", "}"):
             name = self.value()
             if not isinstance(name, str):
@@ -42,14 +42,14 @@ class Cursor:
             yield name
 
     def items(self) -> Iterator[object]:
-        """Enter an array and decode its items."""
+        """Enter an array and yield its items, decoded."""
         for _ in self._inside("[", "]"):
             yield self.value()
 
     def end(self) -> None:
-        """See that nothing follows."""
+        """Raise `ValueError` unless this is the end of the text."""
         if self.peek():
-            raise ValueError("something follows the value")
+            raise ValueError("extra data after the value")
 
     def _inside(self, opening: str, closing: str) -> Iterator[None]:
         self._pass(opening)

@@ -1,16 +1,16 @@
-"""The JSON objects that Okta sends, from bytes."""
+"""Parsing of the JSON objects that Okta sends."""
 
 import json
 from typing import NoReturn
 
 MAX_DIGITS = 32
-"""Python refuses to convert more than 4,300 digits; no member that we read is a big number."""
+"""Python rejects conversions of more than 4,300 digits; none of the members read is a large number."""
 MAX_DEPTH = 64
 """Okta's payloads nest about seven deep; the decoder itself fails only near the interpreter's recursion limit."""
 
 
 class MalformedCall(Exception):
-    """The body is not a call that Okta makes. The message names the fault and quotes nothing of the body."""
+    """The body is not a call that Okta makes. The message names the fault and quotes nothing from the body."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -19,7 +19,7 @@ class MalformedCall(Exception):
 
 
 def parse_object(body: bytes) -> dict[str, object]:
-    """Read one JSON object (RFC 8259, UTF-8, no byte order mark). Raises `MalformedCall`."""
+    """Parse one JSON object (RFC 8259, UTF-8, no byte order mark). Raises `MalformedCall`."""
     value = parse_json(body)
     if not isinstance(value, dict):
         raise MalformedCall("not_an_object", "the body is JSON, but not an object")
@@ -27,7 +27,7 @@ def parse_object(body: bytes) -> dict[str, object]:
 
 
 def parse_json(body: bytes) -> object:
-    """Read JSON strictly: valid UTF-8, no NaN, no numbers or nesting beyond reason. Raises `MalformedCall`."""
+    """Parse JSON strictly: valid UTF-8, no NaN, bounded numbers and nesting. Raises `MalformedCall`."""
     try:
         text = body.decode("utf-8")
         value: object = _DECODER.decode(text)
@@ -35,14 +35,14 @@ def parse_json(body: bytes) -> object:
         raise MalformedCall("not_utf8", "the body is not UTF-8") from None
     except (ValueError, RecursionError):
         raise MalformedCall("not_json", "the body is not JSON") from None
-    # Counting brackets is quicker than walking, and whoever has few can't nest them deep.
+    # Counting brackets is faster than walking the value, and a body with few brackets cannot nest deeply.
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
         raise MalformedCall("too_deep", f"the body nests deeper than {MAX_DEPTH}")
     return value
 
 
 def member(value: object, *path: str) -> object:
-    """Follow `path` through nested objects; None where a step is missing or not an object (null counts as missing)."""
+    """Follow `path` through nested objects; return None if a step is missing, null or not an object."""
     for name in path:
         if not isinstance(value, dict):
             return None
@@ -51,13 +51,13 @@ def member(value: object, *path: str) -> object:
 
 
 def text_member(value: object, *path: str) -> str | None:
-    """Follow `path` to a string; None where there is none."""
+    """Follow `path` to a string; return None if there is none."""
     found = member(value, *path)
     return found if isinstance(found, str) else None
 
 
 def is_storable(text: str) -> bool:
-    """Tell whether PostgreSQL can hold `text`: no NUL, no lone surrogate."""
+    """Return whether PostgreSQL can store `text`: no NUL, no lone surrogate."""
     if "\0" in text:
         return False
     try:
@@ -68,12 +68,12 @@ def is_storable(text: str) -> bool:
 
 
 def refuse_constant(name: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python's decoder takes and JSON doesn't have."""
+    """Reject NaN and Infinity, which Python's decoder accepts and JSON does not allow."""
     raise ValueError(name)
 
 
 def parse_int(digits: str) -> int | float:
-    """Read a whole number, however long."""
+    """Parse a whole number of any length."""
     return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
@@ -92,4 +92,4 @@ def _deeper_than(value: object, limit: int) -> bool:
 
 
 _DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_int=parse_int)
-"""Made once: making one takes as long as reading a call with it."""
+"""A shared instance: creating a decoder takes as long as parsing a call."""

@@ -1,7 +1,7 @@
-"""The password import inline hook on the wire: a call's bytes in, a verdict's bytes out.
+"""The password import inline hook on the wire: a call's bytes to a value, a verdict to bytes.
 
 https://developer.okta.com/docs/guides/password-import-inline-hook/ and the schema PasswordImportRequest of Okta's
-OpenAPI document. The guide's prose says `data.credential`; every sample and the schema say `data.context.credential`.
+OpenAPI document. The guide's text says `data.credential`; every sample and the schema say `data.context.credential`.
 """
 
 import enum
@@ -12,16 +12,16 @@ from service.immutable import immutable
 from service.okta.parsing import MalformedCall, is_storable, member, parse_object, text_member
 
 MAX_USERNAME = 1024
-"""Characters. A login of Okta's ends at 100; the store's index rows end at 2,704 bytes."""
+"""Characters. Okta's logins have at most 100; the store's index rows at most 2,704 bytes."""
 MAX_TRACE = 128
 """Characters of an id that is kept for tracing; Okta's have about 30."""
 WHERE = "data.context.credential"
 MAX_PASSWORD = 8192
-"""Characters. Okta's own forms end far below; longer input only buys an attacker hashing time."""
+"""Characters. Okta's own forms allow far fewer; longer input would only let an attacker consume hashing time."""
 
 
 class Verdict(enum.StrEnum):
-    """What we conclude of a login and a password, in Okta's words."""
+    """The verdict on a login and a password, in Okta's terms."""
 
     VERIFIED = "VERIFIED"
     UNVERIFIED = "UNVERIFIED"
@@ -29,7 +29,7 @@ class Verdict(enum.StrEnum):
 
 @immutable
 class PasswordImportCall:
-    """Okta's question: is this password right? The name is as the person typed it."""
+    """Okta's request to verify a password. The name is as the person typed it."""
 
     username: str
     password: str = field(repr=False)
@@ -39,7 +39,7 @@ class PasswordImportCall:
 
 
 def parse_call(body: bytes) -> PasswordImportCall:
-    """Read a call. Members we don't read may be of any kind, or missing. Raises `MalformedCall`."""
+    """Parse a call. Other members may have any type or be missing. Raises `MalformedCall`."""
     payload = parse_object(body)
     context = member(payload, "data", "context")
     request, credential = member(context, "request"), member(context, "credential")
@@ -53,7 +53,7 @@ def parse_call(body: bytes) -> PasswordImportCall:
 
 
 def trace(value: str | None) -> str | None:
-    """Keep an id for the log only if it is one: short, visible, ASCII."""
+    """Return an id for the log if it is short, visible ASCII; otherwise None."""
     return value if value and len(value) <= MAX_TRACE and value.isascii() and value.isprintable() else None
 
 
@@ -63,17 +63,18 @@ def _credential(credential: object, name: str, longest: int) -> str:
         raise MalformedCall(f"{name}_missing", f"{WHERE}.{name} must be a non-empty string")
     if len(value) > longest:
         raise MalformedCall(f"{name}_too_long", f"{WHERE}.{name} is longer than {longest} characters")
-    # A NUL may stand in a password (old stores took it), but no login that PostgreSQL keeps can hold one.
+    # A password may contain a NUL (legacy stores accepted it); a login may not, since PostgreSQL cannot store it.
     if not is_storable(value if name == "username" else value.replace("\0", "")):
-        raise MalformedCall(f"{name}_not_text", f"{WHERE}.{name} holds a NUL or a lone surrogate")
+        raise MalformedCall(f"{name}_not_text", f"{WHERE}.{name} contains a NUL or a lone surrogate")
     return value
 
 
 def answer(verdict: Verdict, code: str) -> bytes:
-    """Write the one command that tells Okta the verdict, and the code that Okta's System Log then shows.
+    """Return the command that reports the verdict to Okta, and the code that Okta's System Log then shows.
 
-    The code is random and in every answer alike: it tells nothing about the account. Okta copies `debugContext` into
-    the event `inline_hook.response.processed`: https://developer.okta.com/docs/concepts/inline-hooks/
+    The code is random and has the same form in every answer: it reveals nothing about the account. Okta copies
+    `debugContext` into the event `inline_hook.response.processed`
+    (https://developer.okta.com/docs/concepts/inline-hooks/).
     """
     return _ANSWERS[verdict] % code.encode("ascii")
 

@@ -1,4 +1,4 @@
-"""The registration inline hook on the wire: the request's bytes in, the response's bytes out.
+"""The registration inline hook on the wire: the request's bytes to a value, a decision to bytes.
 
 https://developer.okta.com/docs/guides/registration-inline-hook/ and, for the Classic engine's form,
 https://developer.okta.com/docs/guides/archive-registration-inline-hook/.
@@ -16,18 +16,18 @@ from service.okta.password_import import trace
 
 
 class Kind(enum.StrEnum):
-    """What Okta asks about; the value is the metric's label."""
+    """The kind of request; the value is the metric's label."""
 
     REGISTRATION = "registration"
-    """Somebody fills in the sign-up form: `self.service.registration`, and every request of the Classic engine."""
+    """A sign-up form is submitted: `self.service.registration`, and every request of the Classic engine."""
     UPDATE = "update"
-    """Somebody who has a user completes their profile (`progressive.profile`)."""
+    """An existing user completes their profile (`progressive.profile`)."""
     UNKNOWN = "unknown"
-    """A `requestType` that Okta did not have when this was written."""
+    """A `requestType` that did not exist when this was written."""
 
 
 class Engine(enum.StrEnum):
-    """Which of Okta's engines asks. Classic sends no `requestType`."""
+    """The Okta engine that sent the request. Classic sends no `requestType`."""
 
     IDENTITY = "identity"
     CLASSIC = "classic"
@@ -35,19 +35,19 @@ class Engine(enum.StrEnum):
 
 @immutable
 class ScreeningRequest:
-    """Okta's question whether this person may register, or change their profile so.
+    """Okta's request to decide whether a person may register, or change their profile.
 
-    Passwords and attributes that Okta's schema marks as sensitive are never in it: that an attribute is absent
-    does not say that the person left it empty.
+    It never contains passwords and attributes that Okta's schema marks as sensitive, so a missing attribute does not
+    mean that the person left it empty.
     """
 
     kind: Kind
     engine: Engine = Engine.IDENTITY
     request_type: str | None = None
     profile: Mapping[str, object] = field(default_factory=dict, repr=False)
-    """What the person submitted, by attribute; for an update only the attributes of the form."""
+    """The submitted attributes; for an update, only those of the form."""
     user: Mapping[str, object] = field(default_factory=dict, repr=False)
-    """For an update: the profile that Okta has; else empty."""
+    """For an update: the profile stored by Okta; otherwise empty."""
     user_id: str | None = None
     """For an update: Okta's id of the user."""
     event_id: str | None = None
@@ -57,7 +57,7 @@ class ScreeningRequest:
 
 
 def parse_request(body: bytes) -> ScreeningRequest:
-    """Read a request. Members we don't read may be of any kind, or missing. Raises `MalformedCall`."""
+    """Parse a request. Other members may have any type or be missing. Raises `MalformedCall`."""
     payload = parse_object(body)
     request_type = payload.get("requestType")
     match request_type:
@@ -98,12 +98,14 @@ def _attributes(payload: dict[str, object], *path: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise MalformedCall("profile_missing", f"{where} must be an object")
     if not _can_be_repeated(value):
-        raise MalformedCall("profile_not_text", f"{where} holds a NUL, a lone surrogate or a number without end")
+        raise MalformedCall(
+            "profile_not_text", f"{where} contains a NUL, a lone surrogate or a number that is not finite"
+        )
     return value
 
 
 def _can_be_repeated(value: object) -> bool:
-    """Tell whether `value` can be looked up in PostgreSQL and written as JSON again."""
+    """Return whether `value` can be looked up in PostgreSQL and serialised as JSON again."""
     match value:
         case str():
             return is_storable(value)
@@ -116,50 +118,50 @@ def _can_be_repeated(value: object) -> bool:
     return True
 
 
-# The registration inline hook's answer on the wire: a decision to bytes, in Okta's exact words.
+# The registration inline hook's answer on the wire: a decision to bytes.
 #
 # https://developer.okta.com/docs/guides/registration-inline-hook/. Okta's OpenAPI document misspells the commands in
-# its examples (`com.action.update`, a stray quote); the words below are those of the guide and of the older
+# its examples (`com.action.update`, a stray quote); the names below are those of the guide and of the older
 # reference.
 
 MAX_ANSWER = 256 * 1024
-"""Bytes. Okta refuses a response of 256 KB or more."""
+"""Bytes. Okta rejects a response of 256 KB or more."""
 
 
 class AnswerTooLarge(Exception):
-    """The answer would be 256 KB or larger, which Okta refuses."""
+    """The answer would be 256 KB or larger, which Okta rejects."""
 
 
 @immutable
 class Cause:
-    """One thing that is wrong with what the person submitted."""
+    """One error in the submitted attributes."""
 
     summary: str
-    """The words that the Sign-In Widget shows beside the attribute."""
+    """The message that the Sign-In Widget shows next to the attribute."""
     reason: str
-    """A word for machines, such as ``INVALID_EMAIL_DOMAIN``."""
+    """A machine-readable code, such as ``INVALID_EMAIL_DOMAIN``."""
     attribute: str
-    """The attribute beside which the message is shown, with or without `data.userProfile.` before its name."""
+    """The attribute next to which the message is shown, with or without `data.userProfile.` before its name."""
     domain: str = "end-user"
 
 
 @immutable
 class Allow:
-    """Let the person through, with these changes to the profile."""
+    """Allow the registration, with these changes to the profile."""
 
     updates: tuple[Mapping[str, object], ...] = field(default=(), repr=False)
     """Attributes to set. Each mapping is one command; Okta applies them in order, so the last one wins."""
     explicitly: bool = False
-    """Say ALLOW in words. Okta allows without it too."""
+    """Send ALLOW explicitly. Okta also allows without it."""
 
 
 @immutable
 class Deny:
-    """Turn the person away. Without a summary they see Okta's own message."""
+    """Deny the registration. Without a summary the person sees Okta's own message."""
 
     summary: str | None = None
     causes: tuple[Cause, ...] = ()
-    """Shown beside their attributes; the Classic engine shows only the first."""
+    """Shown next to their attributes; the Classic engine shows only the first."""
 
 
 Decision = Allow | Deny
@@ -173,16 +175,16 @@ _UPDATES = {
 
 
 def write_answer(kind: Kind, decision: Decision, code: str | None = None) -> bytes | None:
-    """Write the answer; None where there is nothing to say (204). Raises `AnswerTooLarge`, or what JSON does.
+    """Return the answer; None if it would be empty (204). Raises `AnswerTooLarge`, or what `json.dumps` raises.
 
-    Okta copies `debugContext` into its System Log: the code leads from there to our audit trail.
+    Okta copies `debugContext` into its System Log: the code identifies the record in our audit trail.
     """
     content = _denial(decision) if isinstance(decision, Deny) else _allowance(kind, decision)
     if not content:
         return None
     if code is not None:
         content["debugContext"] = {"reason": code}
-    # JSON escapes keep the answer ASCII whatever the attributes hold, even a lone surrogate, which Okta can't read.
+    # JSON escapes keep the answer ASCII for any attribute value, even a lone surrogate, which Okta could not decode.
     written = json.dumps(content, allow_nan=False).encode("ascii")
     if b"\\ud" in written:
         json.dumps(content, ensure_ascii=False).encode("utf-8")
@@ -201,7 +203,7 @@ def _allowance(kind: Kind, decision: Allow) -> dict[str, object]:
 
 
 def _denial(decision: Deny) -> dict[str, object]:
-    # Any `error`, even an empty one, makes Okta skip every command and refuse: so it stands here and nowhere else.
+    # Any `error`, even an empty one, makes Okta skip every command and deny, so it is sent only here.
     content: dict[str, object] = {"commands": [_action("DENY")]}
     if decision.summary is not None:
         error: dict[str, object] = {"errorSummary": decision.summary}
@@ -220,7 +222,7 @@ def _cause(cause: Cause) -> dict[str, str]:
         "errorSummary": cause.summary,
         "reason": cause.reason,
         "locationType": "body",
-        # `userProfile` for updates too: only then does the widget find the attribute's field.
+        # `userProfile` for updates too: otherwise the widget does not find the attribute's field.
         "location": _PROFILE + cause.attribute.removeprefix(_PROFILE),
         "domain": cause.domain,
     }

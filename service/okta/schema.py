@@ -1,4 +1,4 @@
-"""The user schema of an org: which attributes a profile may have, of which type, and which it must have.
+"""The user schema of an org: the attributes of a profile, their types, and which are required.
 
 https://developer.okta.com/docs/api/openapi/okta-management/management/tag/Schema/
 """
@@ -12,11 +12,11 @@ from service.okta.errors import MalformedAnswer
 from service.okta.parsing import member, text_member
 
 DEFAULT_TYPE = "default"
-"""The id by which the schema of the default user type is asked for."""
+"""The id of the default user type's schema in the API's path."""
 
 
 class SchemaFault(enum.StrEnum):
-    """Why Okta would refuse an attribute; the value is its name for scripts."""
+    """Why Okta would reject an attribute; the value is its name for scripts."""
 
     UNDEFINED = "undefined"
     WRONG_TYPE = "wrong_type"
@@ -27,7 +27,7 @@ class SchemaFault(enum.StrEnum):
 
 @immutable
 class Attribute:
-    """An attribute as the schema defines it."""
+    """An attribute as defined by the schema."""
 
     type: str
     """JSON Schema's: string, number, integer, boolean, array, object."""
@@ -36,12 +36,12 @@ class Attribute:
     required: bool = False
     shortest: int | None = None
     longest: int | None = None
-    """Characters of a string."""
+    """Maximum characters of a string."""
     values: tuple[Any, ...] | None = None
-    """The only values, where there is a list."""
+    """The allowed values, if they are enumerated."""
 
     def fault_of(self, value: object) -> SchemaFault | None:
-        """Say what is wrong with a value; None where nothing is."""
+        """Return the fault of a value; None if it is valid."""
         if not _is_of(self.type, value) or (isinstance(value, list) and not all(_is_of(self.items, x) for x in value)):
             return SchemaFault.WRONG_TYPE
         if isinstance(value, str) and not (self.shortest or 0) <= len(value) <= (self.longest or len(value)):
@@ -58,7 +58,7 @@ class UserSchema:
     attributes: Mapping[str, Attribute]
 
     def faults_of(self, profile: Mapping[str, Any]) -> Iterator[tuple[str, SchemaFault]]:
-        """Give what Okta would refuse in a profile, by attribute."""
+        """Yield the faults for which Okta would reject a profile, by attribute."""
         for name, value in profile.items():
             attribute = self.attributes.get(name)
             fault = SchemaFault.UNDEFINED if attribute is None else attribute.fault_of(value)
@@ -70,7 +70,7 @@ class UserSchema:
 
 
 def read_schema(value: object) -> UserSchema:
-    """Read a user schema. Raises `MalformedAnswer` where it has no attributes."""
+    """Parse a user schema. Raises `MalformedAnswer` if it has no attributes."""
     found: dict[str, Attribute] = {}
     for part in ("base", "custom"):
         definition = member(value, "definitions", part)
@@ -79,12 +79,12 @@ def read_schema(value: object) -> UserSchema:
         for name, each in properties.items() if isinstance(properties, dict) else ():
             found[name] = _attribute(each, required=name in named)
     if "login" not in found:
-        raise MalformedAnswer("Okta answered something else than a user schema")
+        raise MalformedAnswer("Okta's answer is not a user schema")
     return UserSchema(found)
 
 
 def read_other_types(value: object) -> list[tuple[str, str]]:
-    """Read the user types besides the default one: each one's name, and the path of its schema below `/api/v1/`."""
+    """Return the user types besides the default one: their names, and the paths of their schemas below `/api/v1/`."""
     types = value if isinstance(value, list) else []
     named = [(text_member(each, "name") or "", text_member(each, "_links", "schema", "href") or "") for each in types]
     return [

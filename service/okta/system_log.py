@@ -1,7 +1,7 @@
 """Queries to the System Log and its pages on the wire.
 
-Without `until`, and ascending, a request polls: pages come in the order in which events were persisted, and each has a
-`next` link, also an empty one. With `until` it is bounded: ordered by `published`, finite, and blind to events that are
+Without `until`, and ascending, a request polls: pages come in the order in which events were persisted, and each, even
+an empty one, has a `next` link. With `until` it is bounded: ordered by `published`, finite, and without events that are
 persisted later. https://developer.okta.com/docs/reference/system-log-query/
 """
 
@@ -13,39 +13,39 @@ from service.okta.parsing import is_storable, member, text_member
 from service.okta.users import read_time
 
 RETENTION = timedelta(days=90)
-"""Okta keeps its log so long; what is older is gone."""
+"""How long Okta keeps its log; older events are gone."""
 PAGE = 1000
-"""Events on a page, the most that Okta gives."""
+"""Events per page, Okta's maximum."""
 IMPORTS = f'eventType eq "{IMPORT_EVENT}"'
 PROFILE_EVENT = "user.account.update_profile"
-"""What tells that a user's login may be another one. Its `alternateId` is not enough: events come late."""
+"""Reports that a user's login may have changed. Its `alternateId` is not sufficient: events arrive late."""
 FOLLOWED = f'{IMPORTS} or eventType eq "{PROFILE_EVENT}"'
 
 
 def polling(since: datetime, asked: str = IMPORTS) -> dict[str, str]:
-    """Ask for all that was persisted since a moment, and all that will be."""
+    """Return the query for all events persisted since a moment, including future ones."""
     return {"since": okta_time(since), "filter": asked, "sortOrder": "ASCENDING", "limit": str(PAGE)}
 
 
 def bounded(since: datetime, until: datetime, asked: str = IMPORTS) -> dict[str, str]:
-    """Ask for what was published in a span, as far as the log knows it now."""
+    """Return the query for the events published in a period, as far as they are persisted now."""
     return polling(since, asked) | {"until": okta_time(until)}
 
 
 def failures_of(event_type: str) -> str:
-    """Write the filter for one type of event."""
+    """Return the filter for one type of event."""
     return f'eventType eq "{event_type}"'
 
 
 def okta_time(moment: datetime) -> str:
-    """Write a moment as Okta does: UTC, milliseconds, `Z`."""
+    """Format a time as Okta does: UTC, milliseconds, `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def users_to_read_again(items: Sequence[object]) -> list[str]:
-    """Give the ids of the users whose logins may have changed, by the profile events among log events.
+    """Return the ids of the users whose logins may have changed, from the profile events among log events.
 
-    Okta names the changed attributes in `debugData.changedAttributes`, but not in each event.
+    Okta lists the changed attributes in `debugData.changedAttributes`, but not in every event.
     """
     found: dict[str, None] = {}
     for item in items:
@@ -60,7 +60,7 @@ def users_to_read_again(items: Sequence[object]) -> list[str]:
 
 
 def newest_of(items: Sequence[object]) -> datetime | None:
-    """Give when the newest of log events was published."""
+    """Return the `published` time of the newest log event."""
     moments = (read_time(text_member(item, "published")) for item in items)
     return max((moment for moment in moments if moment), default=None)
 

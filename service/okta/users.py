@@ -1,4 +1,4 @@
-"""Users on the wire of Okta's API: the request that creates one, and what is read of one.
+"""Users on the wire of Okta's API: the request that creates one, and the fields read from one.
 
 https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
 """
@@ -14,16 +14,16 @@ from service.okta.errors import MalformedAnswer
 from service.okta.parsing import is_storable, member, text_member
 
 HOOK: Mapping[str, Any] = {"hook": {"type": "default"}}
-"""`credentials.password` of a user whose first sign-in asks the password import hook."""
+"""`credentials.password` of a user whose first sign-in calls the password import hook."""
 IMPORT = "IMPORT"
 """`credentials.provider.type` until an imported password is stored."""
 OWN = "OKTA"
-"""The same once Okta has a password of its own: imported, reset or changed."""
+"""`credentials.provider.type` once Okta has a password of its own: imported, reset or changed."""
 MAX_GROUPS = 20
 
 
 class Status(enum.StrEnum):
-    """The statuses of a user that matter here; Okta has more."""
+    """The user statuses that this service uses; Okta has more."""
 
     ACTIVE = "ACTIVE"
     SUSPENDED = "SUSPENDED"
@@ -33,7 +33,7 @@ class Status(enum.StrEnum):
 
 @immutable
 class OktaUser:
-    """A user as Okta's API answers one."""
+    """A user as returned by Okta's API."""
 
     id: str
     login: str
@@ -44,21 +44,21 @@ class OktaUser:
     password_changed: datetime | None
     profile: Mapping[str, Any] = field(repr=False)
     updated: datetime | None = None
-    """`lastUpdated`: when the profile, the status or the credentials changed last."""
+    """`lastUpdated`: the last change of the profile, the status or the credentials."""
 
 
 def new_user(profile: Mapping[str, Any], password: Mapping[str, Any], groups: Sequence[str] = ()) -> dict[str, Any]:
-    """Write the request that creates a user. `password` is `HOOK`, `{"hash": …}` or `{"value": …}`."""
+    """Return the request body that creates a user. `password` is `HOOK`, `{"hash": …}` or `{"value": …}`."""
     body: dict[str, Any] = {"profile": dict(profile), "credentials": {"password": dict(password)}}
     return body | ({"groupIds": list(groups)} if groups else {})
 
 
 def read_user(value: object) -> OktaUser:
-    """Read a user. Raises `MalformedAnswer` where it has no id or no login."""
+    """Parse a user. Raises `MalformedAnswer` if it has no id or no login."""
     own, login = text_member(value, "id"), text_member(value, "profile", "login")
     profile = member(value, "profile")
     if not own or not login or not is_storable(own + login) or not isinstance(profile, dict):
-        raise MalformedAnswer("Okta answered a user without id or login")
+        raise MalformedAnswer("Okta answered with a user that has no id or login")
     return OktaUser(
         id=own,
         login=login,
@@ -73,14 +73,14 @@ def read_user(value: object) -> OktaUser:
 
 
 def read_users(value: object) -> list[OktaUser]:
-    """Read a page of users. Raises `MalformedAnswer`."""
+    """Parse a page of users. Raises `MalformedAnswer`."""
     if not isinstance(value, list):
-        raise MalformedAnswer("Okta answered something else than a list of users")
+        raise MalformedAnswer("Okta's answer is not a list of users")
     return [read_user(item) for item in value]
 
 
 def read_time(text: str | None) -> datetime | None:
-    """Read one of Okta's times (ISO 8601 with a zone); None where there is none."""
+    """Parse one of Okta's times (ISO 8601 with a zone); return None if there is none."""
     try:
         moment = datetime.fromisoformat(text) if text else None
     except ValueError:

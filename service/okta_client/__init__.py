@@ -1,4 +1,4 @@
-"""HTTP out: Okta's management API over aiohttp."""
+"""HTTP client for Okta's management API, over aiohttp."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,14 +22,14 @@ from service.okta_client.rate_limits import RateLimits
 from service.okta_client.transport import BadAddress, Calls, Progress, org_address
 from service.settings import BadSettings, Settings
 
-# From the settings to an open org. Raises every fault of the settings at once; quotes no value of theirs.
+# Creates an open org from the settings. Reports all faults of the settings at once and quotes none of their values.
 
 CONNECT_WITHIN = 10.0
 
 
 @immutable
 class OrgSettings:
-    """Which org, and how we prove ourselves to it."""
+    """The org's address, and our credentials."""
 
     url: URL
     credentials: Credentials = field(repr=False)
@@ -55,9 +55,9 @@ async def open_org(
     wait_out_read_only: bool = False,
     progress: Progress = lambda _text: None,
 ) -> AsyncIterator[OktaOrg]:
-    """Give the org while its connections are open. `share` (0 to 1) of each rate limit is used, the rest kept free."""
+    """Return the org with open connections. `share` (0 to 1) of each rate limit is used, the rest kept free."""
     timeout = aiohttp.ClientTimeout(total=settings.request_within, connect=CONNECT_WITHIN)
-    # No cookies: Okta's are the browser's business, and would tie calls together.
+    # Without cookies: Okta's are meant for browsers, and would link the calls to each other.
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
         limits = RateLimits(share=share, concurrent=concurrent)
         calls = Calls(session, settings.credentials, limits, wait_out_read_only=wait_out_read_only, progress=progress)
@@ -89,7 +89,7 @@ def _token(settings: Settings, faults: list[str]) -> Credentials | None:
     if not token:
         faults.append("OKTA_CLIENT_TOKEN: is not set (or OKTA_CLIENT_AUTHORIZATIONMODE=PrivateKey for OAuth)")
     elif not token.isascii() or not token.isprintable() or " " in token:
-        faults.append("OKTA_CLIENT_TOKEN: is no API token")
+        faults.append("OKTA_CLIENT_TOKEN: is not a valid API token")
     return ApiToken(token)
 
 
@@ -103,7 +103,7 @@ def _private_key(settings: Settings, url: URL | None, faults: list[str]) -> Cred
     try:
         key, kid = read_key(settings.okta_client_privatekey.get_secret_value())
     except BadKey as error:
-        faults.append(f"OKTA_CLIENT_PRIVATEKEY: {str(error) or 'is no private key as PEM or JWK, nor a file with one'}")
+        faults.append(f"OKTA_CLIENT_PRIVATEKEY: {str(error) or 'must be a private key (PEM or JWK) or its path'}")
         return None
     scopes = tuple((settings.okta_client_scopes or " ".join(SCOPES)).replace(",", " ").split())
     optional = () if settings.okta_client_scopes else OPTIONAL_SCOPES

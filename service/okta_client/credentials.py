@@ -1,6 +1,6 @@
-"""Credentials for Okta's API: an API token, or access tokens that a private key brings. Neither is ever shown.
+"""Credentials for Okta's API: an API token, or access tokens fetched with a private key. Neither is ever shown.
 
-OAuth for Okta's own API takes only `private_key_jwt` (RFC 7523):
+OAuth for Okta's own API supports only `private_key_jwt` (RFC 7523):
 https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/
 """
 
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from multidict import CIMultiDictProxy
 
 from service.immutable import immutable
-from service.okta.errors import NoAnswer, NoToken, refusal
+from service.okta.errors import NoAnswer, NoToken, ProofRefused, refusal
 from service.okta.parsing import member, text_member
 from service.okta_client.dpop import (
     NONCE_NEEDED,
@@ -34,13 +34,13 @@ from service.okta_client.dpop import (
     nonce_of,
 )
 
-# Read the private key of a service app: PEM, JWK or the path of a file, as Okta's SDK takes them. Shows none, ever.
+# Reading a service app's private key: PEM, JWK or the path of a file, as Okta's SDK accepts. Never shows the key.
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class BadKey(Exception):
-    """OKTA_CLIENT_PRIVATEKEY is neither a private key as PEM or JWK, nor the path of a file with one."""
+    """OKTA_CLIENT_PRIVATEKEY is neither a private key (PEM or JWK) nor the path of a file with one."""
 
 
 def read_key(given: str) -> tuple[PrivateKey, str | None]:
@@ -55,7 +55,7 @@ def read_key(given: str) -> tuple[PrivateKey, str | None]:
         if text.startswith("{"):
             jwk = jwt.PyJWK.from_json(text)
             return _private(jwk.key), jwk.key_id
-        # In a variable, the ends of lines are often written as \n.
+        # In environment variables, line ends are often written as \n.
         algorithm = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256)
         return _private(algorithm.prepare_key(text.replace("\\n", "\n"))), None
     except (jwt.PyJWTError, ValueError, TypeError):
@@ -70,12 +70,12 @@ def _private(key: object) -> PrivateKey:
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFE = 300
-"""Seconds; Okta takes up to an hour."""
+"""Seconds; Okta accepts up to an hour."""
 INVALID_SCOPE = "invalid_scope"
 SKEW = 30.0
-"""Seconds: a difference that a proof or an assertion may be refused for."""
+"""Seconds of clock difference for which Okta may reject a proof or an assertion."""
 RENEW_BEFORE = 120
-"""Seconds before its end at which a token is not used any more."""
+"""A token is replaced this many seconds before it expires."""
 SCOPES = (
     "okta.users.manage",
     "okta.groups.manage",
@@ -83,24 +83,24 @@ SCOPES = (
     "okta.eventHooks.manage",
     "okta.logs.read",
 )
-"""All that any command needs; OKTA_CLIENT_SCOPES names fewer where a command needs fewer (docs/okta-api.md)."""
+"""The scopes that the commands need; OKTA_CLIENT_SCOPES can request fewer for a command (docs/okta-api.md)."""
 OPTIONAL_SCOPES = ("okta.schemas.read",)
-"""Asked for besides, unless OKTA_CLIENT_SCOPES is set; an app that was not granted them does without."""
+"""Requested in addition unless OKTA_CLIENT_SCOPES is set; dropped if the app was not granted them."""
 
 
 class Credentials(Protocol):
-    """Gives the headers that prove us with the next call."""
+    """Returns the headers that authenticate the next call."""
 
     async def headers(self, session: aiohttp.ClientSession, method: str, url: str) -> Mapping[str, str]:
-        """Give the headers of one call; each is good for that call alone. Raises `Refused` or `NoAnswer`."""
+        """Return the headers of one call; they are valid for that call only. Raises `Refused` or `NoAnswer`."""
         ...
 
     def learn(self, status: int, headers: CIMultiDictProxy[str], content: bytes) -> bool:
-        """Learn from an answer; true where it refuses the proof for its nonce alone, so that another may be sent."""
+        """Process an answer; return whether it rejects only the proof's nonce, so that the call may be repeated."""
         ...
 
     def renew(self, refused: Mapping[str, str]) -> bool:
-        """Forget the token of headers that were refused; tell whether another one can be had."""
+        """Discard the token of rejected headers; return whether a new one can be fetched."""
         ...
 
 
@@ -111,24 +111,24 @@ class ApiToken:
     value: str = field(repr=False)
 
     async def headers(self, _session: aiohttp.ClientSession, _method: str, _url: str) -> Mapping[str, str]:
-        """Give the headers of a call."""
+        """Return the headers of a call."""
         return {"Authorization": f"SSWS {self.value}"}
 
     def learn(self, _status: int, _headers: CIMultiDictProxy[str], _content: bytes) -> bool:
-        """It has no nonce."""
+        """Return False: API tokens have no nonce."""
         return False
 
     def renew(self, _refused: Mapping[str, str]) -> bool:
-        """There is only one."""
+        """Return False: there is only one token."""
         return False
 
 
 @dataclass(slots=True)
 class PrivateKeyJwt:
-    """A service app with a private key; fetches a token when there is none, or when it is about to end.
+    """A service app with a private key; fetches a token when there is none, or when it is about to expire.
 
-    Where the app requires DPoP, which its first refusal tells, tokens are bound to a proof key, and every call carries
-    a proof. An app that does not require it never sees one.
+    If the app requires DPoP, as its first rejection shows, tokens are bound to a proof key, and every call has a proof.
+    Otherwise no proofs are sent.
     """
 
     token_url: str
@@ -143,13 +143,13 @@ class PrivateKeyJwt:
     _api_nonce: str | None = field(default=None, repr=False)
     _token: str | None = field(default=None, repr=False)
     _is_bound: bool = False
-    """The token is bound to the proof key: its type is DPoP, not Bearer."""
+    """Whether the token is bound to the proof key: its type is DPoP, not Bearer."""
     _ends: float = 0.0
     _fetching: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def headers(self, session: aiohttp.ClientSession, method: str, url: str) -> Mapping[str, str]:
-        """Give the headers of a call."""
-        async with self._fetching:  # one token for all calls that wait for one
+        """Return the headers of a call."""
+        async with self._fetching:  # one fetch for all calls that wait for a token
             if self._token is None or time.monotonic() > self._ends - RENEW_BEFORE:
                 await self._fetch(session)
             token = self._token or ""
@@ -159,12 +159,12 @@ class PrivateKeyJwt:
         return {"Authorization": f"DPoP {token}", PROOF_HEADER: proof}
 
     def learn(self, status: int, headers: CIMultiDictProxy[str], content: bytes) -> bool:
-        """Take over the nonce that an answer brings."""
+        """Store the nonce of an answer."""
         self._api_nonce = nonce_of(headers) or self._api_nonce
         return self._is_bound and needs_nonce(status, headers, read_json(content))
 
     def renew(self, refused: Mapping[str, str]) -> bool:
-        """Forget the token, unless another call has brought a new one meanwhile."""
+        """Discard the token, unless another call has fetched a new one meanwhile."""
         if refused["Authorization"].partition(" ")[2] == self._token:
             self._token = None
         return True
@@ -172,7 +172,7 @@ class PrivateKeyJwt:
     async def _fetch(self, session: aiohttp.ClientSession) -> None:
         status, headers, answer = await self._ask_with_proof(session)
         if text_member(answer, "error") == INVALID_SCOPE and self.optional_scopes:
-            # One scope that the app was not granted refuses them all.
+            # Okta rejects the whole request if one scope was not granted.
             self.optional_scopes = ()
             status, headers, answer = await self._ask_with_proof(session)
         token, life = text_member(answer, "access_token"), member(answer, "expires_in")
@@ -182,13 +182,13 @@ class PrivateKeyJwt:
         self._token, self._ends = token, time.monotonic() + (life if isinstance(life, int) else ASSERTION_LIFE)
 
     async def _ask_with_proof(self, session: aiohttp.ClientSession) -> tuple[int, CIMultiDictProxy[str], object]:
-        """Ask for a token, with a proof once the app is known to require one, and once more for its nonce."""
+        """Request a token, with a proof if the app is known to require one, and once more if a nonce is needed."""
         status, headers, answer = await self._ask(session)
         if text_member(answer, "error") in (PROOF_REFUSED, NONCE_NEEDED) and not self._requires_proofs:
             self._requires_proofs = True
             status, headers, answer = await self._ask(session)
         if self._requires_proofs and needs_nonce(status, headers, answer):
-            # A fresh assertion and a fresh proof: Okta takes the id of neither twice. Once, or it could go on for ever.
+            # A new assertion and a new proof: Okta accepts each id once. Repeated only once, to avoid a loop.
             status, headers, answer = await self._ask(session)
         return status, headers, answer
 
@@ -207,9 +207,9 @@ class PrivateKeyJwt:
                 answer = json.loads(await response.read())
                 status, answered = response.status, response.headers
         except (aiohttp.ClientError, TimeoutError, ValueError):
-            raise NoAnswer(f"no token could be had from {self.token_url}") from None
+            raise NoAnswer(f"no token could be fetched from {self.token_url}") from None
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise NoAnswer(f"no token could be had from {self.token_url} (it answered {status})")
+            raise NoAnswer(f"no token could be fetched from {self.token_url} (status {status})")
         self._token_nonce = nonce_of(answered) or self._token_nonce
         return status, answered, answer
 
@@ -231,14 +231,14 @@ def _token_refused(status: int, headers: CIMultiDictProxy[str], answer: object, 
     refused = refusal(status, answer)
     texts = ["no access token", *refused.texts]
     if refused.code == INVALID_SCOPE:
-        texts.append(f"asked for: {' '.join(scopes)}; grant them to the app, or name fewer in OKTA_CLIENT_SCOPES")
+        texts.append(f"requested: {' '.join(scopes)}; grant them to the app, or name fewer in OKTA_CLIENT_SCOPES")
     if refused.code in (PROOF_REFUSED, NONCE_NEEDED):
-        texts.append(SETTING)
+        return ProofRefused(status, refused.code, [*texts, SETTING, *skew_texts(headers)])
     return NoToken(status, refused.code, [*texts, *skew_texts(headers)])
 
 
 def skew_texts(headers: Mapping[str, str]) -> list[str]:
-    """Say how far this machine's clock is from Okta's, where that is why a proof or an assertion is refused."""
+    """Return the difference between this machine's clock and Okta's, if it is large enough to explain a rejection."""
     ahead = clock_ahead(read_date(headers.get("Date")))
     if ahead is None or abs(ahead) < SKEW:
         return []
@@ -246,7 +246,7 @@ def skew_texts(headers: Mapping[str, str]) -> list[str]:
 
 
 def read_date(text: str | None) -> datetime | None:
-    """Read a `Date` header; None where there is none, or no date."""
+    """Parse a `Date` header; return None if it is missing or invalid."""
     try:
         return parsedate_to_datetime(text) if text else None
     except ValueError:
@@ -254,12 +254,12 @@ def read_date(text: str | None) -> datetime | None:
 
 
 def clock_ahead(at: datetime | None) -> float | None:
-    """How many seconds Okta's clock is ahead of ours; None where it did not say."""
+    """Return how many seconds Okta's clock is ahead of ours; None if unknown."""
     return None if at is None else at.timestamp() - time.time()
 
 
 def read_json(content: bytes) -> object:
-    """Read a body; None where it is no JSON."""
+    """Parse a body; return None if it is not JSON."""
     try:
         return json.loads(content) if content else None
     except (ValueError, RecursionError):

@@ -1,9 +1,9 @@
-"""DPoP proofs (RFC 9449): what shows, with every call, that the sender holds the key that its access token is bound to.
+"""DPoP proofs (RFC 9449), which show with every call that the sender holds the key of its access token.
 
-Okta asks for them where "Require Demonstrating Proof of Possession (DPoP) header in token requests" is on, the default
+Okta requires them if "Require Demonstrating Proof of Possession (DPoP) header in token requests" is on, the default
 of API Services apps: https://developer.okta.com/docs/guides/dpop/nonoktaresourceserver/main/
 
-PyJWT signs; of the libraries on the package index none is more than a thin layer over it.
+PyJWT signs the proofs; the DPoP libraries on the package index are only thin layers over it.
 """
 
 import base64
@@ -26,20 +26,20 @@ PROOF_REFUSED = "invalid_dpop_proof"
 ALGORITHM = "ES256"
 SETTING = (
     'the app\'s setting "Require Demonstrating Proof of Possession (DPoP) header in token requests"'
-    " (General > General Settings) asks for these proofs"
+    " (General > General Settings) requires these proofs"
 )
-"""What to look at where a proof is refused."""
+"""The setting to check if a proof is rejected."""
 
 
 @dataclass(slots=True)
 class ProofKey:
-    """A key for proofs alone, made at start and never stored. The client's own key authenticates the app."""
+    """A key used only for proofs, generated at start and never stored. The client's own key authenticates the app."""
 
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False)
     clock: Callable[[], float] = time.time
 
     def proof(self, method: str, url: str, *, token: str | None = None, nonce: str | None = None) -> str:
-        """Make a proof for one request; `token` is the access token that goes with it (RFC 9449, 4.2)."""
+        """Return a proof for one request; `token` is the access token sent with it (RFC 9449, 4.2)."""
         claims: dict[str, object] = {
             "jti": str(uuid.uuid4()),
             "htm": method,
@@ -56,28 +56,28 @@ class ProofKey:
 
 
 def without_query(url: str) -> str:
-    """Give a URL as `htu` has it: without query and fragment."""
+    """Return a URL in the form of `htu`: without query and fragment."""
     return url.partition("#")[0].partition("?")[0]
 
 
 def token_hash(token: str) -> str:
-    """Give an access token's `ath`: base64url of its SHA-256."""
+    """Return an access token's `ath`: base64url of its SHA-256."""
     return base64.urlsafe_b64encode(hashlib.sha256(token.encode("ascii")).digest()).rstrip(b"=").decode()
 
 
 def needs_nonce(status: int, headers: CIMultiDictProxy[str], answer: object = None) -> bool:
-    """Tell whether an answer refuses a proof for want of a (fresh) nonce, and gives one (RFC 9449, 8 and 9)."""
+    """Return whether an answer rejects a proof for lack of a (fresh) nonce and provides one (RFC 9449, 8 and 9)."""
     if status not in (400, 401) or NONCE_HEADER not in headers:
         return False
     return text_member(answer, "error") == NONCE_NEEDED or NONCE_NEEDED in challenge(headers)
 
 
 def challenge(headers: CIMultiDictProxy[str]) -> str:
-    """Give the DPoP challenges of an answer's `WWW-Authenticate`; empty where there are none."""
+    """Return the DPoP challenges of an answer's `WWW-Authenticate`; empty if there are none."""
     found = headers.getall("WWW-Authenticate", [])
     return " ".join(each for each in found if each.lower().startswith("dpop"))
 
 
 def nonce_of(headers: Mapping[str, str]) -> str | None:
-    """Give the nonce that an answer brings for the next proof."""
+    """Return the nonce that an answer provides for the next proof."""
     return headers.get(NONCE_HEADER)

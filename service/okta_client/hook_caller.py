@@ -1,4 +1,4 @@
-"""HTTP calls of one hook at a high rate, over connections that are kept."""
+"""HTTP calls of one hook at a high rate, over persistent connections."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from yarl import URL
 
 
 class HookCaller:
-    """Calls one URL with one secret. Redirects are not followed, so that the secret goes nowhere else."""
+    """Calls one URL with one secret. Redirects are not followed, so that the secret is sent only there."""
 
     def __init__(self, session: aiohttp.ClientSession, url: URL, headers: Mapping[str, str]) -> None:
         self._session = session
@@ -20,7 +20,7 @@ class HookCaller:
         self._headers = headers
 
     async def call(self, payload: dict[str, Any], within: float) -> tuple[int, object] | None:
-        """Post a payload; give the status and the JSON, or None where no answer came `within` so many seconds."""
+        """Post a payload; return the status and the JSON, or None if no answer arrived within `within` seconds."""
         try:
             async with (
                 asyncio.timeout(within),
@@ -35,9 +35,9 @@ class HookCaller:
 async def open_caller(
     url: str, headers: Mapping[str, str], *, trust: ssl.SSLContext | None = None
 ) -> AsyncIterator[HookCaller]:
-    """Give a caller while its connections are open; there may be any number of them."""
+    """Yield a caller with open connections, whose number is not limited."""
     connector = aiohttp.TCPConnector(limit=0, ssl=trust or ssl.create_default_context())
-    # The limit of time is the call's own.
+    # Each call has its own time limit.
     timeout = aiohttp.ClientTimeout(total=None)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=jar) as session:

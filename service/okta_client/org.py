@@ -1,4 +1,4 @@
-"""An org's users, groups, hooks and System Log, one method a call.
+"""An org's users, groups, hooks and System Log, one method per call.
 
 https://developer.okta.com/docs/api/openapi/okta-management/guides/overview/
 """
@@ -17,11 +17,11 @@ from service.okta.users import OktaUser, new_user, read_user, read_users
 from service.okta_client.credentials import clock_ahead
 from service.okta_client.transport import Answer, Calls, is_of
 
-# Calls of one org's management API: where they lead, and how far its clock is ahead.
+# Calls of one org's management API: its host and its clock.
 
 
 class OrgCalls:
-    """Calls one org, and no other."""
+    """Sends calls to a single org."""
 
     def __init__(self, url: URL, calls: Calls) -> None:
         self.url = url
@@ -31,7 +31,7 @@ class OrgCalls:
 
     @property
     def host(self) -> str:
-        """The org's name: what cursors and Okta ids belong to."""
+        """The org's name, the key of stored cursors and Okta ids."""
         return self.url.authority
 
     async def send(
@@ -43,14 +43,18 @@ class OrgCalls:
         query: Mapping[str, str] | None = None,
         again: bool | None = None,
     ) -> Answer:
-        """Call an endpoint. Raises `OktaFault` where Okta did not do what was asked."""
+        """Call an endpoint. Raises `OktaFault` if the call failed."""
         target = f"{self.url.origin()}/api/v1/{path}"
         if query:
             target += "?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
         return self._noted(await self.calls.send(method, target, body, again=again))
 
+    def rate_limits(self) -> dict[str, tuple[int, int]]:
+        """Return the limit of each kind of call made, and the calls left of it by the last answer."""
+        return self.calls.limits.reported()
+
     async def follow(self, link: str) -> Answer:
-        """Get what a link of an answer leads to. Raises `MalformedAnswer` where it leads away from the org."""
+        """Fetch the target of a link in an answer. Raises `MalformedAnswer` if it is outside the org."""
         if not is_of(self.url, link):
             raise MalformedAnswer(f"a link leads away from {self.host}: it is not followed")
         return self._noted(await self.calls.send("GET", link))
@@ -61,29 +65,29 @@ class OrgCalls:
         return answer
 
 
-# An org's inline hooks and event hooks, one method a call.
+# An org's inline hooks and event hooks, one method per call.
 
 
 class OrgHooks(OrgCalls):
     """The hooks of one org."""
 
     async def list_hooks(self, kind: HookKind) -> list[Hook]:
-        """List the org's hooks of a kind; all event hooks, whatever they are for."""
+        """List the org's hooks of a kind; for event hooks, all of them."""
         if not kind.is_inline:
             return read_hooks((await self.send("GET", "eventHooks")).value)
         return read_hooks((await self.send("GET", "inlineHooks", query={"type": kind.value})).value)
 
     async def create_hook(self, kind: HookKind, settings: Mapping[str, Any]) -> Hook:
-        """Create a hook; an event hook is still to be verified."""
+        """Create a hook; an event hook must be verified afterwards."""
         return read_hook((await self.send("POST", _collection(kind), settings)).value)
 
     async def replace_hook(self, kind: HookKind, hook_id: str, settings: Mapping[str, Any]) -> Hook:
-        """Replace a hook's settings; that un-verifies an event hook."""
+        """Replace a hook's settings; an event hook must be verified again afterwards."""
         path = f"{_collection(kind)}/{quote(hook_id, safe='')}"
         return read_hook((await self.send("PUT", path, settings, again=True)).value)
 
     async def hook_step(self, kind: HookKind, hook_id: str, step: str) -> Hook:
-        """Take a step of a hook's life: activate, deactivate or, for an event hook, verify."""
+        """Call a lifecycle operation of a hook: activate, deactivate or, for an event hook, verify."""
         path = f"{_collection(kind)}/{quote(hook_id, safe='')}/lifecycle/{step}"
         return read_hook((await self.send("POST", path, again=True)).value)
 
@@ -92,7 +96,7 @@ class OrgHooks(OrgCalls):
         await self.send("DELETE", f"{_collection(kind)}/{quote(hook_id, safe='')}")
 
     async def execute_hook(self, hook_id: str, payload: Mapping[str, Any]) -> object:
-        """Let Okta call an inline hook with this payload, and give what the service answered."""
+        """Make Okta call an inline hook with this payload, and return the service's answer."""
         return (await self.send("POST", f"inlineHooks/{quote(hook_id, safe='')}/execute", payload)).value
 
 
@@ -104,7 +108,7 @@ USERS_ON_A_PAGE = 200
 
 
 class OktaOrg(OrgHooks):
-    """One org. Every method raises `OktaFault` where Okta did not do what was asked."""
+    """One org. Every method raises `OktaFault` if the call failed."""
 
     # Users
 
@@ -116,9 +120,9 @@ class OktaOrg(OrgHooks):
         return read_user(answer.value)
 
     async def find_user(self, id_or_login: str) -> OktaUser | None:
-        """Find a user by id or login; None where there is none."""
+        """Find a user by id or login; None if there is none."""
         if "/" in id_or_login or "\\" in id_or_login:
-            # Okta takes the first in a filter only; many servers refuse either in a path, even escaped.
+            # Okta accepts a slash only in a filter; many servers reject slash and backslash in a path, even escaped.
             return await self._ask_for_login(id_or_login)
         try:
             return read_user((await self.send("GET", f"users/{quote(id_or_login, safe='')}")).value)
@@ -128,7 +132,7 @@ class OktaOrg(OrgHooks):
             raise
 
     async def _ask_for_login(self, login: str) -> OktaUser | None:
-        """Find a user by login: `filter` is exact and up to date, `search` finds another case, some seconds late."""
+        """Find a user by login: `filter` is exact and current, `search` ignores case but lags by some seconds."""
         quoted = login.replace("\\", "\\\\").replace('"', '\\"')
         for parameter in ("filter", "search"):
             answer = await self.send("GET", "users", query={parameter: f'profile.login eq "{quoted}"'})
@@ -137,7 +141,7 @@ class OktaOrg(OrgHooks):
         return None
 
     async def list_users(self, asked: str | None = None) -> AsyncIterator[list[OktaUser]]:
-        """List users page by page; without a filter, all but the deactivated."""
+        """List users page by page; without a filter, all except deactivated ones."""
         query = {"limit": str(USERS_ON_A_PAGE)} | ({"filter": asked} if asked else {})
         answer = await self.send("GET", "users", query=query)
         while True:
@@ -149,18 +153,18 @@ class OktaOrg(OrgHooks):
     # User schemas
 
     async def user_schema(self) -> UserSchema:
-        """Read the user schema of the default user type, which new users get."""
+        """Return the user schema of the default user type, which new users get."""
         return read_schema((await self.send("GET", f"meta/schemas/user/{DEFAULT_TYPE}")).value)
 
     async def other_schemas(self) -> dict[str, UserSchema]:
-        """Read the schemas of the other user types, by name."""
+        """Return the schemas of the other user types, by name."""
         types = read_other_types((await self.send("GET", "meta/types/user")).value)
         return {name: read_schema((await self.send("GET", path)).value) for name, path in types}
 
     # Groups
 
     async def ensure_group(self, name: str) -> str:
-        """Give the id of the group with this name, making it where there is none."""
+        """Return the id of the group with this name, creating it if there is none."""
         found = await self.find_group(name)
         if found is not None:
             return found
@@ -175,7 +179,7 @@ class OktaOrg(OrgHooks):
         return _id_of(answer.value)
 
     async def find_group(self, name: str) -> str | None:
-        """Give the id of the group with exactly this name; None where there is none."""
+        """Return the id of the group with exactly this name; None if there is none."""
         answer = await self.send("GET", "groups", query={"q": name})
         groups = answer.value if isinstance(answer.value, list) else []
         return next((_id_of(group) for group in groups if text_member(group, "profile", "name") == name), None)
@@ -183,22 +187,22 @@ class OktaOrg(OrgHooks):
     # System Log
 
     async def log_page(self, query: Mapping[str, str]) -> tuple[list[object], str | None]:
-        """Get the first page of a question to the log, and the link to the next one."""
+        """Return the first page of a query to the log, and the link to the next one."""
         return _log_page(await self.send("GET", "logs", query=query))
 
     async def next_log_page(self, link: str) -> tuple[list[object], str | None]:
-        """Get the page that a link leads to. Raises `MalformedAnswer` where it leads away from the org."""
+        """Return the page of a link. Raises `MalformedAnswer` if it is outside the org."""
         return _log_page(await self.follow(link))
 
 
 def _id_of(value: object) -> str:
     found = text_member(value, "id")
     if not found:
-        raise MalformedAnswer("Okta answered something without an id")
+        raise MalformedAnswer("Okta answered with an object that has no id")
     return found
 
 
 def _log_page(answer: Answer) -> tuple[list[object], str | None]:
     if not isinstance(answer.value, list):
-        raise MalformedAnswer("Okta answered something else than a list of events")
+        raise MalformedAnswer("Okta's answer is not a list of events")
     return answer.value, answer.next_link

@@ -1,4 +1,4 @@
-"""HTTP calls to our own service, as Okta would make them, with the certificate that it shows."""
+"""HTTP calls to our own service, as Okta would make them, which also return its certificate's expiry."""
 
 import asyncio
 import json
@@ -15,12 +15,12 @@ from yarl import URL
 from service.immutable import immutable
 
 WITHIN = 5.0
-"""Seconds; Okta gives three, and we may be farther away."""
+"""Seconds; Okta allows three, and this machine may be farther away."""
 
 
 @immutable
 class Probed:
-    """What came of a call."""
+    """The result of a call."""
 
     status: int | None = None
     answer: object = field(default=None, repr=False)
@@ -39,7 +39,7 @@ class ServiceProbe:
         self._trust = trust
 
     async def call(self, url: str, headers: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> Probed:
-        """Post a payload, or get where there is none."""
+        """Post a payload, or send a GET if there is none."""
         method = "GET" if payload is None else "POST"
         try:
             async with self._session.request(
@@ -56,7 +56,7 @@ class ServiceProbe:
     async def _certificate_ends(self, url: URL) -> datetime | None:
         if url.scheme != "https":
             return None
-        # aiohttp gives a connection back with the last byte, and its certificate with it: so one more connection.
+        # aiohttp releases a connection, and its certificate, with the last byte, so this opens another connection.
         async with asyncio.timeout(WITHIN):
             _, writer = await asyncio.open_connection(url.host, url.port, ssl=self._trust, server_hostname=url.host)
         certificate = writer.get_extra_info("peercert") or {}
@@ -67,7 +67,7 @@ class ServiceProbe:
 
 @asynccontextmanager
 async def open_probe(*, trust: ssl.SSLContext | None = None) -> AsyncIterator[ServiceProbe]:
-    """Give a probe while its connections are open."""
+    """Yield a probe with open connections."""
     timeout = aiohttp.ClientTimeout(total=WITHIN)
     trust = trust or ssl.create_default_context()
     connector = aiohttp.TCPConnector(ssl=trust, force_close=True)

@@ -1,7 +1,7 @@
-"""One call of Okta's API: sent when the rate limit allows, retried where that is safe.
+"""One call of Okta's API: sent when the rate limit allows, retried if that is safe.
 
-After a 429 a call is always sent again, because nothing was done; after a lost answer or a 5xx only where doing it
-twice does no harm. What else to do about a lost answer only the caller knows.
+After a 429 a call is always retried, because Okta did nothing. After a lost answer or a 5xx it is retried only if it is
+idempotent; otherwise the caller decides.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from service.immutable import immutable
-from service.okta.errors import MAX_TEXT, MalformedAnswer, NoAnswer, ReadOnly, Refused, refusal
+from service.okta.errors import MAX_TEXT, MalformedAnswer, NoAnswer, ProofRefused, ReadOnly, refusal
 from service.okta_client.credentials import Credentials, read_date, read_json, skew_texts
 from service.okta_client.dpop import SETTING, challenge
 from service.okta_client.rate_limits import RateLimits, bucket_of
 
-# Which address is the org's: the only one that ever gets our credentials. Pure text.
+# Validation of the org's address, the only one that receives our credentials.
 
 
 ADMIN_HOSTS = tuple(
@@ -33,19 +33,19 @@ ADMIN_HOSTS = tuple(
 
 
 class BadAddress(Exception):
-    """The address is none that credentials may be sent to; the message says why."""
+    """The address must not receive credentials; the message gives the reason."""
 
 
 def org_address(given: str, *, allow_http: bool = False) -> URL:
-    """Check an org's URL: https (or http on loopback, for tests); no path, no user, no `-admin`. Raises `BadAddress`.
+    """Validate an org's URL: https (http on loopback, for tests); no path, no user, no `-admin`. Raises `BadAddress`.
 
-    `allow_http` takes http from everywhere, for a rehearsal against the simulator: the token then travels in the clear.
+    `allow_http` accepts http for any host, for a rehearsal against the simulator: the token is then sent unencrypted.
     """
     try:
         url = URL(given.strip())
         host, port = url.host, url.port
     except ValueError:
-        raise BadAddress("is no URL") from None
+        raise BadAddress("is not a URL") from None
     if not host or url.user or url.query_string or url.fragment or url.path not in ("", "/"):
         raise BadAddress("must be an address like https://example.okta.com, without a path")
     if host.endswith(ADMIN_HOSTS):
@@ -56,7 +56,7 @@ def org_address(given: str, *, allow_http: bool = False) -> URL:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
+    """Return whether a host is this machine."""
     if host == "localhost":
         return True
     try:
@@ -66,7 +66,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_of(org: URL, link: str) -> bool:
-    """Tell whether a link leads to the org's own API, and may be sent its credentials."""
+    """Return whether a link leads to the org's own API, and may be sent its credentials."""
     try:
         url = URL(link, encoded=True)
         own = (url.scheme, url.host, url.port) == (org.scheme, org.host, org.port)
@@ -75,7 +75,7 @@ def is_of(org: URL, link: str) -> bool:
         return False
 
 
-# What Okta answered: status, headers and bytes to a value, or the fault that they mean. Sends nothing.
+# Okta's answers: status, headers and bytes to a value, or to the fault that they represent.
 
 LINK = re.compile(r"<(?P<target>[^>]*)>(?P<parameters>[^<]*)")
 IS_NEXT = re.compile(r""";\s*rel\s*=\s*("?)next\1\s*(?:[;,]|$)""", re.IGNORECASE)
@@ -83,45 +83,46 @@ IS_NEXT = re.compile(r""";\s*rel\s*=\s*("?)next\1\s*(?:[;,]|$)""", re.IGNORECASE
 
 @immutable
 class Answer:
-    """What Okta answered."""
+    """An answer of Okta."""
 
     value: object = field(repr=False)
     next_link: str | None = None
     at: datetime | None = None
-    """Okta's clock."""
+    """The time on Okta's clock."""
 
 
 def read_answer(status: int, headers: CIMultiDictProxy[str], content: bytes) -> Answer:
-    """Read an answer. Raises the `OktaFault` that it means."""
+    """Parse an answer. Raises the `OktaFault` that it represents."""
     value = read_json(content)
     if status >= HTTPStatus.BAD_REQUEST:
         refused = refusal(status, value)
         if refused.is_about_us and (said := challenge(headers)):
-            refused = Refused(status, refused.code, [*refused.texts, said[:MAX_TEXT], SETTING, *skew_texts(headers)])
+            texts = [*refused.texts, said[:MAX_TEXT], SETTING, *skew_texts(headers)]
+            refused = ProofRefused(status, refused.code, texts)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(refused, ReadOnly):
             raise NoAnswer(str(refused))
         if status == HTTPStatus.BAD_REQUEST and refused.code is None:
-            # A proxy's page, or a body that was cut off: it does not say what Okta did.
+            # A proxy's page, or a truncated body: it does not show what Okta did.
             raise NoAnswer(f"{status} came without Okta's error code")
         raise refused
     if status >= HTTPStatus.MULTIPLE_CHOICES:
-        raise MalformedAnswer(f"Okta answered {status}, which is followed nowhere")
+        raise MalformedAnswer(f"Okta answered {status}; redirects are not followed")
     if content and value is None:
-        raise NoAnswer(f"{status} came with something that is no JSON")
+        raise NoAnswer(f"{status} came with a body that is not JSON")
     return Answer(value, next_link(headers.getall("Link", [])), read_date(headers.get("Date")))
 
 
 def next_link(lines: Sequence[str]) -> str | None:
-    """Find the link to the next page, exactly as it was given (RFC 8288; Okta sends a line for each link)."""
-    # A proxy may have folded the lines into one.
+    """Return the link to the next page, unchanged (RFC 8288; Okta sends one line per link)."""
+    # A proxy may have joined the lines.
     links = (link for line in lines for link in LINK.finditer(line))
     return next((link["target"] for link in links if IS_NEXT.search(link["parameters"])), None)
 
 
 TRIES = 6
-"""How often a call is sent that may be sent again, where no answer comes."""
+"""Maximum attempts of a call that may be repeated, if no answer arrives."""
 LONGEST_WAIT = 60.0
-"""Seconds between tries while Okta is in read-only mode."""
+"""Seconds between attempts while Okta is in read-only mode."""
 Progress = Callable[[str], None]
 
 
@@ -141,12 +142,12 @@ class Calls:
         self._session = session
         self._credentials = credentials
         self._wait_out = wait_out_read_only
-        self._told = progress
+        self._report_progress = progress
 
     async def send(
         self, method: str, url: str | URL, body: Mapping[str, Any] | None = None, *, again: bool | None = None
     ) -> Answer:
-        """Send a call; `again` says whether it may be sent twice (by default only a GET). Raises `OktaFault`."""
+        """Send a call; `again` says whether it may be repeated (by default only a GET). Raises `OktaFault`."""
         again = method == "GET" if again is None else again
         lost, read_only = 0, 0
         while True:
@@ -161,7 +162,7 @@ class Calls:
                 if not self._wait_out:
                     raise
                 read_only += 1
-                self._told("Okta is in read-only mode; waiting until it ends")
+                self._report_progress("Okta is in read-only mode; waiting until it ends")
                 await asyncio.sleep(min(LONGEST_WAIT, 0.5 * 2**read_only) * _spread())
 
     async def _send_once(self, method: str, url: URL, body: Mapping[str, Any] | None) -> Answer:
@@ -178,7 +179,7 @@ class Calls:
                 another_nonce = True
                 continue
             if status == HTTPStatus.UNAUTHORIZED and not renewed and self._credentials.renew(proof):
-                renewed = True  # once: an app may be refused with every token
+                renewed = True  # only once: Okta may reject the app with every token
                 continue
             return read_answer(status, headers, content)
 
@@ -187,7 +188,7 @@ class Calls:
     ) -> tuple[int, CIMultiDictProxy[str], bytes]:
         headers = {**proof, "Accept": "application/json"}
         try:
-            # A redirect would carry the token elsewhere.
+            # A redirect would send the token elsewhere.
             async with self._session.request(
                 method, url, json=body, headers=headers, allow_redirects=False
             ) as response:
@@ -198,4 +199,4 @@ class Calls:
 
 
 def _spread() -> float:
-    return random.uniform(0.5, 1.0)  # noqa: S311 (spreads retries, guards nothing)
+    return random.uniform(0.5, 1.0)  # noqa: S311 (spreads retries, not for security)

@@ -19,7 +19,8 @@ from service.registration.policy import (
     explain,
     holds,
 )
-from service.registration.predicates import MISSING, Facts, is_empty
+from service.registration.predicates import MISSING, Facts
+from service.registration.values import is_empty
 
 # The values that a policy gives to a profile: those of `set`, and those from the legacy account.
 
@@ -77,7 +78,8 @@ def judge(
 ) -> Judgement:
     """Apply every rule in the order of the file; `legacy` is the profile of the account that the person has with us.
 
-    Of a migrated person the profile is gone: a rule that depends on it is not met, and so denies nothing.
+    Of a migrated person the profile is gone: a rule that depends on it is not met, and so denies nothing. What the
+    rules leave open is for the policy's code to decide, which is not asked here.
     """
     facts = Facts(request, legacy, migrated)
     findings = _Findings()
@@ -122,8 +124,9 @@ def _is_met(rule: Rule, facts: Facts) -> tuple[bool, tuple[str, ...]]:
     met, reasons = True, []
     for word, condition, expected in (("when", rule.when, True), ("unless", rule.unless, False)):
         if condition is not None:
-            met = met and holds(condition, facts) is expected
-            reasons += [f"{word} {line}" for line in explain(condition, facts)]
+            unclear = expected is rule.denies  # in doubt a rule that denies applies, and every other one does not
+            met = met and holds(condition, facts, unclear=unclear) is expected
+            reasons += [f"{word} {line}" for line in explain(condition, facts, unclear=unclear)]
     return met, tuple(reasons)
 
 
@@ -138,6 +141,9 @@ def _meet(policy: Policy, known: Deny | Complete, facts: Facts, findings: _Findi
     """Deal with a person whom the legacy store knows; only those whom no rule denied are told that it does."""
     if findings.denials:
         return Step(KNOWN_ACCOUNTS, Outcome.NOT_REACHED)
+    if facts.known is None and isinstance(known, Deny):
+        findings.denials.append(Deny())
+        return Step(KNOWN_ACCOUNTS, Outcome.DENIED, ("the legacy store knows the person: cannot be told",))
     if facts.legacy is None:
         return Step(KNOWN_ACCOUNTS, Outcome.NOT_MET, ("the legacy store knows the person: no",))
     if facts.migrated and isinstance(known, Complete):
@@ -156,6 +162,17 @@ def _conclude(findings: _Findings) -> Decision:
         summary = next((denial.summary for denial in findings.denials if denial.summary is not None), None)
         return Deny(summary, tuple(causes))
     return Allow(tuple(findings.updates), findings.explicitly)
+
+
+def add_code(judged: Judgement, decision: Decision | None, name: str) -> Judgement:
+    """Add what the policy's code decided to what the rules found; None where the rules left it nothing to decide."""
+    if decision is None:
+        return Judgement(judged.decision, (*judged.steps, Step(name, Outcome.NOT_REACHED)))
+    if isinstance(decision, Deny) or isinstance(judged.decision, Deny):
+        return Judgement(decision, (*map(_unsent, judged.steps), Step(name, Outcome.DENIED)))
+    updates = (*judged.decision.updates, *decision.updates)
+    step = Step(name, Outcome.SET if any(decision.updates) and not decision.explicitly else Outcome.ALLOWED)
+    return Judgement(Allow(updates, decision.explicitly), (*judged.steps, step))
 
 
 def _unsent(step: Step) -> Step:

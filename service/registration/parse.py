@@ -1,9 +1,11 @@
-"""The parser of a policy's TOML: every fault at once, each with its line."""
+"""The loading of the policy that the setting names, and the parser of its TOML: every fault at once, with its line."""
 
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 
 from service.okta.registration import Allow, Kind
+from service.registration.code_policy import CODE, CodePolicy, load_code
 from service.registration.parse_conditions import read_condition
 from service.registration.parse_effects import Surroundings, read_denial, read_known_accounts, read_set, read_target
 from service.registration.policy import AttributeTest, Effect, Policy, Rule, leaves
@@ -22,7 +24,7 @@ _KINDS = {
 }
 _RULE = ("name", "for", "when", "unless", "set", "deny", "allow")
 _MISPLACED = dict.fromkeys(
-    ("known_accounts", "unknown_request_types", "sensitive"),
+    ("known_accounts", "unknown_request_types", "sensitive", "code"),
     "it stands above the first [[rule]], at the top of the file",
 )
 
@@ -77,15 +79,44 @@ def _only_attribute(rule: Rule) -> str | None:
     return names.pop().attribute if len(names) == 1 else None
 
 
-_POLICY = ("rule", "known_accounts", "unknown_request_types", "sensitive")
+_POLICY = ("rule", "known_accounts", "unknown_request_types", "sensitive", "code")
+MAX_FILE = 1024 * 1024
+"""Bytes; a policy has some kilobytes, and a log file named by mistake should be refused, not read."""
 
 
-def read_policy(text: str, place: str = "policy") -> Policy:
-    """Read a policy. Raises `FaultyPolicy`, which names every fault with its line."""
+def load_policy(named: str, *, again: bool = False) -> Policy:
+    """Load the policy that `REGISTRATION_POLICY` names: a TOML file, or `module:function`.
+
+    `again`: with what the files of its code hold now. Raises `FaultyPolicy`, which names every fault, those of a file
+    with their lines.
+    """
+    path = Path(named)
+    if CODE.fullmatch(named) and not path.exists():
+        return Policy(code=load_code(named, again=again))
+    return read_policy(_read(path), named, again=again, folder=path.parent)
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise FaultyPolicy(str(path), f"the file is larger than {MAX_FILE} bytes")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise FaultyPolicy(str(path), f"the file can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise FaultyPolicy(str(path), "the file is not UTF-8") from None
+
+
+def read_policy(text: str, place: str = "policy", *, again: bool = False, folder: Path | None = None) -> Policy:
+    """Read a policy, and import the code that it names, also from `folder`.
+
+    Raises `FaultyPolicy`, which names every fault with its line.
+    """
     root = open_document(place, text)
     members = root.table(_POLICY)
     if not root.value:
         root.fault("the policy is empty: it has no rule")
+    code = _code(members["code"], again=again, folder=folder) if "code" in members else None
     sensitive = frozenset(_sensitive(members.get("sensitive")))
     unknown = members["unknown_request_types"].choice(("allow", "deny")) if "unknown_request_types" in members else ""
     policy = Policy(
@@ -93,12 +124,22 @@ def read_policy(text: str, place: str = "policy") -> Policy:
         known_accounts=read_known_accounts(members["known_accounts"], sensitive)
         if "known_accounts" in members
         else None,
-        deny_unknown_request_types=unknown == "deny",
+        deny_unknown_request_types=unknown != "allow",
         sensitive=sensitive,
+        code=code,
     )
     if root.document.faults:
         raise FaultyPolicy(place, root.document.faults)
     return policy
+
+
+def _code(node: Node, *, again: bool, folder: Path | None) -> CodePolicy | None:
+    text = node.text()
+    try:
+        return load_code(text, again=again, folder=folder) if text else None
+    except FaultyPolicy as faulty:
+        node.fault(str(faulty))
+    return None
 
 
 def _sensitive(node: Node | None) -> list[str]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import re2
 
-from service.registration.parse_effects import Surroundings, read_name
+from service.registration.parse_effects import Surroundings, read_name, refuse_template
 from service.registration.policy import AllOf, AnyOf, AttributeTest, Condition, KnownAccount, Not
 from service.registration.predicates import (
     Domain,
@@ -20,9 +20,9 @@ from service.registration.predicates import (
     Scope,
     Sent,
     ValueTest,
-    comparable,
 )
 from service.registration.toml_document import Node, hint_of_join, hint_of_test, kind_of
+from service.registration.values import comparable
 
 # Which tests of one attribute contradict each other.
 
@@ -150,14 +150,17 @@ def _scalar(node: Node) -> object:
         isinstance(node.value, float) and not math.isfinite(node.value)
     ):
         node.fault(f"{node.key} takes a string, a number or a boolean, not {kind_of(node.value)}")
+    refuse_template(node, node.value)
     return node.value
 
 
 def _read_pattern(node: Node, *, ignore_case: bool) -> ValueTest | None:
     text = node.text()
+    refuse_template(node, text)
     options = re2.Options()
     options.case_sensitive = not ignore_case
     options.log_errors = False
+    options.dot_nl = True  # else a line break in the value would hide it from ".*admin.*"
     try:
         return Pattern(text, re2.compile(text, options), ignore_case) if text else None
     except re2.error as error:

@@ -48,6 +48,26 @@ def read_target(node: Node, text: str) -> str:
     return text
 
 
+_TEMPLATE = re.compile(r"(?<!\\)[$#%]\{\s*[A-Za-z_][^{}]*\}|\{\{[^{}]*\}\}")
+"""`${firstName}`, `{{ firstName }}` and the like; in a pattern `\\p{L}` is none, nor is an escaped dollar sign."""
+_TEMPLATE_OF_VALUE = re.compile(
+    rf"{_TEMPLATE.pattern}|\{{\s*[A-Za-z_][\w.]*\s*\}}|\b(?:user|legacy|submitted)\.[A-Za-z_]\w*\s*\+"
+)
+"""In a value that is set, also `{firstName}` and Okta's expressions (`user.firstName + " " + user.lastName`)."""
+
+
+def refuse_template(node: Node, value: object, template: re.Pattern[str] = _TEMPLATE) -> None:
+    """Note a text that was meant to be filled in: this language has no templates, and would take it as it is."""
+    found = template.search(value) if isinstance(value, str) else None
+    if found is not None:
+        remedy = (
+            '; to set the value of one attribute write { copy = "attribute" }' if template is _TEMPLATE_OF_VALUE else ""
+        )
+        node.fault(
+            f"{node.key} holds {found.group()!r}, and a policy has no templates{remedy}; compose other texts in code"
+        )
+
+
 DEFAULT_REASON = "DENIED_BY_POLICY"
 MAX_MESSAGE = 1000
 """Characters of a summary or a message: it has to fit beside a field of a form."""
@@ -88,6 +108,7 @@ def read_denial(node: Node, default_location: str | None, default: Deny | None =
 
 def _message(node: Node) -> str:
     text = node.text()
+    refuse_template(node, text)
     if len(text) > MAX_MESSAGE:
         node.fault(f"{node.key} is longer than {MAX_MESSAGE} characters")
     return text
@@ -151,6 +172,7 @@ def _constant(node: Node) -> object:
             item.fault(f"{node.key} can be a string, a number, a boolean or a list of these, not {kind_of(item.value)}")
         elif isinstance(item.value, float) and not math.isfinite(item.value):
             item.fault(f"{node.key} can't be set to {item.value}: JSON has no such number")
+        refuse_template(item, item.value, _TEMPLATE_OF_VALUE)
     if len(repr(node.value)) > MAX_CONSTANT:
         node.fault(f"{node.key} is longer than {MAX_CONSTANT} characters")
     return node.value

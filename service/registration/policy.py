@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from service.immutable import immutable
 from service.okta.registration import Allow, Cause, Decision, Deny, Kind
+from service.registration.code_policy import CodePolicy
 from service.registration.predicates import AttributeName, Facts, Scope, ValueTest
 
 # Conditions: tests of attributes, joined by all, any and not. Pure; each can be explained line by line.
@@ -49,22 +50,28 @@ class Not:
 Condition = AttributeTest | KnownAccount | AllOf | AnyOf | Not
 
 
-def holds(condition: Condition, facts: Facts) -> bool | None:
+def holds(condition: Condition, facts: Facts, *, unclear: bool) -> bool | None:
     """Tell whether a condition is true of a request, in the three-valued logic of SQL.
 
+    What a test cannot tell (the domain of what is no address, a list where a text is expected) counts as `unclear`
+    says, and in a negated part as the contrary: so a rule can be applied, or not, whenever there is a doubt.
     None: it depends on an attribute that is gone because the person migrated.
     """
     match condition:
         case AttributeTest(name, test):
-            return None if facts.is_gone(name) else test.holds(facts.value(name))
+            return None if facts.is_gone(name) else _decided(test.holds(facts.value(name)), unclear)
         case KnownAccount(expected):
-            return facts.known is expected
+            return _decided(None if facts.known is None else facts.known is expected, unclear)
         case AllOf(conditions):
-            return _all({holds(inner, facts) for inner in conditions})
+            return _all({holds(inner, facts, unclear=unclear) for inner in conditions})
         case AnyOf(conditions):
-            return _negated(_all({_negated(holds(inner, facts)) for inner in conditions}))
+            return _negated(_all({_negated(holds(inner, facts, unclear=unclear)) for inner in conditions}))
         case Not(inner):
-            return _negated(holds(inner, facts))
+            return _negated(holds(inner, facts, unclear=not unclear))
+
+
+def _decided(answer: bool | None, unclear: bool) -> bool:  # noqa: FBT001 (the value that is decided)
+    return unclear if answer is None else answer
 
 
 def _all(answers: set[bool | None]) -> bool | None:
@@ -78,23 +85,29 @@ def _negated(answer: bool | None) -> bool | None:  # noqa: FBT001 (the value tha
 _WORDS = {True: "yes", False: "no", None: "not known, since the person migrated"}
 
 
-def explain(condition: Condition, facts: Facts) -> Iterator[str]:
+def explain(condition: Condition, facts: Facts, *, unclear: bool) -> Iterator[str]:
     """Say of each part of a condition whether it is true; the values themselves are not said."""
-    answer = _WORDS[holds(condition, facts)]
+    answer = _WORDS[holds(condition, facts, unclear=unclear)]
     match condition:
         case AttributeTest(name, test):
-            yield f"{name} {test}: {answer}"
+            doubt = (
+                "cannot be told, counts as "
+                if not facts.is_gone(name) and test.holds(facts.value(name)) is None
+                else ""
+            )
+            yield f"{name} {test}: {doubt}{answer}"
         case KnownAccount(expected):
-            yield f"the legacy store {'knows' if expected else 'does not know'} the person: {answer}"
+            doubt = "cannot be told, counts as " if facts.known is None else ""
+            yield f"the legacy store {'knows' if expected else 'does not know'} the person: {doubt}{answer}"
         case AllOf(conditions) | AnyOf(conditions):
             if len(conditions) > 1:
                 yield f"{'all' if isinstance(condition, AllOf) else 'any'} of these: {answer}"
             indent = "  " if len(conditions) > 1 else ""
             for inner in conditions:
-                yield from (indent + line for line in explain(inner, facts))
+                yield from (indent + line for line in explain(inner, facts, unclear=unclear))
         case Not(inner):
             yield f"not: {answer}"
-            yield from ("  " + line for line in explain(inner, facts))
+            yield from ("  " + line for line in explain(inner, facts, unclear=not unclear))
 
 
 def leaves(condition: Condition) -> Iterator[AttributeTest | KnownAccount]:
@@ -197,6 +210,11 @@ class Rule:
     effects: tuple[Effect, ...] = ()
 
     @property
+    def denies(self) -> bool:
+        """Tell whether the rule turns people away: it does so, too, where its conditions cannot be told."""
+        return any(isinstance(effect, Deny) for effect in self.effects)
+
+    @property
     def asks_legacy_store(self) -> bool:
         """Tell whether the rule can't be applied without the legacy store."""
         conditions = [condition for condition in (self.when, self.unless) if condition is not None]
@@ -241,9 +259,11 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     known_accounts: Deny | Complete | None = None
     """What is done with the registration of a person whom the legacy store knows; None: nothing."""
-    deny_unknown_request_types: bool = False
+    deny_unknown_request_types: bool = True
     sensitive: frozenset[str] = frozenset()
     """Attributes that Okta never sends."""
+    code: CodePolicy | None = None
+    """Decides on what the rules do not decide."""
 
     def asks_legacy_store(self, kind: Kind) -> bool:
         """Tell whether requests of this kind can't be judged without the legacy store."""

@@ -1,18 +1,29 @@
-"""Queries of registration: declared profiles of accounts with the same login, identifier or email."""
+"""Queries of registration: declared profiles of accounts by current login, another name, email or attribute."""
 
+import asyncio
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import field
 
 import asyncpg
 
 from service.immutable import immutable
+from service.registration.values import spellings
 from service.store.accounts import login_key
 from service.store.attributes import DECLARED_PROFILE
+from service.store.database import Database
 
+# A loaded login that Okta's has replaced is another name of its account, and no more its login.
 FIND_PROFILES = f"""
 WITH named AS (
-    SELECT id, 1 AS class FROM accounts WHERE login_key = ANY ($1::text[])
+    SELECT id, CASE WHEN superseded OR okta_login_key <> login_key THEN 2 ELSE 1 END AS class
+    FROM accounts WHERE login_key = ANY ($1::text[])
+    UNION ALL
+    SELECT id, CASE WHEN superseded THEN 2 ELSE 1 END
+    FROM (
+        SELECT id, superseded FROM accounts WHERE okta_login_key = ANY ($1::text[]) ORDER BY superseded LIMIT 4
+    ) AS renamed
     UNION ALL
     SELECT account_id, 2
     FROM (SELECT account_id FROM identifiers WHERE identifier_key = ANY ($1::text[]) LIMIT 4) AS known
@@ -24,6 +35,24 @@ FROM accounts AS account
 WHERE account.id IN (SELECT id FROM named WHERE class = (SELECT min(class) FROM named))
 ORDER BY account.id
 """  # noqa: S608 (constants)
+
+MOST_FOUND = 10
+"""Accounts found by an attribute; more than one already means that the value names nobody."""
+
+FIND_BY_ATTRIBUTE = f"""
+WITH found AS (
+    SELECT account.id, account.login, {DECLARED_PROFILE} AS profile
+    FROM (
+        SELECT id, login, profile, state FROM accounts
+        WHERE profile ->> '%s' = $1 AND state <> 'migrated' LIMIT {MOST_FOUND}
+    ) AS account
+)
+SELECT login, profile, false AS migrated FROM found WHERE profile ? '%s' ORDER BY id
+"""  # noqa: S608 (constants; the name of the attribute is checked)
+"""The name stands in the text of the query, so that PostgreSQL can use an index on `(profile ->> 'name')`."""
+
+ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+"""Okta's variable names: letters, digits and underscores."""
 
 
 @immutable
@@ -37,7 +66,43 @@ class LegacyProfile:
 
 
 async def find_legacy_profiles(connection: asyncpg.Connection, names: Sequence[str]) -> list[LegacyProfile]:
-    """Find the accounts that have one of these names as their login; if there are none, as identifier or email."""
-    keys = sorted({login_key(name) for name in names})
+    """Find the accounts with one of these names as current login; if there are none, with any other name or email.
+
+    However the names spell their domain, and with blanks around them.
+    """
+    keys = sorted({login_key(spelling) for name in names for spelling in spellings(name)})
     rows = await connection.fetch(FIND_PROFILES, [key for key in keys if key and "\0" not in key])
-    return [LegacyProfile(row["login"], json.loads(row["profile"]), row["migrated"]) for row in rows]
+    return list(map(_profile, rows))
+
+
+async def find_by_attribute(connection: asyncpg.Connection, attribute: str, value: str) -> list[LegacyProfile]:
+    """Find the accounts whose declared attribute has this value. Raises `ValueError` where that is no name of one."""
+    if not ATTRIBUTE_NAME.fullmatch(attribute):
+        raise ValueError("this is no attribute of an Okta profile")
+    return list(map(_profile, await connection.fetch(FIND_BY_ATTRIBUTE % (attribute, attribute), value)))
+
+
+def _profile(row: asyncpg.Record) -> LegacyProfile:
+    return LegacyProfile(row["login"], json.loads(row["profile"]), row["migrated"])
+
+
+ATTRIBUTE_LOOKUPS = 2
+"""At once, by attribute: without an index each reads all accounts, and must not keep sign-ins from a connection."""
+
+
+class StoreLookup:
+    """Finds legacy accounts in the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turns = asyncio.Semaphore(ATTRIBUTE_LOOKUPS)
+
+    async def by_names(self, names: Sequence[str]) -> list[LegacyProfile]:
+        """Find the accounts with one of these names."""
+        async with self._database.connection() as connection:
+            return await find_legacy_profiles(connection, names)
+
+    async def by_attribute(self, attribute: str, value: str) -> list[LegacyProfile]:
+        """Find the accounts whose declared attribute has this value."""
+        async with self._turns, self._database.connection() as connection:
+            return await find_by_attribute(connection, attribute, value)

@@ -2,30 +2,34 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
 
 import structlog
 
 from service.audit_trail import AuditTrail, new_code
 from service.immutable import immutable
 from service.okta.password_import import trace
-from service.okta.registration import Allow, AnswerTooLarge, Decision, Deny, Kind, ScreeningRequest, write_answer
-from service.registration.code_policy import CodePolicy, PolicyFailed
-from service.registration.evaluate import judge
-from service.registration.policy import Judgement, Outcome, Policy, Step
+from service.okta.registration import (
+    MAX_ANSWER,
+    Allow,
+    AnswerTooLarge,
+    Decision,
+    Deny,
+    Kind,
+    ScreeningRequest,
+    write_answer,
+)
+from service.registration.code_policy import CodePolicy, LegacyLookup, fail
+from service.registration.evaluate import add_code, judge
+from service.registration.policy import Judgement, Policy
+from service.registration.predicates import names_of
 from service.registration.queries import LegacyProfile
 from service.store.audit import Action, Entry
 from service.telemetry import Telemetry
 
 log = structlog.get_logger()
 
-
-class FindLegacy(Protocol):
-    """Finds the legacy accounts that have one of these names as a login or, if none has, as another identifier."""
-
-    async def __call__(self, names: Sequence[str]) -> Sequence[LegacyProfile]:
-        """Look the names up; raises what the store raises."""
-        ...
+CALLS_END = 10.0
+"""Seconds after which no call can still be screened by a policy that was replaced: more than REQUEST_TIMEOUT."""
 
 
 class Decided(StrEnum):
@@ -58,45 +62,62 @@ class RegistrationScreener:
 
     def __init__(
         self,
-        policy: Policy | CodePolicy | None,
-        find_legacy: FindLegacy,
+        policy: Policy | None,
+        lookup: LegacyLookup,
         telemetry: Telemetry,
         trail: AuditTrail | None = None,
     ) -> None:
         self.policy = policy
         self._trail = trail or AuditTrail()
-        self._find_legacy = find_legacy
+        self._lookup = lookup
         self._telemetry = telemetry
 
     async def screen(self, request: ScreeningRequest) -> Screening:
         """Decide. Raises `PolicyFailed`, and whatever the legacy store raises: a fault never lets anybody through."""
         judgement = await self._judge(request)
         code = new_code()
-        screening = Screening(judgement, _written(request.kind, judgement.decision, code))
+        screening = Screening(judgement, self._written(request.kind, judgement.decision, code))
         self._record(request, screening, code)
         return screening
 
-    def replace_policy(self, policy: Policy | CodePolicy) -> None:
-        """Screen by another policy from the next request on."""
-        self.close()
+    def replace_policy(self, policy: Policy) -> None:
+        """Screen by another policy from the next request on; requests that are being screened end by the old one."""
+        if self.policy is not None and self.policy.code is not None:
+            self.policy.code.close(after=CALLS_END)
         self.policy = policy
 
     def close(self) -> None:
         """End what a policy in code runs on."""
-        if isinstance(self.policy, CodePolicy):
-            self.policy.close()
+        if self.policy is not None and self.policy.code is not None:
+            self.policy.code.close()
 
     async def _judge(self, request: ScreeningRequest) -> Judgement:
-        if self.policy is None:
+        policy = self.policy
+        if policy is None:
             return Judgement(Allow())
-        if isinstance(self.policy, CodePolicy):
-            decision = await self.policy.decide(request)
-            outcome = Outcome.DENIED if isinstance(decision, Deny) else Outcome.ALLOWED
-            return Judgement(decision, (Step(self.policy.name, outcome),))
-        names = names_of(request) if self.policy.asks_legacy_store(request.kind) else ()
-        found = await self._find_legacy(names) if names else ()
+        names = names_of(request) if policy.asks_legacy_store(request.kind) else ()
+        found = await self._lookup.by_names(names) if names else ()
         migrated = any(each.migrated for each in found)
-        return judge(self.policy, request, _legacy_profile(found), migrated=migrated)
+        judged = judge(policy, request, _legacy_profile(found), migrated=migrated)
+        return judged if policy.code is None else await self._judge_by_code(policy.code, request, judged)
+
+    async def _judge_by_code(self, code: CodePolicy, request: ScreeningRequest, judged: Judgement) -> Judgement:
+        if isinstance(judged.decision, Deny) or judged.decision.explicitly:
+            return add_code(judged, None, code.name)
+        return add_code(judged, await code.decide(request, self._lookup), code.name)
+
+    def _written(self, kind: Kind, decision: Decision, code: str) -> bytes | None:
+        fault = ""
+        try:
+            return write_answer(kind, decision, code)
+        except AnswerTooLarge:
+            fault = f"the answer would have {MAX_ANSWER // 1024} KB or more"
+        except (TypeError, ValueError, RecursionError) as error:
+            fault = type(error).__name__
+        # What a file of rules sets is bounded, and so is a request: this comes from code or from a legacy profile.
+        return fail(
+            self.policy.code.name if self.policy is not None and self.policy.code is not None else "policy", fault
+        )
 
     def _record(self, request: ScreeningRequest, screening: Screening, code: str) -> None:
         deciding = screening.judgement.decided_by
@@ -118,27 +139,8 @@ class RegistrationScreener:
         )
 
 
-def names_of(request: ScreeningRequest) -> list[str]:
-    """Give the names by which the store may know the person.
-
-    Somebody who updates a profile is who Okta says they are, whatever they have typed into the form.
-    """
-    profile = request.user if request.kind is Kind.UPDATE else request.profile
-    values = [profile.get(attribute) for attribute in ("login", "email")]
-    return [value for value in values if isinstance(value, str) and value.strip()]
-
-
 def _legacy_profile(found: Sequence[LegacyProfile]) -> Mapping[str, object] | None:
     if len(found) == 1:
         return {} if found[0].migrated else found[0].profile | {"login": found[0].login}
     # Two accounts: the person is known, but whose attributes would these be?
     return {} if found else None
-
-
-def _written(kind: Kind, decision: Decision, code: str) -> bytes | None:
-    try:
-        return write_answer(kind, decision, code)
-    except (AnswerTooLarge, TypeError, ValueError, RecursionError) as error:
-        # A value that is no JSON can only come from a policy in code.
-        log.error("policy_failed", fault=type(error).__name__)  # noqa: TRY400 (its traceback shows values)
-        raise PolicyFailed from None

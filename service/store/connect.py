@@ -1,6 +1,6 @@
-"""The database to use: DATABASE_URL, or the embedded server.
+"""Selection of the database: DATABASE_URL, or the embedded server.
 
-Apart from `service.app`, so that a command that needs the store alone does not load the whole service.
+Separate from `service.app`, so that a command that needs only the store does not load the whole service.
 """
 
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def database_dsn(settings: Settings, *, for_migrations: bool = False) -> AsyncIterator[str]:
-    """Give the database to connect to; where none is set, run the embedded server while it is used."""
+    """Yield the URL of the database; if none is set, run the embedded server while it is used."""
     chosen = (settings.migration_database_url if for_migrations else None) or settings.database_url
     if chosen is not None:
         yield chosen.get_secret_value()

@@ -1,14 +1,16 @@
 """The handlers of the admin port and of health checks.
 
-A series that begins with its first count was never 0, so Prometheus's `rate` and `increase` do not see that count.
+Prometheus's `rate` and `increase` miss the first count of a series that was never 0, so counts are created with 0.
 """
 
 import asyncio
 import json
+from contextlib import suppress
 
+import asyncpg
 from aiohttp import web
 
-from service.administration.queries import okta_call_counts
+from service.administration.queries import last_reconciled, okta_call_counts
 from service.administration.status import migration_status
 from service.auth.authenticator import CredentialFault
 from service.import_events.decide import Effect
@@ -24,19 +26,19 @@ from service.web.bodies import JSON_TYPE
 from service.web.errors import FAULT_CODES, OVERLOADED
 from service.web.parts import PARTS, Parts
 
-# For operators: `/healthz` and `/readyz` on the service's port, `/metrics` and `/status.json` on the admin's.
+# For operators: `/healthz` and `/readyz` on the service's port, `/metrics` and `/status.json` on the admin port.
 
 READY_WITHIN = 2.0
-"""Seconds; an orchestrator that asks should not wait longer than Okta would."""
+"""Seconds; an orchestrator should not wait longer than Okta would."""
 
 
 async def get_healthz(_request: web.Request) -> web.Response:
-    """Say that the process serves; an empty store and an absent database are healthy, but not ready."""
+    """Report that the process serves; an empty store and an unavailable database are healthy, but not ready."""
     return _json({"status": "ok"})
 
 
 async def get_readyz(request: web.Request) -> web.Response:
-    """Say whether verdicts can be given, and if not, what is missing."""
+    """Report whether verdicts can be returned, and if not, what is missing."""
     parts = request.app[PARTS]
     missing = await still_missing(parts)
     parts.telemetry.ready.set(not missing)
@@ -46,7 +48,7 @@ async def get_readyz(request: web.Request) -> web.Response:
 
 
 async def still_missing(parts: Parts) -> list[str]:
-    """List what keeps a running service from giving verdicts, as `/readyz` does, within `READY_WITHIN`."""
+    """Return what keeps a running service from returning verdicts, as `/readyz` does, within `READY_WITHIN`."""
     try:
         async with asyncio.timeout(READY_WITHIN):
             missing = list(await what_is_missing(parts.database, parts.revisions, parts.opener))
@@ -58,29 +60,36 @@ async def still_missing(parts: Parts) -> list[str]:
 
 
 async def get_metrics(request: web.Request) -> web.Response:
-    """Give the metrics in Prometheus's text format, version 0.0.4."""
+    """Return the metrics in Prometheus's text format, version 0.0.4."""
     parts = request.app[PARTS]
     pool = parts.verifier.pool.snapshot()
     states = {name: getattr(pool, name) for name in ("workers", "queued", "running", "refused", "dropped", "failed")}
     parts.telemetry.show_pool(states | {"coalesced": parts.verifier.single_flight.coalesced}, pool.estimates)
-    await _show_okta_calls(parts)
+    await _show_stored(parts)
     headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
     return web.Response(body=parts.telemetry.exposition(), headers=headers)
 
 
-async def _show_okta_calls(parts: Parts) -> None:
-    """Show the counts that reconciling keeps in the store; without a database they stay as they were."""
-    try:
-        async with asyncio.timeout(READY_WITHIN), parts.database.connection() as connection:
-            counts = await okta_call_counts(connection)
-    except (*DATABASE_UNAVAILABLE, TimeoutError):
-        return
-    for event, outcome, verdict, number in counts:
-        parts.telemetry.okta_calls.labels(event, outcome, verdict).set(number)
+async def _show_stored(parts: Parts) -> None:
+    """Update the metrics that reconciliation stores; without access to the database they are unchanged."""
+    for show in (_show_okta_calls, _show_reconciled):
+        with suppress(*DATABASE_UNAVAILABLE, TimeoutError):
+            async with asyncio.timeout(READY_WITHIN), parts.database.connection() as connection:
+                await show(parts.telemetry, connection)
+
+
+async def _show_okta_calls(telemetry: Telemetry, connection: asyncpg.Connection) -> None:
+    for event, outcome, verdict, number in await okta_call_counts(connection):
+        telemetry.okta_calls.labels(event, outcome, verdict).set(number)
+
+
+async def _show_reconciled(telemetry: Telemetry, connection: asyncpg.Connection) -> None:
+    for work, moment in (await last_reconciled(connection)).items():
+        telemetry.reconciled.labels(work).set(moment.timestamp() if moment else 0)
 
 
 async def get_status(request: web.Request) -> web.Response:
-    """Give the migration's state."""
+    """Return the migration's state."""
     parts = request.app[PARTS]
     async with asyncio.timeout(READY_WITHIN * 5), parts.database.connection() as connection:
         status = await migration_status(connection)
@@ -98,8 +107,8 @@ OKTA_FAILURES = (EXECUTED, PROCESSED, DELIVERY)
 """The events of Okta's log whose failures an alert watches."""
 
 
-def show_zeros(telemetry: Telemetry) -> None:
-    """Begin every count that an alert of docs/operations.md watches."""
+def create_zero_counts(telemetry: Telemetry) -> None:
+    """Create every count that an alert of docs/operations.md watches."""
     for code in FAULT_CODES:
         telemetry.faults.labels(code)
     for sign_in in SignInOutcome:

@@ -1,9 +1,11 @@
 """The parts that handlers use, created once by `service.app`."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from service.administration.counting import AccountCounting
 from service.auth.authenticator import Authenticator
 from service.auth.issuer_keys import IssuerKeys
 from service.hashing.bcrypt_choice import BcryptChoice
@@ -14,6 +16,11 @@ from service.store.database import Database
 from service.stored_hashes import HashOpener
 from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
+from service.web.status_page.recorder import Recorder
+from service.web.status_page.view import PageFigures
+
+PACED_AT_ONCE = 256
+"""Maximum rejected calls that are held for a moment; more are answered at once, so that they use no connections."""
 
 
 @dataclass(slots=True)
@@ -33,6 +40,10 @@ class Parts:
     forget_when: ForgetWhen
     revisions: tuple[str, ...]
     bcrypt: BcryptChoice
+    recorder: Recorder
+    counting: AccountCounting
+    page_figures: PageFigures
+    refusals: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PACED_AT_ONCE))
 
 
 PARTS = web.AppKey("parts", Parts)

@@ -1,4 +1,4 @@
-"""The registration page: the three forms that ask the registration hook, shown as the person would see them."""
+"""The registration page: the three forms that call the registration hook, shown as the person would see them."""
 
 from html import escape
 
@@ -6,7 +6,7 @@ from aiohttp import web
 
 from simulator.display import Form
 from simulator.keys import ORG
-from simulator.pages.layout import facts, page, text_field, verdict
+from simulator.pages.layout import card, facts, page, text_field, verdict
 from simulator.registration import Registration
 
 FIELDS = {"firstName": "First name", "lastName": "Last name", "email": "Email", "employeeNumber": "Employee number"}
@@ -31,8 +31,8 @@ async def submit(request: web.Request) -> web.Response:
     if form is Form.PROGRESSIVE:
         user = org.users.get(entered.get("login", ""))
         if user is None:
-            unknown = verdict("There is no such user to complete.", good=False)
-            return page("Register", unknown + _form(form, entered, None), current="/register")
+            unknown = verdict("There is no user with this login.", good=False)
+            return page("Register", card("What happened", unknown) + _form(form, entered, None), current="/register")
         update = {name: value for name, value in entered.items() if name == "employeeNumber"}
         result = await org.update_profile(user, update, ip=ip)
     else:
@@ -40,8 +40,12 @@ async def submit(request: web.Request) -> web.Response:
         profile["login"] = profile.get("email", "")
         result = await org.register(profile, entered.get("password", ""), ip=ip, classic=form is Form.CLASSIC)
     wire = "".join(f"<pre>{escape(str(exchange))}</pre>" for exchange in org.transcript.since(mark))
-    told = _told(result) + (f"<details><summary>What went over the wire</summary>{wire}</details>" if wire else "")
-    return page("Register", told + _choice() + _form(form, entered, result), current="/register")
+    shown = _result_html(result) + (
+        f"<details><summary>What went over the wire</summary>{wire}</details>" if wire else ""
+    )
+    return page(
+        "Register", card("What happened", shown) + _choice() + _form(form, entered, result), current="/register"
+    )
 
 
 def _chosen(request: web.Request) -> Form:
@@ -66,10 +70,8 @@ def _form(form: Form, entered: dict[str, str], result: Registration | None) -> s
     )
     if form is not Form.PROGRESSIVE:
         inputs += text_field("password", "Password", kind="password", hint="new-password")
-    return (
-        f'<h2>{escape(TITLES[form])}</h2><form class="fields" method="post" action="/register?form={form}">'
-        f'{inputs}<button type="submit">Send</button></form>'
-    )
+    action = f'<form class="fields" method="post" action="/register?form={form}">'
+    return card(TITLES[form], f'{action}{inputs}<button type="submit">Send</button></form>')
 
 
 def _message(messages: object, name: str) -> str:
@@ -78,11 +80,11 @@ def _message(messages: object, name: str) -> str:
     return str(shown.get(name) or (shown.get("login") if name == "email" else None) or "")
 
 
-def _told(result: Registration) -> str:
+def _result_html(result: Registration) -> str:
     if result.allowed:
         done = "Your profile is complete." if result.form is Form.PROGRESSIVE else "Your account was created."
         return verdict(done, good=True) + facts(result.attributes.items())
     sentence = result.shown.general or "We found some errors. Please review the form and make corrections."
     beside = [(name, text) for name, text in result.shown.inline.items() if name not in (*FIELDS, "login")]
-    fault = [("For whoever runs the hook", result.fault)] if result.fault else []
+    fault = [("Fault of the hook", result.fault)] if result.fault else []
     return verdict(sentence, good=False) + facts(beside + fault)

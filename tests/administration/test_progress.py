@@ -10,6 +10,7 @@ import pytest
 from service.administration.queries import FIRST
 from service.administration.status import name_stuck, pace, report_progress
 from service.administration.stragglers import Why, retire_stragglers, write_stragglers
+from service.cli.errors import printable
 from service.cli.name_report import name_lines
 from service.cli.status import report_lines
 from service.okta_client.org import OktaOrg
@@ -89,9 +90,9 @@ async def test_an_empty_store_has_a_status_too(database: Database) -> None:
     assert "the System Log was never read" in progress
 
 
-async def test_the_first_who_are_stuck_are_named_as_a_terminal_may_show_it(database: Database, add: Add) -> None:
+async def test_the_first_who_are_stuck_are_named_in_one_line_with_escapes(database: Database, add: Add) -> None:
     for number in range(FIRST):
-        await add(f"p{number}\x1b[2J@example.com")
+        await add(f"p{number}\x1b[2J\n@example.com")
     await add("last@example.com")
     async with database.connection() as connection:
         names = (await name_stuck(connection))["not_in_okta"]
@@ -100,7 +101,8 @@ async def test_the_first_who_are_stuck_are_named_as_a_terminal_may_show_it(datab
                 await report_progress(connection, names=await report_names(connection)), {"not_in_okta": names}
             )
         )
-    assert f"    {', '.join(f'p{number}?[2J@example.com' for number in range(FIRST))}, …" in progress
+    shown = [rf"p{number}\x1b[2J\n@example.com" for number in range(FIRST)]
+    assert f"    {', '.join(shown)}, …" in progress
 
 
 async def test_stragglers_are_listed_with_the_reason_and_no_hash(
@@ -122,6 +124,13 @@ async def test_stragglers_are_listed_with_the_reason_and_no_hash(
     assert (rows[KIM]["why"], rows[KIM]["sources"], rows[KIM]["formats"]) == ("failed", "legacy", "bcrypt")
     assert rows["'=cmd@example.com"]["why"] == "not_in_okta"
     assert "$2b$" not in file.getvalue()
+
+
+async def test_stragglers_are_written_as_a_terminal_may_show_them(database: Database, add: Add) -> None:
+    await add("p\x1b[2J@example.com")
+    file = io.StringIO()
+    await write_stragglers(database, file, printable)
+    assert r"p\x1b[2J@example.com" in file.getvalue()
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -151,7 +151,7 @@ async def test_keys_are_as_old_as_the_question_that_brought_them(issuer: FakeIss
 
 async def test_a_failed_fetch_keeps_the_keys_that_are_known(issuer: FakeIssuer) -> None:
     await issuer.keys.renew()
-    issuer.now, issuer.fault = 60.0, BadIssuer("no key that could sign")
+    issuer.now, issuer.fault = 60.0, BadIssuer("no key that can sign")
     with pytest.raises(IssuerUnreachable):
         await issuer.keys.renew()
     assert issuer.keys.keys

@@ -68,16 +68,29 @@ def test_the_secret_of_okta_s_guide_is_taken() -> None:
     require_authentication(settings_of(hook_secrets='["eight--8"]'))
 
 
-def test_an_event_secret_that_opens_the_inline_hooks_too_is_refused() -> None:
+def basic(text: str, scheme: str = "Basic") -> str:
+    return f"{scheme} {base64.b64encode(text.encode()).decode()}"
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        INLINE,
+        basic("admin:supersecret"),
+        basic("admin:supersecret", "bASIC"),
+        basic("events:supersecret"),
+        "supersecret",
+        "Bearer supersecret",
+    ],
+)
+def test_an_event_secret_that_opens_the_inline_hooks_too_is_refused(same: str) -> None:
     with pytest.raises(BadSettings, match="EVENT_HOOK_SECRETS: a secret opens the inline hooks too"):
         require_authentication(
-            settings_of(hook_secrets=json.dumps([INLINE]), event_hook_secrets=json.dumps([EVENTS, INLINE]))
-        )
-    pair = "Basic " + base64.b64encode(b"admin:supersecret").decode()
-    with pytest.raises(BadSettings, match="opens the inline hooks too"):
-        require_authentication(
             settings_of(
-                basic_auth_user="admin", basic_auth_password="supersecret", event_hook_secrets=json.dumps([pair])
+                basic_auth_user="admin",
+                basic_auth_password="supersecret",
+                hook_secrets=json.dumps([INLINE]),
+                event_hook_secrets=json.dumps([EVENTS, same]),
             )
         )
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from prometheus_client import Counter, Gauge, Histogram
 
 from service.telemetry import Telemetry
-from service.web.operations import show_zeros
+from service.web.operations import create_zero_counts
 from tests.deploy.names import collectors
 from tests.deploy.programs import answers, find, free_port, running, until
 from tests.deploy.test_rules import RULES, dashboard_queries
@@ -32,9 +32,10 @@ class Exporter:
     is_up: bool = True
 
     def __post_init__(self) -> None:
-        show_zeros(self.telemetry)
+        create_zero_counts(self.telemetry)
         self.metrics = collectors(self.telemetry.registry)
         self.gauge("ready").set(1)
+        self.gauge("reconciled_timestamp_seconds", work="log").set_to_current_time()
         for event in ("inline_hook.executed", "inline_hook.response.processed", "event_hook.delivery"):
             self.okta_call(event).set(0)
         self.observe(SIGN_IN, 0.1)
@@ -192,6 +193,7 @@ FAULTS: dict[str, Callable[[Exporter], None]] = {
     "PasswordImportDeliveryGivenUp": lambda service: service.okta_call("event_hook.delivery").inc(),
     "PasswordImportSignInAfterMigration": lambda service: service.count("sign_ins_after_migration"),
     "PasswordImportUnreadableEvents": lambda service: service.count("unreadable_events", fault="not_json"),
+    "PasswordImportReconcileStale": lambda service: service.gauge("reconciled_timestamp_seconds", work="log").set(0),
     "PasswordImportAbsent": lambda service: setattr(service, "is_up", False),
 }
 

@@ -112,7 +112,7 @@ def test_a_cluster_of_a_version_that_is_not_there_is_left_alone(made_data_dir: P
     version = made_data_dir / "postgres/data/PG_VERSION"
     version.write_text("14\n")
     with (
-        pytest.raises(NoPostgres, match="PostgreSQL 14, which the data folder was made with"),
+        pytest.raises(NoPostgres, match="PostgreSQL 14, which created the data folder"),
         embedded_sync(made_data_dir),
     ):
         pass

@@ -156,7 +156,7 @@ def test_blanks_around_a_hash_are_those_of_its_column() -> None:
         ("Adobe Commerce", "magento"),
         ("Invision Power Board", "ipb"),
         ("Simple Machines Forum", "smf"),
-        ("Discuz!", "vbulletin"),
+        ("Discuz!", "discuz"),
     ],
 )
 def test_a_format_is_found_by_what_others_call_it(name: str, expected: str) -> None:

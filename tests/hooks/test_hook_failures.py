@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.cli.hooks import say
 from service.hooks.check import HookCheck
 from service.hooks.findings import (
     Fault,
@@ -18,8 +19,9 @@ from service.hooks.findings import (
 from service.hooks.ownership import Claim, NotApproved, StoredOwnership
 from service.hooks.register import AddressUnusable, Done, free_name, probe_address, register_hooks
 from service.hooks.rotate import rotate_secret
-from service.okta.errors import INVALID, NoAnswer, Refused
+from service.okta.errors import INVALID, NoAnswer, ProofRefused, Refused
 from service.okta.hooks import HeaderChannel, Hook, HookKind
+from service.okta_client.dpop import SETTING
 from service.store.database import Database
 from tests.hooks.hook_org import (
     EVENTS,
@@ -327,6 +329,12 @@ async def test_nothing_is_verified_where_that_was_not_asked_for(board: HookBoard
     assert board.changes == []
 
 
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_check_that_verified_nothing_does_not_claim_to(verified: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    assert say([], as_json=False, verified=verified) == 0
+    assert ("was not tried" in capsys.readouterr().out) is not verified
+
+
 async def test_an_execution_without_an_answer_is_a_finding_and_the_check_goes_on(board: HookBoard) -> None:
     board.faults["execute"] = NoAnswer("no answer")
     assert named(await check(board)) == {(Fault.UNREACHABLE, PASSWORD), (Fault.UNREACHABLE, REGISTRATION)}
@@ -338,6 +346,15 @@ async def test_a_call_that_our_credentials_may_not_make_is_named_so(board: HookB
     board.faults[call] = NOT_ALLOWED
     found = await check(board)
     assert {each.fault for each in found} == {Fault.FORBIDDEN}
+
+
+@pytest.mark.parametrize("call", ["list", "log", "execute", "verify"])
+async def test_refused_proofs_are_one_finding_that_names_the_setting(board: HookBoard, call: str) -> None:
+    board.faults[call] = ProofRefused(400, "invalid_dpop_proof", [SETTING])
+    (found,) = await check(board)
+    assert (found.fault, found.kind) == (Fault.PROOF_REFUSED, None)
+    assert "Require Demonstrating Proof of Possession" in found.detail
+    assert "General Settings" in found.fault.remedy
 
 
 @pytest.mark.parametrize("call", ["list", "log"])

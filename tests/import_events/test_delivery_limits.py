@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 
+from service.import_events import queries
 from service.import_events.record import SLICE
 from service.web import bodies
 from service.web.bodies import LARGE, LARGE_AT_ONCE, DeliveryReader
@@ -219,3 +220,32 @@ async def test_what_a_delivery_held_is_counted_once_it_is_committed(client: Clie
     body = delivery({"eventType": "other"}, 7, event("e1", "00u1kim", kim.login))
     assert (await client.post("/okta/events", data=body)).status == 204
     assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 1, 1]
+
+
+KEPT = "SELECT count(*), coalesce(sum(octet_length(body)), 0) FROM unreadable_events"
+
+
+async def test_no_more_unreadable_events_are_kept_than_the_limit(
+    client: Client, add: Add, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MAX_UNREADABLE_ROWS", 5)
+    person = await add("kim@example.com", "x")
+    for first in range(0, 8, 4):
+        malformed = [event(f"e{first + number}") | {"outcome": first + number} for number in range(4)]
+        answer = await client.post("/okta/events", data=delivery(*malformed, event("done", "00u1", person.login)))
+        assert answer.status == 204
+    assert (await pool.fetchrow(KEPT))[0] == 5  # type: ignore[index]  # a row
+    assert await state_of(pool, person) == "migrated"
+
+
+async def test_no_more_bytes_of_unreadable_events_are_kept_than_the_limit(
+    client: Client, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MAX_UNREADABLE_BYTES", 10_000)
+    malformed = [event(f"e{number}") | {"outcome": number, "filler": "x" * 3000} for number in range(6)]
+    for half in (malformed[:3], malformed[3:]):
+        assert (await client.post("/okta/events", data=delivery(*half))).status == 204
+    row = await pool.fetchrow(KEPT)
+    assert row is not None
+    assert row[0] > 0
+    assert row[1] <= 10_000

@@ -10,6 +10,7 @@ import pytest
 
 from service.loading.credentials import holds_hash, leaves
 from service.loading.examine import EXAMINED_CHARACTERS, Asked, BadExport, Examined, examine, ignored_lines
+from service.loading.files.json_document import Document
 from service.loading.files.open import open_export
 from service.loading.files.row import FaultyRow, Row, UnreadableFile
 from service.loading.hashes import HashResolver
@@ -32,7 +33,7 @@ def examined(
     names = {key.replace("__", "."): name for key, name in mapping.items()}
     with closing(open_export(path, rename=naming(names), paths=names)) as reader:
         found = examine(iter(reader), source, asked or Asked(), reader.volume)
-        resolver = HashResolver(source, {})
+        resolver = HashResolver(found.source, {})
         accounts = AccountReader(resolver, found.decisions)
         return found, dict(read_all(accounts, found.rows)), resolver
 
@@ -60,6 +61,50 @@ def formats(read: dict[str, StagedAccount | str], resolver: HashResolver) -> dic
         for login, each in read.items()
         if isinstance(each, StagedAccount) and each.recipe is not None
     }
+
+
+HEX = "0123456789abcdef" * 2
+OVERLOOKED = [
+    *("passwordHash", "user_pass", "encrypted_password", "sambaNTPassword", "unicodePwd", "pwdHistory", "authPassword"),
+    *(
+        "old_password_hash",
+        "PASSWD ",
+        "pass_md5",
+        "pwMd5",
+        "md5",
+        "hashed",
+        "login_pass",
+        "salted-hash",
+        "pass1",
+        "ntlm",
+    ),
+    *("auth.hash", "user.password", "digest", "secretData", "senha", "mot_de_passe", "contraseña"),
+]
+
+
+@pytest.mark.parametrize("column", OVERLOOKED)
+def test_hash_in_a_column_of_another_name_stops_the_load(tmp_path: Path, column: str) -> None:
+    with pytest.raises(BadExport, match=f"{column.strip()} looks like it: --map"):
+        examined(tmp_path / "e.csv", f"login,{column}\na,{HEX}\n", Source("s"))
+
+
+@pytest.mark.parametrize(
+    "path", ["auth.pw", "x.0.password", "x.1.password", "x.0.0.password", "a.b.c.d.e.f.g.h.password", "user.password"]
+)
+def test_hash_at_any_depth_stops_the_load(tmp_path: Path, path: str) -> None:
+    value: object = HEX
+    for part in reversed(path.split(".")):
+        value = ["other", value] if part == "1" else [value] if part == "0" else {part: value}
+    assert isinstance(value, dict)
+    with pytest.raises(BadExport, match=f"{path} looks like it: --map"):
+        examined(tmp_path / "e.jsonl", json.dumps({"login": "a"} | value), Source("s"))
+
+
+@pytest.mark.parametrize(
+    "column", ["avatar", "password_changed_at", "passport", "compass", "hash_tag", "author", "salt"]
+)
+def test_column_that_holds_no_hash_stops_nothing(tmp_path: Path, column: str) -> None:
+    examined(tmp_path / "e.csv", f"login,{column}\na,2024-01-02 value\n", Source("s"))
 
 
 def test_escapes_of_copy_are_decoded(tmp_path: Path) -> None:
@@ -94,12 +139,75 @@ def test_null_in_many_rows_of_a_column_is_no_value(tmp_path: Path) -> None:
     assert found.notes == ["NULL is read as no value in: firstName, identifiers"]
 
 
-@pytest.mark.parametrize("mark", ["*", "x", "!!", "!", "!$6$salt$digest", "{CRYPT}*", "!Abcdefgh", "*LK*"])
+@pytest.mark.parametrize("spelling", ["null", "(null)", "None", "[NULL]", "<null>"])
+def test_null_in_any_spelling_is_never_an_okta_id_or_iterations(tmp_path: Path, spelling: str) -> None:
+    text = f"login,password_hash,salt,okta_id,iterations,format\na,{BCRYPT},,{spelling},{spelling},{spelling}\n"
+    _, read, _ = examined(tmp_path / "e.csv", text, Source("s"))
+    account = read["a"]
+    assert isinstance(account, StagedAccount)
+    assert (account.salt, account.okta_id, account.recipe) == (None, None, 1)
+
+
+@pytest.mark.parametrize("word", ["null", "None"])
+def test_salt_that_may_be_a_word_for_null_is_refused(tmp_path: Path, word: str) -> None:
+    text = f"login,password_hash,salt\na,{SHA1},{word}\n"
+    _, read, _ = examined(tmp_path / "e.csv", text)
+    assert f"--null {word}" in str(read["2"])
+
+
+ROWS = 10_000
+
+
+def late(tmp_path: Path, first: str, later: str) -> dict[str, StagedAccount | str]:
+    """Read an export whose first rows have `first` in one of them, and later ones `later`."""
+    rows = "".join(f"u{number},x;y,{first if number == 0 else 'Ann'}\n" for number in range(ROWS))
+    _, read, _ = examined(tmp_path / "e.csv", f"login,identifiers,firstName\n{rows}{later}", Source("s"))
+    return read
+
+
+@pytest.mark.parametrize("row", ["late,x,NULL", "late,x;NULL,Ann", "late,x,(null)"])
+def test_null_that_the_first_rows_do_not_have_refuses_its_row(tmp_path: Path, row: str) -> None:
+    read = late(tmp_path, "Ann", f"{row}\nlater,x,NULL\n")
+    assert "--null" in str(read[str(ROWS + 2)])
+    assert "--null" in str(read[str(ROWS + 3)])
+
+
+def test_name_of_the_first_rows_stays_a_name_until_more_rows_have_it(tmp_path: Path) -> None:
+    read = late(tmp_path, "NULL", "".join(f"v{number},x,NULL\n" for number in range(200)))
+    texts = [isinstance(read.get(f"v{number}"), StagedAccount) for number in range(200)]
+    assert texts[:90] == [True] * 90
+    assert texts[-1] is False
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "*", "x", "!!", "!", "!$6$salt$digest", "{CRYPT}*", "!Abcdefgh", "*LK*", "NP", "*NP*", "!*", "{CRYPT}!",
+        "{CRYPT}x", "{CRYPT}NP", "*LOCKED*$6$a$b", "*0", "**", "{SSHA}!", "{SSHA}", "not cached",
+        "restored", "NOLOGIN",
+    ],
+)  # fmt: skip
 def test_locked_account_is_loaded_without_a_hash_and_with_the_reason(tmp_path: Path, mark: str) -> None:
     _, read, _ = examined(tmp_path / "e.jsonl", json.dumps({"login": "a", "password_hash": mark}), Source("s"))
     account = read["a"]
     assert isinstance(account, StagedAccount)
     assert (account.hash, account.disabled_reason) == (None, DISABLED)
+
+
+def test_password_in_clear_may_look_like_the_mark_of_a_locked_account(tmp_path: Path) -> None:
+    row = json.dumps({"login": "a", "password_hash": "{noop}x"})
+    _, read, _ = examined(tmp_path / "e.jsonl", row, Source("s"))
+    account = read["a"]
+    assert isinstance(account, StagedAccount)
+    assert account.hash == b"{noop}x"
+
+
+@pytest.mark.parametrize("mark", ["{SASL}a@x.example", "{KERBEROS}a@X", "{UNIX}a"])
+def test_account_that_another_verifier_checks_is_loaded_without_a_hash(tmp_path: Path, mark: str) -> None:
+    _, read, _ = examined(tmp_path / "e.jsonl", json.dumps({"login": "a", "password_hash": mark}), Source("s"))
+    account = read["a"]
+    assert isinstance(account, StagedAccount)
+    assert (account.hash, account.disabled_reason) == (None, None)
 
 
 @pytest.mark.parametrize("beside", ["{CRYPT}*", "{SASL}a@x.example", "!!", "", "NULL"])
@@ -239,7 +347,7 @@ def test_declared_attribute_that_is_called_like_a_hash_and_may_hold_one_stops_th
 def test_null_in_less_than_a_hundredth_of_many_rows_is_a_person_s_name(tmp_path: Path) -> None:
     rows = "".join(f"u{number},{'NULL' if number % 100 == 0 else 'Ann'}\n" for number in range(1, 1601))
     found, _, _ = examined(tmp_path / "e.csv", f"login,firstName\n{rows}", Source("s"))
-    assert found.decisions.null_columns == {"firstName"}
+    assert set(found.decisions.null_columns) == {"firstName"}
     found, _, _ = examined(tmp_path / "e.csv", f"login,firstName\n{rows}z,Ann\n", Source("s"))
     assert not found.decisions.null_columns
 
@@ -287,8 +395,9 @@ def test_salts_of_which_only_some_look_like_hex_are_texts(tmp_path: Path) -> Non
     assert found.notes == []
 
 
-def test_salts_that_look_like_hex_are_warned_of(tmp_path: Path) -> None:
-    found, _, _ = examined(tmp_path / "e.csv", f"login,password_hash,salt\na,{SHA1},\\x6162\n")
+@pytest.mark.parametrize("salt", ["\\x6162", "0x6162", "X'6162'", "b'ab'", "0123456789abcdef"])
+def test_salts_that_look_like_bytes_are_warned_of(tmp_path: Path, salt: str) -> None:
+    found, _, _ = examined(tmp_path / "e.csv", f"login,password_hash,salt\na,{SHA1},{salt}\n")
     assert "salt_encoding" in found.notes[0]
 
 
@@ -304,10 +413,49 @@ def test_separator_line_and_trailing_delimiters_of_spreadsheets_are_read(tmp_pat
     assert list(read) == ["a", "b", "5"]
 
 
-@pytest.mark.parametrize("text", ['{"users":[{"login":"a"}]}', '{"realm":"x","users": [ {"username":"a"}]}', "[{}]"])
-def test_json_document_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
-    with pytest.raises(UnreadableFile, match=r"line 1 .* one object a line"):
-        examined(tmp_path / "e.jsonl", text)
+USERS = [{"username": f"u{number}", "age": number, "note": 'a"]},{\n'} for number in range(3)]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(
+    "document", [USERS, {"users": USERS}, {"realm": "x", "roles": {"a": [1]}, "n": 1.5, "users": USERS, "groups": []}]
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_document_that_holds_all_users_is_read(
+    tmp_path: Path, document: object, indent: int | None, compressed: bool
+) -> None:
+    content = json.dumps(document, indent=indent).encode()
+    name, content = ("e.json.gz", gzip.compress(content)) if compressed else ("e.json", content)
+    _, read, _ = examined(tmp_path / name, content, Source("s"), username="login")
+    assert list(read) == ["u0", "u1", "u2"]
+
+
+def test_rows_of_a_document_are_told_by_their_first_line(tmp_path: Path) -> None:
+    content = json.dumps({"users": [{"login": "a"}, {"no": 1}, {"login": "b"}]}, indent=1)
+    _, read, _ = examined(tmp_path / "e.json", content, Source("s"))
+    assert list(read) == ["a", "6", "b"]
+    assert content.split("\n")[5].strip() == "{"
+
+
+def test_values_of_a_document_may_be_cut_anywhere() -> None:
+    document = {"n": 12, "x": 1.0, "users": [{"a": "]}", "b": [1.5, None]}, {"c": '\\"'}], "z": {}}
+    text = json.dumps(document)
+    for size in range(1, 12):
+        pieces = (text[begin : begin + size] for begin in range(0, len(text), size))
+        assert [json.loads(each) for _, each in Document(pieces, "f").objects()] == document["users"]
+
+
+@pytest.mark.parametrize(
+    "text, fault",
+    [
+        ('{\n"people": []\n}', "line 3: .* key users"),
+        ('{"users": [{"login":"a"} {"login":"b"}]}', "line 1: , is missing"),
+        ('[\n{"login":"a"},\n{"login":', "line 3: a value is no JSON"),
+    ],
+)
+def test_document_that_cannot_be_read_is_refused_with_its_line(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(UnreadableFile, match=fault):
+        examined(tmp_path / "e.json", text, Source("s"))
 
 
 @pytest.mark.parametrize("name", ["e.csv", "e.jsonl", "e.ldif"])

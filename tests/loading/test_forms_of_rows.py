@@ -48,7 +48,7 @@ def test_a_format_that_is_computed_without_the_pepper_of_its_source_is_named() -
     assert resolver.unused_peppers == set()
     other = HashResolver(Source("blog", format="wordpress", pepper_env="A"), {"A": "1"})
     other.resolve({}, BCRYPT)
-    assert other.unused_peppers == {"wordpress"}
+    assert other.unused_peppers == {"wordpress (bcrypt 4)"}
 
 
 def test_a_source_may_name_several_peppers() -> None:

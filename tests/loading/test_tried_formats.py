@@ -9,7 +9,7 @@ from service.cli.status import recommendation
 from service.hashing.format import Recipe
 from service.loading.known_password import Subject, record_trial
 from service.store.database import Database
-from service.store.known_passwords import record_tried, tried_among
+from service.store.recipes import record_tried, tried_among
 
 MD5 = hashlib.md5(b"secret").hexdigest()  # noqa: S324 (what old stores hold)
 

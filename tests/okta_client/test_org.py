@@ -209,7 +209,7 @@ async def test_scopes_that_the_app_was_not_granted_are_named(org: Org, key: rsa.
     settings = oauth_settings(org, key, pem(key))
     org.clients["0oaservice"] = Client("0oaservice", frozenset(["okta.logs.read"]), public_key=key.public_key())
     async with open_org(org_settings(settings)) as okta:
-        with pytest.raises(NoToken, match=f"asked for: {SCOPES}; grant them"):
+        with pytest.raises(NoToken, match=f"requested: {SCOPES}; grant them"):
             await okta.find_user("x")
 
 
@@ -244,7 +244,7 @@ async def test_no_token_is_said_without_showing_the_key(org: Org, key: rsa.RSAPr
         ({"okta_client_orgurl": "https://example.okta.com/path"}, "without a path"),
         ({"okta_client_orgurl": "https://user@example.okta.com"}, "without a path"),
         ({"okta_client_token": ""}, "OKTA_CLIENT_TOKEN: is not set"),
-        ({"okta_client_token": "se cret"}, "OKTA_CLIENT_TOKEN: is no API token"),
+        ({"okta_client_token": "se cret"}, "OKTA_CLIENT_TOKEN: is not a valid API token"),
         ({"okta_client_authorizationmode": "Bearer"}, "OKTA_CLIENT_AUTHORIZATIONMODE: must be"),
         ({"okta_client_authorizationmode": "PrivateKey"}, "OKTA_CLIENT_CLIENTID: is not set"),
         ({"okta_client_privatekey": "-----BEGIN secret", "okta_client_clientid": "x"}, "OKTA_CLIENT_PRIVATEKEY: "),

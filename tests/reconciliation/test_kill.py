@@ -1,4 +1,4 @@
-"""`reconcile` killed with SIGKILL while it reads the log, and run again."""
+"""`reconcile` killed with SIGKILL while it reads the log, or pages of users, and run again."""
 
 import asyncio
 import random
@@ -10,13 +10,15 @@ from bench.lost_events import prove, sign_in, store_password
 from bench.provisioning import World
 from service.okta.events import IMPORT_EVENT
 from service.okta_client import open_org
+from service.reconciliation.run import Reconciliation
 from service.reconciliation.system_log import LogReader
 from service.settings import ForgetWhen
 from service.store.database import Database
-from simulator.api import logs
+from simulator.api import logs, user_list
 from tests.org_fixtures import STORY_ACCOUNTS, org_settings
 
 RECORDED = "SELECT count(*) FROM import_events"
+RENAMED = "SELECT count(*) FROM accounts WHERE okta_login IS NOT NULL"
 KILLS = 8
 SMALL_PAGE = 5
 """Events, so that there is a link to save again and again."""
@@ -42,10 +44,29 @@ async def test_whatever_moment_it_is_killed_at_the_next_run_reads_on_and_misses_
     assert (await prove(there))["migrated"] == STORY_ACCOUNTS
 
 
-async def kill_when(there: World, *, recorded: int, after: float) -> None:
-    """Kill the command so many seconds after the store holds so many events; end its lease as half a minute would."""
+async def test_killed_between_pages_of_users_it_has_kept_whole_pages_and_the_next_run_keeps_the_rest(
+    there: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user_list, "limit_of", lambda *_, **__: SMALL_PAGE)
+    for number in range(1, STORY_ACCOUNTS + 1):
+        user = there.org.add_user(f"user{number}@example.com")
+        await there.pool.execute("UPDATE accounts SET okta_id = $2 WHERE login = $1", user.login, user.id)
+        there.org.rename(user, f"renamed{number}@example.com")
+    there.org.switch(latency=0.02)
+    await kill_when(there, recorded=STORY_ACCOUNTS // 3, after=0, count=RENAMED)
+    kept = await there.pool.fetchval(RENAMED)
+    assert STORY_ACCOUNTS // 3 <= kept < STORY_ACCOUNTS
+    assert kept % SMALL_PAGE == 0
+    async with open_org(org_settings(there.org), share=1.0) as okta:
+        await Reconciliation(database, okta, ForgetWhen.SUCCESS).run()
+    logins = await there.pool.fetch("SELECT login, okta_login FROM accounts")
+    assert {row["okta_login"] for row in logins} == {row["login"].replace("user", "renamed") for row in logins}
+
+
+async def kill_when(there: World, *, recorded: int, after: float, count: str = RECORDED) -> None:
+    """Kill the command so many seconds after the store has counted so many; end its lease as half a minute would."""
     process = await there.start("reconcile", "--share", "100%")
-    while await there.pool.fetchval(RECORDED) < recorded and process.returncode is None:  # noqa: ASYNC110 (no event for it)
+    while await there.pool.fetchval(count) < recorded and process.returncode is None:  # noqa: ASYNC110 (no event for it)
         await asyncio.sleep(0.005)
     await asyncio.sleep(after)
     process.send_signal(signal.SIGKILL)

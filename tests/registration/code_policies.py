@@ -1,10 +1,11 @@
 """Policies in Python, good and bad, for the tests to load."""
 
 import asyncio
+import contextlib
 import sys
 import threading
 
-from service.registration import Allow, Cause, Decision, Deny, Kind, ScreeningRequest
+from service.registration import Allow, Cause, Decision, Deny, Kind, LegacyAccounts, ScreeningRequest
 
 MARK = "marked-and-secret"
 released = threading.Event()
@@ -104,6 +105,69 @@ async def sets_too_much(request: ScreeningRequest) -> Decision:
 
 async def denies_in_no_words(request: ScreeningRequest) -> Decision:
     return Deny(None, (Cause("x", "y", "z"),))
+
+
+async def sets_no_tuple(request: ScreeningRequest) -> Decision:
+    return Allow({"a": 1})  # type: ignore[arg-type]
+
+
+async def sets_a_list(request: ScreeningRequest) -> Decision:
+    return Allow(({"a": 1}, ["b"]))  # type: ignore[arg-type]
+
+
+async def sets_no_name(request: ScreeningRequest) -> Decision:
+    return Allow(({1: "a"},))  # type: ignore[dict-item]
+
+
+async def allows_perhaps(request: ScreeningRequest) -> Decision:
+    return Allow(explicitly="yes")  # type: ignore[arg-type]
+
+
+async def denies_with_a_number(request: ScreeningRequest) -> Decision:
+    return Deny(5)  # type: ignore[arg-type]
+
+
+async def denies_with_one_cause(request: ScreeningRequest) -> Decision:
+    return Deny("No.", Cause("x", "y", "z"))  # type: ignore[arg-type]
+
+
+async def denies_with_a_text(request: ScreeningRequest) -> Decision:
+    return Deny("No.", ("x",))  # type: ignore[arg-type]
+
+
+async def denies_beside_nothing(request: ScreeningRequest) -> Decision:
+    return Deny("No.", (Cause("x", "y", "z"), Cause("x", "y", None)))  # type: ignore[arg-type]
+
+
+async def denies_for_no_reason(request: ScreeningRequest) -> Decision:
+    return Deny("No.", (Cause("x", " ", "z"),))
+
+
+async def allows_everything(request: ScreeningRequest) -> Decision:
+    return Allow(explicitly=True)
+
+
+async def copies_branch(request: ScreeningRequest, legacy: LegacyAccounts) -> Decision:
+    (known,) = await legacy.find()
+    return Allow(({"branch": known.profile["branch"]},))
+
+
+async def finds_member(request: ScreeningRequest, legacy: LegacyAccounts) -> Decision:
+    return Allow() if await legacy.find_by("memberNumber", request.profile.get("member")) else Deny()
+
+
+async def nul_is_looked_up(request: ScreeningRequest, legacy: LegacyAccounts) -> Decision:
+    return Allow() if await legacy.find_by("memberNumber", "\0") else Deny()
+
+
+async def ignores_the_store(request: ScreeningRequest, legacy: LegacyAccounts) -> Decision:
+    with contextlib.suppress(OSError):
+        await legacy.find()
+    return Allow()
+
+
+async def other_arguments(request: ScreeningRequest, connection: object) -> Decision:
+    return Allow()
 
 
 def synchronous(request: ScreeningRequest) -> Decision:

@@ -3,14 +3,11 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from service.registration.code_policy import CodePolicy, load_policy
 from service.registration.parse_conditions import TESTS
-from service.registration.policy import Policy
-from tests.registration.asking import EXAMPLES, NOTHING, ROOT, answer, registration, update
+from tests.registration.asking import NOTHING, ROOT, answer, registration, update
 
 TEXT = (ROOT / "docs" / "registration.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(toml|json submitted[^\n]*|json answer)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
@@ -47,12 +44,3 @@ def test_docs_promise_answers() -> None:
 
 def test_docs_list_every_test_of_the_language() -> None:
     assert set(TESTS) == set(re.findall(r"^\| `(\w+)` \| `(?:when|unless)\.", TEXT, re.MULTILINE))
-
-
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
-def test_example_has_no_fault(path: Path) -> None:
-    assert isinstance(load_policy(str(path)), Policy)
-
-
-def test_example_in_code_can_be_loaded() -> None:
-    assert isinstance(load_policy("examples.registration.code_policy:screen"), CodePolicy)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from service.registration.code_policy import load_policy
-from service.registration.parse import read_policy
+from service.registration.parse import load_policy, read_policy
 from service.registration.toml_document import FaultyPolicy
 
 HEAD = '[[rule]]\nname = "it"\nfor = "registration"\n'
@@ -142,6 +141,22 @@ def faults(text: str) -> list[tuple[int, str]]:
         (HEAD + "set.a = [1, [2]]\n", 4, "a list"),
         (HEAD + "set.a = inf\n", 4, "no such number"),
         (HEAD + f"set.a = '{'x' * 9000}'\n", 4, "longer than 8192"),
+        # templates
+        (HEAD + "set.displayName = '${firstName} ${lastName}'\n", 4, "'${firstName}', and a policy has no templates"),
+        (HEAD + "set.tags = ['a',\n'{{ firstName }}']\n", 5, "no templates"),
+        (HEAD + "set.a = '{firstName}'\n", 4, "no templates"),
+        (HEAD + "set.a = 'user.firstName + user.lastName'\n", 4, "no templates"),
+        (HEAD + "deny = { summary = 'No, ${firstName}.', location = 'a' }\n", 4, "no templates"),
+        (HEAD + "when.a.sent = true\n[rule.deny]\nsummary = 'No.'\nmessage = 'No, #{name}.'\n", 7, "no templates"),
+        (HEAD + "when.a.equals = '${b}'\n" + DENY, 4, "no templates"),
+        (HEAD + "when.a.one_of = ['${b}']\n" + DENY, 4, "no templates"),
+        (HEAD + "when.a.pattern = '.*${b}'\n" + DENY, 4, "no templates"),
+        # code
+        ("code = 5\n", 1, "must be a string"),
+        ("code = 'policy.py'\n", 1, 'write "module:function"'),
+        ("code = 'no.such.module:screen'\n", 1, "can't be imported: ModuleNotFoundError"),
+        ("code = 'tests.registration.code_policies:absent'\n", 1, "has no absent"),
+        (HEAD + DENY + "code = 'a:b'\n", 5, "at the top of the file"),
         # known accounts
         ("known_accounts = true\n", 1, "must be a table"),
         ("known_accounts = 'denied'\n", 1, "did you mean 'deny'"),
@@ -155,6 +170,11 @@ def faults(text: str) -> list[tuple[int, str]]:
 def test_fault_is_named_with_its_line(text: str, line: int, part: str) -> None:
     found = faults(text)
     assert any(line == found_line and part in message for found_line, message in found), found
+
+
+@pytest.mark.parametrize("pattern", [r"\p{L}+", r"\$\{[a-z]+\}", r"[a-z]{2}$"])
+def test_pattern_with_braces_is_no_template(pattern: str) -> None:
+    read_policy(HEAD + f"when.a.pattern = '{pattern}'\n" + DENY)
 
 
 def test_attribute_may_be_called_like_a_word_of_other_languages() -> None:

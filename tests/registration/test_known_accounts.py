@@ -94,6 +94,21 @@ def test_store_is_asked_only_where_the_policy_asks_it(text: str, kinds: set[Kind
     assert kinds == {kind for kind in Kind if policy.asks_legacy_store(kind)}
 
 
+@pytest.mark.parametrize(
+    "profile", [{"email": ["jo@example.com"]}, {"login": {"a": 1}}, {"login": 5}, {"email": "jo@x@example.com"}]
+)
+def test_person_who_cannot_be_looked_up_is_denied_without_a_word(profile: dict[str, object]) -> None:
+    denied = answer('known_accounts = "deny"\n', registration(JO | profile), None)
+    assert denied == {"commands": [{"type": "com.okta.action.update", "value": {"registration": "DENY"}}]}
+    text = '[[rule]]\nname = "it"\nfor = "registration"\n{} = {}\ndeny = true\n'
+    for condition, expected in (("when.known_account", "true"), ("unless.known_account", "true")):
+        assert is_denied(answer(text.format(condition, expected), registration(JO | profile), None))
+
+
+def test_login_needs_not_be_an_address() -> None:
+    assert answer('known_accounts = "deny"\n', registration({"login": "jo"}), None) == NOTHING
+
+
 ONLY_EMPLOYEES = """
 [[rule]]
 name = "employees"

@@ -98,6 +98,41 @@ DENIED, FINE = True, False
         ("unless.email.domain = 'bücher.example'", {"email": "jo@xn--bcher-kva.example"}, FINE),
         ("unless.email.domain = 'xn--bcher-kva.example'", {"email": "jo@BÜCHER.example"}, FINE),
         ("when.email.within_domain = 'blocked.test'", {"email": "jo@x.Blocked.Test."}, DENIED),
+        # what cannot be told: a rule that denies applies
+        ("when.email.domain = 'blocked.test'", {"email": "jo@x@blocked.test"}, DENIED),
+        ("when.email.domain = 'blocked.test'", {"email": " jo@blocked.test"}, DENIED),
+        ("when.email.domain = 'blocked.test'", {"email": "jo@blocked.test (home)"}, DENIED),
+        ("when.email.within_domain = 'blocked.test'", {"email": "jo@[192.0.2.1]"}, DENIED),
+        ("when.email.within_domain = 'blocked.test'", {"email": ["jo@blocked.test"]}, DENIED),
+        ("when.email.within_domain = 'blocked.test'", {"email": "jo"}, DENIED),
+        ("when.email.domain = 'blocked.test'", {"email": "jo@fine.test"}, FINE),
+        ("when.email.domain = 'blocked.test'", {}, FINE),
+        ("when.email.domain = 'blocked.test'", {"email": ""}, FINE),
+        ("when.email.domain = 'blocked.test'", {"email": None}, FINE),
+        ("when.not.email.domain = 'example.com'", {"email": "jo@x@example.com"}, DENIED),
+        ("unless.not.email.domain = 'blocked.test'", {"email": "jo@x@blocked.test"}, DENIED),
+        ("when.any = [{ email.domain = 'blocked.test' }]", {"email": "jo@x@blocked.test"}, DENIED),
+        ("when.name.pattern = '.*admin.*'", {"name": "x\nadmin"}, DENIED),
+        ("when.name.pattern = '.*admin.*'", {"name": "x\u2028admin\r"}, DENIED),
+        ("when.name.pattern = '.*admin.*'", {"name": "ad\u200bmin"}, DENIED),
+        ("when.name.pattern = '.*admin.*'", {"name": "\uff41\uff44\uff4d\uff49\uff4e"}, DENIED),
+        ("when.name.pattern = '.*admin.*'", {"name": ["admin"]}, DENIED),
+        ("when.name.pattern = '.*admin.*'", {"name": "jo"}, FINE),
+        ("when.name.pattern = '.*admin.*'", {"name": "Zo\u00eb" * 2000}, DENIED),
+        ("unless.name.pattern = 'admin'", {"name": "ad\u200bmin"}, DENIED),
+        ("when.name.equals = 'root'", {"name": " root\t"}, DENIED),
+        ("when.name.equals = 'root'", {"name": {"a": "root"}}, DENIED),
+        ("when.name.equals = 'root'", {"name": "rooter"}, FINE),
+        ("when.name.one_of = ['Z\u00fcrich']", {"name": "Zu\u0308rich"}, DENIED),
+        ("unless.name.one_of = ['Z\u00fcrich']", {"name": "Zu\u0308rich"}, FINE),
+        ("unless.name.one_of = ['Zu\u0308rich']", {"name": "Z\u00fcrich"}, FINE),
+        ("unless.name = { equals = 'Z\u00dcRICH', ignore_case = true }", {"name": "zu\u0308rich"}, FINE),
+        ("unless.name.equals = 'DE'", {"name": "\uff24\uff25"}, DENIED),
+        ("when.age.number = { max = 17 }", {"age": " 16"}, DENIED),
+        ("when.age.number = { max = 17 }", {"age": "\uff11\uff16"}, DENIED),
+        ("when.age.number = { max = 17 }", {"age": "old"}, FINE),
+        ("when.name.length = { max = 3 }", {"name": ["ab"]}, DENIED),
+        ("when.name.present = false", {"name": "\u200b \u3164"}, DENIED),
         # number
         ("unless.age.number = { min = 18 }", {"age": 17.9}, DENIED),
         ("unless.age.number = { min = 18 }", {"age": "18"}, FINE),
@@ -242,9 +277,16 @@ def test_allow_stands_behind_what_is_set() -> None:
     assert types == ["com.okta.user.profile.update", "com.okta.action.update"]
 
 
-def test_unknown_request_types_are_let_through_unless_the_policy_denies_them() -> None:
+def test_what_cannot_be_told_sets_and_allows_nothing() -> None:
+    setting = '[[rule]]\nname = "set"\nfor = "both"\nwhen.email.domain = "a.test"\nset.a = 1\n'
+    sparing = '[[rule]]\nname = "spare"\nfor = "both"\nunless.email.domain = "a.test"\nset.a = 1\n'
+    for text in (setting, sparing, setting.replace("set.a = 1", "allow = true")):
+        assert answer(text, registration({"email": "jo@x@a.test"})) == NOTHING
+
+
+def test_unknown_request_types_are_denied_unless_the_policy_allows_them() -> None:
     unknown = registration(JO).replace(b"self.service.registration", b"self.service.party")
-    assert answer(policy("", for_="both"), unknown) == NOTHING
-    denied = answer('unknown_request_types = "deny"\n', unknown)
-    assert denied == {"commands": [{"type": "com.okta.action.update", "value": {"registration": "DENY"}}]}
+    for text in ('unknown_request_types = "deny"\n', ALLOW):
+        denied = answer(text, unknown)
+        assert denied == {"commands": [{"type": "com.okta.action.update", "value": {"registration": "DENY"}}]}
     assert answer('unknown_request_types = "allow"\n', unknown) == NOTHING

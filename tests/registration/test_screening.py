@@ -25,9 +25,12 @@ class Store:
         self.found = found
         self.asked: list[list[str]] = []
 
-    async def __call__(self, names: Sequence[str]) -> Sequence[LegacyProfile]:
+    async def by_names(self, names: Sequence[str]) -> Sequence[LegacyProfile]:
         self.asked.append(list(names))
         return self.found
+
+    async def by_attribute(self, attribute: str, value: str) -> Sequence[LegacyProfile]:
+        raise AssertionError(attribute, value)
 
 
 def screener(text: str | None, store: Store) -> RegistrationScreener:
@@ -120,4 +123,4 @@ async def test_unknown_type_is_counted_and_logged() -> None:
     assert ("unknown_request_type", "warning", "self.service.party") in [
         (line["event"], line["log_level"], line["kind"]) for line in logs
     ]
-    assert b'{decision="allowed",kind="unknown"} 1.0' in screening._telemetry.exposition()
+    assert b'{decision="denied",kind="unknown"} 1.0' in screening._telemetry.exposition()

@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "docs" / "public-names.txt"
 JSON_FILES = ("service/cli/", "service/administration/", "service/web/", "service/reconciliation/", "service/hooks/")
 """Where the documents of `--json`, of `/status.json` and of `/readyz` are put together."""
+NO_JSON = "service/web/status_page/"
+"""It makes HTML."""
 
 
 def settings() -> set[str]:
@@ -63,7 +65,8 @@ def json_keys() -> set[str]:
     """The keys of dictionaries that are written out where documents for scripts are put together."""
     found: set[str] = set()
     for path in SERVICE:
-        if str(path.relative_to(ROOT)).startswith(JSON_FILES):
+        name = str(path.relative_to(ROOT))
+        if name.startswith(JSON_FILES) and not name.startswith(NO_JSON):
             found.update(_keys(syntax(path)))
     return found
 

@@ -21,7 +21,7 @@ SQL_ELSEWHERE = {
     "service/loading/files/postgres.py",  # runs the operator's `--query`
 }
 VAGUE = {"utils", "util", "common", "core", "helpers", "helper", "models", "misc", "base", "manager"}
-MOST_FILES = 260
+MOST_FILES = 270
 """The layout began with 201; a new file needs a new idea, and this bound a reason to be raised."""
 
 ENVIRONMENT_READERS = {

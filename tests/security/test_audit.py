@@ -183,6 +183,29 @@ async def test_a_batch_whose_connection_breaks_off_in_its_midst_is_written_later
     assert sorted(int(str(entry["reason"])) for entry in await entries(pool)) == list(range(2 * PIECE + 1))
 
 
+async def test_closing_waits_for_the_batch_that_is_being_written(
+    database: Database, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail, record, begun, go_on = AuditTrail(), audit.record, asyncio.Event(), asyncio.Event()
+
+    async def held(connection: asyncpg.Connection, *piece: Any) -> None:
+        begun.set()
+        await go_on.wait()
+        await record(connection, *piece)
+
+    monkeypatch.setattr(audit, "record", held)
+    trail.note(Entry(Action.REFUSED, "held"))
+    writing = asyncio.create_task(trail.flush(database))
+    await begun.wait()
+    closing = asyncio.create_task(trail.close(database))
+    await asyncio.sleep(0)  # closing runs until it waits
+    closed_early = closing.done()
+    go_on.set()
+    await asyncio.gather(writing, closing)
+    assert not closed_early
+    assert [entry["reason"] for entry in await entries(pool)] == ["held"]
+
+
 async def test_the_trail_is_only_added_to(pool: asyncpg.Pool) -> None:
     await pool.execute("INSERT INTO audit (action, reason) VALUES ('refused', 'x')")
     for statement in ("UPDATE audit SET reason = 'y'", "TRUNCATE audit"):

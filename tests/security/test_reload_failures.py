@@ -106,15 +106,3 @@ async def test_tokens_still_get_in_after_the_signal(org: Org, database_url: str,
         reload(parts, None)
         assert parts.inline_authenticator(given(f"Bearer {token}")) == before
         assert getattr(before, "kind", None) == "bearer"
-
-
-async def test_a_policy_in_python_stays_until_a_restart(database_url: str, database: Database) -> None:
-    settings = settings_of(
-        database_url=database_url,
-        hook_secrets='["some-secret"]',
-        registration_policy="tests.registration.code_policies:good",
-    )
-    async with make_parts(settings, database) as parts:
-        before = parts.screener.policy
-        reload(parts, None)
-        assert parts.screener.policy is before

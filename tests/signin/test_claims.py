@@ -1,4 +1,4 @@
-"""What a typed name means by what the store knows: Okta's logins, short names, identifiers, deleted accounts."""
+"""Which account a typed name means: Okta's logins, short names, identifiers, deleted accounts."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta

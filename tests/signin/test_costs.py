@@ -43,6 +43,21 @@ async def ask(client: Client, login: str, password: str) -> tuple[int, str]:
         return answer.status, str(body["error"]["code"])
 
 
+@pytest.mark.parametrize(
+    "password, attempts", [("plain", 1), ("it's", 2), ("Tom & <J>", 1), (" blank ", 2), (" it's & \\", 3)]
+)
+async def test_an_unknown_login_takes_the_attempts_that_a_known_one_would(
+    client: Client, add: Add, pool: asyncpg.Pool, parts: Parts, hashed: list[str], password: str, attempts: int
+) -> None:
+    await add(LOGIN, stored=(BCRYPT % 4).encode(), format_name="wordpress")
+    await pool.execute("UPDATE recipes SET dummy_hash = $1", json.dumps({"hash": BCRYPT % 4}))
+    await parts.verifier.prepare()
+    for login in (LOGIN, "unknown@example.com"):
+        hashed.clear()
+        assert await ask(client, login, password) == (200, "UNVERIFIED")
+        assert hashed == ["bcrypt 4"] * attempts, login
+
+
 @pytest.mark.parametrize("login", [LOGIN, "unknown@example.com"])
 async def test_a_password_beyond_the_limit_of_a_loop_is_wrong_unhashed_and_counted(
     client: Client, add: Add, pool: asyncpg.Pool, parts: Parts, hashed: list[str], login: str

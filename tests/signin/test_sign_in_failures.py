@@ -1,5 +1,6 @@
 """What a sign-in uses, and what becomes of it where a part of it fails: over HTTP, with one part replaced."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
 from typing import Any, NoReturn, cast
@@ -13,9 +14,10 @@ from service.signin.dummy_hashes import DummyHashes
 from service.signin.failures import Failures, ThrottleKey
 from service.signin.lookup_batcher import Lookups
 from service.signin.queries import LookedUp, Lookup, read_failures
-from service.signin.throttling import PAIR_FREE, ThrottleCache, TooManyFailures
+from service.signin.throttling import PAIR_FREE, AttemptsInFlight, ThrottleCache, TooManyFailures
 from service.store.accounts import Account
 from service.store.encryption import HashKeys
+from service.web import hooks
 from service.web.errors import error_response_for
 from service.web.parts import Parts
 from tests.people import plain, sign_in
@@ -155,8 +157,9 @@ async def test_guesses_that_are_counted_while_the_failures_are_read_do_not_let_m
 ) -> None:
     await add(KIM, "right")
     await parts.verifier.prepare()
-    attempts = parts.verifier._attempts
-    assert attempts is not None
+    found = parts.verifier._attempts
+    assert found is not None
+    attempts: AttemptsInFlight = found
 
     class Late(Lookups):
         """Reads before other guesses end, and answers after."""
@@ -190,6 +193,28 @@ async def test_where_the_pool_has_no_room_a_call_is_refused_before_anything_is_r
         assert (await answer.json())["error"]["code"] == "overloaded"
     assert asked == [(["bcrypt 4"], KIM)]
     assert metric(parts, "faults", fault="fault") == 0
+
+
+async def test_a_refused_call_is_held_for_a_moment_unless_too_many_are(
+    client: Client, add: Add, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_kinds: Iterable[Check], *, account: Hashable, deadline: float) -> None:
+        raise Overloaded(2.1)
+
+    await add(KIM, "right")
+    await parts.verifier.prepare()
+    monkeypatch.setattr(parts.verifier.pool, "require_room", full)
+    held = []
+
+    async def pause(seconds: float) -> None:
+        held.append((seconds, parts.refusals.locked()))
+
+    monkeypatch.setattr(hooks, "pause", pause)
+    parts.refusals = asyncio.Semaphore(1)
+    assert await ask(client, KIM, "right") == (429, "overloaded")
+    async with parts.refusals:
+        assert await ask(client, KIM, "right") == (429, "overloaded")
+    assert held == [(hooks.REFUSAL_PACE, True)]
 
 
 class Recorded:

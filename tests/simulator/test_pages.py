@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import fields
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +15,9 @@ import pytest
 from aiohttp import web
 
 from simulator import Org, serve
+from simulator.pages.overview import SWITCHES
+from simulator.switches import Switches
+from simulator.transcript import Exchange
 from tests.simulator.answering import SECRET, Service
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +70,54 @@ async def test_the_progressive_form_completes_an_existing_user(hooked: Org, brow
 async def test_the_switches_of_the_form_are_the_org_s(hooked: Org, browser: aiohttp.ClientSession) -> None:
     await text_of(await browser.post("/org", data={"read_only": "on", "drop": "0.5", "late_by": "no number"}))
     assert (hooked.switches.read_only, hooked.switches.drop, hooked.switches.late_by) == (True, 0.5, 0.0)
+
+
+async def test_a_chance_is_at_most_one(hooked: Org, browser: aiohttp.ClientSession) -> None:
+    await text_of(await browser.post("/org", data={"drop": "7", "latency": "7"}))
+    assert (hooked.switches.drop, hooked.switches.latency) == (1.0, 7.0)
+
+
+async def test_every_switch_has_a_label_and_every_number_a_unit(browser: aiohttp.ClientSession) -> None:
+    text = await text_of(await browser.get("/org"))
+    assert SWITCHES.keys() == {switch.name for switch in fields(Switches)} | {"hold"}
+    numbers = [shown for name, shown in SWITCHES.items() if isinstance(getattr(Switches(), name, False), float)]
+    assert all(shown.unit for shown in numbers)
+    assert all(escape(shown.label) in text for shown in SWITCHES.values())
+
+
+async def test_what_is_cut_off_is_said_and_search_finds_it(hooked: Org, browser: aiohttp.ClientSession) -> None:
+    for number in range(3000):
+        hooked.add_user(f"person{number}@example.com")
+    total = len(hooked.users)
+    text = await text_of(await browser.get("/org"))
+    assert f"<caption>50 of {total:,} users</caption>" in text
+    assert "person2999@" not in text
+    found = await text_of(await browser.get("/org", params={"q": "PERSON2999@"}))
+    assert f"<caption>1 user matching “PERSON2999@”, of {total:,}</caption>" in found
+    assert "<td>person2999@example.com</td>" in found
+
+
+async def test_the_wire_can_be_filtered(hooked: Org, browser: aiohttp.ClientSession) -> None:
+    for kind, status in [("event", 204), ("event", 500), ("api", 200)] * 20:
+        url = f"https://{kind}.example/{status}"
+        hooked.transcript.add(Exchange(hooked.clock.now(), kind, "POST", url, status=status))
+    total = len(hooked.transcript)
+    every = await text_of(await browser.get("/wire"))
+    assert f"<h2>50 of {total} exchanges</h2>" in every
+    failed = await text_of(await browser.get("/wire", params={"kind": "event", "failed": "on"}))
+    assert f"<h2>20 exchanges found, of {total}</h2>" in failed
+    assert "/204" not in failed
+    text = await text_of(await browser.get("/wire", params={"text": "API.example"}))
+    assert f"<h2>20 exchanges found, of {total}</h2>" in text
+    assert "No exchange matches." in await text_of(await browser.get("/wire", params={"text": "<script>"}))
+
+
+async def test_the_sign_in_page_shows_the_passwords_of_the_demo_and_no_others(
+    hooked: Org, browser: aiohttp.ClientSession
+) -> None:
+    assert "Legacy password" not in await text_of(await browser.get("/"))
+    hooked.demo_passwords["jessie.smith@example.com"] = "password1"
+    assert "<td>password1</td>" in await text_of(await browser.get("/"))
 
 
 async def test_the_page_verifies_hooks_and_rotates_keys(hooked: Org, browser: aiohttp.ClientSession) -> None:

@@ -8,8 +8,9 @@ import pytest
 from service.administration.accounts import delete_accounts
 from service.administration.queries import Filters
 from service.loading.sources import Source
+from service.store import name_report
 from service.store.database import Database
-from service.store.name_report import NameProblem, NameReport, report_names
+from service.store.name_report import NameProblem, NameReport, count_names, report_names, saved_names
 from tests.loading.loader import BCRYPT, Loader
 from tests.people import plain
 
@@ -105,3 +106,42 @@ async def test_the_first_names_are_listed_and_all_are_counted(loader: Loader, po
 async def test_names_of_accounts_without_a_hash_alone_are_not_listed(loader: Loader, pool: asyncpg.Pool) -> None:
     await loader.load("login,identifiers\nbob@a.example,x\nbob@b.example,x;ceo@a.example\n")
     assert await report(pool) == {}
+
+
+async def saved(pool: asyncpg.Pool) -> dict[NameProblem, list[str]] | None:
+    async with pool.acquire() as proxy:
+        found = await saved_names(plain(proxy))
+    return None if found is None else listed(found.report)
+
+
+async def test_a_load_keeps_its_report_for_status_and_a_dry_run_does_not(loader: Loader, pool: asyncpg.Pool) -> None:
+    await loader.load(export("bob@a.example,ceo@a.example,"), dry_run=True)
+    assert await saved(pool) is None
+    await loader.load(export("bob@a.example,ceo@a.example,"))
+    assert await saved(pool) == {WITHOUT_OPT_IN: ["ceo@a.example"]}
+
+
+async def test_deleting_an_account_discards_the_report_that_may_name_it(
+    loader: Loader, pool: asyncpg.Pool, database: Database
+) -> None:
+    await loader.load(export("bob@a.example,ceo@a.example,"))
+    await delete_accounts(database, Filters(ids=[1]), erase=True)
+    assert await saved(pool) is None
+    assert await pool.fetchval("SELECT count(*) FROM installation WHERE value LIKE '%ceo%'") == 0
+
+
+async def test_a_report_counted_before_a_deletion_is_not_kept_after_it(
+    loader: Loader, pool: asyncpg.Pool, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await loader.load(export("bob@a.example,ceo@a.example,"))
+    count = name_report.report_names
+
+    async def counted_before(connection: asyncpg.Connection, first: int | None) -> NameReport:
+        found = await count(connection, first)
+        await delete_accounts(database, Filters(ids=[1]), erase=True)
+        return found
+
+    monkeypatch.setattr(name_report, "report_names", counted_before)
+    async with pool.acquire() as proxy:
+        assert listed((await count_names(plain(proxy))).report) == {WITHOUT_OPT_IN: ["ceo@a.example"]}
+    assert await saved(pool) is None

@@ -103,13 +103,13 @@ async def test_binding_an_account_settles_who_has_its_login(pool: asyncpg.Pool) 
 
 
 async def test_the_login_that_is_settled_is_the_current_one(pool: asyncpg.Pool) -> None:
-    for number, login in enumerate((ADA, BOB)):
-        person = await add_person(pool, login, "right", okta_id=login)
+    people = [await add_person(pool, login, "right", okta_id=login) for login in (ADA, BOB)]
+    for number, person in enumerate(people):
         await pool.execute(
             "UPDATE accounts SET okta_login = $2, okta_login_key = $2, okta_updated_at = $3 WHERE id = $1",
             person.id, NEW, NOON + timedelta(minutes=number),
         )  # fmt: skip
-    await settle(pool, person.id)
+    await settle(pool, people[-1].id)
     assert (await kept(pool, ADA), await kept(pool, BOB)) == ((NEW, True), (NEW, False))
 
 

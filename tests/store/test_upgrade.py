@@ -18,7 +18,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from service.administration.status import name_stuck, report_progress
 from service.app import make_app, make_parts
+from service.cli.name_report import TOO_COSTLY
 from service.store.database import Database
+from service.store.hash_keys import UsedKey, key_history
 from service.store.migrations import upgrade
 from service.store.name_report import report_names
 from tests.loading.loader import command
@@ -26,6 +28,7 @@ from tests.service_fixtures import AUTHORIZATION, PASSWORD, USER, Client, settin
 
 DUMP = Path(__file__).with_name("store-6ca28d0.sql")
 KEY = base64.b64encode(bytes(range(32))).decode()
+KEYS = json.dumps({"k1": KEY})
 PEPPER = "pepper of the shop"
 
 PASSWORDS = [
@@ -91,7 +94,7 @@ async def upgraded_client(upgraded_url: str, monkeypatch: pytest.MonkeyPatch) ->
         database_url=upgraded_url,
         basic_auth_user=USER,
         basic_auth_password=PASSWORD,
-        hash_keys=json.dumps({"k1": KEY}),
+        hash_keys=KEYS,
     )
     database = Database(upgraded_url, connections=4)
     await database.open()
@@ -136,6 +139,7 @@ async def test_upgrading_keeps_tombstones_events_and_the_audit_trail(upgraded: a
     assert await upgraded.fetchval("SELECT count(*) FROM audit") == 14
     assert await upgraded.fetchval("SELECT count(*) FROM deleted_logins") == 1
     assert await upgraded.fetchval("SELECT count(*) FROM unreadable_events") == 1
+    assert await key_history(upgraded) == [UsedKey("k1", None, None)]  # since when is not known
 
 
 async def test_upgrading_keeps_every_hash(upgraded: asyncpg.Connection) -> None:
@@ -212,9 +216,19 @@ async def test_the_upgrade_lists_the_names_that_open_no_account(upgraded: asyncp
     }
 
 
-def test_migrate_lists_them_once(empty_database_url: str) -> None:
+def test_migrate_lists_them_and_too_costly_hashes_once_and_a_dry_run_lists_them_again(
+    empty_database_url: str, tmp_path: Path
+) -> None:
     fill(empty_database_url)
     first, second = (command("migrate", url=empty_database_url) for _ in range(2))
     assert [first.returncode, second.returncode] == [0, 0]
     assert "names are claimed by several accounts: type the full login\n    bob\n" in first.stdout
     assert "bob" not in second.stdout
+    costly = f"2 accounts {TOO_COSTLY}\n  {', '.join(COSTLY)}\n"
+    assert costly in first.stdout
+    assert costly not in second.stdout
+    export = tmp_path / "export.csv"
+    export.write_text("login,password_hash\n")
+    dry_run = command("load", str(export), "--source", "shop", "--dry-run", url=empty_database_url, HASH_KEYS=KEYS)
+    assert "names are claimed by several accounts: type the full login\n    bob\n" in dry_run.stdout
+    assert costly in dry_run.stdout

@@ -89,6 +89,25 @@ async def test_a_policy_whose_file_is_gone_stays_and_is_told(
         assert 'reloads_total{name="policy",outcome="failed"} 1.0' in parts.telemetry.exposition().decode()
 
 
+async def test_a_policy_in_python_is_imported_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, database: Database
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "policy_to_reload.py"
+    file.write_text("async def screen(request): return 1\n")
+    settings = settings_of(
+        database_url=database_url, hook_secrets='["some-secret"]', registration_policy="policy_to_reload:screen"
+    )
+    async with make_parts(settings, database) as parts:
+        before = parts.screener.policy
+        file.write_text("def screen(request): return 1\n")
+        reload(parts, None)
+        assert parts.screener.policy is before
+        file.write_text("async def screen(request): return 2\n")
+        reload(parts, None)
+        assert parts.screener.policy is not before
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGHUP])
 async def test_the_running_service_reads_its_secrets_again_at_the_signal(
     tmp_path: Path, database_url: str, signal_number: signal.Signals

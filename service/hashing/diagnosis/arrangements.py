@@ -1,4 +1,4 @@
-"""Other readings of a row: hash and salt in one column that `load` does not split, and the short user name."""
+"""Alternative arrangements of a row: hash and salt in one column that `load` does not split, and short user names."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,14 +17,14 @@ MIN_HEX = 32
 
 @immutable
 class Arrangement:
-    """A reading of the row, and what it means for the export."""
+    """An arrangement of the row, and the change to the export that it requires."""
 
     case: Case
     notes: tuple[str, ...] = ()
 
 
 def arrangements(case: Case) -> list[Arrangement]:
-    """Give the row as it stands, then other readings of it."""
+    """Return the row unchanged, then other arrangements of it."""
     found = [Arrangement(case)]
     if case.salt is None:
         found += _splits(case)
@@ -36,7 +36,7 @@ def arrangements(case: Case) -> list[Arrangement]:
 
 
 def _splits(case: Case) -> Iterator[Arrangement]:
-    """Hash and salt in one column, with a separator or without."""
+    """Split hash and salt in one column, with a separator or without."""
     text = case.hash.strip()
     for sign in SEPARATORS:
         if sign in text:
@@ -86,12 +86,12 @@ def _run_together_in_base64(case: Case, text: str) -> Iterator[Arrangement]:
 
 
 def _beside(case: Case) -> Iterator[Arrangement]:
-    """A salt column that is repeated in the hash, with something between."""
+    """Yield the hash without a salt column's copy in it."""
     text, salt = case.hash.strip(), case.salt or ""
     for sign in SEPARATORS:
         if salt and text.endswith(sign + salt) and sign != ":":
             yield Arrangement(
-                replace(case, hash=text[: -len(salt) - 1]), (f"remove the salt and the {sign!r} behind the digest",)
+                replace(case, hash=text[: -len(salt) - 1]), (f"remove the salt and the {sign!r} after the digest",)
             )
         if salt and text.startswith(salt + sign):
             yield Arrangement(
@@ -101,7 +101,7 @@ def _beside(case: Case) -> Iterator[Arrangement]:
 
 def _short_names(given: Arrangement) -> Iterator[Arrangement]:
     name = given.case.username or ""
-    for part, note in ((name.partition("@")[0], "before the @"), (name.rpartition("\\")[2], "behind the \\")):
+    for part, note in ((name.partition("@")[0], "before the @"), (name.rpartition("\\")[2], "after the \\")):
         if part and part != name:
             notes = (*given.notes, f"load the part of the name {note} as the column username")
             yield Arrangement(replace(given.case, username=part), notes)

@@ -11,20 +11,20 @@ from service.immutable import immutable
 
 @immutable
 class Case:
-    """What is known: one row of a legacy store and the password of its owner."""
+    """The input: one row of a legacy store and the password of its owner."""
 
     hash: str = field(repr=False)
     password: str = field(repr=False)
     salt: str | None = field(default=None, repr=False)
     username: str | None = field(default=None, repr=False)
     base: Recipe = Recipe("")
-    """What the source already says: charset, iterations, salt encoding, options. Its format is not used."""
+    """The declared settings of the source: charset, iterations, salt encoding, options. Its format is not used."""
     peppers: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """By the name of the environment variable that holds each."""
 
     @property
     def is_ascii(self) -> bool:
-        """Whether every part is ASCII, so that all charsets of one byte write it alike."""
+        """Whether every part is ASCII, so that all single-byte charsets encode it alike."""
         return all(text.isascii() for text in (self.password, self.salt or "", self.username or ""))
 
 
@@ -42,18 +42,18 @@ class Candidate:
 
 @immutable
 class Finding:
-    """A recipe under which the known password is VERIFIED, and the row that it reads."""
+    """A recipe under which the known password is VERIFIED, and the row that it applies to."""
 
     recipe: Recipe
     hash: str = field(repr=False)
     salt: str | None = field(default=None, repr=False)
     username: str | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
-    """What must be done to the export first, such as a column to split."""
+    """Changes that the export needs first, such as splitting a column."""
 
 
 def confirm(case: Case, candidate: Candidate, notes: tuple[str, ...] = ()) -> Finding | None:
-    """Check the password with the code that sign-in uses; None where it is not VERIFIED."""
+    """Check the password with the code that sign-in uses; return None if it is not VERIFIED."""
     recipe = replace(
         case.base,
         format=candidate.format,
@@ -71,16 +71,16 @@ def confirm(case: Case, candidate: Candidate, notes: tuple[str, ...] = ()) -> Fi
 
 
 REPORT_EVERY = 0.1
-"""Seconds between two reports."""
+"""Seconds between two progress reports."""
 
 
 class OutOfTime(Exception):
-    """The time that the operator gave is used up."""
+    """The operator's time limit has passed."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """The time and the candidates of one search."""
+    """The limit and the count of one search."""
 
     seconds: float
     report: Callable[["Budget"], None] = lambda _: None
@@ -95,7 +95,7 @@ class Budget:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the search began."""
+        """Seconds since the search started."""
         return self.clock() - self._started
 
     def spend(self, candidates: int = 1) -> None:

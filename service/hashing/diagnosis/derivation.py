@@ -1,7 +1,7 @@
 """The search over PBKDF2, scrypt and argon2 with common parameters.
 
 The first block of PBKDF2 does not depend on the length of the key, and neither do the first bytes of scrypt: one
-computation decides for all lengths. A chain of PBKDF2's rounds passes every iteration count below its end.
+computation decides for all lengths. One chain of PBKDF2 rounds covers every iteration count up to its end.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from service.hashing.digests import SIZES
 from service.hashing.formats.argon2 import ARGON2_VERSION, MIN_SALT, TYPES, argon2_key
 
 ARGON2_LENGTH = 32
-"""Bytes of a key where a formula states no length."""
+"""Bytes of a key if the formula states no length."""
 PRFS = ("sha256", "sha1", "sha512", "md5", "sha384", "sha224", "sha3_256", "sha3_512")
 HIGH = (
     600_000,
@@ -46,7 +46,7 @@ HIGH = (
     1_300_000,
     1_500_000,
 )
-"""Iterations above 100,000 that products and advice name, the likeliest first."""
+"""Iteration counts above 100,000 of products and recommendations, the likeliest first."""
 SCRYPT = (
     (16384, 8, 1),
     (32768, 8, 1),
@@ -92,7 +92,7 @@ ARGON2 = (
 def chained(
     passwords: Sequence[Term], salts: Sequence[Term], key: bytes, iterations: int, budget: Budget, prfs: Sequence[str]
 ) -> Iterator[str]:
-    """Give the formula of every PBKDF2 with up to `iterations` iterations that gives `key`."""
+    """Yield the formula of every PBKDF2 with up to `iterations` iterations that yields `key`."""
     for password in passwords:
         for salt in salts:
             for prf in prfs:
@@ -102,7 +102,7 @@ def chained(
 
 
 def _chain(prf: str, password: bytes, salt: bytes, key: bytes, iterations: int, budget: Budget) -> int | None:
-    """The iteration count at which the first block is that of `key` (RFC 8018 section 5.2, F)."""
+    """Return the iteration count at which the first block is that of `key` (RFC 8018 section 5.2, F)."""
     size = SIZES[prf]
     length = min(size, len(key))
     shift, wanted = 8 * (size - length), int.from_bytes(key[:length], "big")
@@ -129,7 +129,7 @@ def _chain(prf: str, password: bytes, salt: bytes, key: bytes, iterations: int, 
 def counted(
     passwords: Sequence[Term], salts: Sequence[Term], key: bytes, counts: Sequence[int], budget: Budget
 ) -> Iterator[str]:
-    """Give the formula of every PBKDF2 with one of `counts` iterations that gives `key`."""
+    """Yield the formula of every PBKDF2 with one of `counts` iterations that yields `key`."""
     for count in counts:
         for prf in PRFS[:3]:
             length = min(SIZES[prf], len(key))
@@ -140,7 +140,7 @@ def counted(
 
 
 def pbkdf2(prf: str, password: Term, salt: Term, iterations: int, length: int) -> str:
-    """The formula of a PBKDF2."""
+    """Return the formula of a PBKDF2."""
     size = "" if length == SIZES[prf] else f", {length}"
     return f"pbkdf2_{prf}({password.formula}, {salt.formula}, {iterations}{size})"
 
@@ -152,9 +152,9 @@ def scrypts(
     budget: Budget,
     parameters: Sequence[tuple[int, int, int]],
 ) -> Iterator[str]:
-    """Give the formula of every scrypt with one of `parameters` (N, r, p) that gives `key`."""
+    """Yield the formula of every scrypt with one of `parameters` (N, r, p) that yields `key`."""
     for n, r, p in parameters:
-        memory = 128 * r * (n + p + 2) + (1 << 20)  # bytes; OpenSSL refuses without room to spare
+        memory = 128 * r * (n + p + 2) + (1 << 20)  # bytes; OpenSSL fails without extra room
         for password, salt in ((password, salt) for password in passwords for salt in salts):
             made = hashlib.scrypt(
                 password.value, salt=salt.value, n=n, r=r, p=p, maxmem=memory, dklen=min(len(key), 64)
@@ -172,7 +172,7 @@ def argon2s(
     budget: Budget,
     parameters: Sequence[tuple[str, int, int, int]],
 ) -> Iterator[str]:
-    """Give the formula of every argon2 with one of `parameters` (kind, t, m, p) that gives `key`."""
+    """Yield the formula of every argon2 with one of `parameters` (kind, t, m, p) that yields `key`."""
     usable = [salt for salt in salts if len(salt.value) >= MIN_SALT]
     for kind, passes, memory, lanes in parameters:
         for password, salt in ((password, salt) for password in passwords for salt in usable):

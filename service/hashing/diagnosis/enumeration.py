@@ -14,9 +14,9 @@ from service.hashing.digests import SIZES, for_rounds, keyed_digest
 from service.hashing.formula.functions import Form
 
 FOLDS = 38
-"""Calls within calls that a formula may have, less the two around them."""
+"""Nested calls that a formula may have, minus the two outer ones."""
 ROUNDS = ((1_100, 60), (11_000, 12), (110_000, 2))
-"""Rounds of a repeated digest, with the number of values that are tried so far."""
+"""Rounds of a repeated digest, with the number of values tried up to that count."""
 
 
 class Outer(NamedTuple):
@@ -28,7 +28,7 @@ class Outer(NamedTuple):
 
 
 def outers(goals: Iterable[Goal], *, rare: bool = False) -> list[Outer]:
-    """The digests that give values of the goals' sizes."""
+    """Return the digests that yield values of the goals' sizes."""
     by_size: dict[int, dict[bytes, Goal]] = {}
     for goal in goals:
         by_size.setdefault(len(goal.value), {}).setdefault(goal.value, goal)
@@ -40,12 +40,12 @@ def outers(goals: Iterable[Goal], *, rare: bool = False) -> list[Outer]:
 
 
 def quick(outer: Sequence[Outer]) -> list[Outer]:
-    """Those that are cheap enough for a long search."""
+    """Return the digests that are cheap enough for a long search."""
     return [each for each in outer if each.name not in SLOW]
 
 
 def search(inner: Iterable[Term], contexts: Sequence[Context], outer: Sequence[Outer], budget: Budget) -> Iterator[str]:
-    """Give the formula of every value that, in some context and under some digest, is a goal."""
+    """Yield the formula of every value that, in some context and under some digest, is a goal."""
     for formula, value in inner:
         for before, after, left, right in contexts:
             data = before + value + after
@@ -57,26 +57,26 @@ def search(inner: Iterable[Term], contexts: Sequence[Context], outer: Sequence[O
 
 
 def placed(inner: Iterable[Term], contexts: Sequence[Context]) -> Iterator[Term]:
-    """Every value in every context."""
+    """Yield every value in every context."""
     return (context.around(term) for term in inner for context in contexts)
 
 
 def inner_digests(
     terms: Iterable[Term], contexts: Sequence[Context], algorithms: Iterable[str] = MAIN, forms: Iterable[Form] = FORMS
 ) -> list[Term]:
-    """The digests of every value in every context, in every form: what a second digest is fed with."""
+    """Yield the digests of every value in every context and form: the inputs of a second digest."""
     values = unique(placed(terms, contexts))
     return list(digested(values, algorithms, forms))
 
 
 def keys(terms: Terms) -> list[Term]:
-    """What HMACs are keyed with: columns, the password, and digests of them."""
+    """Return the keys to try for HMACs: columns, the password, and digests of them."""
     plain = [*terms.columns, *terms.passwords[:6], *terms.pairs]
     return unique([*plain, *digested(terms.plain, MAIN, (Form.HEX, Form.RAW))])
 
 
 def keyed(key_terms: Iterable[Term], messages: Sequence[Term], outer: Sequence[Outer], budget: Budget) -> Iterator[str]:
-    """Give the formula of every HMAC that is a goal."""
+    """Yield the formula of every HMAC that is a goal."""
     usable = [each for each in outer if not each.name.startswith("keccak")]
     for key in key_terms:
         for message in messages:
@@ -90,7 +90,7 @@ def keyed(key_terms: Iterable[Term], messages: Sequence[Term], outer: Sequence[O
 def keyed_terms(
     key_terms: Iterable[Term], messages: Sequence[Term], algorithms: Iterable[str] = MAIN, forms: Iterable[Form] = FORMS
 ) -> Iterator[Term]:
-    """HMACs as values that a further digest is fed with."""
+    """Yield HMACs as inputs of a further digest."""
     chosen = tuple(forms)
     for key in key_terms:
         for message in messages:
@@ -104,7 +104,7 @@ def keyed_terms(
 def repeated(
     values: Sequence[Term], outer: Sequence[Outer], rounds: int, budget: Budget, *, first: int = 2
 ) -> Iterator[str]:
-    """Give the formula of every digest that is a goal after `first` to `rounds` rounds, fed in each of three ways."""
+    """Yield the formula of every digest that is a goal after `first` to `rounds` rounds, fed in each of three ways."""
     for name, function, goals in outer:
         plain = {value for value, goal in goals.items() if goal == Goal(value)}
         for term in values:
@@ -130,7 +130,7 @@ def _feeds(function: Callable[[bytes], bytes], data: bytes) -> tuple[tuple[str, 
 def folded(
     values: Sequence[Term], contexts: Sequence[Context], outer: Sequence[Outer], budget: Budget
 ) -> Iterator[str]:
-    """Give the formula of every digest that is a goal after a few rounds that each add the salt again."""
+    """Yield the formula of every digest that is a goal after a few rounds that each add the salt again."""
     for name, function, goals in outer:
         for start, context, form in ((v, c, f) for v in values for c in contexts for f in FORMS):
             value = start.value
@@ -151,7 +151,7 @@ def _folded(goal: Goal, name: str, context: Context, start: Term, depth: int, fo
 
 
 def truncated(inner: Iterable[Term], contexts: Sequence[Context], part: str, budget: Budget) -> Iterator[str]:
-    """Give the formula of every digest that holds `part`, lower-case hex, as a piece."""
+    """Yield the formula of every digest that contains `part`, lower-case hex, as a substring."""
     longer = [(name, for_rounds(name)) for name in (*MAIN, *OTHERS, "sha384") if 2 * SIZES[name] > len(part)]
     for term in inner:
         for context in contexts:

@@ -1,4 +1,4 @@
-"""Named formats that may explain a hash: over the password as it is, or over something that was made of it."""
+"""Named formats that may explain a hash: over the password itself, or over a value derived from it."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,13 +14,13 @@ from service.hashing.format import Executor, Format, StoredHash, UnusableHash
 from service.hashing.formula.functions import Form
 
 NOT_TRIED = frozenset({"multiple"})
-"""Holds other hashes; each of these is a case of its own."""
+"""Contains other hashes, each of which is a case of its own."""
 
 
 def named(case: Case, charsets: Iterable[str], *, slow: bool = False) -> Iterator[Candidate]:
-    """Give the named formats that can read the row, the likeliest first.
+    """Yield the named formats that can parse the row, the likeliest first.
 
-    `slow` gives those that it leaves out otherwise: slow functions whose layout the hash does not show, which any
+    `slow` yields those that are skipped otherwise: slow functions that the hash's layout does not show, which any
     digest of the right length could be.
     """
     likely = [each for each in registry.candidates(case.hash) if each.name not in NOT_TRIED]
@@ -58,18 +58,18 @@ def _executor(case: Case, candidate: Candidate) -> Executor | None:
         return None
 
 
-# Self-describing hashes around something that was made of the password, such as `bcrypt(md5($pass))`.
+# Self-describing hashes over a value derived from the password, such as `bcrypt(md5($pass))`.
 #
-# Their functions are slow on purpose, so the candidates are few and the likeliest come first; each is checked by the
-# project's own code.
+# Their functions are slow by design, so there are few candidates, the likeliest first. Each is checked with the
+# service's own code.
 
 _BCRYPT = re.compile(r"\$2[aby]\$\d\d\$.{53}", re.DOTALL)
 ALGORITHMS = ("sha256", "md5", "sha1", "sha512", "sha384")
-"""What is put under a slow function, the likeliest first."""
+"""The inputs tried for a slow function, the likeliest first."""
 
 
 def wrappers(text: str) -> list[str]:
-    """The calls that the outermost function may be."""
+    """Return the possible outermost functions."""
     if goals_of(text.partition(":")[0], None):  # a bare digest, which the systematic search covers faster
         return []
     found = ["bcrypt"] if _BCRYPT.fullmatch(text) else []
@@ -78,7 +78,7 @@ def wrappers(text: str) -> list[str]:
 
 
 def wrapped(text: str, terms: Terms) -> Iterator[str]:
-    """Give formulas of a slow function over what products have put under it, the likeliest first."""
+    """Yield formulas of a slow function over inputs that products have used, the likeliest first."""
     names = wrappers(text)
     seen = {terms.password.value}
     for term in _ordered(terms) if names else ():

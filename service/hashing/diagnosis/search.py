@@ -1,6 +1,6 @@
 """The search for the recipe of a hash whose password is known, the likeliest recipes first.
 
-Each stage yields candidates; a candidate counts only once the code that sign-in uses says VERIFIED.
+Each stage yields candidates. A candidate counts only if the code that sign-in uses returns VERIFIED.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,11 +47,11 @@ CHARSETS = (
     "euc_kr",
     "utf-16-le",
 )
-"""Charsets of whole stores, tried beside UTF-8 where a character tells them apart."""
+"""Charsets of legacy stores, tried besides UTF-8 if the password contains a character that they encode differently."""
 
 
 class World:
-    """One reading of the row under one charset and with at most one pepper; what is computed for it is kept."""
+    """An arrangement of the row with one charset and at most one pepper; its computed values are cached."""
 
     def __init__(self, arrangement: Arrangement, charset: str, pepper_env: str | None) -> None:
         self.case = arrangement.case
@@ -81,12 +81,12 @@ class World:
 
     @cached_property
     def keys(self) -> list[Term]:
-        """What HMACs are keyed with."""
+        """The keys to try for HMACs."""
         return enumeration.keys(self.terms)
 
     @cached_property
     def salts(self) -> list[Term]:
-        """What derivations take as the salt."""
+        """The salts to try for derivations."""
         return [
             *self.terms.salts[:5],
             *self.terms.users[:2],
@@ -97,7 +97,7 @@ class World:
 
     @cached_property
     def secrets(self) -> list[Term]:
-        """What derivations take as the password: as it is, under a digest, with a pepper."""
+        """The passwords to try for derivations: unchanged, hashed, with a pepper."""
         plain = [self.terms.password]
         peppered = [each.around(self.terms.password) for each in self.core if "$pepper" in each.left + each.right]
         keyed = enumeration.keyed_terms(self.terms.peppers[:1], plain, MAIN, (Form.HEX, Form.RAW))
@@ -111,7 +111,7 @@ class World:
 def diagnose(case: Case, budget: Budget) -> Finding | None:
     """Find a recipe under which the password is VERIFIED.
 
-    None where every candidate was tried. Raises `OutOfTime` where the time ended first.
+    None if no candidate matched. Raises `OutOfTime` if the time ran out first.
     """
     row = arrangements(case)
     worlds = _worlds(row, case)
@@ -136,7 +136,7 @@ def _of_formula(world: World, formula: str) -> Candidate:
 
 
 def _charsets(case: Case) -> list[str]:
-    """The charsets that write this password differently, that of the source and UTF-8 first."""
+    """Return the charsets that encode this password differently, starting with that of the source and UTF-8."""
     names = list(dict.fromkeys([case.base.charset, "utf-8"]))
     if case.is_ascii:
         return names[:1] if names[0].lower() in {"utf-8", "latin-1", "cp1252", "ascii"} else names
@@ -156,7 +156,7 @@ def _encoded(case: Case, charset: str) -> bytes | None:
 
 
 def _worlds(row: list[Arrangement], case: Case) -> list[World]:
-    """The likeliest charset of every reading first."""
+    """Return the worlds, the likeliest charset of every arrangement first."""
     peppers: list[str | None] = [*case.peppers] or [None]
     return [
         World(arrangement, charset, pepper)
@@ -168,7 +168,7 @@ def _worlds(row: list[Arrangement], case: Case) -> list[World]:
 
 
 def _major(row: list[Arrangement], case: Case) -> int:
-    """How many worlds have the first charset: the long stages run in these only."""
+    """Return the number of worlds with the first charset: the long stages run only in these."""
     return len(row) * max(1, len(case.peppers))
 
 
@@ -206,7 +206,7 @@ def _nested(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _windows(world: World, budget: Budget) -> Iterator[str]:
-    """MD4 in UTF-16 under a second MD4 or another digest, as Windows keeps cached credentials."""
+    """MD4 in UTF-16 under a second MD4 or another digest, as in Windows's cached credentials."""
     inner = list(digested(world.terms.passwords[:3], ("md4",), (Form.RAW, Form.HEX)))
     yield from search(inner, world.core, [*world.usual, *quick(world.rare)], budget)
 
@@ -224,7 +224,7 @@ def _keyed(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _keys(world: World, budget: Budget) -> Iterator[str]:
-    """PBKDF2 and scrypt as most stores have them."""
+    """PBKDF2 and scrypt with common parameters."""
     key = key_of(world.digest)
     if key is not None:
         salts, secrets = world.salts, world.secrets
@@ -237,7 +237,7 @@ def _keys(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _keys_high(world: World, budget: Budget) -> Iterator[str]:
-    """PBKDF2 with as many iterations as is advised today."""
+    """PBKDF2 with the iterations that are recommended today."""
     key = key_of(world.digest)
     if key is not None:
         yield from derivation.counted(world.secrets[:1], world.salts[:2], key, derivation.HIGH[:8], budget)
@@ -265,7 +265,7 @@ def _wide(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _nested_wide(world: World, budget: Budget) -> Iterator[str]:
-    """Two digests, with everything that may stand around either of them."""
+    """Two digests with every possible context around either of them."""
     yield from search(world.nested, world.full, world.usual, budget)
     inner = enumeration.inner_digests(world.terms.passwords[:3], world.full)
     yield from search(inner, world.core, world.usual, budget)
@@ -292,21 +292,21 @@ def _thrice(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _thrice_in_hex(world: World, budget: Budget) -> Iterator[str]:
-    """Three digests in hex with the usual contexts, which are few enough to come early."""
+    """Three digests in hex with the usual contexts; these are few enough to try early."""
     once = enumeration.inner_digests([world.terms.password], world.core, MAIN, (Form.HEX,))
     twice = enumeration.inner_digests(once, world.core[:9], MAIN, (Form.HEX,))
     yield from search(twice, world.core[:15], world.usual, budget)
 
 
 def _pieces(world: World, budget: Budget) -> Iterator[str]:
-    """A piece of a longer digest."""
+    """A substring of a longer digest."""
     part = hex_part_of(world.digest)
     if part is not None:
         yield from enumeration.truncated(world.terms.passwords, world.core, part, budget)
 
 
 def _pieces_wide(world: World, budget: Budget) -> Iterator[str]:
-    """A piece of a longer digest over a digest."""
+    """A substring of a longer digest over a digest."""
     part = hex_part_of(world.digest)
     if part is not None:
         yield from enumeration.truncated(world.nested, world.core[:7], part, budget)
@@ -363,6 +363,6 @@ STAGES: tuple[tuple[str, Callable[[World, Budget], Iterator[str | Candidate]], b
     ("PBKDF2 and scrypt over digests", _keys_wide, False),
     ("two digests, all variants", _nested_all, False),
 )
-"""From the likely and cheap to the rest; the third says whether a stage runs under charsets other than the first."""
+"""From likely and cheap to the rest; the third item says whether a stage also runs with charsets after the first."""
 
 __all__ = ["STAGES", "OutOfTime", "World", "diagnose"]

@@ -1,4 +1,4 @@
-"""The stored text as the digests that it may be, with the formula around each."""
+"""The digests that the stored text may be, with the formula around each."""
 
 import base64
 import binascii
@@ -8,16 +8,16 @@ from typing import NamedTuple
 from service.hashing.digests import SIZES
 from service.hashing.encodings import HEX, unbase64, unhex
 from service.hashing.format import MalformedHash
-from service.hashing.formula.check import marker_of
+from service.hashing.formula.check import hex_prefix
 
 SLOW = frozenset({"whirlpool"})
-"""A thousand times slower than the others here."""
+"""A thousand times slower than the other digests."""
 MIN_PART = 16
-"""Hex digits of a truncated digest: with fewer, a search over millions of candidates would meet one by chance."""
+"""Hex digits of a truncated digest: with fewer, one of millions of candidates would match by chance."""
 
 
 class Goal(NamedTuple):
-    """A digest that a candidate must give, and what its formula needs around the outermost digest."""
+    """A digest that a candidate must yield, and the calls that its formula needs around the outermost digest."""
 
     value: bytes
     left: str = ""
@@ -25,7 +25,7 @@ class Goal(NamedTuple):
     right: str = ""
 
     def formula(self, algorithm: str, inner: str, numbers: str = "") -> str:
-        """The formula whose outermost digest is `algorithm` over `inner`."""
+        """Return the formula whose outermost digest is `algorithm` over `inner`."""
         return f"{self.left}{algorithm}{self.suffix}({inner}{numbers}){self.right}"
 
     def __repr__(self) -> str:
@@ -34,13 +34,13 @@ class Goal(NamedTuple):
 
 
 def algorithms_of(size: int, *, rare: bool) -> tuple[str, ...]:
-    """The digests of this size: the usual ones, or the others."""
+    """Return the digests of this size: the usual ones, or the others."""
     usual = {"md5", "sha1", "sha224", "sha256", "sha384", "sha512"}
     return tuple(name for name, length in SIZES.items() if length == size and (name not in usual) == rare)
 
 
 def goals_of(text: str, salt: str | None) -> list[Goal]:
-    """Every digest that the text may be, the plain reading first."""
+    """Return every digest that the text may be, the plain interpretation first."""
     text = text.strip()
     plain = _digest(text)
     found = [] if plain is None else [Goal(plain)]
@@ -53,14 +53,14 @@ def goals_of(text: str, salt: str | None) -> list[Goal]:
 
 
 def key_of(text: str) -> bytes | None:
-    """A derived key of any length of 16 bytes or more, from hex or base64."""
+    """Decode a derived key of 16 bytes or more from hex or base64."""
     raw = _raw(text.strip())
     return raw if raw is not None and len(raw) >= MIN_PART else None
 
 
 def hex_part_of(text: str) -> str | None:
-    """What may be a piece of a digest in hex; None where it is too short to tell, or no hex."""
-    bare = text.strip()[len(marker_of(text.strip())) :].lower()
+    """Return the text if it may be a substring of a digest in hex; None if it is too short, or not hex."""
+    bare = text.strip()[len(hex_prefix(text.strip())) :].lower()
     return bare if len(bare) >= MIN_PART and re.fullmatch("[0-9a-f]+", bare) else None
 
 
@@ -70,7 +70,7 @@ def _digest(text: str) -> bytes | None:
 
 
 def _raw(text: str) -> bytes | None:
-    bare = text[len(marker_of(text)) :]
+    bare = text[len(hex_prefix(text)) :]
     try:
         return unhex(bare) if bare and HEX.fullmatch(bare) else unbase64(text)
     except (MalformedHash, ValueError):
@@ -84,7 +84,7 @@ def _suffix(text: str) -> str:
 
 
 def _encoded_twice(text: str) -> list[Goal]:
-    """Base64 of the hex text of a digest, and hex of its base64."""
+    """Decode base64 of a digest's hex text, and hex of its base64."""
     found = []
     if (inner := _ascii(_base64(text))) is not None and (made := _digest(inner)) is not None:
         found.append(Goal(made, "base64(", _suffix(inner) or "_hex", ")"))

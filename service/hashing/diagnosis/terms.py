@@ -1,6 +1,6 @@
 """The parts of a formula with their bytes: variants of password, salt, user name and pepper, and contexts around them.
 
-Values are computed once; a variant whose bytes equal those of a simpler one is dropped, so the simplest formula wins.
+Values are computed once. A variant with the same bytes as a simpler one is dropped, so the simplest formula wins.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,16 +40,16 @@ LETTERS = (
 )
 """Functions that products apply to a typed password.
 
-Two of them are combined, except the last two, which only home-made recipes have.
+Any two of them are combined, except the last two, which only custom recipes use.
 """
 CHARSETS = ("utf16le", "latin1", "cp1252", "cesu8", "utf16be", "latin1_or_utf8", "cp1252_or_utf8")
 ENCODINGS = ("base64", "hex", "hexupper", "base64url")
 CUTS = (8, 10, 12, 14, 15, 16, 20, 30, 32, 40, 50, 64, 72)
-"""Lengths that stores have truncated passwords to."""
+"""Lengths to which stores have truncated passwords."""
 COLUMN = ("unhex", "unbase64", "strtolower", "strtoupper", "lower", "upper", "trim", "utf16le", "hex", "base64")
-"""What is tried on a salt, a user name and a pepper."""
+"""Functions tried on a salt, a user name and a pepper."""
 MIN_ENCODED = 4
-"""Characters of a salt below which hex and base64 are not worth trying."""
+"""Minimum characters of a salt for trying hex and base64."""
 
 
 class Term(NamedTuple):
@@ -64,7 +64,7 @@ class Term(NamedTuple):
 
 
 def unique(terms: Iterable[Term], known: Iterable[Term] = ()) -> list[Term]:
-    """Drop terms whose bytes an earlier one, or one of `known`, has."""
+    """Drop terms with the same bytes as an earlier one, or as one of `known`."""
     seen = {term.value for term in known}
     kept = []
     for term in terms:
@@ -88,10 +88,10 @@ class Terms:
         letters = self._passwords()
         self.password = letters[0]
         self.passwords = self._encoded(letters[: 1 + len(LETTERS)])
-        """The likely variants: one change of letters, then a charset."""
+        """The likely variants: one change of case, then a charset."""
         everything = self._encoded([*letters, *self._cut(letters[0])])
         self.wide = unique([*everything, *self._written(everything[:8])], self.passwords)
-        """The others."""
+        """The remaining variants."""
         self.salts = self._column("$salt", case.salt)
         self.users = self._column("$user", case.username)
         self.peppers = self._column("$pepper", self._given.pepper if pepper else None)
@@ -103,17 +103,17 @@ class Terms:
 
     @property
     def plain(self) -> list[Term]:
-        """Salt, user name, pepper and password as they are."""
+        """Salt, user name, pepper and password, unchanged."""
         return unique([*self.salts[:1], *self.users[:2], *self.peppers[:1], self.password])
 
     @property
     def pairs(self) -> list[Term]:
-        """Two of salt, user name and pepper, in each order."""
+        """Pairs of salt, user name and pepper, in both orders."""
         plain = unique([*self.salts[:1], *self.users[:2], *self.peppers[:1]])
         return [Term(f"{one.formula}.{two.formula}", one.value + two.value) for one, two in permutations(plain, 2)]
 
     def _passwords(self) -> list[Term]:
-        """The password under at most two changes of letters, as texts."""
+        """Return the password under at most two transformations, as texts."""
         found = [("$pass", self._given.password)]
         singles = [*found, *self._applied(found, LETTERS)]
         doubles = [*singles, *self._applied(singles[1:], LETTERS[:-2])]
@@ -168,7 +168,7 @@ class Terms:
                 yield Term(f"left({term.formula}, {length})", value)
 
     def _column(self, name: str, text: Value | None) -> list[Term]:
-        """A column as it is, in other letters, and decoded."""
+        """Return a column unchanged, in other cases, and decoded."""
         whole = self._bytes(text)
         if not whole or text is None:
             return []
@@ -187,7 +187,7 @@ class Terms:
 
 
 def digested(terms: Iterable[Term], algorithms: Iterable[str], forms: Iterable[Form] = (Form.HEX,)) -> Iterator[Term]:
-    """The digest of each term in each form."""
+    """Yield the digest of each term in each form."""
     chosen = tuple(forms)
     for algorithm in algorithms:
         for term in terms:
@@ -197,7 +197,7 @@ def digested(terms: Iterable[Term], algorithms: Iterable[str], forms: Iterable[F
 
 
 def written(formula: str, made: bytes, form: Form) -> Term:
-    """A digest as the term that it is in one form."""
+    """Return a digest as a term in one form."""
     value = form.write(made)
     return Term(formula, value.encode("ascii") if isinstance(value, str) else value)
 
@@ -205,9 +205,9 @@ def written(formula: str, made: bytes, form: Form) -> Term:
 SUFFIX = {Form.HEX: "", Form.RAW: "_bin", Form.UPPER: "_hexupper", Form.BASE64: "_base64"}
 FORMS = tuple(SUFFIX)
 MAIN = ("md5", "sha1", "sha256", "sha512")
-"""The digests that nearly all stores are made of."""
+"""The digests that nearly all stores use."""
 OTHERS = ("sha384", "sha224", "md4", "sha3_256", "sha3_512", "ripemd160", "blake2b")
-"""Others that may be inside."""
+"""Other digests that may be nested."""
 
 
 def _text_of(pepper: bytes) -> Value:
@@ -217,14 +217,14 @@ def _text_of(pepper: bytes) -> Value:
         return pepper
 
 
-# What may stand before and behind a value inside a digest.
+# The values that may precede and follow a value inside a digest.
 
 SEPARATORS = (":", "-", "_", ".", "$", "|", " ", "@", "#", "+", "/", ",", ";", "--", "::", "*", "&", "=", "\n", "\0")
 BRACES = (("{", "}"), ("[", "]"), ("(", ")"), ("<", ">"))
 
 
 class Context(NamedTuple):
-    """Bytes before and behind a value, and the formula of each."""
+    """Bytes before and after a value, and the formula of each."""
 
     before: bytes
     after: bytes
@@ -232,7 +232,7 @@ class Context(NamedTuple):
     right: str = ""
 
     def around(self, term: Term) -> Term:
-        """The value in this context."""
+        """Return the value in this context."""
         return Term(f"{self.left}{term.formula}{self.right}", self.before + term.value + self.after)
 
     def __repr__(self) -> str:
@@ -244,13 +244,13 @@ BARE = Context(b"", b"")
 
 
 def core(terms: Terms) -> list[Context]:
-    """Each column as it is or decoded, before, behind and on both sides; the password again."""
+    """Return each column, unchanged or decoded, before, after and on both sides; and the password again."""
     companions = [*terms.columns, terms.password]
     return _distinct([BARE, *_single(companions)])
 
 
 def full(terms: Terms) -> list[Context]:
-    """All that is tried: `core`, digests of columns, separators, braces, and two columns in each order."""
+    """Return all contexts: `core`, digests of columns, separators, braces, and two columns in each order."""
     digests = digested(terms.plain, MAIN)
     more = [*terms.columns, *terms.passwords[:4], *digests]
     contexts = [BARE, *_single(unique(more))]
@@ -291,7 +291,7 @@ def _separated(companions: list[Term]) -> Iterator[Context]:
 
 
 def _pairs(companions: list[Term]) -> Iterator[Context]:
-    """Two columns with a value, in each order; also with a separator between all three."""
+    """Yield two columns with a value, in each order; also with a separator between all three."""
     for sign in ("", ":", "-", "_", "|", ".", "$", "--", " "):
         value = sign.encode()
         join = f".{quoted(sign)}." if sign else "."
@@ -303,6 +303,6 @@ def _pairs(companions: list[Term]) -> Iterator[Context]:
 
 
 def quoted(text: str) -> str:
-    """A text as a formula writes it."""
+    """Return a text in the quotes of a formula."""
     special = {"\n": "\\n", "\0": "\\0", "'": "\\'", "\\": "\\\\"}
     return "'" + "".join(special.get(character, character) for character in text) + "'"

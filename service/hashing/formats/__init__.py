@@ -1,1 +1,1 @@
-"""Hash formats, one module a family."""
+"""Hash formats, one module per family."""

@@ -21,27 +21,27 @@ from service.hashing.formats.scrypt import scrypt_check
 from service.hashing.shape import BLANK, Shape, Wrapped, is_text
 from service.immutable import immutable
 
-# Layouts of single applications around well-known functions.
+# Layouts of single applications based on well-known functions.
 #
 # Sources: Apache Shiro's Shiro1CryptFormat, Elasticsearch's Hasher, Mattermost's phcparser, Jenkins's
-# HudsonPrivateSecurityRealm, SonarQube's CredentialsLocalAuthentication, Gitea's user model. What is a formula and no
-# more is in `products`.
+# HudsonPrivateSecurityRealm, SonarQube's CredentialsLocalAuthentication, Gitea's user model. Formats that are just a
+# formula are in `products`.
 
 FEW_ROUNDS = 100
-"""Digests that take less than a hop to a worker process."""
+"""Digests that take less time than a hand-over to a worker process."""
 GITEA_ITERATIONS = (10_000, 50_000, 320_000)
-"""Of its three settings; a column without numbers means the first, the only one before them."""
+"""Gitea's three settings; a column without numbers means the first, the only one before numbers were stored."""
 GITEA_KEY = 50
 """Bytes."""
 DISCOURSE_ITERATIONS = (64_000, 600_000)
-"""Before and since 2023."""
+"""Before 2023 and since."""
 DISCOURSE_KEY = 32
 GITEA_SALT = 10
 _BASE64 = r"[A-Za-z0-9+/]*={0,2}"
 
 
 def shiro(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
-    """A digest of salt and password, and then of the last digest alone."""
+    """Return a digest of salt and password, iterated over the last digest alone."""
     hashed, value = for_rounds(name), salt + secret
     for _ in range(rounds):
         value = hashed(value)
@@ -49,7 +49,7 @@ def shiro(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
 
 
 def read_shiro(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Name of the digest, rounds, salt and digest in base64."""
+    """Parse the name of the digest, the rounds, and salt and digest in base64."""
     name, rounds = match["name"].lower().replace("-", ""), limits.number(match["rounds"])
     key = unbase64(match["digest"])
     if len(key) != SIZES[name]:
@@ -61,12 +61,12 @@ def read_shiro(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def stretched(check: Comparison, secret: bytes) -> bytes:
-    """PBKDF2 of the hex of SHA-512, for passwords that may be long."""
+    """PBKDF2 over the hex of SHA-512, for passwords that may be long."""
     return check.derive(digest("sha512", secret).hex().encode("ascii"))
 
 
 def read_elastic_stretch(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Iterations, salt and digest, as in `{PBKDF2}`."""
+    """Parse iterations, salt and digest, as in `{PBKDF2}`."""
     inner = pbkdf2_check(
         stored, "sha512", limits.number(match["iterations"]), unbase64(match["salt"]), unbase64(match["digest"])
     )
@@ -74,7 +74,7 @@ def read_elastic_stretch(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_mattermost(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Function, work factor and length by name."""
+    """Parse function, work factor and length, each by name."""
     prf, key = match["prf"].lower(), unbase64(match["digest"])
     if len(key) != limits.number(match["length"]):
         raise MalformedHash("the digest does not have the length that it names")
@@ -82,20 +82,20 @@ def read_mattermost(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_sonarqube(stored: StoredHash, match: re.Match[str]) -> Check:
-    """SHA-512; the salt in base64, whatever the source says of salts."""
+    """Parse SHA-512; the salt is base64, even if the source declares another encoding."""
     salt = unbase64(salt_text(stored))
     return pbkdf2_check(stored, "sha512", limits.number(match["iterations"]), salt, unbase64(match["digest"]))
 
 
 def read_gitea(stored: StoredHash, match: re.Match[str]) -> Check:
-    """By the option `passwd_hash_algo`, Gitea's column; without one, by each count of PBKDF2 that Gitea has had."""
+    """Parse by the option `passwd_hash_algo`, Gitea's column; without it, try each PBKDF2 setting of Gitea."""
     row = separated(stored, match)
     declared = stored.recipe.options.get("passwd_hash_algo")
     if declared is None and stored.recipe.iterations is None:
         return AnyOf(tuple(_gitea_pbkdf2(row, match, count, None) for count in GITEA_ITERATIONS))
     if declared is None:
         declared = f"pbkdf2${stored.recipe.iterations}"
-    # An empty column is of before there was one.
+    # An empty column dates from before the column existed.
     name, _, configuration = (declared or "pbkdf2").partition("$")
     numbers = [limits.number(part) for part in configuration.split("$") if part]
     try:
@@ -124,7 +124,7 @@ def _gitea_pbkdf2(row: StoredHash, match: re.Match[str], iterations: int, length
 
 
 def _gitea_salt(row: StoredHash) -> bytes:
-    """A salt of ten characters is text, as in old releases; a longer one is in hex."""
+    """Return the salt: ten characters are text, as in old releases; a longer salt is hex."""
     salt = salt_text(row)
     return unhex(salt) if HEX.fullmatch(salt) and len(salt) != GITEA_SALT else to_bytes(salt, "utf-8")
 
@@ -140,7 +140,7 @@ DISCOURSE = re.compile(r"\$?pbkdf2-sha256\$i=(?P<iterations>[0-9]+),l=(?P<length
 
 
 def read_discourse(stored: StoredHash, match: re.Match[str]) -> Check:
-    """By the option `password_algorithm`, Discourse's column; without one, by each count that Discourse has had."""
+    """Parse by the option `password_algorithm`, Discourse's column; without it, try each count Discourse has used."""
     row, key = separated(stored, match), undigest_column(match["digest"])
     salt = to_bytes(salt_text(row), "utf-8")
     declared = stored.recipe.options.get("password_algorithm")
@@ -157,7 +157,7 @@ def read_discourse(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_jenkins(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Jenkins in FIPS mode: SHA-512, salt and digest in hex."""
+    """Parse the hashes of Jenkins in FIPS mode: SHA-512, salt and digest in hex."""
     iterations = limits.number(match["iterations"])
     return pbkdf2_check(stored, "sha512", iterations, unhex(match["salt"]), unhex(match["digest"]))
 
@@ -210,7 +210,7 @@ FORMATS: tuple[Format, ...] = (
 
 # FSHP, the Fairly Secure Hashed Password: `{FSHPvariant|salt length|rounds}` and base64.
 #
-# Source: bdd/fshp-is-not-secure-anymore and passlib: PBKDF1 (RFC 8018) with password and salt in each other's place.
+# Source: bdd/fshp-is-not-secure-anymore and passlib: PBKDF1 (RFC 8018) with password and salt exchanged.
 
 VARIANTS = ("sha1", "sha256", "sha384", "sha512")
 CHEAP = 50
@@ -218,7 +218,7 @@ CHEAP = 50
 
 
 def fshp(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
-    """Digest of salt and password, and of that again."""
+    """Return the iterated digest of salt and password."""
     key = salt + secret
     for _ in range(rounds):
         key = digest(name, key)
@@ -226,12 +226,12 @@ def fshp(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
 
 
 def read_fshp(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The variant names the digest."""
+    """Parse the hash; the variant selects the digest."""
     name, size = VARIANTS[int(match["variant"])], limits.number(match["size"])
     rounds, raw = limits.number(match["rounds"]), unbase64(match["digest"])
     work = limits.check_rounds(rounds)
     if len(raw) != size + SIZES[name]:
-        raise MalformedHash("salt and digest have not the length that the hash tells")
+        raise MalformedHash("salt and digest do not have the lengths that the hash states")
     return Comparison(
         derive=partial(fshp, name, raw[:size], rounds),
         key=raw[size:],
@@ -247,17 +247,17 @@ PATTERN = r"\{FSHP(?P<variant>[0-3])\|(?P<size>[0-9]+)\|(?P<rounds>[0-9]+)\}(?P<
 FSHP_FORMATS = (Shape("fshp", re.compile(PATTERN), read_fshp),)
 
 
-# MediaWiki's hashes around bcrypt, argon2, and around its own older ones, `:type:…`.
+# MediaWiki's hashes based on bcrypt, argon2, and on its own older ones, `:type:…`.
 #
-# Source: mediawiki/core includes/password. `:bcrypt:cost$salt$digest` cuts bcrypt's text apart; `:argon2:` stands
-# before the PHC string. `:pbkdf2-legacyA:` and `:pbkdf2-legacyB:` (maintenance/wrapOldPasswords.php) are PBKDF2 over
-# the hex of the MD5 that was stored before: parameters of both layers, their salts and the digest, with `!` between.
+# Source: mediawiki/core includes/password. `:bcrypt:cost$salt$digest` splits bcrypt's text; `:argon2:` precedes the PHC
+# string. `:pbkdf2-legacyA:` and `:pbkdf2-legacyB:` (maintenance/wrapOldPasswords.php) are PBKDF2 over the hex of the
+# MD5 that was stored before: the parameters of both layers, their salts and the digest, separated by `!`.
 
 Derive = Callable[[bytes], bytes]
 
 
 def wrapped(salt: bytes | None, derive: Derive, secret: bytes) -> bytes:
-    """What is derived of the older hash: the MD5 in hex, or that behind a salt, again."""
+    """Derive from the older hash: the MD5 in hex, hashed again after the salt if there is one."""
     inner = digest("md5", secret).hex().encode("ascii")
     if salt is not None:
         inner = digest("md5", salt + b"-" + inner).hex().encode("ascii")
@@ -265,7 +265,7 @@ def wrapped(salt: bytes | None, derive: Derive, secret: bytes) -> bytes:
 
 
 def read_wrapped(stored: StoredHash, match: re.Match[str]) -> Check:
-    """PBKDF2 around `:B:`, or around `:A:` with or without a salt."""
+    """Parse PBKDF2 over `:B:`, or over `:A:` with or without a salt."""
     salt = to_bytes(match["salt_inside"], "utf-8") if match["salt_inside"] else None
     key = unbase64(match["digest"])
     outer = pbkdf2_check(stored, match["prf"], limits.number(match["iterations"]), unbase64(match["salt"]), key)
@@ -299,20 +299,20 @@ _END = rf"(?:{_THEN}\"hashFunc\"{_IS}\"[a-z0-9]+\")?[;\s]*\}}"
 
 @immutable
 class Enclosed:
-    """A hash of another format within the serialisation."""
+    """A hash of another format inside the serialisation."""
 
     name: str
     pattern: re.Pattern[str]
-    """With a group `inner`."""
+    """Has a group `inner`."""
     inner: tuple[Format, ...]
     aliases: tuple[str, ...] = ()
 
     def recognises(self, text: str) -> bool:
-        """Tell whether a known hash is inside."""
+        """Return whether the text contains a known hash."""
         return self._find(text) is not None
 
     def parse(self, stored: StoredHash) -> Check:
-        """Read the hash inside."""
+        """Parse the hash inside."""
         inner, match = self._require(stored.hash)
         return inner.parse(replace(stored, hash=match["inner"]))
 

@@ -1,4 +1,4 @@
-"""Argon2i, d and id in the PHC string format: RFC 9106 and the draft before it (version 16)."""
+"""Argon2i, d and id in the PHC string format: RFC 9106 and the earlier draft (version 16)."""
 
 import re
 from collections.abc import Callable
@@ -18,22 +18,22 @@ Cost = tuple[int, int, int]
 """Memory in KiB, passes, lanes."""
 TYPES = {"i": Type.I, "d": Type.D, "id": Type.ID}
 FIRST_VERSION = "16"
-"""What a hash without `v=` was made with."""
+"""The version of a hash without `v=`."""
 MIN_SALT = 8
-"""Bytes: the least that libargon2 takes."""
+"""Bytes: libargon2's minimum."""
 MIN_KEY = 4
-"""Bytes: the least that RFC 9106 allows."""
+"""Bytes: the minimum of RFC 9106."""
 
 
 class Argon2Failed(Exception):
-    """libargon2 could not compute: it lacked memory."""
+    """libargon2 could not compute the hash, for lack of memory."""
 
 
 def argon2_key(kind: Type, version: int, cost: Cost, salt: bytes, length: int, secret: bytes) -> bytes:
     """Compute argon2, all lanes in this thread. Raises `Argon2Failed`.
 
-    `hash_secret_raw` starts a thread for each lane: with a check on every core already, eight lanes made the event loop
-    wait for 24 ms instead of 4, and the checks no faster.
+    `hash_secret_raw` starts a thread for each lane. With a check on every core already, eight lanes delayed the event
+    loop by 24 ms instead of 4, and the checks were no faster.
     """
     memory, passes, lanes = cost
     key, given, salted = ffi.new("uint8_t[]", length), ffi.from_buffer(secret), ffi.from_buffer(salt)
@@ -46,7 +46,7 @@ def argon2_key(kind: Type, version: int, cost: Cost, salt: bytes, length: int, s
 
 
 def argon2_check(stored: StoredHash, kind: str, version: int, cost: Cost, salt: bytes, key: bytes) -> Comparison:
-    """Check against `key`; raises `MalformedHash` or `TooCostly` for parameters out of bounds."""
+    """Return the check against `key`; raises `MalformedHash` or `TooCostly` for parameters out of bounds."""
     memory, passes, lanes = cost
     work = limits.check_argon2(memory, passes, lanes)
     if len(salt) < MIN_SALT or len(key) < MIN_KEY:
@@ -62,10 +62,10 @@ def argon2_check(stored: StoredHash, kind: str, version: int, cost: Cost, salt: 
 
 
 def read_phc(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Read the PHC string; its three parameters may stand in any order."""
+    """Parse the PHC string; its three parameters may be in any order."""
     parameters = dict(part.split("=") for part in match["parameters"].split(","))
     if len(parameters) < len("mtp"):
-        raise MalformedHash("argon2 needs m, t and p once each")
+        raise MalformedHash("argon2 must have m, t and p once each")
     memory, passes, lanes = (limits.number(parameters[name]) for name in "mtp")
     version = limits.number(match["version"] or FIRST_VERSION)
     cost = (memory, passes, lanes)
@@ -84,12 +84,11 @@ FORMATS = (ARGON2,)
 
 # Magento 2's argon2 hashes, `digest:salt:versions`, also over older ones.
 #
-# Source: magento2 lib/internal/Magento/Framework/Encryption/Encryptor.php. Each version is applied to what the one
-# before made: 0 and 1 are MD5 and SHA-256 of the salt and that; 2 is argon2id with libsodium's interactive
-# parameters, and `3_length_passes_memory` names them.
-
+# Source: magento2 lib/internal/Magento/Framework/Encryption/Encryptor.php. Each version is applied to the output of the
+# previous one: 0 and 1 are MD5 and SHA-256 of the salt and that output; 2 is argon2id with libsodium's interactive
+# parameters, and `3_length_passes_memory` states them.
 SALT = 16
-"""Bytes that libsodium takes: a longer salt is cut, a shorter one repeated."""
+"""Bytes of salt that libsodium uses: a longer salt is truncated, a shorter one repeated."""
 INTERACTIVE = (65536, 2, 1)
 """Memory in KiB, passes, lanes."""
 ARGON2_VERSION = 19
@@ -98,14 +97,14 @@ DIGESTS = {"0": "md5", "1": "sha256"}
 
 
 def chained(salt: bytes, older: tuple[str, ...], derive: Derive, secret: bytes) -> bytes:
-    """argon2 of the hex of the older digests."""
+    """Return argon2 of the hex of the older digests."""
     for version in older:
         secret = digest(DIGESTS[version], salt + secret).hex().encode("ascii")
     return derive(secret)
 
 
 def read_magento(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The last version is the slow one."""
+    """Parse the versions, the last of which is the slow one."""
     cost = INTERACTIVE
     if match["passes"]:
         cost = (limits.number(match["memory"]) // 1024, limits.number(match["passes"]), 1)

@@ -1,9 +1,9 @@
 """ASP.NET Identity (versions 2 and 3) and the Membership providers before it.
 
-Identity: base64 of a marker byte and what it announces (dotnet/aspnetcore PasswordHasher.cs). 0x00: PBKDF2-SHA1, 1,000
-iterations, 16 bytes of salt, 32 of digest. 0x01: PRF, iterations and salt length as big-endian words, salt, digest.
-Membership (SqlMembershipProvider, DNN, Sitecore, EPiServer): base64 of a digest of the salt and the password in UTF-16,
-or of an HMAC, the salt in base64 in a column of its own. Crackers' dumps write `$episerver$*0*salt*digest`.
+Identity: base64 of a marker byte and the fields it selects (dotnet/aspnetcore PasswordHasher.cs). 0x00: PBKDF2-SHA1,
+1,000 iterations, 16 bytes of salt, 32 of digest. 0x01: PRF, iterations and salt length as big-endian words, salt,
+digest. Membership (SqlMembershipProvider, DNN, Sitecore, EPiServer): base64 of a digest of the salt and the password in
+UTF-16, or of an HMAC; the salt is in base64 in its own column. Cracking tools write `$episerver$*0*salt*digest`.
 """
 
 import re
@@ -18,7 +18,7 @@ from service.hashing.format import Check, Executor, MalformedHash, StoredHash
 from service.hashing.formats.pbkdf2 import pbkdf2, pbkdf2_check
 from service.hashing.shape import Shape
 
-# What Azure AD Connect sends of a domain's passwords: `v1;PPH1_MD4,salt,iterations,digest;`.
+# The hashes that Azure AD Connect sends for a domain's passwords: `v1;PPH1_MD4,salt,iterations,digest;`.
 #
 # PBKDF2-SHA256 of the NT hash, written in upper-case hex in UTF-16. Source: dsinternals, hashcat mode 12800.
 
@@ -33,7 +33,7 @@ def azure(salt: bytes, iterations: int, secret: bytes) -> bytes:
 
 
 def read_azure(_stored: StoredHash, match: re.Match[str]) -> Check:
-    """The charset is Windows's, whatever the source says."""
+    """Parse the hash; the charset is UTF-16, even if the source declares another."""
     iterations = limits.number(match["iterations"])
     work = limits.check_pbkdf2(iterations, KEY, KEY)
     derive, cost = partial(azure, unhex(match["salt"]), iterations), f"pbkdf2-sha256 {iterations}"
@@ -56,13 +56,13 @@ UTF16 = "utf-16-le"
 
 
 def read_v2(stored: StoredHash, match: re.Match[str]) -> Check:
-    """49 bytes in fixed places."""
+    """Parse 49 bytes at fixed offsets."""
     raw = unbase64(match["header"] + match["digest"])
     return pbkdf2_check(stored, "sha1", V2_ITERATIONS, raw[V2_SALT], raw[V2_KEY])
 
 
 def read_v3(stored: StoredHash, match: re.Match[str]) -> Check:
-    """A header of three words, then salt and digest."""
+    """Parse a header of three words, then salt and digest."""
     raw = unbase64(match["header"] + match["digest"])
     prf, iterations, size = (int.from_bytes(raw[at : at + 4], "big") for at in (1, 5, 9))
     salt, key = raw[V3_HEADER : V3_HEADER + size], raw[V3_HEADER + size :]
@@ -72,22 +72,22 @@ def read_v3(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def membership(name: str, salt: bytes, secret: bytes) -> bytes:
-    """Digest of the salt and the password behind it."""
+    """Return the digest of the salt followed by the password."""
     return digest(name, salt + secret)
 
 
 def keyed_membership(salt: bytes, secret: bytes) -> bytes:
-    """HMAC-SHA256, the default of .NET 4; .NET fills the key of 64 bytes with the salt over and over."""
+    """HMAC-SHA256, the default of .NET 4; .NET fills the 64-byte key by repeating the salt."""
     return keyed_digest("sha256", (salt * KEYED)[:KEYED], secret)
 
 
 def read_membership(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The length of the digest names it; the salt is base64, whatever the source says."""
+    """Parse the digest, whose length selects the function; the salt is always base64."""
     salt = unbase64(match["salt_before"] or salt_text(separated(stored, match)))
     key = unbase64(match["digest"])
     name = BY_LENGTH.get(len(key))
     if name is None or not salt:
-        raise MalformedHash("the digest has the length of none of Membership's, or there is no salt")
+        raise MalformedHash("no Membership algorithm has a digest of this length, or the salt is missing")
     plain = Comparison(partial(membership, name, salt), key, f"{name}(salt.utf16le)", charset=UTF16)
     if name != "sha256":
         return plain

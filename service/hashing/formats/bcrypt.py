@@ -1,8 +1,8 @@
 """bcrypt in its variants.
 
-Algorithm: Provos and Mazières, USENIX 1999. `$2a$`, `$2b$` and `$2y$` name one computation. `$2$` and `$2x$` name two
-historical faults (https://www.openwall.com/crypt/), which differ only in how the password becomes the 72 bytes of key,
-so they are imitated there. Old stores cut a password at 72 bytes without a word, and so do we.
+Algorithm: Provos and Mazières, USENIX 1999. `$2a$`, `$2b$` and `$2y$` name the same computation. `$2$` and `$2x$` name
+two historical bugs (https://www.openwall.com/crypt/), which differ only in how the password becomes the 72-byte key, so
+they are reproduced there. Legacy stores silently truncated passwords at 72 bytes, and so does this module.
 """
 
 import base64
@@ -22,36 +22,35 @@ from service.hashing.check import Comparison
 from service.hashing.digests import digest, keyed_digest
 from service.hashing.encodings import BCRYPT64, encode
 from service.hashing.format import Check, Executor, StoredHash
-from service.hashing.interleaved.engine import BcryptJob
+from service.hashing.interleaved.engine import BcryptJob, job_of
 from service.hashing.interleaved.interleaving import Interleavable
-from service.hashing.interleaved.reference import job_of
 from service.hashing.shape import Shape, Wrapped
 from service.immutable import immutable
 
-# The fastest bcrypt of this machine that is proved equal to the bcrypt package.
+# The fastest available bcrypt that agrees with the bcrypt package.
 #
-# libxcrypt's is faster than the package's on many machines. The package stays the reference, and the way for all that
-# libxcrypt cannot take.
+# libxcrypt is faster than the package on many machines. The package remains the reference and the fallback for
+# passwords that libxcrypt cannot hash.
 
 Name = Literal["package", "libxcrypt"]
 Hash = Callable[[bytes, bytes], bytes]
-"""From a password and a salt (`$2b$`, cost and 22 characters) to the whole hash, like `bcrypt.hashpw`."""
+"""Computes the whole hash from a password and a salt (`$2b$`, cost and 22 characters), like `bcrypt.hashpw`."""
 
 SALT = b"$2b$04$abcdefghijklmnopqrstuu"
 PROBES = (b"", b"a", b"U*U", "pässwörd Ω 😀".encode(), b"\xff\xff\xa3" * 11, bytes(range(1, 73)), b"x" * 71, b"x" * 72)
-"""Passwords whose hashes tell a sound bcrypt from the historical faulty ones: 8-bit bytes, and the edge of the key."""
+"""Passwords whose hashes distinguish a correct bcrypt from the historical bugs: 8-bit bytes, and the 72-byte limit."""
 
 
 def by_libxcrypt(secret: bytes, salt: bytes) -> bytes:
-    """Hash as the package does, by libxcrypt where it can take the password."""
-    # C's strings end at a NUL, so "right\0junk" would be "right".
+    """Hash like the package, using libxcrypt if it can take the password."""
+    # C strings end at a NUL, so "right\0junk" would be "right".
     if len(secret) > libxcrypt.LONGEST or b"\0" in secret:
         return bcrypt.hashpw(secret, salt)
     return libxcrypt.crypt(secret, salt) or bcrypt.hashpw(secret, salt)
 
 
 class FastBcrypt:
-    """bcrypt by the package, until `choose` has found a faster way."""
+    """bcrypt by the package, until `choose` has found a faster implementation."""
 
     def __init__(self) -> None:
         self._hash: Hash = bcrypt.hashpw
@@ -61,9 +60,9 @@ class FastBcrypt:
         return self._hash(secret, salt)
 
     def choose(self, wanted: Name | None = None) -> Name:
-        """Prove and time what there is, take the fastest or what is `wanted` and proved, and tell its name.
+        """Verify and time the available implementations, use the fastest or the one `wanted`, and return its name.
 
-        Called at start; took 59 ms of CPU time where it was measured.
+        Called at start; took 59 ms of CPU time when measured.
         """
         self._hash = bcrypt.hashpw
         if wanted == "package" or not libxcrypt.supports(SALT):
@@ -77,16 +76,16 @@ class FastBcrypt:
 
 
 fastest_bcrypt = FastBcrypt()
-"""The one bcrypt of this process."""
+"""The shared instance of this process."""
 
 
 def equal(other: Hash) -> bool:
-    """Tell whether `other` agrees with the package on every probe."""
+    """Return whether `other` agrees with the package on every probe."""
     return all(other(probe, SALT) == bcrypt.hashpw(probe, SALT) for probe in PROBES)
 
 
 def _seconds(candidate: Hash) -> float:
-    """Time `candidate` at a cost that takes a few milliseconds: the best of five, since noise only ever adds."""
+    """Time `candidate` at a cost that takes a few milliseconds: the fastest of five runs, since noise only adds."""
 
     def once() -> float:
         began = time.perf_counter()
@@ -97,7 +96,7 @@ def _seconds(candidate: Hash) -> float:
 
 
 KEY = 72
-"""Bytes of key that bcrypt reads."""
+"""Bytes of key that bcrypt uses."""
 TAIL = r"(?P<cost>[0-9]{2})\$(?P<salt>[./A-Za-z0-9]{22})(?P<digest>[./A-Za-z0-9]{31})"
 ANY = r"\$2(?P<variant>[abxy]?)\$" + TAIL
 
@@ -105,14 +104,14 @@ Prepare = Callable[[bytes], bytes]
 
 
 def plain(secret: bytes) -> bytes:
-    """The key as `$2a$`, `$2b$` and `$2y$` take it."""
+    """Return the key of `$2a$`, `$2b$` and `$2y$`."""
     return secret
 
 
 def hash_bcrypt(secret: bytes, salt: bytes, variant: Prepare = plain) -> bytes:
-    """Hash the first 72 bytes of `secret` under `salt`: `$2b$`, cost and 22 characters. All bcrypt passes here.
+    """Hash the first 72 bytes of `secret` under `salt`: `$2b$`, cost and 22 characters. All bcrypt checks use this.
 
-    A secret that only a NUL makes look like another has no hash, and gives nothing.
+    Returns empty bytes for a secret that equals another one only because of its NULs.
     """
     return b"" if _is_disguised(secret) else fastest_bcrypt(variant(secret)[:KEY], salt)
 
@@ -124,7 +123,7 @@ def _is_disguised(secret: bytes) -> bool:
 
 
 def sign_extended(secret: bytes) -> bytes:
-    """The key as the faulty `$2x$` takes it: a byte of the upper half overwrites those before it in its word."""
+    """Return the key of the faulty `$2x$`: a byte above 0x7F overwrites the preceding bytes of its word."""
     cycle = secret + b"\0"
     words = [0] * (KEY // 4)
     for i in range(KEY):
@@ -135,7 +134,7 @@ def sign_extended(secret: bytes) -> bytes:
 
 
 def unterminated(secret: bytes) -> bytes:
-    """The key as the first `$2$` takes it: repeated without the NUL that later ended it."""
+    """Return the key of the original `$2$`: repeated without the terminating NUL of later versions."""
     return (secret * (KEY // max(1, len(secret)) + 1))[:KEY]
 
 
@@ -143,25 +142,25 @@ VARIANTS: dict[str, Prepare] = {"x": sign_extended, "": unterminated}
 
 
 def with_pepper(pepper: bytes, secret: bytes) -> bytes:
-    """The pepper behind the password, as Devise has it."""
+    """Append the pepper to the password, as Devise does."""
     return secret + pepper
 
 
 @immutable
 class BcryptCheck(Interleavable):
-    """One bcrypt computation on the prepared password, compared in constant time."""
+    """One bcrypt computation over the prepared password, compared in constant time."""
 
     prepare: Prepare = field(repr=False)
-    """What the application does to the password first."""
+    """The application's transformation of the password before hashing."""
     variant: Prepare = field(repr=False)
     salt: bytes = field(repr=False)
     """`$2b$`, cost and 22 characters."""
     key: bytes = field(repr=False)
-    """The 31 characters of digest."""
+    """The 31 characters of the digest."""
     cost: str
     charset: str = "utf-8"
     work: float = 0.0
-    """Its share of what one sign-in may cost."""
+    """The share of what one sign-in may cost."""
 
     @property
     def executor(self) -> Executor:
@@ -170,7 +169,7 @@ class BcryptCheck(Interleavable):
 
     @property
     def looped(self) -> bool:
-        """The password is the key, once."""
+        """False: the password is used once, as the key."""
         return False
 
     def takes(self, password: str) -> bool:
@@ -178,14 +177,14 @@ class BcryptCheck(Interleavable):
         return limits.is_short(password, self.charset, looped=False)
 
     def verify(self, password: str) -> bool:
-        """Refuse also what the charset of the source cannot write."""
+        """Also reject a password that the source's charset cannot encode."""
         secret = encode(password, self.charset)
         return secret is not None and hmac.compare_digest(
             derive(self.prepare, self.variant, self.salt, secret), self.key
         )
 
     def bcrypt_job(self, password: str) -> BcryptJob | None:
-        """Return the same check in binary form, or None where `verify` would refuse without a computation."""
+        """Return the same check in binary form, or None if `verify` would reject without a computation."""
         secret = encode(password, self.charset)
         if secret is None or _is_disguised(secret := self.prepare(secret)):
             return None
@@ -193,12 +192,12 @@ class BcryptCheck(Interleavable):
 
 
 def derive(prepare: Prepare, variant: Prepare, salt: bytes, secret: bytes) -> bytes:
-    """The 31 characters of digest."""
+    """Return the 31 characters of the digest."""
     return hash_bcrypt(prepare(secret), salt, variant)[-31:]
 
 
 def read_bcrypt(prepare: Prepare, stored: StoredHash, match: re.Match[str], *, times: int = 1) -> Check:
-    """A check of the cost, salt and digest in `match`, on passwords that `prepare` has changed first."""
+    """Return a check of the cost, salt and digest in `match`, for passwords transformed by `prepare`."""
     cost = limits.number(match["cost"])
     work = limits.check_bcrypt(cost, times)
     variant = VARIANTS.get(match["variant"], plain) if "variant" in match.re.groupindex else plain
@@ -216,19 +215,19 @@ def read_bcrypt(prepare: Prepare, stored: StoredHash, match: re.Match[str], *, t
 
 
 def salt_of(match: re.Match[str]) -> bytes:
-    """The salt of a match of `TAIL`, as `hash_bcrypt` takes it."""
+    """Return the salt of a match of `TAIL`, in the form that `hash_bcrypt` expects."""
     return f"$2b${int(match['cost']):02}$".encode("ascii") + _tidy(match["salt"])
 
 
 def _tidy(text: str) -> bytes:
-    """Clear the spare bits of the last character, which some writers fill and the bcrypt package refuses."""
+    """Clear the unused bits of the last character, which some writers set and the bcrypt package rejects."""
     spare = len(text) * 6 % 8
-    # Decoding and encoding it all gives the same, and took most of the time of loading a million bcrypt hashes.
+    # Decoding and encoding the whole text is equivalent, but took most of the time of loading a million bcrypt hashes.
     return (text[:-1] + BCRYPT64[BCRYPT64.index(text[-1]) >> spare << spare]).encode("ascii")
 
 
 def read_plain(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The password, and the pepper behind it where the source has one."""
+    """Parse a hash of the password, followed by the pepper if the source has one."""
     return read_bcrypt(partial(with_pepper, stored.pepper) if stored.pepper else plain, stored, match)
 
 
@@ -237,50 +236,50 @@ BCRYPT = Shape("bcrypt", re.compile(ANY), read_plain, aliases=("bcrypt_2a", "bcr
 FORMATS = (BCRYPT,)
 
 
-# What applications wrap around bcrypt, mostly a digest before it.
+# The transformations that applications apply before bcrypt, mostly a digest.
 #
-# Where the text is a plain bcrypt hash (Devise, Meteor, WoltLab, vBulletin 5), only its name tells the format.
+# If the text is a plain bcrypt hash (Devise, Meteor, WoltLab, vBulletin 5), only the name identifies the format.
 
 PHP_BLANK = b" \t\n\r\0\x0b"
-"""What PHP's trim() removes."""
+"""The characters that PHP's trim() removes."""
 
 
 def hex_digest(name: str, secret: bytes) -> bytes:
-    """The digest in lower-case hex."""
+    """Return the digest in lower-case hex."""
     return digest(name, secret).hex().encode("ascii")
 
 
 def base64_sha256(secret: bytes) -> bytes:
-    """What passlib's first version hashes."""
+    """Return the input of bcrypt in passlib's first version."""
     return base64.b64encode(digest("sha256", secret))
 
 
 def base64_hmac_sha256(salt: bytes, secret: bytes) -> bytes:
-    """What passlib's second version hashes, keyed with the text of the salt."""
+    """Return the input of bcrypt in passlib's second version, keyed with the text of the salt."""
     return base64.b64encode(keyed_digest("sha256", salt, secret))
 
 
 def wordpress(secret: bytes) -> bytes:
-    """What WordPress 6.8 hashes; it trims a password when it hashes it and when somebody signs in."""
+    """Return the input of bcrypt in WordPress 6.8, which trims passwords when hashing and at sign-in."""
     return base64.b64encode(keyed_digest("sha384", b"wp-sha384", secret.strip(PHP_BLANK)))
 
 
-def bcrypt_text(mark: bytes, salt: bytes, secret: bytes) -> bytes:
-    """What WoltLab hashes: the whole text of a bcrypt hash, which begins with the same mark as the stored one."""
-    return hash_bcrypt(secret, salt).replace(b"$2b$", mark, 1)
+def bcrypt_text(prefix: bytes, salt: bytes, secret: bytes) -> bytes:
+    """Return the input of bcrypt in WoltLab: the whole text of a bcrypt hash with the same prefix as the stored one."""
+    return hash_bcrypt(secret, salt).replace(b"$2b$", prefix, 1)
 
 
 def read_passlib(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Either version of passlib's bcrypt_sha256."""
+    """Parse either version of passlib's bcrypt_sha256."""
     if match["version"] is None:
         return read_bcrypt(base64_sha256, stored, match)
     return read_bcrypt(partial(base64_hmac_sha256, match["salt"].encode("ascii")), stored, match)
 
 
 def read_double(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The text of a bcrypt hash as the password of another, under one salt."""
-    mark = f"$2{match['variant']}$".encode("ascii")
-    return read_bcrypt(partial(bcrypt_text, mark, salt_of(match)), stored, match, times=2)
+    """Parse a bcrypt hash of the text of another bcrypt hash, both with the same salt."""
+    prefix = f"$2{match['variant']}$".encode("ascii")
+    return read_bcrypt(partial(bcrypt_text, prefix, salt_of(match)), stored, match, times=2)
 
 
 def _of_hex(name: str, *aliases: str) -> Shape:

@@ -1,6 +1,6 @@
-"""Passwords that a store keeps in clear.
+"""Passwords that a store keeps in clear text.
 
-`{CLEARTEXT}` and its like before the password are left out. Spring's `{noop}` is read in `spring`.
+`{CLEARTEXT}` and similar prefixes are removed. Spring's `{noop}` is parsed in `spring`.
 """
 
 import re
@@ -12,12 +12,12 @@ from service.hashing.shape import Shape
 
 
 def same(secret: bytes) -> bytes:
-    """The password itself."""
+    """Return the password itself."""
     return secret
 
 
 def read_cleartext(stored: StoredHash, _match: re.Match[str]) -> Check:
-    """Blanks around it belong to the password."""
+    """Parse the password; leading and trailing blanks belong to it."""
     text = MARK.sub("", stored.hash, count=1)
     return Comparison(same, to_bytes(text, stored.recipe.charset), "none", charset=stored.recipe.charset)
 

@@ -18,36 +18,36 @@ from service.hashing.formats.scrypt import scrypt
 from service.hashing.shape import Shape
 from service.immutable import immutable
 
-# The check of a crypt(3) hash: hashed again under itself, by libxcrypt or in Python.
+# The check of a crypt(3) hash: the password is hashed with the stored hash as the setting, by libxcrypt or in Python.
 #
-# A password with a NUL is never right: in C it ends there, so that no store of this kind ever took one, and to cut it
-# would accept `right`, NUL, `junk`. libxcrypt refuses 512 bytes and more: MD5, SHA-1 and SHA-2 then run in Python,
-# DES reads only eight anyway, and for the others no store can have taken such a password.
+# A password with a NUL is never right: C strings end there, so no such store ever accepted one, and truncating it would
+# accept `right`, NUL, `junk`. libxcrypt rejects 512 bytes and more: MD5, SHA-1 and SHA-2 then run in Python, DES uses
+# only eight anyway, and for the other methods no store can have accepted such a password.
 
 Loop = Callable[[bytes], bytes]
 
 
 @immutable
 class CryptCheck:
-    """A hash of crypt(3) that is hashed again under itself."""
+    """A crypt(3) hash; the password is hashed with the stored hash as the setting."""
 
     setting: bytes = field(repr=False)
-    """What the library takes: the whole hash."""
+    """The setting for the library: the whole hash."""
     digest: bytes = field(repr=False)
-    """The end of what it must give."""
+    """The expected end of the result."""
     cost: str
     executor: Executor = Executor.THREAD
     charset: str = "utf-8"
     longest: int | None = None
-    """Bytes that count; the rest is cut, where the method has always ignored it."""
+    """Bytes that are used; the rest is dropped, if the method has always ignored it."""
     loop: Loop | None = field(default=None, repr=False)
-    """The method in Python, which gives the digest alone."""
+    """The method in Python, which returns only the digest."""
     work: float = 0.0
-    """Its share of what one sign-in may cost."""
+    """The share of what one sign-in may cost."""
 
     @property
     def looped(self) -> bool:
-        """Whether all of the password counts: then each round hashes it again, or libxcrypt refuses a long one."""
+        """Whether the whole password is used: then each round hashes it again, or libxcrypt rejects a long one."""
         return self.longest is None
 
     def takes(self, password: str) -> bool:
@@ -55,7 +55,7 @@ class CryptCheck:
         return limits.is_short(password, self.charset, looped=self.looped)
 
     def verify(self, password: str) -> bool:
-        """Tell whether the hash of `password` ends in the digest."""
+        """Return whether the hash of `password` ends in the digest."""
         secret = encode(password, self.charset)
         if secret is None or b"\0" in secret:
             return False
@@ -71,7 +71,7 @@ class CryptCheck:
     def _by_library(self, secret: bytes) -> bytes:
         made = libxcrypt.crypt(secret, self.setting)
         if not made:
-            raise RuntimeError("libxcrypt refuses the parameters of the hash")  # which says nothing of the password
+            raise RuntimeError("libxcrypt rejects the parameters of the hash")  # not a verdict on the password
         return made
 
 
@@ -84,33 +84,33 @@ def check(
     longest: int | None = None,
     work: float = 0.0,
 ) -> CryptCheck:
-    """A check by the library where it can, else by `loop`."""
+    """Return a check that uses the library if possible, else `loop`."""
     raw = setting.encode()
     supported = libxcrypt.supports(raw)
     if not supported and loop is None:
-        raise MalformedHash("this machine has no libxcrypt that knows the method of this hash")
+        raise MalformedHash("this machine has no libxcrypt that supports the method of this hash")
     executor = Executor.THREAD if supported else Executor.PROCESS
     return CryptCheck(raw, digest.encode(), cost, executor, stored.recipe.charset, longest, loop, work)
 
 
-# The methods of crypt(3) that DES computes: traditional, bigcrypt, crypt16, BSDi.
+# The methods of crypt(3) based on DES: traditional, bigcrypt, crypt16, BSDi.
 #
-# bigcrypt (HP-UX, Digital Unix) hashes each eight characters, under the beginning of the block before. crypt16
-# (Ultrix) hashes twice eight characters, with 20 and 5 rounds. Two blocks of either look the same.
+# bigcrypt (HP-UX, Digital Unix) hashes each block of eight characters, with the beginning of the previous block as the
+# salt. crypt16 (Ultrix) hashes two blocks of eight, with 20 and 5 rounds. Two blocks of either look the same.
 
 MAX_BSDI_ROUNDS = 8_000_000
-"""1.5 s; the most that fits a hash is twice as many, and BSDi's default was 725."""
+"""1.5 s; the format's maximum is twice as many, and BSDi's default was 725."""
 DES_KEY = 8
-"""Characters that traditional DES reads; what follows is ignored, as it always was."""
+"""Characters that traditional DES uses; the rest is ignored, as in every implementation."""
 BIGCRYPT_KEY = 128
-"""Characters that bigcrypt reads, in sixteen blocks of DES."""
+"""Characters that bigcrypt uses, in sixteen blocks of DES."""
 CRYPT16_ROUNDS = (20, 5)
 _DIGIT = r"[./0-9A-Za-z]"
 
 
 @immutable
 class BigcryptOrCrypt16:
-    """Both readings of 24 characters; both are always made."""
+    """Both interpretations of 24 characters; both always run."""
 
     bigcrypt: CryptCheck = field(repr=False)
     salt: str = field(repr=False)
@@ -121,15 +121,15 @@ class BigcryptOrCrypt16:
     looped: bool = False
 
     def takes(self, password: str) -> bool:
-        """Tell whether bigcrypt does."""
+        """Return whether bigcrypt accepts the length."""
         return self.bigcrypt.takes(password)
 
     def verify(self, password: str) -> bool:
-        """Accept what either accepts."""
+        """Return whether either interpretation matches."""
         return self.bigcrypt.verify(password) | hmac.compare_digest(self._crypt16(password), self.digest)
 
     def _crypt16(self, password: str) -> bytes:
-        """BSDi's method with traditional salt and other rounds is the same DES."""
+        """BSDi's method with the traditional salt and other round counts is the same DES."""
         secret = encode(password, self.bigcrypt.charset)
         if secret is None or b"\0" in secret:
             return b""
@@ -172,16 +172,16 @@ DES_FORMATS = (
 )
 
 
-# yescrypt, its GOST wrapping and the crypt(3) form of scrypt.
+# yescrypt, its GOST variant and the crypt(3) form of scrypt.
 #
-# Parameters are numbers of a variable length: https://www.openwall.com/yescrypt/ and PARAMETERS in its sources.
+# Parameters are variable-length numbers: https://www.openwall.com/yescrypt/ and PARAMETERS in its sources.
 
 _HAS_PARALLELISM = 1
 _HAS_TIME = 2
 
 
 def read_number(text: str, at: int, least: int) -> tuple[int, int]:
-    """Read a number of at least `least` at `at`; return it and where it ends. Its first digit says how many follow."""
+    """Read a number of at least `least` at `at`; return it and its end. Its first digit encodes its length."""
     first, low, high, more, number = _digit(text, at), 0, 47, 0, least
     while first > high:
         number += (high + 1 - low) << 6 * more
@@ -200,7 +200,7 @@ def _digit(text: str, at: int) -> int:
 
 
 def read_parameters(text: str) -> tuple[int, int, int, int]:
-    """N, r, p and t. Raises `MalformedHash` for what no known writer writes."""
+    """Return N, r, p and t. Raises `MalformedHash` for parameters that no known implementation writes."""
     _, at = read_number(text, 0, 0)
     log_n, at = read_number(text, at, 1)
     r, at = read_number(text, at, 1)
@@ -231,7 +231,7 @@ def _scrypt7(stored: StoredHash, match: re.Match[str]) -> Check:
     n = 1 << CRYPT64.index(match["n"])
     r, p = (sum(CRYPT64.index(digit) << 6 * i for i, digit in enumerate(match[name])) for name in ("r", "p"))
     work = limits.check_scrypt(n, r, p)
-    # Not by libxcrypt: it refuses a salt with a `+`, which libpass writes.
+    # Not by libxcrypt: it rejects a salt with a `+`, which libpass writes.
     derive = partial(_scrypt7_digest, n, r, p, match["salt"].encode("utf-8"))
     key, cost = match["digest"].encode("ascii"), f"scrypt {n},{r},{p}"
     return Comparison(derive, key, cost, Executor.THREAD, stored.recipe.charset, padded=True, work=work)
@@ -251,20 +251,20 @@ YESCRYPT_FORMATS = (
 
 
 MAX_SHA2_ROUNDS = 1_500_000
-"""1.8 s of SHA-256, which is the slower. libpass uses 656,000 and 535,000, everybody else 5,000."""
+"""1.8 s of SHA-256, the slower of the two. libpass uses 656,000 and 535,000, all others 5,000."""
 SHA2_ROUNDS = 5000
-"""Where a hash names none."""
+"""The rounds of a hash that states none."""
 MIN_SHA2_ROUNDS = 1000
-"""The algorithm raises lower numbers to this one before it writes them, so a hash never holds a lower one."""
+"""The algorithm raises lower values to this one before writing them, so a hash never contains a lower value."""
 MAX_SHA1_ROUNDS = 1_000_000
 """1.4 s; NetBSD's default is 24,680 at most."""
 MAX_SUN_ROUNDS = 1_000_000
-"""1.8 s, of which 4,096 rounds are always done."""
+"""1.8 s, including the fixed 4,096 rounds."""
 SUN_ROUNDS = 4096
 
 
 def _salt(match: re.Match[str]) -> bytes:
-    """Return the bytes as they are: crypt(3) has no charset."""
+    """Return the bytes unchanged: crypt(3) has no charset."""
     return match["salt"].encode()
 
 
@@ -287,7 +287,7 @@ def _md5(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def _apr1(stored: StoredHash, match: re.Match[str]) -> Check:
-    """A method that libxcrypt lacks: a thousand rounds of MD5 in Python."""
+    """Parse apr1, which libxcrypt lacks: a thousand rounds of MD5 in Python."""
     loop = partial(_md5_loop, _salt(match), b"$apr1$")
     key = match["digest"].encode()
     return CryptCheck(b"", key, "apr_md5_crypt", Executor.PROCESS, stored.recipe.charset, loop=loop)
@@ -303,7 +303,7 @@ def _sha2(algorithm: str, stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def _sha1(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The last of the 28 characters' 21 bytes repeats the first; some writers leave it zero, so it is written anew."""
+    """Parse sha1crypt. The last of its 21 bytes repeats the first; some writers leave it zero, so it is rewritten."""
     rounds = limits.number(match["rounds"])
     work = limits.check_rounds(rounds, MAX_SHA1_ROUNDS, "sha1_crypt")
     text = _complete(match["digest"])
@@ -313,7 +313,7 @@ def _sha1(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def _complete(text: str) -> str:
-    """Put the first byte of the digest in the place of the last of the 21, if that is zero."""
+    """Replace the last of the digest's 21 bytes by the first, if it is zero."""
     first, last = (sum(CRYPT64.index(text[i + j]) << 6 * j for j in range(4)) for i in (0, 24))
     if last & 0xFF:
         return text
@@ -327,7 +327,7 @@ def _sun(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def _nt(stored: StoredHash, match: re.Match[str]) -> Check:
-    """FreeBSD widens each byte of the password to 16 bits, others write its characters in UTF-16: both are tried."""
+    """Parse an NT hash. FreeBSD widens each byte of the password to 16 bits, others use UTF-16: both are tried."""
     key, charset = unhex(match["digest"]), stored.recipe.charset
     return Either(
         Comparison(_nt_of_bytes, key, "nt_crypt", charset=charset),

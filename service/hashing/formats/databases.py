@@ -1,8 +1,8 @@
 """Password functions of databases that no formula can express: MySQL, SQL Server 2000, Oracle 10.
 
 MySQL: OLD_PASSWORD() of sql/password.c, and caching_sha2_password, which is SHA-crypt with a salt of 20 bytes. SQL
-Server 2000: two SHA-1 of salt and password, as typed and in upper case. Oracle: DES in CBC mode of name and password,
-twice.
+Server 2000: two SHA-1 digests of salt and password, as typed and in upper case. Oracle: DES in CBC mode over name and
+password, twice.
 """
 
 import re
@@ -22,11 +22,11 @@ ORACLE_KEY = bytes.fromhex("0123456789ABCDEF")
 MAX_MYSQL_ROUNDS = 500_000
 """2 s in Python; the server's default is 5,000."""
 MYSQL_ROUNDS = 1000
-"""What the three digits of `$A$005$` count."""
+"""The unit of the three digits of `$A$005$`."""
 
 
 def mysql323(secret: Iterable[int]) -> bytes:
-    """Two sums of 31 bits; blanks do not count."""
+    """Return two sums of 31 bits; blanks are ignored."""
     first, add, second = 0x50305735, 7, 0x12345671
     for byte in secret:
         if byte not in (0x20, 0x09):
@@ -37,7 +37,7 @@ def mysql323(secret: Iterable[int]) -> bytes:
 
 
 def zope_mysql(password: str) -> bytes:
-    """The same over code points, as `AuthEncoding.MySQLEncryptionScheme` computes it."""
+    """The same over code points, as in `AuthEncoding.MySQLEncryptionScheme`."""
     return mysql323(map(ord, password))
 
 
@@ -47,12 +47,12 @@ def mysql_sha2(salt: bytes, rounds: int, secret: bytes) -> bytes:
 
 
 def mssql2000(salt: bytes, upper: bool, password: str) -> bytes:  # noqa: FBT001 (for `partial`)
-    """One of the two digests."""
+    """Return one of the two digests."""
     return digest("sha1", (password.upper() if upper else password).encode("utf-16-le") + salt)
 
 
 def oracle10(username: str, password: str) -> bytes:
-    """The last block is the key of a second pass, whose last block is the hash; case does not count."""
+    """Encrypt twice: the last block of the first pass is the key of the second; case is ignored."""
     text = (username + password).upper().encode("utf-16-be")
     text += bytes(-len(text) % DES.block_size)
     key = DES.new(ORACLE_KEY, DES.MODE_CBC, iv=bytes(8)).encrypt(text)[-8:]  # noqa: S304 (Oracle 10 is DES)
@@ -84,7 +84,7 @@ def _mysql_sha2(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def _mssql2000(_: StoredHash, match: re.Match[str]) -> Check:
-    """The digest of the password as typed; where a dump left it out (zeros), the one in upper case."""
+    """Parse the digest of the password as typed, or the upper-case one if a dump has zeros for the first."""
     exact, upper = unhex(match["digest"]), unhex(match["digest_upper"])
     if any(exact):
         return TextComparison(partial(mssql2000, unhex(match["salt"]), False), exact, "mssql2000")  # noqa: FBT003

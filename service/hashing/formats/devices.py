@@ -1,7 +1,7 @@
 """Hashes of network devices, and of products that fold or pad their digests.
 
-Progress OpenEdge's ENCODE: sixteen letters, of a CRC-16 over the password folded to sixteen bytes. Dahua's cameras and
-recorders: eight characters, each the sum of two bytes of MD5. Radmin 2: MD5 of the password filled up to 100 bytes.
+Progress OpenEdge's ENCODE: sixteen letters from a CRC-16 over the password folded to sixteen bytes. Dahua's cameras and
+recorders: eight characters, each the sum of two bytes of MD5. Radmin 2: MD5 of the password padded to 100 bytes.
 Sources: hashcat's modes 26200, 24900 and 9900.
 """
 
@@ -37,28 +37,28 @@ from service.immutable import immutable
 
 # The MD5 hashes of Cisco's PIX and ASA firewalls, and IOS's types 4 and 7.
 #
-# PIX: MD5 of the password and up to four characters of the name, padded with NUL to 16 bytes; of each four bytes of
-# digest the last is dropped. ASA (7.0 and later) reads up to 32 characters. A longer password is never right: the
-# devices refuse it. Type 7 is no hash: the password, combined with a fixed text from a place in it on.
+# PIX: MD5 of the password and up to four characters of the name, padded with NUL to 16 bytes; every fourth byte of the
+# digest is dropped. ASA (7.0 and later) uses up to 32 characters. A longer password is never right: the devices reject
+# it. Type 7 is not a hash: the password is XORed with a fixed text, starting at a given offset.
 
 PIX_LENGTH = 16
 ASA_LENGTH = 32
 NAME_LENGTH = 4
 ASA_NAMELESS = 28
-"""Bytes of a password from which on the ASA leaves the name out."""
+"""Length in bytes from which the ASA omits the name."""
 TYPE7 = b"dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87"
-"""What a password is combined with, the same in every device."""
+"""The text that passwords are XORed with, the same in every device."""
 TYPE7_LENGTH = 25
 _DIGIT = r"[./0-9A-Za-z]"
 
 
 def pix(username: bytes, secret: bytes) -> bytes:
-    """The encoded twelve bytes."""
+    """Return the twelve encoded bytes."""
     return _encoded(secret, secret + _repeated(username), PIX_LENGTH, PIX_LENGTH)
 
 
 def asa(username: bytes, secret: bytes) -> bytes:
-    """As on the PIX where both are short."""
+    """The same as on the PIX if password and name are short."""
     named = secret + _repeated(username) if len(secret) < ASA_NAMELESS else secret
     return _encoded(secret, named, ASA_LENGTH, ASA_LENGTH if len(named) > PIX_LENGTH else PIX_LENGTH)
 
@@ -86,12 +86,12 @@ def _type4(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def same(secret: bytes) -> bytes:
-    """The password itself."""
+    """Return the password itself."""
     return secret
 
 
 def _type7(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Two decimal digits say where in the text it begins."""
+    """Parse the hash; its two decimal digits are the offset in the text."""
     start, raw = int(match["start"]), unhex(match["digest"])
     if start >= len(TYPE7) or len(raw) > TYPE7_LENGTH:
         raise MalformedHash("the beginning or the length is beyond what IOS writes")
@@ -112,23 +112,23 @@ CISCO_FORMATS = (
 # Juniper's devices: ScreenOS (NetScreen), and IVE (Secure Access, Pulse).
 #
 # ScreenOS: MD5 of name, a fixed text and password, in its own base64 with letters between. IVE: crypt(3)'s MD5,
-# enciphered with AES under a key that all devices share. Sources: hashcat's modes 22 and 501.
+# encrypted with AES under a key that all devices share. Sources: hashcat's modes 22 and 501.
 
 BYTES = 16
 REALM = b":Administration Tools:"
 MARKS = {0: "n", 6: "r", 12: "c", 17: "s", 23: "t", 29: "n"}
-"""The letters that ScreenOS puts between, by their places."""
+"""The letters that ScreenOS inserts, by position."""
 MD5_CRYPT = crypt.FORMATS[0]
 IVE_KEY = bytes.fromhex("a6707a7e8df91059dea70ae52f9c2442")
 IVE_HEAD = 12
-"""Bytes before what is enciphered: the start of the initialisation vector, which NULs fill up."""
+"""Bytes before the ciphertext: the start of the initialisation vector, which is padded with NULs."""
 IVE_LENGTH = 64
 _IVE = re.compile(r"[A-Za-z0-9+/]{102}==")
 _IVE_INSIDE = re.compile(r"\$1\$[!-#%-9;-~]{1,8}\$[./0-9A-Za-z]{22}")
 
 
 def screenos(username: bytes, secret: bytes) -> bytes:
-    """Each two bytes of MD5 are three digits of base64."""
+    """Encode each two bytes of MD5 as three digits of base64."""
     hashed = digest("md5", username + REALM + secret)
     pairs = (int.from_bytes(hashed[place : place + 2], "big") for place in range(0, BYTES, 2))
     letters = [STANDARD64[pair >> shift & 0x3F] for pair in pairs for shift in (12, 6, 0)]
@@ -138,33 +138,33 @@ def screenos(username: bytes, secret: bytes) -> bytes:
 
 
 def open_ive(head: bytes, closed: bytes) -> bytes:
-    """Decipher what stands behind `head`."""
+    """Decrypt the bytes after `head`."""
     return AES.new(IVE_KEY, AES.MODE_CBC, head.ljust(BYTES, b"\0")).decrypt(closed)
 
 
 def close_ive(head: bytes, inner: bytes) -> bytes:
-    """The reverse, of a text that NULs fill up."""
+    """The reverse: encrypt a text padded with NULs."""
     return AES.new(IVE_KEY, AES.MODE_CBC, head.ljust(BYTES, b"\0")).encrypt(inner.ljust(IVE_LENGTH, b"\0"))
 
 
 @immutable
 class Ive:
-    """A hash of crypt(3) that is enciphered. All rows have the same salt."""
+    """An encrypted crypt(3) hash. All rows have the same salt."""
 
     name: str
     aliases: tuple[str, ...]
 
     def recognises(self, text: str) -> bool:
-        """Tell whether a hash of crypt(3) comes out."""
+        """Return whether the text decrypts to a crypt(3) hash."""
         return self._opened(text) is not None
 
     def parse(self, stored: StoredHash) -> Check:
-        """Read what comes out."""
+        """Parse the decrypted hash."""
         _, inner = self._require(stored.hash)
         return MD5_CRYPT.parse(replace(stored, hash=inner))
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Encipher another hash of crypt(3)."""
+        """Encrypt another crypt(3) hash."""
         head, inner = self._require(stored.hash)
         made = MD5_CRYPT.dummy_hash(replace(stored, hash=inner))
         raw = head + close_ive(head, made.hash.encode("ascii"))
@@ -210,21 +210,21 @@ JUNIPER_FORMATS = (
 )
 
 
-# QNX's shadow file: a digest of the salt and the password many times over; since QNX 7 PBKDF2.
+# QNX's shadow file: an iterated digest of the salt and the password; since QNX 7, PBKDF2.
 #
-# `@m@digest@salt` is MD5, `@s@` SHA-256, `@S@` SHA-512; `@S,5000@` says the rounds. Source: hashcat's modes 19000 to
+# `@m@digest@salt` is MD5, `@s@` SHA-256, `@S@` SHA-512; `@S,5000@` states the rounds. Source: hashcat's modes 19000 to
 # 19210.
 
 ROUNDS = 1000
 PBKDF2_ROUNDS = 4096
 MAX_ROUNDS = 100_000
-"""Each hashes the whole password again; QNX's own is 1,000."""
+"""Each round hashes the whole password again; QNX's default is 1,000."""
 DIGESTS = {"m": "md5", "s": "sha256", "S": "sha512"}
 DIGITS = {"m": 32, "s": 64, "S": 128}
 
 
 def qnx(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
-    """The password once, and as often again as there are rounds."""
+    """Hash the password once, and again in every round."""
     hashed = hashlib.new(name, salt, usedforsecurity=False)
     for _ in range(rounds + 1):
         hashed.update(secret)
@@ -232,7 +232,7 @@ def qnx(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
 
 
 def read_qnx(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The salt as text."""
+    """Parse the salt as text."""
     rounds = limits.number(match["rounds"] or str(ROUNDS))
     work = limits.check_rounds(rounds, MAX_ROUNDS, "qnx")
     if len(match["digest"]) != DIGITS[match["name"]]:
@@ -245,7 +245,7 @@ def read_qnx(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_qnx7(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Salt and digest in base64."""
+    """Parse salt and digest in base64."""
     rounds = limits.number(match["rounds"] or str(PBKDF2_ROUNDS))
     return pbkdf2_check(stored, "sha512", rounds, unbase64(match["salt"]), unbase64(match["digest"]))
 
@@ -289,7 +289,7 @@ def _letter(byte: int) -> int:
 
 
 def _folded(secret: bytes) -> int:
-    """All blocks of the password in one, its first byte last."""
+    """XOR all blocks of the password into one, with its first byte last."""
     folded = 0
     for start in range(0, len(secret), BYTES):
         folded ^= int.from_bytes(secret[start : start + BYTES][::-1], "big")
@@ -297,7 +297,7 @@ def _folded(secret: bytes) -> int:
 
 
 def openedge(secret: bytes) -> bytes:
-    """Five times, the password is mixed into sixteen bytes, each pair of which becomes a CRC over all of them."""
+    """Mix the password into sixteen bytes five times; each pair of bytes becomes a CRC over all of them."""
     scratch, value, folded = bytearray(BYTES), OPENEDGE_START, _folded(secret)
     for _ in range(OPENEDGE_PASSES):
         scratch = bytearray((int.from_bytes(scratch, "big") ^ folded).to_bytes(BYTES, "big"))
@@ -309,14 +309,14 @@ def openedge(secret: bytes) -> bytes:
 
 
 def dahua(secret: bytes) -> bytes:
-    """Each two bytes of MD5 are one of 62 characters, so that 47 bits are left of it."""
+    """Map each two bytes of MD5 to one of 62 characters, which keeps 47 bits."""
     hashed = digest("md5", secret)
     sums = (hashed[place] + hashed[place + 1] for place in range(0, BYTES, 2))
     return "".join(DAHUA[each % len(DAHUA)] for each in sums).encode("ascii")
 
 
 def radmin(secret: bytes) -> bytes:
-    """NULs behind the password."""
+    """Pad the password with NULs and hash it."""
     return digest("md5", secret[:RADMIN_LENGTH].ljust(RADMIN_LENGTH, b"\0"))
 
 

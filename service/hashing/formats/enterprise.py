@@ -1,6 +1,6 @@
 """Hashes of enterprise products: AIX, SAP, Domino, Sybase ASE.
 
-AIX's loadable algorithms: `{smd5}` is md5_crypt without its mark, `{ssha1}` and its like are PBKDF2 of 2 ** n
+AIX's loadable algorithms: `{smd5}` is md5_crypt without its prefix; `{ssha1}` and similar are PBKDF2 with 2 ** n
 iterations in the digits of crypt(3). SAP H (`{x-issha, 1024}`): each round hashes the password and the last digest.
 Sybase: SHA-256 of the password in UTF-16, padded to 510 bytes, and the salt.
 """
@@ -21,11 +21,11 @@ from service.hashing.formats.multiple import AnyOf
 from service.hashing.formats.pbkdf2 import pbkdf2
 from service.hashing.shape import Shape
 
-# Internet passwords of HCL (Lotus) Domino's directory, in their three generations.
+# Internet passwords of HCL (Lotus) Domino's directory, in three versions.
 #
-# Version 5: a digest of Lotus's own, in 32 hex. Version 6, `(G…)`: that digest of five bytes of salt and of the first
-# one's text. Version 8, `(H…)`: PBKDF2 of version 6's text. The digest is built like MD2; both come to light in
-# hashcat's modes 8600, 8700 and 9100.
+# Version 5: a digest of Lotus's own, as 32 hex digits. Version 6, `(G…)`: that digest over five bytes of salt and the
+# text of the first one. Version 8, `(H…)`: PBKDF2 over the text of version 6. The digest is built like MD2; both are
+# documented by hashcat's modes 8600, 8700 and 9100.
 
 TABLE = bytes.fromhex(
     "bd56eaf2a2f1ac2ab093d19c1b33fdd03004b6dc7ddf324bf7cb459b31bb215a419fe1d94a4d9edaa0682cc3275f8036"
@@ -40,9 +40,9 @@ ROUNDS = 18
 BLOCK = 16
 SALT = 5
 V6_READ = 34
-"""Bytes of salt and text that version 6 reads of 39."""
+"""Bytes of salt and text that version 6 uses, of 39."""
 V6_SHOWN = 18
-"""Characters of version 6 that salt and digest fill; a flag follows."""
+"""Characters of version 6 that hold salt and digest; a flag follows."""
 V8_KEY = 8
 
 
@@ -56,7 +56,7 @@ def _mix(state: bytes, block: bytes) -> bytes:
 
 
 def digest5(data: bytes) -> bytes:
-    """Lotus's digest: padded to whole blocks, followed by a checksum of them."""
+    """Lotus's digest over whole padded blocks followed by their checksum."""
     missing = BLOCK - len(data) % BLOCK
     padded = data + bytes([missing]) * missing
     state, checksum = bytes(BLOCK), bytearray(BLOCK)
@@ -69,25 +69,25 @@ def digest5(data: bytes) -> bytes:
 
 
 def text6(salt: bytes, secret: bytes) -> str:
-    """Version 6 without its brackets and mark: 20 characters of salt and digest."""
+    """Return version 6 without its brackets and prefix: 20 characters of salt and digest."""
     inner = b"(" + digest5(secret).hex().upper().encode("ascii") + b")"
     shown = bytes((*salt[:3], salt[3] + 4 & 0xFF, salt[4]))
     return to_base64_alphabet(shown + digest5((salt + inner)[:V6_READ])[: 15 - SALT], ALPHABET)
 
 
 def domino6(salt: bytes, secret: bytes) -> bytes:
-    """What version 6 shows of salt and digest."""
+    """Return salt and digest as version 6 stores them."""
     return text6(salt, secret)[:V6_SHOWN].encode("ascii")
 
 
 def domino8(salt: bytes, iterations: int, secret: bytes) -> bytes:
-    """PBKDF2 of the text of version 6, whose salt is the first five bytes of this one's."""
+    """Return PBKDF2 of the text of version 6, whose salt is the first five bytes of this one's."""
     text = f"(G{text6(salt[:SALT], secret)[: V6_SHOWN + 1]})"
     return pbkdf2("sha1", salt, iterations, V8_KEY, text.encode("ascii"))
 
 
 def _salt(raw: bytes) -> bytes:
-    """The fourth byte is written four higher."""
+    """Decode the salt, whose fourth byte is stored with 4 added."""
     return bytes((*raw[:3], raw[3] - 4 & 0xFF, *raw[4:]))
 
 
@@ -105,7 +105,7 @@ def _read8(stored: StoredHash, match: re.Match[str]) -> Check:
     raw = unbase64_alphabet(match["salt"] + match["middle"] + match["digest"], ALPHABET)
     salt, count, key = _salt(raw[:16]), raw[16:26], raw[28:]
     if not count.isdigit():
-        raise MalformedHash("the iterations are no number")
+        raise MalformedHash("the iterations are not a number")
     iterations = limits.number(count.decode("ascii"))
     work = limits.check_pbkdf2(iterations, V8_KEY, V8_KEY)
     return _looped(stored, partial(domino8, salt, iterations), key, f"domino8 {iterations}", work)
@@ -114,7 +114,7 @@ def _read8(stored: StoredHash, match: re.Match[str]) -> Check:
 def _looped(
     stored: StoredHash, derive: Callable[[bytes], bytes], key: bytes, cost: str, work: float = 0.0
 ) -> Comparison:
-    """A loop in Python over the bytes of the password."""
+    """Return a check that loops in Python over the bytes of the password."""
     return Comparison(derive, key, cost, Executor.PROCESS, stored.recipe.charset, work=work, looped=True)
 
 
@@ -134,7 +134,7 @@ DOMINO_FORMATS = (
 
 # IBM's user databases: RACF of z/OS under DES, and IBM i (AS/400) under SHA-1.
 #
-# RACF enciphers the user's name under the password, both in EBCDIC, of eight characters. IBM i, at password level 2
+# RACF encrypts the user's name under the password, both in EBCDIC with eight characters. IBM i, at password level 2
 # and above, hashes name (ten characters) and password in UTF-16. Sources: hashcat's mode 8500, John the Ripper's
 # as400-ssha1.
 
@@ -142,11 +142,11 @@ EBCDIC = "cp037"
 RACF_LENGTH = 8
 """Characters of a name and of a password."""
 AS400_LENGTH = 10
-"""Characters that a name is filled up to."""
+"""Characters to which a name is padded."""
 
 
 def racf(username: str, password: str) -> bytes:
-    """The key is the password, each byte of it XOR 0x55 and shifted by a bit."""
+    """Encrypt the name; each byte of the key is that of the password XOR 0x55, shifted left by one bit."""
     if len(password) > RACF_LENGTH:
         return b""
     name, secret = (text.ljust(RACF_LENGTH).encode(EBCDIC) for text in (username.upper()[:RACF_LENGTH], password))
@@ -155,17 +155,17 @@ def racf(username: str, password: str) -> bytes:
 
 
 def racf_capitals(username: str, password: str) -> bytes:
-    """The password in capitals, as where MIXEDCASE is not set."""
+    """Hash the password in capitals, as on systems without MIXEDCASE."""
     return racf(username, password.upper())
 
 
 def as400(username: str, password: str) -> bytes:
-    """SHA-1 of name and password."""
+    """Return SHA-1 of name and password."""
     return digest("sha1", (username.upper().ljust(AS400_LENGTH) + password).encode("utf-16-be"))
 
 
 def _racf(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The hash does not say whether case counts: both are tried."""
+    """Parse the hash, which does not say whether the password is case-sensitive: both are tried."""
     username, key = match["user"] or username_of(stored), unhex(match["digest"])
     return AnyOf(tuple(TextComparison(partial(each, username), key, "racf") for each in (racf, racf_capitals)))
 
@@ -192,20 +192,19 @@ IBM_FORMATS = (
 )
 
 
-# SAP's code versions B (BCODE, MD5) and F and G's PASSCODE (SHA-1), under the user's name.
+# SAP's code versions B (BCODE, MD5) and F and G's PASSCODE (SHA-1), both with the user's name.
 #
-# Both make a first digest of password and name, which says how much of a fixed text goes into the second. Version B
-# reads eight characters, without case, in SAP's own numbering of characters; F takes UTF-8 as it is. Sources:
-# hashcat's modes 7700 and 7800, and tables USR02 of SAP (fields BCODE and PASSCODE).
-
+# Both compute a first digest of password and name, which selects how much of a fixed text goes into the second. Version
+# B uses eight characters, ignoring case, in SAP's own numbering of characters; F uses UTF-8. Sources: hashcat's modes
+# 7700 and 7800, and table USR02 of SAP (fields BCODE and PASSCODE).
 B_LONGEST = 8
-"""Characters of a password that version B reads; what follows is ignored, as it always was."""
+"""Characters of a password that version B uses; the rest is ignored, as in SAP."""
 UNKNOWN = 0xFF
 B_SIGNS = " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 B_CODES = bytes.fromhex("3f40415043444 54b47484d4e54515346 56555c495d4a42 585b59ff524c 575e5a4f".replace(" ", ""))
-"""What stands for these in version B."""
+"""The codes of these characters in version B."""
 B_DIGITS = 0x35
-"""What stands for 0; the other digits follow. Letters count from 1."""
+"""The code of 0; the other digits follow. Letters count from 1."""
 B_TEXT = bytes.fromhex(
     "1477f3d4bb7123d003ff479355aa6691f2886b99bfcb321a19d9a7822249a251e2b733718b9f5d014470ae11ef28f00d"
 )
@@ -216,7 +215,7 @@ F_TEXT = bytes.fromhex(
     "29085282b23b4e379f170791113bfdcd"
 )
 LEAST = 0x20
-"""Bytes of the fixed text, or of what is mixed with it, that always go in."""
+"""Bytes of the fixed text, or of its input, that are always used."""
 
 
 def _coded(text: str) -> bytes:
@@ -233,7 +232,7 @@ def _code(character: str) -> int:
 
 
 def _mixed(first: bytes, secret: bytes, name: bytes) -> bytes:
-    """Password and name, byte by byte, with bytes of the fixed text between."""
+    """Interleave the bytes of password and name with bytes of the fixed text."""
     size = LEAST | sum(first[i] & 3 for i in (0, 1, 2, 3, 5))
     made, used, named = bytearray(), 0, 0
     while len(made) < size:
@@ -251,7 +250,7 @@ def _mixed(first: bytes, secret: bytes, name: bytes) -> bytes:
 
 
 def bcode(username: str, password: str) -> bytes:
-    """Version B: MD5, folded to half."""
+    """Version B: MD5, folded to half its length."""
     secret, name = _coded(password[:B_LONGEST]), _coded(username)
     raw = digest("md5", _mixed(digest("md5", secret + name), secret, name))
     return bytes(a ^ b for a, b in zip(raw[:8], raw[8:], strict=True))
@@ -276,7 +275,7 @@ def _read(derive: Callable[[str, str], bytes], stored: StoredHash, match: re.Mat
 
 
 def _known(derive: Callable[[str, str], bytes], length: int, username: str, password: str) -> bytes:
-    """RFC_READ_TABLE gave only the first half of the field, which then ends in zeros."""
+    """Return the first `length` bytes of the digest: RFC_READ_TABLE returned only half of the field."""
     return derive(username, password)[:length]
 
 
@@ -300,19 +299,19 @@ _DIGIT = r"[./0-9A-Za-z]"
 
 
 def aix_pbkdf2(name: str, salt: bytes, iterations: int, secret: bytes) -> bytes:
-    """The derived key in the digits of crypt(3)."""
+    """Return the derived key in the digits of crypt(3)."""
     key = pbkdf2(name, salt, iterations, SIZES[name], secret)
     digits = -(-len(key) * 8 // 6)
     return crypt_loops.encode(key + bytes(-len(key) % 3))[:digits].encode("ascii")
 
 
 def aix_smd5(salt: bytes, secret: bytes) -> bytes:
-    """md5_crypt with no mark."""
+    """Return md5_crypt without a prefix."""
     return crypt_loops.md5_crypt(secret, salt, b"").encode("ascii")
 
 
 def sap_h(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
-    """Each round hashes the password and the last digest, the first one password and salt."""
+    """Hash password and salt in the first round, then the password and the last digest."""
     hashed, value = for_rounds(name), salt
     for _ in range(rounds):
         value = hashed(secret + value)
@@ -320,7 +319,7 @@ def sap_h(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
 
 
 def sybase(salt: bytes, password: str) -> bytes:
-    """SHA-256 of the padded password and the salt."""
+    """Return SHA-256 of the padded password and the salt."""
     return digest("sha256", password.encode("utf-16-be").ljust(SYBASE_LENGTH, b"\0") + salt)
 
 

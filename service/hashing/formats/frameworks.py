@@ -17,16 +17,16 @@ from service.hashing.shape import Shape, Wrapped
 
 # Symfony's encoders before PHP's password_hash (FOSUserBundle), with the salt in a column.
 #
-# MessageDigestPasswordEncoder: a digest of `password{salt}`, then again and again of the digest and `password{salt}`;
-# SHA-512 and 5,000 rounds unless the option `algorithm` or the iterations of the source say otherwise.
-# Pbkdf2PasswordEncoder: SHA-512, 1,000 iterations, 40 bytes. Both in base64, or hex.
+# MessageDigestPasswordEncoder: a digest of `password{salt}`, then iterated over the digest and `password{salt}`;
+# SHA-512 and 5,000 rounds unless the option `algorithm` or the iterations of the source state others.
+# Pbkdf2PasswordEncoder: SHA-512, 1,000 iterations, 40 bytes. Both in base64 or hex.
 
 DIGEST_ROUNDS = 5000
 PBKDF2_ITERATIONS = 1000
 
 
 def message_digest(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
-    """The first round and those after it; an empty salt leaves its braces out too."""
+    """Hash the first round and those after it; an empty salt omits its braces too."""
     salted = secret + (b"{" + salt + b"}" if salt else b"")
     key = digest(name, salted)
     for _ in range(rounds - 1):
@@ -35,10 +35,10 @@ def message_digest(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
 
 
 def read_message_digest(stored: StoredHash, match: re.Match[str]) -> Check:
-    """No salt column is an empty salt."""
+    """Parse the digest; a missing salt column is an empty salt."""
     name, rounds = option(stored, "algorithm", "sha512").lower(), iterations_of(stored, DIGEST_ROUNDS)
     if name not in SIZES:
-        raise MalformedHash("the option algorithm names no digest that is known")
+        raise MalformedHash("the option algorithm names an unknown digest")
     work = limits.check_rounds(rounds * weight(name))
     row = separated(stored, match)
     salt = salt_of(row) if row.salt else b""
@@ -54,10 +54,10 @@ def read_message_digest(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_symfony_pbkdf2(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The length of the digest is the length of the key."""
+    """Parse the digest; its length is the length of the key."""
     name = option(stored, "algorithm", "sha512").lower()
     if name not in PRFS:
-        raise MalformedHash("the option algorithm names no digest that PBKDF2 is known with")
+        raise MalformedHash("the option algorithm names a digest that is not supported with PBKDF2")
     key = undigest_column(match["digest"])
     return pbkdf2_check(stored, name, iterations_of(stored, PBKDF2_ITERATIONS), salt_of(separated(stored, match)), key)
 
@@ -74,11 +74,11 @@ SYMFONY_FORMATS = (
 )
 
 
-# Werkzeug's layouts (Flask), `method$salt$hex`, whose salt is used as the text it is.
+# Werkzeug's layouts (Flask), `method$salt$hex`, with the salt used as text.
 #
-# Source: werkzeug/security.py. The plain methods, removed in Werkzeug 3, are HMACs under the salt, not salted
-# digests; those of MD5 and SHA-1 look like Django's and are read there. web2py's CRYPT validator writes a layout of
-# the same kin.
+# Source: werkzeug/security.py. The plain methods, removed in Werkzeug 3, are HMACs keyed with the salt, not salted
+# digests; those of MD5 and SHA-1 look like Django's and are parsed there. web2py's CRYPT validator writes a similar
+# layout.
 
 SALT = r"(?P<salt>[^$]*)"
 HEX = r"(?P<digest>[0-9A-Fa-f]{24,})"
@@ -86,19 +86,19 @@ PRF = r"(?P<prf>md5|sha1|sha224|sha256|sha384|sha512)"
 
 
 def read_werkzeug_pbkdf2(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Read PRF, iterations, salt and digest."""
+    """Parse PRF, iterations, salt and digest."""
     salt = to_bytes(match["salt"], "utf-8")
     return pbkdf2_check(stored, match["prf"], limits.number(match["iterations"]), salt, unhex(match["digest"]))
 
 
 def read_werkzeug_scrypt(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Read N, r, p, salt and digest."""
+    """Parse N, r, p, salt and digest."""
     n, r, p = (limits.number(match[name]) for name in ("n", "r", "p"))
     return scrypt_check(stored, (n, r, p), to_bytes(match["salt"], "utf-8"), unhex(match["digest"]))
 
 
 def read_plain(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
-    """HMAC of the password under the salt."""
+    """Parse an HMAC of the password keyed with the salt."""
     salt = to_bytes(match["salt"], "utf-8")
     derive = partial(keyed_digest, name, salt)
     return Comparison(derive, unhex(match["digest"]), f"hmac-{name}", charset=stored.recipe.charset)
@@ -133,24 +133,24 @@ BASE64 = r"(?P<digest>[A-Za-z0-9+/]{16,}={0,2})"
 
 
 def salted(name: str, salt: bytes, secret: bytes) -> bytes:
-    """Digest of the salt and the password behind it."""
+    """Return the digest of the salt followed by the password."""
     return digest(name, salt + secret)
 
 
 def read_django_pbkdf2(stored: StoredHash, match: re.Match[str]) -> Check:
-    """`pbkdf2_sha256$iterations$salt$digest`, the digest in base64."""
+    """Parse `pbkdf2_sha256$iterations$salt$digest`, the digest in base64."""
     salt = to_bytes(match["salt"], "utf-8")
     return pbkdf2_check(stored, match["prf"], limits.number(match["iterations"]), salt, unbase64(match["digest"]))
 
 
 def read_django_scrypt(stored: StoredHash, match: re.Match[str]) -> Check:
-    """`scrypt$N$salt$r$p$digest`, the digest in base64."""
+    """Parse `scrypt$N$salt$r$p$digest`, the digest in base64."""
     n, r, p = (limits.number(match[name]) for name in ("n", "r", "p"))
     return scrypt_check(stored, (n, r, p), to_bytes(match["salt"], "utf-8"), unbase64(match["digest"]))
 
 
 def read_salted(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
-    """`sha1$salt$digest`, the digest in hex; an empty salt is Django's unsalted hasher."""
+    """Parse `sha1$salt$digest`, the digest in hex; an empty salt is Django's unsalted hasher."""
     salt, key = to_bytes(match["salt"], stored.recipe.charset), unhex(match["digest"])
     django = Comparison(partial(salted, name, salt), key, f"{name}(salt.password)", charset=stored.recipe.charset)
     werkzeug = Comparison(partial(keyed_digest, name, salt), key, f"hmac-{name}", charset=stored.recipe.charset)
@@ -158,7 +158,7 @@ def read_salted(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_scrypt_package(stored: StoredHash, match: re.Match[str]) -> Check:
-    """`scrypt$salt$log2 N$r$p$length$digest`, as the package django-scrypt wrote before Django had its own."""
+    """Parse `scrypt$salt$log2 N$r$p$length$digest`, as the package django-scrypt wrote before Django had its own."""
     log_n, r, p = (limits.number(match[name]) for name in ("log_n", "r", "p"))
     return scrypt_check(stored, (1 << log_n, r, p), to_bytes(match["salt"], "utf-8"), unbase64(match["digest"]))
 

@@ -1,7 +1,7 @@
-"""Keycloak's credentials: JSON with `secretData` and `credentialData`, each an object or its text.
+"""Keycloak's credentials: JSON with `secretData` and `credentialData`, each an object or the text of one.
 
 Source: keycloak, CredentialRepresentation and Pbkdf2PasswordHashProvider, Argon2PasswordHashProvider. The length of the
-digest is the length of the key: it is 64 bytes for pbkdf2-sha256 in older releases.
+digest is the length of the key: older releases use 64 bytes for pbkdf2-sha256.
 """
 
 import json
@@ -24,7 +24,7 @@ Data = Mapping[str, object]
 
 
 class Keycloak:
-    """The format; its JSON is of no fixed order, so it is no `Shape`."""
+    """The format; the keys of its JSON have no fixed order, so it is not a `Shape`."""
 
     name = "keycloak"
     aliases = (
@@ -36,7 +36,7 @@ class Keycloak:
     )
 
     def recognises(self, text: str) -> bool:
-        """Tell whether it is JSON with a digest and its parameters."""
+        """Return whether the text is JSON with a digest and its parameters."""
         try:
             _read(text)
         except MalformedHash:
@@ -44,7 +44,7 @@ class Keycloak:
         return True
 
     def parse(self, stored: StoredHash) -> Check:
-        """Read PBKDF2 or argon2."""
+        """Parse PBKDF2 or argon2."""
         secret, credential = _read(stored.hash)
         algorithm = str(credential.get("algorithm"))
         salt, key = unbase64(_text(secret, "salt")), unbase64(_text(secret, "value"))
@@ -72,7 +72,7 @@ def _argon2(stored: StoredHash, credential: Data, salt: bytes, key: bytes) -> Ch
 
 def _read(text: str) -> tuple[Data, Data]:
     if len(text) > LONGEST or not SHAPE.fullmatch(text.strip(BLANK)):
-        raise MalformedHash("not JSON of Keycloak's")
+        raise MalformedHash("not Keycloak's JSON")
     whole = _object(text)
     if whole.get("type", "password") != "password":
         raise MalformedHash("Keycloak's credential is not a password")
@@ -89,14 +89,14 @@ def _read(text: str) -> tuple[Data, Data]:
 
 
 def _object(value: object) -> Data:
-    """An object, or the text of one: exports have both."""
+    """Return an object, or parse the text of one: exports have both."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise MalformedHash("not JSON of Keycloak's") from None
+            raise MalformedHash("not Keycloak's JSON") from None
     if not isinstance(value, dict):
-        raise MalformedHash("not JSON of Keycloak's")
+        raise MalformedHash("not Keycloak's JSON")
     return value
 
 
@@ -112,7 +112,7 @@ def _number(data: Data, name: str) -> int:
 
 
 def _first_text(data: Data, name: str) -> str:
-    """Additional parameters are lists of one text."""
+    """Return the single text of an additional parameter, which is a list."""
     value = data.get(name)
     return str(value[0]) if isinstance(value, list) and value else ""
 

@@ -1,8 +1,8 @@
-"""The userPassword schemes of directories (RFC 2307 and its descendants): `{SCHEME}` and what follows.
+"""The userPassword schemes of directories (RFC 2307 and its successors): `{SCHEME}` and a value.
 
-Schemes are read in any case. Salted digests are base64 of the digest and the salt behind it (OpenLDAP, 389-DS,
-ForgeRock, AD LDS); Dovecot may write them in hex and say so (`{SSHA256.HEX}`). `{CRYPT}` and Dovecot's names for it
-hold a crypt(3) hash.
+Schemes are case-insensitive. Salted digests are base64 of the digest followed by the salt (OpenLDAP, 389-DS, ForgeRock,
+AD LDS); Dovecot may write them in hex, as its scheme states (`{SSHA256.HEX}`). `{CRYPT}` and Dovecot's names for it
+contain a crypt(3) hash.
 """
 
 import re
@@ -20,7 +20,7 @@ from service.hashing.shape import Shape, Wrapped
 
 # The directories' layouts of PBKDF2.
 #
-# OpenLDAP pw-pbkdf2 and newer 389-DS: `{PBKDF2-SHA256}iterations$salt$digest`, ab64 or base64; so Elasticsearch,
+# OpenLDAP pw-pbkdf2 and newer 389-DS: `{PBKDF2-SHA256}iterations$salt$digest`, ab64 or base64; Elasticsearch too, but
 # without the name of its function, SHA-512. Older 389-DS (FreeIPA): `{PBKDF2_SHA256}` and base64 of 4 bytes of
 # iterations, 64 of salt, 256 of digest. OpenDJ: `{PBKDF2}iterations:` and base64 of digest and salt. Dovecot:
 # `{PBKDF2}$1$salt$iterations$hex`. Atlassian (Jira, Confluence, Crowd): `{PKCS5S2}` and base64 of salt and digest.
@@ -36,7 +36,7 @@ DIGEST = r"(?P<digest>[A-Za-z0-9+/._-]{16,}={0,2})"
 
 
 def read_dollars(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Iterations, salt and digest in text. Without a function it is SHA-1, but SHA-512 where Elasticsearch wrote it."""
+    """Parse iterations, salt and digest. Without a function name it is SHA-1, or SHA-512 if Elasticsearch wrote it."""
     iterations, salt, key = limits.number(match["iterations"]), unbase64(match["salt"]), unbase64(match["digest"])
     named = (match["prf"] or "sha1").lower().replace("-", "")
     check = pbkdf2_check(stored, named, iterations, salt, key)
@@ -46,13 +46,13 @@ def read_dollars(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_binary(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Iterations (big-endian), salt and digest in one run of bytes."""
+    """Parse iterations (big-endian), salt and digest as one byte string."""
     raw = unbase64(match["header"] + match["digest"])
     return pbkdf2_check(stored, "sha256", int.from_bytes(raw[:4], "big"), raw[BINARY_SALT], raw[BINARY_KEY])
 
 
 def read_opendj(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The digest as long as its hash function's, then the salt."""
+    """Parse the digest, of its function's length, followed by the salt."""
     prf = (match["prf"] or "sha1").lower().replace("-", "")
     raw = unbase64(match["digest"])
     key, salt = raw[: SIZES[prf]], raw[SIZES[prf] :]
@@ -62,13 +62,13 @@ def read_opendj(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_dovecot(stored: StoredHash, match: re.Match[str]) -> Check:
-    """SHA-1, the salt used as text."""
+    """Parse SHA-1 with the salt used as text."""
     salt = to_bytes(match["salt"], "utf-8")
     return pbkdf2_check(stored, "sha1", limits.number(match["iterations"]), salt, unhex(match["digest"]))
 
 
 def read_atlassian(stored: StoredHash, match: re.Match[str]) -> Check:
-    """16 bytes of salt, 32 of digest."""
+    """Parse 16 bytes of salt and 32 of digest."""
     raw = unbase64(match["digest"])
     return pbkdf2_check(stored, "sha1", ATLASSIAN_ITERATIONS, raw[:ATLASSIAN_SALT], raw[ATLASSIAN_SALT:])
 
@@ -100,18 +100,18 @@ LDAP_PBKDF2_FORMATS = (
 
 
 def salted(name: str, salt: bytes, secret: bytes) -> bytes:
-    """Digest of the password and the salt behind it."""
+    """Return the digest of the password followed by the salt."""
     return digest(name, secret + salt)
 
 
 def read_digest(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
-    """A digest without salt, base64 or hex."""
+    """Parse a digest without salt, in base64 or hex."""
     key = undigest(match["digest"], SIZES[name])
     return Comparison(partial(digest, name), key, name, charset=stored.recipe.charset)
 
 
 def read_salted(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
-    """A digest with the salt behind it, of any length."""
+    """Parse a digest followed by a salt of any length."""
     in_hex = match.groupdict().get("hex") or HEX_DIGEST.fullmatch(match["digest"])
     raw = unhex(match["digest"]) if in_hex else unbase64(match["digest"])
     key, salt = raw[: SIZES[name]], raw[SIZES[name] :]
@@ -121,12 +121,12 @@ def read_salted(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def md5_crypt_order(magic: bytes, salt: bytes, secret: bytes) -> bytes:
-    """MD5-crypt's digest in the order of its bytes, before crypt(3) permutes them."""
+    """Return MD5-crypt's digest in byte order, before crypt(3) permutes it."""
     return crypt_loops.md5_crypt_digest(secret, salt, magic)
 
 
 def read_binary_crypt(stored: StoredHash, match: re.Match[str]) -> Check:
-    """OpenLDAP's contrib module apr1.c: base64 of the digest of MD5-crypt and the salt behind it."""
+    """Parse OpenLDAP's contrib module apr1.c: base64 of MD5-crypt's digest followed by the salt."""
     raw = unbase64(match["digest"])
     key, salt = raw[: SIZES["md5"]], raw[SIZES["md5"] :]
     magic = b"$apr1$" if match["scheme"].upper() == "APR1" else b"$1$"

@@ -1,7 +1,7 @@
 """Several hashes of one account in one row, any of which may match.
 
-A directory lets `userPassword` have several values, each with its scheme (RFC 4519, section 2.41). The row is a JSON
-list of them. The option `each` names the format of all, where they don't describe themselves.
+A directory allows several values of `userPassword`, each with its scheme (RFC 4519, section 2.41). The row is a JSON
+list of them. The option `each` names the format of all, if they do not identify themselves.
 """
 
 import json
@@ -16,19 +16,19 @@ from service.hashing.format import Check, Executor, Format, MalformedHash, Store
 from service.immutable import immutable
 
 MOST = 8
-"""Hashes in a row: each is checked for a wrong password."""
+"""Hashes in a row: a wrong password is checked against each."""
 SLOWEST_LAST = (Executor.INLINE, Executor.THREAD, Executor.PROCESS)
 
 
 @immutable
 class AnyOf(Interpreted):
-    """Checks all, and tells whether any matches."""
+    """Runs all checks and returns whether any matches."""
 
     checks: tuple[Check, ...] = field(repr=False)
 
     @property
     def executor(self) -> Executor:
-        """The lane of the one that would hold up the most."""
+        """The executor of the check that would block the event loop the longest."""
         return max((check.executor for check in self.checks), key=SLOWEST_LAST.index)
 
     @property
@@ -39,11 +39,11 @@ class AnyOf(Interpreted):
 
     @property
     def most_attempts(self) -> int:
-        """All that its checks may need."""
+        """The sum over its checks."""
         return sum(map(most_attempts, self.checks))
 
     def attempts(self, password: str) -> tuple[Check, ...]:
-        """All that its checks need."""
+        """Return the attempts of all its checks."""
         return tuple(
             attempt for check in self.checks if check.takes(password) for attempt in attempts_at(check, password)
         )
@@ -55,25 +55,25 @@ class AnyOf(Interpreted):
 
     @property
     def looped(self) -> bool:
-        """Whether any is."""
+        """Whether any check is looped."""
         return any(check.looped for check in self.checks)
 
     def takes(self, password: str) -> bool:
-        """Tell whether any does."""
+        """Return whether any check accepts the length."""
         return any(check.takes(password) for check in self.checks)
 
     def verify(self, password: str) -> bool:
-        """Check all of them, so that time does not tell which matched."""
+        """Run all of them, so that the time does not reveal which one matched."""
         matches = [check.verify(password) for check in self.checks if check.takes(password)]
         return any(matches)
 
 
 def parse_with_peppers(parse: Callable[[StoredHash], Check], stored: StoredHash) -> Check:
-    """Parse for each pepper of `stored`, any of which may have been used; once where the format uses none."""
+    """Parse for each pepper of `stored`, any of which may have been used; once if the format uses none."""
     if not stored.more_peppers or stored.pepper is None:
         return parse(stored)
     each = [parse(replace(stored, pepper=pepper, more_peppers=())) for pepper in (stored.pepper, *stored.more_peppers)]
-    # Compared as bytes: what a check computes with is a `partial`, and these are equal to nothing.
+    # Compared as bytes: checks contain `partial` objects, which never compare equal.
     distinct = {pickle.dumps(check): check for check in each}
     return each[0] if len(distinct) == 1 else AnyOf(tuple(distinct.values()))
 
@@ -85,24 +85,24 @@ class Multiple:
     by_name: Callable[[str], Format]
     """Looks up a format by any of its names. Raises `UnknownFormat`."""
     candidates: Callable[[str], tuple[Format, ...]]
-    """Every format whose whole shape a text has."""
+    """Returns every format whose whole shape a text has."""
     name: str = "multiple"
     aliases: tuple[str, ...] = ("any_of",)
     names_itself: bool = True
 
     def recognises(self, text: str) -> bool:
-        """Tell whether it is a list of texts, each of which describes itself."""
+        """Return whether the text is a list of hashes, each of which identifies its format."""
         texts = _texts(text)
         return texts is not None and all(len(self.candidates(each)) == 1 for each in texts)
 
     def parse(self, stored: StoredHash) -> Check:
-        """Read each."""
+        """Parse each hash."""
         return AnyOf(tuple(each.parse(one) for each, one in self._each(stored)))
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Make a list of dummy hashes."""
+        """Return a list of dummy hashes."""
         made = [each.dummy_hash(one) for each, one in self._each(stored)]
-        # A list of one is none: an empty value beside it holds no hash.
+        # A list must have two values, so a single dummy hash gets an empty value, which is ignored.
         return replace(
             made[0], recipe=stored.recipe, hash=json.dumps([one.hash for one in made] + [""] * (len(made) == 1))
         )
@@ -126,7 +126,7 @@ class Multiple:
 
 
 NO_HASH = re.compile(r"(?i)\{(?:SASL|UNIX|KERBEROS|PASSTHROUGH)\}.*|(?:\{CRYPT\})?(?:[!*]+|x|\*?LK\*?|\*?NP\*?)|")
-"""Values that hold no hash: handed on to another verifier, or locked. Beside a hash they say nothing."""
+"""Values without a hash: delegated to another verifier, or locked. They are ignored if there is also a hash."""
 
 
 def _texts(text: str) -> list[str] | None:
@@ -138,7 +138,7 @@ def _texts(text: str) -> list[str] | None:
         return None
     if not isinstance(found, list) or not 1 < len(found) <= MOST:
         return None
-    # A list in a list would be read again and again.
+    # A nested list would be parsed recursively.
     if not all(isinstance(each, str) and not each.lstrip().startswith("[") for each in found):
         return None
     return [each for each in found if not NO_HASH.fullmatch(each.strip())] or None

@@ -3,12 +3,13 @@
 - @phc/bcrypt (AdonisJS 5 and later): `$bcrypt$v=98$r=10$salt$digest`, where v is the code of the variant's letter, in
   standard base64 instead of bcrypt's alphabet. Source: npm @adonisjs/hash.
 - scrypt-kdf (Medusa, HedgeDoc, CodiMD): a file header of Colin Percival's scrypt, 96 bytes in base64 or hex. Bytes 0-5
-  `scrypt`, 6 version, 7 log2 N, 8-11 r, 12-15 p, 16-47 salt, 48-63 the beginning of SHA-256 of what precedes, 64-95
-  HMAC-SHA256 of what precedes under the second half of a key of 64 bytes. Source: npm scrypt-kdf, scrypt.js.
-- password-hash: `sha1$salt$rounds$hex`, each round an HMAC under the text of the salt over the last one's hex. Source:
-  npm password-hash, lib/password-hash.js.
-- Payload: PBKDF2-SHA256 with a column of salt that is used as its text, 25,000 iterations and 512 bytes, or with the
-  mark `pbkdf2-sha256-v1:` 600,000 and 32 bytes. Source: npm payload, auth/strategies/local.
+  `scrypt`, 6 version, 7 log2 N, 8-11 r, 12-15 p, 16-47 salt, 48-63 the beginning of SHA-256 of the preceding bytes,
+  64-95 HMAC-SHA256 of the preceding bytes keyed with the second half of a 64-byte key. Source: npm scrypt-kdf,
+  scrypt.js.
+- password-hash: `sha1$salt$rounds$hex`, each round an HMAC of the last one's hex keyed with the text of the salt.
+  Source: npm password-hash, lib/password-hash.js.
+- Payload: PBKDF2-SHA256 with a salt column used as text, 25,000 iterations and 512 bytes, or with the prefix
+  `pbkdf2-sha256-v1:` 600,000 and 32 bytes. Source: npm payload, auth/strategies/local.
 """
 
 import hashlib
@@ -33,14 +34,14 @@ VARIANTS = {97: "a", 98: "b", 121: "y"}
 """By the code of the letter."""
 CONTAINER_KEY = 64
 PAYLOAD = 25_000
-"""Iterations; those of the marked form are `PAYLOAD_V1`."""
+"""Iterations; those of the prefixed form are `PAYLOAD_V1`."""
 PAYLOAD_V1 = 600_000
 INLINE_ROUNDS = 50
-"""Rounds of HMAC that take less than a hop to a thread."""
+"""Rounds of HMAC that take less time than a hand-over to a thread."""
 
 
 def read_phc_bcrypt(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Written again in bcrypt's own alphabet."""
+    """Parse the hash after re-encoding it in bcrypt's own alphabet."""
     variant = VARIANTS.get(limits.number(match["v"]))
     if variant is None:
         raise MalformedHash("the hash names a variant of bcrypt that is not known")
@@ -50,13 +51,13 @@ def read_phc_bcrypt(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def container_key(cost: tuple[int, int, int], salt: bytes, header: bytes, secret: bytes) -> bytes:
-    """The HMAC that ends the header."""
+    """Return the HMAC at the end of the header."""
     key = scrypt(*cost, salt, CONTAINER_KEY, secret)
     return hmac.digest(key[32:], header, "sha256")
 
 
 def read_container(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Read the header; its digest tells it from any other text of this length."""
+    """Parse the header; its digest distinguishes it from any other text of this length."""
     raw = unhex(match[0]) if HEX.fullmatch(match[0]) else unbase64(match[0])
     if raw[:7] != b"scrypt\0" or hashlib.sha256(raw[:48]).digest()[:16] != raw[48:64]:
         raise MalformedHash("the header of scrypt is damaged")
@@ -67,10 +68,10 @@ def read_container(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 class ScryptContainer(Shape):
-    """A dummy hash keeps the header: its digest would not fit another salt."""
+    """A format whose dummy hash recomputes the header's digest for the new salt."""
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Replace the salt, and make the digest of the header anew."""
+        """Replace the salt, and recompute the digest of the header."""
         match = self._require(stored.hash)
         in_hex = HEX.fullmatch(match[0]) is not None
         raw = unhex(match[0]) if in_hex else unbase64(match[0])
@@ -78,14 +79,14 @@ class ScryptContainer(Shape):
 
 
 def hmac_rounds(name: str, salt: bytes, rounds: int, secret: bytes) -> bytes:
-    """The digest of the last round."""
+    """Return the digest of the last round."""
     for _ in range(rounds - 1):
         secret = keyed_digest(name, salt, secret).hex().encode("ascii")
     return keyed_digest(name, salt, secret)
 
 
 def read_password_hash(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Name, salt, rounds and digest."""
+    """Parse name, salt, rounds and digest."""
     name, rounds = match["name"], limits.number(match["rounds"])
     limits.check_rounds(2 * rounds)
     return Comparison(
@@ -98,7 +99,7 @@ def read_password_hash(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_payload(stored: StoredHash, match: re.Match[str]) -> Check:
-    """A digest in hex, beside its salt."""
+    """Parse a digest in hex with a salt column."""
     iterations = PAYLOAD_V1 if match["mark"] else PAYLOAD
     return pbkdf2_check(stored, "sha256", iterations, to_bytes(salt_text(stored), "utf-8"), unhex(match["digest"]))
 

@@ -1,7 +1,7 @@
 """PBKDF2 (RFC 8018) with its parameters in text, and as plain columns.
 
 `$pbkdf2-sha256$29000$salt$digest` is passlib's (salt and digest in ab64; `$pbkdf2$` is SHA-1); with `i=100000,l=32` it
-is Kratos's and the PHC's. `pbkdf2_sha256_columns` and its like read a bare digest, hex or base64, with a salt column
+is Kratos's and the PHC's. `pbkdf2_sha256_columns` and similar parse a bare digest, hex or base64, with a salt column
 and the iterations of the source or row; the length of the digest is then the length of the key.
 """
 
@@ -16,15 +16,15 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from service.hashing import limits
 from service.hashing.check import Comparison, Either
 from service.hashing.columns import DIGEST, iterations_of, option, other_interpretation, salt_of, separated
-from service.hashing.digests import BY_OTHERS, SIZES
+from service.hashing.digests import NOT_IN_HASHLIB, SIZES
 from service.hashing.encodings import CRYPT64, to_bytes, unbase64, unbase64_alphabet, undigest_column, unhex
 from service.hashing.format import Check, Executor, MalformedHash, StoredHash
 from service.hashing.shape import Shape
 
-PRFS = frozenset(SIZES) - BY_OTHERS - {name for name in SIZES if name.startswith("keccak")}
-"""The digests that OpenSSL computes PBKDF2 with."""
+PRFS = frozenset(SIZES) - NOT_IN_HASHLIB - {name for name in SIZES if name.startswith("keccak")}
+"""The digests for which OpenSSL computes PBKDF2."""
 CHEAP = 50
-"""Blocks that take less than a hop to a thread does."""
+"""Blocks that take less time than a hand-over to a thread."""
 FAST: dict[str, Callable[[], hashes.HashAlgorithm]] = {
     "md5": hashes.MD5,
     "sha1": hashes.SHA1,
@@ -33,8 +33,8 @@ FAST: dict[str, Callable[[], hashes.HashAlgorithm]] = {
     "sha384": hashes.SHA384,
     "sha512": hashes.SHA512,
 }
-"""Where OpenSSL 4.0.3 inside cryptography took 0.50 to 0.72 of the time of 3.0.19 inside Python 3.11; both free the
-GIL. docs/decisions/0014 has the figures."""
+"""The digests for which OpenSSL 4.0.3 inside cryptography took 0.50 to 0.72 of the time of 3.0.19 inside Python 3.11.
+Both release the GIL. docs/decisions/0014 has the figures."""
 
 
 def pbkdf2(prf: str, salt: bytes, iterations: int, length: int, secret: bytes) -> bytes:
@@ -45,7 +45,7 @@ def pbkdf2(prf: str, salt: bytes, iterations: int, length: int, secret: bytes) -
 
 
 def pbkdf2_check(stored: StoredHash, prf: str, iterations: int, salt: bytes, key: bytes) -> Comparison:
-    """Check against `key`, whose length is the length derived; raises `MalformedHash` or `TooCostly`."""
+    """Return the check against `key`, whose length is derived; raises `MalformedHash` or `TooCostly`."""
     work = limits.check_pbkdf2(iterations, len(key), SIZES[prf])
     blocks = -(-len(key) // SIZES[prf])
     return Comparison(
@@ -60,7 +60,7 @@ def pbkdf2_check(stored: StoredHash, prf: str, iterations: int, salt: bytes, key
 
 
 def read_mcf(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Read passlib's, the PHC's or Kratos's string. Kratos computes SHA-3 where it writes sha224 and sha384."""
+    """Parse passlib's, the PHC's or Kratos's string. Kratos computes SHA-3 for its names sha224 and sha384."""
     prf = match["prf"] or "sha1"
     if match["length"] and prf in ("sha224", "sha384"):
         prf = prf.replace("sha", "sha3_")
@@ -70,21 +70,21 @@ def read_mcf(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_any(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Read a string that names its parameters, or a bare digest whose source or row names the hash function."""
+    """Parse a string that states its parameters, or a bare digest whose source or row names the hash function."""
     if "iterations" in match.re.groupindex:
         return read_mcf(stored, match)
     prf = option(stored, "digest").lower().replace("-", "")
     if prf not in COLUMNS:
-        raise MalformedHash("the option digest names no hash function that PBKDF2 is known with")
+        raise MalformedHash("the option digest names a hash function that is not supported with PBKDF2")
     return read_columns(prf, stored, match)
 
 
 def read_columns(prf: str, stored: StoredHash, match: re.Match[str]) -> Check:
-    """Read a bare digest beside a salt column, or behind a salt, in both ways where it may mean either."""
+    """Parse a bare digest with its salt in a column or before it; ambiguous texts are tried in both ways."""
     key, iterations = undigest_column(match["digest"]), iterations_of(stored)
     check = pbkdf2_check(stored, prf, iterations, salt_of(separated(stored, match)), key)
     other = other_interpretation(stored, match, SIZES[prf])
-    # Where there is no time for both, it is what the documentation says first.
+    # If both would take too long, only the interpretation that the documentation gives first is tried.
     if other is None or 2 * iterations * -(-len(other[1]) // SIZES[prf]) > limits.MAX_PBKDF2_BLOCKS:
         return check
     return Either(check, pbkdf2_check(stored, prf, iterations, *other))
@@ -108,21 +108,21 @@ FORMATS = (PBKDF2, *COLUMNS.values())
 
 # PBKDF2 in the layouts of single products that have no module of their own.
 #
-# grub: iterations, salt and digest in hex, SHA-512. macOS (10.8 and later, as crackers write it): so too, after
+# grub: iterations, salt and digest in hex, SHA-512. macOS (10.8 and later, as cracking tools write it): the same after
 # `$ml$`. Cisco 8: SHA-256, 20,000 iterations, the salt as text, crypt(3)'s alphabet. MediaWiki:
-# `:pbkdf2:sha512:iterations:` and length, and base64. hashcat: `sha256:iterations:` and base64 (many home-made stores
-# too). `$p5k2$`: SHA-1, iterations in hex; Cryptacular (cta) decodes the salt, Dwayne Litzenberger (dlitz) takes the
-# whole setting as salt. Mosquitto's auth plug: `PBKDF2$sha256$iterations$`, the salt as text. Liferay: base64 of all,
-# SHA-1, 160 bits.
+# `:pbkdf2:sha512:iterations:` and length, and base64. hashcat: `sha256:iterations:` and base64 (many custom stores
+# too). `$p5k2$`: SHA-1, iterations in hex; Cryptacular (cta) decodes the salt, Dwayne Litzenberger (dlitz) uses the
+# whole setting as the salt. Mosquitto's auth plug: `PBKDF2$sha256$iterations$`, the salt as text. Liferay: base64 of
+# all fields, SHA-1, 160 bits.
 
 Read = Callable[[StoredHash, re.Match[str]], Check]
 CISCO_ITERATIONS = 20_000
 DLITZ_DEFAULT = 400
-"""Iterations where the text leaves them out."""
+"""Iterations of a text that omits them."""
 
 
 def _reader(salt: Callable[[str], bytes], digest: Callable[[str], bytes], prf: str | None = None) -> Read:
-    """A reader of iterations in decimal, and of salt and digest as told."""
+    """Return a parser for decimal iterations and for salt and digest in the given encodings."""
 
     def read(stored: StoredHash, match: re.Match[str]) -> Check:
         name, iterations = prf or match["prf"].lower(), limits.number(match["iterations"])
@@ -132,30 +132,30 @@ def _reader(salt: Callable[[str], bytes], digest: Callable[[str], bytes], prf: s
 
 
 def as_text(text: str) -> bytes:
-    """The salt as its own characters."""
+    """Return the salt's characters as bytes."""
     return to_bytes(text, "utf-8")
 
 
 def read_cisco(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Type 8."""
+    """Parse type 8."""
     key = unbase64_alphabet(match["digest"], CRYPT64)
     return pbkdf2_check(stored, "sha256", CISCO_ITERATIONS, as_text(match["salt"]), key)
 
 
 def read_cta(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Iterations in hex."""
+    """Parse iterations in hex."""
     iterations = int(match["iterations"], 16)
     return pbkdf2_check(stored, "sha1", iterations, unbase64(match["salt"]), unbase64(match["digest"]))
 
 
 def read_dlitz(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The setting, from its first `$` to the end of the salt, is the salt."""
+    """Parse the hash; the salt is the setting from its first `$` to the end of the salt."""
     iterations = int(match["iterations"], 16) if match["iterations"] else DLITZ_DEFAULT
     return pbkdf2_check(stored, "sha1", iterations, as_text(match["setting"]), unbase64(match["digest"]))
 
 
 def read_liferay(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Bits of key and iterations as big-endian words, 8 bytes of salt, the digest."""
+    """Parse the key's bits and the iterations as big-endian words, 8 bytes of salt, and the digest."""
     raw = unbase64(match["header"] + match["digest"])
     return pbkdf2_check(stored, "sha1", int.from_bytes(raw[4:8], "big"), raw[8:16], raw[16:])
 
@@ -223,11 +223,11 @@ LAYOUTS = (
 
 # PBKDF2 as NetIQ Self Service Password Reset and John the Ripper write it, all in hex.
 #
-# `$pbkdf2-hmac-sha1$iterations$salt$digest`, or dots for the last two dollars.
+# `$pbkdf2-hmac-sha1$iterations$salt$digest`, or dots in place of the last two dollars.
 
 
 def read_sspr(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Iterations, salt and digest."""
+    """Parse iterations, salt and digest."""
     iterations = limits.number(match["iterations"])
     return pbkdf2_check(stored, match["prf"], iterations, unhex(match["salt"]), unhex(match["digest"]))
 

@@ -1,18 +1,20 @@
-"""phpass's portable hashes (WordPress before 6.8, phpBB 3) and Drupal 7's, which stretch a digest.
+"""phpass's portable hashes (WordPress before 6.8, phpBB 3) and Drupal 7's, which iterate a digest.
 
-Each round hashes the last digest and the password again; the loop is Python's, so it runs in a worker process: no
-library offers it in C. https://www.openwall.com/phpass/ and Drupal's includes/password.inc.
+Each round hashes the last digest and the password again. No C library offers the loop, so it runs in Python, in a
+worker process. https://www.openwall.com/phpass/ and Drupal's includes/password.inc.
 """
 
 import hashlib
 import re
 from functools import partial
 
+from service.hashing import limits
 from service.hashing.check import Comparison
 from service.hashing.crypt_loops import encode_little
 from service.hashing.digests import for_rounds
 from service.hashing.encodings import CRYPT64
 from service.hashing.format import Check, Executor, StoredHash, TooCostly
+from service.hashing.formats.bcrypt import derive, plain, salt_of
 from service.hashing.shape import Shape
 
 MAX_LOG_ROUNDS = 18
@@ -21,7 +23,7 @@ _DIGIT = r"[./0-9A-Za-z]"
 
 
 def stretched(algorithm: str, rounds: int, salt: bytes, length: int, secret: bytes) -> bytes:
-    """The first `length` characters of the encoded digest."""
+    """Return the first `length` characters of the encoded digest."""
     hashed = for_rounds(algorithm)
     digest = hashed(salt + secret)
     for _ in range(rounds):
@@ -30,13 +32,13 @@ def stretched(algorithm: str, rounds: int, salt: bytes, length: int, secret: byt
 
 
 def upgraded(algorithm: str, rounds: int, salt: bytes, length: int, secret: bytes) -> bytes:
-    """Drupal's upgrade of unsalted MD5 in place (`U$S$`): the password is the MD5 in hex."""
+    """Hash for Drupal's in-place upgrade of unsalted MD5 (`U$S$`): the password is the MD5 in hex."""
     inner = hashlib.md5(secret, usedforsecurity=False).hexdigest().encode("ascii")
     return stretched(algorithm, rounds, salt, length, inner)
 
 
 def read(algorithm: str, stored: StoredHash, match: re.Match[str]) -> Check:
-    """The cost is the logarithm of the rounds."""
+    """Parse the hash; its cost is the logarithm of the rounds."""
     log_rounds = CRYPT64.index(match["cost"])
     if log_rounds > MAX_LOG_ROUNDS:
         raise TooCostly(f"phpass with 2 ** {log_rounds} rounds is above 2 ** {MAX_LOG_ROUNDS}")
@@ -68,4 +70,43 @@ FORMATS = (
         partial(read, "sha512"),
         ("phpass_sha512",),
     ),
+)
+
+
+# phpBB's combined hashes: bcrypt over the digest of a phpass hash, created from old rows by its task update_hashes.
+#
+# Source: phpBB 3.3, phpbb/passwords/helper.php. The settings are between the prefixes and the digest, with a backslash
+# in place of their `$`.
+
+
+def bcrypt_of_phpass(rounds: int, salt: bytes, outer: bytes, secret: bytes) -> bytes:
+    """Return the 31 characters of bcrypt's digest over the 22 characters of phpass's."""
+    return derive(partial(stretched, "md5", rounds, salt, INNER), plain, outer, secret)
+
+
+def read_combined(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Parse both hashes; their costs are added."""
+    log_rounds, cost = CRYPT64.index(match["rounds"]), limits.number(match["cost"])
+    if log_rounds > MAX_LOG_ROUNDS:
+        raise TooCostly(f"phpass with 2 ** {log_rounds} rounds is above 2 ** {MAX_LOG_ROUNDS}")
+    return Comparison(
+        derive=partial(bcrypt_of_phpass, 1 << log_rounds, match["salt_inner"].encode("ascii"), salt_of(match)),
+        key=match["digest"].encode("ascii"),
+        cost=f"phpass md5 {log_rounds} + bcrypt {cost}",
+        executor=Executor.PROCESS,
+        charset=stored.recipe.charset,
+        work=2.0 ** (log_rounds - MAX_LOG_ROUNDS) + limits.check_bcrypt(cost, 1),
+        looped=True,
+    )
+
+
+INNER = 22
+"""Characters of phpass's digest."""
+PHPBB_COMBINED = Shape(
+    "phpbb_combined",
+    re.compile(
+        rf"\$[HP]\\2[aby]\$(?P<rounds>{_DIGIT})(?P<salt_inner>{_DIGIT}{{8}})\$(?P<cost>[0-9]{{2}})\\"
+        rf"(?P<salt>{_DIGIT}{{22}})\$(?P<digest>{_DIGIT}{{31}})"
+    ),
+    read_combined,
 )

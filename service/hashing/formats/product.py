@@ -1,4 +1,4 @@
-"""A named format that is a formula: its names, its layout, and what it computes."""
+"""A named format that is a formula: its names, its layout, and its computation."""
 
 import re
 from dataclasses import replace
@@ -15,26 +15,26 @@ from service.immutable import immutable
 
 @immutable
 class Product:
-    """A format of one formula. Without a pattern the hash is a digest in hex or base64, then a colon and the salt."""
+    """A format of one formula. Without a pattern, the hash is a digest in hex or base64, then a colon and the salt."""
 
     name: str
     formula: str
     aliases: tuple[str, ...] = ()
     pattern: re.Pattern[str] | None = None
-    """A layout by which it is recognised, with groups `digest`, and `salt`, `user` and `rounds` where it holds them."""
+    """The layout that identifies it, with groups `digest`, and optionally `salt`, `user` and `rounds`."""
     names_itself: bool = True
-    """False where many other formats look the same: then it must be named."""
+    """False if many other formats look the same: then it must be named."""
     unpeppered: str | None = None
-    """The formula for a row without pepper, where that is another."""
+    """The formula for a row without pepper, if it differs."""
     pepper_option: str | None = None
-    """The option of a row or source that is the pepper too, where it is no secret of the installation."""
+    """The option of a row or source that also serves as the pepper, if it is not a secret of the installation."""
     unsalted: str | None = None
-    """The formula for a row without salt, where that is another."""
+    """The formula for a row without salt, if it differs."""
     iterations: int | None = None
-    """The rounds where neither source nor row give any."""
+    """The rounds if neither source nor row states any."""
 
     def recognises(self, text: str) -> bool:
-        """Tell whether `text` has the layout, or is a digest of the right length."""
+        """Return whether `text` has the layout, or is a digest of the right length."""
         if not self.names_itself or not is_text(text):
             return False
         if self.pattern is not None:
@@ -44,7 +44,7 @@ class Product:
         return needs_more == (":" in bare) and self._has_length(bare.partition(":")[0])
 
     def reads(self, text: str) -> bool:
-        """Tell whether a text without mark, or with its salt behind a colon, is as long as this format's."""
+        """Return whether a text without prefix, optionally with a colon and salt, has this format's length."""
         if self.pattern is not None or not is_text(text):
             return self._match(text) is not None
         return self._has_length(text.strip(BLANK).partition(":")[0])
@@ -57,7 +57,7 @@ class Product:
         return check_row(self._formula(stored), self._parts(stored))
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Scramble digest and salt where they stand."""
+        """Scramble digest and salt in place."""
         match = self._match(stored.hash)
         if match is not None:
             return scramble_columns(stored, scramble_match(match))
@@ -76,7 +76,7 @@ class Product:
         return parse_formula(text, stored.recipe.iterations or self.iterations)
 
     def _has_length(self, digest: str) -> bool:
-        """Whether the digest is one of this formula's, by its length."""
+        """Whether the digest has the length of this formula's value."""
         return fits(self._any(), digest)
 
     def _any(self) -> Formula:

@@ -1,6 +1,6 @@
 """Products whose hash is a formula: databases, devices, enterprise products and servers.
 
-The sources of the formulas are the products' own code and hashcat's list of modes, which has a vector of most.
+The sources of the formulas are the products' own code and hashcat's list of modes, which has a test vector for most.
 """
 
 import re
@@ -9,7 +9,7 @@ from service.hashing.encodings import HEX_DIGIT
 from service.hashing.formats import products_web
 from service.hashing.formats.product import Product
 
-# Digests over password and salt as many products make them, named for what they are. Computes nothing.
+# Generic digests of password and salt that many products use, named by their formula.
 
 _UNSALTED = (
     "md5",
@@ -118,7 +118,7 @@ DATABASES = (
 # Network devices and operating systems whose hashes are a formula.
 
 _FORTINET = "a388ba2e424cb04a537930c13107cc3fa1329029a9815b70"
-"""What Fortinet's devices hash behind every password."""
+"""The text that Fortinet's devices append to every password."""
 DEVICES = (
     Product("huawei", "sha1(md5($pass).$salt)", names_itself=False),
     Product(
@@ -245,7 +245,7 @@ ENTERPRISE = (
 )
 
 
-# Programs on servers whose accounts' hashes are a formula.
+# Server software whose accounts' hashes are a formula.
 #
 # Sources, where hashcat has no mode: Jenkins's HudsonPrivateSecurityRealm, Bugzilla's bz_crypt, the user models of
 # Grafana and Discourse.

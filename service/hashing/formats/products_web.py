@@ -22,6 +22,7 @@ FORUMS = (
         pattern=re.compile(rf"\$PHPS\$(?P<salt>(?:{HEX_DIGIT}{{2}})*)\$(?P<digest>{HEX_DIGIT}{{32}})"),
     ),
     Product("phpbb2_md5", "md5($pass) | md5(latin1(numeric_entities($pass)))", names_itself=False),
+    Product("discuz_md5", "md5(md5($pass).$salt)", names_itself=False),
     Product("mybb", "md5(md5($salt).md5($pass))", ("mybb12", "mybb_ipb_md5")),
     Product(
         "ipb",
@@ -45,7 +46,7 @@ FORUMS = (
 
 
 def _restful(site_key: str, salt: str, rounds: int) -> str:
-    """Rails' restful_authentication: each round hashes the last, salt, password and site key, joined by two dashes."""
+    """Rails' restful_authentication: each round hashes the last digest, salt, password and site key, joined by `--`."""
     formula = site_key
     for _ in range(rounds):
         formula = f"sha1({formula}.'--'.{salt}.'--'.$pass.'--'.{site_key})"

@@ -1,6 +1,6 @@
-"""SCRAM (RFC 5802), as PostgreSQL keeps it and as passlib does.
+"""SCRAM (RFC 5802), in the layouts of PostgreSQL and passlib.
 
-Both hash the password by PBKDF2 after SASLprep (RFC 4013); PostgreSQL takes one that SASLprep refuses as it is.
+Both hash the password with PBKDF2 after SASLprep (RFC 4013); PostgreSQL uses a password that SASLprep rejects as it is.
 """
 
 import hmac
@@ -22,10 +22,10 @@ from service.hashing.formats.pbkdf2 import pbkdf2, pbkdf2_check
 from service.hashing.shape import Shape
 from service.immutable import immutable
 
-# Dovecot's `{CRAM-MD5}`: the states of MD5 after the two pads of an HMAC key, which is the password.
+# Dovecot's `{CRAM-MD5}`: the states of MD5 after the two padded HMAC keys, which are the password.
 #
-# CRAM-MD5 (RFC 2195) needs HMAC-MD5 under the password, so the server keeps MD5 (RFC 1321) as it stands after the
-# first block of each half; hashlib does not tell that, so one block is computed here.
+# CRAM-MD5 (RFC 2195) needs HMAC-MD5 keyed with the password, so the server stores the state of MD5 (RFC 1321) after the
+# first block of each half. hashlib does not expose the state, so one block is computed here.
 
 BLOCK = 64
 WORD = 0xFFFFFFFF
@@ -41,7 +41,7 @@ def _mixed(turn: int, b: int, c: int, d: int) -> int:
 
 
 def md5_state(block: bytes) -> bytes:
-    """The state after one block."""
+    """Return the state after one block."""
     words, (a, b, c, d) = unpack("<16I", block), START
     for step in range(64):
         turn = step // 16
@@ -53,13 +53,13 @@ def md5_state(block: bytes) -> bytes:
 
 
 def cram_md5(length: int, secret: bytes) -> bytes:
-    """Both states, the outer first, or as much of them as is known."""
+    """Return both states, the outer first, truncated to the known length."""
     key = (digest("md5", secret) if len(secret) > BLOCK else secret).ljust(BLOCK, b"\0")
     return b"".join(md5_state(bytes(byte ^ pad for byte in key)) for pad in (OUTER, INNER))[:length]
 
 
 def _read(stored: StoredHash, match: re.Match[str]) -> Check:
-    """A hash made for cracking has zeros in the place of the inner state."""
+    """Parse the hash; one written for cracking tools has zeros in place of the inner state."""
     key = unhex(match["digest"])
     known = key[:HALF] if not any(key[HALF:]) else key
     return Comparison(partial(cram_md5, len(known)), known, "cram_md5", charset=stored.recipe.charset, padded=True)
@@ -87,7 +87,7 @@ PROHIBITED = (
 
 
 def saslprep(password: str) -> str:
-    """Prepare a password, or give it back as it is where it is prohibited."""
+    """Prepare a password, or return it unchanged if it is prohibited."""
     mapped = "".join(
         " " if stringprep.in_table_c12(character) else character
         for character in password
@@ -115,7 +115,7 @@ class Prepared:
 
     @property
     def executor(self) -> Executor:
-        """The lane of PBKDF2."""
+        """The executor of PBKDF2."""
         return self.inner.executor
 
     @property
@@ -130,11 +130,11 @@ class Prepared:
 
     @property
     def looped(self) -> bool:
-        """PBKDF2 hashes the password once."""
+        """False: PBKDF2 hashes the password once."""
         return self.inner.looped
 
     def takes(self, password: str) -> bool:
-        """Measure the password as it was typed."""
+        """Measure the typed password."""
         return self.inner.takes(password)
 
     def verify(self, password: str) -> bool:
@@ -143,13 +143,13 @@ class Prepared:
 
 
 def stored_key(salt: bytes, iterations: int, secret: bytes) -> bytes:
-    """What PostgreSQL stores: the digest of the client key."""
+    """Return the value that PostgreSQL stores: the digest of the client key."""
     salted = pbkdf2("sha256", salt, iterations, KEY, secret)
     return digest("sha256", hmac.digest(salted, b"Client Key", "sha256"))
 
 
 def read_postgres(_stored: StoredHash, match: re.Match[str]) -> Check:
-    """Iterations, salt, stored key; the server key proves nothing more."""
+    """Parse iterations, salt and stored key; the server key adds no information."""
     iterations, key = limits.number(match["iterations"]), unbase64(match["digest"])
     work = limits.check_pbkdf2(iterations, KEY, KEY)
     if len(key) != KEY:
@@ -159,7 +159,7 @@ def read_postgres(_stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_passlib(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Salted passwords under several digests; the strongest that is known decides."""
+    """Parse salted passwords under several digests; the strongest known digest is checked."""
     keys = {match[f"name{i}"]: match[f"digest{i}"] for i in range(1, MAX_KEYS + 1)}
     found = next((name for name in ("sha-512", "sha-256", "sha-1") if name in keys), None)
     if found is None:
@@ -182,10 +182,10 @@ FORMATS = (
 )
 
 
-# SCRAM's keys (RFC 5802, RFC 7677) as mail, chat and MongoDB servers keep them.
+# SCRAM's keys (RFC 5802, RFC 7677) as mail, chat and MongoDB servers store them.
 #
 # Dovecot: `{SCRAM-SHA-256}iterations,salt,stored key,server key`, base64. XMPP servers (ejabberd, Prosody, Openfire),
-# as crackers write their columns: `$xmpp-scram$0$iterations$length$salt$stored key`, hex. MongoDB:
+# as cracking tools write their columns: `$xmpp-scram$0$iterations$length$salt$stored key`, hex. MongoDB:
 # `$mongodb-scram$*0*user* iterations*salt*server key`, base64, whose SHA-1 variant hashes the MD5 of
 # `user:mongo:password`.
 
@@ -194,27 +194,27 @@ Scram = tuple[str, bytes, int]
 
 
 def _pbkdf2_comparison(derive: Callable[[bytes], bytes], parameters: Scram, key: bytes, *, padded: bool) -> Comparison:
-    """A comparison that takes as long as PBKDF2 with these parameters."""
+    """Return a comparison with the cost of PBKDF2 with these parameters."""
     name, _, iterations = parameters
     work = limits.check_pbkdf2(iterations, SIZES[name], SIZES[name])
     return Comparison(derive, key, f"pbkdf2-{name} {iterations}", Executor.THREAD, padded=padded, work=work)
 
 
 def stored_key_of(parameters: Scram, secret: bytes) -> bytes:
-    """The digest of the client's key."""
+    """Return the digest of the client's key."""
     name, salt, iterations = parameters
     salted = pbkdf2(name, salt, iterations, SIZES[name], secret)
     return digest(name, hmac.digest(salted, b"Client Key", name))
 
 
 def server_key(parameters: Scram, secret: bytes) -> bytes:
-    """The server's key."""
+    """Return the server's key."""
     name, salt, iterations = parameters
     return hmac.digest(pbkdf2(name, salt, iterations, SIZES[name], secret), b"Server Key", name)
 
 
 def mongodb_sha1(parameters: Scram, user: bytes, secret: bytes) -> bytes:
-    """The server's key of what MongoDB made of name and password before."""
+    """Return the server's key for MongoDB's MD5 of name and password."""
     return server_key(parameters, digest("md5", user + b":mongo:" + secret).hex().encode("ascii"))
 
 
@@ -226,18 +226,18 @@ def _checked(name: str, salt: bytes, match: re.Match[str], key: bytes) -> Scram:
 
 
 def read_stored(_stored: StoredHash, match: re.Match[str]) -> Check:
-    """Dovecot's and the XMPP servers'."""
+    """Parse Dovecot's and the XMPP servers' layouts."""
     groups = match.groupdict()
     decode = unhex if "length" in groups else unbase64
     name, key = f"sha{groups.get('prf') or '1'}", decode(match["digest"])
     parameters = _checked(name, decode(match["salt"]), match, key)
     check = _pbkdf2_comparison(partial(stored_key_of, parameters), parameters, key, padded=True)
-    # Dovecot prepares nothing itself: its clients may have. Both are tried.
+    # Dovecot does not prepare passwords, but its clients may have. Both are tried.
     return Prepared(check) if "length" in groups else check
 
 
 def read_mongodb(_stored: StoredHash, match: re.Match[str]) -> Check:
-    """Variant 0 is SHA-1, 1 is SHA-256."""
+    """Parse variant 0 (SHA-1) or 1 (SHA-256)."""
     name, key = ("sha256" if match["variant"] == "1" else "sha1"), unbase64(match["digest"])
     parameters = _checked(name, unbase64(match["salt"]), match, key)
     if name == "sha256":

@@ -1,7 +1,7 @@
 """scrypt (RFC 7914) with its parameters in text, and as plain columns.
 
-Columns: a digest in hex or base64, a salt column, and the options `n`, `r`, `p` of the source (where it names none,
-16384, 8 and 1, the defaults of Node's `crypto.scrypt`).
+Columns: a digest in hex or base64, a salt column, and the options `n`, `r`, `p` of the source (by default 16384, 8
+and 1, the defaults of Node's `crypto.scrypt`).
 """
 
 import hashlib
@@ -22,23 +22,23 @@ from service.hashing.format import Check, Executor, MalformedHash, StoredHash
 from service.hashing.shape import Shape
 
 SPARE = 2**20
-"""Bytes that OpenSSL wants beyond the memory of the algorithm before it agrees to run."""
+"""Bytes that OpenSSL requires beyond the memory of the algorithm."""
 MAX_LOG = 63
 """A larger `ln` is N itself, as Kratos writes it."""
 
 
 def scrypt(n: int, r: int, p: int, salt: bytes, length: int, secret: bytes) -> bytes:
-    """Compute scrypt; OpenSSL's own bound on memory is raised to what our limits allow."""
+    """Compute scrypt; OpenSSL's own memory limit is raised to ours."""
     memory = 128 * r * (n + p + 2) + SPARE
     return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=memory, dklen=length)
 
 
 USUAL_KEY = 64
-"""Bytes, where nothing says otherwise, as in Node's guides."""
+"""The default in bytes, as in Node's documentation."""
 
 
 def scrypt_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, key: bytes) -> Comparison:
-    """Check against `key` with `cost` = N, r, p; raises `MalformedHash` or `TooCostly`."""
+    """Return the check against `key` with `cost` = N, r, p; raises `MalformedHash` or `TooCostly`."""
     n, r, p = cost
     work = limits.check_scrypt(n, r, p)
     if len(key) < MIN_DIGEST:
@@ -55,12 +55,12 @@ def scrypt_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, ke
 
 
 def power_of_two(log: int) -> int:
-    """N of its logarithm; an absurd one is left to the limits."""
+    """Return N from its logarithm; the limits reject an absurd one."""
     return 1 << min(log, MAX_LOG)
 
 
 def read_mcf(stored: StoredHash, match: re.Match[str]) -> Check:
-    """`ln` is the logarithm of N, or N itself where Kratos wrote it; `n` is N, as AdonisJS writes it."""
+    """Parse the parameters: `ln` is the logarithm of N, or N itself if Kratos wrote it; `n` is N, as in AdonisJS."""
     r, p = (limits.number(match[name]) for name in ("r", "p"))
     ln = limits.number(match["ln"] or match["n"])
     n = ln if match["n"] or ln > MAX_LOG else power_of_two(ln)
@@ -68,31 +68,31 @@ def read_mcf(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_packed(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Parameters as one hex number, as Java's SCryptUtil and Spring write them: log2 N, a byte of r, one of p."""
+    """Parse parameters in one hex number, as Java's SCryptUtil and Spring write them: log2 N, a byte of r, one of p."""
     packed = int(match["packed"], 16)
     cost = (power_of_two(packed >> 16), packed >> 8 & 0xFF, packed & 0xFF)
     return scrypt_check(stored, cost, unbase64(match["salt"]), unbase64(match["digest"]))
 
 
 def read_colons(stored: StoredHash, match: re.Match[str]) -> Check:
-    """N, r and p in decimal, as hashcat has them."""
+    """Parse N, r and p in decimal, as hashcat writes them."""
     n, r, p = (limits.number(match[name]) for name in ("n", "r", "p"))
     return scrypt_check(stored, (n, r, p), unbase64(match["salt"]), unbase64(match["digest"]))
 
 
 def read_columns(stored: StoredHash, match: re.Match[str]) -> Check:
-    """A bare digest beside a salt column, or behind a salt, in both ways where it may mean either."""
+    """Parse a bare digest with its salt in a column or before it; ambiguous texts are tried in both ways."""
     cost, key = cost_of(stored), undigest_column(match["digest"])
     check = scrypt_check(stored, cost, salt_of(separated(stored, match)), key)
     other = other_interpretation(stored, match, USUAL_KEY)
-    # Where there is no time for both, it is what the documentation says first.
+    # If both would take too long, only the interpretation that the documentation gives first is tried.
     if other is None or 2 * 128 * math.prod(cost) > limits.MAX_SCRYPT_WORK:
         return check
     return Either(check, scrypt_check(stored, cost, *other))
 
 
 def cost_of(stored: StoredHash) -> tuple[int, int, int]:
-    """The options n, r and p of the source."""
+    """Return the options n, r and p of the source."""
     return number_option(stored, "n", 16384), number_option(stored, "r", 8), number_option(stored, "p", 1)
 
 
@@ -118,14 +118,13 @@ FORMATS = (
 )
 
 
-# Firebase's variant of scrypt, from its own export and from those who took it over.
+# Firebase's variant of scrypt, as exported by Firebase and by the products that import from it.
 #
 # The key of scrypt encrypts the project's signer key (AES-256 in counter mode, counter 0); the ciphertext is the
 # hash. Source: firebase/scrypt. Columns: hash, salt, and the options `signer_key`, `salt_separator`, `rounds`,
 # `mem_cost` of the source, as the project's "password hash parameters" name them (`base64_signer_key` and
-# `base64_salt_separator` are read too). Kratos (`$firescrypt$`) and Supabase (`$fbscrypt$`) write them into each
-# hash; SuperTokens (`$f_scrypt$`) all but the signer key.
-
+# `base64_salt_separator` are accepted too). Kratos (`$firescrypt$`) and Supabase (`$fbscrypt$`) write them into each
+# hash; SuperTokens (`$f_scrypt$`) writes all but the signer key.
 AES_KEY = 32
 """Bytes."""
 COUNTER = bytes(16)
@@ -139,7 +138,7 @@ def firebase(n: int, r: int, p: int, salt: bytes, signer_key: bytes, secret: byt
 
 
 def firebase_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, signer: bytes, key: bytes) -> Check:
-    """Check against `key`; `cost` is the logarithm of N, r and p, and `salt` holds the separator too."""
+    """Return the check against `key`; `cost` is log2 N, r and p, and `salt` includes the separator."""
     n, r, p = power_of_two(cost[0]), cost[1], cost[2]
     work = limits.check_scrypt(n, r, p)
     if len(key) != len(signer) or len(key) < MIN_DIGEST:
@@ -156,7 +155,7 @@ def firebase_check(stored: StoredHash, cost: tuple[int, int, int], salt: bytes, 
 
 
 def read_firebase_columns(stored: StoredHash, match: re.Match[str]) -> Check:
-    """A hash beside a salt column; `mem_cost` and `rounds` are usually 14 and 8."""
+    """Parse a hash with a salt column; `mem_cost` and `rounds` are usually 14 and 8."""
     separator = option(stored, "salt_separator", option(stored, "base64_salt_separator", ""))
     cost = (number_option(stored, "mem_cost", 14), number_option(stored, "rounds", 8), 1)
     salt = unbase64(salt_text(separated(stored, match))) + unbase64(separator)
@@ -164,7 +163,7 @@ def read_firebase_columns(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def read_in_one(stored: StoredHash, match: re.Match[str]) -> Check:
-    """All in the text; SuperTokens leaves the signer key to the options of the source."""
+    """Parse a text with all parameters; SuperTokens leaves the signer key to the options of the source."""
     groups = match.groupdict()
     signer = unbase64(groups["signer"]) if groups.get("signer") else _signer_key(stored)
     cost = (limits.number(groups["n"]), limits.number(groups["r"]), limits.number(groups.get("p") or "1"))
@@ -217,43 +216,43 @@ TO_URL = str.maketrans("+/", "-_")
 
 
 def read_cisco(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Type 9."""
+    """Parse type 9."""
     key = unbase64_alphabet(match["digest"], CRYPT64)
     return scrypt_check(stored, CISCO, to_bytes(match["salt"], "ascii"), key)
 
 
 def read_ruby(stored: StoredHash, match: re.Match[str]) -> Check:
-    """All numbers in hex; the gem drops the zeros that a salt begins with."""
+    """Parse numbers in hex; the gem drops a salt's leading zeros."""
     n, r, p = (int(match[name], 16) for name in ("n", "r", "p"))
     return scrypt_check(stored, (n, r, p), unhex(match["salt"]).lstrip(b"\0"), unhex(match["digest"]))
 
 
 def first_ruby(derive: Derive, secret: bytes) -> bytes:
-    """The gem's first releases kept only SHA-1 of a long key."""
+    """Return the key as the gem's first releases stored it: SHA-1 of a long key."""
     return digest("sha1", derive(secret))
 
 
 def read_first_ruby(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The text before the digest is the salt."""
+    """Parse the hash; the salt is the text before the digest."""
     n, r, p = (int(match[name], 16) for name in ("n", "r", "p"))
     long = scrypt_check(stored, (n, r, p), to_bytes(match["setting"], "ascii"), bytes(FIRST_RUBY_KEY))
     return replace(long, derive=partial(first_ruby, long.derive), key=unhex(match["digest"]))
 
 
 def read_stytch(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The salt's text in the URL alphabet, whichever its column has; defaults are those of Stytch's documentation."""
+    """Parse a salt used as text in the URL alphabet, whatever the column's; defaults from Stytch's documentation."""
     cost = (number_option(stored, "n", 32768), number_option(stored, "r", 8), number_option(stored, "p", 1))
     salt = to_bytes(salt_text(separated(stored, match)).translate(TO_URL), "utf-8")
     return scrypt_check(stored, cost, salt, undigest_column(match["digest"]))
 
 
 def read_better_auth(stored: StoredHash, match: re.Match[str]) -> Check:
-    """The salt's hex digits are the salt."""
+    """Parse the hash; the salt is its text in hex."""
     return scrypt_check(stored, BETTER_AUTH, to_bytes(match["salt"], "ascii"), unhex(match["digest"]))
 
 
 def read_lucia(stored: StoredHash, match: re.Match[str]) -> Check:
-    """As better-auth; what has no mark may be of the beta with r = 8."""
+    """Parse as better-auth; a hash without prefix may come from the beta with r = 8."""
     salt, key = to_bytes(match["salt"], "ascii"), unhex(match["digest"])
     check = scrypt_check(stored, BETTER_AUTH, salt, key)
     return check if match["mark"] else Either(check, scrypt_check(stored, LUCIA_BETA, salt, key))

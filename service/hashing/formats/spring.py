@@ -1,7 +1,7 @@
-"""Spring Security's encoders, by the `{id}` that DelegatingPasswordEncoder writes before them.
+"""Spring Security's encoders, by the `{id}` prefix of DelegatingPasswordEncoder.
 
-Source: spring-security, PasswordEncoderFactories and the classes it names. The pepper is what Spring calls the secret.
-`{noop}` is the password itself. `{ldap}` holds a directory's scheme.
+Source: spring-security, PasswordEncoderFactories and the classes it names. The pepper is Spring's secret. `{noop}` is
+the password itself. `{ldap}` contains a directory's scheme.
 """
 
 import re
@@ -23,20 +23,20 @@ from service.hashing.shape import Shape, Wrapped
 STANDARD_ROUNDS = 1024
 V5_5 = ("sha1", 185_000)
 V5_8 = ("sha256", 310_000)
-"""PRF and iterations of the two generations of Pbkdf2PasswordEncoder, whose salts have 8 and 16 bytes."""
+"""PRF and iterations of both generations of Pbkdf2PasswordEncoder, whose salts have 8 and 16 bytes."""
 KEY = 32
-"""Bytes of digest of both."""
+"""Bytes of the digest of both."""
 V5_8_ALIASES = ("spring_pbkdf2@SpringSecurity_v5_8",)
 DIGESTS = {"MD4": "md4", "MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
 
 def salted(name: str, salt: bytes, secret: bytes) -> bytes:
-    """Digest of the password and the salt behind it."""
+    """Return the digest of the password followed by the salt."""
     return digest(name, secret + salt)
 
 
 def standard(salt: bytes, pepper: bytes, secret: bytes) -> bytes:
-    """StandardPasswordEncoder: SHA-256 of salt, pepper and password, over and over."""
+    """StandardPasswordEncoder: iterated SHA-256 of salt, pepper and password."""
     key = salt + pepper + secret
     for _ in range(STANDARD_ROUNDS):
         key = digest("sha256", key)
@@ -44,7 +44,7 @@ def standard(salt: bytes, pepper: bytes, secret: bytes) -> bytes:
 
 
 def read_message_digest(name: str, stored: StoredHash, match: re.Match[str]) -> Check:
-    """The salt is its text with the braces around it, and stands behind the password."""
+    """Parse a salt used as text with its braces, after the password."""
     salt = to_bytes(match["braced"] or "", stored.recipe.charset)
     derive = partial(salted, name, salt)
     key = undigest(match["digest"], SIZES[name])
@@ -52,11 +52,11 @@ def read_message_digest(name: str, stored: StoredHash, match: re.Match[str]) -> 
 
 
 def read_pbkdf2(generation: tuple[str, int], stored: StoredHash, match: re.Match[str]) -> Check:
-    """Hex or base64 of salt and digest; the pepper stands behind the salt. The source may say other parameters."""
+    """Parse salt and digest in hex or base64; the pepper follows the salt. The source may state other parameters."""
     prf, iterations = generation
     prf = option(stored, "algorithm", prf).lower()
     if prf not in ("sha1", "sha256", "sha512"):
-        raise MalformedHash("the option algorithm is none of sha1, sha256 and sha512")
+        raise MalformedHash("the option algorithm must be sha1, sha256 or sha512")
     text = match["digest"]
     raw = unhex(text) if HEX.fullmatch(text) else unbase64(text)
     salt = raw[:-KEY] + (stored.pepper or b"")
@@ -64,7 +64,7 @@ def read_pbkdf2(generation: tuple[str, int], stored: StoredHash, match: re.Match
 
 
 def read_standard(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Hex of 8 bytes of salt and the digest."""
+    """Parse 8 bytes of salt and the digest in hex."""
     raw = unhex(match["digest"])
     derive = partial(standard, raw[:8], stored.pepper or b"")
     work = limits.check_rounds(STANDARD_ROUNDS)
@@ -72,12 +72,12 @@ def read_standard(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def same(secret: bytes) -> bytes:
-    """The password itself."""
+    """Return the password itself."""
     return secret
 
 
 def read_plain(stored: StoredHash, match: re.Match[str]) -> Check:
-    """What follows the mark is the password; blanks at its end belong to it."""
+    """Parse the password after the prefix; trailing blanks belong to it."""
     text = stored.hash[len(stored.hash) - len(stored.hash.lstrip()) :][match.start("digest") :]
     return Comparison(same, to_bytes(text, stored.recipe.charset), "none", charset=stored.recipe.charset)
 
@@ -86,12 +86,12 @@ def _message_digest(name: str) -> Shape:
     size = SIZES[DIGESTS[name]]
     digest_text = rf"(?P<digest>[0-9a-f]{{{2 * size}}}|[A-Za-z0-9+/]{{{-(-4 * size // 3)}}}={{0,2}})"
     braced = r"(?P<braced>\{(?P<salt>[^}]*)\})"
-    optional = "?" if name == "MD4" else ""  # without salt the others are read as directories' schemes
+    optional = "?" if name == "MD4" else ""  # without salt, the others are parsed as directories' schemes
     return Shape(
         f"spring_{name}",
         re.compile(rf"(?i)\{{{name}\}}{braced}{optional}{digest_text}"),
         partial(read_message_digest, DIGESTS[name]),
-        # What has the name and no salt is no salt called like the name.
+        # A text with only the name has no salt; the name is not read as one.
         bare=re.compile(rf"(?i)(?:\{{{name}\}})?{braced}?{digest_text}"),
     )
 

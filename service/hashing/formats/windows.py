@@ -1,7 +1,7 @@
-"""Windows hashes besides NT: LM, and cached domain credentials of version 2.
+"""Windows hashes besides NT: LM, and version 2 of cached domain credentials.
 
-LM: [MS-SAMR] 2.2.11.1. Cached credentials 2 (Vista and later): PBKDF2-SHA1 over the first kind, which is MD4 of the NT
-hash and the name.
+LM: [MS-SAMR] 2.2.11.1. Cached credentials 2 (Vista and later): PBKDF2-SHA1 over version 1, which is MD4 of the NT hash
+and the name.
 """
 
 import re
@@ -19,11 +19,11 @@ from service.hashing.shape import Shape
 
 LM_TEXT = b"KGS!@#$%"
 LM_HALF = 7
-"""Characters; LM reads twice as many and ignores the rest."""
+"""Characters; LM uses twice as many and ignores the rest."""
 LM_EMPTY = bytes.fromhex("aad3b435b51404ee")
-"""The second half for passwords of up to seven characters, which some dumps leave out."""
+"""The second half of passwords of up to seven characters, which some dumps omit."""
 LM_CHARSET = "cp437"
-"""The code page of an English Windows, where the source names none."""
+"""The code page of an English Windows, used if the source names none."""
 DCC2_ROUNDS = 10240
 DCC2_SIZE = 16
 
@@ -35,14 +35,14 @@ def lm(charset: str, password: str) -> bytes:
 
 
 def _encrypt(half: bytes) -> bytes:
-    """DES takes 56 bits as eight bytes whose lowest bit does not count."""
+    """Encrypt with DES, which takes 56 bits as eight bytes whose lowest bit is ignored."""
     bits = int.from_bytes(half, "big")
     key = bytes((bits >> 49 - 7 * i & 0x7F) << 1 for i in range(8))
     return DES.new(key, DES.MODE_ECB).encrypt(LM_TEXT)  # noqa: S304 (LM is DES)
 
 
 def dcc2(username: str, rounds: int, password: str) -> bytes:
-    """The name counts in lower case, as UTF-16."""
+    """Derive with the name in lower case, as UTF-16."""
     salt = username.lower().encode("utf-16-le")
     first = digest("md4", digest("md4", password.encode("utf-16-le")) + salt)
     return pbkdf2("sha1", salt, rounds, DCC2_SIZE, first)

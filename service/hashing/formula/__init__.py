@@ -1,4 +1,4 @@
-"""The formula language for home-made hashes.
+"""The formula language for custom hashes.
 
 A formula is parsed once into a closed set of operations and then applied to rows. The notation: docs/formulas.md.
 """

@@ -1,4 +1,4 @@
-"""Function calls of a formula, and the operation that each stands for."""
+"""Function calls of a formula, and the operations that they build."""
 
 import difflib
 import re
@@ -29,7 +29,7 @@ from service.immutable import immutable
 
 # The names that a formula may call and what each builds.
 #
-# A digest's name may end in the form of its value: `sha1_bin`, `md5_hexupper`; `raw(sha1(…))` says the same.
+# A digest's name may end in the form of its value: `sha1_bin`, `md5_hexupper`; `raw(sha1(…))` is equivalent.
 
 SUFFIXES: Mapping[str, Form] = {
     "bin": Form.RAW,
@@ -55,13 +55,13 @@ VARIABLES: Mapping[str, str] = {
     "pepper": "pepper",
     "key": "pepper",
 }
-"""What stands after the $, and the variable it means; the short ones are John the Ripper's."""
+"""The names that may follow the $, and their variables; the short ones are John the Ripper's."""
 _KINDS = ("pbkdf2_hmac_", "pbkdf2_", "hmac_", "")
 
 
 @immutable
 class DigestName:
-    """A digest, alone or as the heart of HMAC or PBKDF2, with what its suffix says."""
+    """A digest, alone or as part of an HMAC or PBKDF2, with the meaning of its suffix."""
 
     kind: str
     """``digest``, ``hmac`` or ``pbkdf2``."""
@@ -71,12 +71,12 @@ class DigestName:
 
 
 def plain(name: str) -> str:
-    """A name in the spelling of the tables: lower case, parts joined by `_`."""
+    """Return a name in the spelling of the tables: lower case, parts joined by `_`."""
     return re.sub(r"[-/]", "_", name.lower())
 
 
 def digest_name(name: str) -> DigestName | None:
-    """Read the name of a digest, an HMAC or a PBKDF2, or return None if it is none."""
+    """Parse the name of a digest, an HMAC or a PBKDF2; return None if it is none of them."""
     text = plain(name)
     kind = next(each for each in _KINDS if text.startswith(each))
     body, _, suffix = text[len(kind) :].rpartition("_")
@@ -90,14 +90,14 @@ def digest_name(name: str) -> DigestName | None:
 
 
 def function_name(name: str) -> str | None:
-    """The function of this name or alias, or None."""
+    """Return the function with this name or alias, or None."""
     text = plain(name)
     text = ALIASES.get(text, text)
     return text if text in FUNCTIONS else None
 
 
 def _algorithm(text: str) -> str | None:
-    """``sha_1``, ``sha-256`` and ``sha3-256`` are ``sha1``, ``sha256`` and ``sha3_256``."""
+    """Normalise ``sha_1``, ``sha-256`` and ``sha3-256`` to ``sha1``, ``sha256`` and ``sha3_256``."""
     compact = re.sub(r"^(sha|md|blake2|ripemd)_", r"\1", text)
     compact = re.sub(r"^(sha3|keccak)_?(\d{3})$", r"\1_\2", compact)
     if re.fullmatch(r"blake2[bs]_\d{3}", compact) and compact in {"blake2b_512", "blake2s_256"}:
@@ -106,13 +106,13 @@ def _algorithm(text: str) -> str | None:
 
 
 def _takes(kind: str) -> frozenset[str]:
-    """The digests that an HMAC or a PBKDF2 is known with: what OpenSSL lacks cannot be stretched fast enough."""
+    """The digests available for an HMAC or a PBKDF2: iterating those that OpenSSL lacks would be too slow."""
     keyed = frozenset(name for name in digests.SIZES if not name.startswith("keccak"))
-    return keyed if kind == "hmac_" else keyed - digests.BY_OTHERS
+    return keyed if kind == "hmac_" else keyed - digests.NOT_IN_HASHLIB
 
 
 def known_names() -> frozenset[str]:
-    """Every name that may be called, for suggestions."""
+    """Return every callable name, for suggestions."""
     kinds = (f"{kind}{name}" for kind in ("hmac_", "pbkdf2_") for name in _takes(kind))
     return frozenset({*digests.SIZES, *kinds, *FUNCTIONS, *ALIASES, "argon2id", "bcrypt", "scrypt"})
 
@@ -123,7 +123,7 @@ _FEEDS = {Form.RAW: Feed.RAW, Form.HEX: Feed.HEX}
 
 @immutable
 class Call:
-    """A name and its arguments, as they were read."""
+    """A parsed call: a name and its arguments."""
 
     name: Token
     arguments: Arguments
@@ -133,7 +133,7 @@ class Call:
     find: FindFormat
 
     def build(self) -> Operation:
-        """The operation, or `MalformedFormula`."""
+        """Return the operation. Raises `MalformedFormula`."""
         digest = digest_name(self.name.value)
         if digest is not None and digest.kind == "digest":
             return self._hashed(digest)
@@ -194,7 +194,7 @@ class Call:
         return Applied(function, operand, self.arguments.numbers(1))
 
     def _checked(self) -> Checked:
-        """A named format around the whole formula."""
+        """Return a named format applied to the whole formula."""
         found = self.find(self.name.value)
         if found is None:
             self._unknown()

@@ -39,22 +39,22 @@ from service.hashing.formula.typed import BYTE_CHARSET, pepper_text, typed_check
 from service.hashing.shape import BLANK, scramble, scramble_match
 from service.immutable import immutable
 
-# What tries passwords against a formula, and against a named format around one.
+# The checks of a formula, and of a named format applied to a formula.
 
 
 @immutable
 class FormulaCheck:
-    """A formula with the values of one row: every reading is computed, and any that gives the stored value verifies."""
+    """A formula with the values of one row. Every interpretation is computed; any that matches verifies."""
 
     interpretations: tuple[tuple[Operation, bytes], ...] = field(repr=False)
-    """Each reading with the value that the right password gives."""
+    """Each interpretation with the value that the right password yields."""
     given: Given = field(repr=False)
     executor: Executor
     cost: str
     padded: bool = False
-    """True where NULs behind the password change nothing: then it may not end in one."""
+    """True if trailing NULs do not change the result: a password that ends in NUL is then rejected."""
     work: float = 0.0
-    """The share of all interpretations together in what one sign-in may cost."""
+    """The share of what one sign-in may cost, for all interpretations together."""
     looped: bool = False
 
     def takes(self, password: str) -> bool:
@@ -62,7 +62,7 @@ class FormulaCheck:
         return limits.is_short(password, self.given.charset, looped=self.looped)
 
     def verify(self, password: str) -> bool:
-        """Tell whether any reading gives the stored value."""
+        """Return whether any interpretation yields the stored value."""
         if self.padded and password.endswith("\0"):
             return False
         given = replace(self.given, password=password)
@@ -79,7 +79,7 @@ class FormulaCheck:
 
 @immutable
 class NamedCheck:
-    """A named format that is given what the formula makes of the password."""
+    """A named format that receives the formula's value as the password."""
 
     operand: Operation = field(repr=False)
     given: Given = field(repr=False)
@@ -87,7 +87,7 @@ class NamedCheck:
     executor: Executor
     cost: str
     work: float = 0.0
-    """The share of the formula and the named format together in what one sign-in may cost."""
+    """The share of what one sign-in may cost, for the formula and the named format together."""
     looped: bool = False
 
     def takes(self, password: str) -> bool:
@@ -95,7 +95,7 @@ class NamedCheck:
         return limits.is_short(password, self.given.charset, looped=self.looped)
 
     def verify(self, password: str) -> bool:
-        """Tell whether the named format accepts the operand's value."""
+        """Return whether the named format accepts the operand's value."""
         given = replace(self.given, password=password)
         try:
             value = self.operand.evaluate(given)
@@ -105,13 +105,13 @@ class NamedCheck:
             return False
 
 
-# Takes a row apart for a formula: digest, salt and username, often kept in one column.
+# Splits a row for a formula into digest, salt and user name, which are often stored in one column.
 
 
 def separated(stored: StoredHash, uses: frozenset[str]) -> StoredHash:
-    """Move what follows the first colon of the hash to the column that the formula needs and the row lacks.
+    """Move the part after the first colon of the hash to the column that the formula needs and the row lacks.
 
-    The first, because a salt may hold colons and a digest, in hex as in base64, holds none.
+    The first colon, because a salt may contain colons and a digest, in hex or base64, contains none.
     """
     text = stored.hash.strip(BLANK)
     digest, colon, rest = text.partition(":")
@@ -131,7 +131,7 @@ def separated(stored: StoredHash, uses: frozenset[str]) -> StoredHash:
 
 
 def joined_again(stored: StoredHash, parts: StoredHash) -> StoredHash:
-    """The reverse of `separated`, for a dummy hash: `parts` in as many columns as `stored` has."""
+    """Reverse `separated` for a dummy hash: return `parts` in the columns that `stored` has."""
     rest = [
         made
         for made, had in ((parts.salt, stored.salt), (parts.username, stored.username))
@@ -146,35 +146,35 @@ def joined_again(stored: StoredHash, parts: StoredHash) -> StoredHash:
 
 
 def salt_value(stored: StoredHash) -> Value:
-    """The salt: text in a text column, so that `utf16le($salt)` means something, else bytes."""
+    """Return the salt: as text if it is in a text column, so that `utf16le($salt)` is defined, else as bytes."""
     if stored.salt is not None and stored.recipe.salt_encoding == "text":
         return stored.salt
     return salt_of(stored)
 
 
 def pepper_value(stored: StoredHash) -> Value:
-    """The pepper as text where it is UTF-8."""
+    """Return the pepper, as text if it is UTF-8."""
     if stored.pepper is None:
-        raise MalformedHash("the formula uses $pepper, and the source names no variable that holds one")
+        raise MalformedHash("the formula uses $pepper, and the source names no variable with a pepper")
     return pepper_text(stored.pepper)
 
 
-# Reads the stored text as a formula's value: what the right password must give.
+# Reads the stored text as a formula's value, which the right password must yield.
 
 _BCRYPT = re.compile(r"(?P<prefix>\$2[aby]\$)" + TAIL)
 _PREFIXES = ("0x", "0X", "\\x", "$BLAKE2$")
-"""What SQL Server, PostgreSQL and hashcat write before hex."""
+"""The prefixes that SQL Server, PostgreSQL and hashcat write before hex."""
 
 
 def fits(formula: Formula, digest: str) -> bool:
-    """Tell whether `digest` has the length and alphabet of the formula's value."""
+    """Return whether `digest` has the length and alphabet of the formula's value."""
     if isinstance(formula.interpretations[0], Bcrypt):
         return _BCRYPT.fullmatch(digest) is not None
     return any(expected_value(interpretation, digest)[1] is not None for interpretation in formula.interpretations)
 
 
 def expected_value(root: Operation, text: str) -> tuple[Operation, bytes | None]:
-    """The reading and the bytes it must give for the right password, or None where the text cannot be its value."""
+    """Return the interpretation and the bytes that the right password yields; None if the text does not fit."""
     size = digest_size(root)
     if size is not None:
         return raw(root), _read(text, size)
@@ -186,8 +186,8 @@ def expected_value(root: Operation, text: str) -> tuple[Operation, bytes | None]
 
 
 def _read(text: str, size: int) -> bytes | None:
-    """A digest of `size` bytes from hex or base64, told apart by its length."""
-    prefix = marker_of(text)
+    """Decode a digest of `size` bytes from hex or base64, distinguished by length."""
+    prefix = hex_prefix(text)
     bare = text[len(prefix) :] if len(text) == 2 * size + len(prefix) else text
     try:
         digest = unhex(bare) if HEX.fullmatch(bare) else unbase64(bare)
@@ -197,22 +197,22 @@ def _read(text: str, size: int) -> bytes | None:
 
 
 def require_bcrypt(text: str) -> re.Match[str]:
-    """A bcrypt hash in its parts, from which `bcrypt(…)` takes cost and salt."""
+    """Match a bcrypt hash, from which `bcrypt(…)` takes cost and salt. Raises `MalformedHash`."""
     match = _BCRYPT.fullmatch(text)
     if match is None:
         raise MalformedHash("the formula needs a bcrypt hash")
     return match
 
 
-def marker_of(text: str) -> str:
-    """What stands before hex, or nothing."""
+def hex_prefix(text: str) -> str:
+    """Return the prefix before hex, or an empty string."""
     return next((each for each in _PREFIXES if text.startswith(each)), "")
 
 
 def formula_check(stored: StoredHash, find: FindFormat = find_none) -> Check:
     """Apply the formula of the recipe to the row. Raises `MalformedHash` (so `MalformedFormula`) and `TooCostly`.
 
-    `find` looks up the named formats that may be around a formula, as in ``argon2(md5($pass))``.
+    `find` looks up the named formats that may enclose a formula, as in ``argon2(md5($pass))``.
     """
     formula = parse_formula(stored.recipe.format, stored.recipe.iterations, find)
     return check_row(formula, stored)
@@ -234,7 +234,7 @@ def check_row(formula: Formula, stored: StoredHash) -> Check:
 def _digest_check(
     formula: Formula, interpretations: tuple[Operation, ...], parts: StoredHash, given: Given
 ) -> FormulaCheck | None:
-    """The check of the interpretations that yield a digest, or None where the hash is as long as none of them."""
+    """Return the check of the interpretations that yield a digest, or None if none has the hash's length."""
     read = tuple(expected_value(interpretation, parts.hash) for interpretation in interpretations)
     found = tuple((interpretation, expected) for interpretation, expected in read if expected is not None)
     if not found:
@@ -247,7 +247,7 @@ def _digest_check(
 
 
 def _require_salts(root: Operation, given: Given) -> None:
-    """Refuse a salt that libargon2 would refuse when somebody signs in."""
+    """Reject a salt that libargon2 would reject at sign-in."""
     for each in walk(root):
         if not isinstance(each, Argon2) or uses_password(each.salt):
             continue
@@ -256,9 +256,9 @@ def _require_salts(root: Operation, given: Given) -> None:
 
 
 def _outer_checks(formula: Formula, parts: StoredHash, given: Given) -> list[Check]:
-    """The checks of bcrypt and of named formats around a formula, for those that the hash has the shape of.
+    """Return the checks of bcrypt and named formats that enclose a formula, for those whose shape the hash has.
 
-    Where the formula is nothing else, what is wrong with the hash is raised.
+    If the formula has only one such format, its errors are raised.
     """
     outer = [each for each in formula.interpretations if isinstance(each, Bcrypt | Checked)]
     readers: dict[str, tuple[Format, list[Operation]]] = {}
@@ -273,7 +273,7 @@ def _outer_checks(formula: Formula, parts: StoredHash, given: Given) -> list[Che
 def _around(
     formula: Formula, reader: Format, roots: tuple[Operation, ...], parts: StoredHash, given: Given
 ) -> Iterator[Check]:
-    """The checks of one reader around its operands: in one where the operands take no time, else one for each."""
+    """Yield the checks of one format over its operands: a single check if the operands are cheap, else one for each."""
     if isinstance(roots[0], Bcrypt) and len(roots) == 1:
         yield _bcrypt(formula, parts, given)
         return
@@ -291,7 +291,7 @@ def _around(
 
 
 def formula_dummy_hash(stored: StoredHash, find: FindFormat = find_none) -> StoredHash:
-    """Return a dummy row of the same cost: the digest and the columns beside it are scrambled."""
+    """Return a dummy row of the same cost, with the digest and the other columns scrambled."""
     formula = parse_formula(stored.recipe.format, stored.recipe.iterations, find)
     parts = separated(stored, formula.variables)
     salt = None if parts.salt is None else scramble(parts.salt)
@@ -340,7 +340,7 @@ def _bcrypt(formula: Formula, parts: StoredHash, given: Given) -> FormulaCheck:
 
 
 def _named(reader: Format, operand: Operation, row: StoredHash, given: Given) -> NamedCheck:
-    """The format's own check, of what the operand takes long to compute."""
+    """Return the format's check of an operand that is expensive to compute."""
     charset = BYTE_CHARSET if yields_bytes(operand) else row.recipe.charset
     check = reader.parse(replace(row, recipe=replace(row.recipe, charset=charset)))
     how = plan((operand,))
@@ -352,22 +352,22 @@ def _named(reader: Format, operand: Operation, row: StoredHash, given: Given) ->
         how.executor if check.executor is Executor.INLINE else check.executor,
         name_of(count_functions((operand,)), check.cost),
         check.work + how.work,
-        # A digest in between has one length for every password.
+        # An intermediate digest has the same length for every password.
         how.looped or (check.looped and length_of(operand) is None),
     )
 
 
 def _scrambled(formula: Formula, parts: StoredHash) -> str:
-    """The hash of nobody, scrambled by the first interpretation that reads it."""
+    """Return a dummy hash, scrambled by the first interpretation that parses it."""
     for root in formula.interpretations:
         if isinstance(root, Checked) and (len(formula.interpretations) == 1 or root.format.recognises(parts.hash)):
             return root.format.dummy_hash(_as_named(root.format, parts)).hash
         if isinstance(root, Bcrypt) and (len(formula.interpretations) == 1 or _BCRYPT.fullmatch(parts.hash)):
             return scramble_match(require_bcrypt(parts.hash))
-    mark = marker_of(parts.hash)
+    mark = hex_prefix(parts.hash)
     return mark + scramble(parts.hash[len(mark) :])
 
 
 def _as_named(reader: Format, parts: StoredHash) -> StoredHash:
-    """The row as the format around the formula reads it."""
+    """Return the row as the format that encloses the formula parses it."""
     return replace(parts, recipe=replace(parts.recipe, format=reader.name, iterations=None))

@@ -25,21 +25,22 @@ from service.hashing.formula.operations import (
 from service.immutable import immutable
 
 MAX_ROUNDS = 1_000_000
-"""Digests of one check, all readings together: a round of a Python loop takes about 0.7 µs, so 0.7 s; Okta waits 3."""
+"""Digests of one check over all interpretations: a Python loop takes about 0.7 µs per round, so 0.7 s; Okta waits 3."""
 MAX_GROWTH = 1000
-"""Bytes of all values together for each byte that is given: `hex(hex(…))` doubles with each call, and 40 may nest."""
+"""Bytes of all values together per input byte: `hex(hex(…))` doubles with each call, and 40 calls may nest."""
 IN_PYTHON = 1000
-"""The weight of a digest that a loop in Python computes."""
+"""The weight of a digest that a Python loop computes."""
 _GROWTH = (
-    {"numeric_entities": 8, "invision": 6, "htmlspecialchars_compat": 6, "htmlspecialchars_quotes": 6}
+    dict.fromkeys(("invision", "htmlspecialchars_compat", "htmlspecialchars_quotes", "filter_string"), 6)
+    | {"numeric_entities": 8}
     | dict.fromkeys(("nfkc", "nfkd", "saslprep", "phpbb_clean", "fluxbb_clean", "punbb_clean", "prestashop_clean"), 12)
     | dict.fromkeys(
         ("left", "right", "cut", "strrev", "trim", "raw", "unhex", "unbase64", "strtolower", "strtoupper"), 1
     )
 )
-"""By function; 3 is the most that any other makes of a byte, as upper-case letters of some may be three."""
+"""By function. Others produce at most 3 bytes per byte, since some characters have upper-case forms of three."""
 INLINE_ROUNDS = 50
-"""About 50 µs: what a hop to a thread would cost."""
+"""About 50 µs: the cost of a hand-over to a thread."""
 
 
 def count_functions(alternatives: Iterable[Operation]) -> Counter[str]:
@@ -64,20 +65,20 @@ def count_functions(alternatives: Iterable[Operation]) -> Counter[str]:
 
 @immutable
 class Plan:
-    """How readings are run together."""
+    """How the interpretations run together."""
 
     executor: Executor
     cost: str
     padded: bool
     """See `pads_password`."""
     work: float
-    """The share of all but bcrypt in what one sign-in may cost."""
+    """The share of what one sign-in may cost, without bcrypt."""
     looped: bool
     """See `loops_over_password`."""
 
 
 def plan(interpretations: tuple[Operation, ...]) -> Plan:
-    """Work out how `readings` are run together."""
+    """Determine how `interpretations` run together."""
     return Plan(
         executor_of(interpretations),
         name_of(count_functions(interpretations)),
@@ -88,13 +89,13 @@ def plan(interpretations: tuple[Operation, ...]) -> Plan:
 
 
 def name_of(counted: Counter[str], prefix: str = "") -> str:
-    """Name the work: equal names take equal time. Holds nothing of the formula's texts, which may be secret."""
+    """Name the work: equal names take equal time. Contains none of the formula's texts, which may be secret."""
     parts = (f"{name} x{count}" if count > 1 else name for name, count in sorted(counted.items()))
     return " + ".join(filter(None, (prefix, *parts)))
 
 
 def executor_of(alternatives: tuple[Operation, ...]) -> Executor:
-    """Where the computation may run."""
+    """Return the executor for the computation."""
     loops = _rounds(alternatives)
     if loops > INLINE_ROUNDS:
         return Executor.PROCESS
@@ -103,16 +104,16 @@ def executor_of(alternatives: tuple[Operation, ...]) -> Executor:
 
 
 def check_cost(alternatives: tuple[Operation, ...]) -> None:
-    """Raise `TooCostly` where the formula could not be computed within the time of a sign-in."""
+    """Raise `TooCostly` if the formula cannot be computed within the time of a sign-in."""
     if _rounds(alternatives) > MAX_ROUNDS:
-        raise TooCostly(f"the formula asks for more than {MAX_ROUNDS} digests")
+        raise TooCostly(f"the formula needs more than {MAX_ROUNDS} digests")
     limits.require_affordable(work_of(alternatives))
     if sum(growth(each) for root in alternatives for each in walk(root)) > MAX_GROWTH:
-        raise TooCostly(f"the formula makes more than {MAX_GROWTH} bytes of each byte that it is given")
+        raise TooCostly(f"the formula produces more than {MAX_GROWTH} bytes per byte of input")
 
 
 def work_of(alternatives: tuple[Operation, ...]) -> float:
-    """The share of all but bcrypt, whose cost is the row's, in what one sign-in may cost. Raises `TooCostly`."""
+    """Return the share of what one sign-in may cost, without bcrypt, whose cost is the row's. Raises `TooCostly`."""
     return _rounds(alternatives) / MAX_ROUNDS + sum(_slow_work(each) for root in alternatives for each in walk(root))
 
 
@@ -129,7 +130,7 @@ def _slow_work(operation: Operation) -> float:
 
 
 def growth(operation: Operation, name: str | None = None) -> int:
-    """The most bytes that the value may have for each byte of what is given, or of the variable `name` alone."""
+    """Return the most bytes that the value may have per byte of input, or per byte of the variable `name` alone."""
     match operation:
         case Variable():
             return int(name in {None, operation.name})
@@ -160,7 +161,7 @@ def _rounds(alternatives: tuple[Operation, ...]) -> int:
 
 
 def pads_password(interpretations: Iterable[Operation]) -> bool:
-    """Whether the password ends a key of HMAC, which is padded with NUL (so is that of PBKDF2 and scrypt)."""
+    """Whether the password ends the key of an HMAC, which is padded with NUL (as in PBKDF2 and scrypt)."""
     operations = (each for root in interpretations for each in walk(root))
     keys = (_key(each) for each in operations)
     return any(key is not None and uses_password(key) for key in keys)
@@ -177,5 +178,5 @@ def _key(operation: Operation) -> Operation | None:
 
 
 def uses_password(operation: Operation) -> bool:
-    """Whether the password is in the value."""
+    """Whether the value depends on the password."""
     return any(isinstance(each, Variable) and each.name == "pass" for each in walk(operation))

@@ -10,13 +10,13 @@ from dataclasses import field
 from service.hashing.formula.transformations import OF_TEXT, TO_BYTES, needs_symfony_digest, sha512_if_long
 from service.immutable import immutable
 
-# The values of a formula: text, which has letters and becomes bytes by a charset, and bytes.
+# The values of a formula: text, which consists of characters and is encoded with a charset, and bytes.
 
 Value = str | bytes
 
 
 class Form(enum.Enum):
-    """In which form a digest is handed to what is around it."""
+    """The form in which a digest is passed to the enclosing operation."""
 
     HEX = "hex"
     UPPER = "hexupper"
@@ -24,7 +24,7 @@ class Form(enum.Enum):
     BASE64 = "base64"
 
     def write(self, digest: bytes) -> Value:
-        """The digest in this form: text, except for `RAW`."""
+        """Return the digest in this form: text, except for `RAW`."""
         match self:
             case Form.RAW:
                 return digest
@@ -36,13 +36,13 @@ class Form(enum.Enum):
                 return base64.b64encode(digest).decode("ascii")
 
     def length(self, size: int) -> int:
-        """How many characters (of `RAW`: bytes) a digest of `size` bytes has in this form."""
+        """Return the characters (`RAW`: bytes) of a digest of `size` bytes in this form."""
         return len(self.write(bytes(size)))
 
 
 @immutable
 class Given:
-    """What one evaluation is given: the password that is tried, and what the row holds."""
+    """The inputs of one evaluation: the password and the row's values."""
 
     password: str = field(repr=False)
     salt: Value = field(default=b"", repr=False)
@@ -53,24 +53,24 @@ class Given:
     charset: str = "utf-8"
 
     def encode(self, value: Value) -> bytes:
-        """Bytes of a value. Raises `UnicodeEncodeError` where the charset lacks a character."""
+        """Return the bytes of a value. Raises `UnicodeEncodeError` if the charset lacks a character."""
         return value.encode(self.charset) if isinstance(value, str) else value
 
     def decode(self, value: Value) -> str:
-        """Text of a value. Raises `UnicodeDecodeError` where the bytes are none in the charset."""
+        """Return the text of a value. Raises `UnicodeDecodeError` if the bytes are invalid in the charset."""
         return value if isinstance(value, str) else value.decode(self.charset)
 
 
 @immutable
 class Function:
-    """How a function is called and what it does."""
+    """The signature of a function and its implementation."""
 
     apply: Callable[..., Value]
-    """Takes what is given, the value and the numbers."""
+    """Receives the inputs, the value and the numbers."""
     numbers: tuple[int, ...] = (0,)
     """How many numbers may follow the value."""
     wants_text: bool = False
-    """It needs letters: raw bytes are refused when the formula is parsed."""
+    """It needs characters: raw bytes are rejected when the formula is parsed."""
     yields_bytes: bool = False
 
 
@@ -87,7 +87,7 @@ def _to_bytes(function: Callable[[str], bytes]) -> Function:
 
 
 def _symfony_if_long(given: Given, value: Value) -> Value:
-    """Symfony's key for bcrypt: the base64 of SHA-512 where bcrypt could not take the password."""
+    """Symfony's key for bcrypt: the base64 of SHA-512 if bcrypt could not take the password."""
     secret = given.encode(value)
     if not needs_symfony_digest(secret):
         return value
@@ -126,12 +126,12 @@ def _unbase64(given: Given, value: Value) -> bytes:
 
 
 def _not(given: Given, value: Value, encoding: str) -> UnicodeDecodeError:
-    """The one kind of exception that evaluation may raise; quotes nothing of the value."""
+    """Return the only kind of exception that evaluation may raise; it does not quote the value."""
     return UnicodeDecodeError(encoding, b"", 0, len(given.encode(value)), "the value is not in this encoding")
 
 
 def _numbered(text: str) -> str:
-    """What browsers sent to a page in latin-1 for the characters that it lacks: ``&#8364;``."""
+    """Encode the characters that latin-1 lacks as browsers do when they submit a form: ``&#8364;``."""
     return text.encode("latin-1", "xmlcharrefreplace").decode("latin-1")
 
 
@@ -147,7 +147,7 @@ _INVISION = str.maketrans(
         "\\": "&#092;",
     }
 )
-"""What Invision Power Board 2 and 3 made of all that came from a form, passwords too."""
+"""The replacements that Invision Power Board 2 and 3 apply to all form input, passwords included."""
 
 
 FUNCTIONS: Mapping[str, Function] = {

@@ -9,26 +9,26 @@ from service.hashing.format import MalformedHash
 from service.hashing.formula.operations import Operation
 from service.immutable import immutable
 
-# Faults of a formula, with the place they are at.
+# Errors in a formula, with their position.
 
 
 class MalformedFormula(MalformedHash):
-    """The formula cannot be read."""
+    """The formula cannot be parsed."""
 
     def __init__(self, fault: str, text: str, position: int) -> None:
-        """`position` counts characters from 0; the message counts from 1 and draws a caret under the place."""
+        """`position` counts characters from 0; the message counts from 1 and draws a caret under the position."""
         super().__init__(f"{fault}, at position {position + 1} of the formula\n  {text}\n  {' ' * position}^")
         self.fault = fault
         self.position = position
         self._text = text
 
     def __reduce__(self) -> tuple[type["MalformedFormula"], tuple[str, str, int]]:
-        """Rebuild from the three parts: an exception pickles by its message otherwise, and crosses a process broken."""
+        """Rebuild from the three arguments: by default exceptions are pickled by message and cannot be restored."""
         return type(self), (self.fault, self._text, self.position)
 
 
 class Kind(enum.Enum):
-    """What a token is, in the words of an error message."""
+    """The kind of a token, as error messages name it."""
 
     NAME = "a function"
     VARIABLE = "a variable"
@@ -40,7 +40,7 @@ class Kind(enum.Enum):
 
 @immutable
 class Token:
-    """One token and where it begins."""
+    """One token and its position."""
 
     kind: Kind
     value: str
@@ -48,7 +48,7 @@ class Token:
 
 
 MAX_LENGTH = 2000
-"""Characters of a formula. The longest real one has a few hundred; a limit keeps the parser's work bounded."""
+"""Characters of a formula. The longest real one has a few hundred; the limit bounds the parser's work."""
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -99,12 +99,12 @@ def _unquoted(quoted: str) -> str:
     return _ESCAPE.sub(unescape, quoted[1:-1])
 
 
-# The arguments of a call: how many, and of which kind.
+# The arguments of a call: their number and kinds.
 
 
 @immutable
 class Argument:
-    """One argument of a call: a value or, where `number` is set, a whole number."""
+    """One argument of a call: a value or, if `number` is set, a whole number."""
 
     token: Token
     value: Operation | None = None
@@ -113,14 +113,14 @@ class Argument:
 
 @immutable
 class Arguments:
-    """What stands in the parentheses behind `name`."""
+    """The arguments in the parentheses after `name`."""
 
     name: Token
     given: tuple[Argument, ...]
     fail: Callable[[str, Token], NoReturn]
 
     def values(self, count: int, numbers: tuple[int, ...] = (0,)) -> tuple[Operation, ...]:
-        """The first `count` arguments, once all are of the right kind and the others are as many numbers as allowed."""
+        """Return the first `count` arguments, after checking their kinds and that the rest are `numbers` numbers."""
         if len(self.given) - count not in numbers:
             self.fail(f"{self.name.value} takes {_counted(count, numbers)}", self._misfit(count + max(numbers)))
         for argument in self.given[:count]:
@@ -132,7 +132,7 @@ class Arguments:
         return tuple(argument.value for argument in self.given[:count] if argument.value is not None)
 
     def numbers(self, after: int) -> tuple[int, ...]:
-        """The numbers behind the first `after` arguments."""
+        """Return the numbers after the first `after` arguments."""
         return tuple(argument.number for argument in self.given[after:] if argument.number is not None)
 
     def _misfit(self, most: int) -> Token:

@@ -19,11 +19,11 @@ class Operation(Protocol):
     """A part of a parsed formula. Immutable and picklable."""
 
     def evaluate(self, given: Given) -> Value:
-        """Compute the value. Raises `UnicodeError` where a character does not fit its charset, and nothing else."""
+        """Compute the value. Raises only `UnicodeError`, if a character does not fit its charset."""
         ...
 
     def parts(self) -> "tuple[Operation, ...]":
-        """The operations whose values this one takes."""
+        """The operations whose values this one uses."""
         ...
 
 
@@ -34,7 +34,7 @@ class Literal:
     value: str
 
     def evaluate(self, given: Given) -> Value:  # noqa: ARG002 (a constant)
-        """The text."""
+        """Return the text."""
         return self.value
 
     def parts(self) -> tuple[Operation, ...]:
@@ -44,12 +44,12 @@ class Literal:
 
 @immutable
 class Variable:
-    """One of the values that come with the row or the call."""
+    """A value of the row or of the call."""
 
     name: str
 
     def evaluate(self, given: Given) -> Value:
-        """The value; `salt1` is the salt up to its first colon and `salt2` what follows it."""
+        """Return the value; `salt1` is the salt up to its first colon and `salt2` the rest."""
         match self.name:
             case "pass":
                 return given.password
@@ -71,12 +71,12 @@ class Variable:
 
 @immutable
 class Concatenation:
-    """Values one after the other."""
+    """The concatenation of values."""
 
     values: tuple[Operation, ...]
 
     def evaluate(self, given: Given) -> Value:
-        """Text where all are text, else bytes."""
+        """Return text if all values are text, else bytes."""
         values = [value.evaluate(given) for value in self.values]
         texts = [value for value in values if isinstance(value, str)]
         return "".join(texts) if len(texts) == len(values) else b"".join(map(given.encode, values))
@@ -88,39 +88,39 @@ class Concatenation:
 
 @immutable
 class Applied:
-    """A function over one value, such as `lower`, with whole numbers as further arguments."""
+    """A function of one value, such as `lower`, with whole numbers as further arguments."""
 
     function: str
     operand: Operation
     numbers: tuple[int, ...] = ()
 
     def evaluate(self, given: Given) -> Value:
-        """The function's value."""
+        """Return the function's value."""
         return FUNCTIONS[self.function].apply(given, self.operand.evaluate(given), *self.numbers)
 
     def parts(self) -> tuple[Operation, ...]:
-        """What it is applied to."""
+        """The operand."""
         return (self.operand,)
 
 
 @immutable
 class Checked:
-    """A named format that checks the operand instead of the password: what an upgrade in place leaves behind."""
+    """A named format that checks the operand instead of the password, as after hashing the stored hashes again."""
 
     format: Format
     operand: Operation
 
     def evaluate(self, given: Given) -> Value:
-        """What the named format is to take as the password."""
+        """Return the value that the named format receives as the password."""
         return given.decode(self.operand.evaluate(given))
 
     def parts(self) -> tuple[Operation, ...]:
-        """What is checked."""
+        """The operand."""
         return (self.operand,)
 
 
 def walk(operation: Operation) -> Iterator[Operation]:
-    """Yield an operation and all that it is made of."""
+    """Yield an operation and all operations that it contains."""
     yield operation
     for part in operation.parts():
         yield from walk(part)
@@ -130,7 +130,7 @@ def walk(operation: Operation) -> Iterator[Operation]:
 
 
 class Feed(enum.Enum):
-    """What the next of several rounds hashes."""
+    """The input of the next round."""
 
     HEX = "hex"
     """The digest in hex, as PHP's functions return it."""
@@ -141,7 +141,7 @@ class Feed(enum.Enum):
 
 
 def written(digest: bytes, form: Form | None) -> Value:
-    """A digest in its form; hex where the formula states none, because that is what hashcat's notation means."""
+    """Return a digest in its form; hex if the formula states none, as in hashcat's notation."""
     return (form or Form.HEX).write(digest)
 
 
@@ -156,7 +156,7 @@ class Hashed:
     feed: Feed | None = None
 
     def evaluate(self, given: Given) -> Value:
-        """The digest in its form."""
+        """Return the digest in its form."""
         data = given.encode(self.operand.evaluate(given))
         value = digest(self.algorithm, data)
         return written(self._repeat(value, data) if self.rounds > 1 else value, self.form)
@@ -176,7 +176,7 @@ class Hashed:
         return value
 
     def parts(self) -> tuple[Operation, ...]:
-        """What is hashed."""
+        """The operand."""
         return (self.operand,)
 
 
@@ -190,7 +190,7 @@ class Keyed:
     form: Form | None = None
 
     def evaluate(self, given: Given) -> Value:
-        """The code in its form."""
+        """Return the code in its form."""
         key, message = given.encode(self.key.evaluate(given)), given.encode(self.message.evaluate(given))
         return written(keyed_digest(self.algorithm, key, message), self.form)
 
@@ -199,7 +199,7 @@ class Keyed:
         return (self.key, self.message)
 
 
-# The operations of a formula that are slow on purpose: PBKDF2, scrypt, bcrypt.
+# The operations of a formula that are slow by design: PBKDF2, scrypt, Argon2, bcrypt.
 
 
 @immutable
@@ -214,7 +214,7 @@ class Pbkdf2:
     form: Form | None = None
 
     def evaluate(self, given: Given) -> Value:
-        """The derived key in its form."""
+        """Return the derived key in its form."""
         password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
         key = pbkdf2(self.algorithm, salt, self.iterations, self.size, password)
         return written(key, self.form)
@@ -237,9 +237,9 @@ class Scrypt:
     form: Form | None = None
 
     def evaluate(self, given: Given) -> Value:
-        """The derived key in its form."""
+        """Return the derived key in its form."""
         password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
-        memory = 128 * self.r * (self.n + self.p + 2) + (1 << 20)  # bytes; OpenSSL refuses without room to spare
+        memory = 128 * self.r * (self.n + self.p + 2) + (1 << 20)  # bytes; OpenSSL fails without extra room
         key = hashlib.scrypt(password, salt=salt, n=self.n, r=self.r, p=self.p, maxmem=memory, dklen=self.size)
         return written(key, self.form)
 
@@ -264,7 +264,7 @@ class Argon2:
     form: Form | None = None
 
     def evaluate(self, given: Given) -> Value:
-        """The derived key in its form."""
+        """Return the derived key in its form."""
         password, salt = given.encode(self.password.evaluate(given)), given.encode(self.salt.evaluate(given))
         cost = (self.memory, self.passes, self.lanes)
         return written(argon2_key(TYPES[self.kind], VERSION, cost, salt, self.size, password), self.form)
@@ -275,31 +275,31 @@ class Argon2:
 
 
 Digested = Hashed | Keyed | Pbkdf2 | Scrypt | Argon2
-"""What yields a digest, whose form may be stated."""
+"""Operations that yield a digest, whose form may be stated."""
 
 
 @immutable
 class Bcrypt:
-    """bcrypt with the cost and salt of the stored hash, which it computes whole."""
+    """bcrypt with the cost and salt of the stored hash; computes the whole hash."""
 
     operand: Operation
 
     def evaluate(self, given: Given) -> Value:
-        """The whole hash; of the operand the first 72 bytes count, as in every store."""
+        """Return the whole hash; only the first 72 bytes of the operand are used, as in every store."""
         return hash_bcrypt(given.encode(self.operand.evaluate(given)), given.setting).decode("ascii")
 
     def parts(self) -> tuple[Operation, ...]:
-        """What is hashed."""
+        """The operand."""
         return (self.operand,)
 
 
-# How long a formula's value is, and whether it is bytes, as far as no password is needed.
+# The length of a formula's value, and whether it is bytes, as far as it does not depend on the password.
 
 _SAME_LENGTH = frozenset({"lower", "upper", "strtolower", "strtoupper", "ucfirst", "strrev", "raw", "ascii"})
 
 
 def length_of(operation: Operation) -> int | None:
-    """Characters (or bytes) of the value, or None where they depend on the password."""
+    """Return the characters (or bytes) of the value, or None if they depend on the password."""
     match operation:
         case Literal():
             return len(operation.value)
@@ -317,7 +317,7 @@ def length_of(operation: Operation) -> int | None:
 
 
 def yields_bytes(operation: Operation) -> bool:
-    """Whether the value is known to be raw bytes, which have no letters."""
+    """Whether the value is known to be raw bytes, which functions of text cannot use."""
     match operation:
         case Hashed() | Keyed() | Pbkdf2() | Scrypt() | Argon2():
             return operation.form is Form.RAW

@@ -1,4 +1,4 @@
-"""The parser of formulas: text in, operations out.
+"""The parser of formulas: text to operations.
 
 formula  = value { "|" value }                     any of them may match
 value    = part { "." part }                       one after the other
@@ -37,22 +37,22 @@ from service.hashing.formula.operations import (
 from service.immutable import immutable
 
 MAX_DEPTH = 40
-"""Calls within calls; the deepest known real formula has ten."""
+"""Nested calls; the deepest known real formula has ten."""
 MAX_CALLS = 300
-"""Calls in one formula, so that its cost is bounded whatever it says."""
+"""Calls in one formula; the limit bounds its cost."""
 
 
 @functools.lru_cache(maxsize=512)
 def parse(text: str, iterations: int | None, find: FindFormat) -> tuple[Operation, ...]:
-    """Read `text` into its alternatives. `$iterations` stands for the row's iterations. Raises `MalformedFormula`.
+    """Parse `text` into its alternatives. `$iterations` is the row's iterations. Raises `MalformedFormula`.
 
-    `find` looks up the named formats that may be around a formula.
+    `find` looks up the named formats that may enclose a formula.
     """
     return _Parser(text, iterations, find).formula()
 
 
 class _Parser:
-    """Recursive descent, one token ahead."""
+    """A recursive descent parser with one token of lookahead."""
 
     def __init__(self, text: str, iterations: int | None, find: FindFormat) -> None:
         self._text = text
@@ -165,10 +165,10 @@ class _Parser:
         raise MalformedFormula(fault, self._text, token.position)
 
 
-# A parsed formula: its readings and what it needs.
+# A parsed formula: its interpretations and its inputs.
 
 LETTERS = frozenset({"lower", "upper", "strtolower", "strtoupper"})
-"""Around a whole formula these change nothing: hex is compared in any case."""
+"""These change nothing around a whole formula: hex is compared ignoring case."""
 
 
 @immutable
@@ -177,20 +177,20 @@ class Formula:
 
     text: str
     interpretations: tuple[Operation, ...]
-    """Usually one; more where there are alternatives, or the rounds leave open what they feed on. Any may match."""
+    """Usually one; several if there are alternatives, or the input of further rounds is not stated. Any may match."""
     variables: frozenset[str]
-    """Which of `pass`, `salt`, `salt2`, `user` and `pepper` it uses; with `salt2` also `salt`."""
+    """The variables it uses, of `pass`, `salt`, `salt2`, `user` and `pepper`; `salt2` implies `salt`."""
     plan: Plan
-    """How all the readings together are run."""
+    """How all the interpretations run together."""
 
 
 @functools.lru_cache(maxsize=512)
 def parse_formula(text: str, iterations: int | None = None, find: FindFormat = find_none) -> Formula:
-    """Read a formula such as ``md5(md5($pass).$salt)``; the notation is in docs/formulas.md.
+    """Parse a formula such as ``md5(md5($pass).$salt)``; the notation is in docs/formulas.md.
 
-    `iterations` are those of the row or source: the value of `$iterations`, and where the formula does not say
-    `$iterations` the rounds of its outermost digest. `find` looks up the named formats that may be around a formula.
-    Raises `MalformedFormula`, which names the place, and `TooCostly`.
+    `iterations` are those of the row or source: the value of `$iterations` or, if the formula does not use
+    `$iterations`, the rounds of its outermost digest. `find` looks up the named formats that may enclose a formula.
+    Raises `MalformedFormula`, which names the position, and `TooCostly`.
     """
     roots = tuple(_bare(root) for root in parse(text, iterations, find))
     for root in roots:
@@ -208,7 +208,7 @@ def _variables(interpretations: Iterable[Operation]) -> frozenset[str]:
 
 
 def _bare(root: Operation) -> Operation:
-    """The outermost digest without functions that only change its letters: the stored text is read by its length."""
+    """Return the outermost digest without functions that only change case: the stored text is read by its length."""
     match root:
         case Applied(function=function, operand=Hashed() | Keyed() | Pbkdf2() | Scrypt() | Argon2()) if (
             function in LETTERS
@@ -219,7 +219,7 @@ def _bare(root: Operation) -> Operation:
 
 
 def _require_sense(text: str, root: Operation) -> None:
-    """Refuse what parses and cannot mean a stored hash."""
+    """Reject a formula that parses but cannot describe a stored hash."""
     inside = list(walk(root))
     if not uses_password(root):
         raise MalformedFormula("The formula does not use $pass", text, 0)
@@ -240,14 +240,14 @@ def _repeated(text: str, root: Operation, iterations: int) -> Operation:
 
 
 def _interpretations(root: Operation) -> tuple[Operation, ...]:
-    """Rounds that do not say what they feed on are read in each of the ways that products have."""
+    """Return an interpretation for each input that products use in further rounds, if the formula states none."""
     if isinstance(root, Hashed) and root.rounds > 1 and root.feed is None:
         return tuple(replace(root, feed=feed) for feed in Feed)
     return (root,)
 
 
 def digest_size(root: Operation) -> int | None:
-    """Bytes of the outermost digest, where the formula is one and does not ask for a text such as base64 of hex."""
+    """Return the bytes of the outermost digest; None if there is none or its value is text such as base64 of hex."""
     match root:
         case Hashed() | Keyed():
             return SIZES[root.algorithm]
@@ -258,5 +258,5 @@ def digest_size(root: Operation) -> int | None:
 
 
 def raw(root: Operation) -> Operation:
-    """The outermost digest as bytes."""
+    """Return the outermost digest as bytes."""
     return replace(root, form=Form.RAW) if isinstance(root, Digested) else root

@@ -1,4 +1,4 @@
-"""The text of an interpreted formula, and the interpretation under which a password is right."""
+"""The text of an interpretation, and the interpretation under which a password is right."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,23 +20,23 @@ from service.hashing.formula.operations import (
 from service.hashing.formula.typed import TypedCheck
 
 SUFFIX = {None: "", Form.HEX: "_hex", Form.RAW: "_bin", Form.UPPER: "_hexupper", Form.BASE64: "_base64"}
-"""Of the name of a digest, by its form."""
+"""The suffix of a digest's name, by its form."""
 
 
 def matching_interpretation(check: Check, password: str) -> str | None:
-    """The formula under which `password` is right, of a check that tries several.
+    """Return the formula under which `password` is right, for a check with several interpretations.
 
-    None where the check has one interpretation only, or one that has no short text.
+    None if the check has only one interpretation, or the matching one has no short text.
     """
     found = next((each for each, alone in _alone(check) if alone.verify(password)), None)
     return None if found is None else text_of(found)
 
 
 def _alone(check: Check) -> Iterator[tuple[Operation, Check]]:
-    """Each of several interpretations, with the check of it alone."""
+    """Yield each interpretation with a check of it alone."""
     if isinstance(check, FormulaCheck) and len(check.interpretations) > 1:
         for operation, expected in check.interpretations:
-            # The outermost digest is computed as bytes, whatever the form in which it is stored.
+            # The outermost digest is computed as bytes, in whatever form it is stored.
             shown = replace(operation, form=None) if isinstance(operation, Hashed | Keyed) else operation
             yield shown, replace(check, interpretations=((operation, expected),))
     elif isinstance(check, TypedCheck) and len(check.interpretations) > 1:
@@ -45,7 +45,7 @@ def _alone(check: Check) -> Iterator[tuple[Operation, Check]]:
 
 
 def text_of(operation: Operation) -> str | None:
-    """An operation as a formula writes it, without its texts, which may be secret; None where it is a slow function."""
+    """Return an operation in formula notation, without its texts, which may be secret; None for a slow function."""
     parts = [text_of(part) for part in operation.parts()]
     written = [part for part in parts if part is not None]
     return None if len(written) < len(parts) else _written(operation, written)

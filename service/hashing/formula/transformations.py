@@ -1,6 +1,6 @@
 """Transformations that products apply to a typed password before they hash it, as functions over text.
 
-Each is pure. `docs/typed-passwords.md` says which product applies which, and where its code shows it.
+Each function is pure. `docs/typed-passwords.md` says which product applies which, with a link to its code.
 """
 
 import hashlib
@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from service.hashing.formats.scram import saslprep
 
 PHP_BLANKS = " \t\n\r\0\x0b"
-"""What PHP's `trim` removes at both ends. Neither form feed nor NO-BREAK SPACE."""
+"""The characters that PHP's `trim` removes at both ends. Excludes form feed and NO-BREAK SPACE."""
 DOTNET_BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-"""What .NET's `Char.IsWhiteSpace` accepts; Python's `str.isspace` accepts U+001C to U+001F too."""
+"""The characters that .NET's `Char.IsWhiteSpace` accepts; Python's `str.isspace` accepts U+001C to U+001F too."""
 FORUM_BLANKS = " \t\n\r\0\x0b\xa0"
-"""What PunBB's `forum_trim` removes."""
+"""The characters that PunBB's `forum_trim` removes."""
 
 _SLASHED = str.maketrans({"'": "\\'", '"': '\\"', "\\": "\\\\", "\0": "\\0"})
 _COMPAT = {"&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;"}
@@ -34,10 +34,11 @@ _FLUXBB: dict[int, str | None] = {
     **dict.fromkeys((*range(0x2000, 0x200B), 0x3000), " "),
 }
 _PUNBB = dict.fromkeys((*_FILLERS, 0, 0xAD, *range(0x2000, 0x200C), 0x3000))
+_QUOTE_ENTITIES = str.maketrans({'"': "&#34;", "'": "&#39;", "\0": ""})
 _ESCAPED_NUL = re.compile(r"\\0+|\0+")
 SURROGATES = range(0xD800, 0xE000)
 BCRYPT_KEY = 72
-"""Bytes of a password that bcrypt reads."""
+"""Bytes of a password that bcrypt uses."""
 
 
 def addslashes(text: str) -> str:
@@ -46,12 +47,12 @@ def addslashes(text: str) -> str:
 
 
 def stripslashes(text: str) -> str:
-    """PHP's `stripslashes`: the reverse; a single backslash vanishes."""
+    """PHP's `stripslashes`: the reverse; a single backslash is removed."""
     return re.sub(r"\\(.?)", lambda match: "\0" if match[1] == "0" else match[1], text, flags=re.DOTALL)
 
 
 def htmlspecialchars_compat(text: str) -> str:
-    """PHP's `htmlspecialchars` with ENT_COMPAT: `'` stays; an entity is encoded again."""
+    """PHP's `htmlspecialchars` with ENT_COMPAT: `'` is unchanged; an entity is encoded again."""
     return text.translate(_COMPAT_TABLE)
 
 
@@ -89,7 +90,7 @@ def phpbb_clean(text: str) -> str:
 
 
 def fluxbb_clean(text: str) -> str:
-    """FluxBB's `remove_bad_characters`: control characters and invisible ones vanish, wide blanks become one blank."""
+    """FluxBB's `remove_bad_characters`: removes control and invisible characters, and replaces wide blanks."""
     return strip_controls(text).translate(_FLUXBB)
 
 
@@ -103,23 +104,43 @@ def prestashop_clean(text: str) -> str:
     return stripslashes(_ESCAPED_NUL.sub("", text))
 
 
+_MARKUP = re.compile(r"<!-(?:-.*?(?<=--)>|-.*|[^>]*>?)|<![^>]*>?|<(?=\?)(?!\?xm[lL])(?:.*?\?>|.*)", re.DOTALL)
+
+
+def filter_string(text: str) -> str:
+    """PHP's `FILTER_SANITIZE_STRING`: encodes quotes as `&#34;` and `&#39;`, and removes tags, also an unclosed one."""
+    found, depth, rest = "", 0, text.translate(_QUOTE_ENTITIES)
+    while rest:
+        skipped = None if depth else _MARKUP.match(rest)
+        character, rest = rest[0], rest[skipped.end() if skipped else 1 :]
+        if skipped:
+            continue
+        if character == "<":
+            depth += 1
+        elif not depth:
+            found += character
+        elif character == ">":
+            depth -= 1
+    return found
+
+
 def collapse_spaces(text: str) -> str:
-    """Runs of U+0020 become one."""
+    """Collapse runs of U+0020 into one."""
     return re.sub(" +", " ", text)
 
 
 def underscore_angles(text: str) -> str:
-    """`<` and `>` become `_`, as in osCommerce's `tep_sanitize_string`."""
+    """Replace `<` and `>` by `_`, as osCommerce's `tep_sanitize_string` does."""
     return text.replace("<", "_").replace(">", "_")
 
 
 def strip_controls(text: str) -> str:
-    """U+0000 to U+001F vanish, but for TAB, LF and CR."""
+    """Remove U+0000 to U+001F, except TAB, LF and CR."""
     return text.translate(_CONTROLS)
 
 
 def ascii_ignore(text: str) -> str:
-    """Characters outside ASCII vanish."""
+    """Remove characters outside ASCII."""
     return text.encode("ascii", "ignore").decode("ascii")
 
 
@@ -130,7 +151,7 @@ def cesu8(text: str) -> bytes:
 
 
 def latin1_or_utf8(text: str) -> bytes:
-    """Latin-1 where it has all characters, else all of it in UTF-8, as Zope's `AuthEncoding.to_bytes`."""
+    """Encode in Latin-1 if it has all characters, else in UTF-8, as Zope's `AuthEncoding.to_bytes` does."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
@@ -138,7 +159,7 @@ def latin1_or_utf8(text: str) -> bytes:
 
 
 def cp1252_or_utf8(text: str) -> bytes:
-    """Each character in Windows-1252, or in UTF-8 where it lacks it, as phpBB 3's `utf8_to_cp1252`."""
+    """Encode each character in Windows-1252, or in UTF-8 if it is not in it, as phpBB 3's `utf8_to_cp1252` does."""
     return b"".join(_cp1252_or_utf8(character) for character in text)
 
 
@@ -150,12 +171,12 @@ def _cp1252_or_utf8(character: str) -> bytes:
 
 
 def sha512_if_long(secret: bytes) -> bytes:
-    """Bun's key for bcrypt: more than 72 bytes become the 64 bytes of their SHA-512."""
+    """Bun's key for bcrypt: more than 72 bytes are replaced by the 64 bytes of their SHA-512."""
     return hashlib.sha512(secret).digest() if len(secret) > BCRYPT_KEY else secret
 
 
 def needs_symfony_digest(secret: bytes) -> bool:
-    """Whether Symfony 5.3 and later hash a digest in its place: bcrypt would cut it, or end it at a NUL."""
+    """Whether Symfony 5.3 and later hash a digest instead, because bcrypt would truncate it or stop at a NUL."""
     return len(secret) > BCRYPT_KEY or b"\0" in secret
 
 
@@ -187,11 +208,12 @@ OF_TEXT: Mapping[str, Callable[[str], str]] = {
     "fluxbb_clean": fluxbb_clean,
     "punbb_clean": punbb_clean,
     "prestashop_clean": prestashop_clean,
+    "filter_string": filter_string,
 }
-"""From text to text."""
+"""Functions from text to text."""
 TO_BYTES: Mapping[str, Callable[[str], bytes]] = {
     "cesu8": cesu8,
     "latin1_or_utf8": latin1_or_utf8,
     "cp1252_or_utf8": cp1252_or_utf8,
 }
-"""From text to bytes: these are charsets."""
+"""Functions from text to bytes: these are charsets."""

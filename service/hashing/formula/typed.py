@@ -1,7 +1,7 @@
 """A check that tries each interpretation of a typed password, and the format that declares them.
 
-Products change a password before they hash it: WordPress slashes quotes, phpBB encodes `&`. An export does not say
-which of a product's paths wrote a hash, so every interpretation that differs for the password at hand is tried.
+Products change a password before they hash it: WordPress escapes quotes, phpBB encodes `&`. An export does not say
+which of a product's code paths wrote a hash, so every interpretation that differs for the typed password is tried.
 """
 
 import contextlib
@@ -22,12 +22,12 @@ from service.hashing.shape import BLANK
 from service.immutable import immutable
 
 BYTE_CHARSET = "latin-1"
-"""In which a check takes bytes as text: it maps all 256 bytes to characters and back."""
+"""The charset in which a check receives bytes as text: it maps all 256 bytes to characters and back."""
 
 
 @immutable
 class Attempt:
-    """A check of one interpretation of one password. Lives as long as a sign-in."""
+    """A check of one interpretation of one password. Exists for one sign-in."""
 
     check: Check = field(repr=False)
     text: str = field(repr=False)
@@ -36,20 +36,20 @@ class Attempt:
 
     @property
     def work(self) -> float:
-        """The check's."""
+        """The work of the check."""
         return self.check.work
 
     @property
     def looped(self) -> bool:
-        """Whether the check is."""
+        """Whether the check is looped."""
         return self.check.looped
 
     def takes(self, password: str) -> bool:  # noqa: ARG002 (already interpreted)
-        """Tell whether the check takes the interpretation, which may be longer than the password."""
+        """Return whether the check accepts the interpretation, which may be longer than the password."""
         return self.check.takes(self.text)
 
     def verify(self, password: str) -> bool:  # noqa: ARG002 (already interpreted)
-        """Tell whether the interpretation is right."""
+        """Return whether the interpretation is right."""
         return self.check.verify(self.text)
 
 
@@ -64,57 +64,57 @@ class InterleavableAttempt(Attempt, Interleavable):
 
 @immutable
 class TypedCheck(Interpreted):
-    """A check that is given each interpretation of the password that differs from those before it."""
+    """A check that tries each distinct interpretation of the password."""
 
     check: Check = field(repr=False)
     byte_check: Check | None = field(repr=False)
     """The same check in `BYTE_CHARSET`, for interpretations that are bytes."""
     interpretations: tuple[Operation, ...] = field(repr=False)
     given: tuple[Given, ...] = field(repr=False)
-    """What the row holds, once for each pepper that may have been used."""
+    """The row's values, once for each pepper that may have been used."""
     cost: str
-    """Of one attempt."""
+    """The cost of one attempt."""
     executor: Executor
 
     @property
     def work(self) -> float:
-        """The work of one attempt, which most passwords need; others are judged by admission, attempt by attempt."""
+        """The work of one attempt, which most passwords need; admission counts further attempts individually."""
         return self.check.work
 
     @property
     def looped(self) -> bool:
-        """Whether the check is."""
+        """Whether the check is looped."""
         return self.check.looped
 
     def takes(self, password: str) -> bool:
-        """Tell whether the check does; each interpretation is judged by its own length too."""
+        """Return whether the check accepts its length; each interpretation is also measured on its own."""
         return self.check.takes(password)
 
     @property
     def most_attempts(self) -> int:
-        """The number of interpretations, those with a pepper once for each."""
+        """The number of interpretations; those with a pepper count once per pepper."""
         return sum(len(self._given(each)) for each in self.interpretations)
 
     def attempts(self, password: str) -> tuple[Check, ...]:
-        """Give a check of each interpretation that differs, in the order in which they are declared."""
+        """Return a check of each distinct interpretation, in the order of declaration."""
         found: dict[Value, Value] = {}
         for value in self._values(password):
             found.setdefault(self._key(value), value)
         if "\0" in password:
-            # PHP's `trim` removes NUL, but a password that only NULs make look like the right one is wrong.
+            # PHP's `trim` removes NUL, but a password that matches only without its NULs is wrong.
             for value in self._values(password.replace("\0", "")):
                 found.pop(self._key(value), None)
         return tuple(map(self._attempt, found.values()))
 
     def verify(self, password: str) -> bool:
-        """Try all of them, so that time does not tell which matched."""
+        """Try all of them, so that the time does not reveal which one matched."""
         matches = [attempt.verify(password) for attempt in self.attempts(password) if attempt.takes(password)]
         return any(matches)
 
     def _values(self, password: str) -> Iterator[Value]:
         for interpretation in self.interpretations:
             for given in self._given(interpretation):
-                # A character that the interpretation's charset lacks: it is not this one.
+                # The interpretation's charset lacks a character, so this interpretation does not apply.
                 with contextlib.suppress(UnicodeError):
                     yield interpretation.evaluate(replace(given, password=password))
 
@@ -122,7 +122,7 @@ class TypedCheck(Interpreted):
         return self.given if uses_pepper(interpretation) else self.given[:1]
 
     def _key(self, value: Value) -> Value:
-        """What two equal interpretations share: the bytes that are hashed."""
+        """Return what two equal interpretations share: the bytes to hash."""
         encoded = encode(value, self.given[0].charset) if isinstance(value, str) else value
         return value if encoded is None else encoded
 
@@ -137,15 +137,15 @@ class TypedCheck(Interpreted):
 
 @functools.lru_cache(maxsize=512)
 def interpretations_of(text: str) -> tuple[Operation, ...]:
-    """Read interpretations such as ``$pass | trim(addslashes($pass))``. Raises `MalformedFormula`."""
+    """Parse interpretations such as ``$pass | trim(addslashes($pass))``. Raises `MalformedFormula`."""
     return parse(text, None, find_none)
 
 
 def typed_check(stored: StoredHash, reader: Format, interpretations: tuple[Operation, ...], *given: Given) -> Check:
     """Parse `stored` with `reader`, for a password in each of `interpretations`. Raises `UnusableHash`.
 
-    `given` is what the interpretations have beside the password: once for each pepper that may have been used. The
-    reader has the pepper of `stored`.
+    `given` holds the other inputs of the interpretations, once for each pepper that may have been used. The reader has
+    the pepper of `stored`.
     """
     check = reader.parse(stored)
     if interpretations == (Variable("pass"),):
@@ -157,52 +157,52 @@ def typed_check(stored: StoredHash, reader: Format, interpretations: tuple[Opera
 
 
 def uses_pepper(interpretation: Operation) -> bool:
-    """Tell whether an interpretation has the pepper in it."""
+    """Return whether an interpretation uses the pepper."""
     return any(isinstance(each, Variable) and each.name == "pepper" for each in walk(interpretation))
 
 
 @immutable
 class TypedFormat:
-    """A format whose product changes a typed password before it hashes it."""
+    """A format whose product changes a typed password before hashing it."""
 
     format: Format
     interpretations: str
-    """The interpretations of `$pass`, separated by `|`, the raw one first where the product has ever hashed it.
+    """The interpretations of `$pass`, separated by `|`; the raw one comes first if the product ever hashed it.
 
-    Where any uses `$pepper`, the format itself is not given the pepper; without a pepper, only the others are tried.
+    If any uses `$pepper`, the format itself does not receive the pepper; without a pepper, only the others are tried.
     """
-    by_mark: Mapping[str, str] = field(default_factory=dict)
-    """Interpretations of hashes that begin with these marks, in the place of `interpretations`."""
+    by_prefix: Mapping[str, str] = field(default_factory=dict)
+    """Interpretations of hashes that begin with these prefixes, instead of `interpretations`."""
 
     @property
     def name(self) -> str:
-        """The format's."""
+        """The name of the format."""
         return self.format.name
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """The format's."""
+        """The aliases of the format."""
         return self.format.aliases
 
     def recognises(self, text: str) -> bool:
-        """As the format does."""
+        """Return whether the format recognises `text`."""
         return self.format.recognises(text)
 
     def parse(self, stored: StoredHash) -> Check:
-        """Parse as the format does, for each interpretation."""
+        """Parse with the format, for each interpretation."""
         return read_typed(stored, self.format, self._declared(stored.hash))
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """As the format does: the interpretations are those of the recipe."""
+        """Create the format's dummy hash: the interpretations are part of the recipe."""
         return self.format.dummy_hash(stored)
 
     def _declared(self, text: str) -> str:
         bare = text.lstrip(BLANK)
-        return next((each for mark, each in self.by_mark.items() if bare.startswith(mark)), self.interpretations)
+        return next((each for prefix, each in self.by_prefix.items() if bare.startswith(prefix)), self.interpretations)
 
 
 def read_typed(stored: StoredHash, reader: Format, declared: str) -> Check:
-    """Parse with `reader` for each interpretation of `declared`, of which those with a pepper need one."""
+    """Parse with `reader` for each interpretation of `declared`; those that use a pepper require one."""
     interpretations = interpretations_of(declared)
     given = Given("", username=stored.username or "", charset=stored.recipe.charset)
     if not any(map(uses_pepper, interpretations)):
@@ -215,7 +215,7 @@ def read_typed(stored: StoredHash, reader: Format, declared: str) -> Check:
 
 
 def pepper_text(pepper: bytes) -> Value:
-    """The pepper as text where it is UTF-8."""
+    """Return the pepper, as text if it is UTF-8."""
     try:
         return pepper.decode("utf-8")
     except UnicodeDecodeError:

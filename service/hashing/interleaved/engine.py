@@ -1,5 +1,6 @@
 """Engine for interleaved bcrypt checks: jobs join and leave between steps; digests are compared in constant time."""
 
+import base64
 import hmac
 import importlib
 import itertools
@@ -10,13 +11,13 @@ from typing import Generic, Protocol, TypeVar, cast
 LANES = 4
 """Checks that one engine runs at once; equal to the constant of the kernel, which the self-check compares."""
 KEY_BYTES = 72
-"""Bytes of the password that bcrypt reads."""
+"""Bytes of a password that bcrypt uses."""
 
 T = TypeVar("T")
 
 
 class EngineFault(Exception):
-    """The kernel broke its contract. Its lanes have no verdict: check them again with the bcrypt package."""
+    """The kernel violated its contract. Its lanes have no verdict: check them again with the bcrypt package."""
 
 
 class Kernel(Protocol):
@@ -35,7 +36,7 @@ class Kernel(Protocol):
         ...
 
     def step(self, iterations: int = ..., /) -> list[tuple[int, bytes]]:
-        """Run all lanes for about 5 ms without the GIL. Returns the tickets and digests (23 bytes) of what is done."""
+        """Run all lanes for about 5 ms without the GIL. Returns the tickets and digests (23 bytes) of finished jobs."""
         ...
 
 
@@ -43,7 +44,7 @@ MakeKernel = Callable[[], Kernel]
 
 
 def load_kernel() -> MakeKernel:
-    """Import the C extension. Raises `ImportError` where it was not built or does not fit this platform."""
+    """Import the C extension. Raises `ImportError` if it was not built or does not fit this platform."""
     return cast("MakeKernel", importlib.import_module("service.hashing.interleaved._kernel").Engine)
 
 
@@ -61,6 +62,25 @@ class BcryptJob:
     """The 23 bytes of the stored hash."""
 
 
+_STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_BCRYPT64 = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def decode64(text: bytes) -> bytes:
+    """Decode bcrypt's own base64 alphabet."""
+    return base64.b64decode(text.translate(bytes.maketrans(_BCRYPT64, _STANDARD)) + b"=" * (-len(text) % 4))
+
+
+def encode64(data: bytes) -> bytes:
+    """Encode in bcrypt's own base64 alphabet."""
+    return base64.b64encode(data).rstrip(b"=").translate(bytes.maketrans(_STANDARD, _BCRYPT64))
+
+
+def job_of(key: bytes, hashed: bytes) -> BcryptJob:
+    """Return the check of `key` against a whole bcrypt hash: `$2b$`, two digits of cost, `$`, 53 characters."""
+    return BcryptJob(key, decode64(hashed[7:29]), int(hashed[4:6]), decode64(hashed[29:]))
+
+
 class Engine(Generic[T]):
     """Up to `LANES` checks in the calling thread. Each thread has its own engine."""
 
@@ -68,7 +88,7 @@ class Engine(Generic[T]):
         self._kernel = kernel
         self._tickets = itertools.count()  # never used twice, so a late result can't belong to another job
         self._lanes: dict[int, tuple[T, bytes]] = {}
-        """The item of each ticket with the digest it expects: a mixed-up lane refuses and never admits."""
+        """The item of each ticket with its expected digest: a mixed-up lane causes a mismatch, never a match."""
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -84,7 +104,7 @@ class Engine(Generic[T]):
         return [item for item, _ in self._lanes.values()]
 
     def add(self, item: T, job: BcryptJob) -> None:
-        """Let `job` join with the next step; `item` names it in the results. Raises `ValueError` as the kernel does."""
+        """Start `job` with the next step; `item` identifies it in the results. Raises `ValueError` like the kernel."""
         ticket = next(self._tickets)
         self._kernel.add(ticket, job.key, job.salt, job.cost)
         self._lanes[ticket] = (item, job.digest)
@@ -99,9 +119,9 @@ class Engine(Generic[T]):
         return False
 
     def step(self) -> list[tuple[T, bool]]:
-        """Run all checks for about 5 ms, or until one is done. Returns what is done, and whether it matched.
+        """Run all checks for about 5 ms, or until one is done. Returns the finished items and whether each matched.
 
-        Raises `EngineFault` where the kernel returns a result of no job, or loses one.
+        Raises `EngineFault` if the kernel returns the result of an unknown job, or loses one.
         """
         done = [self._verdict(ticket, digest) for ticket, digest in self._kernel.step()]
         if len(self._kernel) != len(self._lanes):

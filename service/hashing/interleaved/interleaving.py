@@ -1,4 +1,4 @@
-"""Use of the interleaved kernel in one process: on after its self-check, off for good after one fault."""
+"""Use of the interleaved kernel in one process: enabled after its self-check, disabled permanently by one fault."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,12 +14,12 @@ class Interleavable:
     __slots__ = ()
 
     def bcrypt_job(self, password: str) -> BcryptJob | None:
-        """Return the computation for `password`, or None where it cannot be the right one. Raises for no password."""
+        """Return the computation for `password`, or None if it cannot be the right one. Never raises."""
         raise NotImplementedError
 
 
 class Interleaving:
-    """Makes an engine for each worker thread, and ends the use of all of them after a fault."""
+    """Creates an engine for each worker thread, and disables all of them after a fault."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Interleaving:
         on_fault: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the self-check's `stretch`. `on_fault` is called once, in a worker thread, with what went wrong."""
+        """Use the self-check's `stretch`. `on_fault` is called once, in a worker thread, with a description."""
         self._make = make
         self._stretch = (0.0, *stretch)
         self._on_fault = on_fault
@@ -43,19 +43,19 @@ class Interleaving:
 
     @property
     def fault(self) -> str | None:
-        """Why it is off, without a secret; None while it is usable."""
+        """Why it is disabled, without a secret; None while it is usable."""
         return self._fault
 
     def engine(self) -> Engine[Any]:
-        """Make an engine for the calling thread."""
+        """Create an engine for the calling thread."""
         return Engine(self._make())
 
     def at_full_width(self, seconds: float, width: int) -> float:
-        """Convert seconds of a step with `width` lanes to those of the same step with all lanes taken."""
+        """Convert the seconds of a step with `width` lanes to those of the same step with all lanes in use."""
         return seconds * self._stretch[width]
 
     def switch_off(self, fault: str) -> None:
-        """End the use of the kernel in this process. `fault` holds no secret."""
+        """Disable the kernel in this process. `fault` must not contain a secret."""
         if self._fault is None:
             self._fault = fault
             self._on_fault(fault)

@@ -1,7 +1,7 @@
 """Generator of `pi_tables.h`: Blowfish's initial P-array and S-boxes, the fraction of pi in hexadecimal.
 
 Source: Schneier, "Description of a New Variable-Length Key, 64-Bit Block Cipher (Blowfish)", 1993. Run
-`python -m service.hashing.interleaved.pi_tables` to write the header anew; a test compares it with what this makes.
+`python -m service.hashing.interleaved.pi_tables` to write the header; a test compares it with this module's output.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 P_WORDS, S_WORDS = 18, 1024
 HEADER = Path(__file__).with_name("pi_tables.h")
 GUARD_BITS = 64
-"""Beyond the last word, for the rounding errors of the series."""
+"""Bits beyond the last word, for the rounding errors of the series."""
 
 
 def pi_words(count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Self-check of the interleaved kernel: proof against the bcrypt package and speed against the alternative."""
+"""Self-check of the interleaved kernel: correctness against the bcrypt package, speed against the alternative."""
 
 import itertools
 import string
@@ -9,14 +9,22 @@ from functools import partial
 
 import bcrypt
 
-from service.hashing.interleaved.engine import KEY_BYTES, LANES, BcryptJob, Engine, EngineFault, Kernel, MakeKernel
-from service.hashing.interleaved.reference import job_of
+from service.hashing.interleaved.engine import (
+    KEY_BYTES,
+    LANES,
+    BcryptJob,
+    Engine,
+    EngineFault,
+    Kernel,
+    MakeKernel,
+    job_of,
+)
 
 Hash = Callable[[bytes, bytes], bytes]
-"""From a password and a setting (`$2b$`, cost and 22 characters) to the whole hash, like `bcrypt.hashpw`."""
+"""Computes the whole hash from a password and a setting (`$2b$`, cost, 22 characters of salt), like `bcrypt.hashpw`."""
 
 MIN_SPEEDUP = 1.2
-"""Checks per core second against the alternative; below it the gain does not pay for a second implementation."""
+"""Minimum speedup per core second over the alternative; a smaller gain does not justify a second implementation."""
 PROBES = (
     b"",
     b"a",
@@ -25,47 +33,47 @@ PROBES = (
     b"\xff\xff\xa3" * 11,  # the sign extension of `$2x$`, and the safety measure of crypt_blowfish's `$2a$`
     b"\xff" * KEY_BYTES,
     bytes(range(1, 73)),
-    b"x" * 71,  # the last length that a NUL ends
+    b"x" * 71,  # the longest password after which bcrypt appends a NUL
     (b"y" * 80)[:KEY_BYTES],
     b"a\0b",
     b"\0",
 )
 VARIANTS = (b"$2a$", b"$2b$", b"$2y$")
-"""Three names of one computation."""
+"""Three prefixes for the same computation."""
 COSTS = (4, 4, 4, 5)
 SHORTEST = 1e-9
-"""Seconds: a clock that stands still is no fault."""
+"""Seconds: avoids a division by zero if the clock did not advance."""
 DROPPED = -1
 TIMED_COST = 5
 TIMED_ROUNDS = 3
-"""The best of so many: noise only adds."""
+"""Runs per measurement, of which the fastest counts: noise only adds."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """What the self-check found, for the log and the status page."""
+    """The result of the self-check, for the log and the status page."""
 
     passed: bool
-    """True where every digest agreed with the package's. Without it the kernel must not be used."""
+    """True if every digest agreed with the package's. Otherwise the kernel must not be used."""
     reason: str
     """Why the kernel is used or not, in one sentence."""
     speedup: float | None = None
-    """Checks per core second with all lanes taken, as a multiple of the alternative's; None where not measured."""
+    """Checks per core second with all lanes in use, as a multiple of the alternative's; None if not measured."""
     stretch: tuple[float, ...] = ()
-    """For one lane, two lanes and so on: what a run takes with all lanes taken, as a multiple of what it takes so."""
+    """By number of lanes: the time of a run with all lanes in use, as a multiple of its time with this many."""
     seconds: float = 0.0
-    """What the self-check took."""
+    """The duration of the self-check."""
 
     @property
     def fast_enough(self) -> bool:
-        """Tell whether the kernel is proved and worth using."""
+        """Return whether the kernel passed and is worth using."""
         return self.passed and self.speedup is not None and self.speedup >= MIN_SPEEDUP
 
 
 def check_kernel(
     load: Callable[[], MakeKernel], alternative: Hash, *, cpu_clock: Callable[[], float] = time.thread_time
 ) -> SelfCheck:
-    """Prove the kernel and time it against `alternative`. Took 81 ms of CPU time when measured; raises nothing."""
+    """Verify the kernel and time it against `alternative`. Took 81 ms of CPU time when measured; never raises."""
     began = time.perf_counter()
     try:
         make = load()
@@ -73,13 +81,13 @@ def check_kernel(
         found = SelfCheck(passed=False, reason=fault) if fault else _timed(make, alternative, cpu_clock)
     except ImportError as missing:
         found = SelfCheck(passed=False, reason=f"The C extension is not built or cannot be loaded ({missing}).")
-    except Exception as fault:  # noqa: BLE001 - whatever is wrong with optional code, the service starts without it
+    except Exception as fault:  # noqa: BLE001 - the service must start without its optional code, for any fault
         found = SelfCheck(passed=False, reason=f"The C extension failed its self-check ({type(fault).__name__}).")
     return replace(found, seconds=time.perf_counter() - began)
 
 
 def prove(make: MakeKernel) -> str | None:
-    """Compare every width, mixed costs and jobs that join, leave and are dropped with the bcrypt package.
+    """Compare every width, mixed costs, and jobs that join, leave and are dropped with the bcrypt package.
 
     Returns the fault, or None.
     """
@@ -101,7 +109,7 @@ def _probes() -> Iterator[BcryptJob]:
 
 
 def _wrong(engine: Engine[int], jobs: list[BcryptJob], width: int) -> int:
-    """Count the jobs that do not match; one that is dropped in the midst must not disturb the others."""
+    """Count the jobs that do not match; dropping one while it runs must not disturb the others."""
     waiting = list(enumerate(jobs))
     matched = 0
     if width > 1:
@@ -117,7 +125,7 @@ def _wrong(engine: Engine[int], jobs: list[BcryptJob], width: int) -> int:
 
 
 def _timed(make: MakeKernel, alternative: Hash, cpu_clock: Callable[[], float]) -> SelfCheck:
-    """Time both in turns, in CPU seconds of this thread: other processes of a busy machine do not count."""
+    """Time both alternately, in CPU seconds of this thread, so that other processes do not count."""
     setting = b"$2b$%02d$" % TIMED_COST + b"." * 22
     job = job_of(b"password", bcrypt.hashpw(b"password", setting))
     widths = range(1, LANES + 1)

@@ -1,6 +1,6 @@
-"""The hashing pool: runs checks on every core, within a promised time.
+"""The hashing pool: runs checks on every core within a time limit.
 
-`HashingPool` admits, queues and runs; `SingleFlight` lets a repeated call wait for the first one's verdict.
+`HashingPool` admits, queues and runs calls; `SingleFlight` lets a repeated call wait for the first one's verdict.
 """
 
 from service.hashing.pool.admission import Overloaded

@@ -1,4 +1,4 @@
-"""Admission control: wait and cost of a call, predicted before anything is computed."""
+"""Admission control: predicts the wait and the cost of a call before anything is computed."""
 
 import math
 import time
@@ -10,27 +10,27 @@ from service.hashing.format import Check
 from service.hashing.pool.fair_queue import FairQueue
 from service.hashing.pool.job import Job, timed_size
 
-# What a check of each cost takes here: a moving average of measured seconds.
+# The seconds that a check of each cost takes on this machine: a moving average of measurements.
 
 UNMEASURED = 0.25
-"""Seconds assumed for a cost that was never measured: about bcrypt 12, the dearest of the common ones."""
+"""Seconds assumed for a cost that was never measured: about bcrypt 12, the most expensive of the common ones."""
 
 WEIGHT = 0.1
-"""Of a new sample: ten samples, a third of a second of bcrypt 10 on two cores, make most of the average."""
+"""The weight of a new sample: after ten samples (a third of a second of bcrypt 10 on two cores) they dominate."""
 
 OUTLIER = 4.0
-"""A sample counts as at most so many times the average: a paused machine must not close the pool."""
+"""A sample counts as at most this multiple of the average, so that a paused machine does not close the pool."""
 
 DOUBT_AFTER = 10.0
-"""Seconds after which an average is doubted, so that a wrong one cannot refuse its own correction for ever."""
+"""Seconds after which an average is doubted, so that a wrong average cannot prevent its own correction."""
 
 REMEMBERED = 1024
-"""Costs kept: stores that vary their rounds at random have thousands of them."""
+"""Maximum number of costs kept: stores with random rounds have thousands of them."""
 
 
 BLOCK = 64
-"""Bytes that a digest takes at a time. A password longer than any measured one is taken to be hashed twice a round, as
-in SHA-crypt: too high for most, and the first run says how high."""
+"""A digest's block size in bytes. A password longer than any measured one is assumed to be hashed twice per round, as
+in SHA-crypt: too high for most formats, and the first run corrects it."""
 
 
 def _sized(cost: str, size: int) -> str:
@@ -44,16 +44,16 @@ class _Average:
 
 
 class Estimates:
-    """Seconds per cost, learned from what ran."""
+    """Seconds per cost, as measured."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._averages: OrderedDict[str, _Average] = OrderedDict()
 
     def learn(self, cost: str, seconds: float, *, size: int = 0, had: float = math.inf) -> None:
-        """Take in one measured run, of a long password of up to `size` bytes, which had `had` seconds.
+        """Record a measured run of a password of up to `size` bytes (if long) with `had` seconds until its deadline.
 
-        A run that went beyond its deadline counts for no more than it had, and never lowers the average.
+        A run beyond its deadline counts as `had` seconds, and never lowers the average.
         """
         cost = _sized(cost, size)
         average = self._averages.get(cost)
@@ -69,32 +69,32 @@ class Estimates:
         self._averages.move_to_end(cost)
 
     def measured(self, cost: str) -> float | None:
-        """Tell the average, or None where this cost never ran."""
+        """Return the average, or None if this cost never ran."""
         average = self._averages.get(cost)
         return None if average is None else average.seconds
 
     def expect(self, cost: str, size: int = 0) -> float:
-        """Tell the seconds to plan with, measured or assumed."""
+        """Return the seconds to plan with, measured or assumed."""
         average = self._averages.get(_sized(cost, size))
         if average is not None:
             return average.seconds
         return self.expect(cost) * (1 + 2 * size / BLOCK) if size else UNMEASURED
 
     def doubtful(self, cost: str, size: int = 0) -> bool:
-        """Tell whether nothing has confirmed the average of `cost` lately."""
+        """Return whether the average of `cost` has not been confirmed recently."""
         average = self._averages.get(_sized(cost, size))
         return average is None or self._clock() - average.renewed > DOUBT_AFTER
 
     def measurements(self) -> dict[str, float]:
-        """Copy every measured average."""
+        """Return a copy of all measured averages."""
         return {cost: average.seconds for cost, average in self._averages.items()}
 
 
 MARGIN = 1.2
-"""A check is planned to take so many times its average, because single runs scatter."""
+"""A check is planned to take this multiple of its average, because single runs vary."""
 
 CLOSED_FOR = 5.0
-"""Seconds until another replica, or the next process, should have taken over from a pool that closes."""
+"""Seconds until another replica, or the next process, should have replaced a pool that closes."""
 
 
 class Overloaded(Exception):
@@ -103,11 +103,11 @@ class Overloaded(Exception):
     def __init__(self, retry_after: float) -> None:
         super().__init__(str(self.__doc__))
         self.retry_after = retry_after
-        """Seconds after which the queue should be short enough again."""
+        """Seconds until the queue should be short enough."""
 
 
 class Admission:
-    """Lets a call in, or refuses it."""
+    """Admits a call or rejects it."""
 
     def __init__(self, workers: int, queue_timeout: float, estimates: Estimates, queue: FairQueue) -> None:
         self._workers = workers
@@ -117,7 +117,7 @@ class Admission:
         self._open = True
 
     def close(self) -> None:
-        """Let nobody in from now on."""
+        """Reject all calls from now on."""
         self._open = False
 
     def admit(
@@ -131,19 +131,19 @@ class Admission:
         share: float = 1.0,
         password: str = "",
     ) -> float:
-        """Give the estimated seconds of `checks` of `password`, which take `share` of a core.
+        """Return the estimated seconds of `checks` of `password`, which take `share` of a core.
 
-        Raises `Overloaded` where they cannot end before `deadline`.
+        Raises `Overloaded` if they cannot end before `deadline`.
         """
         if not self._open:
             raise Overloaded(CLOSED_FOR)
         timed = [(check.cost, timed_size(check, password)) for check in checks]
         seconds = sum(self._estimates.expect(cost, size) for cost, size in timed)
         wait = self._wait(account, seconds, running, now, share)
-        # Where nobody waits, a check that may just end in time is worth trying.
+        # If the queue is empty, a check that may just end in time is worth trying.
         late = now + wait + (MARGIN if wait else 1) * seconds > deadline and not self._probes(timed, wait)
-        # The check's own time is part of what the person waits, so that right after a storm answers are quick again;
-        # at most half of it, so that a dear check may wait too.
+        # The check's own time counts toward the wait, so that response times recover quickly after a burst; at most
+        # half of it, so that an expensive check may wait too.
         bound = self._queue_within - min(seconds, self._queue_within / 2)
         if late or wait > bound:
             raise Overloaded(max(wait - bound, 0.0) + seconds)
@@ -158,5 +158,5 @@ class Admission:
         return (left + ahead) / self._workers
 
     def _probes(self, timed: Sequence[tuple[str, int]], wait: float) -> bool:
-        """Tell whether the call may run against its estimate: a worker is free, and the estimate is old."""
+        """Return whether the call may run despite its estimate: a worker is free, and the estimate is old."""
         return wait == 0 and any(self._estimates.doubtful(cost, size) for cost, size in timed)

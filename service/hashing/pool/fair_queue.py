@@ -1,10 +1,9 @@
 """The queue of calls that wait for a worker, fair between accounts and between cheap and expensive checks.
 
-Two levels. Calls are kept in bands of like price, and the bands share the workers' seconds equally (start-time fair
-queueing, Goyal, Vin and Cheng, 1996), so that a source of very slow hashes cannot take the pool from the fast ones.
-Inside a band the accounts take turns, one call each, first come first served; whose call is being checked stands
-behind whose is not, and lines up again when it has ended, as a person who asks again does. So a login under attack has
-one turn a round like everybody else.
+Two levels. Calls are grouped into bands of similar cost, and the bands share the workers' seconds equally (start-time
+fair queueing, Goyal, Vin and Cheng, 1996), so that a source of very slow hashes cannot starve the fast ones. Within a
+band, accounts take turns, one call each, in order of arrival. An account whose call is running ranks behind the others
+and rejoins the queue when the call ends, so a login under attack gets one turn per round like any other.
 """
 
 import math
@@ -16,30 +15,30 @@ from service.hashing.pool.job import Job
 
 
 class _Band:
-    """Waiting calls of like price; each account has one turn a round."""
+    """Waiting calls of similar cost; each account has one turn per round."""
 
     def __init__(self, served: float) -> None:
         self.turns: dict[Hashable, deque[Job]] = {}
         self.calls = 0
         self.seconds = 0.0
         self.served = served
-        """Seconds of work this band was given, on the queue's virtual clock."""
+        """Seconds of work that this band has received, on the queue's virtual clock."""
 
     def put(self, job: Job) -> None:
         self.turns.setdefault(job.account, deque()).append(job)
         self._count(1, job)
 
     def take(self, busy: Container[Hashable]) -> Job:
-        """Take the next call, of an account that is not `busy` where there is one."""
+        """Return the next call, preferably of an account that is not `busy`."""
         account = next((one for one in self.turns if one not in busy), next(iter(self.turns)))
         job = self.turns[account].popleft()
-        self.line_up(account)
+        self.requeue(account)
         self._count(-1, job)
         self.served += job.work
         return job
 
-    def line_up(self, account: Hashable) -> None:
-        """Let `account` go to the end of the ring, or leave it where nothing of it waits."""
+    def requeue(self, account: Hashable) -> None:
+        """Move `account` to the end of the ring, or remove it if it has no waiting call."""
         if calls := self.turns.pop(account, None):
             self.turns[account] = calls
 
@@ -65,29 +64,29 @@ class _Band:
 
 
 class FairQueue:
-    """Waiting calls. Not safe for threads: it belongs to the event loop."""
+    """Waiting calls. Not thread-safe: used only on the event loop."""
 
     def __init__(self) -> None:
         self._bands: dict[_Key, _Band] = {}
         self._busy: Counter[Hashable] = Counter()
-        """How many calls of an account were taken and have not ended; nothing where there are none."""
+        """Number of calls per account that were taken and have not ended; accounts without any are absent."""
         self._clock = 0.0
-        """The virtual clock: what the band that was served last had been given before."""
+        """The virtual clock: the start tag of the band served last."""
 
     def __len__(self) -> int:
         return sum(band.calls for band in self._bands.values())
 
     def put(self, job: Job) -> None:
-        """Let `job` wait for its turn."""
+        """Add `job` to the queue."""
         band = self._bands.setdefault(_key(job.work, interleaved=job.interleaved), _Band(self._clock))
         if not band.calls:
-            band.served = max(band.served, self._clock)  # idle time is not saved up
+            band.served = max(band.served, self._clock)  # idle time does not accumulate
         band.put(job)
 
     def take(self, fits: Callable[[bool], bool] = lambda _: True) -> Job | None:
-        """Take the call whose turn it is, or None where nobody waits. To be followed by `end`.
+        """Return the next call, or None if the queue is empty. The caller must call `end` when it has ended.
 
-        `fits` tells whether there is room for calls that are interleaved (true) and for others (false).
+        `fits` returns whether there is room for interleaved calls (true) or for other calls (false).
         """
         waiting = [band for key, band in self._bands.items() if band.calls and fits(key.interleaved)]
         if not waiting:
@@ -99,15 +98,15 @@ class FairQueue:
         return job
 
     def end(self, job: Job) -> None:
-        """Let the account of `job`, which was taken, line up again."""
+        """Return the account of a taken `job` to the queue."""
         self._busy[job.account] -= 1
         if not self._busy[job.account]:
             del self._busy[job.account]
         for band in self._bands.values():
-            band.line_up(job.account)
+            band.requeue(job.account)
 
     def discard(self, job: Job) -> bool:
-        """Take `job` out of the queue, wherever it stands; False where it was not there."""
+        """Remove `job` from the queue; return False if it is not queued."""
         band = self._bands.get(_key(job.work, interleaved=job.interleaved))
         return band is not None and band.discard(job)
 
@@ -115,13 +114,13 @@ class FairQueue:
         """Predict the seconds of work before a new call of `account` that would itself take `seconds` of a core."""
         own = self._bands.get(_key(seconds, interleaved=interleaved))
         ahead = own.ahead_of(account) if own else 0.0
-        # While our band is given so much, no other band is given more.
+        # While our band receives this much, no other band receives more.
         return ahead + sum(min(band.seconds, ahead + seconds) for band in self._bands.values() if band is not own)
 
 
 class _Key(NamedTuple):
     price: int
-    """Each spans a factor of four, as much as two steps of bcrypt's cost."""
+    """Each price spans a factor of four, as much as two steps of bcrypt's cost."""
     interleaved: bool
 
 

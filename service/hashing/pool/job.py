@@ -1,4 +1,4 @@
-"""A call's checks on their way through the pool, and their outcome."""
+"""A call's checks as the pool processes them, and their outcome."""
 
 import asyncio
 import math
@@ -9,25 +9,25 @@ from dataclasses import dataclass, field
 from service.hashing.format import Check, Executor
 
 Answer = tuple[bool, float] | str
-"""What a worker process says: whether the check matched and the seconds it took, or the name of the fault."""
+"""A worker process's reply: whether the check matched and the seconds it took, or the name of the fault."""
 
 
 class CheckFailed(Exception):
-    """A check broke down, so there is no verdict."""
+    """A check failed with an error, so there is no verdict."""
 
     def __init__(self, cost: str, fault: str) -> None:
-        # The words of the original exception are left behind: they might quote the hash or the password.
+        # The original exception's message is dropped: it might quote the hash or the password.
         super().__init__(f"a check of {cost} broke down: {fault}")
         self.cost = cost
         self.fault = fault
 
 
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
-"""Bytes in UTF-8 up to which long passwords are timed together."""
+"""Long passwords are timed in groups of this many bytes in UTF-8."""
 
 
 def timed_size(check: Check, password: str) -> int:
-    """Give the size of a long password where the time of `check` depends on it; 0 where it does not."""
+    """Return the size of a long password if the time of `check` depends on it; otherwise 0."""
     if 4 * len(password) <= SIZES[0] or not (check.looped or check.executor is Executor.PROCESS):
         return 0
     size = len(password.encode("utf-8", "surrogatepass"))
@@ -42,44 +42,44 @@ class Job:
     password: str = field(repr=False)
     account: Hashable = field(repr=False)
     seconds: float
-    """The estimated time of all its checks, with all places of its core taken."""
+    """The estimated time of all its checks with all lanes of its core in use."""
     future: asyncio.Future[bool] = field(repr=False)
     share: float = 1.0
-    """Of a core, while it runs: 1, or one lane's where its checks are interleaved with others."""
+    """The share of a core while it runs: 1, or that of one lane if its checks are interleaved with others."""
     deadline: float = math.inf
-    """On the loop's clock."""
+    """Time on the loop's clock."""
     handed_over: float = 0.0
-    """When a worker was told of it, on the loop's clock."""
+    """When it was handed to a worker, on the loop's clock."""
 
     @property
     def interleaved(self) -> bool:
-        """Tell whether it shares a core with others."""
+        """Return whether it shares a core with others."""
         return self.share < 1
 
     @property
     def work(self) -> float:
-        """The estimated seconds of a core."""
+        """The estimated core seconds."""
         return self.seconds * self.share
 
     @property
     def awaited(self) -> bool:
-        """Tell whether somebody still waits: hanging up, or running out of time, ends the future."""
+        """Return whether a caller still waits: a closed connection or a timeout ends the future."""
         return not self.future.done()
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What trying a password against some checks brought."""
+    """The result of trying a password against some checks."""
 
     matched: bool = False
     fault: CheckFailed | None = None
     timings: list[tuple[str, int, float]] = field(default_factory=list)
-    """The cost, the size of a long password and the seconds of each check that ran to its end."""
+    """The cost, the size of a long password and the seconds of each completed check."""
 
     def verdict(self) -> bool:
-        """Tell whether any check matched.
+        """Return whether any check matched.
 
-        Raises `CheckFailed` where none did and one broke down: that one might have matched.
+        Raises `CheckFailed` if none matched and one failed with an error, since that one might have matched.
         """
         if self.fault is not None and not self.matched:
             raise self.fault
@@ -87,7 +87,7 @@ class Outcome:
 
 
 def run_here(check: Check, password: str) -> tuple[bool, float]:
-    """Run a check in this thread: whether it matched, and the seconds it took."""
+    """Run a check in this thread; return whether it matched and the seconds it took."""
     began = time.perf_counter()
     matched = check.verify(password)
     return matched, time.perf_counter() - began
@@ -96,14 +96,14 @@ def run_here(check: Check, password: str) -> tuple[bool, float]:
 def try_checks(
     checks: Sequence[Check], password: str, run: Callable[[Check, str], tuple[bool, float]] = run_here
 ) -> Outcome:
-    """Try `password` against each check until one matches, whether or not another one breaks down."""
+    """Try `password` against each check until one matches, even if another check fails with an error."""
     outcome = Outcome()
     for check in checks:
         try:
             outcome.matched, seconds = run(check, password)
         except CheckFailed as fault:
             outcome.fault = fault
-        except Exception as fault:  # noqa: BLE001 - whatever a check raises, it must become a fault and never a verdict
+        except Exception as fault:  # noqa: BLE001 - any exception of a check becomes a fault and never a verdict
             outcome.fault = CheckFailed(check.cost, type(fault).__name__)
         else:
             outcome.timings.append((check.cost, timed_size(check, password), seconds))

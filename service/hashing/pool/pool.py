@@ -1,7 +1,7 @@
 """The hashing pool: admits a call or rejects it at once, queues it, runs its checks, returns the verdict.
 
-A call whose answer would come too late is refused before it costs anything: a check whose caller has given up is
-work taken from one that could still be answered.
+A call whose answer would come too late is rejected before it uses the CPU: a check whose caller has given up takes time
+from one that could still be answered.
 """
 
 import asyncio
@@ -29,25 +29,25 @@ class Snapshot:
     queued: int
     running: int
     refused: int
-    """Calls refused at entry."""
+    """Calls rejected at admission."""
     dropped: int
-    """Calls that were queued and not hashed, because their time ran out or their caller hung up."""
+    """Calls that were queued and not hashed, because they timed out or their caller disconnected."""
     failed: int
-    """Calls in which a check broke down."""
+    """Calls in which a check failed with an error."""
     estimates: dict[str, float]
-    """Seconds per cost, as measured."""
+    """Measured seconds per cost."""
 
 
 class HashingPool:
-    """Runs checks on `workers` cores (by default all that the process may use); none waits over `queue_timeout` s."""
+    """Runs checks on `workers` cores (default: all usable ones); no call waits longer than `queue_timeout` seconds."""
 
     def __init__(
         self, *, workers: int | None = None, queue_timeout: float = 1.0, interleaving: Interleaving | None = None
     ) -> None:
         self._size = workers or usable_cores()
         self._interleaving = interleaving
-        # Some jobs are handed over beyond the workers, so that one that ends a job need not wait for the loop to have
-        # another: a cheap check would be over before, and a lane would stay empty for a step.
+        # More jobs than workers are handed over, so that a worker that finishes a job does not wait for the loop to
+        # send the next: a cheap check would leave it idle, and a lane would stay empty for a step.
         self._handed = {False: self._size + max(1, self._size // 2), True: self._size * (LANES + 1)}
         self._queue = FairQueue()
         self._estimates = Estimates()
@@ -59,13 +59,13 @@ class HashingPool:
         self._refused = self._dropped = self._failed = 0
 
     async def start(self) -> None:
-        """Start the workers; the pool belongs to the running loop from here on."""
+        """Start the workers; the pool is bound to the running loop from now on."""
         self._loop = asyncio.get_running_loop()
         self._workers.start()
         self._closing = False
 
     async def close(self) -> None:
-        """Refuse what comes, finish what was accepted, end the workers."""
+        """Reject new calls, finish accepted ones, stop the workers."""
         if self._closing:
             return
         self._closing = True
@@ -84,15 +84,15 @@ class HashingPool:
         await self.close()
 
     async def verify(self, checks: Sequence[Check], password: str, *, account: Hashable, deadline: float) -> bool:
-        """Tell whether any of `checks` matches `password`, before `deadline` on the loop's clock.
+        """Return whether any of `checks` matches `password`, before `deadline` on the loop's clock.
 
-        Calls with an equal `account` take turns as one. A check that does not take a password so long is not made, and
-        does not match. Raises `Overloaded` where that cannot be done in time, and `CheckFailed` where no check matched
-        and one broke down.
+        Calls with an equal `account` share one turn. A check does not run, and does not match, if the password is too
+        long for it. Raises `Overloaded` if the verdict cannot be reached in time, and `CheckFailed` if no check matched
+        and one failed with an error.
         """
         taking = [check for check in checks if check.takes(password)]
         every = [attempt for check in taking for attempt in attempts_at(check, password)]
-        # An interpretation may be longer than what was typed.
+        # An interpretation may be longer than the typed password.
         attempts = [attempt for attempt in every if attempt.takes(password)]
         cheap = [check for check in attempts if check.executor is Executor.INLINE]
         dear = [check for check in attempts if check.executor is not Executor.INLINE]
@@ -103,7 +103,7 @@ class HashingPool:
         return matched or self._verdict(outcome)
 
     def require_room(self, kinds: Iterable[Check], *, account: Hashable, deadline: float) -> None:
-        """Raise `Overloaded` where a check of none of `kinds` would be let in now: a refusal then costs no read."""
+        """Raise `Overloaded` if no check of `kinds` would be admitted now: a rejection then costs no database read."""
         overloaded = None
         for check in kinds if self._is_full() else ():
             try:
@@ -117,14 +117,14 @@ class HashingPool:
             raise overloaded
 
     def core_seconds(self, check: Check) -> float | None:
-        """Tell the measured seconds of a core that `check` takes here when all places are taken, or None."""
+        """Return the measured core seconds of `check` with all lanes in use, or None."""
         seconds = self.estimate(check.cost)
         return None if seconds is None else seconds * self._share(attempts_at(check, "warm-up")[:1])
 
     async def warm(self, checks: Iterable[Check]) -> None:
-        """Measure what each of `checks` costs, on all cores at once as under load, and start their processes."""
+        """Measure the cost of each of `checks`, on all cores at once as under load, and start the worker processes."""
         for check in checks:
-            # One attempt, since that is what an estimate is of.
+            # One attempt, since estimates are per attempt.
             first = attempts_at(check, "warm-up")[:1]
             places = round(self._size / self._share(first))
             jobs = [self._job(first, "warm-up", object(), 0.0, math.inf) for _ in range(places)]
@@ -134,11 +134,11 @@ class HashingPool:
             await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
 
     def estimate(self, cost: str) -> float | None:
-        """Tell the measured seconds of a cost, or None where it never ran here."""
+        """Return the measured seconds of a cost, or None if it never ran here."""
         return self._estimates.measured(cost)
 
     def snapshot(self) -> Snapshot:
-        """Tell the pool's state."""
+        """Return the pool's state."""
         return Snapshot(
             workers=self._size,
             queued=len(self._queue),
@@ -164,7 +164,7 @@ class HashingPool:
         )
 
     def _share(self, checks: Iterable[Check]) -> float:
-        """Tell how much of a core a call with `checks` takes while it runs."""
+        """Return the share of a core that a call with `checks` takes while it runs."""
         if self._interleaving is None or not self._interleaving.usable:
             return 1.0
         return 1 / LANES if all(isinstance(check, Interleavable) for check in checks) else 1.0
@@ -227,7 +227,7 @@ class HashingPool:
             return
         try:
             job.future.set_result(self._verdict(outcome))
-        except Exception as fault:  # noqa: BLE001 - it is the caller's
+        except Exception as fault:  # noqa: BLE001 - the error goes to the caller
             job.future.set_exception(fault)
 
     def _verdict(self, outcome: Outcome) -> bool:

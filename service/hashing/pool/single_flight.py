@@ -1,68 +1,15 @@
 """Single flight: a call with the login and password of one that is still being checked waits for its verdict.
 
-They are compared by a keyed digest under a random key of this process, so that no password is kept. An `eventId`
-never decides. Nothing is kept once nobody waits.
+Calls are compared by a keyed digest under a random key of this process, so that no password is kept. The `eventId` is
+not compared. An entry is removed when its last caller leaves.
 """
 
 import asyncio
 import hashlib
-import heapq
-import itertools
 import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-
-# Ends what waits at its deadline: one timer for all who wait.
-#
-# `asyncio.timeout` gives each its own, which is felt at each sign-in with a fast hash.
-
-CLEARED = 4
-"""Futures that are done and leave at each step: more than come, so nothing piles up, and never thousands in one go, as
-where one was waited for and all behind it were done: the loop would stall."""
-
-_Waiting = tuple[float, int, asyncio.Future[Any]]
-
-
-class Deadlines:
-    """Futures that are to be done in time. Belongs to one event loop."""
-
-    def __init__(self) -> None:
-        self._waiting: list[_Waiting] = []
-        """A heap; what is done leaves it once it is the first."""
-        self._numbers = itertools.count()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def keep(self, future: asyncio.Future[Any], deadline: float) -> None:
-        """End `future` with a `TimeoutError` if it is not done by `deadline`, on the loop's clock."""
-        self._forget_done()
-        heapq.heappush(self._waiting, (deadline, next(self._numbers), future))
-        if self._timer is None or deadline < self._timer.when():
-            self._set_timer(future.get_loop())
-
-    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = loop.call_at(self._waiting[0][0], self._end_late, loop) if self._waiting else None
-
-    def _end_late(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._waiting and self._waiting[0][0] <= loop.time():
-            *_, future = heapq.heappop(self._waiting)
-            if not future.done():
-                future.set_exception(TimeoutError())
-        self._forget_done()
-        self._timer = None
-        self._set_timer(loop)
-
-    def _forget_done(self) -> None:
-        for _ in range(CLEARED):
-            if not self._waiting or not self._waiting[0][2].done():
-                return
-            heapq.heappop(self._waiting)
-
 
 T = TypeVar("T")
 
@@ -74,14 +21,13 @@ class _Flight:
 
 
 class SingleFlight:
-    """Work in flight, by what it is about."""
+    """Work in flight, by its key."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._flights: dict[bytes, _Flight] = {}
-        self._deadlines = Deadlines()
         self.coalesced = 0
-        """How many calls have joined another's work."""
+        """Number of calls that joined the work of another."""
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -89,23 +35,25 @@ class SingleFlight:
     async def run(
         self, key_parts: tuple[str, str], work: Callable[[], Coroutine[Any, Any, T]], *, deadline: float
     ) -> T:
-        """Await `work()`, or the same work that another caller with equal `key_parts` has begun.
+        """Await `work()`, or the same work that another caller with equal `key_parts` has started.
 
-        A caller that is cancelled, or out of time, leaves the others alone; when the last one leaves, the work is
-        cancelled. Raises what the work raises, to every caller, and `TimeoutError` at `deadline` of the loop's clock.
+        A caller that is cancelled or times out does not affect the others; when the last one leaves, the work is
+        cancelled. Raises the work's exception to every caller, and `TimeoutError` at `deadline` on the loop's clock.
         """
         key = self._digest(key_parts)
         flight = self._flights.get(key) or self._begin(key, work)
         self.coalesced += len(flight.waiting) > 0
-        # Not `asyncio.shield`, which makes five more calls for each caller.
-        result: asyncio.Future[T] = flight.task.get_loop().create_future()
+        # Not `asyncio.shield`, which makes five more function calls per caller.
+        loop = flight.task.get_loop()
+        result: asyncio.Future[T] = loop.create_future()
         flight.waiting.append(result)
-        self._deadlines.keep(result, deadline)
+        timer = loop.call_at(deadline, _time_out, result)
         try:
             return await result
         finally:
+            timer.cancel()
             flight.waiting.remove(result)
-            _retrieve(result)  # also where this caller hung up at the very moment of a fault
+            _retrieve(result)  # also if this caller disconnected at the moment of a fault
             if not flight.waiting and not flight.task.done():
                 self._land(key, flight)
                 flight.task.cancel()
@@ -126,12 +74,17 @@ class SingleFlight:
     def _digest(self, key_parts: tuple[str, str]) -> bytes:
         login, password = key_parts
         first, second = login.encode("utf-8", "surrogatepass"), password.encode("utf-8", "surrogatepass")
-        # A keyed hash (RFC 7693), as good as an HMAC here; OpenSSL's is slow to begin.
+        # A keyed hash (RFC 7693), as good as an HMAC here; OpenSSL's HMAC is slow to initialise.
         return hashlib.blake2b(len(first).to_bytes(8, "big") + first + second, key=self._key, digest_size=32).digest()
 
 
+def _time_out(result: asyncio.Future[Any]) -> None:
+    if not result.done():
+        result.set_exception(TimeoutError())
+
+
 def _deliver(result: asyncio.Future[Any], task: asyncio.Task[Any]) -> None:
-    if result.done():  # they hung up
+    if result.done():  # the caller disconnected
         return
     if task.cancelled():
         result.cancel()
@@ -142,6 +95,6 @@ def _deliver(result: asyncio.Future[Any], task: asyncio.Task[Any]) -> None:
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Let asyncio not complain of a fault that nobody awaited."""
+    """Retrieve the exception, so that asyncio does not log it as never retrieved."""
     if future.done() and not future.cancelled():
         future.exception()

@@ -13,7 +13,7 @@ from service.hashing.pool.job import Answer, run_here
 
 
 def serve(pipe: Connection) -> None:
-    """Answer checks until the service closes the pipe, or dies: then the pipe ends too."""
+    """Answer checks until the pipe closes, also if the service dies."""
     while True:
         try:
             check, password = pipe.recv()
@@ -28,12 +28,12 @@ def serve(pipe: Connection) -> None:
 def _answer(check: Check, password: str) -> Answer:
     try:
         return run_here(check, password)
-    except Exception as fault:  # noqa: BLE001 - its name crosses the pipe; its words, which may quote a secret, do not
+    except Exception as fault:  # noqa: BLE001 - only its name crosses the pipe: its message may quote a secret
         return type(fault).__name__
 
 
 if __name__ == "__main__":
-    # Supervisors signal every process of a service: the service decides when its workers end.
+    # Supervisors signal every process of a service: the service decides when its workers stop.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hide_memory()

@@ -1,9 +1,9 @@
 """The workers: threads that run checks, each with a process for checks written in Python.
 
 A thread that waits for its process uses no core, so threads and processes together never compute on more cores than
-there are workers. Where bcrypt is interleaved, a worker runs up to four such jobs in steps of about 5 ms and takes what
-waits between them. Any other job has a worker for itself, so that it never stalls running lanes: a worker that takes
-one ends its lanes first. Only one of some milliseconds runs between two steps.
+there are workers. If bcrypt is interleaved, a worker runs up to four such jobs in steps of about 5 ms and takes waiting
+jobs between steps. Any other job has a worker to itself, so that it never stalls running lanes: the worker finishes its
+lanes first. Only jobs of a few milliseconds run between two steps.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from service.hashing.interleaved.interleaving import Interleaving
 from service.hashing.pool.job import Answer, CheckFailed, Job, Outcome, run_here, try_checks
 from service.hashing.pool.lanes import Lanes
 
-# How many cores this process may really use: its affinity and its cgroups' quotas. Elsewhere than on Linux, all.
+# The number of cores that this process may use: its affinity and its cgroups' quotas. All cores outside Linux.
 #
 # A container that may use two of sixty-four cores would be stopped by the kernel for most of each period if
 # sixty-four threads hashed at once. Sources: https://docs.kernel.org/admin-guide/cgroup-v2.html (`cpu.max`),
@@ -32,7 +32,7 @@ from service.hashing.pool.lanes import Lanes
 
 
 def usable_cores(proc: Path = Path("/proc/self/cgroup"), mounts: Path = Path("/sys/fs/cgroup")) -> int:
-    """Count the cores that the scheduler and every cgroup around us allow; a fraction counts as a whole one."""
+    """Count the cores that the scheduler and every enclosing cgroup allow; a fraction counts as a whole core."""
     quotas = [quota for directory in _directories(proc, mounts) if (quota := _quota(directory)) is not None]
     return max(1, math.ceil(min([float(_affinity()), *quotas])))
 
@@ -42,14 +42,14 @@ def _affinity() -> int:
 
 
 def _directories(proc: Path, mounts: Path) -> Iterator[Path]:
-    """Yield the directories that may hold a quota: our group's and its parents', in both versions of cgroups."""
+    """Yield the directories that may hold a quota: those of this cgroup and its parents, for both cgroup versions."""
     for line in _text(proc).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
         own = PurePosixPath(path.lstrip("/"))
-        # Version 2 is mounted at the top, or at `unified` beside version 1. The path may be one of the host's,
-        # which a container does not see: its own group is then the top.
+        # Version 2 is mounted at the top, or at `unified` next to version 1. The path may be one of the host's,
+        # which a container cannot see: its own cgroup is then the top.
         for mount in [controllers] if controllers else ["", "unified"]:
             for group in {own, *own.parents}:
                 yield mounts / mount / group
@@ -75,26 +75,27 @@ def _text(path: Path) -> str:
 
 # A worker process for checks that are loops in Python, driven by one thread.
 #
-# Its own interpreter, started afresh (never forked: the service has threads) and without the service's environment,
-# so that it holds no secret but the hash and the password in hand. Not `concurrent.futures`: there one killed worker
+# It runs its own interpreter, spawned (never forked: the service has threads) and without the service's environment,
+# so that its only secrets are the current hash and password. `concurrent.futures` is not used: one killed worker would
+# break its pool for every call.
 # breaks the pool for every call.
 
 RECYCLE_AFTER = 10_000
-"""Checks after which a process is replaced, so that a slow leak in one stays small."""
+"""Checks after which a process is replaced, so that a slow leak stays small."""
 
 HUNG_AFTER = 30.0
-"""Seconds after which a process that does not answer is killed: ten times what Okta waits."""
+"""Seconds after which an unresponsive process is killed: ten times Okta's timeout."""
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "PYTHONUTF8")
-"""What a process may know of our environment: nothing secret."""
+"""The environment variables that a process inherits: nothing secret."""
 
 
 ROOT = str(Path(__file__).parents[3])
-"""The folder that holds this package."""
+"""The folder that contains this package."""
 
 
-class Companion:
-    """One worker process: started when first needed, replaced when it dies. Belongs to one thread."""
+class WorkerProcess:
+    """One worker process: started when first needed, replaced when it dies. Used by one thread only."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -103,13 +104,13 @@ class Companion:
 
     @property
     def pid(self) -> int | None:
-        """Tell the process id, or None where none runs."""
+        """The process id, or None if no process runs."""
         return self._process.pid if self._process else None
 
     def run(self, check: Check, password: str) -> tuple[bool, float]:
-        """Run `check` in the process: whether it matched, and the seconds.
+        """Run `check` in the process; return whether it matched and the seconds it took.
 
-        Raises `CheckFailed` where the check broke down or the process died; the next call finds a new process.
+        Raises `CheckFailed` if the check failed with an error or the process died; the next call starts a new process.
         """
         try:
             answer = self._ask(check, password)
@@ -121,7 +122,7 @@ class Companion:
         return answer
 
     def close(self) -> None:
-        """End the process, at once: it keeps nothing."""
+        """Kill the process: it keeps no state."""
         if self._process is None or self._pipe is None:
             return
         self._pipe.close()
@@ -139,7 +140,7 @@ class Companion:
         return answer
 
     def _connect(self) -> Connection:
-        """Tell the pipe to a living process; a new one where there is none or the old one has done enough."""
+        """Return the pipe to a living process, starting a new one if there is none or the old one is used up."""
         if self._checks >= RECYCLE_AFTER or (self._process and self._process.poll() is not None):
             self.close()
         if self._pipe is None:
@@ -151,9 +152,9 @@ class Companion:
         ours, theirs = Pipe()
         command = [sys.executable, "-P", "-m", "service.hashing.pool.worker_main", str(theirs.fileno())]
         known = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        # Not the folder that the service was started in: a file there could have the name of a module.
+        # Without the current directory: a file there could have the name of a module.
         path = os.pathsep.join([ROOT, *(entry for entry in sys.path if entry and Path(entry) != Path.cwd())])
-        # A process group of its own: a Ctrl-C in the terminal must not end checks that the service has to finish.
+        # A process group of its own: Ctrl-C in the terminal must not end checks that the service has to finish.
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
             pass_fds=[theirs.fileno()],
@@ -168,16 +169,16 @@ class Companion:
 Run = Callable[[Check, str], tuple[bool, float]]
 
 BRIEF = 0.004
-"""Seconds: a job of at most so many runs between two steps, as long as one."""
+"""Seconds: a job of at most this duration runs between two steps; it is the duration of one step."""
 
 
 @dataclass(eq=False, slots=True)
 class _Worker:
-    """What the others must know of a worker; protected by the inbox's lock."""
+    """A worker's state that other threads read; protected by the inbox's lock."""
 
     lanes: int = 0
     alone: Job | None = None
-    """A job that runs alone, or will once the lanes are free."""
+    """A job that runs alone, or will when the lanes are free."""
 
 
 class Workers:
@@ -186,7 +187,7 @@ class Workers:
     def __init__(
         self, count: int, done: Callable[[Job, Outcome | None], None], interleaving: Interleaving | None = None
     ) -> None:
-        """Call `done` on the loop for each job, with its outcome, or None where nobody wanted it any more."""
+        """Call `done` on the loop for each job, with its outcome, or None if its caller had left."""
         self._interleaved: deque[Job] = deque()
         self._others: deque[Job] = deque()
         self._changed = threading.Condition()
@@ -200,19 +201,19 @@ class Workers:
         ]
 
     def start(self) -> None:
-        """Start the threads; `done` is called on the loop that runs now."""
+        """Start the threads; `done` is called on the running loop."""
         self._loop = asyncio.get_running_loop()
         for thread in self._threads:
             thread.start()
 
     def hand_over(self, job: Job) -> None:
-        """Give `job` to the worker with the fewest."""
+        """Return `job` to the worker with the fewest jobs."""
         with self._changed:
             (self._interleaved if job.interleaved else self._others).append(job)
             self._changed.notify()
 
     def stop(self) -> None:
-        """End the threads after all they were given, and wait for them. Blocks."""
+        """Stop the threads when all handed-over jobs are done, and join them. Blocks."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -220,7 +221,7 @@ class Workers:
             thread.join()
 
     def _work(self, me: _Worker) -> None:
-        companion = Companion()
+        companion = WorkerProcess()
         lanes = Lanes(self._interleaving, self._report) if self._interleaving else None
 
         def run(check: Check, password: str) -> tuple[bool, float]:
@@ -239,7 +240,7 @@ class Workers:
         companion.close()
 
     def _run_alone(self, me: _Worker, run: Run, most: float) -> None:
-        """Run the job that this worker has beside its lanes, and brief ones behind it, for at most `most` seconds."""
+        """Run this worker's single job, and brief ones queued after it, for at most `most` seconds."""
         while (job := me.alone) is not None and job.seconds <= most:
             self._report(job, try_checks(job.checks, job.password, run) if job.awaited else None)
             most = min(most, BRIEF) - job.seconds
@@ -247,7 +248,7 @@ class Workers:
                 me.alone = self._others.popleft() if self._others and self._others[0].seconds <= most else None
 
     def _take(self, me: _Worker) -> list[Job] | None:
-        """Take what waits and is this worker's; wait where there is nothing to do. None ends the worker."""
+        """Take the waiting jobs that this worker should run; block if it has none at all. None stops the worker."""
         with self._changed:
             while True:
                 joining = self._take_waiting(me)
@@ -267,12 +268,12 @@ class Workers:
         return joining
 
     def _is_next(self, me: _Worker, most: int = LANES) -> bool:
-        """Tell whether no worker that could take a job has fewer."""
+        """Return whether no other worker that could take a job has fewer."""
         able = [worker.lanes for worker in self._workers if worker.alone is None and worker.lanes < most]
         return me.alone is None and me.lanes < most and me.lanes == min(able)
 
     def _report(self, job: Job, outcome: Outcome | None) -> None:
         try:
             self._loop.call_soon_threadsafe(self._done, job, outcome)
-        except RuntimeError:  # the loop was closed without closing the pool: nobody waits
+        except RuntimeError:  # the loop was closed without closing the pool: there are no callers
             return

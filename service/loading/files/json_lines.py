@@ -1,16 +1,16 @@
-"""JSON Lines: one object a line.
+"""JSON Lines: one object a line; or a document that holds all objects.
 
 https://jsonlines.org/
 """
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO, cast
 
-from service.loading.files.row import FaultyRow, Row, UnreadableFile
+from service.loading.files.json_document import Document, is_document
+from service.loading.files.row import MOST_COLUMNS, MOST_VALUES, VALUE, FaultyRow, Row
 from service.loading.files.text import Export, fault_of, is_clean
 
 # JSON as the store can keep it: each key once, finite numbers, no NUL, no half surrogate pair.
@@ -99,10 +99,6 @@ def _parsed(raw: object) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-DOCUMENT = re.compile(r'\A\{"users"\s*:\s*\[|"users"\s*:\s*\[\s*\{')
-"""How an object begins that holds all users: of a realm of Keycloak, or of an API."""
-
-
 def value_at(value: object, path: Sequence[str]) -> object:
     """Give what stands at a path of keys and of positions in lists; None where nothing does."""
     for step in path:
@@ -117,6 +113,10 @@ def value_at(value: object, path: Sequence[str]) -> object:
 
 LAYOUTS_KEPT = 1000
 """Lines may all differ in their keys."""
+WIDEST_KEPT = 1000
+"""Keys of a layout that is kept."""
+USUAL_LINE = 10_000
+"""Characters up to which the values of a line are not counted."""
 LONGEST_LINE = 1 << 20
 """Characters; a row has some hundred."""
 
@@ -134,30 +134,28 @@ class JsonLinesReader:
         self._paths = [(tuple(path.split(".")), name) for path, name in (paths or {}).items() if "." in path]
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
         """By the keys of an object as they are in the file."""
+        self._values = 0
+        """Values of the long lines so far."""
         self._quick = json.JSONDecoder(parse_constant=no_constant, parse_float=finite)
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
-        """Give each line that is not empty. Raises `UnreadableFile` for a file that is one JSON document."""
-        is_first = True
+        """Give each line that is not empty, or each object of a document. Raises `UnreadableFile`."""
+        if is_document(self.export.head()):
+            for number, text in Document(self.export.pieces(), self.export.path).objects():
+                yield self._read(number, text)
+            return
         for number, text in enumerate(self.export.lines(), 1):
             line = text.strip()
-            if not line:
-                continue
-            if is_first and (line[0] == "[" or line == "{" or DOCUMENT.search(line[:LONGEST_LINE])):
-                raise UnreadableFile(
-                    f"{self.export.path}: line {number} begins one JSON document; one object a line is needed, as "
-                    "`jq -c '.[]'` writes it of an array, and `jq -c '.users[]'` of one under the key users"
-                )
-            is_first = False
-            yield self._read(number, line)
+            if line:
+                yield self._read(number, line)
 
     def consumed(self) -> int:
         """Bytes read so far."""
         return self.export.consumed()
 
     def volume(self) -> int:
-        """Characters read so far."""
-        return self.export.volume
+        """Characters read so far, and what the values of long lines take."""
+        return self.export.volume + VALUE * self._values
 
     def interrupt(self) -> None:
         """End a read that waits in another thread."""
@@ -170,6 +168,11 @@ class JsonLinesReader:
     def _read(self, number: int, line: str) -> Row | FaultyRow:
         if len(line) > LONGEST_LINE:
             return FaultyRow(number, "the line is absurdly long", line)
+        if len(line) > USUAL_LINE:
+            values = line.count(",") + line.count("[") + line.count("{")
+            self._values += values
+            if values > MOST_VALUES:
+                return FaultyRow(number, f"more than {MOST_VALUES:,} values", line)
         if not is_clean(line):
             return FaultyRow(number, fault_of(line, self.export.charset), line)
         try:
@@ -184,6 +187,8 @@ class JsonLinesReader:
         found = self._decode(line)
         if not isinstance(found, dict):
             raise Unusable("not a JSON object")
+        if len(found) > MOST_COLUMNS:
+            raise Unusable(f"more than {MOST_COLUMNS:,} keys")
         fields = self._renamed(found)
         if len(fields) < len(found):
             raise Unusable("two keys mean the same column")
@@ -211,6 +216,6 @@ class JsonLinesReader:
         names = self._names.get(keys)
         if names is None:
             names = tuple(map(self._rename, keys))
-            if len(self._names) < LAYOUTS_KEPT:
+            if len(self._names) < LAYOUTS_KEPT and len(keys) <= WIDEST_KEPT:
                 self._names[keys] = names
         return found if names == keys else dict(zip(names, found.values(), strict=True))

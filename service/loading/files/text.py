@@ -149,6 +149,31 @@ class Export:
         ahead, self._ahead = self._ahead, []
         return itertools.chain(ahead, self._all)
 
+    def head(self) -> str:
+        """Give some of the first characters; all of them come again."""
+        if self._ahead:
+            return "".join(self._ahead)
+        try:
+            return self._plain.peek(BUFFER).decode(self.charset, "replace")
+        except DAMAGED as error:
+            raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
+
+    def pieces(self) -> Iterator[str]:
+        """Give the text in pieces of any length. Raises `UnreadableFile` as `lines` does."""
+        if not self._ahead:
+            with self._faults_named():
+                while piece := self.text.read(PIECE):
+                    self.volume += len(piece)
+                    yield piece
+            return
+        for line in self.lines():
+            if len(line) > LONGEST_LINE:
+                raise UnreadableFile(
+                    f"{self.path}: a line is longer than {LONGEST_LINE:,} characters; say --kind, so that no line is "
+                    "looked at before"
+                )
+            yield line
+
     def _bounded(self) -> Iterator[str]:
         """Read pieces and split them: Python's own lines would take a line of any length into memory."""
         with self._faults_named():

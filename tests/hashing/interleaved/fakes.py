@@ -1,6 +1,6 @@
 """A kernel in Python on the bcrypt package, to be made faulty by subclasses."""
 
-from service.hashing.interleaved import reference
+from service.hashing.interleaved import recheck
 
 
 class PackageKernel:
@@ -25,4 +25,4 @@ class PackageKernel:
         return [(ticket, done)]
 
     def digest(self, key: bytes, salt: bytes, cost: int) -> bytes:
-        return reference.compute(key, salt, cost)
+        return recheck.compute(key, salt, cost)

@@ -3,8 +3,7 @@
 import bcrypt
 import pytest
 
-from service.hashing.interleaved.engine import LANES, BcryptJob, Engine, EngineFault
-from service.hashing.interleaved.reference import job_of
+from service.hashing.interleaved.engine import LANES, BcryptJob, Engine, EngineFault, job_of
 from tests.hashing.interleaved.fakes import PackageKernel
 
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 import bcrypt
 import pytest
 
-from service.hashing.interleaved.engine import LANES, BcryptJob, Engine, Kernel, load_kernel
-from service.hashing.interleaved.reference import job_of
+from service.hashing.interleaved.engine import LANES, BcryptJob, Engine, Kernel, job_of, load_kernel
 
 CASES = 2_000
 SALT = bytes(range(16))

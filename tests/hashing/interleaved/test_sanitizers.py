@@ -10,7 +10,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from service.hashing.interleaved.reference import job_of
+from service.hashing.interleaved.engine import job_of
 from service.hashing.interleaved.selfcheck import PROBES
 
 DRIVER = Path(__file__).with_name("driver.c")

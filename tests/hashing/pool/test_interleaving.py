@@ -10,8 +10,7 @@ import pytest
 
 from service.hashing import registry
 from service.hashing.format import Check, Executor, Recipe, StoredHash
-from service.hashing.interleaved import reference
-from service.hashing.interleaved.engine import LANES, BcryptJob
+from service.hashing.interleaved.engine import LANES, BcryptJob, job_of
 from service.hashing.interleaved.interleaving import Interleavable, Interleaving
 from service.hashing.pool import CheckFailed, HashingPool, Overloaded
 from tests.hashing.interleaved.fakes import PackageKernel
@@ -32,7 +31,7 @@ class Bcrypt(Fake, Interleavable):
         return bcrypt.checkpw(password.encode(), self.hashed)
 
     def bcrypt_job(self, password: str) -> BcryptJob | None:
-        return reference.job_of(password.encode(), self.hashed) if password.isascii() else None
+        return job_of(password.encode(), self.hashed) if password.isascii() else None
 
 
 class Refuses(Bcrypt):

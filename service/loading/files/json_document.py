@@ -1,0 +1,116 @@
+"""The objects of a JSON document that holds all users: an array, or the array under the key `users` of an object.
+
+Keycloak exports a realm as such an object, `mongoexport --jsonArray` writes an array. The document is read piece by
+piece: no more of it is in memory than one member of its array, or one value before it.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+from service.loading.files.row import UnreadableFile
+
+KEY = "users"
+LONGEST = 1 << 26
+"""Characters of one value."""
+_AFTER = frozenset(",:]} \t\r\n")
+"""What may stand behind a value."""
+_SPACE = re.compile(r"[ \t\r\n]*")
+_ONE_LINE = re.compile(r'\{.*"users"\s*:\s*\[\s*[{\]]|\{\s*"users"\s*:\s*\[')
+"""How an object begins, in one line, that holds all users."""
+
+
+def is_document(head: str) -> bool:
+    """Tell by its first characters whether a text is one document, and no JSON Lines."""
+    first, end, _ = head.lstrip().partition("\n")
+    return first.startswith("[") or (first.strip() == "{" and bool(end)) or _ONE_LINE.match(first) is not None
+
+
+class Document:
+    """A document that is read once, from its beginning."""
+
+    def __init__(self, pieces: Iterator[str], place: object) -> None:
+        self._pieces = pieces
+        self._place = place
+        self._text = ""
+        self._at = 0
+        self._line = 1
+        """Of the beginning of the text at hand."""
+        self._decoder = json.JSONDecoder()
+
+    def objects(self) -> Iterator[tuple[int, str]]:
+        """Give the text of each member of the array, with its first line. Raises `UnreadableFile`."""
+        if self._peek() == "{":
+            self._find_array()
+        if self._peek() != "[":
+            raise self._fault(f"there is no array, and none under the key {KEY}")
+        return self._members()
+
+    def _find_array(self) -> None:
+        self._pass("{")
+        while self._peek() == '"':
+            _, key = self._value()
+            self._pass(":")
+            if key == f'"{KEY}"' and self._peek() == "[":
+                return
+            self._value()
+            if self._peek() == ",":
+                self._pass(",")
+
+    def _members(self) -> Iterator[tuple[int, str]]:
+        self._pass("[")
+        while self._peek() != "]":
+            yield self._value()
+            if self._peek() != "]":
+                self._pass(",")
+
+    def _value(self) -> tuple[int, str]:
+        """Take the text of the next value, and the line in which it begins."""
+        self._peek()
+        line = self._line
+        while True:
+            try:
+                _, end = self._decoder.raw_decode(self._text, self._at)
+            except (ValueError, RecursionError) as error:
+                if isinstance(error, RecursionError) or not self._read_on():
+                    raise self._fault("a value is no JSON") from None
+                continue
+            # A number at the end of a piece may go on in the next.
+            if self._text[end : end + 1] in _AFTER or not self._read_on():
+                break
+        text = self._text[self._at : end]
+        self._take(end)
+        return line, text
+
+    def _peek(self) -> str:
+        """Give the character with which the next value or mark begins; empty at the end."""
+        while True:
+            found = _SPACE.match(self._text, self._at)
+            self._take(found.end() if found else self._at)
+            if self._at < len(self._text) or not self._read_on():
+                return self._text[self._at : self._at + 1]
+
+    def _pass(self, mark: str) -> None:
+        if self._peek() != mark:
+            raise self._fault(f"{mark} is missing")
+        self._take(self._at + 1)
+
+    def _take(self, end: int) -> None:
+        self._line += self._text.count("\n", self._at, end)
+        self._at = end
+
+    def _read_on(self) -> bool:
+        """Add as much to the text at hand as it has, so that a long value is not begun too often."""
+        rest = self._text[self._at :]
+        added, size = [], 0
+        while size <= len(rest) and len(rest) + size < LONGEST and (piece := next(self._pieces, "")):
+            added.append(piece)
+            size += len(piece)
+        self._text, self._at = rest + "".join(added), 0
+        return bool(added)
+
+    def _fault(self, what: str) -> UnreadableFile:
+        return UnreadableFile(
+            f"{self._place}: line {self._line}: {what}; a document is an array of objects, or an object with one under "
+            f"the key {KEY}, and else one object a line is needed, as `jq -c` writes it"
+        )
