@@ -1,1 +1,1 @@
-"""Measurements that ship: each prints ratios or bounds measured in one run. Nothing here is timed by the tests."""
+"""Benchmarks: each prints ratios or bounds measured in one run. The test suite times nothing here."""

@@ -1,4 +1,4 @@
-"""`python -m bench`. The processes that it starts read this file too, so what it takes is imported where it runs."""
+"""`python -m bench`. Its child processes read this file too, so the imports are where they are used."""
 
 if __name__ == "__main__":
     import resource

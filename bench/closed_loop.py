@@ -1,6 +1,6 @@
-"""So many callers, each asking again as soon as it is answered: throughput and latency at a concurrency.
+"""A closed loop of callers, each calling again when it is answered: throughput and latency at a concurrency.
 
-Runs in a process of its own, so that it shares no interpreter with what it measures.
+Runs in a separate process, so that it does not share an interpreter with the measured server.
 """
 
 import asyncio
@@ -14,23 +14,23 @@ from bench.own_process import in_own_process
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What the callers saw."""
+    """The results of the callers."""
 
     per_second: float
     p50: float
-    """Seconds, like those that follow."""
+    """Seconds, like the following fields."""
     p99: float
     verified: float
-    """The share of answers that said VERIFIED."""
+    """The share of answers with VERIFIED."""
 
 
 def measure(port: int, requests: Sequence[bytes], *, callers: int, seconds: float, warm: float = 0.3) -> Closed:
-    """Let `callers` take turns at `requests` for so long, after a moment that does not count."""
+    """Let `callers` send `requests` in turn for `seconds`, after a warm-up that does not count."""
     return in_own_process(ask, port, list(requests), callers, seconds, warm)
 
 
 async def ask(port: int, requests: list[bytes], callers: int, seconds: float, warm: float) -> Closed:
-    """Do what `measure` does, in this process."""
+    """Implement `measure` in this process."""
     begin = time.perf_counter() + warm
     end = begin + seconds
     share = len(requests) // callers
@@ -41,7 +41,7 @@ async def ask(port: int, requests: list[bytes], callers: int, seconds: float, wa
     latencies = sorted(latency for latency, _, _ in seen) or [float("inf")]
     times = sorted(at for _, _, at in seen) or [begin]
     return Closed(
-        # From answer to answer: with few slow ones, counting those in a window would err by several per cent.
+        # From answer to answer: with few slow answers, counting those in a window would err by several per cent.
         per_second=(len(times) - 1) / max(times[-1] - times[0], 1e-9),
         p50=latencies[len(latencies) // 2],
         p99=latencies[len(latencies) * 99 // 100],

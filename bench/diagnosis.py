@@ -1,8 +1,8 @@
-"""How many vectors a diagnosis explains, given only hash, salt, user name, pepper and password.
+"""The number of test vectors that a diagnosis explains, given only hash, salt, user name, pepper and password.
 
-Usage: python -m bench.diagnosis [SECONDS] [--formulas]. Seconds are of the processor, so that other work on the
-machine does not count. With --formulas only vectors count that a formula can describe, and named formats are left
-out, so that every recipe must be found as a formula.
+Usage: python -m bench.diagnosis [SECONDS] [--formulas]. Seconds are CPU time, so that other work on the machine does
+not count. With --formulas only vectors that a formula can describe count, and named formats are not tried, so that
+every recipe must be found as a formula.
 """
 
 import sys
@@ -17,7 +17,7 @@ from tests.hashing.diagnosis.recipes import KNOWN
 from tests.hashing.vectors import MORE, VECTORS, load
 
 SLOWER = 5.0
-"""Seconds from which on a success is listed too."""
+"""Successes that take at least this many seconds are listed too."""
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def explained(label: str, case: Case, seconds: float) -> bool:
-    """Whether the recipe is found; misses and slow successes are printed."""
+    """Return whether the recipe is found; print misses and slow successes."""
     budget = Budget(seconds, clock=time.process_time)
     try:
         finding = diagnose(case, budget)
@@ -49,7 +49,7 @@ def explained(label: str, case: Case, seconds: float) -> bool:
 
 
 def vectors(lines: list[dict[str, object]], *, formulas: bool) -> Iterator[tuple[str, Case]]:
-    """The vectors whose hash does not say what it is."""
+    """Yield the vectors whose hash does not identify its format."""
     for line in lines:
         vector = load(line)
         stored = vector.stored
@@ -63,12 +63,12 @@ def vectors(lines: list[dict[str, object]], *, formulas: bool) -> Iterator[tuple
 
 
 def is_formula(name: str) -> bool:
-    """Whether a format is a formula or the name of one."""
+    """Return whether a format is a formula or the name of one."""
     return registry.is_formula(name) or isinstance(registry.find(name), Product)
 
 
 def own() -> Iterator[tuple[str, Case]]:
-    """The recipes of the tests."""
+    """Yield the recipes of the tests."""
     for known in KNOWN:
         peppers = {"PEPPER": known.pepper.encode()} if known.pepper else {}
         yield known.recipe, Case(known.hash, known.password, known.salt, known.username, Recipe(""), peppers)

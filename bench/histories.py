@@ -1,10 +1,10 @@
-"""Plays many random histories against the store, and prints the first that breaks a rule as a script that replays it.
+"""Random histories against the store; prints the first that violates a rule as a script that replays it.
 
     python -m bench.histories [--histories 100000] [--processes 2] [--minutes 60] [--seed 1]
 
-`make test` plays a few hundred of the same kind (tests/histories). Histories follow from the seed in parts of a
-hundred; which parts are done is kept in var/bench, so that a run that was ended goes on where it was. It says how many
-were played, and how many steps of which kind.
+`make test` runs a few hundred histories of the same kind (tests/histories). Histories are generated from the seed in
+parts of a hundred. Completed parts are recorded in var/bench, so that an interrupted run continues. The output states
+the number of histories and of steps by kind.
 """
 
 import argparse
@@ -36,23 +36,23 @@ from tests.histories.strategies import histories
 FOLDER = ROOT / "var" / "bench"
 SERVER = {
     "max_connections": "100",
-    # No history kills the server, so nothing has to be on the disk.
+    # No history kills the server, so nothing needs to be on disk.
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    # Compiling the plans of what asyncpg asks of a new connection takes longer than all else it does.
+    # Compiling the plans of asyncpg's queries on a new connection would take most of the time.
     "jit": "off",
-    # A deadlock is found after so long, and no sooner.
+    # The time after which a deadlock is detected.
     "deadlock_timeout": "50ms",
 }
 PART = 100
-"""Histories under one seed, played by one process, between two of which a run may end."""
+"""Histories per seed, run by one process; a run may be interrupted between two such parts."""
 Progress = tuple[int | None, "Counter[str]"]
-"""The part that a process has played, and what was in it; None if the process is done."""
+"""The part that a process has completed, and its counts; None if the process has finished."""
 
 
 def play_part(runner: asyncio.Runner, player: Player, number: int) -> "Counter[str]":
-    """Play the histories that follow from a number; count them, and their steps by kind."""
+    """Run the histories of a part; count them, and their steps by kind."""
     played, broken = Counter[str](), list[str]()
 
     @seed(number)
@@ -72,14 +72,14 @@ def play_part(runner: asyncio.Runner, player: Player, number: int) -> "Counter[s
     try:
         play()
     except BaseException:
-        # Where it is a matter of time, the shortest may not break the rule each time.
+        # If the violation depends on timing, the shortest history may not reproduce it each time.
         print(f"{broken[:1][0]}\n\n# shortened:\n{broken[-1]}", file=sys.stderr) if broken else None
         raise
     return played
 
 
 def remember_types() -> None:
-    """Let asyncpg ask once what it asks of every new connection; crashes make many, and the answer is the same."""
+    """Cache asyncpg's queries for types on a new connection; crashes open many, and the answer is the same."""
     ask: Callable[..., Awaitable[object]] = getattr(asyncpg.Connection, "_introspect_types")  # noqa: B009 (no stub)
     known: dict[frozenset[int], object] = {}
 
@@ -92,8 +92,8 @@ def remember_types() -> None:
     setattr(asyncpg.Connection, "_introspect_types", remembered)  # noqa: B010 (likewise)
 
 
-def work(process: int, parts: Sequence[int], options: argparse.Namespace, told: "Queue[Progress]") -> None:
-    """Play parts in a database of one's own, until all are played or time is up."""
+def work(process: int, parts: Sequence[int], options: argparse.Namespace, queue: "Queue[Progress]") -> None:
+    """Run parts in a separate database, until all are done or the time has passed."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable()
     remember_types()
@@ -109,13 +109,13 @@ def work(process: int, parts: Sequence[int], options: argparse.Namespace, told: 
             player = runner.run(stage.__aenter__())
             for part in own:
                 if time.monotonic() < until:
-                    told.put((part, play_part(runner, player, options.seed * 10**6 + part)))
+                    queue.put((part, play_part(runner, player, options.seed * 10**6 + part)))
             runner.run(stage.__aexit__(None, None, None))
-    told.put((None, Counter()))
+    queue.put((None, Counter()))
 
 
-def told_of(done: Done) -> str:
-    """Say how many histories and steps are done."""
+def progress_of(done: Done) -> str:
+    """Return how many histories and steps are done."""
     kinds = done.total()
     number = kinds.pop("histories", 0)
     return f"{number:,} histories of {kinds.total():,} steps ({shown(kinds)})"
@@ -131,16 +131,16 @@ def main() -> None:
     options = parser.parse_args()
     done = Done(FOLDER / f"histories-{options.seed}.jsonl", again=options.again)
     broken = play_all(done.left(-(-options.histories // PART)), options, done)
-    print(f"{told_of(done)} under seed {options.seed}: {'a rule was broken' if broken else 'every rule held'}")
+    print(f"{progress_of(done)} under seed {options.seed}: {'a rule was broken' if broken else 'every rule held'}")
     sys.exit(broken)
 
 
 def play_all(left: Sequence[int], options: argparse.Namespace, done: Done) -> bool:
-    """Share the parts among processes; return whether a rule was broken."""
+    """Distribute the parts to processes; return whether a rule was violated."""
     spawning = multiprocessing.get_context("spawn")
-    told: Queue[Progress] = spawning.Queue()
+    queue: Queue[Progress] = spawning.Queue()
     processes = [
-        spawning.Process(target=work, args=(each, left[each :: options.processes], options, told))
+        spawning.Process(target=work, args=(each, left[each :: options.processes], options, queue))
         for each in range(options.processes)
     ]
     for process in processes:
@@ -148,7 +148,7 @@ def play_all(left: Sequence[int], options: argparse.Namespace, done: Done) -> bo
     began, played, working = time.monotonic(), 0, len(processes)
     while working and all(process.exitcode in {None, 0} for process in processes):
         with contextlib.suppress(Empty):
-            part, counted = told.get(timeout=1)
+            part, counted = queue.get(timeout=1)
             if part is None:
                 working -= 1
                 continue

@@ -1,9 +1,9 @@
-"""Sends mutated inputs to the parsers and over HTTP, and says what came back: a fault, growth or a leak ends it.
+"""Mutated inputs to the parsers and over HTTP; a fault, growth of memory or a leaked secret ends the run.
 
     python -m bench.hostile [--parsed 10000000] [--sent 100000] [--processes 2] [--minutes 60] [--seed 1]
 
-`make test` tries a few thousand of the same kind (tests/security). Which parts are done is kept in var/bench, so that a
-run that was ended goes on where it was.
+`make test` tries a few thousand of the same kind (tests/security). Completed parts are recorded in var/bench, so that
+an interrupted run continues.
 """
 
 import argparse
@@ -32,13 +32,13 @@ FOLDER = ROOT / "var" / "bench"
 PARSED_PART, SENT_PART = 10_000, 2_000
 SESSIONS = 32
 WARM = 5
-"""Parts of a process after which its memory counts: caches are full then."""
+"""Parts of a process after which its memory is measured, when its caches are full."""
 GROWTH = 1.25
-"""How much larger the memory may be at the end than when it began to count."""
+"""The largest allowed growth of memory since the first measurement, as a factor."""
 
 
 def resident() -> float:
-    """The memory of this process, in MiB."""
+    """Return the memory of this process, in MiB."""
     return float(psutil.Process().memory_info().rss) / 2**20
 
 
@@ -57,17 +57,17 @@ def parse_part(task: tuple[int, int]) -> tuple[int, int, float]:
 
 
 class Memory:
-    """What each process needed after its parts."""
+    """The memory of each process after its parts."""
 
     def __init__(self) -> None:
         self._sizes: dict[int, list[float]] = {}
 
     def add(self, process: int, size: float) -> None:
-        """Add the memory of a process as it is after one more part."""
+        """Add the memory of a process after one more part."""
         self._sizes.setdefault(process, []).append(size)
 
     def __str__(self) -> str:
-        """Say how it grew; raises `AssertionError` where it grew too much."""
+        """Return the growth; raises `AssertionError` if it is too large."""
         grown = [(sizes[WARM], sizes[-1]) for sizes in self._sizes.values() if len(sizes) > WARM]
         assert all(last < first * GROWTH for first, last in grown), f"memory grew: {grown}"
         return ", ".join(f"{first:.0f} to {last:.0f} MiB" for first, last in grown) or "too short to say"
@@ -114,7 +114,7 @@ async def send_many(given: argparse.Namespace) -> Done:
 async def send_part(
     session: aiohttp.ClientSession, authorization: str, chance: random.Random, marks: tuple[str, ...]
 ) -> "Counter[str]":
-    """Send mutants, some at once; count the answers by their status."""
+    """Send mutants, several at once; count the answers by status."""
     statuses = Counter[str]()
     headers = {"Authorization": authorization, "Content-Type": "application/json"}
     calls = ((mutant(chance), path) for path in itertools.islice(itertools.cycle(PATHS), SENT_PART))

@@ -1,6 +1,6 @@
-"""The least HTTP client that can load a server from the same two cores: one call at a time over a kept connection.
+"""A minimal HTTP client that can load a server on the same two cores: one call at a time over a persistent connection.
 
-It reads a status line, `Content-Length` and a body, which is all that the measured servers send.
+It parses a status line, `Content-Length` and a body, which is all that the measured servers send.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decod
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """An answer of the server."""
 
     status: int
     body: bytes
@@ -50,22 +50,22 @@ class Connection(asyncio.Protocol):
         return await self._waiter
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._transport is not None:
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Store the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever waits."""
+        """Fail the waiting call."""
         self._transport = None
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(exc or ConnectionResetError())
 
     def data_received(self, data: bytes) -> None:
-        """Put the answer together."""
+        """Assemble the answer."""
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
         if not end:
@@ -87,7 +87,7 @@ async def connect(port: int) -> Connection:
 
 
 def post(path: str, body: bytes) -> bytes:
-    """Write a call as Okta makes it."""
+    """Return a call in the form in which Okta makes it."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nAuthorization: {AUTHORIZATION}\r\n"
         f"Content-Type: application/json\r\nUser-Agent: Okta-Integrations\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -96,7 +96,7 @@ def post(path: str, body: bytes) -> bytes:
 
 
 def sign_in(login: str, password: str, address: str = "192.0.2.7", event: str = "3o9jBzq1SmOGmmsDsqyyeQ") -> bytes:
-    """Write the call about a login and a password, with the members of Okta's own sample."""
+    """Return the call for a login and a password, with the members of Okta's own sample."""
     request = {"id": "XiIl6wn7005Rr@fjYqeC7AAABxw", "method": "POST", "ipAddress": address}
     context = {"request": request | {"url": {"value": "/api/v1/authn"}}}
     context["credential"] = {"username": login, "password": password}

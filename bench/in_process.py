@@ -1,4 +1,4 @@
-"""The service inside a process of the bench, so that its loop and its memory can be watched from within."""
+"""The service inside a benchmark process, so that its loop and its memory can be measured from within."""
 
 import gc
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pydantic import SecretStr
 
 from bench.http_client import PASSWORD, USER
-from service.app import make_app, make_parts, open_database, spare_garbage_collector
+from service.app import freeze_startup_objects, make_app, make_parts, open_database
 from service.settings import Settings
 from service.telemetry import configure_logging
 from service.web.server import listening
@@ -15,9 +15,9 @@ from service.web.server import listening
 
 @asynccontextmanager
 async def service_here(database_url: str) -> AsyncIterator[int]:
-    """Serve, as `serve` does, and return the port."""
+    """Serve like `serve`, and yield the port."""
     configure_logging("error")
-    # The checked fields come by their names; only an environment would be read by the variables'.
+    # The validated fields are set by name; an environment would be needed for the variables' names.
     settings = Settings(_env_file=None).model_copy(
         update={
             "database_url": SecretStr(database_url),
@@ -29,6 +29,6 @@ async def service_here(database_url: str) -> AsyncIterator[int]:
         database = await stack.enter_async_context(open_database(settings))
         parts = await stack.enter_async_context(make_parts(settings, database))
         url = await stack.enter_async_context(listening("service", make_app(parts), "127.0.0.1", 0))
-        spare_garbage_collector()
+        freeze_startup_objects()
         yield int(url.rpartition(":")[2])
     gc.unfreeze()

@@ -1,7 +1,7 @@
-"""Deliveries of 32 MiB: how long the event loop stalls, and how much memory one, and ten at once, take.
+"""Deliveries of 32 MiB: the longest stall of the event loop, and the memory that one, and ten at once, take.
 
-`python -m bench.large_deliveries`; prints one line for each case. The stall is the loop thread's own CPU time in one
-turn, which other load on the machine does not change.
+`python -m bench.large_deliveries` prints one line for each case. The stall is the loop thread's own CPU time in one
+iteration, which is independent of other load on the machine.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import aiohttp
 import psutil
 from pydantic import SecretStr
 
-from service.app import make_app, make_parts, open_database, spare_garbage_collector
+from service.app import freeze_startup_objects, make_app, make_parts, open_database
 from service.cli.simulate_stage import fresh_database
 from service.settings import Settings, basic_header, load_settings
 from service.telemetry import configure_logging
@@ -26,7 +26,7 @@ SIZE = 32 * 1024 * 1024
 
 
 def body(kind: str) -> bytes:
-    """A delivery of 32 MiB: of other events, or of import events that match nobody."""
+    """Return a delivery of 32 MiB: of other events, or of import events that match no account."""
     events: list[dict[str, object]] = []
     number, size = 0, 0
     while size < SIZE:
@@ -42,7 +42,7 @@ def body(kind: str) -> bytes:
 
 
 def send(url: str, authorization: str, kind: str, at_once: int, results: "multiprocessing.Queue[list[int]]") -> None:
-    """Be Okta, in a process of its own."""
+    """Send deliveries as Okta does, in a separate process."""
     results.put(asyncio.run(_send(url, authorization, body(kind), at_once)))
 
 
@@ -57,7 +57,7 @@ async def _send(url: str, authorization: str, data: bytes, at_once: int) -> list
 
 
 class Watch:
-    """Measures the loop thread's turns and the memory of this process and its parser."""
+    """Measures the loop thread's iterations, and the memory of this process and its parser."""
 
     def __init__(self, sender: int | None) -> None:
         self._sender = sender
@@ -65,7 +65,7 @@ class Watch:
         self.peak = 0
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Measure until cancelled."""
         process, turn = psutil.Process(), 0
         while True:
             before = time.thread_time()
@@ -111,7 +111,7 @@ async def main() -> None:
         database = await stack.enter_async_context(open_database(settings))
         parts = await stack.enter_async_context(make_parts(settings, database))
         url = await stack.enter_async_context(listening("service", make_app(parts), "127.0.0.1", 0))
-        spare_garbage_collector()
+        freeze_startup_objects()
         for kind in ("foreign", "import"):
             for at_once in (1, 10):
                 await measure(url, basic_header("okta", password), kind, at_once)

@@ -3,8 +3,8 @@ r"""How fast `load` is, as a ratio to psql's `\copy` of the same contents, and h
     python -m bench.load [--rows 1000000] [--rounds 3] [--memory 100000,1000000]
 
 Each round loads a CSV of bcrypt and salted SHA-1 hashes into an empty store through the command line, and then lets
-psql put what is in its tables into empty copies of them, with the same indexes and checks (but without the foreign
-keys, which `LIKE` leaves out). Both are seconds of the whole process; the server is given nothing else to do meanwhile.
+psql copy the contents of its tables into empty copies of them, with the same indexes and checks (but without the
+foreign keys, which `LIKE` omits). Both are seconds of the whole process; the server has no other work meanwhile.
 """
 
 import argparse
@@ -31,11 +31,11 @@ COLUMNS = {
     "hashes": "account_id, source_id, recipe_id, armed, hash, salt, username, key_id",
     "identifiers": "account_id, identifier_key",
 }
-"""What is copied: the columns that are not generated."""
+"""The copied columns: those that are not generated."""
 
 
 def write_export(path: Path, rows: int) -> None:
-    """Write an export as a legacy system would: login, hash (bcrypt and salted SHA-1 in turn), three attributes."""
+    """Write an export like a legacy system's: login, hash (alternately bcrypt and salted SHA-1), three attributes."""
     rng = random.Random(7)
     with path.open("w") as file:
         file.write("login,password_hash,firstName,lastName,email\n")
@@ -48,12 +48,12 @@ def _hash(rng: random.Random, number: int) -> str:
     if number % 2:
         return "{SSHA}" + b64encode(rng.randbytes(28)).decode()
     digits = b64encode(rng.randbytes(39)).decode().replace("+", ".")
-    # The last digit of salt and of digest carries two bits only.
+    # The last digit of salt and of digest encodes only two bits.
     return f"$2b$10${digits[:21]}u{digits[21:51]}u"
 
 
 def load(dsn: str, export: Path) -> tuple[float, int]:
-    """Load it in a process of its own; return seconds and peak KiB of it and its children."""
+    """Load it in a separate process; return the seconds, and the peak KiB of the process and its children."""
     command = [sys.executable, "-m", "service", "load", str(export), "--source", "bench"]
     started = time.perf_counter()
     process = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": dsn}, stdout=subprocess.PIPE)
@@ -64,7 +64,7 @@ def load(dsn: str, export: Path) -> tuple[float, int]:
 
 
 def copy(dsn: str, folder: Path) -> float:
-    """Let psql copy the contents of the tables into empty copies; return the seconds of putting them in."""
+    """Let psql copy the contents of the tables into empty copies; return the seconds of inserting them."""
     for table, columns in COLUMNS.items():
         _psql(dsn, f"CREATE TABLE copied_{table} (LIKE {table} INCLUDING ALL)")
         _psql(dsn, f"\\copy (SELECT {columns} FROM {table}) TO '{folder / table}'")  # noqa: S608 (constants)
@@ -76,7 +76,7 @@ def copy(dsn: str, folder: Path) -> float:
 
 
 def settle(dsn: str) -> None:
-    """Let the server do now what it would do beside what is measured next, of itself, in its own time."""
+    """Let the server do its background work now, so that it does not run during the next measurement."""
     _psql(dsn, f"VACUUM ANALYZE {', '.join(COLUMNS)}")
 
 
@@ -94,7 +94,7 @@ async def _execute(dsn: str, statement: str) -> None:
 
 
 def fresh(administrator: str, name: str) -> str:
-    """Make an empty, migrated store, under a name of its own: autovacuum may still be busy in the one before."""
+    """Create an empty, migrated store under a new name: autovacuum may still be busy in the previous one."""
     name = f"{name}_{time.monotonic_ns()}"
     asyncio.run(_execute(administrator, f"CREATE DATABASE {name}"))
     dsn = administrator.replace("@/app?", f"@/{name}?")

@@ -1,4 +1,4 @@
-"""The longest stall of an event loop, from inside it: how much a tick every two milliseconds comes late."""
+"""The longest stall of an event loop, measured inside it: the largest delay of a tick every two milliseconds."""
 
 import asyncio
 import time
@@ -10,17 +10,17 @@ EVERY = 0.002
 
 
 class LoopWatch:
-    """What was seen so far."""
+    """The measurements so far."""
 
     def __init__(self) -> None:
         self.late = 0.0
-        """Seconds of the clock: with other load on the machine, also the time in which the loop was not scheduled."""
+        """Elapsed seconds: with other load on the machine, including the time in which the loop was not scheduled."""
         self.busy = 0.0
-        """Seconds that the loop's thread computed between two ticks: no other load changes it, but it does not see a
-        thread that holds the interpreter's lock, and a virtual machine that is paused seems to compute."""
+        """CPU seconds of the loop's thread between two ticks: other load does not change them, but they exclude a
+        thread that holds the interpreter's lock, and include pauses of a virtual machine."""
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Measure until cancelled."""
         while True:
             began, computed = time.perf_counter(), time.thread_time()
             await asyncio.sleep(EVERY)
@@ -30,7 +30,7 @@ class LoopWatch:
 
 @asynccontextmanager
 async def watched() -> AsyncIterator[LoopWatch]:
-    """Watch the running loop."""
+    """Measure the running loop."""
     watch = LoopWatch()
     task = asyncio.create_task(watch.run())
     try:

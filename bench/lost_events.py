@@ -1,10 +1,11 @@
-"""A migration whose deliveries get lost and doubled while the service is down for a while: `reconcile` makes it whole.
+"""A migration with lost and duplicated deliveries and an outage of the service, which `reconcile` must repair.
 
     python -m bench.lost_events [--accounts 2000]
 
-Of the events 10 % are never delivered and 10 % come twice; in the middle third nobody answers the deliveries, as when
-the service is down. Some users are reset, deactivated or deleted in Okta. After `reconcile` (the command) the migrated
-accounts must be exactly those with a SUCCESS in the org's log, and every other missing hash must have its proof.
+Of the events, 10 % are never delivered and 10 % are delivered twice; in the middle third deliveries are not answered,
+as when the service is down. Some users are reset, deactivated or deleted in Okta. After `reconcile` (the command) the
+migrated accounts must be exactly those with a SUCCESS in the org's log, and every other missing hash must have its
+proof.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from simulator.user import Status, User
 PASSWORD = "password1"
 TRIES = 60
 PAUSE = 0.5
-"""Seconds between two tries of a person."""
+"""Seconds between two attempts of a person."""
 BIND = """
 UPDATE accounts SET okta_id = given.okta_id FROM unnest($1::text[], $2::text[]) AS given (login, okta_id)
 WHERE accounts.login = given.login
@@ -37,14 +38,14 @@ WHERE accounts.login = given.login
 
 
 async def migrate(there: World, accounts: int, seed: int = 7) -> dict[str, int]:
-    """Let people sign in, and things go wrong; return what happened."""
+    """Let people sign in, with faults; return what happened."""
     org, chance = there.org, random.Random(seed)
     org.switch(drop=0.1, duplicate=0.1, reorder=0.2)
     org.hold_deliveries = False
     users = [org.add_user(f"user{number}@example.com") for number in range(1, accounts + 1)]
     chance.shuffle(users)
     third = len(users) // 3
-    # Some of those who sign in are known by their login alone, as when another script created them.
+    # Some of the people who sign in are known only by login, as when another script created them.
     known = [user for number, user in enumerate(users) if number % 2 or number > 2 * third]
     await there.pool.execute(BIND, [user.login for user in known], [user.id for user in known])
     await sign_in(there, users[:third])
@@ -73,7 +74,7 @@ async def sign_in(there: World, users: list[User]) -> None:
 
 
 async def _get_in(there: World, user: User) -> None:
-    """Sign in; where the hook could not answer, as on a machine that pauses, try again like a person."""
+    """Sign in; if the hook could not answer, as on a machine that pauses, try again as a person would."""
     attempt = await there.org.sign_in(user.login, PASSWORD)
     for _ in range(TRIES):
         if attempt.outcome is not Outcome.HOOK_FAILED:
@@ -88,7 +89,7 @@ def _elsewhere(channel: Channel) -> Channel:
 
 
 def _leave(there: World, rest: list[User]) -> dict[str, int]:
-    """Reset, deactivate, suspend and delete some of those who never signed in."""
+    """Reset, deactivate, suspend and delete some of the people who never signed in."""
     org, part = there.org, max(1, len(rest) // 20)
     for user in rest[:part]:
         org.reset_password(user)
@@ -103,7 +104,7 @@ def _leave(there: World, rest: list[User]) -> dict[str, int]:
 
 
 async def prove(there: World) -> dict[str, object]:
-    """Assert that the store says what the org's log says."""
+    """Assert that the store agrees with the org's log."""
     events = [record.event for record in there.org.log.records if record.type == IMPORT_EVENT]
     stored = {
         target["alternateId"]
@@ -132,7 +133,7 @@ async def prove(there: World) -> dict[str, object]:
 
 
 async def run(there: World, accounts: int) -> list[dict[str, object]]:
-    """Play it, reconcile, and prove it; twice, because the second time must change nothing."""
+    """Run the migration, reconcile, and prove the result; twice, because the second time must change nothing."""
     await store_password(there)
     begun = time.monotonic()
     happened: dict[str, object] = dict(await migrate(there, accounts))
@@ -154,8 +155,8 @@ async def _reconcile(there: World) -> dict[str, object]:
     process = await there.start("reconcile", "--json", "--share", "100%")
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
-    told: dict[str, object] = json.loads(out)
-    return told
+    result: dict[str, object] = json.loads(out)
+    return result
 
 
 async def store_password(there: World) -> None:

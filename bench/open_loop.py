@@ -1,6 +1,6 @@
-"""People who sign in when they like, however busy the server is: arrivals at a rate, with Okta's limit and its retry.
+"""Sign-ins that arrive at a fixed rate, regardless of the server's load, with Okta's timeout and its retry.
 
-Okta waits three seconds and asks once more after a timeout or a 5xx. Runs in a process of its own.
+Okta waits three seconds and calls once more after a timeout or a 5xx. Runs in a separate process.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ from bench.own_process import in_own_process
 OKTA_WAITS = 3.0
 """Seconds for one call."""
 SOON = 1.0
-"""Seconds; an answer that comes sooner tells that the server is well again."""
+"""Seconds; a faster answer shows that the server has recovered."""
 TAIL = 4.0
-"""Seconds of quiet arrivals after the burst, in which it is seen when the server is well again."""
+"""Seconds of quiet arrivals after the burst, which show when the server has recovered."""
 
 
 @dataclass(slots=True)
 class Opened:
-    """What became of the sign-ins of a burst."""
+    """The results of the sign-ins of a burst."""
 
     arrivals: int = 0
     calls: int = 0
@@ -29,27 +29,27 @@ class Opened:
     out_of_time: int = 0
     """Calls that had no answer after three seconds."""
     good_per_second: float = 0.0
-    """Sign-ins let in, by the first call or the second, per second of the burst after its first second."""
+    """Successful sign-ins, by the first call or the second, per second of the burst after its first second."""
     well_after: float = float("inf")
     """Seconds from the end of the burst to the first answer that came within one second."""
     good: list[float] = field(default_factory=list)
-    """When each good answer came, in seconds since the begin."""
+    """When each good answer arrived, in seconds since the start."""
 
     def summary(self) -> str:
-        """Write what the ratio does not tell."""
+        """Return what the ratio does not show."""
         well = f"well after {self.well_after:.1f} s" if self.well_after < TAIL else f"not well after {TAIL:.0f} s"
         return f"{self.calls / max(1, self.arrivals):.2f} calls each, {self.out_of_time} out of time, {well}"
 
 
 def burst(port: int, requests: Sequence[bytes], *, rate: float, seconds: float, quiet: float, seed: int = 1) -> Opened:
-    """Let people arrive at `rate` for so long, then at `quiet` a second."""
+    """Let people arrive at `rate` for `seconds`, then at `quiet` per second."""
     return in_own_process(arrive, port, list(requests), rate=rate, seconds=seconds, quiet=quiet, seed=seed)
 
 
 async def arrive(
     port: int, requests: list[bytes], *, rate: float, seconds: float, quiet: float, seed: int = 1
 ) -> Opened:
-    """Do what `burst` does, in this process."""
+    """Implement `burst` in this process."""
     storm = _Storm(port, seconds)
     rng, at, number = random.Random(seed), 0.0, 0
     async with asyncio.TaskGroup() as people:
@@ -83,7 +83,7 @@ class _Storm:
                 self._note_good(asked)
             elif answer.status == 429:  # noqa: PLR2004 (overloaded)
                 self.seen.refused += counts
-            if answer is not None and answer.status < 500:  # noqa: PLR2004 (Okta asks again after 5xx only)
+            if answer is not None and answer.status < 500:  # noqa: PLR2004 (Okta retries only after 5xx)
                 return
 
     def _note_good(self, asked: float) -> None:

@@ -1,4 +1,4 @@
-"""Runs a coroutine function in an interpreter of its own, on the fastest loop, and gives its result."""
+"""Execution of a coroutine function in a separate interpreter, on the fastest loop."""
 
 import multiprocessing
 from collections.abc import Callable, Coroutine
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def in_own_process(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run it to its end."""
+    """Run it to its end and return its result."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
         result: T = executor.submit(_run, work, args, kwargs).result()
         return result
@@ -21,7 +21,7 @@ def in_own_process(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **k
 def begin(
     executor: ProcessPoolExecutor, work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
 ) -> "Future[T]":
-    """Begin it in a process of `executor`."""
+    """Start it in a process of `executor`."""
     return executor.submit(_run, work, args, kwargs)
 
 

@@ -1,4 +1,4 @@
-"""A long run in parts that follow from numbers: which are done is kept in a file, so that an ended run can go on."""
+"""A long run in numbered parts: the completed ones are recorded in a file, so that an interrupted run continues."""
 
 import contextlib
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Done:
-    """The parts that are done and what was counted in each: a line of JSON for each part."""
+    """The completed parts and the counts of each: a line of JSON for each part."""
 
     def __init__(self, path: Path, *, again: bool = False) -> None:
         self._path = path
@@ -20,21 +20,21 @@ class Done:
                 self.parts[part] = Counter(counted)
 
     def add(self, part: int, counted: "Counter[str]") -> None:
-        """Add a part, and write it down."""
+        """Add a part, and record it."""
         self.parts[part] = counted
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a") as file:
             file.write(json.dumps([part, counted]) + "\n")
 
     def left(self, parts: int) -> list[int]:
-        """List the parts, of so many, that are not done."""
+        """Return which of `parts` parts are not done."""
         return [part for part in range(parts) if part not in self.parts]
 
     def total(self) -> "Counter[str]":
-        """Count over all parts."""
+        """Return the counts over all parts."""
         return sum(self.parts.values(), Counter[str]())
 
 
 def shown(counted: "Counter[str]") -> str:
-    """Write counts, the largest first."""
+    """Return the counts as text, the largest first."""
     return ", ".join(f"{name} {number:,}" for name, number in counted.most_common())

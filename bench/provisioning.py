@@ -1,10 +1,10 @@
-"""Ten thousand accounts provisioned against an org that limits, loses, fails, goes read-only, while we are killed.
+"""Provisioning of ten thousand accounts in an org with limits, lost answers, faults and read-only mode, with kills.
 
     python -m bench.provisioning [--accounts 10000] [--kills 2]
 
-The org's windows are scaled 60:1: one second instead of a minute, with the calls of a minute. `provision` runs as the
-command, in a process of its own, with --share 50%; it is killed with SIGKILL and started again. At the end every
-promise is asserted: each user exists once, none was armed again, the sums agree, and no window was ever overdrawn.
+The org's windows are scaled 60:1: one second instead of a minute, with the calls of a minute. `provision` runs as a
+command in a separate process, with --share 50%; it is killed with SIGKILL and started again. At the end every guarantee
+is asserted: each user exists once, none was armed again, the sums agree, and no window was ever exceeded.
 """
 
 import argparse
@@ -57,7 +57,7 @@ AUTHORIZATION = "Basic YWRtaW46c3VwZXJzZWNyZXQ="
 
 @dataclass
 class World:
-    """An org, a service that its hooks lead to, and the store."""
+    """An org, a service that its hooks call, and the store."""
 
     org: Org
     pool: asyncpg.Pool
@@ -80,13 +80,13 @@ class World:
 
 @asynccontextmanager
 async def world(dsn: str, folder: Path, accounts: int) -> AsyncIterator[World]:
-    """Make the org, the service and the accounts; everything is closed afterwards."""
+    """Create the org, the service and the accounts; everything is closed afterwards."""
     given: dict[str, Any] = {"database_url": dsn, "basic_auth_user": PAIR[0], "basic_auth_password": PAIR[1]}
     settings = Settings(_env_file=None, **given)
     database = Database(dsn, connections=8)
     await database.open()
     async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
-        # Before the service starts, which measures what a check of each kind takes.
+        # Before the service starts, because it then measures the cost of each kind of check.
         await pool.execute(ADD, accounts, RECIPE, DUMMY_HASH, HASH.encode())
         async with make_parts(settings, database) as parts, Org(seed=7) as org, serve(org):
             server = TestServer(make_app(parts))
@@ -116,7 +116,7 @@ async def _set_hooks(org: Org, url: str) -> None:
 
 
 async def provision(there: World, accounts: int, kills: int) -> dict[str, object]:
-    """Run the command until it ends by itself, killing it so many times on the way, with faults all the while."""
+    """Run the command until it ends by itself, killing it `kills` times, with faults all the time."""
     org, begun = there.org, time.monotonic()
     org.limits.window = 1.0
     org.switch(lost_answers=0.02, api_errors=0.02, latency=0.01)
@@ -149,7 +149,7 @@ async def _read_only(org: Org, seconds: float) -> None:
 
 
 async def prove(there: World, accounts: int) -> dict[str, object]:
-    """Assert every promise; return the numbers."""
+    """Assert every guarantee; return the numbers."""
     org = there.org
     users = list(org.users)
     rows = await there.pool.fetch("SELECT login, okta_id, state FROM accounts")

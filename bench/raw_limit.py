@@ -1,4 +1,4 @@
-"""The most that the cores can check: bcrypt in as many threads as cores, with nothing around it."""
+"""The maximum that the cores can check: bcrypt in as many threads as cores, and nothing else."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from service.hashing.formats.bcrypt import fastest_bcrypt
 
 
 def raw_limit(stored: str, *, cores: int, seconds: float) -> float:
-    """Return the checks a second of a hash, by the implementation that the service would choose."""
+    """Return the checks per second of a hash, with the implementation that the service would choose."""
     return in_own_process(_raw_limit, stored.encode(), cores, seconds)
 
 

@@ -14,6 +14,7 @@ from bench.measures import (
     lookups,
     mechanisms,
     memory,
+    resolver_caches,
     sign_ins,
     soak,
     stalls,
@@ -29,6 +30,7 @@ MEASURES = {
     "hammered": hammered,
     "fast-hash": fast_hash,
     "mechanisms": mechanisms,
+    "caches": resolver_caches,
     "timing": timing,
     "stalls": stalls,
     "memory": memory,
@@ -40,7 +42,7 @@ MEASURES = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run what is asked for."""
+    """Run the selected measurements."""
     given = _parser().parse_args(arguments)
     seconds = given.seconds or (0.3 if given.quick else 5.0)
     rounds = given.rounds or (1 if given.quick else 10)
@@ -72,11 +74,11 @@ def _where(at_hand: Setting, seconds: float) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="only see that it works: a few seconds, no number means anything"
+        "--quick", action="store_true", help="only a smoke test of a few seconds; the numbers mean nothing"
     )
     parser.add_argument("--full", action="store_true", help="ten minutes of load, and ten million accounts")
     parser.add_argument("--rounds", type=int, help="interleaved rounds of each comparison [10]")
     parser.add_argument("--seconds", type=float, help="of one side in one round [5]")
     parser.add_argument("--only", nargs="+", choices=list(MEASURES), help="some of the measurements")
-    parser.add_argument("--no-peers", action="store_true", help="without Node and Starlette, which are installed anew")
+    parser.add_argument("--no-peers", action="store_true", help="without Node and Starlette, which must be installed")
     return parser

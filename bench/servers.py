@@ -1,4 +1,4 @@
-"""Starts what is measured, each in a process (or several) of its own on a free port, and ends it."""
+"""The measured servers, each started in separate processes on a free port, and stopped."""
 
 import os
 import shutil
@@ -30,11 +30,11 @@ class Server:
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
-        """Return what it and its children have computed so far."""
+        """Return the CPU seconds that it and its children have used so far."""
         return sum(each.cpu_times().user + each.cpu_times().system for each in self._all())
 
     def memory(self) -> int:
-        """Return the bytes that it and its children hold."""
+        """Return the resident bytes of it and its children."""
         return sum(each.memory_info().rss for each in self._all())
 
     def _all(self) -> list[psutil.Process]:
@@ -44,7 +44,7 @@ class Server:
 @contextmanager
 def service(database_url: str, **settings: str) -> Iterator[Server]:
     """Run our service as a user would."""
-    with _server("service", [sys.executable, "-m", "service", "serve"], database_url, settings) as server:
+    with run_server("service", [sys.executable, "-m", "service", "serve"], database_url, settings) as server:
         yield server
 
 
@@ -52,14 +52,16 @@ def service(database_url: str, **settings: str) -> Iterator[Server]:
 def service_without(mechanism: str, database_url: str) -> Iterator[Server]:
     """Run our service with one of `bench.without.ALTERNATIVES`."""
     command = [sys.executable, "-m", "bench.without", mechanism]
-    with _server(f"service without {mechanism}", command, database_url) as server:
+    with run_server(f"service without {mechanism}", command, database_url) as server:
         yield server
 
 
 @contextmanager
 def naive_aiohttp(database_url: str) -> Iterator[Server]:
     """Run the naive handler on aiohttp."""
-    with _server("naive aiohttp", [sys.executable, str(PEERS / "python" / "naive_aiohttp.py")], database_url) as server:
+    with run_server(
+        "naive aiohttp", [sys.executable, str(PEERS / "python" / "naive_aiohttp.py")], database_url
+    ) as server:
         yield server
 
 
@@ -67,14 +69,14 @@ def naive_aiohttp(database_url: str) -> Iterator[Server]:
 def express(modules: Path, database_url: str, processes: int = 1) -> Iterator[Server]:
     """Run the guide's service, once or in a cluster."""
     command = ["node", "express.js"] if processes == 1 else ["node", "cluster.js", str(processes)]
-    with _server("Express" if processes == 1 else "Express cluster", command, database_url, cwd=modules) as server:
+    with run_server("Express" if processes == 1 else "Express cluster", command, database_url, cwd=modules) as server:
         yield server
 
 
 @contextmanager
 def fastify(modules: Path, database_url: str) -> Iterator[Server]:
     """Run the same on Fastify."""
-    with _server("Fastify", ["node", "fastify.js"], database_url, cwd=modules) as server:
+    with run_server("Fastify", ["node", "fastify.js"], database_url, cwd=modules) as server:
         yield server
 
 
@@ -84,12 +86,12 @@ def starlette(python: Path, database_url: str) -> Iterator[Server]:
     port = _free_port()
     options = ["--port", str(port), "--no-access-log", "--log-level", "error"]
     command = [str(python), "-m", "uvicorn", "starlette_app:app", *options]
-    with _server("Starlette", command, database_url, cwd=PEERS / "python", port=port) as server:
+    with run_server("Starlette", command, database_url, cwd=PEERS / "python", port=port) as server:
         yield server
 
 
 @contextmanager
-def _server(
+def run_server(
     name: str,
     command: Sequence[str],
     database_url: str,
@@ -129,7 +131,7 @@ def _free_port() -> int:
 
 
 def install_node(folder: Path) -> Path | None:
-    """Install the Node peers into `folder`, as their lock says; None if there is no Node, or no registry."""
+    """Install the Node peers into `folder`, as locked; return None if Node or its registry is unavailable."""
     if shutil.which("npm") is None:
         return None
     shutil.copytree(PEERS / "node", folder)
@@ -139,7 +141,7 @@ def install_node(folder: Path) -> Path | None:
 
 
 def install_starlette(folder: Path) -> Path | None:
-    """Make a throw-away environment with Starlette and uvicorn; None if it can't be had."""
+    """Create a temporary environment with Starlette and uvicorn; return None if that is impossible."""
     python = folder / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, capture_output=True)
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-qq", "--disable-pip-version-check"]

@@ -1,4 +1,4 @@
-"""What a run has at hand: a database server, peers where they can be had, and how long it may take."""
+"""The resources of a run: a database server, peers if they are available, and the durations."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,19 +19,19 @@ class Setting:
     administrator: str
     rounds: int
     seconds: float
-    """Of one round of one side."""
+    """Seconds of one round of one side."""
     full: bool
     quick: bool
     peers: bool
-    """Whether Node's and Starlette's are wanted."""
+    """Whether to measure the Node and Starlette peers."""
     cores: int = field(default_factory=usable_cores)
     stack: ExitStack = field(default_factory=ExitStack)
-    """What ends with the run."""
+    """Resources that are closed at the end of the run."""
     _stores: dict[str, str] = field(default_factory=dict)
     _running: dict[str, servers.Server] = field(default_factory=dict)
 
     def people(self, kind: str) -> str:
-        """Return the URL of a store, made once: `fast` (salted SHA-256) or `bcrypt N`."""
+        """Return the URL of a store, created once: `fast` (salted SHA-256) or `bcrypt N`."""
         if kind not in self._stores:
             hashes = self._hashes(kind)
             self._stores[kind] = store.make_store(self.administrator, kind.replace(" ", ""), hashes, self.folder)
@@ -39,17 +39,17 @@ class Setting:
 
     @cached_property
     def node(self) -> Path | None:
-        """Where the Node peers are, installed when they are first needed."""
+        """The folder of the Node peers, installed when they are first needed."""
         return servers.install_node(self.folder / "node") if self.peers else None
 
     @cached_property
     def starlette(self) -> Path | None:
-        """The Python that has Starlette, installed when it is first needed."""
+        """The Python with Starlette, installed when it is first needed."""
         return servers.install_starlette(self.folder / "starlette") if self.peers else None
 
     @contextmanager
     def service(self, url: str) -> Iterator[servers.Server]:
-        """Run our service over a store; in the short form, one process serves all that is measured over it."""
+        """Run our service over a store; in a quick run, one process serves all measurements of it."""
         if not self.quick:
             with servers.service(url) as server:
                 yield server
@@ -60,7 +60,7 @@ class Setting:
 
     @property
     def number(self) -> int:
-        """How many people a store has."""
+        """The number of people in a store."""
         return 200 if self.quick else 4000
 
     def _hashes(self, kind: str) -> dict[str, str]:
@@ -72,7 +72,7 @@ class Setting:
 
 @contextmanager
 def setting(*, rounds: int, seconds: float, full: bool, quick: bool, peers: bool) -> Iterator[Setting]:
-    """Start the server, in a folder that goes afterwards."""
+    """Start the server, in a folder that is removed afterwards."""
     with TemporaryDirectory(prefix="bench") as name, store.postgres(Path(name)) as administrator:
         at_hand = Setting(Path(name), administrator, rounds, seconds, full, quick, peers)
         with at_hand.stack:

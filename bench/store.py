@@ -1,4 +1,4 @@
-"""A PostgreSQL of the bench's own, and stores of invented people in it, for our service and for its peers alike."""
+"""A private PostgreSQL for the benchmarks, with stores of invented people for our service and for its peers."""
 
 import asyncio
 import base64
@@ -24,34 +24,34 @@ CREATE TABLE peer_users AS
     FROM accounts JOIN hashes ON account_id = id;
 ALTER TABLE peer_users ADD PRIMARY KEY (username);
 """
-"""What the peers read: the same people, found by one index."""
+"""The table of the peers: the same people, with one index."""
 
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """Run a server in `folder`, as the service runs its own; return an administrator's URL."""
+    """Run a server in `folder` as the service runs its own; yield an administrator's URL."""
     with embedded_sync(folder / "pg", server_settings={"max_connections": "200"}) as url:
         yield url
 
 
 def login(number: int, domain: str = "example.com") -> str:
-    """Name somebody."""
+    """Return the login of a person."""
     return f"person{number}@{domain}"
 
 
 def salted_sha256(number: int) -> str:
-    """Hash the password of everybody as directories do: `{SSHA256}`."""
+    """Return a hash of the shared password as directories store it: `{SSHA256}`."""
     salt = number.to_bytes(8, "big")
     return "{SSHA256}" + base64.b64encode(hashlib.sha256(PASSWORD.encode() + salt).digest() + salt).decode()
 
 
 def bcrypt_hash(cost: int) -> str:
-    """Hash the password of everybody; all have the same hash, as only their logins have to differ."""
+    """Return a hash of the shared password; it can be the same for all, since only the logins have to differ."""
     return bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(cost)).decode()
 
 
 def make_store(administrator: str, name: str, hashes: dict[str, str], folder: Path) -> str:
-    """Make a store of people with these logins and hashes, by `load`; return its URL."""
+    """Create a store of people with these logins and hashes, by `load`; return its URL."""
     execute(administrator, f"CREATE DATABASE {name}")
     url = administrator.replace("@/app?", f"@/{name}?")
     upgrade(url)
@@ -64,7 +64,7 @@ def make_store(administrator: str, name: str, hashes: dict[str, str], folder: Pa
 
 
 def load(url: str, export: Path) -> None:
-    """Load an export by the command line."""
+    """Load an export through the command line."""
     command = [sys.executable, "-m", "service", "load", str(export), "--source", "bench"]
     subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, check=True, capture_output=True)
 
@@ -74,8 +74,8 @@ def execute(url: str, statements: str) -> None:
     asyncio.run(_with_connection(url, "execute", statements))
 
 
-def fetchval(url: str, query: str) -> Any:  # noqa: ANN401 (whatever the query says)
-    """Return the one value of a query."""
+def fetchval(url: str, query: str) -> Any:  # noqa: ANN401 (depends on the query)
+    """Return the single value of a query."""
     return asyncio.run(_with_connection(url, "fetchval", query))
 
 

@@ -1,4 +1,4 @@
-"""The one table: what was measured, as a ratio, with the spread of its rounds."""
+"""The table of results: each measurement as a ratio, with the spread of its rounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ class Row:
     what: str
     ratios: Sequence[float]
     of: str
-    """What 1.00 is."""
+    """The meaning of 1.00."""
     note: str = ""
 
     def cells(self) -> tuple[str, str, str, str, str]:
-        """Write it: what, the median, the least and the most of all rounds, what 1.00 is, and a note."""
+        """Return the cells: name, median, minimum and maximum of the rounds, the meaning of 1.00, and a note."""
         if not self.ratios:
             return self.what, "-", "not measured", self.of, self.note
         spread = f"{min(self.ratios):.2f}-{max(self.ratios):.2f}"
@@ -27,7 +27,7 @@ HEAD = ("measured", "ratio", "min-max (rounds)", "1.00 is", "note")
 
 
 def lines(rows: Sequence[Row]) -> list[str]:
-    """Lay the rows out as a Markdown table."""
+    """Return the rows as a Markdown table."""
     cells = [HEAD, *(row.cells() for row in rows)]
     widths = [max(len(cell[column]) for cell in cells) for column in range(len(HEAD))]
     table = [

@@ -1,6 +1,6 @@
 """The service with one mechanism replaced by its plain alternative: `python -m bench.without NAME` runs `serve`.
 
-What a mechanism brings is the difference between the two, measured in one run by `bench.measures.mechanisms`.
+The effect of a mechanism is the difference between the two, measured in one run by `bench.measures.mechanisms`.
 """
 
 import sys
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def immutable() -> None:
-    """Value objects are frozen at run time too, as `dataclass(frozen=True)` does it."""
+    """Freeze value objects at run time too, like `dataclass(frozen=True)`."""
     import service.immutable
 
     def frozen(cls: type) -> type:
@@ -20,7 +20,7 @@ def immutable() -> None:
 
 
 def shared_lookups() -> None:
-    """Every sign-in reads by itself."""
+    """Read for every sign-in separately."""
     from service.signin.lookup_batcher import Lookups
     from service.signin.queries import LookedUp, Lookup, find_and_failures
 
@@ -33,7 +33,7 @@ def shared_lookups() -> None:
 
 
 def throttle_cache() -> None:
-    """Every attempt asks the database whether it has to wait."""
+    """Read from the database for every attempt."""
     from service.signin.throttling import ThrottleCache
 
     def judge(_: ThrottleCache, __: object) -> None:
@@ -43,21 +43,21 @@ def throttle_cache() -> None:
 
 
 def refusal_pace() -> None:
-    """A call that no core has time for is refused at once."""
+    """Reject a call at once if no core has time for it."""
     from service.web import hooks
 
     hooks.REFUSAL_PACE = 0.0
 
 
 def parser_process() -> None:
-    """Large deliveries are parsed on the event loop."""
+    """Parse large deliveries on the event loop."""
     from service.okta.events import parse_delivery
     from service.web import bodies
 
-    async def parse_here(_: object, body: bytearray) -> Any:  # noqa: ANN401 (the types of what it replaces)
+    async def parse_here(_: object, body: bytearray) -> Any:  # noqa: ANN401 (the types of the original)
         return parse_delivery(body)
 
-    bodies.DeliveryReader._parse_elsewhere = parse_here  # type: ignore[assignment,method-assign]
+    bodies.DeliveryReader._parse_in_process = parse_here  # type: ignore[assignment,method-assign]
 
 
 ALTERNATIVES: dict[str, Callable[[], None]] = {
@@ -66,7 +66,7 @@ ALTERNATIVES: dict[str, Callable[[], None]] = {
 
 
 def main() -> None:
-    """Replace what the first argument names, then serve."""
+    """Replace the mechanism that the first argument names, then serve."""
     ALTERNATIVES[sys.argv.pop(1)]()
     sys.argv[1:] = ["serve"]
     from service.cli import main as serve

@@ -1,6 +1,6 @@
-"""Assembly of the service: the only place where the parts meet.
+"""Assembly of the service, the only place where its parts are combined.
 
-`make_app` gives the service, `make_admin_app` the operators' side of the same parts, `serve` runs both on their ports.
+`make_app` creates the service, `make_admin_app` the operators' application over the same parts, `serve` runs both.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from service.settings import (
     require_unwritable,
 )
 from service.signin.verify import PasswordVerifier, keep_prepared, prepare
-from service.store.connect import database_dsn
+from service.store.connect import OnCreated, database_dsn, log_created, require_schema
 from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.store.migrations import known_revisions
 from service.stored_hashes import HashOpener
@@ -42,7 +42,7 @@ from service.telemetry import Telemetry
 from service.web.bodies import DeliveryReader
 from service.web.hooks import get_events, post_events, post_password_import, post_registration
 from service.web.middleware import Middleware, require_host
-from service.web.operations import get_healthz, get_metrics, get_readyz, get_status, show_zeros, still_missing
+from service.web.operations import create_zero_counts, get_healthz, get_metrics, get_readyz, get_status, still_missing
 from service.web.parts import PARTS, Parts
 from service.web.server import listening
 from service.web.status_page.handlers import AccountSearch, get_status_page
@@ -51,13 +51,13 @@ from service.web.status_page.render import ACCOUNT_PATH
 from service.web.status_page.view import PageFigures, is_exposed
 from service.web.tls import BadCertificate, ServerTls
 
-# What SIGHUP does: files are read again, and hold from the next call on. A faulty one is logged, not taken.
+# SIGHUP: files are read again and apply from the next call on. A faulty file is logged and not used.
 
 log = structlog.get_logger()
 
 
 def reload(parts: Parts, tls: ServerTls | None) -> None:
-    """Read secrets, certificate and policy again; what can't be used is logged, and what was before stays."""
+    """Read secrets, certificate and policy again; on a fault it is logged, and the previous value stays in use."""
     steps: dict[str, Callable[[], None]] = {
         "secrets": lambda: _reload_secrets(parts),
         "hash_keys": lambda: parts.verifier.use_keys(hash_keys(parts.settings)),
@@ -85,16 +85,25 @@ def _reload_secrets(parts: Parts) -> None:
 
 
 GARBAGE = 20_000
-"""Objects made and kept before the collector looks at them: about a hundred calls; each look takes less than 1 ms."""
+"""Allocations between garbage collections: about a hundred calls; each collection takes less than 1 ms."""
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Return an open pool of connections; where no server is set, to the embedded one."""
-    async with database_dsn(settings) as dsn:
+async def open_database(
+    settings: Settings, *, on_created: OnCreated | None = None, must_answer: bool = True
+) -> AsyncIterator[Database]:
+    """Yield an open connection pool; if no server is set, to the embedded one.
+
+    With `on_created` an embedded database is created if there is none. Raises `SchemaNotReady`, and what connecting
+    raises; without `must_answer`, a database that can't be reached is no error.
+    """
+    async with database_dsn(settings, on_created=on_created) as dsn:
         database = Database(dsn, connections=settings.database_pool_size, pooler=settings.database_pooler)
         await database.open()
         try:
+            with contextlib.suppress(*(() if must_answer else (*DATABASE_UNAVAILABLE, TimeoutError))):
+                async with database.connection() as connection:
+                    await require_schema(connection, settings)
             yield database
         finally:
             await database.close()
@@ -102,10 +111,10 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Parts]:
-    """Make the parts of a running service. Raises `BadSettings` if nothing could authenticate Okta."""
+    """Yield the parts of a running service. Raises `BadSettings` if no credentials authenticate Okta."""
     require_authentication(settings)
     telemetry, opener, deliveries = Telemetry(), HashOpener(os.environ, hash_keys(settings)), DeliveryReader()
-    show_zeros(telemetry)
+    create_zero_counts(telemetry)
     trail, keys = AuditTrail(), issuer_keys(settings)
     screener = RegistrationScreener(registration_policy(settings), StoreLookup(database), telemetry, trail)
     if keys is not None:
@@ -157,7 +166,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
 
 
 async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoice:
-    """Choose the implementation and log it. Raises `BadSettings` if the one that is set cannot be used."""
+    """Choose the bcrypt implementation and log it. Raises `BadSettings` if the configured one cannot be used."""
 
     def report(fault: str) -> None:
         telemetry.faults.labels("interleaved_bcrypt").inc()
@@ -172,7 +181,7 @@ async def _choose_bcrypt(settings: Settings, telemetry: Telemetry) -> BcryptChoi
 
 
 def registration_policy(settings: Settings) -> Policy | None:
-    """Load the policy that is set; None, and a warning, where none is. Raises `BadSettings` with its every fault."""
+    """Load the configured policy; without one, log a warning and return None. Raises `BadSettings` with all faults."""
     if settings.registration_policy is None:
         log.warning("no_registration_policy")
         return None
@@ -183,7 +192,7 @@ def registration_policy(settings: Settings) -> Policy | None:
 
 
 def make_app(parts: Parts) -> web.Application:
-    """Make the application that Okta calls."""
+    """Create the application that Okta calls."""
     app = web.Application(middlewares=[Middleware(parts).admit])
     app[PARTS] = parts
     app.router.add_post("/okta/password-import", post_password_import)
@@ -196,7 +205,7 @@ def make_app(parts: Parts) -> web.Application:
 
 
 def make_admin_app(parts: Parts) -> web.Application:
-    """Make the application for operators. It shows numbers to everybody, and names to who has ADMIN_PASSWORD."""
+    """Create the operators' application. Numbers are public; names require ADMIN_PASSWORD."""
     app = web.Application(middlewares=[Middleware(parts).errors, require_host(parts.settings.admin_names())])
     app[PARTS] = parts
     app.router.add_get("/", get_status_page)
@@ -210,7 +219,7 @@ def make_admin_app(parts: Parts) -> web.Application:
 
 
 async def serve(settings: Settings) -> None:
-    """Run the service until SIGTERM or SIGINT; then finish what was accepted, and end."""
+    """Run the service until SIGTERM or SIGINT; then finish accepted calls and stop."""
     require_authentication(settings)
     warn_of_secrets(settings)
     stop = asyncio.Event()
@@ -218,24 +227,24 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     tls = server_tls(settings)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings))
+        database = await stack.enter_async_context(open_database(settings, on_created=log_created, must_answer=False))
         parts = await stack.enter_async_context(make_parts(settings, database))
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload, parts, tls)
         await stack.enter_async_context(listening("service", make_app(parts), settings.host, settings.port, tls=tls))
         await stack.enter_async_context(
             listening("admin", make_admin_app(parts), settings.admin_host, settings.admin_port)
         )
-        spare_garbage_collector()
+        freeze_startup_objects()
         if is_exposed(settings):
             log.warning("admin_port_exposed", remedy="set ADMIN_HOST=127.0.0.1, or put a proxy with TLS in front of it")
-        for reason in await still_missing(parts):  # whoever starts it by hand looks at the log, not at /readyz
+        for reason in await still_missing(parts):  # an operator who starts it by hand sees the log, not /readyz
             log.warning("not_ready", reason=reason)
         await stop.wait()
         log.info("stopping")
 
 
 def warn_of_secrets(settings: Settings) -> None:
-    """Log where a secret does more, or is known to more, than it should."""
+    """Log secrets that are used for more, or readable by more, than they should be."""
     if not settings.has_event_secrets():
         log.warning("event_hook_shares_secrets", remedy="set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE")
     for name, file in settings.secret_files().items():
@@ -243,8 +252,8 @@ def warn_of_secrets(settings: Settings) -> None:
             log.warning("secret_file_readable", name=name, remedy="chmod o-r")
 
 
-def spare_garbage_collector() -> None:
-    """Take what was made at start out of the collector's sight: looking through all of it stalls the loop for 0.1 s."""
+def freeze_startup_objects() -> None:
+    """Exempt the objects created at start from garbage collection: a full collection stalls the loop for 0.1 s."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)

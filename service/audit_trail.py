@@ -1,6 +1,6 @@
-"""A buffer of audit entries, written a moment after the response, many at a time.
+"""A buffer of audit entries, written in batches shortly after the responses.
 
-So a refusal costs the hot path no write of its own. What is done to an account is recorded in its own transaction.
+So a refused sign-in costs no write of its own. Changes to an account are recorded in their own transaction.
 """
 
 import asyncio
@@ -20,42 +20,42 @@ from service.telemetry import describe
 log = structlog.get_logger()
 
 FLUSH_EVERY = 1.0
-"""Seconds until an entry is written; a process that is killed loses those."""
+"""Seconds until an entry is written; a process that is killed loses the unwritten ones."""
 MOST = 5_000
-"""Entries held; beyond that they are counted only. A flood of guesses must fill neither memory nor disk."""
+"""Maximum number of buffered entries; more are only counted, so that an attack fills neither memory nor disk."""
 BATCH = 1_000
-"""Entries written per `FLUSH_EVERY`: 86 million a day at the very most."""
+"""Entries written per `FLUSH_EVERY`: at most 86 million a day."""
 PIECE = 200
-"""Entries in one statement: all of one are encoded in one go, and the loop must not stall over it."""
+"""Entries per statement: they are encoded together, which must not stall the loop."""
 
 
 _CODES, _KEY = itertools.count(), secrets.token_bytes(32)
 
 
 def new_code() -> str:
-    """Make the code that an answer carries: 64 bits that nobody can foresee, and that say nothing by themselves."""
-    # To ask the system for random bits each time takes a fiftieth of a sign-in with a fast hash.
+    """Return a random code for an answer: 64 unpredictable bits without meaning."""
+    # Requesting random bits from the system each time takes a fiftieth of a sign-in with a fast hash.
     return hashlib.blake2b(next(_CODES).to_bytes(8, "big"), key=_KEY, digest_size=8).hexdigest()
 
 
 class AuditTrail:
-    """The entries that wait to be written."""
+    """The entries waiting to be written."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[datetime, Entry]] = deque()
         self._skipped = 0
-        # While a batch is written, its entries are not in `_waiting`; they come back to it where that fails.
+        # While a batch is written, its entries are not in `_waiting`; they are returned to it if that fails.
         self._writing = asyncio.Lock()
 
     def note(self, entry: Entry) -> None:
-        """Take an entry, as of now; never waits and never fails."""
+        """Add an entry with the current time; never blocks and never fails."""
         if len(self._waiting) >= MOST:
             self._skipped += 1
         else:
             self._waiting.append((datetime.now(UTC), entry))
 
     async def keep_writing(self, database: Database) -> None:
-        """Write what waits, for as long as the service runs. What can't be written now waits on."""
+        """Write waiting entries as long as the service runs. Entries that cannot be written are kept."""
         while True:
             await asyncio.sleep(FLUSH_EVERY)
             await self.flush(database)
@@ -66,7 +66,7 @@ class AuditTrail:
             await self._write_batch(database)
 
     async def close(self, database: Database) -> None:
-        """Write all entries, those included that are being written now, unless the database is away."""
+        """Write all entries, including those being written now, unless the database is unavailable."""
         async with self._writing:
             before = len(self._waiting) + 1
             while self._waiting and len(self._waiting) < before:
@@ -86,7 +86,7 @@ class AuditTrail:
                     piece = entries[begin : begin + PIECE]
                     await audit.record(connection, [entry for _, entry in piece], [at for at, _ in piece])
         except BaseException as error:
-            # Also where the service ends in the midst of it: rather twice than not at all.
+            # Also if the service ends meanwhile: writing an entry twice is better than losing it.
             self._waiting.extendleft(reversed(entries))
             if not isinstance(error, (*DATABASE_UNAVAILABLE, TimeoutError)):
                 raise

@@ -12,7 +12,7 @@ log = structlog.get_logger()
 
 
 def in_background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Begin what ends only when it is cancelled; should a fault of ours end it, the log says so at once."""
+    """Start a task that ends only when it is cancelled; if it crashes, the crash is logged at once."""
     task = asyncio.create_task(work)
     task.add_done_callback(_log_crash)
     return task

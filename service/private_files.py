@@ -1,4 +1,4 @@
-"""Files with personal data: readable by their owner only, and never written through a link."""
+"""Files with personal data: readable only by their owner, and never written through a symbolic link."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ from typing import TextIO
 
 
 def open_private(path: Path, *, encoding: str = "utf-8", errors: str = "strict") -> TextIO:
-    """Open a file for writing, mode 0600 also where it exists. Raises `OSError`, also where the path is a link.
+    """Open a file for writing, with mode 0600 even if it exists. Raises `OSError`, also if the path is a symbolic link.
 
     A path that is not a regular file, such as /dev/null, keeps its mode.
     """
@@ -15,7 +15,7 @@ def open_private(path: Path, *, encoding: str = "utf-8", errors: str = "strict")
     descriptor = os.open(path, flags, 0o600)
     try:
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            # Before the old content goes: a file that somebody else owns raises, and stays as it is.
+            # Before truncation: this raises for a file that another user owns, and leaves it unchanged.
             os.fchmod(descriptor, 0o600)
             os.ftruncate(descriptor, 0)
         return os.fdopen(descriptor, "w", encoding=encoding, errors=errors, newline="")

@@ -1,4 +1,4 @@
-"""The check of a stored hash: recipe, pepper and decrypted hash put together."""
+"""Checks of stored hashes: recipe, pepper and decrypted hash combined."""
 
 import json
 import math
@@ -23,22 +23,22 @@ class MissingPepper(Exception):
 
 
 UNUSABLE = (UnusableHash, MissingPepper, DecryptionFailed)
-"""Why no check can be made of a stored hash."""
+"""Why a stored hash cannot be checked."""
 
 
 class HashOpener:
-    """Makes checks of kept hashes; holds the environment in which the peppers are."""
+    """Creates checks of stored hashes; holds the environment that contains the peppers."""
 
     def __init__(self, environment: Mapping[str, str], keys: HashKeys = NO_KEYS) -> None:
         self._environment = environment
         self.keys = keys
 
     def open(self, kept: KeptHash) -> Check:
-        """Make the check of a kept hash. Raises one of `UNUSABLE`."""
+        """Return the check of a stored hash. Raises one of `UNUSABLE`."""
         return registry.check(self.read(kept))
 
     def read(self, kept: KeptHash) -> StoredHash:
-        """Decrypt a kept hash, and add its recipe and pepper. Raises one of `UNUSABLE`."""
+        """Decrypt a stored hash, and add its recipe and pepper. Raises one of `UNUSABLE`."""
         try:
             text = self._decrypted(kept).decode("utf-8")
         except UnicodeDecodeError:
@@ -56,19 +56,19 @@ class HashOpener:
         return self.keys.decrypt(kept.hash, kept.key_id, bound_to)
 
     def stored_dummy_hash(self, recipe: KeptRecipe) -> KeptHash:
-        """Return a recipe's dummy hash in the form of a stored hash, so that both take the same path."""
+        """Return a recipe's dummy hash in the form of a stored hash, so that both take the same code path."""
         text, salt, username = (recipe.dummy_hash.get(name) for name in ("hash", "salt", "username"))
         bound_to = binding("", "", recipe.format, recipe.parameters)
         kept, key_id = self.keys.encrypt(str(text).encode(), bound_to)
         return KeptHash("", recipe.format, recipe.parameters, kept, salt, username, key_id, login_key="")
 
     def without_pepper(self, recipes: Iterable[KeptRecipe]) -> list[tuple[int, str]]:
-        """Return the recipes whose pepper is not to be had, each with the name of its environment variable."""
+        """Return the recipes whose pepper is not set, each with the name of its environment variable."""
         named = ((recipe.id, pepper_names(recipe.parameters.get("pepper_env"))) for recipe in recipes)
         return [(recipe_id, name) for recipe_id, names in named for name in names if self._pepper_value(name) is None]
 
     def _pepper_value(self, name: str) -> str | None:
-        # A row of the store could name a secret of the service, and have it hashed under a key of the writer's choice.
+        # Otherwise a row of the store could name a secret setting, and use it as the pepper of a chosen hash.
         return None if is_setting(name) else self._environment.get(name)
 
     def _pepper(self, name: str) -> bytes:
@@ -81,8 +81,8 @@ class HashOpener:
 def work_of(recipe: KeptRecipe) -> float:
     """Return the share of what one sign-in may cost that a hash of the recipe takes.
 
-    It is that of the recipe's dummy hash, whatever the pepper. Infinity where it is too costly, or impossible by the
-    rules of its algorithm: both were taken once, and are answered 503.
+    It is that of the recipe's dummy hash, whatever the pepper. Infinity if it is too costly or violates its algorithm's
+    rules: an older version accepted both, and they are answered 503.
     """
     fields: dict[str, Any] = {name: recipe.dummy_hash.get(name) for name in ("hash", "salt", "username")}
     peppers = [name.encode() for name in pepper_names(recipe.parameters.get("pepper_env"))]
@@ -102,18 +102,18 @@ def pepper_names(pepper_env: str | None) -> list[str]:
 
 
 def recipe_from(format_name: str, parameters: dict[str, Any]) -> Recipe:
-    """Make a recipe of what the store keeps of it."""
+    """Return the recipe that the store's columns describe."""
     return Recipe(format=format_name, **parameters)
 
 
 def recipe_parameters(recipe: Recipe) -> dict[str, Any]:
-    """Return what the store keeps of a recipe beside the name of its format."""
+    """Return the parameters that the store keeps of a recipe, besides the name of its format."""
     parameters = asdict(recipe)
     del parameters["format"]
     return {name: value for name, value in parameters.items() if value is not None and value != {}}
 
 
 def dummy_hash_fields(dummy_hash: StoredHash) -> dict[str, Any]:
-    """Return what the store keeps of a dummy hash; a pepper is never kept."""
+    """Return the fields that the store keeps of a dummy hash; a pepper is never stored."""
     fields = {"hash": dummy_hash.hash, "salt": dummy_hash.salt, "username": dummy_hash.username}
-    return json.loads(json.dumps(fields))  # type: ignore[no-any-return]  # a dictionary went in
+    return json.loads(json.dumps(fields))  # type: ignore[no-any-return]  # the input is a dictionary

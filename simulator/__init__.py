@@ -1,4 +1,4 @@
-"""An Okta org on loopback, for trying and testing. It knows Okta's wire and nothing of the service."""
+"""An Okta org on loopback, for trials and tests. It implements Okta's wire formats and imports no service code."""
 
 from simulator.channel import Channel, HeaderSecret, OAuthClient
 from simulator.display import Form, Shown

@@ -15,7 +15,7 @@ VERIFY_EVERY = 2.0
 
 
 def main() -> int:
-    """Run the program; 0 when it was stopped, 2 for options that can't be used."""
+    """Run the program; return 0 when it is stopped, 2 for unusable options."""
     parser = make_parser()
     options = parser.parse_args()
     host, _, port = options.listen.rpartition(":")
@@ -50,19 +50,19 @@ async def run(org: Org, host: str, port: int, own_url: str | None, *, oauth: boo
 
 
 async def verify_hooks(org: Org) -> None:
-    """Verify each event hook, again and again until the service answers."""
+    """Verify each event hook, retrying until the service answers."""
     for hook in list(org.event_hooks.values()):
-        told = False
+        announced = False
         while not await org.verify_event_hook(hook):
-            if not told:
+            if not announced:
                 print(f"waiting for {hook.channel.uri} to answer the challenge", file=sys.stderr)  # noqa: T201
-            told = True
+            announced = True
             await asyncio.sleep(VERIFY_EVERY)
         print(f"event hook verified: {hook.channel.uri}", file=sys.stderr)  # noqa: T201
 
 
 def announce(org: Org, url: str) -> None:
-    """Say where everything is."""
+    """Print the org's addresses."""
     lines = [f"sign-in page        {url}/", f"registration        {url}/register", f"users, log, faults  {url}/org"]
     lines += [f"{hook.type}: {hook.channel.uri}" for hook in org.inline_hooks.values()]
     lines.append(f"management API      {url}/api/v1/ with the token: {org.api_token}")
@@ -70,7 +70,7 @@ def announce(org: Org, url: str) -> None:
 
 
 def announce_oauth(org: Org) -> None:
-    """Put the inline hooks on OAuth, and say what the service must be set to."""
+    """Switch the inline hooks to OAuth, and print the settings that the service needs."""
     client = use_oauth(org)
     settings = {"ISSUER": org.issuer, "AUDIENCE": AUDIENCE, "CLIENT_ID": client.id, "SCOPE": HOOK_SCOPE}
     print("\n".join(f"OAUTH_{name}={value}" for name, value in settings.items()), flush=True)  # noqa: T201

@@ -1,4 +1,4 @@
-"""What an org's admin does: add users and hooks, move a user on, turn switches."""
+"""The actions of an org's admin: adding users and hooks, changing a user's status, setting switches."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,12 +13,12 @@ from simulator.user import Status, User
 
 
 class AdministeredOrg(OrgState):
-    """An org, as its admin has it in hand."""
+    """An org with the actions of its admin."""
 
     def add_user(
         self, login: str, *, password: str | None = None, identifiers: Sequence[str] = (), **profile: Any
     ) -> User:
-        """Add an active user, with the password hook where no password is given. Raises `LoginTaken`."""
+        """Add an active user, with the password hook unless a password is given. Raises `LoginTaken`."""
         now = self.clock.now()
         user = User(
             id=self.ids.okta("00u"),
@@ -42,30 +42,30 @@ class AdministeredOrg(OrgState):
         user.status_changed = user.updated = self.clock.now()
 
     def rename(self, user: User, login: str) -> None:
-        """Return a user another login. Raises `LoginTaken`."""
+        """Change a user's login. Raises `LoginTaken`."""
         self.users.rename(user, login)
         user.updated = self.clock.now()
         self.log_about(user, "user.account.update_profile", "Update user profile for Okta")
 
     def reset_password(self, user: User) -> None:
-        """Reset a password as an admin does: the user leaves IMPORT, and no import event says so."""
+        """Reset a password as an admin does: the user leaves IMPORT, and there is no import event."""
         user.password, user.password_hook = None, False
         self.change_status(user, Status.RECOVERY)
         self.log_about(user, "user.account.reset_password", "Fired when the user's Okta password is reset")
 
     def log_about(self, user: User, event_type: str, message: str) -> None:
-        """Record something that was done to a user by the system."""
+        """Record a change of a user by the system."""
         caused = self.caused("/api/v1/users", "127.0.0.1")
         self.log.add(event_type, message, caused, actor=dict(SYSTEM), targets=[user_block(user)])
 
     def set_registration_hook(self, uri: str, secret: HeaderSecret | None = None, **channel: Any) -> InlineHook:
-        """Attach a registration hook; every kind of form asks it."""
+        """Attach a registration hook; every kind of form calls it."""
         return self.add_inline_hook(HookType.REGISTRATION, uri, secret, **channel)
 
     def add_inline_hook(
         self, kind: HookType, uri: str, secret: HeaderSecret | None = None, **channel: Any
     ) -> InlineHook:
-        """Add an active inline hook; `channel` takes `headers` and `oauth` of `Channel`."""
+        """Add an active inline hook; `channel` takes the `headers` and `oauth` of `Channel`."""
         now = self.clock.now()
         name = kind.name.replace("_", " ").capitalize()
         hook = InlineHook(self.ids.okta("cal"), name, kind, Channel(uri, secret, **channel), now, now)
@@ -84,7 +84,7 @@ class AdministeredOrg(OrgState):
         items: Sequence[str] = (IMPORT_EVENT,),
         **channel: Any,
     ) -> EventHook:
-        """Add an active event hook. It gets nothing before `verify_event_hook`."""
+        """Add an active event hook. It gets no events before `verify_event_hook`."""
         now = self.clock.now()
         endpoint = Channel(uri, secret, **channel)
         hook = EventHook(self.ids.okta("who"), "Password imports", endpoint, tuple(items), now, now, self.admin_id)
@@ -96,7 +96,7 @@ class AdministeredOrg(OrgState):
         return await calling.verify(self, hook)
 
     def switch(self, **settings: JsonObject | bool | float) -> None:
-        """Turn switches: `org.switch(read_only=True, drop=0.1)`. Raises `AttributeError` for an unknown one."""
+        """Set switches: `org.switch(read_only=True, drop=0.1)`. Raises `AttributeError` for an unknown one."""
         for name, value in settings.items():
             if not hasattr(self.switches, name):
                 raise AttributeError(name)

@@ -1,4 +1,4 @@
-"""A call of a hook, and what came back. Plain values; nothing is sent here."""
+"""A call of a hook, and its answer. Plain values without I/O."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,12 +13,12 @@ class Fault(StrEnum):
 
     TIMEOUT = "timed out"
     CONNECTION = "connection failed"
-    NO_TOKEN = "no access token to be had"  # noqa: S105 - a sentence
+    NO_TOKEN = "no access token available"  # noqa: S105 - a sentence
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the last attempt brought: a status with a body, or a fault; and how many attempts there were."""
+    """The result of the last attempt: a status with a body, or a fault; and the number of attempts."""
 
     status: int | None = None
     body: bytes = field(default=b"", repr=False)
@@ -27,16 +27,16 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Any 2xx counts as an answer; Okta takes nothing else for one."""
+        """Whether Okta accepts the answer: only a 2xx."""
         return self.status is not None and self.status // 100 == 2  # noqa: PLR2004 - the class of the status
 
     @property
-    def trouble(self) -> str:
-        """Say why the call failed, for people and the System Log."""
+    def failure(self) -> str:
+        """Return why the call failed, for people and the System Log."""
         return str(self.fault) if self.fault else f"the service answered {self.status}"
 
     def object(self) -> JsonObject | None:
-        """Read the body as a JSON object; None if it is none, `{}` where there is no body."""
+        """Return the body as a JSON object; None if it is not one, `{}` if there is no body."""
         if not self.body:
             return {}
         try:
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Call:
-    """A call to be made: for whom, where, and with what. Without a payload it is a GET."""
+    """A call to make: its hook, its URL and its payload. Without a payload it is a GET."""
 
     kind: str
     hook_id: str

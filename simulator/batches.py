@@ -1,15 +1,15 @@
-"""How events are put into deliveries, and the shapes that a delivery can have. Sends nothing."""
+"""The division of events into deliveries, and the possible forms of a delivery. No I/O."""
 
 from typing import Any
 
 from simulator.log import Record
 
 LARGEST_BATCH = 500
-"""Okta names no largest batch; this one has about a megabyte."""
+"""Okta states no maximum batch; this one has about a megabyte."""
 
 
 def batches(records: list[Record], *, newest_first: bool) -> list[list[Record]]:
-    """Divide records among deliveries; reordered ones come newest first, in two parts."""
+    """Divide records into deliveries; reordered ones come newest first, in two parts."""
     if newest_first:
         backwards = records[::-1]
         middle = len(backwards) // 2
@@ -18,7 +18,7 @@ def batches(records: list[Record], *, newest_first: bool) -> list[list[Record]]:
 
 
 def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON in, the same kind of JSON out
-    """Leave null members out, at every depth."""
+    """Remove null members, at every depth."""
     if isinstance(value, list):
         return [without_nulls(item) for item in value]
     if not isinstance(value, dict):

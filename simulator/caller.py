@@ -1,4 +1,4 @@
-"""Calls a hook as Okta does: three seconds, one retry on 5xx, timeout and connection errors, no redirects followed."""
+"""Calls of hooks as Okta makes them: three seconds, one retry on 5xx, timeout and connection errors, no redirects."""
 
 import json
 import ssl
@@ -14,11 +14,11 @@ from simulator.ids import Clock
 from simulator.transcript import Exchange, Transcript
 
 ANSWER_LIMIT = 256 * 1024
-"""Okta takes answers under 256 KB."""
+"""Okta accepts answers under 256 KB."""
 
 
 class Caller:
-    """Okta's hook service. `timeout` is in seconds, for each attempt whole."""
+    """Okta's hook service. `timeout` is in seconds, for each whole attempt."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Caller:
         self._session: aiohttp.ClientSession | None = None
 
     async def call(self, call: Call, authorization: Mapping[str, str], *, spent: float = 0.0) -> Answer:
-        """Make a call, with one retry where Okta retries. `spent` (seconds) of the first attempt's time are gone."""
+        """Make a call, with one retry if Okta would retry. The first attempt has `spent` seconds less."""
         first = await self._attempt(call, call.payload, authorization, spent)
         if first.status is not None and first.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return first
@@ -52,7 +52,7 @@ class Caller:
             self._session = None
 
     def session(self) -> aiohttp.ClientSession:
-        """Return the session that every call to the outside uses."""
+        """Return the session for all outgoing calls."""
         if self._session is None or self._session.closed:
             connector = aiohttp.TCPConnector(limit=0, ssl=self._trust)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
@@ -103,7 +103,7 @@ class Caller:
 
 
 def _headers(call: Call) -> dict[str, str]:
-    # Okta's own captures differ in the user agent; the service must not mind it.
+    # Okta's own captures differ in the user agent, so the service must ignore it.
     headers = {
         "Accept": "application/json",
         "User-Agent": f"Okta Hook Service v1.0.0 - {call.hook_id}",

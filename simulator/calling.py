@@ -1,4 +1,4 @@
-"""Calls the org's hooks with the credentials that each is configured with."""
+"""Calls of the org's hooks with the configured credentials."""
 
 import time
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ async def call_inline(org: OrgState, hook: InlineHook, caused: Caused, payload: 
             f'Hook "{hook.name}" execution failed',
             caused,
             hook,
-            _trouble(answer),
+            _failure(answer),
         )
     elif debug := (answer.object() or {}).get("debugContext"):
         target = {"id": hook.id, "type": "InlineHook", "alternateId": hook.name, "displayName": hook.name}
@@ -47,12 +47,12 @@ async def deliver(org: OrgState, hook: EventHook, payload: JsonObject) -> Answer
     call = Call("com.okta.event_hook", hook.id, hook.channel, caused.request_id, payload)
     answer = await _call(org, hook, call)
     if not answer.ok:
-        _report(org, "event_hook.delivery", f'Hook "{hook.name}" delivery failed', caused, hook, answer.trouble)
+        _report(org, "event_hook.delivery", f'Hook "{hook.name}" delivery failed', caused, hook, answer.failure)
     return answer
 
 
 async def verify(org: OrgState, hook: EventHook) -> bool:
-    """Ask an event hook to echo a challenge, with the secret and the custom headers; it is VERIFIED if it does."""
+    """Ask an event hook to echo a challenge, with the secret and the custom headers; if it does, it is VERIFIED."""
     challenge = org.ids.token(40)
     caused = org.caused(f"/api/v1/eventHooks/{hook.id}/lifecycle/verify", "127.0.0.1")
     headers = {"X-Okta-Verification-Challenge": challenge}
@@ -67,7 +67,7 @@ async def verify(org: OrgState, hook: EventHook) -> bool:
 
 
 async def authorization(org: OrgState, hook: InlineHook | EventHook) -> Mapping[str, str] | None:
-    """Return the header that proves Okta to the service; None if a token is needed and none can be had."""
+    """Return the header that authenticates Okta to the service; None if a token is needed and cannot be fetched."""
     channel = hook.channel
     if channel.oauth:
         token = await hook_token(org, hook.id, channel.oauth)
@@ -76,7 +76,7 @@ async def authorization(org: OrgState, hook: InlineHook | EventHook) -> Mapping[
 
 
 async def _call(org: OrgState, hook: InlineHook | EventHook, call: Call) -> Answer:
-    # Fetching the token counts in the three seconds of the call (Okta's support page on token hook timeouts).
+    # Fetching the token counts toward the call's three seconds (Okta's support page on token hook timeouts).
     start = time.monotonic()
     proof = await authorization(org, hook)
     if proof is None:
@@ -84,10 +84,10 @@ async def _call(org: OrgState, hook: InlineHook | EventHook, call: Call) -> Answ
     return await org.caller.call(call, proof, spent=time.monotonic() - start if hook.channel.oauth else 0.0)
 
 
-def _trouble(answer: Answer) -> str:
+def _failure(answer: Answer) -> str:
     if answer.ok:
         return "Could not deserialize response due to error at Line 1 Column 1"
-    return answer.trouble
+    return answer.failure
 
 
 def _report(

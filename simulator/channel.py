@@ -1,4 +1,4 @@
-"""Where a hook calls, and how it proves itself there."""
+"""A hook's endpoint and the credentials sent to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ JsonObject: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True)
 class HeaderSecret:
-    """A secret that Okta sends verbatim in the header of this name (`authScheme`)."""
+    """A secret that Okta sends unchanged in the header of this name (`authScheme`)."""
 
     key: str
     value: str = field(repr=False)
@@ -29,7 +29,7 @@ class OAuthClient:
 
 @dataclass(frozen=True)
 class Channel:
-    """An HTTP endpoint with its authentication and the custom headers, which may hold secrets too."""
+    """An HTTP endpoint with its authentication and the custom headers, which may contain secrets too."""
 
     uri: str
     secret: HeaderSecret | None = None
@@ -37,7 +37,7 @@ class Channel:
     oauth: OAuthClient | None = None
 
     def to_json(self) -> JsonObject:
-        """Write it as Okta's API answers: secrets left out, `authScheme` null where there is none."""
+        """Return it as Okta's API does: without secrets, and with `authScheme` null if there is none."""
         config: JsonObject = {
             "uri": self.uri,
             "headers": [{"key": key, "value": value} for key, value in self.headers],
@@ -53,7 +53,7 @@ class Channel:
 
 
 def read_channel(value: Mapping[str, Any]) -> Channel:
-    """Read the `channel` of a create or replace request. Raises `KeyError` or `TypeError` if it is none."""
+    """Parse the `channel` of a create or replace request. Raises `KeyError` or `TypeError` if it is invalid."""
     config = value["config"]
     scheme = config.get("authScheme")
     return Channel(

@@ -11,14 +11,14 @@ from simulator.channel import JsonObject
 from simulator.ids import Ids
 
 TOKEN_LIFE = 3600
-"""Seconds that an access token is good for."""
+"""Lifetime of an access token in seconds."""
 AUDIENCE = "api://default"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 @dataclass(frozen=True)
 class Client:
-    """An API services app: authenticates with a secret or with a key of its own, and may have these scopes."""
+    """An API services app: authenticates with a secret or a key of its own, and may have these scopes."""
 
     id: str
     scopes: frozenset[str]
@@ -36,7 +36,7 @@ class Key:
     private: rsa.RSAPrivateKey = field(repr=False)
 
     def public_jwk(self) -> JsonObject:
-        """Write the public half as RFC 7517 has it."""
+        """Return the public half as a JWK (RFC 7517)."""
         members: JsonObject = jwt.algorithms.RSAAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
         members.pop("key_ops", None)
         return members | {"alg": "RS256", "kid": self.kid, "use": "sig"}
@@ -52,7 +52,7 @@ class AuthorizationServer:
 
     @property
     def key(self) -> Key:
-        """The key that signs now."""
+        """The current signing key."""
         if not self._keys:
             self.rotate()
         return self._keys[-1]
@@ -65,11 +65,11 @@ class AuthorizationServer:
         return key
 
     def jwks(self) -> JsonObject:
-        """Write the published keys."""
+        """Return the published keys."""
         return {"keys": [key.public_jwk() for key in self.published or [self.key]]}
 
     def issue(self, issuer: str, client: str, scopes: list[str], **claims: Any) -> str:
-        """Issue an access token of the client credentials grant; `claims` replace what would be said."""
+        """Issue an access token of the client credentials grant; `claims` replace the default ones."""
         now = int(time.time())
         said = {"ver": 1, "jti": f"AT.{self._ids.token(43)}", "iss": issuer, "aud": AUDIENCE, "iat": now}
         said |= {"exp": now + TOKEN_LIFE, "cid": client, "scp": scopes, "sub": client}
@@ -77,19 +77,19 @@ class AuthorizationServer:
 
 
 def make_key(ids: Ids) -> Key:
-    """Make an RSA key. The key is really random; only its id follows from the seed."""
+    """Create an RSA key. The key is really random; only its id is derived from the seed."""
     return Key(ids.token(43), rsa.generate_private_key(public_exponent=65537, key_size=2048))
 
 
 def sign_assertion(key: Key, client_id: str, audience: str) -> str:
-    """Make the client assertion of `private_key_jwt` (RFC 7523)."""
+    """Return the client assertion of `private_key_jwt` (RFC 7523)."""
     now = int(time.time())
     claims = {"iss": client_id, "sub": client_id, "aud": audience, "iat": now, "exp": now + 300}
     return jwt.encode(claims | {"jti": f"{now}-{client_id}"}, key.private, algorithm="RS256", headers={"kid": key.kid})
 
 
 def assertion_fault(client: Client, assertion: str, audience: str) -> str | None:
-    """Say what is wrong with a client assertion; None if it proves the client."""
+    """Return the fault of a client assertion; None if it is valid."""
     if client.public_key is None:
         return "The client has no key."
     try:

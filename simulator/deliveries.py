@@ -1,4 +1,4 @@
-"""Delivers log events to event hooks: in batches, at least once, best effort; and where deliveries go wrong."""
+"""Delivery of log events to event hooks: in batches, at least once, best effort; with simulated faults."""
 
 import asyncio
 from collections import defaultdict
@@ -13,9 +13,9 @@ from simulator.log import Record
 from simulator.state import OrgState
 
 NOT_ELIGIBLE = ("event_hook.delivery",)
-"""Okta tells no event hook that an event hook failed."""
+"""Okta does not report failures of event hooks to event hooks."""
 DAILY_EVENTS = 400_000
-"""Applicable events per org in 24 hours; beyond it none are delivered. Retries don't count."""
+"""Applicable events per org in 24 hours, after which none are delivered. Retries do not count."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class _Pending:
 
 
 class Deliveries:
-    """What is still to be delivered, per hook. Events within `batch_window` seconds travel together."""
+    """The pending deliveries per hook. Events within `batch_window` seconds are sent together."""
 
     def __init__(self, org: OrgState, batch_window: float) -> None:
         self.batch_window = batch_window
@@ -41,7 +41,7 @@ class Deliveries:
 
     @property
     def held(self) -> bool:
-        """While true nothing leaves by itself; `flush` sends all the same."""
+        """While true, only `flush` sends."""
         return self._held
 
     @held.setter
@@ -53,23 +53,23 @@ class Deliveries:
 
     @property
     def waiting(self) -> int:
-        """How many events are still to be sent."""
+        """The number of events waiting to be sent."""
         return sum(map(len, self._pending.values()))
 
     async def flush(self) -> None:
-        """Send everything that waits, late or held, and wait for the answers."""
+        """Send all waiting events, including late and held ones, and wait for the answers."""
         while self.waiting or self._tasks:
             for hook_id in list(self._pending):
                 self._send(hook_id, self._pending.pop(hook_id))
             await asyncio.gather(*self._tasks)
 
     async def settle(self) -> None:
-        """Wait for the deliveries that are due now; what is held or late stays."""
+        """Wait for the deliveries that are due now; held and late ones stay."""
         await asyncio.sleep(self.batch_window * 1.5)
         await asyncio.gather(*self._tasks)
 
     async def close(self) -> None:
-        """Return up what is under way."""
+        """Cancel the deliveries in progress."""
         self._held = True
         for task in self._tasks:
             task.cancel()
@@ -106,7 +106,7 @@ class Deliveries:
     def _queue(self, hook_id: str, record: Record, delay: float, copy: int) -> None:
         try:
             loop = asyncio.get_running_loop()
-        except RuntimeError:  # users can be added before anything runs; `flush` sends what that caused
+        except RuntimeError:  # users can be added before a loop runs; `flush` sends their events
             self._pending[hook_id].append(_Pending(record, 0.0, copy))
             return
         due = loop.time() + delay
@@ -131,7 +131,7 @@ class Deliveries:
         task.add_done_callback(self._tasks.discard)
 
     async def _deliver_all(self, hook: EventHook, ready: list[_Pending]) -> None:
-        # A copy of an event comes in another delivery than the event itself.
+        # A duplicate of an event is sent in another delivery than the event itself.
         for copy in sorted({pending.copy for pending in ready}):
             records = [pending.record for pending in ready if pending.copy == copy]
             reordered = self._org.drawn(self._org.switches.reorder)

@@ -1,4 +1,4 @@
-"""What a person sees when a registration is refused, in the words of Okta's pages. Calls nothing."""
+"""What a person sees if a registration is denied, in the words of Okta's pages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Form(StrEnum):
-    """The three forms that ask the registration hook."""
+    """The three forms that call the registration hook."""
 
     SELF_SERVICE = "self.service.registration"
     PROGRESSIVE = "progressive.profile"
@@ -15,7 +15,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Shown:
-    """Messages: `general` above the form, `inline` beside the attribute that each is about."""
+    """Messages: `general` above the form, `inline` next to the attribute of each."""
 
     general: str | None = None
     inline: Mapping[str, str] = field(default_factory=dict)
@@ -33,24 +33,24 @@ CAUSELESS = {
 
 
 def default_failure(form: Form) -> Shown:
-    """The hook timed out, or gave no valid answer."""
-    return Shown(_said(FAILED, form))
+    """Return the messages if the hook timed out, or gave no valid answer."""
+    return Shown(_message(FAILED, form))
 
 
 def shown_for_denial(form: Form) -> Shown:
-    """The hook denied without an `error`."""
-    return Shown(_said(DENIED, form))
+    """Return the messages if the hook denied without an `error`."""
+    return Shown(_message(DENIED, form))
 
 
 def shown_for_error(form: Form, error: object) -> Shown:
-    """The hook answered with an `error`: its causes stand beside the attributes that their `location` names."""
+    """Return the messages for an `error`: its causes are shown next to the attributes that their `location` names."""
     causes = error.get("errorCauses") if isinstance(error, dict) else None
     said = [cause for cause in causes or [] if isinstance(cause, dict) and cause.get("errorSummary")]
     if form is Form.CLASSIC and said:
-        # The Classic Engine shows the first cause alone (Okta's reference of 2021).
+        # The Classic Engine shows only the first cause (Okta's reference of 2021).
         return Shown(str(said[0]["errorSummary"]))
     inline = {name: str(cause["errorSummary"]) for cause in said if (name := _attribute(cause.get("location")))}
-    return Shown(inline=inline) if inline else Shown(_said(CAUSELESS, form))
+    return Shown(inline=inline) if inline else Shown(_message(CAUSELESS, form))
 
 
 def _attribute(location: object) -> str | None:
@@ -59,5 +59,5 @@ def _attribute(location: object) -> str | None:
     return name if prefix in ("data.userProfile", "data.userProfileUpdate") else None
 
 
-def _said(messages: Mapping[Form, str], form: Form) -> str:
+def _message(messages: Mapping[Form, str], form: Form) -> str:
     return messages.get(form, messages[Form.SELF_SERVICE])

@@ -1,4 +1,4 @@
-"""Verification of DPoP proofs, as an org's token endpoint and API do it (RFC 9449, 4.3)."""
+"""Verification of DPoP proofs as in an org's token endpoint and API (RFC 9449, 4.3)."""
 
 import base64
 import hashlib
@@ -13,12 +13,12 @@ import jwt
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 """`dpop_signing_alg_values_supported` of Okta's metadata."""
 LEEWAY = 300
-"""Seconds that the clock of a proof may be off."""
+"""Seconds of allowed difference of a proof's clock."""
 THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
 
 
 class BadProof(Exception):
-    """A proof is refused; the message says why. `nonce` is given where a proof with that nonce would do."""
+    """A proof is rejected; the message gives the reason. `nonce` is set if a proof with it would be accepted."""
 
     def __init__(self, reason: str, nonce: str | None = None) -> None:
         super().__init__(reason)
@@ -27,17 +27,17 @@ class BadProof(Exception):
 
 @dataclass
 class Nonces:
-    """The nonces of one server: the current one, and one before it."""
+    """The nonces of one server: the current one, and the previous one."""
 
     current: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     before: str = ""
 
     def rotate(self) -> None:
-        """Make another one; the last stays good."""
+        """Create a new one; the previous one stays valid."""
         self.before, self.current = self.current, secrets.token_urlsafe(24)
 
     def expire(self) -> None:
-        """Make another one; no earlier one is good."""
+        """Create a new one; no earlier one is valid."""
         self.before, self.current = "", secrets.token_urlsafe(24)
 
 
@@ -51,7 +51,7 @@ class ProofVerifier:
     _used: set[str] = field(default_factory=set)
 
     def verify(self, proofs: list[str], method: str, url: str, *, token: str | None = None) -> str:
-        """Verify the one proof of a request; return the thumbprint of its key. Raises `BadProof`."""
+        """Verify the single proof of a request; return the thumbprint of its key. Raises `BadProof`."""
         if not proofs:
             raise BadProof("The DPoP proof JWT header is missing.")
         if len(proofs) > 1:
@@ -76,7 +76,7 @@ class ProofVerifier:
 
 
 def read_proof(proof: str) -> tuple[dict[str, str], dict[str, object]]:
-    """Read a proof: its key and its claims, the signature verified. Raises `BadProof`."""
+    """Parse a proof and verify its signature; return its key and its claims. Raises `BadProof`."""
     try:
         header = jwt.get_unverified_header(proof)
         jwk = header["jwk"]

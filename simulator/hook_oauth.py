@@ -1,4 +1,4 @@
-"""Puts the org's inline hooks on OAuth: a client of the org's own authorization server, and a scope for hooks."""
+"""OAuth for the org's inline hooks: a client of the org's own authorization server, and a scope for hooks."""
 
 import secrets
 from dataclasses import replace
@@ -8,13 +8,13 @@ from simulator.clients import Client
 from simulator.state import OrgState
 
 HOOK_SCOPE = "hooks"
-"""The custom scope that the hooks' client asks for."""
+"""The custom scope that the hooks' client requests."""
 
 
 def use_oauth(org: OrgState, auth_type: str = "client_secret_post") -> Client:
-    """Let every inline hook prove itself by a bearer token. Event hooks keep their header: Okta has nothing else.
+    """Make every inline hook use bearer tokens. Event hooks keep their header, the only method that Okta supports.
 
-    The org must be served already, because the tokens' issuer is its URL.
+    The org must already be served, because the tokens' issuer is its URL.
     """
     key = org.hook_key() if auth_type == "private_key_jwt" else None
     client = Client(

@@ -1,4 +1,4 @@
-"""How Okta gets the bearer token for a hook that is configured with OAuth. The service sees only the token."""
+"""The bearer tokens that Okta fetches for hooks with OAuth. The service sees only the token."""
 
 import json
 import time
@@ -10,11 +10,11 @@ from simulator.clients import ASSERTION_TYPE, TOKEN_LIFE, sign_assertion
 from simulator.state import OrgState
 
 RENEW_BEFORE = 60
-"""Seconds before its end that a token is renewed."""
+"""A token is renewed this many seconds before it expires."""
 
 
 async def hook_token(org: OrgState, hook_id: str, oauth: OAuthClient) -> str | None:
-    """Return the token for a hook, fetched where none is at hand; None if none can be had within the three seconds."""
+    """Return a hook's token, fetching it if needed; None if that fails within the three seconds."""
     token, ends = org.hook_tokens.get(hook_id, ("", 0.0))
     if token and time.time() < ends - RENEW_BEFORE:
         return token

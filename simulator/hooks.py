@@ -1,4 +1,4 @@
-"""The hooks that an org has: what they are, not how they are called."""
+"""The hooks of an org as values."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,13 +13,13 @@ IMPORT_EVENT = "user.import.password"
 class HookType(StrEnum):
     """The inline hook types that the simulator calls."""
 
-    PASSWORD_IMPORT = "com.okta.user.credential.password.import"  # noqa: S105 - Okta's name of a hook, no password
+    PASSWORD_IMPORT = "com.okta.user.credential.password.import"  # noqa: S105 - Okta's name of a hook, not a password
     REGISTRATION = "com.okta.user.pre-registration"
 
 
 @dataclass
 class InlineHook:
-    """An inline hook. Okta calls it while ACTIVE."""
+    """An inline hook. Okta calls it while it is ACTIVE."""
 
     id: str
     name: str
@@ -31,7 +31,7 @@ class InlineHook:
     active: bool = True
 
     def to_json(self, base: str) -> JsonObject:
-        """Write it as `GET /api/v1/inlineHooks/{id}` answers."""
+        """Return it as `GET /api/v1/inlineHooks/{id}` does."""
         return {
             "id": self.id,
             "status": "ACTIVE" if self.active else "INACTIVE",
@@ -45,7 +45,7 @@ class InlineHook:
         }
 
     def _links(self, own: str) -> JsonObject:
-        # The links tell the state: an active hook can be executed and deactivated, an inactive one deleted.
+        # The links depend on the state: an active hook can be executed and deactivated, an inactive one deleted.
         if self.active:
             return {
                 "self": {"href": own},
@@ -61,7 +61,7 @@ class InlineHook:
 
 @dataclass
 class EventHook:
-    """An event hook. It gets events while ACTIVE and VERIFIED; changing the channel un-verifies it."""
+    """An event hook. It gets events while it is ACTIVE and VERIFIED; changing the channel un-verifies it."""
 
     id: str
     name: str
@@ -82,7 +82,7 @@ class EventHook:
         return self.active and self.verified and listening and event_type in self.items
 
     def to_json(self, base: str) -> JsonObject:
-        """Write it as `GET /api/v1/eventHooks/{id}` answers."""
+        """Return it as `GET /api/v1/eventHooks/{id}` does."""
         own = f"{base}/api/v1/eventHooks/{self.id}"
         state = "deactivate" if self.active else "activate"
         return {

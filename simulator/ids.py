@@ -1,4 +1,4 @@
-"""Ids and time in the forms that Okta gives them. Random from a seed; knows nothing of what they name."""
+"""Ids and times in Okta's forms, random from a seed."""
 
 import random
 import string
@@ -11,7 +11,7 @@ BASE64URL = ALPHANUMERIC + "-_"
 
 
 class Ids:
-    """A source of Okta-looking ids; the same seed gives the same ids in the same order."""
+    """A source of ids in Okta's form; the same seed gives the same ids in the same order."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -29,11 +29,11 @@ class Ids:
         return "Z" + self._characters(BASE64URL, 22) + "AAAB"
 
     def uuid(self) -> str:
-        """Return a UUID, as log events and event deliveries have."""
+        """Return a UUID, as used by log events and event deliveries."""
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def token(self, length: int) -> str:
-        """Return an opaque token. Not fit for real secrets: it follows from the seed."""
+        """Return an opaque token. Unsuitable for real secrets: it is derived from the seed."""
         return self._characters(BASE64URL, length)
 
     def _characters(self, alphabet: str, count: int) -> str:
@@ -42,19 +42,19 @@ class Ids:
 
 @dataclass
 class Clock:
-    """The org's clock: the machine's, moved by `offset`, so that a test can let thirty days pass."""
+    """The org's clock: the machine's plus `offset`, so that a test can advance it by thirty days."""
 
     offset: timedelta = field(default_factory=timedelta)
 
     def now(self) -> datetime:
-        """Return the org's present moment, in UTC."""
+        """Return the org's current time, in UTC."""
         return datetime.now(UTC) + self.offset
 
     def advance(self, **span: float) -> None:
-        """Let time pass for the org: `clock.advance(days=30)`."""
+        """Advance the org's clock: `clock.advance(days=30)`."""
         self.offset += timedelta(**span)
 
 
 def okta_time(moment: datetime) -> str:
-    """Write a moment as Okta does: UTC, milliseconds, `Z`."""
+    """Format a time as Okta does: UTC, milliseconds, `Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

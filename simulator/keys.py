@@ -1,4 +1,4 @@
-"""Where handlers find the org. Nothing else."""
+"""The keys under which handlers find the org."""
 
 from aiohttp import web
 

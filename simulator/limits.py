@@ -1,4 +1,4 @@
-"""Okta's rate limits: windows per kind of endpoint, and how many calls may run at once. Counts; answers nothing."""
+"""Okta's rate limits: windows per kind of endpoint, and a limit on concurrent calls."""
 
 import math
 import time
@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 PER_MINUTE = {"users": 600, "user": 1000, "user writes": 600, "logs": 120, "hooks": 100, "groups": 500, "other": 1200}
-"""Calls a minute of a workforce org, by bucket (Okta's page on rate limits, as of 2025)."""
+"""Calls per minute of a workforce org, by bucket (Okta's page on rate limits, as of 2025)."""
 
 
 @dataclass
@@ -17,7 +17,7 @@ class _Window:
 
 @dataclass
 class Limits:
-    """Windows of `window` seconds that begin with the first call in them. `token_share`: what one token may use."""
+    """Windows of `window` seconds that begin with their first call. `token_share`: the share that one token may use."""
 
     window: float = 60.0
     token_share: float = 0.5
@@ -29,11 +29,11 @@ class Limits:
     _windows: dict[str, _Window] = field(default_factory=dict)
 
     def ceiling(self, bucket: str) -> int:
-        """How many calls of this bucket a token may make in a window."""
+        """Return how many calls of this bucket a token may make in a window."""
         return max(1, int(self.calls[bucket] * self.token_share))
 
     def take(self, bucket: str) -> bool:
-        """Count a call; False if it is beyond the limit."""
+        """Count a call; return False if it is beyond the limit."""
         window = self._current(bucket)
         if window.used >= self.ceiling(bucket):
             self.refused[bucket] += 1
@@ -43,13 +43,13 @@ class Limits:
         return True
 
     def headers(self, bucket: str) -> dict[str, str]:
-        """Say how much is left; the reset is in epoch seconds (UTC)."""
+        """Return the headers with the remaining calls; the reset is in epoch seconds (UTC)."""
         window = self._current(bucket)
         left = max(0, self.ceiling(bucket) - window.used)
         return rate_headers(self.ceiling(bucket), left, window.ends)
 
     def concurrency_headers(self) -> dict[str, str]:
-        """Say that too many calls run at once: limit 0, and a reset that is only a suggestion."""
+        """Return the headers for too many concurrent calls: limit 0, and a reset that is only a suggestion."""
         self.refused["concurrency"] += 1
         return rate_headers(0, 0, time.time() + self.window)
 
@@ -61,7 +61,7 @@ class Limits:
 
 
 def rate_headers(limit: int, remaining: int, ends: float) -> dict[str, str]:
-    """Write the three headers."""
+    """Return the three headers."""
     return {
         "X-Rate-Limit-Limit": str(limit),
         "X-Rate-Limit-Remaining": str(remaining),
@@ -70,7 +70,7 @@ def rate_headers(limit: int, remaining: int, ends: float) -> dict[str, str]:
 
 
 def bucket_of(method: str, path: str) -> str:
-    """Name the bucket that a management call counts in."""
+    """Return the bucket that a management call counts against."""
     parts = path.removeprefix("/api/v1/").split("/")
     if parts[0] == "users" and len(parts) > 1:
         return "user" if method == "GET" else "user writes"

@@ -1,4 +1,4 @@
-"""The org's System Log: what happened, in the order in which it was persisted."""
+"""The org's System Log: events in the order in which they were persisted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -40,19 +40,19 @@ class Record:
         return str(self.event["eventType"])
 
     def delivered(self) -> JsonObject:
-        """Write it as event hooks get it: the addresses under `client`, the version a string."""
+        """Return it as sent to event hooks: the addresses under `client`, the version a string."""
         event = dict(self.event)
         event["client"] = event["client"] | {"ipChain": event.pop("request")["ipChain"]}
         return event | {"insertionTimestamp": None}
 
 
 class SystemLog:
-    """The log, and who is told of each new record (`listeners`)."""
+    """The log, and the `listeners` that are called with each new record."""
 
     def __init__(self, ids: Ids, clock: Clock) -> None:
         self.records: list[Record] = []
         self.epoch = 0
-        """Cursors of another epoch are void; raise it to lose them all."""
+        """Cursors of another epoch are invalid; increment it to invalidate them all."""
         self._visible: list[Record] = []
         self._seen = 0
         self._delayed: list[Record] = []
@@ -61,7 +61,7 @@ class SystemLog:
         self._clock = clock
 
     def visible(self) -> list[Record]:
-        """Return what the log shows now, in the order of persistence: it only ever grows at the end."""
+        """Return the current log in the order of persistence: it only grows at the end."""
         self._delayed += self.records[self._seen :]
         self._seen = len(self.records)
         now = self._clock.now()
@@ -83,7 +83,7 @@ class SystemLog:
         debug: dict[str, Any] | None = None,
         delay: float = 0.0,
     ) -> Record:
-        """Record that something happened. `delay` (seconds) keeps it out of the log, not from the event hooks."""
+        """Record an event. `delay` (seconds) keeps it out of the log, but not from the event hooks."""
         now = self._clock.now()
         event = _skeleton(caused) | {
             "uuid": self._ids.uuid(),
@@ -104,7 +104,7 @@ class SystemLog:
 
 
 def user_block(user: User) -> JsonObject:
-    """Write a user as the actor or a target of an event."""
+    """Return a user as the actor or a target of an event."""
     return {"id": user.id, "type": "User", "alternateId": user.login, "displayName": user.display_name}
 
 
@@ -113,7 +113,7 @@ def _skeleton(caused: Caused) -> JsonObject:
     debug = {"requestId": caused.request_id, "requestUri": caused.path, "url": f"{caused.path}?"}
     return {
         "version": "0",
-        # "null" as a string is Okta's own, in both of its samples.
+        # "null" as a string is from Okta: it is in both of its samples.
         "client": {
             "userAgent": AGENT,
             "zone": "null",

@@ -1,4 +1,4 @@
-"""One simulated Okta org, as tests and the demo use it: what persons do there. The rules are in other parts."""
+"""One simulated Okta org with the actions of persons, as used by tests and the demo."""
 
 import ssl
 from dataclasses import replace
@@ -17,7 +17,7 @@ from simulator.user import User
 from simulator.users import LoginTaken
 
 PERSONS_ADDRESS = "203.0.113.7"
-"""Where a person's browser is, unless told otherwise (an address of RFC 5737, for documentation)."""
+"""The default address of a person's browser (RFC 5737, for documentation)."""
 
 
 class Org(AdministeredOrg):
@@ -36,7 +36,7 @@ class Org(AdministeredOrg):
         super().__init__(seed=seed, url=url, hook_timeout=hook_timeout, trust=trust, reveal=reveal)
         self.deliveries = Deliveries(self, batch_window)
         self.demo_passwords: dict[str, str] = {}
-        """Legacy passwords of invented people by login, for the sign-in page; the org itself does not know them."""
+        """Legacy passwords of invented people by login, for the sign-in page; the org itself does not use them."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -47,20 +47,20 @@ class Org(AdministeredOrg):
         await self.close()
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """Stop the background tasks."""
         await self.deliveries.close()
         await self.caller.close()
 
     async def sign_in(
         self, username: str, password: str, *, ip: str = PERSONS_ADDRESS, path: str = "/idp/idx/identify"
     ) -> SignIn:
-        """Sign a person in, as typed. `path` is the request at Okta that the hook is told of."""
+        """Sign a person in, as typed. `path` is the path of the request at Okta that the hook is told."""
         return await simulator_sign_in.sign_in(self, username, password, ip=ip, path=path)
 
     async def register(
         self, profile: JsonObject, password: str, *, ip: str = PERSONS_ADDRESS, classic: bool = False
     ) -> Registration:
-        """Fill in the registration form. Where the hook allows it, the user exists afterwards."""
+        """Submit the registration form. If the hook allows it, the user exists afterwards."""
         result = await registration.ask(self, Form.CLASSIC if classic else Form.SELF_SERVICE, profile, ip)
         if not result.allowed:
             return result
@@ -74,7 +74,7 @@ class Org(AdministeredOrg):
         return replace(result, user=user)
 
     async def update_profile(self, user: User, update: JsonObject, *, ip: str = PERSONS_ADDRESS) -> Registration:
-        """Fill in the progressive profile form after a sign-in; `update` holds only the attributes it asks for."""
+        """Submit the progressive profile form after a sign-in; `update` contains only the form's attributes."""
         result = await registration.ask(self, Form.PROGRESSIVE, update, ip, user)
         if result.allowed:
             user.profile |= result.attributes
@@ -83,7 +83,7 @@ class Org(AdministeredOrg):
         return result
 
     async def flush_events(self) -> None:
-        """Deliver every event that waits, and wait for the answers."""
+        """Deliver all waiting events, and wait for the answers."""
         await self.deliveries.flush()
 
     @property

@@ -1,4 +1,4 @@
-"""What the org keeps of a password: its own digest, or a hash that was imported."""
+"""The org's stored passwords: its own digests, and imported hashes."""
 
 import base64
 import binascii
@@ -19,14 +19,14 @@ DIGESTS = {"SHA-512": "sha512", "SHA-256": "sha256", "SHA-1": "sha1", "MD5": "md
 
 @dataclass(frozen=True)
 class OwnPassword:
-    """A password that the org stored itself. One SHA-256: nothing real is kept, and demos are quick."""
+    """A password that the org stored itself, as one SHA-256: it protects nothing real, and demos are fast."""
 
     salt: bytes = field(repr=False)
     digest: bytes = field(repr=False)
 
     @classmethod
     def of(cls, password: str) -> "OwnPassword":
-        """Keep this password, salted."""
+        """Store this password with a salt."""
         salt = os.urandom(16)
         return cls(salt, _digest(salt, password))
 
@@ -42,7 +42,7 @@ class ImportedHash:
     members: JsonObject = field(repr=False)
 
     def matches(self, password: str) -> bool:
-        """Return whether this is the password; False for an algorithm that Okta doesn't know."""
+        """Return whether this is the password; False for an algorithm that Okta does not support."""
         algorithm = self.members.get("algorithm")
         if algorithm == "BCRYPT":
             return self._bcrypt(password)
@@ -53,7 +53,7 @@ class ImportedHash:
     def _bcrypt(self, password: str) -> bool:
         settings = f"$2a${int(self.members['workFactor']):02d}$".encode()
         stored = settings + str(self.members["salt"]).encode() + str(self.members["value"]).encode()
-        # bcrypt reads 72 bytes; the package refuses more, where the old stores cut.
+        # bcrypt uses 72 bytes; the package rejects more, where legacy stores truncated.
         return bcrypt.checkpw(password.encode()[:72], stored)
 
     def _pbkdf2(self, password: str) -> bool:
@@ -72,7 +72,7 @@ class ImportedHash:
 
 
 def hash_fault(members: JsonObject) -> str | None:
-    """Say why Okta would refuse this imported hash; None if it would take it."""
+    """Return why Okta would reject this imported hash; None if it would accept it."""
     algorithm = members.get("algorithm")
     try:
         if algorithm == "BCRYPT":

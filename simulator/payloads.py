@@ -18,12 +18,12 @@ class Caused:
     ip: str
 
     def to_json(self) -> JsonObject:
-        """Write it as `data.context.request`."""
+        """Return it as `data.context.request`."""
         return {"id": self.request_id, "method": "POST", "url": {"value": self.path}, "ipAddress": self.ip}
 
 
 def inline(kind: HookType, event_id: str, now: datetime, source: str) -> JsonObject:
-    """Begin an inline hook's body. The versions are strings on the wire, numbers in some of Okta's examples."""
+    """Return an inline hook's common members. The versions are strings, although numbers in some of Okta's examples."""
     return {
         "eventId": event_id,
         "eventTime": okta_time(now.replace(microsecond=0)),
@@ -36,32 +36,32 @@ def inline(kind: HookType, event_id: str, now: datetime, source: str) -> JsonObj
 
 
 def password_import(base: JsonObject, caused: Caused, username: str, password: str) -> JsonObject:
-    """Ask whether the password is right; the name is as the person typed it."""
+    """Return the body of a password import call; the name is as the person typed it."""
     credential = {"username": username, "password": password}
     context = {"request": caused.to_json(), "credential": credential}
     return base | {"data": {"context": context, "action": {"credential": "UNVERIFIED"}}}
 
 
 def self_service(base: JsonObject, caused: Caused, profile: JsonObject) -> JsonObject:
-    """Ask about a registration (Identity Engine)."""
+    """Return the body for a registration (Identity Engine)."""
     data = {"context": {"request": caused.to_json()}, "userProfile": profile, "action": "ALLOW"}
     return base | {"requestType": "self.service.registration", "data": data}
 
 
 def progressive(base: JsonObject, caused: Caused, user: JsonObject, update: JsonObject) -> JsonObject:
-    """Ask about a profile update (Identity Engine); `update` holds only what the form asked for."""
+    """Return the body for a profile update (Identity Engine); `update` contains only the form's attributes."""
     context = {"request": caused.to_json(), "user": user}
     data = {"context": context, "action": "ALLOW", "userProfileUpdate": update}
     return base | {"requestType": "progressive.profile", "data": data}
 
 
 def classic(base: JsonObject, caused: Caused, profile: JsonObject) -> JsonObject:
-    """Ask about a registration (Classic Engine): no `requestType`, and a null action."""
+    """Return the body for a registration (Classic Engine): no `requestType`, and a null action."""
     return base | {"data": {"context": {"request": caused.to_json()}, "userProfile": profile, "action": None}}
 
 
 def delivery(hook_url: str, event_id: str, now: datetime, events: Sequence[JsonObject]) -> JsonObject:
-    """Wrap log events for an event hook; here it is spelt `cloudEventsVersion`."""
+    """Wrap log events for an event hook; here the member is spelt `cloudEventsVersion`."""
     return {
         "eventType": "com.okta.event_hook",
         "eventTypeVersion": "1.0",

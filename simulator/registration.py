@@ -1,4 +1,4 @@
-"""A person registers or completes a profile: what the registration hook is sent, and what its answer does."""
+"""Registration or completion of a profile: the registration hook's payload, and the effect of its answer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -24,12 +24,12 @@ PATHS = {Form.SELF_SERVICE: "/idp/idx/enroll/new", Form.PROGRESSIVE: "/idp/idx/e
 
 
 class InvalidAnswer(Exception):
-    """The hook's answer breaks the contract; the text says how."""
+    """The hook's answer violates the contract; the text says how."""
 
 
 @dataclass(frozen=True)
 class Registration:
-    """How a registration or an update ended: the attributes that were stored, or what the person saw instead."""
+    """The result of a registration or an update: the stored attributes, or the messages that the person saw."""
 
     form: Form
     allowed: bool
@@ -41,7 +41,7 @@ class Registration:
 
 
 async def ask(org: OrgState, form: Form, entered: JsonObject, ip: str, user: User | None = None) -> Registration:
-    """Call the registration hook about what was entered, and judge its answer. Without a hook all is allowed."""
+    """Call the registration hook with the entered attributes, and apply its answer. Without a hook all is allowed."""
     hook = org.hook(HookType.REGISTRATION)
     if hook is None:
         return Registration(form, allowed=True, attributes=entered, user=user)
@@ -53,10 +53,10 @@ async def ask(org: OrgState, form: Form, entered: JsonObject, ip: str, user: Use
 
 
 def judge(form: Form, answer: Answer, entered: JsonObject, known: Iterable[str]) -> Registration:
-    """Say what an answer does. Any `error`, even an empty one, cancels every command and fails the registration."""
+    """Return the effect of an answer. Any `error`, even an empty one, cancels all commands and denies."""
     members = answer.object() if answer.ok else None
     if members is None:
-        fault = answer.trouble if not answer.ok else "the answer is no JSON object"
+        fault = answer.failure if not answer.ok else "the answer is not a JSON object"
         return Registration(form, allowed=False, shown=default_failure(form), fault=fault)
     if members.get("error") is not None:
         return Registration(form, allowed=False, shown=shown_for_error(form, members["error"]))
@@ -71,13 +71,13 @@ def judge(form: Form, answer: Answer, entered: JsonObject, known: Iterable[str])
 
 def _run(form: Form, commands: object, entered: JsonObject, known: frozenset[str]) -> tuple[bool, JsonObject]:
     if not isinstance(commands, list):
-        raise InvalidAnswer("commands is no array")
+        raise InvalidAnswer("commands is not an array")
     denied, attributes = False, dict(entered)
     for command in commands:
         kind = command.get("type") if isinstance(command, dict) else None
         value = command.get("value") if isinstance(command, dict) else None
         if not isinstance(value, dict):
-            raise InvalidAnswer("a command has no object as its value")
+            raise InvalidAnswer("the value of a command is not an object")
         if kind == UPDATE_ACTION:
             denied = _denies(value)
         elif kind == PROFILE_UPDATE[form]:

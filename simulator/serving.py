@@ -1,4 +1,4 @@
-"""The org over HTTP: the routes, and a server on loopback. Decides nothing."""
+"""The org over HTTP: the routes, and a server on loopback."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_simulator_app(org: Org) -> web.Application:
-    """Make the application that serves an org. The caller closes the org."""
+    """Create the application that serves an org. The caller closes the org."""
     app = web.Application(middlewares=[record, errors, gate])
     app[ORG] = org
     app.add_routes(ROUTES)
@@ -36,7 +36,7 @@ def make_simulator_app(org: Org) -> web.Application:
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer refusals in Okta's form, and every management call with its request id."""
+    """Return errors in Okta's form, and add the request id to every management call's answer."""
     org = request.app[ORG]
     try:
         response = await handler(request)
@@ -53,7 +53,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @asynccontextmanager
 async def serve(org: Org, host: str = "127.0.0.1", port: int = 0, url: str | None = None) -> AsyncIterator[str]:
-    """Serve an org on a socket (any free port by default) and return its URL, which becomes the org's own.
+    """Serve an org on a socket (any free port by default) and yield its URL, which becomes the org's own.
 
     `url` is for an org that others reach by another name than the address it listens on. Raises `OSError`.
     """

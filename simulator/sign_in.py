@@ -1,4 +1,4 @@
-"""A person signs in: the org's own password, or the password import hook."""
+"""Sign-in of a person: with the org's own password, or with the password import hook."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +17,7 @@ from simulator.verdicts import verdict_of
 
 
 class Outcome(StrEnum):
-    """How a sign-in ended."""
+    """The outcome of a sign-in."""
 
     SIGNED_IN = "signed in"
     WRONG_PASSWORD = "wrong password"  # noqa: S105 - a sentence
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class SignIn:
-    """What happened at a sign-in. `answer` is the hook's, where it was asked; `imported`: Okta stored the password."""
+    """The result of a sign-in. `answer` is the hook's, if it was called; `imported`: Okta stored the password."""
 
     outcome: Outcome
     user: User | None = None
@@ -40,17 +40,17 @@ class SignIn:
 
     @property
     def signed_in(self) -> bool:
-        """Whether the person got in."""
+        """Whether the person was signed in."""
         return self.outcome is Outcome.SIGNED_IN
 
     @property
     def hook_called(self) -> bool:
-        """Whether the password import hook was asked."""
+        """Whether the password import hook was called."""
         return self.answer is not None
 
 
 async def sign_in(org: OrgState, username: str, password: str, *, ip: str, path: str) -> SignIn:
-    """Sign a person in, with all that follows from it."""
+    """Sign a person in, with all its effects."""
     caused = org.caused(path, ip)
     user = org.users.typed(username, short_name_first=org.switches.short_name_first)
     if user is None:
@@ -81,7 +81,7 @@ async def _ask(org: OrgState, user: User, caused: Caused, username: str, passwor
         if org.switches.report_unverified:
             log_import(org, user, caused, "UNVERIFIED")
     else:
-        return _let_in(org, user, caused, password, answer)
+        return _complete(org, user, caused, password, answer)
     return SignIn(outcome, user, answer, verdict, request_id=caused.request_id)
 
 
@@ -90,8 +90,8 @@ def _begin(org: OrgState, hook: InlineHook) -> JsonObject:
     return payloads.inline(HookType.PASSWORD_IMPORT, org.ids.inline_event(), org.clock.now(), source)
 
 
-def _let_in(org: OrgState, user: User, caused: Caused, password: str, answer: Answer | None) -> SignIn:
-    # The user's password may have been reset while the hook was asked; an import then would undo the reset.
+def _complete(org: OrgState, user: User, caused: Caused, password: str, answer: Answer | None) -> SignIn:
+    # The user's password may have been reset during the hook call; an import would then undo the reset.
     imported = user.provider == "IMPORT" and not org.switches.read_only
     if imported:
         _store(org, user, password)
@@ -111,5 +111,5 @@ def _check(org: OrgState, user: User, caused: Caused, password: str) -> SignIn:
     if user.password is None or not user.password.matches(password):
         return SignIn(Outcome.WRONG_PASSWORD, user, request_id=caused.request_id)
     if isinstance(user.password, ImportedHash):
-        return _let_in(org, user, caused, password, None)
+        return _complete(org, user, caused, password, None)
     return SignIn(Outcome.SIGNED_IN, user, request_id=caused.request_id)

@@ -1,4 +1,4 @@
-"""The log events of a sign-in: whether a password was imported, and whether a session began."""
+"""The log events of a sign-in: the import of a password, and the start of a session."""
 
 from simulator.hooks import IMPORT_EVENT
 from simulator.log import user_block
@@ -16,7 +16,7 @@ DASHBOARD = {
 
 
 def log_import(org: OrgState, user: User, caused: Caused, failure: str | None = None) -> None:
-    """Report an import: SUCCESS, or FAILURE with its reason. Okta documents no reason's text."""
+    """Log an import: SUCCESS, or FAILURE with its reason. Okta does not document the reasons' texts."""
     own = user_block(user) | {"detailEntry": {"import_type": "Incremental"}}
     other = {"id": org.ids.okta("lae")} | OTHER_TARGET
     org.log.add(
@@ -33,7 +33,7 @@ def log_import(org: OrgState, user: User, caused: Caused, failure: str | None = 
 
 
 def log_session(org: OrgState, user: User | None, caused: Caused, username: str, *, signed_in: bool) -> None:
-    """Report that a session began, or that none did."""
+    """Log that a session started, or that none did."""
     unknown = {"id": "unknown", "type": "User", "alternateId": username, "displayName": "unknown"}
     failure = None if signed_in else "INVALID_CREDENTIALS" if user else "VERIFICATION_ERROR"
     org.log.add(

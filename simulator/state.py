@@ -1,4 +1,4 @@
-"""Everything that an org holds, in one value. Decides nothing; `Org` adds what can be done with it."""
+"""The state of an org in one value."""
 
 import random
 import ssl
@@ -57,13 +57,13 @@ class OrgState:
         self.registration_policy_id = self.ids.okta("reg")
         self.attributes = set(BASE_ATTRIBUTES)
         self.attribute_types: dict[str, JsonObject] = {}
-        """How the schema defines custom attributes that are no plain strings: `{"level": {"type": "number"}}`."""
+        """The schema of custom attributes that are not plain strings: `{"level": {"type": "number"}}`."""
         self.user_types: dict[str, dict[str, JsonObject]] = {"default": {}}
-        """The user types with the attributes of their own."""
+        """The user types with their own attributes."""
         self.sensitive_attributes: set[str] = set()
 
     def hook_key(self) -> str:
-        """Make a key for `private_key_jwt` on hooks; return its id."""
+        """Create a key for `private_key_jwt` on hooks; return its id."""
         own = self.ids.okta("HKY")
         self.hook_keys[own] = make_key(self.ids)
         return own
@@ -78,9 +78,9 @@ class OrgState:
         return next((hook for hook in self.inline_hooks.values() if hook.active and hook.type == kind), None)
 
     def caused(self, path: str, ip: str) -> Caused:
-        """Begin a request of a person at the org."""
+        """Return a new request of a person at the org."""
         return Caused(self.ids.request(), path, ip)
 
     def drawn(self, rate: float) -> bool:
-        """Draw whether a fault of this rate happens now. Draws nothing for a fault that is off."""
+        """Draw whether a fault of this rate happens now. Consumes no randomness if the fault is off."""
         return rate > 0 and self.chance.random() < rate

@@ -1,4 +1,4 @@
-"""What went over the wire, request by request, secrets masked."""
+"""The HTTP exchanges, request by request, with secrets masked."""
 
 import json
 from collections import deque
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 MASK = "****"
 LONGEST_BODY = 32_768
-"""Characters of a body that is kept; of a longer one only its size is."""
+"""Maximum characters of a recorded body; of a longer one only the size is recorded."""
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization"})
 SECRET_MEMBERS = frozenset(
     {"password", "hash", "clientSecret", "client_secret", "client_assertion", "access_token", "sessionToken"}
@@ -19,7 +19,7 @@ SECRET_MEMBERS = frozenset(
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and what came back; `fault` says why nothing came."""
+    """One request and its answer; `fault` says why there was none."""
 
     at: datetime
     kind: str
@@ -50,7 +50,7 @@ class Exchange:
 
 
 class Transcript:
-    """The last exchanges, oldest first. Passwords and secrets are masked before they get here, unless `reveal`."""
+    """The latest exchanges, oldest first. Passwords and secrets are masked before they are added, unless `reveal`."""
 
     def __init__(self, *, reveal: bool = False, keep: int = 2000) -> None:
         self._reveal = reveal
@@ -64,7 +64,7 @@ class Transcript:
         return len(self._exchanges)
 
     def add(self, exchange: Exchange) -> None:
-        """Keep an exchange; the oldest makes room."""
+        """Add an exchange, dropping the oldest if there are too many."""
         self._exchanges.append(exchange)
         self.total += 1
 
@@ -74,18 +74,18 @@ class Transcript:
         return list(self._exchanges)[len(self._exchanges) - new :]
 
     def headers(self, headers: Mapping[str, str], secret: frozenset[str] = frozenset()) -> dict[str, str]:
-        """Return headers as they may be kept; a scheme such as `Basic` stays readable."""
+        """Return headers with secrets masked; a scheme such as `Basic` stays readable."""
         return {
             name: value if self._reveal or name.lower() not in SECRET_HEADERS | secret else _mask_header(value)
             for name, value in headers.items()
         }
 
     def body(self, body: bytes) -> str:
-        """Return a body as it may be kept: the values of members that are secrets are masked."""
+        """Return a body with the values of secret members masked."""
         text = body.decode("utf-8", "replace")
         if self._reveal or not text:
             return text
-        # Masking a page of a thousand events takes longer than making it.
+        # Masking a page of a thousand events takes longer than creating it.
         return self._masked(text) if len(text) <= LONGEST_BODY else f"({len(body)} bytes)"
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""One user of the org: profile, status and what the password is checked against."""
+"""One user of the org: profile, status and stored password."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,11 +43,11 @@ BASE_ATTRIBUTES = frozenset(
         "manager",
     ]
 )
-"""The attributes that Okta's user schema has by itself; an org adds its own."""
+"""The attributes of Okta's base user schema; an org adds its own."""
 
 
 class Status(StrEnum):
-    """The life of a user, in Okta's words."""
+    """The status of a user, in Okta's terms."""
 
     STAGED = "STAGED"
     PROVISIONED = "PROVISIONED"
@@ -61,7 +61,7 @@ class Status(StrEnum):
 
 @dataclass
 class User:
-    """A user of the org. With `password_hook`, the first sign-in asks the password import hook."""
+    """A user of the org. With `password_hook`, the first sign-in calls the password import hook."""
 
     id: str
     profile: JsonObject
@@ -73,7 +73,7 @@ class User:
     identifiers: tuple[str, ...] = ()
     groups: set[str] = field(default_factory=set)
     rearmed: int = 0
-    """How often a hook was set on the user after the creation: nobody should."""
+    """How often a hook was set on the user after the creation, which should never happen."""
     activated: datetime | None = None
     status_changed: datetime | None = None
     last_login: datetime | None = None
@@ -81,7 +81,7 @@ class User:
 
     @property
     def login(self) -> str:
-        """The name that the org knows the user by."""
+        """The login of the user in the org."""
         return str(self.profile["login"])
 
     @property

@@ -1,4 +1,4 @@
-"""The org's users and how a typed name finds one."""
+"""The org's users, and the look-up of a typed name."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ class LoginTaken(Exception):
 
 
 class Users:
-    """All users by id and by login; a login is unique without regard to case and diacritics."""
+    """All users by id and by login; a login is unique, ignoring case and diacritics."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, User] = {}
@@ -25,7 +25,7 @@ class Users:
         return len(self._by_id)
 
     def add(self, user: User) -> None:
-        """Take up a user. Raises `LoginTaken`."""
+        """Add a user. Raises `LoginTaken`."""
         key = login_key(user.login)
         if key in self._by_key:
             raise LoginTaken
@@ -33,7 +33,7 @@ class Users:
         self._short.setdefault(key.partition("@")[0], set()).add(user.id)
 
     def rename(self, user: User, login: str) -> None:
-        """Return a user another login. Raises `LoginTaken`."""
+        """Change a user's login. Raises `LoginTaken`."""
         if self._by_key.get(login_key(login), user.id) != user.id:
             raise LoginTaken
         self.remove(user)
@@ -41,20 +41,20 @@ class Users:
         self.add(user)
 
     def remove(self, user: User) -> None:
-        """Forget a user."""
+        """Remove a user."""
         key = login_key(user.login)
         del self._by_id[user.id], self._by_key[key]
         self._short[key.partition("@")[0]].discard(user.id)
 
     def get(self, id_or_login: str) -> User | None:
-        """Find by id or whole login, as `GET /api/v1/users/{id}` does."""
+        """Return a user by id or whole login, as `GET /api/v1/users/{id}` does."""
         found = self._by_id.get(id_or_login)
         return found or self._by_id.get(self._by_key.get(login_key(id_or_login), ""))
 
     def typed(self, name: str, *, short_name_first: bool = False) -> User | None:
-        """Find whom a typed name means: a login, a short name that only one user has, or another identifier.
+        """Return the user of a typed name: a login, a short name that only one user has, or another identifier.
 
-        Okta does not document which of the first two it looks for first.
+        Okta does not document which of the first two takes precedence.
         """
         login, short = self._by_id.get(self._by_key.get(login_key(name), "")), self._with_short_name(name)
         first, second = (short, login) if short_name_first else (login, short)
@@ -71,6 +71,6 @@ class Users:
 
 
 def login_key(name: str) -> str:
-    """Fold case and diacritics, without regard to which Okta compares logins."""
+    """Return a login without case and diacritics, which Okta ignores when it compares logins."""
     bare = "".join(letter for letter in unicodedata.normalize("NFD", name) if not unicodedata.combining(letter))
     return unicodedata.normalize("NFC", bare.casefold())

@@ -1,4 +1,4 @@
-"""What an answer to the password import hook says. Decides nothing else."""
+"""Parsing of the verdict in an answer to the password import hook."""
 
 from simulator.answers import Answer
 
@@ -6,7 +6,7 @@ UPDATE_ACTION = "com.okta.action.update"
 
 
 def verdict_of(answer: Answer) -> str | None:
-    """Read `VERIFIED` or `UNVERIFIED` from an answer; no command means the default, None that it can't be read."""
+    """Return `VERIFIED` or `UNVERIFIED` from an answer; no command means the default, None an unreadable answer."""
     members = answer.object() if answer.ok else None
     if members is None:
         return None

@@ -1,1 +1,1 @@
-"""One measurement a module: `rows(setting)` gives its rows of the table."""
+"""One measurement per module: `rows(setting)` yields its rows of the table."""

@@ -28,18 +28,18 @@ ONE = (
     "DELETE FROM hashes USING accounts WHERE account_id = id AND $1 <> '' AND login_key = $2",
     "UPDATE accounts SET state = 'migrated', forgotten_at = now(), proof = $1 WHERE login_key = $2",
 )
-"""What a plain loop does for each event."""
+"""The statements of a plain loop for each event."""
 BY_LOOP = 500
-"""People who are left to the plain loop."""
+"""People that are reserved for the plain loop."""
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Report the import of people who wait, each once, in one delivery after the other."""
+    """Measure the import of waiting people, each once, in consecutive deliveries."""
     url = setting.people("fast")
     people = 500 if setting.quick else 40_000
     with setting.service(url) as server:
         for size in (1, 100) if setting.quick else (1, 100, 1000):
-            deliveries = [_delivery(range(at, at + size)) for at in range(0, people, size)]
+            deliveries = [delivery_of(range(at, at + size)) for at in range(0, people, size)]
             ratios = []
             for _ in range(setting.rounds):
                 store.execute(url, ARM.format(people=people + BY_LOOP))
@@ -62,7 +62,7 @@ async def _one_by_one(url: str, begin: int) -> float:
     return BY_LOOP / seconds
 
 
-def _delivery(people: range) -> bytes:
+def delivery_of(people: range) -> bytes:
     events = [_event(number) for number in people]
     call = {"eventType": "com.okta.event_hook", "eventId": str(uuid.uuid4()), "data": {"events": events}}
     return post("/okta/events", json.dumps(call).encode())

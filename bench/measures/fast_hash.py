@@ -1,4 +1,4 @@
-"""Requests a second where the hash costs next to nothing: what is left is the service itself."""
+"""Requests a second with a hash of negligible cost, which measures the service itself."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,11 +11,11 @@ from bench.setting import Setting
 from bench.table import Row
 
 PEOPLE_VERIFIED = "UPDATE accounts SET state = 'verified', verified_at = now()"
-"""So that a sign-in reads once and writes nothing, as with the peers."""
+"""So that a sign-in reads once and writes nothing, like the peers."""
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Let 1, 8 and 64 callers ask each server in turn, right passwords only."""
+    """Let 1, 8 and 64 callers call each server in turn, with right passwords only."""
     url = setting.people("fast")
     store.execute(url, PEOPLE_VERIFIED)
     store.execute(url, "VACUUM ANALYZE")

@@ -1,7 +1,7 @@
-"""One login under attack at ten times the capacity, from everywhere: what is left for everybody else.
+"""One login under attack at ten times the capacity, from many addresses, and the remaining capacity for other logins.
 
-Its addresses come again in each round, so that in the later ones they have waited for as long as the throttle lets
-any address wait: then only the queue's turns keep the attack from taking the pool.
+The addresses are reused in each round, so that in the later ones they have waited as long as the throttle lets any
+address wait: then only the queue's turns keep the attack from taking the pool.
 """
 
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ from bench.table import Row
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Saturate the service with other people's sign-ins, alone and beside the attack."""
+    """Saturate the service with other people's sign-ins, alone and during the attack."""
     cost = 4 if setting.quick else 10
     url, ratios = setting.people(f"bcrypt {cost}"), []
     others = [sign_in(store.login(number), store.PASSWORD) for number in range(1, setting.number)]
     limit = raw_limit(store.bcrypt_hash(cost), cores=setting.cores, seconds=min(2, setting.seconds))
     with setting.service(url) as server, ProcessPoolExecutor(1, get_context("spawn")) as attacker:
-        # Its process computes as it starts; that must not fall into a round.
+        # The attacker's process uses CPU time as it starts, which must not be part of a round.
         begin(attacker, open_loop.arrive, server.port, _attempts(-1), rate=10, seconds=0.1, quiet=1.0).result()
         for number in range(setting.rounds):
             alone = measure(server.port, others, callers=4 * setting.cores, seconds=setting.seconds)

@@ -1,4 +1,4 @@
-"""How long finding an account takes in stores of ten thousand, a million, and ten million accounts."""
+"""The duration of finding an account in stores of ten thousand, a million, and ten million accounts."""
 
 import asyncio
 import random
@@ -25,7 +25,7 @@ INSERT INTO hashes (account_id, source_id, recipe_id, hash)
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Look up people at random over one connection; the smallest store and the grown one have the same server."""
+    """Look up people at random over one connection; the smallest and the larger store are on the same server."""
     sizes = [2_000] if setting.quick else [1_000_000, *([10_000_000] if setting.full else [])]
     small = setting.people("fast")
     one = {store.login(0): store.salted_sha256(0)}
@@ -49,7 +49,7 @@ async def _compare(small: str, grown: str, few: int, many: int, *, rounds: int, 
     ratios = []
     for number in range(rounds + 1):
         rng, base, ours = random.Random(number), [], []
-        for _ in range(lookups):  # one here, one there: so that whatever slows the machine for a while slows both
+        for _ in range(lookups):  # alternately, so that a temporary slowdown of the machine affects both
             base.append(await _seconds(first, rng.randrange(few)))
             ours.append(await _seconds(second, rng.randrange(many)))
         ratios.append(median(ours) / median(base))

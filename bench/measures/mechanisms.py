@@ -1,4 +1,4 @@
-"""What each mechanism brings: the service as it is, over the service with the plain alternative, in one run."""
+"""The effect of each mechanism: the service as it is, relative to one with the plain alternative, in one run."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from bench.setting import Setting
 from bench.table import Row
 
 IN_SIGN_INS = ("immutable", "shared_lookups")
-"""Mechanisms that every sign-in passes."""
+"""Mechanisms that every sign-in uses."""
 CALLERS = 64
 ATTACK = 1_000
 """Attempts a second."""
@@ -24,7 +24,7 @@ LARGE_DELIVERY = 8 * 1024 * 1024
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Compare sign-ins with a fast hash, where the service's own work is all there is."""
+    """Compare sign-ins with a fast hash, which consist only of the service's own work."""
     url = setting.people("fast")
     store.execute(url, PEOPLE_VERIFIED)
     people = [sign_in(store.login(number), store.PASSWORD) for number in range(setting.number)]
@@ -48,9 +48,9 @@ def _per_second(setting: Setting, server: servers.Server, people: list[bytes]) -
 
 
 def _under_attack(setting: Setting, url: str, ours: servers.Server, people: list[bytes]) -> Row:
-    """Compare what so many attempts a second at one login leave to others.
+    """Compare the capacity that an attack on one login leaves to others.
 
-    They arrive at a rate: callers who wait for their answer would ask the more, the sooner they are refused.
+    The attempts arrive at a fixed rate: callers that wait for their answer would send more if they are rejected sooner.
     """
     attempts = [
         sign_in(store.login(0), f"guess {number}", address=f"198.51.{number // 250}.{number % 250}", event=f"e{number}")
@@ -76,7 +76,7 @@ def _beside_attack(setting: Setting, server: servers.Server, people: list[bytes]
 
 
 def _with_refusals(setting: Setting, people: list[bytes]) -> Row:
-    """Compare verified sign-ins where callers who are refused ask again at once."""
+    """Compare verified sign-ins if rejected callers retry at once."""
     url = setting.people("bcrypt 12")
     with servers.service(url) as ours, servers.service_without("refusal_pace", url) as plain:
         ratios = [_verified(setting, ours, people) / _verified(setting, plain, people) for _ in range(setting.rounds)]

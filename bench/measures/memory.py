@@ -1,4 +1,4 @@
-"""Memory at rest, and the most under 64 callers, against the guide's Express."""
+"""Memory at rest, and the maximum under 64 callers, relative to the guide's Express."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from bench.table import Row
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Watch the resident memory of each server and its children while it is asked."""
+    """Measure the resident memory of each server and its children while it is called."""
     url = setting.people("fast")
     requests = [sign_in(store.login(number), store.PASSWORD) for number in range(setting.number)]
     found = {}

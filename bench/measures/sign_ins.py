@@ -1,4 +1,4 @@
-"""Verified sign-ins a second with bcrypt, against what the cores can do at most, and against the guide's Express."""
+"""Verified sign-ins a second with bcrypt, relative to the maximum of the cores, and to the guide's Express."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,11 +11,11 @@ from bench.setting import Setting
 from bench.table import Row
 
 CALLERS = 64
-"""More than are checked at once, so that every lane of every core is taken."""
+"""More than are checked at once, so that every lane of every core is in use."""
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Saturate each, round by round; a call that is refused counts as lost."""
+    """Saturate each server, round by round; a rejected call counts as lost."""
     for cost in (4,) if setting.quick else (10, 12):
         yield from _rows(setting, cost, setting.seconds * (1 if cost < 12 else 2))  # noqa: PLR2004 (few in a round)
 
@@ -44,7 +44,7 @@ def _rows(setting: Setting, cost: int, seconds: float) -> Iterator[Row]:
 
 
 def _alone(setting: Setting, cost: int, url: str, requests: list[bytes], seconds: float) -> Row:
-    """Compare one caller's sign-ins, who has nobody to share a core with, with those without the C extension."""
+    """Compare the sign-ins of a single caller, without load on the cores, with those without the C extension."""
     with setting.service(url) as ours, servers.service(url, BCRYPT="libxcrypt") as plain:
         ratios = [
             measure(ours.port, requests, callers=1, seconds=seconds).per_second

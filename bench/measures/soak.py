@@ -1,4 +1,4 @@
-"""As many calls at once as Okta makes, for minutes: whether memory grows, and whether the loop stalls."""
+"""As many concurrent calls as Okta makes, for minutes: whether memory grows, and whether the loop stalls."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ AT_ONCE = 75
 """Concurrent calls of inline hooks that Okta allows an org.
 https://developer.okta.com/docs/reference/rl-additional-limits/"""
 STALL = 0.020
-"""Seconds that the loop may stall."""
+"""Maximum seconds of a stall of the loop."""
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Ten minutes in full, else one round of each for each round of the others."""
+    """Run for ten minutes in full, otherwise one round for each round of the other measurements."""
     url = setting.people("fast")
     minutes = 10.0 if setting.full else setting.seconds * 4 / 60
     growth, busy, late = in_own_process(_soak, url, setting.number, minutes * 60)

@@ -1,4 +1,4 @@
-"""The longest stall of the loop under a full pool, for each format, by the lane in which it runs."""
+"""The longest stall of the loop under a full pool, for each format, by executor."""
 
 import asyncio
 from collections import defaultdict
@@ -16,11 +16,11 @@ from tests.hashing.vectors import ALL, load
 
 ACCEPTED = 0.020
 TRIES = 3
-"""A stall counts where it comes each time: what comes once is the machine's."""
+"""A stall counts if it recurs: a single one is due to the machine."""
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Fill a pool with checks of one format after the other, and name the one that stalls the loop for longest."""
+    """Fill a pool with checks of one format after the other, and name the one with the longest stall."""
     found = in_own_process(_stalls, 3 if setting.quick else None, min(0.3, setting.seconds))
     for executor in Executor:
         if stalls := found[executor.value]:
@@ -59,7 +59,7 @@ async def _stall(pool: HashingPool, check: Check, seconds: float) -> float:
 
 
 def _checks(most: int | None) -> dict[str, Check]:
-    """Make one check of each format of which other implementations made a hash: the dearest of theirs."""
+    """Return one check of each format for which other implementations made a hash: the most expensive one."""
     dearest: dict[str, tuple[float, Check]] = {}
     for line in ALL[:most]:
         vector = load(line)

@@ -1,6 +1,6 @@
-"""Goodput within three seconds when more people come than can be served, against handlers that queue them all.
+"""Goodput within three seconds when more people sign in than can be served, relative to handlers that queue all.
 
-The capacity of a handler is what it answers to callers who each ask again as soon as they have their answer.
+The capacity of a handler is its throughput with callers that each call again when they have their answer.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from bench.setting import Setting
 from bench.table import Row
 
 CALLERS = 32
-"""Who measure the capacity: four for each of the eight places of two cores, so that no place is ever empty."""
+"""Callers that measure the capacity: four for each of the eight places of two cores, so that no place is ever empty."""
 
 
 def rows(setting: Setting) -> Iterator[Row]:

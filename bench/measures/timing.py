@@ -1,4 +1,4 @@
-"""Can the time of an answer tell who has an account? Known, unknown and forgotten logins, wrong passwords only."""
+"""Whether response times reveal who has an account: known, unknown and forgotten logins, wrong passwords only."""
 
 import random
 import time
@@ -23,11 +23,11 @@ KINDS = ("known", "unknown", "tombstone")
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    """Ask for each login twice, in any order; compare the times by the share of pairs in which the second is longer."""
+    """Call for each login twice, in random order; compare how often the second takes longer."""
     hashes = {store.login(number): store.bcrypt_hash(4) for number in range(4 * setting.number // 10)}
     url = store.make_store(setting.administrator, "timing", hashes, setting.folder)
     store.execute(url, FORGET)
-    store.execute(url, "VACUUM ANALYZE")  # as it is a while after; until then, a row of before stands beside each
+    store.execute(url, "VACUUM ANALYZE")  # as autovacuum does later; until then, each row has a dead version
     people = {"unknown": [f"nobody{number}@example.com" for number in range(len(hashes) // 2)]}
     people["known"] = store.fetchval(url, "SELECT array_agg(login) FROM accounts WHERE state = 'waiting'")
     people["tombstone"] = store.fetchval(url, "SELECT array_agg(login) FROM accounts WHERE state = 'migrated'")
@@ -70,7 +70,7 @@ async def _time(connection: Connection, login: str, number: int) -> float:
 
 
 def _rounds(ours: Sequence[float], theirs: Sequence[float], parts: int = 5) -> list[float]:
-    """Compare in five parts, so that chance is seen."""
+    """Compare in five parts, which show the spread."""
     bounds = [len(ours) * part // parts for part in range(parts + 1)]
     other = [len(theirs) * part // parts for part in range(parts + 1)]
     spans = zip(pairwise(bounds), pairwise(other), strict=True)

@@ -1,6 +1,6 @@
 """Stored names that changed: the column `dummy_hash` of `recipes`, and the format `multiple`.
 
-Not additive: code of before this revision reads the old names. Stop the service, migrate, start it again.
+Not additive: code from before this revision reads the old names. Stop the service, migrate, start it again.
 """
 
 from alembic import op

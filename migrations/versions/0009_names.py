@@ -1,7 +1,7 @@
 """The Okta login of accounts, the sources of identifiers, and the local parts of deleted logins.
 
-Additive but for one index, which is made anew: code of before this revision still runs, more slowly for short names. No
-table is rewritten. At five million accounts the index and the two checks each take one scan of `accounts`.
+Additive except for one index, which is recreated: code from before this revision still runs, more slowly for short
+names. No table is rewritten. At five million accounts the index and the two checks each take one scan of `accounts`.
 """
 
 from alembic import op
@@ -62,7 +62,7 @@ ALTER TABLE deleted_logins
     DROP COLUMN okta_login_digest, DROP COLUMN local_part_digest, DROP COLUMN bound
 """,
     "ALTER TABLE identifiers DROP COLUMN source_ids, DROP COLUMN opted_in_source_ids",
-    # The columns take their indexes with them, also the one whose predicate names one of them.
+    # Dropping the columns also drops their indexes, including the one whose predicate names a column.
     """
 ALTER TABLE accounts
     DROP COLUMN okta_login, DROP COLUMN okta_login_key, DROP COLUMN okta_updated_at, DROP COLUMN superseded

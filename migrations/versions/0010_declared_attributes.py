@@ -1,7 +1,7 @@
 """Declared attributes of each source, and the key of the email of each account.
 
-Sources that are loaded already declare Okta's base profile. The update rewrites the accounts whose email is not their
-login; PostgreSQL does it in one statement, and only emails beyond ASCII are read one by one.
+Sources that are already loaded declare Okta's base profile. The update rewrites the accounts whose email is not their
+login; PostgreSQL does it in one statement, and only emails with characters beyond ASCII are read one by one.
 """
 
 import unicodedata
@@ -54,7 +54,7 @@ def downgrade() -> None:
 
 
 def _key(name: str) -> str:
-    """Give the key of a name by rule 1, as it was when this migration was written."""
+    """Return the key of a name by rule 1, as it was when this migration was written."""
     decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
     plain = "".join(character for character in decomposed if unicodedata.category(character) != "Mn")
     return unicodedata.normalize("NFC", plain)

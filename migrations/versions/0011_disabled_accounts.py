@@ -1,4 +1,4 @@
-"""The reason why an account was loaded without a hash although its row has a value: disabled in the old system."""
+"""The reason why an account was loaded without the hash of its row: disabled in the old system."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Hooks that this installation made, groups of accounts, users without a password, and Okta's own view of its calls.
+"""Hooks that this installation created, groups of accounts, users without a password, and Okta's reports of its calls.
 
 Additive, and no table is rewritten: `groups` has a constant default, and the replaced check of `provisionings` reads
 that table once.

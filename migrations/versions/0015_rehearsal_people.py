@@ -1,4 +1,4 @@
-"""The invented people of `password-import rehearse`: a table of their own, apart from the accounts."""
+"""The invented people of `password-import rehearse`, in a table separate from the accounts."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Known passwords that were tried: an action of the audit trail, and the formats that one was VERIFIED under.
+"""Known passwords that were tried: an action of the audit trail, and the formats under which one was VERIFIED.
 
 Additive. The wider constraint is checked against every row of `audit`; no table is rewritten.
 """
@@ -30,7 +30,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TABLE tried_formats")
-    # NOT VALID: entries of the action stay, because the trail is only added to.
+    # NOT VALID: entries with the action remain, because the trail is append-only.
     _allow(ACTIONS, "NOT VALID")
 
 

@@ -1,4 +1,4 @@
-"""Figures of the status page: what each replica did, and the last count of the accounts; an action of the audit trail.
+"""Figures of the status page (counts of each replica, the last count of the accounts), and an audit action.
 
 Additive. The wider constraint is checked against every row of `audit`; no table is rewritten.
 """
@@ -54,7 +54,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # NOT VALID: entries of the action stay, because the trail is only added to.
+    # NOT VALID: entries with the action remain, because the trail is append-only.
     _allow(ACTIONS, "NOT VALID")
     for table in ("account_counts", "replica_minutes", "replicas"):
         op.execute(f"DROP TABLE {table}")

@@ -1,6 +1,6 @@
 """The ids of the keys that hashes were ever encrypted under, as evidence for a report.
 
-Additive. The keys of the hashes that are stored now are recorded; since when they are used is not known.
+Additive. The keys of currently stored hashes are recorded; the time of their first use is unknown.
 """
 
 from alembic import op

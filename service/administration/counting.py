@@ -5,21 +5,22 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict, fields
 from datetime import UTC, date, datetime
 from typing import Any
 
 from service.administration.status import AMBIGUOUS, VERIFIED_LONG_AGO, too_costly_accounts
 from service.store import figures
 from service.store.database import DATABASE_UNAVAILABLE, Database
-from service.store.figures import SliceCount
-from service.store.name_report import report_names
+from service.store.figures import EventFigures, SliceCount
+from service.store.name_report import saved_names
 
 COUNT_EVERY = 300.0
 """Seconds between counts while nobody looks at the page; a look counts sooner."""
-WAIT = 0.1
-"""Seconds that a page waits for a count that has begun: enough for some hundred thousand accounts."""
-NAMES_UP_TO = 20_000
-"""Accounts up to which ambiguous names are counted too: that takes a minute at a million."""
+WAIT = 0.05
+"""Seconds that a page waits for a count that has begun: enough for some ten thousand accounts."""
+LONGEST_REASON = 100
+"""Characters of a reason that are shown."""
 REASONS = 8
 """Reasons of Okta's that are named, the most frequent first."""
 
@@ -76,9 +77,9 @@ async def count_accounts(database: Database, *, between: Callable[[], Awaitable[
     """Count states, days, hashes and who is stuck, as values for JSON. `between` is called after each slice."""
     verified_before = datetime.now(UTC) - VERIFIED_LONG_AGO
     async with database.connection() as connection:
-        last = await figures.last_id(connection)
+        last_id = await figures.last_id(connection)
     total = figures.no_count()
-    for after in range(0, last, figures.SLICE):
+    for after in range(0, last_id, figures.SLICE):
         async with database.connection() as connection:
             total.add(await figures.count_slice(connection, after, after + figures.SLICE, verified_before))
         await between()
@@ -92,11 +93,13 @@ async def count_accounts(database: Database, *, between: Callable[[], Awaitable[
             "too_costly": (await too_costly_accounts(connection))[0],
             "unreadable_events": await figures.count_unreadable(connection),
         }
-        if total.states.total() <= NAMES_UP_TO:
-            names = await report_names(connection)
-            stuck["ambiguous_names"] = sum(names[problem].number for problem in AMBIGUOUS)
+        if (names := await saved_names(connection)) is not None:
+            stuck["ambiguous_names"] = sum(names.report[problem].number for problem in AMBIGUOUS)
         recipes, sources = await figures.names_of_recipes(connection)
-    return _as_json(total, recipes, sources) | {"stuck": stuck}
+        events = asdict(await figures.read_events(connection))
+    last = events["last_delivered"]
+    events["last_delivered"] = None if last is None else last.isoformat()
+    return _as_json(total, recipes, sources) | {"stuck": stuck, "events": events}
 
 
 def _as_json(total: SliceCount, recipes: dict[int, tuple[str, str]], sources: dict[int, str]) -> dict[str, Any]:
@@ -115,8 +118,25 @@ def _as_json(total: SliceCount, recipes: dict[int, tuple[str, str]], sources: di
         "sources": [[name, number] for name, number in of_sources.most_common()],
         "keys": {key: number for key, number in keys.items() if key},
         "plain": plain,
-        "failures": [[reason, number] for reason, number in total.failures.most_common(REASONS)],
+        "failures": [[reason, number] for reason, number in _reasons(total.failures).most_common(REASONS)],
     }
+
+
+def _reasons(failures: Counter[str]) -> Counter[str]:
+    """Give the reasons as a page that names nobody may show them: they are texts of Okta's."""
+    found: Counter[str] = Counter()
+    for reason, number in failures.items():
+        found["other" if "@" in reason else reason[:LONGEST_REASON]] += number
+    return found
+
+
+def events_of(counts: dict[str, Any] | None) -> EventFigures:
+    """Give the figures on events of a count."""
+    kept = (counts or {}).get("events", {})
+    # Another version may have counted.
+    known = {each.name: kept[each.name] for each in fields(EventFigures) if each.name in kept}
+    last = known.get("last_delivered")
+    return EventFigures(**known | {"last_delivered": last and datetime.fromisoformat(last)})
 
 
 def days_of(counts: dict[str, Any], state: str) -> dict[date, int]:

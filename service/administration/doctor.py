@@ -7,7 +7,9 @@ import enum
 import os
 import shutil
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,22 +79,22 @@ def sentence(text: str) -> str:
 
 
 def ok(area: Area, message: str) -> Finding:
-    """Say that something is as it should be."""
+    """Report that something is as it should be."""
     return Finding(area, Status.OK, message)
 
 
 def unknown(area: Area, message: str, fix: str) -> Finding:
-    """Say that something can't be seen from here, and how it can."""
+    """Report that something can't be seen from here, and how it can."""
     return Finding(area, Status.UNKNOWN, message, fix)
 
 
 def warning(area: Area, message: str, fix: str) -> Finding:
-    """Say that something should be changed, although people can sign in."""
+    """Report that something should be changed, although people can sign in."""
     return Finding(area, Status.WARNING, message, fix)
 
 
 def failure(area: Area, message: str, fix: str) -> Finding:
-    """Say that people can't sign in, hashes are at risk, or soon will be."""
+    """Report that people can't sign in, hashes are at risk, or soon will be."""
     return Finding(area, Status.FAILURE, message, fix)
 
 
@@ -120,23 +122,16 @@ class RecipeCost(Protocol):
         ...
 
 
-class HashCosts(Protocol):
+@immutable
+class HashCosts:
     """What checking the stored hashes costs on this machine."""
 
-    @property
-    def cores(self) -> int:
-        """Cores that this process may use."""
-        ...
-
-    @property
-    def recipes(self) -> Sequence[RecipeCost]:
-        """The recipes of the stored hashes."""
-        ...
-
-    @property
-    def sign_ins_per_second(self) -> float | None:
-        """What all cores verify; None where nothing was measured."""
-        ...
+    cores: int
+    """Cores that this process may use."""
+    recipes: Sequence[RecipeCost]
+    """The recipes of the stored hashes, each measured by itself."""
+    sign_ins_per_second: float | None
+    """What all cores verify together; None where nothing was measured."""
 
 
 class ExaminedOrg(Protocol):
@@ -170,24 +165,24 @@ class ExaminedOrg(Protocol):
         ...
 
     def rate_limits(self) -> Mapping[str, tuple[int, int]]:
-        """Give the limit of each kind of call that was made, and what is left of it."""
+        """Return the limit of each kind of call that was made, and what is left of it."""
         ...
 
 
 def free_space(folder: Path) -> int:
-    """Give the free bytes of a folder's file system. Raises `OSError`."""
+    """Return the free bytes of a folder's file system. Raises `OSError`."""
     return shutil.disk_usage(folder).free
 
 
 def system_authorities() -> frozenset[bytes]:
-    """Give the subjects of the certificate authorities that this machine trusts, DER-encoded."""
+    """Return the subjects of the certificate authorities that this machine trusts, DER-encoded."""
     certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
     subjects = set()
-    for each in certificates:
-        try:
-            subjects.add(x509.load_der_x509_certificate(each).subject.public_bytes())
-        except ValueError:  # an old root that cryptography finds malformed
-            continue
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # cryptography warns of old roots that RFC 5280 would not allow
+        for each in certificates:
+            with suppress(ValueError):
+                subjects.add(x509.load_der_x509_certificate(each).subject.public_bytes())
     return frozenset(subjects)
 
 
@@ -283,7 +278,8 @@ def _file_fault(name: str, file: Path) -> Finding | None:
             Area.SECRET_FILES, f"{name}: {file} can't be read.", "give it to the service's user: chown, chmod 0400"
         )
     if is_readable_by_all(file):
-        return warning(Area.SECRET_FILES, f"{name}: every user of this machine may read {file}.", f"chmod o-r {file}")
+        where = f"{name}: every" if name != str(file) else "Every"
+        return warning(Area.SECRET_FILES, f"{where} user of this machine may read {file}.", f"chmod o-r {file}")
     return None
 
 
@@ -305,7 +301,7 @@ COMFORTABLE = 2**30
 
 
 def is_folder(path: str) -> bool:
-    """Tell whether a folder that the server names is on this machine."""
+    """Return whether a folder that the server names is on this machine."""
     return Path(path).is_dir()
 
 
@@ -315,7 +311,7 @@ def disk_finding(around: Surroundings, folder: Path, size: int) -> Finding:
         free = around.free_space(folder)
     except OSError as error:
         return unknown(Area.DISK, f"The free space of {folder} can't be seen: {error.strerror}.", "look with df")
-    said = f"{_bytes(free)} are free in {folder}; the database has {_bytes(size)}."
+    said = f"{as_bytes(free)} are free in {folder}; the database has {as_bytes(size)}."
     if free < LEAST_FREE:
         return failure(Area.DISK, said, "free some space or enlarge the disk now: PostgreSQL stops when it is full")
     if free < max(COMFORTABLE, size):
@@ -323,7 +319,8 @@ def disk_finding(around: Surroundings, folder: Path, size: int) -> Finding:
     return ok(Area.DISK, said)
 
 
-def _bytes(number: float) -> str:
+def as_bytes(number: float) -> str:
+    """Write a number of bytes."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if number < 1024:  # noqa: PLR2004 (the next unit)
             return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
@@ -343,7 +340,11 @@ USABLE = 0.9
 
 async def check_cores(around: Surroundings) -> AsyncIterator[Finding]:
     """Compare the cores of this machine with what the stored hashes cost."""
-    costs = await around.measure_costs()
+    try:
+        costs = await around.measure_costs()
+    except BadSettings as bad:
+        yield failure(Area.CORES, sentence(str(bad)), CORRECT)
+        return
     if costs is None or not costs.recipes:
         yield unknown(Area.CORES, "No hash is stored, so there is no cost to measure.", "run `password-import load …`")
         return

@@ -13,6 +13,7 @@ from service.administration.doctor import (
     Area,
     Finding,
     Surroundings,
+    as_bytes,
     check_key_backup,
     disk_finding,
     failure,
@@ -154,7 +155,7 @@ def _role_faults(around: Surroundings, role: health.Role) -> Iterator[Finding]:
         what = "is a superuser" if role.is_superuser else "owns the tables"
         yield warning(
             Area.ROLE,
-            f"The role {role.name} of DATABASE_URL {what}: whoever takes over the service may plant hashes.",
+            f"The role {role.name} of DATABASE_URL {what}: an intruder in the service could plant hashes.",
             "use the roles of deploy/roles.sql, and the owner in MIGRATION_DATABASE_URL only (docs/database-roles.md)",
         )
 
@@ -217,8 +218,8 @@ async def check_disk(around: Surroundings) -> AsyncIterator[Finding]:
     elif folder is not None and is_folder(folder):
         yield disk_finding(around, Path(folder), server.size)
     else:
-        size = server.size / 2**30
-        said = f"The disk of the database server can't be seen from here; the database has {size:,.1f} GiB."
+        size = as_bytes(server.size)
+        said = f"The disk of the database server can't be seen from here; the database has {size}."
         yield unknown(Area.DISK, said, "let the server's own monitoring warn of a full disk")
 
 
@@ -278,7 +279,7 @@ async def check_hashes(around: Surroundings) -> AsyncIterator[Finding]:
     elif by_key and not required:
         yield warning(
             Area.HASHES,
-            "All hashes are encrypted, but one that somebody writes into the table unencrypted would be accepted.",
+            "All hashes are encrypted, but an unencrypted one written into the table would be accepted.",
             "set REQUIRE_ENCRYPTED_HASHES=true",
         )
     else:

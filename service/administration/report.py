@@ -9,7 +9,7 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
@@ -32,7 +32,7 @@ from service.immutable import immutable
 from service.okta.hooks import HookKind
 from service.store import evidence
 from service.store.accounts import State
-from service.store.evidence import Forgotten, MadeHook
+from service.store.evidence import Counts, Forgotten, MadeHook
 from service.store.hash_keys import UsedKey, key_history
 from service.store.migrations import schema_revision
 
@@ -44,6 +44,9 @@ COMPARISON = (
     "event in the column proof of forgotten.csv. For the state retired, look up the user whose id the proof names. "
     "Okta keeps its log for 90 days, so export it in time."
 )
+
+TOLD_EVERY = 1000
+"""Rows between two reports of progress."""
 
 # The hashes that were forgotten, as CSV: written row by row, with its digest.
 
@@ -74,7 +77,9 @@ class _Digested:
         return self._digest.hexdigest()
 
 
-async def write_forgotten(connection: asyncpg.Connection, file: TextIO) -> ForgottenHashes:
+async def write_forgotten(
+    connection: asyncpg.Connection, file: TextIO, progress: Callable[[int], None] = lambda _rows: None
+) -> ForgottenHashes:
     """Write every forgotten hash, in the transaction of the report; memory does not grow with the rows."""
     written, digested = ForgottenHashes(), _Digested(file)
     writer = csv.writer(digested, lineterminator="\n")
@@ -84,6 +89,8 @@ async def write_forgotten(connection: asyncpg.Connection, file: TextIO) -> Forgo
         written.rows += 1
         written.by_state[each.state] += 1
         written.by_reason[each.reason] += 1
+        if written.rows % TOLD_EVERY == 0:
+            progress(written.rows)
     written.digest = digested.hexdigest()
     return written
 
@@ -125,8 +132,9 @@ async def collect(
     held_keys: Collection[str] = (),
     org: OrgHooks | None = None,
     base_url: str | None = None,
+    progress: Callable[[int], None] = lambda _rows: None,
 ) -> dict[str, Any]:
-    """Write the CSV and give the document; `org` are Okta's hooks, None where it was not asked."""
+    """Write the CSV and return the document; `org` are Okta's hooks, None where it was not asked."""
     counts = await evidence.count(connection)
     by_state = await queries.accounts_by_state(connection)
     accounts = {state.value: by_state.get(state, 0) for state in State}
@@ -136,7 +144,7 @@ async def collect(
         "taken_at": _time(counts.taken_at),
         "version": version("password-import"),
         "schema": await schema_revision(connection),
-        "accounts": {"total": sum(accounts.values())} | accounts,
+        "accounts": {"total": counts.accounts} | accounts,
         "hashes": {
             "total": counts.hashes,
             "accounts": counts.accounts_with_hash,
@@ -145,13 +153,14 @@ async def collect(
             "not_encrypted": by_key.get(None, 0),
         },
         "users_with_hook": counts.users_with_hook,
+        "retired_because": await queries.proofs(connection),
         "events": await queries.events_by_effect(connection),
         "provisioned": await queries.provisioned(connection),
         "keys": await _keys(connection, by_key, held_keys),
         "hooks": _hooks(await evidence.made_hooks(connection), org, base_url),
         "reconciled": {work: _time(at) for work, at in (await queries.last_reconciled(connection)).items()},
     }
-    written = await write_forgotten(connection, csv_file)
+    written = await write_forgotten(connection, csv_file, progress)
     migrated = accounts[State.MIGRATED.value]
     return found | {
         "forgotten": {
@@ -161,28 +170,26 @@ async def collect(
             "event_recorded": counts.migrated_by_known_event,
             "event_pruned": migrated - counts.migrated_by_known_event,
         },
-        "sums": list(_sums(found, written)),
+        "sums": list(_sums(found, written, counts)),
         "files": {CSV_FILE: {"rows": written.rows, "sha256": written.digest}},
         "comparison": COMPARISON,
     }
 
 
-def _sums(found: Mapping[str, Any], written: ForgottenHashes) -> Iterator[dict[str, Any]]:
-    accounts, held = found["accounts"], found["hashes"]
-    forgotten = accounts["migrated"] + accounts["retired"]
-    listed = written.by_state["migrated"] + written.by_state["retired"]
+def _sums(found: Mapping[str, Any], written: ForgottenHashes, counts: Counts) -> Iterator[dict[str, Any]]:
+    """Compare counts of the database with each other, and with the rows that were written."""
+    accounts, held, listed = found["accounts"], found["hashes"], written.by_state
+    kept = sum(held["by_key"].values()) + held["not_encrypted"]
+    retired_because = sum(found["retired_because"].values())
     for name, left, right in (
         ("accounts = unarmed + waiting + verified + migrated + retired", accounts["total"], _states(accounts)),
-        ("accounts with a hash = waiting + verified", held["accounts"], accounts["waiting"] + accounts["verified"]),
-        ("migrated + retired = rows of forgotten.csv with these states", forgotten, listed),
-        (
-            "migrated = rows of forgotten.csv with the reason SUCCESS",
-            accounts["migrated"],
-            written.by_reason["SUCCESS"],
-        ),
-        ("rows of forgotten.csv = sum over their reasons", written.rows, sum(written.by_reason.values())),
+        ("waiting + verified = accounts with a hash", accounts["waiting"] + accounts["verified"], held["accounts"]),
+        ("migrated = rows of forgotten.csv with that state", accounts["migrated"], listed["migrated"]),
+        ("retired = rows of forgotten.csv with that state", accounts["retired"], listed["retired"]),
+        ("retired = sum over the proofs", accounts["retired"], retired_because),
+        ("deletions in the audit trail = rows of forgotten.csv with that state", counts.deleted, listed["deleted"]),
         ("hashes = sum over their formats", held["total"], sum(held["by_format"].values())),
-        ("hashes = under keys + not encrypted", held["total"], sum(held["by_key"].values()) + held["not_encrypted"]),
+        ("hashes = under keys + not encrypted", held["total"], kept),
     ):
         yield {"sum": name, "left": left, "right": right, "agrees": left == right}
 
@@ -244,7 +251,7 @@ def _label(kind: str) -> str:
 
 
 def disagreeing(document: Mapping[str, Any]) -> list[str]:
-    """Give the sums that do not agree: none, unless rows were written past this service."""
+    """Return the sums that do not agree: none, unless rows were written past this service."""
     return [each["sum"] for each in document["sums"] if not each["agrees"]]
 
 
@@ -289,13 +296,13 @@ def read_public_key(text: bytes) -> Ed25519PublicKey:
 
 
 def signature_note(key: Ed25519PrivateKey) -> dict[str, str]:
-    """Name the key that signs; whoever verifies needs it from elsewhere."""
+    """Describe the signature. A verifier needs the public key from another source."""
     raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return {"algorithm": "Ed25519", "public_key": base64.b64encode(raw).decode(), "file": SIGNATURE_FILE}
 
 
 def verify(key: Ed25519PublicKey, document: bytes, signature: bytes, digests: Mapping[str, str | None]) -> int:
-    """Check the signature, and the digest of each file that the document names; give the number of files.
+    """Check the signature, and the digest of each file that the document names; return the number of files.
 
     `digests`: SHA-256 of the files that are there, by name. Raises `NotAuthentic`.
     """

@@ -181,7 +181,7 @@ def _accepted_tokens(settings: Settings, keys: IssuerKeys | None) -> AcceptedTok
         scope=settings.oauth_scope,
     )
 
-    def at_hand() -> Keys:
+    def cached_keys() -> Keys:
         return keys.keys
 
-    return AcceptedTokens(expected, at_hand)
+    return AcceptedTokens(expected, cached_keys)

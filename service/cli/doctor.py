@@ -1,5 +1,6 @@
 """The command `doctor`: what is wrong with an installation, and how to mend it."""
 
+import asyncio
 import json
 import os
 import sys
@@ -40,15 +41,22 @@ def doctor(
     Run it where the service runs, with the same settings. It creates and changes nothing; Okta calls the inline hooks
     once, with a probe for an invented person. Exit code 1 on any failure, else 0.
     """
-    from service.cli.rehearse import read_rate
-
-    expected = read_rate(peak) if peak else None
+    expected = _read_peak(peak) if peak else None
     found = run(_doctor(key_backup, expected, print_at_once=not as_json))
     if as_json:
         typer.echo(json.dumps(summary(found)))
     else:
         typer.echo(_total(found))
     return FAILED if any(each.status == "failure" for each in found) else DONE
+
+
+def _read_peak(text: str) -> float:
+    from service.cli.rehearse import read_rate
+
+    try:
+        return read_rate(text)
+    except typer.BadParameter as bad:
+        raise typer.BadParameter(bad.message, param_hint="--peak") from None
 
 
 async def _doctor(key_backup: Path | None, peak: float | None, *, print_at_once: bool) -> "list[Finding]":
@@ -113,14 +121,19 @@ async def _database(settings: "Settings", stack: AsyncExitStack) -> "tuple[Datab
     from service.store.database import Database
 
     folder = settings.data_dir.absolute()
-    if settings.database_url is None and not (folder / "postgres" / "data").is_dir():
-        said = f"DATABASE_URL is unset, and there is no embedded database in {folder}."
-        return None, failure(Area.DATABASE, said, "set DATABASE_URL, or run `password-import migrate` to create one")
     try:
+        if settings.database_url is None and not (folder / "postgres" / "data").is_dir():
+            said = f"DATABASE_URL is unset, and there is no embedded database in {folder}."
+            return None, failure(
+                Area.DATABASE, said, "set DATABASE_URL, or run `password-import migrate` to create one"
+            )
         dsn = await stack.enter_async_context(database_dsn(settings))
-    except (NoPostgres, PostgresDidNotStart, OSError) as error:
+    except OSError as error:
+        said = f"The embedded database in {folder} can't be opened: {error.strerror}."
+        return None, failure(Area.DATABASE, said, "run doctor as the user of the service, or set DATA_DIR")
+    except (NoPostgres, PostgresDidNotStart) as error:
         said = f"The embedded database in {folder} can't be started: {error}."
-        return None, failure(Area.DATABASE, said, "see server.log in that folder")
+        return None, failure(Area.DATABASE, said, "see postgres/server.log in that folder")
     database = Database(dsn, connections=2, pooler=settings.database_pooler)
     await database.open()
     stack.push_async_callback(database.close)
@@ -180,7 +193,7 @@ async def _hooks(
 
 
 def hook_finding(found: "HookFinding") -> "Finding | None":
-    """Give a finding of `hooks check` as one of doctor's; None for the clock, which has a line of its own."""
+    """Return a finding of `hooks check` as one of doctor's; None for the clock, which has a line of its own."""
     from service.administration.doctor import Area, Finding, Status, sentence
     from service.hooks.findings import Fault
 
@@ -196,22 +209,36 @@ def hook_finding(found: "HookFinding") -> "Finding | None":
 
 
 async def _costs(settings: "Settings", database: "Database | None") -> "HashCosts | None":
+    """Measure the stored recipes one by one, and what all cores verify with the pool that serve would have."""
     from service.administration import queries
+    from service.administration.doctor import HashCosts
     from service.administration.doctor_store import NoDatabase
     from service.auth.authenticator import hash_keys
+    from service.hashing.bcrypt_choice import BcryptUnavailable, choose_bcrypt
+    from service.hashing.pool import HashingPool
     from service.hashing.pool.workers import usable_cores
-    from service.loading.identify import HashReport, report_recipes
+    from service.loading.identify import report_recipes
+    from service.rehearsal.people import measure
+    from service.settings import BadSettings
     from service.store import recipes
     from service.stored_hashes import HashOpener
 
     if database is None:
         raise NoDatabase
+    opener, cores = HashOpener(os.environ, hash_keys(settings)), usable_cores()
     async with database.connection() as connection:
         numbers = await queries.hashes_by_recipe(connection)
         kept = [each for each in await recipes.list_recipes(connection) if numbers.get(each.id)]
-    opener = HashOpener(os.environ, hash_keys(settings))
-    found = report_recipes([(each, numbers[each.id]) for each in kept], opener)
-    return HashReport(recipes=found, cores=usable_cores())
+    if not kept:
+        return None
+    try:
+        choice = await asyncio.to_thread(choose_bcrypt, settings.bcrypt)
+    except BcryptUnavailable as unavailable:
+        raise BadSettings(str(unavailable)) from None
+    found = await asyncio.to_thread(report_recipes, [(each, numbers[each.id]) for each in kept], opener)
+    async with HashingPool(interleaving=choice.interleaving) as pool:
+        cost = await measure(pool, opener, kept, numbers)
+    return HashCosts(cores, found, cores / cost.core_seconds if cost and cost.core_seconds else None)
 
 
 # What it prints.
@@ -239,7 +266,7 @@ def counts(found: "Sequence[Finding]") -> dict[str, int]:
 
 
 def summary(found: "Sequence[Finding]") -> dict[str, Any]:
-    """Give the findings for a script."""
+    """Return the findings for a script."""
     return {
         "counts": counts(found),
         "findings": [

@@ -165,15 +165,16 @@ def _oauth(settings: "Settings", hook_key: str | None) -> "Proof":
     )
 
 
-def say(findings: "Sequence[Finding]", *, as_json: bool) -> int:
-    """Print what is wrong; 1 where people could not sign in."""
+def say(findings: "Sequence[Finding]", *, as_json: bool, verified: bool = True) -> int:
+    """Print what is wrong, and what was not tried; 1 where people could not sign in."""
     if as_json:
         typer.echo(json.dumps([_shown(each) for each in findings]))
     else:
         for each in findings:
             typer.echo(_line(each))
         if not findings:
-            typer.echo("the hooks are as they should be")
+            untried = "" if verified else "; the event hook's secret was not tried (--no-verify)"
+            typer.echo(f"the hooks are as they should be{untried}")
     return FAILED if _is_broken(findings) else DONE
 
 
@@ -285,9 +286,7 @@ async def _read_log(settings: "Settings", database: "Database", org: "OktaOrg") 
 
 # `hooks register` and `hooks check`. Parses and prints; what is wrong with a hook, its action knows.
 
-app = typer.Typer(
-    no_args_is_help=True, help="Make the org's hooks, say what is wrong with them, and change their secret."
-)
+app = typer.Typer(no_args_is_help=True, help="Register and check the org's hooks, and rotate their secret.")
 
 OAuth = Annotated[bool, typer.Option("--oauth", help="The inline hooks prove themselves by OAuth.")]
 HookKey = Annotated[str | None, typer.Option(metavar="ID", help="With --oauth: the hook key, for private_key_jwt.")]
@@ -334,14 +333,14 @@ def check(
     base_url: BaseUrl = None,
     registration: Registration = True,
     verify: Annotated[
-        bool, typer.Option(help="Verify the event hook once more, which tells whether its secret is ours.")
+        bool, typer.Option(help="Verify the event hook again, which shows whether Okta has our secret.")
     ] = True,
     as_json: AsJson = False,
 ) -> int:
-    """Find out what is wrong with the hooks, and how to mend it. The exit code is 1 where people could not sign in."""
+    """Check the hooks, and say how to fix each fault. Exit code 1 where people could not sign in."""
     with errors_reported():
         findings = run(_check(prepare(), base_url, registration, verify))
-    return say(findings, as_json=as_json)
+    return say(findings, as_json=as_json, verified=verify)
 
 
 app.command("rotate-secret")(rotate_secret)

@@ -14,6 +14,7 @@ import typer
 from service.cli.errors import FAILED, SOME_REFUSED, CommandFailed, printable
 from service.cli.load import Reading
 from service.cli.okta_options import prepare, run
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from service.loading.identify import HashReport, Identified
@@ -87,7 +88,7 @@ def identify(
         typer.Argument(metavar="[HASH]", help="The hash; - reads it from standard input, past the shell's history."),
     ] = None,
     file: Annotated[Path | None, typer.Option(help="Report over an export before it is loaded.")] = None,
-    source: Annotated[str | None, typer.Option(help="Whose settings in SOURCES count.")] = None,
+    source: Annotated[str | None, typer.Option(help="The source in SOURCES whose settings apply.")] = None,
     of_format: Annotated[str | None, typer.Option("--format", help="A format or formula.")] = None,
     salt: Annotated[str | None, typer.Option(help="The salt, where it has a column of its own.")] = None,
     username: Annotated[str | None, typer.Option(help="The name that was mixed into the hash.")] = None,
@@ -170,10 +171,14 @@ def _of_file(path: Path, source: "Source", reading: Reading) -> "tuple[HashRepor
     from service.stored_hashes import HashOpener
 
     try:
-        with closing(reading.open(path)) as reader:
+        with show_progress("identify", "rows") as shown, closing(reading.open(path)) as reader:
+
+            def progress(rows: int) -> None:
+                shown.update(rows, share=reader.consumed() / reader.size if reader.size else None)
+
             found = reading.examine(path, reader, source)
-            resolver = HashResolver(found.source, os.environ)
-            report = report_rows(found.rows, resolver, HashOpener(os.environ), found.decisions)
+            resolver, opener = HashResolver(found.source, os.environ), HashOpener(os.environ)
+            report = report_rows(found.rows, resolver, opener, found.decisions, progress)
             return report, [printable(note) for note in found.notes]
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None

@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,17 +16,16 @@ from service.cli.okta_options import (
     errors_reported,
     prepare,
     print_progress,
+    print_wait,
     print_warning,
     read_share,
     run,
     until_stopped,
 )
+from service.cli.progress import show_progress
 from service.immutable import immutable
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from service.okta.schema import UserSchema
     from service.okta_client import OktaOrg
     from service.provisioning.plan import FindGroup, Plan
@@ -37,43 +35,7 @@ if TYPE_CHECKING:
     from service.store.database import Database
     from service.store.encryption import HashKeys
 
-# How a provisioning run is told: while it goes on, to people, and to a script.
-
-
-@contextmanager
-def progress() -> "Iterator[Callable[[Totals], None]]":
-    """Show how far it is, the rate and the time left on a terminal; nothing elsewhere."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _totals: None
-        return
-    with _bar(console) as bar:
-        task = bar.add_task("provision", total=None, rate=0.0, refused=0)
-
-        def report(totals: "Totals") -> None:
-            from service.provisioning.rules import Outcome
-
-            rate = bar.tasks[0].speed or 0.0
-            refused = totals.outcomes[Outcome.REFUSED]
-            bar.update(task, total=totals.total, completed=totals.done, rate=rate, refused=refused)
-
-        yield report
-
-
-def _bar(console: "Console") -> "Progress":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:.1f}/s"),
-        BarColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        TextColumn("{task.fields[refused]:,} refused"),
-    )
-    # The rate of the last ten minutes: Okta's limits let work come in bursts.
-    return Progress(*columns, console=console, transient=True, speed_estimate_period=600)
+# The totals of a provisioning run, for people and for a script.
 
 
 SCHEMA_FAULTS = {
@@ -120,7 +82,8 @@ def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool)
     if totals.gave_up:
         yield f"stopped after 20 refusals in a row, the last: {totals.gave_up}; --keep-going goes on all the same"
     if refused:
-        yield f"{refused:,} refused accounts, each with the reason, are in {report}; corrected, give it to --corrected"
+        where = "on standard output" if str(report) == "-" else f"in {report}"
+        yield f"{refused:,} refused accounts, each with the reason, are {where}; corrected, give it to --corrected"
 
 
 # The report of the accounts that Okta refuses: written, and taken up again once corrected.
@@ -148,16 +111,25 @@ async def take_corrections(
 
 async def write_refused(database: "Database", path: Path) -> int:
     """List what Okta refused; give the number. A report of before stays where there is nothing to list."""
-    from service.private_files import open_private
+    from service.loading.files.open import STANDARD_OUTPUT, open_private_output
     from service.provisioning.corrections import write_report
+    from service.provisioning.queries import list_refused
 
-    beside = path.with_name(f".{path.name}.new")
-    with open_private(beside) as file:
+    async with database.connection() as connection:
+        if not await list_refused(connection, 0, 1):
+            return 0
+    beside = path if path == STANDARD_OUTPUT else path.with_name(f".{path.name}.new")
+    try:
+        file = open_private_output(beside)
+    except OSError as error:
+        raise CommandFailed(
+            f"--report {path}: {error.strerror}: name another file, or - for standard output; running the command "
+            "again lists the refused accounts"
+        ) from None
+    with file:
         refused = await write_report(database, file)
-    if refused:
+    if beside != path:
         beside.replace(path)
-    else:
-        beside.unlink()
     return refused
 
 
@@ -201,7 +173,13 @@ async def run_provision(settings: "Settings", choice: "Choice", options: Options
     ):
         if options.dry_run:
             plan, schema = _plan(choice, options, (), keys, _warned(org.find_group)), await _schema(org)
-            totals = await Provisioning(database, org, plan, settings.forget_when).dry_run(schema)
+            with show_progress("provision --dry-run", "accounts") as shown:
+
+                def report(totals: "Totals") -> None:
+                    shown.update(sum(totals.methods.values()) + totals.done, totals.total)
+
+                work = Provisioning(database, org, plan, settings.forget_when, report)
+                totals = await work.dry_run(schema)
             await _name_other_types(org, totals)
             return totals, 0, DONE
         await refuse_without_hooks(settings, database, org, options.base_url)
@@ -244,13 +222,19 @@ async def _create(
     forget_when: "ForgetWhen",
 ) -> "tuple[Totals, int, int]":
     from service.provisioning.provision import Provisioning
+    from service.provisioning.rules import Outcome
     from service.store.leases import LIFE, PROVISION, hold_lease
     from service.store.name_report import count_names
 
-    async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
+    async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1, on_wait=print_wait) as fenced:
         await take_corrections(fenced, options.corrected, forget_when, keys)
         plan = _plan(choice, options, await _groups(org, options.group), keys, org.find_group)
-        with progress() as report:
+        with show_progress("provision", "accounts") as shown:
+
+            def report(totals: "Totals") -> None:
+                refused = totals.outcomes[Outcome.REFUSED]
+                shown.update(totals.done, totals.total, note=f"{refused:,} refused")
+
             work = Provisioning(fenced, org, plan, forget_when, report, keep_going=options.keep_going)
             code = DONE
             try:
@@ -297,7 +281,8 @@ async def _groups(org: "OktaOrg", name: str | None) -> Sequence[str]:
 
 def provision(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would happen, by the org's user schema too.")
+        bool,
+        typer.Option("--dry-run", help="Change nothing; print what would happen and what the user schema refuses."),
     ] = False,
     state: Annotated[
         list[str] | None, typer.Option(help="Only accounts in this state: waiting, verified, unarmed.")
@@ -320,9 +305,9 @@ def provision(
     ] = False,
     share: Annotated[str, typer.Option(help="Share of Okta's rate limits to use.")] = "50%",
     concurrency: Annotated[int, typer.Option(min=1, max=75, help="Calls at once.")] = 8,
-    report: Annotated[Path, typer.Option(help="Where the accounts that Okta refuses are listed.")] = Path(
-        "refused.csv"
-    ),
+    report: Annotated[
+        Path, typer.Option(help="Where the accounts that Okta refuses are listed, - for standard output.")
+    ] = Path("refused.csv"),
     corrected: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A corrected report: taken up first.")
     ] = None,
@@ -340,7 +325,7 @@ def provision(
     """Create the waiting accounts in Okta, active, with the password import hook; no mail is sent.
 
     Refuses to begin while `hooks check` finds that they could not sign in. Can be stopped at any time and run again:
-    nobody is created twice, and whoever exists in Okta already is compared and never changed. What Okta refuses is
+    no user is created twice, and an existing user is compared and never changed. What Okta refuses is
     listed in a report; correct it, and give it back by --corrected. The exit code is then 3.
     """
     settings = prepare()
@@ -362,10 +347,9 @@ def provision(
     )
     with errors_reported():
         totals, refused, stopped = run(run_provision(settings, choice, options))
-    if as_json:
-        typer.echo(json.dumps(summary(totals, refused, report)))
-    else:
-        typer.echo("\n".join(report_lines(totals, refused, report, dry_run=dry_run)))
+    lines = report_lines(totals, refused, report, dry_run=dry_run)
+    # Where the refused accounts are on standard output, they are what a script reads there.
+    typer.echo(json.dumps(summary(totals, refused, report)) if as_json else "\n".join(lines), err=str(report) == "-")
     if stopped != DONE:
         return stopped
     if totals.gave_up:

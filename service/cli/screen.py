@@ -63,20 +63,18 @@ def screen(
             metavar="PROFILE.json",
             exists=True,
             dir_okay=False,
-            help="Take the person to be known, with this profile (a JSON object), and ask no database.",
+            help="Assume a known person with this profile (a JSON object); query no database.",
         ),
     ] = None,
-    stranger: Annotated[
-        bool, typer.Option("--stranger", help="Take the person to be unknown, and ask no database.")
-    ] = False,
+    stranger: Annotated[bool, typer.Option("--stranger", help="Assume an unknown person; query no database.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """Try a registration request against the policy, and explain rule by rule what it decided.
 
     Nothing is sent and nothing is recorded. The legacy store is asked only where the policy asks it.
 
-    Exit codes: 0 there is a decision, whichever; 1 the request is none of Okta's, or the policy failed; 2 the policy
-    has faults, each named with its line.
+    Exit codes: 0 a decision was made; 1 the request is not one of Okta's, or the policy failed; 2 the policy has
+    faults, each named with its line.
     """
     if legacy is not None and stranger:
         raise typer.BadParameter("--legacy and --stranger contradict each other")

@@ -7,10 +7,11 @@ from service.hardening import hide_memory
 def serve() -> None:
     """Run the service until SIGTERM or Ctrl-C.
 
-    Okta calls HOST:PORT (127.0.0.1:8082); /metrics and /status.json are on ADMIN_HOST:ADMIN_PORT (127.0.0.1:8083).
+    Okta calls HOST:PORT (127.0.0.1:8082). The status page, /metrics and /status.json are on ADMIN_HOST:ADMIN_PORT
+    (127.0.0.1:8083).
     Needs a way to authenticate Okta: BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS.
     """
     from service.app import serve as run_service
 
     hide_memory()
-    run(run_service(prepare()))
+    run(run_service(prepare(log_level="info")))

@@ -57,7 +57,7 @@ def salt_of(stored: StoredHash) -> bytes:
             return unhex(re.sub(f"^{HEX_MARK}", "", salt))
         case "base64":
             return unbase64(salt)
-    raise MalformedHash("the salt encoding is none of text, hex and base64")
+    raise MalformedHash("the salt encoding must be text, hex or base64")
 
 
 def username_of(stored: StoredHash) -> str:

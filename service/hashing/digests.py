@@ -110,7 +110,7 @@ _WEIGHTS = {"md4": 10, "ripemd160": 10, "sm3": 5, "whirlpool": 1000, **dict.from
 """The duration of each digest that hashlib lacks, relative to SHA-256."""
 _CONSTRUCTORS = {name: getattr(hashlib, name) for name in SIZES if hasattr(hashlib, name)}
 """Called directly, since `hashlib.new` takes three times as long."""
-BY_OTHERS = frozenset({"md4", "ripemd160", "sm3", "whirlpool"})
+NOT_IN_HASHLIB = frozenset({"md4", "ripemd160", "sm3", "whirlpool"})
 """The digests that hashlib may lack; OpenSSL's PBKDF2 lacks them too."""
 
 
@@ -150,7 +150,7 @@ def for_rounds(name: str) -> Callable[[bytes], bytes]:
 
 def keyed_digest(name: str, key: bytes, data: bytes) -> bytes:
     """Return the HMAC (RFC 2104) of `data` under `key`."""
-    if name in BY_OTHERS:
+    if name in NOT_IN_HASHLIB:
         return _hmac(name, key, data)
     return hmac.digest(key, data, name)
 

@@ -85,8 +85,8 @@ def as_typed(found: Format, interpretations: str | None = None) -> Format:
     return found if declared == RAW or isinstance(found, TypedFormat | Family) else TypedFormat(found, declared)
 
 
-def _typed(found: Format, interpretations: str, by_mark: Mapping[str, str] | None = None) -> Format:
-    return TypedFormat(found, interpretations, by_mark or {})
+def _typed(found: Format, interpretations: str, by_prefix: Mapping[str, str] | None = None) -> Format:
+    return TypedFormat(found, interpretations, by_prefix or {})
 
 
 def _product(*names: str) -> Iterable[Format]:
@@ -316,7 +316,7 @@ FORMATS: tuple[Format, ...] = (
 
 
 def changing(format_name: str) -> list[str]:
-    """Name the families whose members of this format hash more or other interpretations than it does by itself."""
+    """Return the families whose members of this format hash other interpretations than the format by itself."""
     own = _parts(BY_FORMAT.get(format_name, RAW))
     return [
         family.name for family in FORMATS if any(not _parts(each) <= own for each in _declared_by(family, format_name))
@@ -330,7 +330,7 @@ def _declared_by(family: Format, format_name: str) -> Iterable[str]:
         if member.name != format_name:
             continue
         if isinstance(member, TypedFormat):
-            yield from (member.interpretations, *member.by_mark.values())
+            yield from (member.interpretations, *member.by_prefix.values())
         else:
             yield family.interpretations or BY_FORMAT.get(format_name, RAW)
 

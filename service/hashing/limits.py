@@ -39,7 +39,7 @@ MAX_DIGITS = 12
 def number(text: str) -> int:
     """Parse a whole number of a hash."""
     if not (text.isascii() and text.isdigit()) or len(text) > MAX_DIGITS:
-        raise MalformedHash("a part that should be a number is not, or is absurd")
+        raise MalformedHash("a part that should be a number is not one, or is too large")
     return int(text)
 
 
@@ -58,7 +58,7 @@ def is_short(password: str, charset: str, *, looped: bool) -> bool:
 def check_bcrypt(cost: int, times: int = 1) -> float:
     """Bound the cost (log2 of the rounds) of each of `times` computations; return their share of `MAX_WORK`."""
     if cost < MIN_BCRYPT_COST:
-        raise MalformedHash("bcrypt has no cost below 4")
+        raise MalformedHash("bcrypt's cost must be at least 4")
     if cost + times - 1 > MAX_BCRYPT_COST:
         raise TooCostly(f"bcrypt cost {cost + times - 1} is above {MAX_BCRYPT_COST}")
     return float(times * 2.0 ** (cost - MAX_BCRYPT_COST))
@@ -84,7 +84,7 @@ def check_scrypt(n: int, r: int, p: int) -> float:
     """
     work = check_scrypt_work(n, r, p)
     if n >= 1 << 16 * r or 4 * r * p > 2**32 - 1:
-        raise MalformedHash(f"scrypt has no N={n} r={r} p={p}: N is below 2^(16 * r) and r * p below 2^30 (RFC 7914)")
+        raise MalformedHash(f"scrypt does not allow N={n} r={r} p={p}: N < 2^(16 * r) and r * p < 2^30 (RFC 7914)")
     return work
 
 
@@ -93,7 +93,7 @@ def check_scrypt_work(n: int, r: int, p: int) -> float:
     if n <= 1 or n & (n - 1) or r < 1 or p < 1:
         raise MalformedHash("scrypt needs N a power of two, r and p at least 1")
     if 128 * n * r > MAX_MEMORY:
-        raise TooCostly(f"scrypt with N={n} r={r} asks for more than {MAX_MEMORY >> 20} MiB")
+        raise TooCostly(f"scrypt with N={n} r={r} needs more than {MAX_MEMORY >> 20} MiB")
     if 128 * n * r * p > MAX_SCRYPT_WORK:
         raise TooCostly(f"scrypt with N={n} r={r} p={p} takes too long")
     return 128 * n * r * p / MAX_SCRYPT_WORK
@@ -104,7 +104,7 @@ def check_argon2(memory: int, passes: int, lanes: int) -> float:
     if passes < 1 or lanes < 1 or memory < 8 * lanes:
         raise MalformedHash("argon2 needs a pass, a lane and 8 KiB a lane")
     if memory * 1024 > MAX_MEMORY:
-        raise TooCostly(f"argon2 with m={memory} asks for more than {MAX_MEMORY >> 20} MiB")
+        raise TooCostly(f"argon2 with m={memory} needs more than {MAX_MEMORY >> 20} MiB")
     if memory * passes > MAX_ARGON2_WORK or lanes > MAX_ARGON2_LANES:
         raise TooCostly(f"argon2 with m={memory} t={passes} p={lanes} takes too long")
     return memory * passes / MAX_ARGON2_WORK

@@ -218,9 +218,9 @@ _BY_TITLE = {title.lower(): each for each in FORMATS for title in filter(_is_who
 
 _IN_HEX = re.compile(r"(?:\\\\?x|0[xX])?((?:[2-7][0-9A-Fa-f]){13,2048})|[xX]'((?:[2-7][0-9A-Fa-f]){13,2048})'")
 SHORTEST = 24
-"""Characters: longer than the bytes of MD5 and SHA-1, whose hex must stay a digest."""
+"""Minimum characters: more than hex of MD5 and SHA-1, which must stay a digest."""
 _LITERAL = re.compile(r"(?:bytearray\()?[bBeEnN]?(['\"])([ -~]{13,4096})\1\)?")
-"""A literal of Python or SQL, or a cell whose quotes were kept."""
+"""A literal of Python or SQL, or a cell that still has its quotes."""
 _MARKED = re.compile(r"(?:[$_{]|[a-z0-9_]{2,20}[$:])[!-~ ]+[$}:*][!-~ ]*", re.IGNORECASE)
 """The start of a hash that is more than a digest: `$2b$`, `{SSHA}`, `pbkdf2_sha256$`."""
 

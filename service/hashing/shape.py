@@ -107,11 +107,11 @@ class Wrapped:
     """A format that is a prefix before a hash of another format."""
 
     name: str
-    mark: re.Pattern[str]
+    prefix: re.Pattern[str]
     inner: tuple[Format, ...]
     """Tried in this order; the first that recognises the text after the prefix parses it."""
     aliases: tuple[str, ...] = ()
-    usual: str = ""
+    inner_prefix: str = ""
     """The prefix that the other format expects in place of this one's."""
 
     def recognises(self, text: str) -> bool:
@@ -125,15 +125,15 @@ class Wrapped:
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Return the other format's dummy hash with this format's prefix."""
-        mark, inner, text = self._require(stored)
+        prefix, inner, text = self._require(stored)
         made = inner.dummy_hash(replace(stored, hash=text))
-        return replace(made, hash=mark + made.hash[len(self.usual) :])
+        return replace(made, hash=prefix + made.hash[len(self.inner_prefix) :])
 
     def _split(self, text: str) -> tuple[str, Format, str] | None:
-        match = self.mark.match(text.strip(BLANK)) if is_text(text) else None
+        match = self.prefix.match(text.strip(BLANK)) if is_text(text) else None
         if match is None:
             return None
-        rest = self.usual + match.string[match.end() :]
+        rest = self.inner_prefix + match.string[match.end() :]
         return next(((match[0], each, rest) for each in self.inner if each.recognises(rest)), None)
 
     def _require(self, stored: StoredHash) -> tuple[str, Format, str]:

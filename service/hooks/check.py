@@ -1,8 +1,8 @@
 """The check of the org's hooks: settings, secrets, recent failures.
 
-A hook's secret can't be read back; that it is ours shows when Okta calls the service with it. For that the inline hooks
-are executed with a probe for an invented person, and the event hook is verified once more; the latter only after the
-service has answered us, because a failed verification may stop the hook's events.
+A hook's secret cannot be read back, but Okta can be made to call the service with it. So the inline hooks are executed
+with a probe for an invented person, and the event hook is verified again, but only after the service has answered us,
+because a failed verification may stop the hook's events.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,13 +18,13 @@ from service.okta.hooks import HeaderChannel, Hook, HookKind, is_good_answer, pr
 from service.okta.parsing import member, text_member
 from service.okta.system_log import bounded, failures_of
 
-# Look for failed calls of our hooks in the System Log of the last day.
+# Failed calls of our hooks in the System Log of the last day.
 
 RECENT = timedelta(hours=24)
 
 
 async def recent_failures(org: HookOrg, kind: HookKind, hooks: Sequence[Hook]) -> list[Finding]:
-    """Say how often Okta failed to call these hooks, and why the last time. Raises `OktaFault`."""
+    """Return how often Okta failed to call these hooks, and the last reason. Raises `OktaFault`."""
     try:
         events, _ = await org.log_page(_question(kind))
     except Refused as refused:
@@ -38,14 +38,14 @@ async def recent_failures(org: HookOrg, kind: HookKind, hooks: Sequence[Hook]) -
 
 def _not_allowed(refused: Refused, kind: HookKind, detail: str) -> Finding:
     if isinstance(refused, ProofRefused):
-        return Finding(Fault.PROOF_REFUSED, None, str(refused))  # of no hook: every call is refused for it
+        return Finding(Fault.PROOF_REFUSED, None, str(refused))  # not of one hook: every call is rejected for it
     return Finding(Fault.FORBIDDEN, kind, detail)
 
 
 def _question(kind: HookKind) -> Mapping[str, str]:
     event = "inline_hook.executed" if kind.is_inline else "event_hook.delivery"
     until = datetime.now(UTC)
-    # The newest first: other hooks of the org may have failed more often than there is room on a page.
+    # The newest first: failures of the org's other hooks may fill the page.
     return bounded(until - RECENT, until, failures_of(event)) | {"sortOrder": "DESCENDING"}
 
 
@@ -65,7 +65,7 @@ def _is_success(event: object) -> bool:
 
 
 class HookCheck:
-    """One check. `verify` verifies the event hook once more, which tells whether its secret is ours."""
+    """One check. `verify` verifies the event hook again, which shows whether its secret is ours."""
 
     def __init__(
         self, org: HookOrg, ownership: Ownership, probe: Probe, desired: DesiredHooks, *, verify: bool = True
@@ -78,11 +78,11 @@ class HookCheck:
         self._answers = False
 
     async def run(self) -> list[Finding]:
-        """Return all that is wrong. Raises `OktaFault` if Okta cannot be asked at all."""
+        """Return all findings. Raises `OktaFault` if Okta cannot be called at all."""
         findings: list[Finding] = []
         for kind in self.desired.kinds:
             findings += [finding async for finding in self._check(kind)]
-        # The same fault of all hooks is the service's, or the certificate's: once is enough.
+        # A fault common to all hooks belongs to the service or the certificate, and is reported once.
         findings += clock_fault(self.org.clock_ahead)
         return list({(each.fault, each.kind or each.detail): each for each in findings}.values())
 
@@ -113,20 +113,20 @@ class HookCheck:
         for finding in [*faults, *direct]:
             yield finding
         self._answers |= not any(finding.fault is Fault.NOT_SEEN_FROM_HERE for finding in direct)
-        # What else is wrong with an unverified hook shows when it is verified.
+        # The remaining faults of an unverified hook show when it is verified.
         if all(each.fault.is_warning or each.fault is Fault.UNVERIFIED for each in [*faults, *direct]):
             async for finding in self._from_okta(kind, hook):
                 yield finding
 
     async def _from_here(self, kind: HookKind) -> list[Finding]:
-        """Call the service as Okta would, with the secret that we have."""
+        """Call the service as Okta would, with our secret."""
         proof = self.desired.proof(kind)
         if not isinstance(proof, HeaderChannel):
             return []
         return list(probe_findings(kind, await call_service(self.probe, self.desired.base_url, kind, proof)))
 
     async def _from_okta(self, kind: HookKind, hook: Hook) -> AsyncIterator[Finding]:
-        """Let Okta call the service."""
+        """Make Okta call the service."""
         try:
             if kind.is_inline:
                 answer = await self.org.execute_hook(hook.id, probe_payload(kind))
@@ -145,7 +145,7 @@ class HookCheck:
 
     def _fault_of(self, refused: Refused, kind: HookKind, hook: Hook) -> Fault:
         if not kind.is_inline:
-            # Okta does not say why; that the service takes our secret was seen from here.
+            # Okta gives no reason, but the call from here showed that the service accepts our secret.
             return Fault.SECRET_NOT_OURS
         fault = reported_failure_fault(" ".join(refused.texts))
         by_token = fault is Fault.SECRET_NOT_OURS and self.desired.takes_tokens_of(kind, hook)
@@ -154,5 +154,5 @@ class HookCheck:
 
 def _missing(kind: HookKind, hooks: Sequence[Hook]) -> Finding:
     alike = [hook.uri for hook in hooks if IMPORT_EVENT in hook.events or hook.name == kind.label]
-    others = f"not made by this installation: {', '.join(alike)}" if alike else ""
+    others = f"not created by this installation: {', '.join(alike)}" if alike else ""
     return Finding(Fault.MISSING, kind, others)

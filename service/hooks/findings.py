@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from service.immutable import immutable
+from service.okta.errors import PROOF_REMEDY
 from service.okta.events import IMPORT_EVENT
 from service.okta.hooks import HeaderChannel, Hook, HookKind, Proof
 
 
 class Fault(enum.StrEnum):
-    """One thing that is wrong; the value is its name for scripts."""
+    """One fault; the value is its name for scripts."""
 
     FORBIDDEN = "forbidden"
     PROOF_REFUSED = "proof_refused"
@@ -45,46 +46,45 @@ class Fault(enum.StrEnum):
 
     @property
     def remedy(self) -> str:
-        """Say how to mend it."""
+        """How to fix it."""
         return _REMEDIES[self]
 
     @property
     def is_warning(self) -> bool:
-        """Return whether people can sign in all the same."""
+        """Return whether people can still sign in."""
         return self in _WARNINGS
 
 
 _REMEDIES = {
     Fault.FORBIDDEN: "give the API token's admin, or the service app's scopes, the right to it (docs/okta-api.md)",
-    Fault.PROOF_REFUSED: "set this machine's clock by NTP, keep proxies from changing the header DPoP, or turn off"
-    ' "Require Demonstrating Proof of Possession (DPoP) header in token requests" in the app\'s General Settings',
-    Fault.MISSING: "make it: password-import hooks register URL",
+    Fault.PROOF_REFUSED: PROOF_REMEDY,
+    Fault.MISSING: "create it: password-import hooks register URL",
     Fault.INACTIVE: "activate it: password-import hooks register URL, or Workflow > Hooks in the Admin Console",
-    Fault.SEVERAL: "delete what is left over: event hooks all deliver the same, and all count in the daily limit",
-    Fault.OTHER_URL: "run password-import hooks register URL, or say --base-url if that is the right one",
-    Fault.NOT_HTTPS: "Okta calls https:// only: put TLS in front of the service and register that URL",
-    Fault.NO_SECRET: "anybody could call it: password-import hooks register URL",
+    Fault.SEVERAL: "delete the extra ones: event hooks all deliver the same events, and each counts in the daily limit",
+    Fault.OTHER_URL: "run password-import hooks register URL, or set --base-url if the hook's URL is the right one",
+    Fault.NOT_HTTPS: "Okta calls only https://: put TLS in front of the service and register that URL",
+    Fault.NO_SECRET: "anyone could call the service: password-import hooks register URL",
     Fault.OTHER_HEADER: "set HOOK_SECRET_HEADER to the same name, or run password-import hooks register URL",
-    Fault.OTHER_PROOF: "run password-import hooks register URL, with --oauth if it is to use OAuth",
-    Fault.UNVERIFIED: "Okta sends it no events until it is verified: password-import hooks register URL does that",
+    Fault.OTHER_PROOF: "run password-import hooks register URL, with --oauth to use OAuth",
+    Fault.UNVERIFIED: "Okta sends it no events until it is verified: run password-import hooks register URL",
     Fault.WRONG_EVENTS: f"it must be subscribed to {IMPORT_EVENT}: password-import hooks register URL",
-    Fault.EXTRA_EVENTS: "they are of no use here and count in the daily limit: password-import hooks register URL",
-    Fault.FILTERED: "remove the filter: it hides events that are needed; password-import hooks register URL does",
-    Fault.SECRET_NOT_OURS: "Okta sends another secret than the service takes: password-import hooks register URL",
-    Fault.TOKEN_NOT_OURS: "the service refuses Okta's tokens: OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_CLIENT_ID and"
-    " OAUTH_SCOPE must be those of the authorization server and the app that the hook uses; its log says which is not",
-    Fault.SECRET_UNKNOWN: "the service does not take the secret that this command has: give both the same settings",
+    Fault.EXTRA_EVENTS: "they are not used and count in the daily limit: password-import hooks register URL",
+    Fault.FILTERED: "remove the filter, which hides required events: password-import hooks register URL",
+    Fault.SECRET_NOT_OURS: "Okta and the service have different secrets: password-import hooks register URL",
+    Fault.TOKEN_NOT_OURS: "the service rejects Okta's tokens: OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_CLIENT_ID and"
+    " OAUTH_SCOPE must match the authorization server and the app of the hook; its log names the wrong one",
+    Fault.SECRET_UNKNOWN: "the service does not accept this command's secret: give both the same settings",
     Fault.UNREACHABLE: "Okta cannot connect: check the address, DNS, the firewall and the certificate",
-    Fault.TIMED_OUT: "it must answer within 3 seconds: look at the service's load and at what is in front of it",
-    Fault.NOT_READY: "the service answers an error: GET /readyz says what is missing",
-    Fault.WRONG_PATH: "the address leads to something else than the service: check the path that the proxy passes on",
-    Fault.REDIRECTED: "Okta follows no redirect: register the final URL",
-    Fault.WRONG_ANSWER: "something else than the service answers there, or in between",
-    Fault.CLOCK: "set the clock of this machine by NTP: tokens and the order of events depend on it",
-    Fault.CERTIFICATE_BAD: "Okta refuses such a certificate: install one of a public authority, with its whole chain",
-    Fault.CERTIFICATE_EXPIRES: "renew the certificate: Okta stops calling the day it ends",
-    Fault.RECENT_FAILURES: "look at the service's logs of that time; password-import reconcile brings lost events",
-    Fault.NOT_SEEN_FROM_HERE: "only Okta has to reach it, but so certificate and answer could not be looked at",
+    Fault.TIMED_OUT: "it must answer within 3 seconds: check the load of the service and of any proxy",
+    Fault.NOT_READY: "the service answers with an error: GET /readyz lists what is missing",
+    Fault.WRONG_PATH: "the URL does not lead to the service: check the path that the proxy forwards",
+    Fault.REDIRECTED: "Okta does not follow redirects: register the final URL",
+    Fault.WRONG_ANSWER: "something other than the service answers: check the URL and the proxies in between",
+    Fault.CLOCK: "synchronise this machine's clock by NTP: tokens and the order of events depend on it",
+    Fault.CERTIFICATE_BAD: "Okta rejects the certificate: install one of a public authority, with its full chain",
+    Fault.CERTIFICATE_EXPIRES: "renew the certificate: Okta stops calling when it expires",
+    Fault.RECENT_FAILURES: "check the service's log of that time; password-import reconcile fetches lost events",
+    Fault.NOT_SEEN_FROM_HERE: "only Okta has to reach it, but its certificate and answer could not be checked",
 }
 _WARNINGS = frozenset(
     {
@@ -100,29 +100,29 @@ _WARNINGS = frozenset(
 
 @immutable
 class Finding:
-    """Something that is wrong with a hook (or, without one, with the whole)."""
+    """A fault of one hook, or of the whole service if it names none."""
 
     fault: Fault
     kind: HookKind | None
     detail: str = ""
 
     def __str__(self) -> str:
-        """Say what and how to mend it."""
+        """Return the fault, its detail and the fix."""
         where = f"{self.kind.label}: " if self.kind else ""
         detail = f" ({self.detail})" if self.detail else ""
         remedy = self.fault.remedy[0].upper() + self.fault.remedy[1:]
         return f"{where}{self.fault.value.replace('_', ' ')}{detail}. {remedy}"
 
 
-# What is wrong with a hook that was called: by its answer, Okta's words, the clock, the certificate. Pure.
+# The fault of a hook that was called, by its answer, Okta's text, the clock or the certificate. No I/O.
 
 CLOCKS_APART = 60.0
-"""Seconds: tokens and the order of events depend on the time."""
+"""Seconds: tokens and the order of events depend on the clock."""
 CERTIFICATE_DAYS = 21
 
 
 def status_fault(status: int) -> Fault | None:
-    """What an HTTP status of the hook's answer means; None if it is a good one."""
+    """Return the fault that an HTTP status means; None if it is a good one."""
     if status // 100 == 2:  # noqa: PLR2004 (the class of the status)
         return None
     if status // 100 == 3:  # noqa: PLR2004
@@ -133,7 +133,7 @@ def status_fault(status: int) -> Fault | None:
 
 
 def reported_failure_fault(text: str) -> Fault:
-    """What Okta's text about a failed call means; the texts are for people, so this is a guess with a default."""
+    """Return the fault that Okta's text about a failed call means; the text is not an API, so there is a default."""
     status = re.search(r"(?:answered |responseCode=|status(?: code)?[ :=]+)([1-5]\d\d)\b", text)
     if status:
         return status_fault(int(status.group(1))) or Fault.WRONG_ANSWER
@@ -152,12 +152,12 @@ def clock_fault(ahead: float | None) -> Iterator[Finding]:
 
 
 def certificate_fault(expires: datetime | None, now: datetime) -> Iterator[Finding]:
-    """Look at how long the certificate is still good."""
+    """Check how long the certificate is still valid."""
     if expires is not None and expires < now + timedelta(days=CERTIFICATE_DAYS):
-        yield Finding(Fault.CERTIFICATE_EXPIRES, None, f"it ends at {expires:%Y-%m-%d %H:%M} UTC")
+        yield Finding(Fault.CERTIFICATE_EXPIRES, None, f"it expires at {expires:%Y-%m-%d %H:%M} UTC")
 
 
-# What is wrong with a hook as the org has it: its settings held against what they must be. Pure; calls nothing.
+# The faults of a hook's settings in the org, compared with the desired ones. No I/O.
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -165,7 +165,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def settings_faults(
     kind: HookKind, hook: Hook, uri: str, proof: Proof | None, *, allow_http: bool = False
 ) -> Iterator[Finding]:
-    """Compare a hook's settings with what they must be; without `proof`, how Okta proves itself is right as it is."""
+    """Compare a hook's settings with the desired ones; without `proof`, its authentication is not compared."""
     if not hook.active:
         yield Finding(Fault.INACTIVE, kind)
     if not is_https(hook.uri, allow_http=allow_http):
@@ -197,6 +197,6 @@ def _proof_faults(kind: HookKind, hook: Hook, proof: Proof) -> Iterator[Finding]
 
 
 def is_https(url: str, *, allow_http: bool = False) -> bool:
-    """Return whether Okta would call it. http passes on loopback, for tests, and for a rehearsal that allows it."""
+    """Return whether Okta would call it. http is accepted on loopback (tests) and with `allow_http` (rehearsals)."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and (allow_http or parts.hostname in LOOPBACK))

@@ -1,7 +1,7 @@
-"""Ownership of hooks: which of an org's hooks this installation made, and which others are in their place.
+"""Ownership of hooks: which of an org's hooks this installation created, and which others conflict with them.
 
-A hook is ours where its id is stored. A name or an address proves nothing: another team may have chosen the same name,
-and Terraform or a second installation may own a hook with our URL. Those are replaced only after the operator agreed.
+A hook is ours if its id is stored. A name or a URL proves nothing: another team may have chosen the same name, and
+Terraform or a second installation may own a hook with our URL. Those are replaced only with the operator's approval.
 """
 
 import enum
@@ -15,7 +15,7 @@ from service.store.database import Database
 
 
 class Ownership(Protocol):
-    """The stored ids of the hooks that this installation made in one org."""
+    """The stored ids of the hooks that this installation created in one org."""
 
     async def ids(self, kind: HookKind) -> frozenset[str]:
         """Return the ids of a kind."""
@@ -54,21 +54,21 @@ class StoredOwnership:
 
 
 class Claim(enum.StrEnum):
-    """Why a hook that this installation did not make would be replaced."""
+    """Why a hook that this installation did not create would be replaced."""
 
-    OUR_URL = "leads to exactly this address, but was not made by this installation"
+    OUR_URL = "leads to exactly this address, but was not created by this installation"
     ONLY_ONE = "belongs to another service, and an org has one password import hook"
 
 
 class NotApproved(Exception):
-    """The operator did not agree to replace a hook; nothing was changed."""
+    """The operator did not approve the replacement of a hook; nothing was changed."""
 
     def __init__(self, kind: HookKind, hook: Hook, claim: Claim) -> None:
         super().__init__(f"{describe_claim(kind, hook, claim)}: nothing was changed")
 
 
 Approve = Callable[[HookKind, Hook, Claim], bool]
-"""Asks the operator whether a hook that this installation did not make may be replaced."""
+"""Asks the operator whether a hook that this installation did not create may be replaced."""
 
 
 def describe_claim(kind: HookKind, hook: Hook, claim: Claim) -> str:
@@ -78,21 +78,21 @@ def describe_claim(kind: HookKind, hook: Hook, claim: Claim) -> str:
 
 @immutable
 class FoundHooks:
-    """An org's hooks of one kind, by whose they are; each list has the working ones first."""
+    """An org's hooks of one kind, by owner; each list has the working ones first."""
 
     ours: Sequence[Hook]
-    """Made by this installation."""
+    """Created by this installation."""
     same_url: Sequence[Hook]
-    """Others that lead to exactly our URL."""
+    """Other hooks with exactly our URL."""
     in_the_way: Sequence[Hook]
-    """Other services' password import hooks, of which an org has one."""
+    """Other services' password import hooks, of which an org can have one."""
     checked: Sequence[Hook]
-    """Those that `hooks check` looks at: ours and those with our URL, else those in the way."""
+    """The hooks that `hooks check` checks: ours and those with our URL, otherwise the conflicting ones."""
     names: frozenset[str]
-    """Every name that is taken."""
+    """All names in use."""
 
     def claim(self) -> tuple[Hook, Claim] | None:
-        """Return the hook to ask about where none is ours."""
+        """Return the hook to ask the operator about, if none is ours."""
         if self.ours:
             return None
         if self.same_url:
@@ -101,7 +101,7 @@ class FoundHooks:
 
 
 def find_hooks(kind: HookKind, hooks: Sequence[Hook], uri: str, own: frozenset[str]) -> FoundHooks:
-    """Sort an org's hooks by whose they are. `uri` is ours; `own` are the stored ids."""
+    """Sort an org's hooks by owner. `uri` is ours; `own` contains the stored ids."""
     ordered = sorted(hooks, key=lambda hook: (hook.uri != uri, not hook.active, not hook.verified))
     others = [hook for hook in ordered if hook.id not in own]
     in_the_way = [hook for hook in others if hook.uri != uri and kind is HookKind.PASSWORD_IMPORT]

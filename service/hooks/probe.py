@@ -13,7 +13,7 @@ CHALLENGED = "password-import-probe"
 
 
 class ProbeAnswer(Protocol):
-    """What a call of the service brought."""
+    """The result of a call to the service."""
 
     @property
     def status(self) -> int | None:
@@ -27,12 +27,12 @@ class ProbeAnswer(Protocol):
 
     @property
     def location(self) -> str | None:
-        """Where a redirect leads."""
+        """The target of a redirect."""
         ...
 
     @property
     def certificate_ends(self) -> datetime | None:
-        """Until when the certificate is good."""
+        """When the certificate expires."""
         ...
 
     @property
@@ -42,20 +42,20 @@ class ProbeAnswer(Protocol):
 
     @property
     def bad_certificate(self) -> bool:
-        """Return whether the certificate is why."""
+        """Return whether there was no answer because of the certificate."""
         ...
 
 
 class Probe(Protocol):
-    """Calls the service from here."""
+    """Calls the service from this machine."""
 
     async def call(self, url: str, headers: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> ProbeAnswer:
-        """Post a payload, or get where there is none."""
+        """Post a payload, or send a GET if there is none."""
         ...
 
 
 async def call_service(probe: Probe, base_url: str, kind: HookKind, proof: HeaderChannel) -> ProbeAnswer:
-    """Call a hook's route of a service with a secret and a probe for an invented person."""
+    """Call a hook's route with a secret and a probe for an invented person."""
     url, headers = base_url.rstrip("/") + kind.path, {proof.name: proof.value}
     if kind.is_inline:
         return await probe.call(url, headers, probe_payload(kind))
@@ -63,7 +63,7 @@ async def call_service(probe: Probe, base_url: str, kind: HookKind, proof: Heade
 
 
 def answer_fault(kind: HookKind, called: ProbeAnswer) -> Fault | None:
-    """What is wrong with what the service answered to a probe."""
+    """Return the fault of the service's answer to a probe."""
     fault = status_fault(called.status or 0)
     if fault is not None:
         return fault
@@ -74,13 +74,13 @@ def answer_fault(kind: HookKind, called: ProbeAnswer) -> Fault | None:
 
 
 def probe_findings(kind: HookKind, called: ProbeAnswer) -> Iterator[Finding]:
-    """Return what a call with a secret of ours shows."""
+    """Yield the findings from a call with our secret."""
     yield from certificate_fault(called.certificate_ends, datetime.now(UTC))
     if called.bad_certificate:
         yield Finding(Fault.CERTIFICATE_BAD, None, called.fault or "")
     elif called.status is None:
         yield Finding(Fault.NOT_SEEN_FROM_HERE, kind, called.fault or "")
     elif (fault := answer_fault(kind, called)) is not None:
-        # Okta was not asked here, so this says nothing of the secret that Okta has.
+        # This was not Okta's call, so it does not test Okta's secret.
         fault = Fault.SECRET_UNKNOWN if fault is Fault.SECRET_NOT_OURS else fault
         yield Finding(fault, kind, called.location or f"the service answered {called.status}")

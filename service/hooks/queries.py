@@ -1,4 +1,4 @@
-"""Queries on what `hooks` keeps: the service's public address, and the ids of the hooks that it made."""
+"""Queries of `hooks`: the service's public address, and the ids of the hooks that it created."""
 
 import asyncpg
 
@@ -16,26 +16,26 @@ REMOVE_OWN_HOOK = "DELETE FROM own_hooks WHERE org = $1 AND kind = $2 AND hook_i
 
 
 async def get_text(connection: asyncpg.Connection, name: str) -> str | None:
-    """Return what is kept under a name."""
+    """Return the value stored under a name."""
     value: bytes | None = await connection.fetchval(GET, name)
     return None if value is None else value.decode()
 
 
 async def set_text(connection: asyncpg.Connection, name: str, value: str) -> None:
-    """Keep something under a name."""
+    """Store a value under a name."""
     await connection.execute(SET, name, value.encode())
 
 
 async def own_hooks(connection: asyncpg.Connection, org: str, kind: str) -> frozenset[str]:
-    """Return the ids of the hooks of a kind that this installation made in an org."""
+    """Return the ids of the hooks of a kind that this installation created in an org."""
     return frozenset(row["hook_id"] for row in await connection.fetch(OWN_HOOKS, org, kind))
 
 
 async def add_own_hook(connection: asyncpg.Connection, org: str, kind: str, hook_id: str) -> None:
-    """Store that this installation made a hook."""
+    """Store that this installation created a hook."""
     await connection.execute(ADD_OWN_HOOK, org, kind, hook_id)
 
 
 async def remove_own_hook(connection: asyncpg.Connection, org: str, kind: str, hook_id: str) -> None:
-    """Drop the id of a hook that was deleted."""
+    """Delete the id of a deleted hook."""
     await connection.execute(REMOVE_OWN_HOOK, org, kind, hook_id)

@@ -1,8 +1,8 @@
-"""Registration of the org's hooks: the existing ones that are ours are updated, the others made.
+"""Registration of the org's hooks: our existing ones are updated, the others created.
 
-What can fail without a write is tried before the first one: whose the hooks are, whether the operator agrees, whether
-the service answers at the new address. An event hook whose settings are right is kept. Another one is never changed in
-place, because Okta would send it nothing until it is verified: a second one is made and verified beside it.
+Everything that can fail is checked before the first write: who owns the hooks, whether the operator approves, whether
+the service answers at the new address. An event hook with the right settings is kept. Otherwise it is not changed in
+place, because Okta would send it nothing until it is verified: a second one is created and verified first.
 """
 
 import enum
@@ -19,7 +19,7 @@ from service.okta.errors import Refused
 from service.okta.hooks import HeaderChannel, Hook, HookKind, Proof, event_hook, inline_hook
 from service.okta.system_log import Page
 
-# What registering, checking and rotating need of an org: its hooks and its log.
+# The parts of an org that registration, check and rotation use: its hooks and its log.
 
 
 class HookOrg(Protocol):
@@ -40,7 +40,7 @@ class HookOrg(Protocol):
         ...
 
     async def hook_step(self, kind: HookKind, hook_id: str, step: str) -> Hook:
-        """Take a step of a hook's life."""
+        """Call a lifecycle operation of a hook."""
         ...
 
     async def delete_hook(self, kind: HookKind, hook_id: str) -> None:
@@ -48,33 +48,33 @@ class HookOrg(Protocol):
         ...
 
     async def execute_hook(self, hook_id: str, payload: Mapping[str, Any]) -> object:
-        """Let Okta call an inline hook."""
+        """Make Okta call an inline hook."""
         ...
 
     async def log_page(self, query: Mapping[str, str]) -> Page:
-        """Get the first page of a question to the log."""
+        """Return the first page of a query to the log."""
         ...
 
 
-# What the org's hooks must be.
+# The desired hooks.
 
 
 @immutable
 class DesiredHooks:
-    """What the hooks must be."""
+    """The hooks that the org must have, with their settings."""
 
     base_url: str
     inline_proof: Proof = field(repr=False)
     event_proof: HeaderChannel = field(repr=False)
     registration: bool = True
     accepts_oauth: bool = False
-    """The service takes tokens too, so an inline hook may prove itself by OAuth."""
+    """Whether the service also accepts tokens, so that an inline hook may use OAuth."""
     allow_http: bool = False
-    """For a rehearsal against the simulator: Okta itself calls https alone."""
+    """For a rehearsal against the simulator: Okta itself calls only https."""
 
     @property
     def kinds(self) -> Sequence[HookKind]:
-        """Which hooks there must be."""
+        """The required kinds of hooks."""
         return [kind for kind in HookKind if self.registration or kind is not HookKind.REGISTRATION]
 
     def uri(self, kind: HookKind) -> str:
@@ -82,24 +82,24 @@ class DesiredHooks:
         return self.base_url.rstrip("/") + kind.path
 
     def proof(self, kind: HookKind) -> Proof:
-        """Return how Okta proves itself to a hook."""
+        """Return the credentials that Okta sends to a hook."""
         return self.inline_proof if kind.is_inline else self.event_proof
 
     def takes_tokens_of(self, kind: HookKind, hook: Hook) -> bool:
-        """Return whether a hook proves itself by OAuth, and may."""
+        """Return whether a hook uses OAuth, and may."""
         return kind.is_inline and hook.oauth and self.accepts_oauth
 
 
 async def find_own(org: HookOrg, ownership: Ownership, kind: HookKind, desired: DesiredHooks) -> FoundHooks:
-    """List the org's hooks of a kind by whose they are. Raises `OktaFault`."""
+    """List the org's hooks of a kind by owner. Raises `OktaFault`."""
     return find_hooks(kind, await org.list_hooks(kind), desired.uri(kind), await ownership.ids(kind))
 
 
-# What is tried before the first write.
+# The checks before the first write.
 
 
 class AddressUnusable(Exception):
-    """The service does not answer at the address as it must, as seen from here; nothing was changed."""
+    """The service does not answer correctly at the address, as seen from here; nothing was changed."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__("\n".join(map(str, findings)))
@@ -125,7 +125,7 @@ async def _probed(probe: Probe, desired: DesiredHooks) -> AsyncIterator[Finding]
 
 
 def _is_fatal(finding: Finding, kind: HookKind) -> bool:
-    # Before accounts are loaded the password import route answers 503; the event route answers a challenge even then.
+    # Before accounts are loaded, the password import route answers 503; the event route still answers a challenge.
     if finding.fault is Fault.NOT_READY:
         return not kind.is_inline
     return finding.fault is Fault.NOT_SEEN_FROM_HERE or not finding.fault.is_warning
@@ -133,7 +133,7 @@ def _is_fatal(finding: Finding, kind: HookKind) -> bool:
 
 @immutable
 class Target:
-    """What is to be done about a kind: the hooks that are ours or may be replaced, the best first, and a free name."""
+    """The plan for a kind: the hooks that are ours or may be replaced, the best first, and a free name."""
 
     kind: HookKind
     hooks: Sequence[Hook]
@@ -141,7 +141,7 @@ class Target:
 
 
 async def plan_hooks(org: HookOrg, ownership: Ownership, desired: DesiredHooks, approve: Approve) -> list[Target]:
-    """Find what each kind has, asking the operator about hooks of others. Raises `NotApproved` and `OktaFault`."""
+    """Find the hooks of each kind, asking the operator about those of others. Raises `NotApproved` and `OktaFault`."""
     return [await _plan(org, ownership, kind, desired, approve) for kind in desired.kinds]
 
 
@@ -157,7 +157,7 @@ async def _plan(org: HookOrg, ownership: Ownership, kind: HookKind, desired: Des
 
 
 def free_name(kind: HookKind, base_url: str, taken: frozenset[str]) -> str:
-    """Choose the name of a new hook; one that another hook has gets the service's host, then a number, as suffix."""
+    """Choose the name of a new hook; if it is in use, the service's host and then a number are appended."""
     return next(name for name in _names(kind.label, urlsplit(base_url).netloc) if name not in taken)
 
 
@@ -170,11 +170,11 @@ def _names(label: str, host: str) -> Iterator[str]:
         number += 1
 
 
-# The writes. Each one is told when it is made, so that it is known where a later one fails.
+# The writes. Each one is reported when it is done, so that the operator knows what was changed if a later one fails.
 
 
 class Done(enum.StrEnum):
-    """What was done to a hook."""
+    """The change made to a hook."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -187,7 +187,7 @@ Progress = Callable[[HookKind, Done, Hook], None]
 
 
 class HookRegistration:
-    """Makes and updates the hooks of a plan. `progress` hears of each change when it is made."""
+    """Creates and updates the hooks of a plan. `progress` is called after each change."""
 
     def __init__(
         self,
@@ -202,8 +202,8 @@ class HookRegistration:
         self.progress = progress
 
     async def run(self, targets: Sequence[Target]) -> list[tuple[HookKind, Done, Hook]]:
-        """Make the hooks what they must be. Raises `OktaFault`; what was changed until then was told."""
-        # The event hook first: its verification is the step that fails most, and nothing is changed yet.
+        """Apply the desired settings. Raises `OktaFault`; changes made until then were reported."""
+        # The event hook first: its verification is the most likely failure, and nothing is changed yet.
         done = {}
         for target in sorted(targets, key=lambda target: target.kind.is_inline):
             done[target.kind] = await (self._inline if target.kind.is_inline else self._events)(target)
@@ -215,7 +215,7 @@ class HookRegistration:
             hook = await self.create(kind, inline_hook(kind, target.name, uri, proof))
             return Done.CREATED, hook
         old = target.hooks[0]
-        # The secret can't be compared, so it is always set.
+        # The secret cannot be compared, so it is always set.
         hook = await self.org.replace_hook(kind, old.id, inline_hook(kind, old.name, uri, proof))
         await self.ownership.add(kind, hook.id)
         self.progress(kind, Done.UPDATED, hook)
@@ -239,7 +239,7 @@ class HookRegistration:
         return self.desired.event_proof
 
     async def _verified_as_it_is(self, hook: Hook) -> Hook | None:
-        """Verify a hook with the secret that Okta has; None if the service does not take it."""
+        """Verify a hook with the secret that Okta has; return None if the service does not accept it."""
         kind = HookKind.EVENTS
         try:
             verified = await self.org.hook_step(kind, (await self._active(kind, hook)).id, "verify")
@@ -251,7 +251,7 @@ class HookRegistration:
         return verified
 
     async def make_events(self, name: str) -> Hook:
-        """Make and verify an event hook; one that can't be verified is removed again. Raises `OktaFault`."""
+        """Create and verify an event hook; one that cannot be verified is deleted again. Raises `OktaFault`."""
         kind = HookKind.EVENTS
         new = await self.create(kind, event_hook(name, self.desired.uri(kind), self._event_proof))
         try:
@@ -261,14 +261,14 @@ class HookRegistration:
             raise
 
     async def create(self, kind: HookKind, settings: Mapping[str, Any]) -> Hook:
-        """Make a hook and store its id. A process that dies in between leaves a hook that the next run asks about."""
+        """Create a hook and store its id. If the process dies in between, the next run asks about the hook."""
         hook = await self.org.create_hook(kind, settings)
         await self.ownership.add(kind, hook.id)
         self.progress(kind, Done.CREATED, hook)
         return hook
 
     async def remove(self, kind: HookKind, hook: Hook) -> None:
-        """Delete a hook; its id is kept until it is gone."""
+        """Delete a hook, and then its id."""
         await self.org.hook_step(kind, hook.id, "deactivate")
         await self.org.delete_hook(kind, hook.id)
         await self.ownership.remove(kind, hook.id)
@@ -286,6 +286,6 @@ async def register_hooks(
     approve: Approve = lambda _kind, _hook, _claim: False,
     progress: Progress = lambda _kind, _done, _hook: None,
 ) -> list[tuple[HookKind, Done, Hook]]:
-    """Make or update every hook that there must be; verify the event hook. Raises `NotApproved` and `OktaFault`."""
+    """Create or update every desired hook; verify the event hook. Raises `NotApproved` and `OktaFault`."""
     targets = await plan_hooks(org, ownership, desired, approve)
     return await HookRegistration(org, ownership, desired, progress).run(targets)

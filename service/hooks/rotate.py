@@ -1,8 +1,8 @@
 """Rotation of the secret that Okta sends, without losing an event or a sign-in.
 
-First every replica proves that it takes the new secret; only then is Okta told. Inline hooks change at once. An event
-hook whose channel changes gets no events until it is verified, and minutes after; so a second one is made and verified
-beside the old one, both deliver for a while (what comes twice changes nothing), and then the old one goes.
+First every replica must accept the new secret; only then is Okta changed. Inline hooks change at once. An event hook
+whose channel changes gets no events until it is verified, and for some minutes after. So a second one is created and
+verified, both deliver for a while (duplicate events change nothing), and then the old one is deleted.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from service.okta.hooks import HeaderChannel, Hook, HookKind, inline_hook, is_go
 
 CALLS_A_REPLICA = 1
 CALLS_A_BALANCER = 20
-"""Calls of one address that may have many replicas behind it: they prove only those that answered."""
+"""Calls of one address that may have many replicas behind it: only those that answer are checked."""
 
 
 class NotAccepted(Exception):
-    """A replica does not take the new secret; Okta still sends the old one. The message says which."""
+    """A replica does not accept the new secret; Okta still sends the old one. The message names the replica."""
 
 
 @dataclass
 class Rotated:
-    """What was changed."""
+    """The changes that were made."""
 
     inline: list[HookKind] = field(default_factory=list)
     new_events: Hook | None = None
@@ -49,12 +49,18 @@ async def prove_replicas(probe: Probe, desired: DesiredHooks, replicas: Sequence
                 raise NotAccepted(f"{address} does not answer ({called.fault})")
             if (fault := answer_fault(kind, called)) is not None:
                 why = (
-                    "does not take the new secret" if fault is Fault.SECRET_NOT_OURS else fault.value.replace("_", " ")
+                    "does not accept the new secret"
+                    if fault is Fault.SECRET_NOT_OURS
+                    else fault.value.replace("_", " ")
                 )
-                raise NotAccepted(f"{address}, {kind.label}: {why} (it answered {called.status})")
+                raise NotAccepted(f"{address}, {kind.label}: {why} (status {called.status})")
 
 
-async def rotate_secret(  # noqa: PLR0913 (each is a choice of the command's)
+TELL_EVERY = 30.0
+"""Seconds between two lines while both event hooks deliver."""
+
+
+async def rotate_secret(  # noqa: PLR0913 (each is an option of the command)
     org: HookOrg,
     ownership: Ownership,
     probe: Probe,
@@ -65,9 +71,9 @@ async def rotate_secret(  # noqa: PLR0913 (each is a choice of the command's)
     approve: Approve = lambda _kind, _hook, _claim: False,
     progress: Callable[[str], None] = lambda _text: None,
 ) -> Rotated:
-    """Let Okta send the secrets of `desired`. `overlap`: seconds in which both event hooks deliver.
+    """Make Okta send the secrets of `desired`. `overlap`: seconds for which both event hooks deliver.
 
-    Raises `NotAccepted` and `NotApproved`, having changed nothing, and `OktaFault`.
+    Raises `NotAccepted` and `NotApproved` before any change, and `OktaFault`.
     """
     await prove_replicas(probe, desired, replicas)
     rotated = Rotated()
@@ -89,7 +95,7 @@ async def _target(
     approve: Approve,
     rotated: Rotated,
 ) -> Target:
-    """Choose the hooks whose secret is changed. The hook of another service is never one of them."""
+    """Choose the hooks whose secret is changed, never another service's hook."""
     found = await find_own(org, ownership, kind, desired)
     hooks, name = found.ours, f"{kind.label} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     if not hooks and found.same_url:
@@ -108,7 +114,7 @@ async def _inline(registration: HookRegistration, target: Target, rotated: Rotat
     org, desired, kind = registration.org, registration.desired, target.kind
     for hook in target.hooks:
         if desired.takes_tokens_of(kind, hook):
-            continue  # it has no secret of ours
+            continue  # it has no header secret
         await org.replace_hook(kind, hook.id, inline_hook(kind, hook.name, hook.uri, desired.inline_proof))
         await registration.ownership.add(kind, hook.id)
         rotated.inline.append(kind)
@@ -128,7 +134,11 @@ async def _events(
     progress: Callable[[str], None],
 ) -> None:
     rotated.new_events = await registration.make_events(target.name)
-    progress(f"both event hooks deliver for {overlap:.0f} seconds, until the new one surely does")
+    progress(f"both event hooks deliver for {overlap:.0f} seconds, so that no event is lost")
+    while overlap > TELL_EVERY:
+        await asyncio.sleep(TELL_EVERY)
+        overlap -= TELL_EVERY
+        progress(f"{overlap:.0f} seconds left")
     await asyncio.sleep(overlap)
     for hook in target.hooks:
         await registration.remove(target.kind, hook)

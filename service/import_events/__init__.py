@@ -1,1 +1,1 @@
-"""Import events of Okta: what each means for an account, and its record."""
+"""Okta's import events: their effects on accounts, and their record."""

@@ -1,7 +1,8 @@
-"""The rule that decides which import event forgets which account's hash. Pure.
+"""The rule that decides which import event forgets which account's hash. No I/O.
 
-An event means the account with that Okta id, else the one whose current login it names exactly and that has no Okta id
-yet; never one found by a short name or another identifier. A conflicting id is a mismatch and deletes nothing.
+An event applies to the account with its Okta id, otherwise to the account without an Okta id whose current login it
+names exactly; never to one found by a short name or another identifier. A conflicting id is a mismatch and deletes
+nothing.
 """
 
 import enum
@@ -15,35 +16,35 @@ from service.settings import ForgetWhen
 from service.store.accounts import Match, State, login_key
 
 CLOCKS_APART = timedelta(minutes=5)
-"""How far Okta's clock and the store's may differ before our VERIFIED no longer explains a SUCCESS."""
+"""How far Okta's clock and the store's may differ for our VERIFIED to explain a SUCCESS."""
 
 
 class Effect(enum.StrEnum):
-    """What an import event did."""
+    """The effect of an import event."""
 
     MIGRATED = "migrated"
-    """It was a SUCCESS: the account became a tombstone and its hashes were deleted."""
+    """A SUCCESS: the account became a tombstone and its hashes were deleted."""
     KEPT = "kept"
-    """It was anything else: the hash stays."""
+    """Any other outcome: the hash stays."""
     ALREADY = "already"
-    """The account was migrated before."""
+    """The account had been migrated before."""
     UNMATCHED = "unmatched"
-    """It means no account that we have; set aside until one is loaded or bound."""
+    """The event applies to no known account; kept until one is loaded or bound."""
     MISMATCH = "mismatch"
-    """The login is an account's, but the Okta id is another's."""
+    """The login belongs to an account, but the Okta id to another."""
     UNEXPLAINED = "unexplained"
-    """A SUCCESS that no VERIFIED of ours explains, where the settings ask for one: the hash stays."""
+    """A SUCCESS without a VERIFIED of ours, although the settings require one: the hash stays."""
 
 
 @immutable
 class Decision:
-    """One event, the account it means, and what is to be done."""
+    """One event, the account that it applies to, and its effect."""
 
     event: ImportEvent
     effect: Effect
     account_id: int | None = None
     binds: str | None = None
-    """The Okta id that the account is thereby known to have."""
+    """The Okta id that the account gets."""
 
 
 def decide(
@@ -52,22 +53,22 @@ def decide(
     forget_when: ForgetWhen,
     now: datetime | None = None,
 ) -> list[Decision]:
-    """Decide each event in turn, in the order given; an earlier one may bind or bury the account of a later one."""
-    people = _People(matches)
+    """Decide the events in the given order; an earlier one may bind or migrate the account of a later one."""
+    accounts = _Accounts(matches)
     moment = now or datetime.now(UTC)
     decisions = []
     for event in events:
-        decision = _decide(event, people, forget_when, moment)
-        people.apply(decision)
+        decision = _decide(event, accounts, forget_when, moment)
+        accounts.apply(decision)
         decisions.append(decision)
     return decisions
 
 
-def _decide(event: ImportEvent, people: "_People", forget_when: ForgetWhen, now: datetime) -> Decision:
-    match = people.by_id(event.user_id)
+def _decide(event: ImportEvent, accounts: "_Accounts", forget_when: ForgetWhen, now: datetime) -> Decision:
+    match = accounts.by_id(event.user_id)
     binds = None
     if match is None:
-        match = people.by_login(event.login)
+        match = accounts.by_login(event.login)
         if match is not None and match.okta_id is not None:
             return Decision(event, Effect.MISMATCH, match.id)
         binds = event.user_id
@@ -90,13 +91,13 @@ def _explained(event: ImportEvent, match: Match, now: datetime) -> bool:
     return match.verified_at is not None and match.verified_at - CLOCKS_APART <= (event.published or now)
 
 
-class _People:
-    """The accounts that a batch of events may mean, as they change while it is decided."""
+class _Accounts:
+    """The accounts that a batch of events may apply to, updated as the events are decided."""
 
     def __init__(self, matches: Iterable[Match]) -> None:
         self._accounts = {match.id: match for match in matches}
         self._by_id = {match.okta_id: match.id for match in self._accounts.values() if match.okta_id}
-        # An account without an Okta id comes last, and so before another one that has the same login.
+        # An account without an Okta id comes last, so that it takes precedence over another one with the same login.
         ordered = sorted(self._accounts.values(), key=lambda match: match.okta_id is None)
         self._by_login = {match.current_key: match.id for match in ordered if match.current_key is not None}
 

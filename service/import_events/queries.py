@@ -1,6 +1,6 @@
 """Queries of import events: the record, the binding of Okta ids, the tombstone and the deleted hash.
 
-Only statements here; which event has which effect is decided by `service.import_events.decide`.
+Only statements; the effect of an event is decided by `service.import_events.decide`.
 """
 
 import enum
@@ -13,9 +13,9 @@ from service.immutable import immutable
 from service.store.accounts import Match, State
 from service.store.okta_logins import settle_logins
 
-# Import events that matched nobody when they came, found again for accounts that were added or bound since.
+# Import events that matched no account when they arrived, found again for accounts that were added or bound since.
 
-# Once each: the Okta id of an event may be one account's, and its login another's.
+# Each event once: its Okta id may match one account and its login another.
 UNMATCHED_EVENTS = """
 SELECT DISTINCT event.uuid, event.okta_user_id, event.login_key, event.outcome, event.reason, event.published,
        event.transaction_id, event.channel
@@ -29,7 +29,7 @@ ORDER BY event.published NULLS FIRST, event.uuid
 
 @immutable
 class UnmatchedEvent:
-    """An event that meant no account when it came."""
+    """An event that matched no account when it arrived."""
 
     uuid: str
     okta_user_id: str | None
@@ -42,15 +42,15 @@ class UnmatchedEvent:
 
 
 async def list_unmatched(connection: asyncpg.Connection, account_ids: Sequence[int]) -> list[UnmatchedEvent]:
-    """List the events set aside that mean one of these accounts, the oldest first."""
+    """List the unmatched events that apply to one of these accounts, the oldest first."""
     return [UnmatchedEvent(*row) for row in await connection.fetch(UNMATCHED_EVENTS, account_ids)]
 
 
 class BindingLock(enum.IntEnum):
-    """How a transaction passes the binding gate, before it locks anything else.
+    """How a transaction holds the binding lock, before it locks anything else.
 
-    Whoever adds accounts or binds Okta ids closes it; whoever sets an event aside because it means nobody shares it.
-    So one of the two always sees what the other wrote.
+    A transaction that adds accounts or binds Okta ids holds it exclusively, one that records an unmatched event holds
+    it shared. So one of the two always sees what the other wrote.
     """
 
     NONE = 0
@@ -68,10 +68,10 @@ SELECT id, login_key, okta_id, state, verified_at, okta_login_key, superseded FR
 WHERE okta_id = ANY($1::text[]) OR login_key = ANY($2::text[]) OR okta_login_key = ANY($2::text[])
 ORDER BY id
 """
-# Locked in the order of id, always: two deliveries with the same people can't wait for each other in a circle.
+# Always locked in the order of id, so that two deliveries with the same people cannot deadlock.
 LOCK_MATCHES = MATCHES + "FOR UPDATE"
 
-# What matched nobody may be tried again, but only as it was: under one uuid the first event is the one that counts.
+# An unmatched event may be recorded again, but only unchanged: the first event under a uuid is the one that counts.
 ALREADY_RECORDED = """
 SELECT known.uuid
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
@@ -118,8 +118,8 @@ WHERE account.id = event.account_id AND account.okta_id IS NULL
 
 MAX_UNREADABLE_ROWS = 10_000
 MAX_UNREADABLE_BYTES = 256 * 2**20
-"""What is kept of unreadable events at most, so that who holds the event hook's secret cannot fill the disk. The first
-ones stay: they tell as much as the later ones, which are counted all the same."""
+"""Limits on stored unreadable events, so that a holder of the event hook's secret cannot fill the disk. The first ones
+are kept: later ones add little information, and all are counted."""
 
 KEEP_UNREADABLE = """
 INSERT INTO unreadable_events (digest, channel, delivery_id, fault, body)
@@ -137,7 +137,7 @@ ON CONFLICT (digest) DO NOTHING
 
 @immutable
 class RecordedEvent:
-    """An import event as it is recorded, with the account that it meant and what it did."""
+    """An import event as recorded, with its account and its effect."""
 
     uuid: str
     delivery_id: str | None
@@ -153,7 +153,7 @@ class RecordedEvent:
 
 
 async def acquire_binding_lock(connection: asyncpg.Connection, lock: BindingLock) -> None:
-    """Hold the binding gate until the transaction ends."""
+    """Hold the binding lock until the transaction ends."""
     if lock is not BindingLock.NONE:
         await connection.execute(ACQUIRE_BINDING_LOCK[lock])
 
@@ -169,18 +169,18 @@ async def find_matches(
 async def already_recorded(
     connection: asyncpg.Connection, events: Sequence[tuple[str, str | None, str | None, str, datetime | None]]
 ) -> frozenset[str]:
-    """Tell which events are recorded and done with, given their uuid, Okta id, login key, outcome and time.
+    """Return which events are recorded and done, given their uuid, Okta id, login key, outcome and time.
 
-    One that matched nobody may be tried again.
+    An unmatched one may be tried again.
     """
     columns = list(zip(*events, strict=True)) or [()] * 5
     return frozenset(row["uuid"] for row in await connection.fetch(ALREADY_RECORDED, *columns))
 
 
 async def record_events(connection: asyncpg.Connection, events: Sequence[RecordedEvent]) -> bool:
-    """Record events once each; one that matched nobody before takes its new effect.
+    """Record each event once; an unmatched one that now matches gets its new effect.
 
-    False if another event was recorded under one of the uuids since `already_recorded` was asked.
+    Return False if another event was recorded under one of the uuids since `already_recorded` was called.
     """
     rows = sorted(events, key=lambda event: event.uuid)
     columns = (
@@ -191,14 +191,14 @@ async def record_events(connection: asyncpg.Connection, events: Sequence[Recorde
 
 
 async def mark_migrated(connection: asyncpg.Connection, proofs: Sequence[tuple[int, str]]) -> None:
-    """Delete the hashes of accounts, and make tombstones of them; each comes with the event that proves it."""
+    """Delete the hashes of accounts and turn them into tombstones; each comes with the event that proves it."""
     account_ids = [account_id for account_id, _ in proofs]
     await connection.execute(DELETE_HASHES, account_ids)
     await connection.execute(MARK_MIGRATED, account_ids, [uuid for _, uuid in proofs])
 
 
 async def bind(connection: asyncpg.Connection, pairs: Sequence[tuple[int, str]]) -> None:
-    """Return accounts the Okta ids that they were found to have."""
+    """Store the Okta ids of accounts."""
     account_ids = [account_id for account_id, _ in pairs]
     await connection.execute(BIND, account_ids, [okta_id for _, okta_id in pairs])
     await settle_logins(connection, account_ids)
@@ -210,9 +210,9 @@ async def keep_unreadable(
     delivery_id: str | None,
     unreadable: Sequence[tuple[bytes, str, bytes]],
 ) -> None:
-    """Keep what could not be read: its digest, the fault, and the bytes. The same bytes are kept once.
+    """Store what could not be parsed: its digest, the fault and the bytes. Equal bytes are stored once.
 
-    Nothing more is kept beyond `MAX_UNREADABLE_ROWS` and `MAX_UNREADABLE_BYTES` altogether.
+    Nothing is stored beyond `MAX_UNREADABLE_ROWS` and `MAX_UNREADABLE_BYTES` in total.
     """
     rows = sorted(unreadable)
     await connection.execute(

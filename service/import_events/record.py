@@ -1,7 +1,7 @@
 """Recording of import events, and the deletion of hashes that Okta has stored.
 
-One transaction for a slice of a delivery: the events, the bindings, the tombstones and the deletions, or nothing.
-Run again with the same events, whole or in part, it changes nothing.
+One transaction per slice of a delivery stores the events, the bindings, the tombstones and the deletions, or nothing.
+Repeated with the same events, in whole or in part, it changes nothing.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ from service.settings import ForgetWhen
 from service.store.accounts import login_key
 from service.store.database import Database
 
-# Between decided import events and what the store keeps of them. Pure: decides nothing, and writes nothing.
+# Conversions between import events, decisions and stored rows. No I/O.
 
 
 def key_of(event: ImportEvent) -> str | None:
-    """Return the login that an event names, as logins are compared."""
+    """Return the login of an event as a login key."""
     return login_key(event.login) if event.login else None
 
 
 def binding_lock_for(decisions: Iterable[Decision]) -> BindingLock:
-    """Tell how far the gate has to be shut for what these decisions do."""
+    """Return the mode of the binding lock that these decisions need."""
     if any(decision.binds for decision in decisions):
         return BindingLock.EXCLUSIVE
     return (
@@ -38,7 +38,7 @@ def binding_lock_for(decisions: Iterable[Decision]) -> BindingLock:
 
 
 def event_of(kept: UnmatchedEvent) -> ImportEvent:
-    """Return an event as it was before it was set aside."""
+    """Return an unmatched event as it arrived."""
     return ImportEvent(
         kept.uuid, kept.okta_user_id, kept.login_key, kept.outcome, kept.reason, kept.published, kept.transaction_id
     )
@@ -50,7 +50,7 @@ def bound_by(decisions: Iterable[Decision]) -> list[int]:
 
 
 def proofs_of(decisions: Iterable[Decision]) -> list[tuple[int, str]]:
-    """Return the accounts whose hash goes, each with the event that proves it."""
+    """Return the accounts whose hash is deleted, each with the event that proves it."""
     return [
         (each.account_id, each.event.uuid)
         for each in decisions
@@ -59,7 +59,7 @@ def proofs_of(decisions: Iterable[Decision]) -> list[tuple[int, str]]:
 
 
 def recorded_as(decision: Decision, delivery_id: str | None, channel: str) -> RecordedEvent:
-    """Return an event as the store keeps it."""
+    """Return the row for an event."""
     event = decision.event
     return RecordedEvent(
         uuid=event.uuid,
@@ -77,15 +77,15 @@ def recorded_as(decision: Decision, delivery_id: str | None, channel: str) -> Re
 
 
 SLICE = 500
-"""Events in one transaction: few enough that deciding them does not hold up the event loop."""
+"""Events per transaction: few enough that deciding them does not block the event loop."""
 TRIES = 5
-"""How often a slice is tried again that PostgreSQL ended to break a deadlock."""
+"""Maximum attempts for a slice that PostgreSQL aborts to break a deadlock."""
 
 COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
 class Channel(StrEnum):
-    """How events reach us."""
+    """The channel on which an event arrived."""
 
     HOOK = "hook"
     LOG = "log"
@@ -94,7 +94,7 @@ class Channel(StrEnum):
 async def record_delivery(
     database: Database, delivery: Delivery, *, channel: Channel, forget_when: ForgetWhen
 ) -> Counter[Effect]:
-    """Record all that a delivery held; all of it is committed when this returns. Raises what the database raises."""
+    """Record the content of a delivery; all of it is committed on return. Raises database errors."""
     effects: Counter[Effect] = Counter()
     if delivery.unreadable:
         rows = [(each.digest, each.fault.value, each.body) for each in delivery.unreadable]
@@ -108,12 +108,12 @@ async def record_delivery(
 async def apply_unmatched(
     connection: asyncpg.Connection, account_ids: Sequence[int], forget_when: ForgetWhen
 ) -> Counter[Effect]:
-    """Apply, in the caller's transaction, the events that came before these accounts did.
+    """Apply, in the caller's transaction, the events that arrived before these accounts.
 
-    The caller has added or bound the accounts in this transaction, and has closed the binding gate before that.
+    The caller has added or bound the accounts in this transaction, holding the binding lock exclusively.
     """
     effects: Counter[Effect] = Counter()
-    # An event that means a login may bind it to an Okta id, which is what another event was set aside for.
+    # An event that matches by login may bind the account to an Okta id, which another unmatched event may have.
     while kept := await queries.list_unmatched(connection, account_ids):
         decisions = await _decide(connection, [event_of(each) for each in kept], forget_when, lock=True)
         effects += await _apply(connection, decisions, None, Channel.HOOK)
@@ -135,7 +135,7 @@ async def _record_slice(
         except COLLISIONS:
             if attempt == TRIES - 1:
                 raise
-            await asyncio.sleep(random.uniform(0, 0.05) * 2**attempt)  # noqa: S311 (spreads retries, guards nothing)
+            await asyncio.sleep(random.uniform(0, 0.05) * 2**attempt)  # noqa: S311 (spreads retries, not for security)
     raise AssertionError
 
 
@@ -151,7 +151,7 @@ async def _record(
     await queries.acquire_binding_lock(connection, lock)
     decisions = await _decide(connection, events, forget_when, lock=True)
     if binding_lock_for(decisions) > lock:
-        # Somebody deleted or bound an account between the two looks: begin again, with the gate held first.
+        # Another transaction deleted or bound an account between the two reads: retry with the stronger lock first.
         raise asyncpg.SerializationError("the accounts changed while their events were decided")
     effects = await _apply(connection, decisions, delivery_id, channel)
     return effects + await apply_unmatched(connection, bound_by(decisions), forget_when)
@@ -160,7 +160,7 @@ async def _record(
 async def _decide(
     connection: asyncpg.Connection, events: Sequence[ImportEvent], forget_when: ForgetWhen, *, lock: bool
 ) -> list[Decision]:
-    """Decide the events that are not done with; `lock` holds the accounts they mean, so that the answer stays true."""
+    """Decide the events that are not done; `lock` locks their accounts, so that the decision stays valid."""
     matches = await queries.find_matches(
         connection,
         [event.user_id for event in events if event.user_id],

@@ -344,6 +344,8 @@ class HashResolver:
         self._environment = environment
         self._plain = read_recipe({}, source)
         self._formats = tuple(name for name in (source.format, *source.other_formats) if name)
+        # Without one of these caches, resolving an export of mixed hashes takes 4.2 times the CPU time (`_alike`), 7.6
+        # (`_shapes`), 7.8 (`_recipes`, whose objects the others' keys name) and 4.6 (`_prepared`): bench, `caches`.
         self._recipes: dict[tuple[object, ...], Recipe] = {}
         self._prepared: dict[tuple[int, str], PreparedRecipe] = {}
         self._shapes: dict[ShapeKey, Format] = {}

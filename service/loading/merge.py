@@ -165,7 +165,7 @@ class BatchMerger:
                 await queries.count_loaded(self.connection, loaded)
             merged.effects = await apply_unmatched(self.connection, [*merged.added, *bound], self.forget_when)
             if loaded and self.encrypter.key_id is not None:
-                # Last: whoever waits for this row holds locks on hashes, and none is waited for after it.
+                # Last: a rotation that waits for this row holds locks on hashes, and this transaction takes no more.
                 await record_use(self.connection, [self.encrypter.key_id])
         self._remember(merged.added)
         if look and not known:

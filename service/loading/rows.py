@@ -286,7 +286,7 @@ class AccountReader:
             declared = [name for name in names if name in self._decisions.declared]
             unused = [name for name in names if name not in self._decisions.declared]
             found = ProfileColumns(declared, unused, self._decisions, nested="profile" in fields)
-            if len(self._profiles) < LAYOUTS_KEPT:
+            if len(self._profiles) < LAYOUTS_KEPT and len(layout) <= NAMES_KEPT:
                 self._profiles[layout] = found
         return found
 

@@ -65,7 +65,7 @@ def _credential(credential: object, name: str, longest: int) -> str:
         raise MalformedCall(f"{name}_too_long", f"{WHERE}.{name} is longer than {longest} characters")
     # A password may contain a NUL (legacy stores accepted it); a login may not, since PostgreSQL cannot store it.
     if not is_storable(value if name == "username" else value.replace("\0", "")):
-        raise MalformedCall(f"{name}_not_text", f"{WHERE}.{name} holds a NUL or a lone surrogate")
+        raise MalformedCall(f"{name}_not_text", f"{WHERE}.{name} contains a NUL or a lone surrogate")
     return value
 
 

@@ -98,7 +98,9 @@ def _attributes(payload: dict[str, object], *path: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise MalformedCall("profile_missing", f"{where} must be an object")
     if not _can_be_repeated(value):
-        raise MalformedCall("profile_not_text", f"{where} holds a NUL, a lone surrogate or a number without end")
+        raise MalformedCall(
+            "profile_not_text", f"{where} contains a NUL, a lone surrogate or a number that is not finite"
+        )
     return value
 
 

@@ -26,7 +26,7 @@ PROOF_REFUSED = "invalid_dpop_proof"
 ALGORITHM = "ES256"
 SETTING = (
     'the app\'s setting "Require Demonstrating Proof of Possession (DPoP) header in token requests"'
-    " (General > General Settings) asks for these proofs"
+    " (General > General Settings) requires these proofs"
 )
 """The setting to check if a proof is rejected."""
 

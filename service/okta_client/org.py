@@ -50,7 +50,7 @@ class OrgCalls:
         return self._noted(await self.calls.send(method, target, body, again=again))
 
     def rate_limits(self) -> dict[str, tuple[int, int]]:
-        """Give the limit of each kind of call that was made, and what was left of it by the last answer."""
+        """Return the limit of each kind of call made, and the calls left of it by the last answer."""
         return self.calls.limits.reported()
 
     async def follow(self, link: str) -> Answer:

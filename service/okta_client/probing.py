@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from service.immutable import immutable
+from service.os_errors import explain
 
 WITHIN = 5.0
 """Seconds; Okta allows three, and this machine may be farther away."""
@@ -49,9 +50,9 @@ class ServiceProbe:
             ends = await self._certificate_ends(URL(url))
             return Probed(response.status, answer, response.headers.get("Location"), ends)
         except aiohttp.ClientConnectorCertificateError as error:
-            return Probed(fault=str(error.certificate_error), bad_certificate=True)
+            return Probed(fault=explain(error), bad_certificate=True)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return Probed(fault=type(error).__name__, bad_certificate=isinstance(error, aiohttp.ClientSSLError))
+            return Probed(fault=explain(error), bad_certificate=isinstance(error, aiohttp.ClientSSLError))
 
     async def _certificate_ends(self, url: URL) -> datetime | None:
         if url.scheme != "https":

@@ -115,7 +115,7 @@ class Window:
 
 
 RECOVER_AFTER = 50
-"""Answers after which the concurrency limit is raised by one, after Okta reported too many concurrent calls."""
+"""Number of answers after which a lowered concurrency limit is raised by one."""
 
 
 def bucket_of(method: str, path: str) -> str:
@@ -173,7 +173,7 @@ class RateLimits:
         self._recover()
 
     def reported(self) -> dict[str, tuple[int, int]]:
-        """Give the limit of each kind of call that Okta told, and what was left of it by the last answer."""
+        """Return the limit of each kind of call that Okta reported, and the calls left of it by the last answer."""
         known = {bucket: window.reported for bucket, window in self._windows.items()}
         return {bucket: (each.limit, each.remaining) for bucket, each in known.items() if each is not None}
 

@@ -23,6 +23,7 @@ from service.okta.errors import MAX_TEXT, MalformedAnswer, NoAnswer, ProofRefuse
 from service.okta_client.credentials import Credentials, read_date, read_json, skew_texts
 from service.okta_client.dpop import SETTING, challenge
 from service.okta_client.rate_limits import RateLimits, bucket_of
+from service.os_errors import explain
 
 # Validation of the org's address, the only one that receives our credentials.
 
@@ -142,7 +143,7 @@ class Calls:
         self._session = session
         self._credentials = credentials
         self._wait_out = wait_out_read_only
-        self._told = progress
+        self._report_progress = progress
 
     async def send(
         self, method: str, url: str | URL, body: Mapping[str, Any] | None = None, *, again: bool | None = None
@@ -162,7 +163,7 @@ class Calls:
                 if not self._wait_out:
                     raise
                 read_only += 1
-                self._told("Okta is in read-only mode; waiting until it ends")
+                self._report_progress("Okta is in read-only mode; waiting until it ends")
                 await asyncio.sleep(min(LONGEST_WAIT, 0.5 * 2**read_only) * _spread())
 
     async def _send_once(self, method: str, url: URL, body: Mapping[str, Any] | None) -> Answer:
@@ -195,7 +196,7 @@ class Calls:
                 return response.status, response.headers, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self.limits.lost(bucket)
-            raise NoAnswer(f"no answer from {url.host} ({type(error).__name__})") from None
+            raise NoAnswer(f"no answer from {url.host}:{url.port}: {explain(error)}") from None
 
 
 def _spread() -> float:

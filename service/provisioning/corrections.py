@@ -1,4 +1,4 @@
-"""The CSV report of the accounts that Okta refused, and its corrected version."""
+"""The CSV report of the accounts that Okta rejected, and its corrected version."""
 
 import csv
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -22,16 +22,16 @@ PAGE = 1000
 OWN = ("account_id", "reason", "login")
 FIRST = ("email", "firstName", "lastName")
 ID_DIGITS = 18
-"""Every number of so many digits fits PostgreSQL's bigint."""
+"""Every number with this many digits fits PostgreSQL's bigint."""
 
 
 class BadReport(Exception):
-    """The corrected report can't be read; the message names the line and the fault."""
+    """The corrected report cannot be read; the message names the line and the fault."""
 
 
 @dataclass
 class Corrections:
-    """What became of a corrected report."""
+    """The result of applying a corrected report."""
 
     corrected: int = 0
     refused: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Corrections:
 
 
 async def refused_accounts(database: Database) -> AsyncIterator[RefusedAccount]:
-    """Return all that Okta refused, in the order of id."""
+    """Yield all accounts that Okta rejected, in the order of id."""
     last = 0
     while True:
         async with database.connection() as connection:
@@ -52,7 +52,7 @@ async def refused_accounts(database: Database) -> AsyncIterator[RefusedAccount]:
 
 
 async def write_report(database: Database, file: TextIO) -> int:
-    """Write the report; return its number of rows. It holds no hash."""
+    """Write the report; return its number of rows. It contains no hash."""
     names: dict[str, None] = dict.fromkeys(FIRST)
     async for account in refused_accounts(database):
         names.update(dict.fromkeys(name for name, value in account.profile.items() if isinstance(value, str)))
@@ -68,7 +68,7 @@ async def write_report(database: Database, file: TextIO) -> int:
 
 
 def read_report(file: Iterable[str]) -> list[tuple[int, Correction]]:
-    """Read a corrected report: each row with its line. Raises `BadReport`."""
+    """Parse a corrected report: each row with its line. Raises `BadReport`."""
     reader = csv.DictReader(file)
     try:
         missing = {"account_id", "login"} - set(reader.fieldnames or ())
@@ -76,14 +76,14 @@ def read_report(file: Iterable[str]) -> list[tuple[int, Correction]]:
             raise BadReport(f"line 1: the column {min(missing)} is missing")
         return [(reader.line_num, _correction(reader.line_num, row)) for row in reader]
     except csv.Error as error:
-        # A quote that is not closed makes one cell of all that follows, and a cell has a limit.
+        # An unclosed quote turns the rest of the file into one cell, and the size of a cell is limited.
         raise BadReport(f"line {reader.line_num}: {error}; is a quote not closed?") from None
 
 
 async def correct_accounts(
     database: Database, rows: Iterable[tuple[int, Correction]], *, forget_when: ForgetWhen, keys: HashKeys = NO_KEYS
 ) -> Corrections:
-    """Take corrections of accounts that Okta refused; the old login stays a name by which the person may sign in."""
+    """Apply corrections to accounts that Okta rejected; the old login remains valid for sign-in."""
     done = Corrections()
     for line, correction in rows:
         async with database.transaction() as connection:
@@ -98,7 +98,7 @@ async def correct_accounts(
 async def _correct(
     connection: asyncpg.Connection, correction: Correction, forget_when: ForgetWhen, keys: HashKeys
 ) -> Corrected:
-    # A changed login may be the one that an event was set aside for.
+    # An unmatched event may have the new login.
     await acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
     old_login_key = await login_key_of(connection, correction.account_id)
     result = await queries.correct(connection, correction)
@@ -111,10 +111,10 @@ async def _correct(
 def _correction(line: int, row: Mapping[str | None, Any]) -> Correction:
     number, login = str(row["account_id"] or "").strip(), str(row["login"] or "").strip()
     if not number.isascii() or not number.isdecimal() or len(number) > ID_DIGITS:
-        raise BadReport(f"line {line}: account_id is no number")
+        raise BadReport(f"line {line}: account_id is not a number")
     if None in row:
         raise BadReport(f"line {line}: there are more cells than columns")
     if not login or is_too_long(login) or not all(is_storable(str(value or "")) for value in row.values()):
-        raise BadReport(f"line {line}: the login is missing or too long, or a cell holds a NUL")
+        raise BadReport(f"line {line}: the login is missing or too long, or a cell contains a NUL")
     profile = {str(name): str(value or "").strip() for name, value in row.items() if name not in OWN}
     return Correction(int(number), login, login_key(login), profile)

@@ -1,8 +1,8 @@
-"""Creation of one user in Okta, whichever answer is lost: created, found, or refused.
+"""Creation of one user in Okta, even if answers are lost: created, found, or rejected.
 
-Whoever gets no answer, or finds that Okta was asked before, looks the login up before asking again. A login is unique
-in Okta, so a second request for the same one is refused, never a second user. A user that exists is compared, never
-changed: setting the hook on one whose hash is forgotten would lock that person out.
+If no answer arrives, or an earlier run may have sent the request, the login is looked up before a request is repeated.
+A login is unique in Okta, so a second request is rejected and never creates a second user. An existing user is
+compared, never changed: setting the hook on a user whose hash is forgotten would lock that person out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ from service.provisioning.rules import Method, Outcome, differences, faults_of, 
 from service.store.accounts import login_key
 
 TRIES = 8
-"""How often a user is asked for whose answers get lost."""
+"""Maximum requests for a user whose answers get lost."""
 
 
 class Creating(Protocol):
-    """What creating users needs of an org."""
+    """The parts of an org that creating users needs."""
 
     async def create_user(
         self, profile: Mapping[str, Any], password: Mapping[str, Any], groups: Sequence[str]
@@ -37,27 +37,27 @@ class Creating(Protocol):
 
 @immutable
 class Result:
-    """How it ended for an account."""
+    """The outcome for an account."""
 
     account_id: int
     outcome: Outcome
     user: OktaUser | None = None
     reason: str | None = None
     sent: Method | None = None
-    """How the user gets the password, where this run made the user; None if an earlier one may have."""
+    """How the user gets the password, if this run created the user; None if an earlier one may have."""
     exists: bool = False
-    """Refused because the login is another person's in Okta: that says nothing of the other accounts."""
+    """Rejected because another person has the login in Okta, which does not indicate a fault of other accounts."""
 
 
 class UserCreation:
-    """Creates users one at a time; `looked_up` counts the logins that had to be looked up."""
+    """Creates users one at a time; `looked_up` counts the logins that were looked up."""
 
     def __init__(self, org: Creating) -> None:
         self.org = org
         self.looked_up = 0
 
     async def create(self, request: Request, begun_at: datetime) -> Result:
-        """Create a user whose intent is from `begun_at`. Raises `OktaFault` if its end stays unknown."""
+        """Create a user whose intent dates from `begun_at`. Raises `OktaFault` if the outcome stays unknown."""
         if faults := [*faults_of(request.profile), *request.faults]:
             return Result(request.candidate.id, Outcome.REFUSED, reason="; ".join(faults))
         asked, sent = request.candidate.tried, None
@@ -72,19 +72,19 @@ class UserCreation:
                 # Whether the user exists now is unknown.
                 lost, asked, sent = error, True, request.method
             except Refused as refused:
-                # A user from before we ever asked for it is not ours, however new.
+                # A user from before the first request is not ours, however new.
                 return await self._refused(request, refused, begun_at if asked else None)
         raise lost or OktaFault
 
     async def _refused(self, request: Request, refused: Refused, begun_at: datetime | None) -> Result:
-        # An org that is full may refuse the next user by a 403, which says nothing of our credentials.
+        # A full org may reject the next user with a 403, although our credentials are valid.
         about_us = refused.is_about_us and not plan_hint(refused.texts)
         if about_us or isinstance(refused, ReadOnly):
             raise refused
         if refused.code is None:
-            # Something in between answered, in a form that is not Okta's: it says nothing of this account.
+            # A proxy answered, not Okta, so the answer does not concern this account.
             raise NoAnswer(str(refused))
-        # The code of a login that exists is that of every invalid request.
+        # Okta reports an existing login with the code of every invalid request.
         user = await self._look(request.candidate.login) if refused.code == INVALID else None
         if user is not None:
             return _compare(request, user, begun_at)
@@ -97,9 +97,9 @@ class UserCreation:
         except Refused as refused:
             if refused.is_about_us:
                 raise
-            # A login that Okta does not even look up is refused, with the reason, when the user is to be created.
+            # Creating the user will reject such a login with a reason.
             return None
-        # Okta takes the short name of another login, too.
+        # Okta also finds users by the short name of a login.
         return user if user is not None and login_key(user.login) == login_key(login) else None
 
 

@@ -18,26 +18,26 @@ from service.stored_hashes import UNUSABLE, HashOpener
 FindGroup = Callable[[str], Awaitable[str | None]]
 """Returns the id of the Okta group with a name; None if there is none."""
 Direct = Callable[[Sequence[KeptHash]], Mapping[str, Any] | None]
-"""Returns `credentials.password.hash` for hashes that Okta can check itself; None if it can't."""
+"""Returns `credentials.password.hash` for hashes that Okta can check itself; None if it cannot."""
 
 
 @immutable
 class Plan:
-    """Which accounts, and what they get."""
+    """The selected accounts, and what is sent for them."""
 
     choice: Choice = field(default_factory=Choice)
     groups: Sequence[str] = ()
     attributes: Sequence[str] | None = None
-    """The only attributes to be sent; None for all."""
+    """The only attributes to send; None for all."""
     direct: Direct | None = None
     most: int | None = None
     find_group: FindGroup | None = None
-    """Finds the groups of accounts; without it they are not sent."""
+    """Finds the groups of accounts; without it groups are not sent."""
 
 
 @immutable
 class Request:
-    """An account, and what Okta is asked for it."""
+    """An account, and the request for it."""
 
     candidate: Candidate
     profile: Mapping[str, Any] = field(repr=False)
@@ -45,7 +45,7 @@ class Request:
     password: Mapping[str, Any] = field(repr=False)
     groups: Sequence[str]
     faults: Sequence[str] = ()
-    """Why it is not even sent: groups that Okta does not have, or too many."""
+    """Why it is not sent: groups that Okta does not have, or too many."""
 
 
 class GroupIds:
@@ -56,7 +56,7 @@ class GroupIds:
         self._known: dict[str, str | None] = {}
 
     async def of(self, names: Sequence[str]) -> dict[str, str | None]:
-        """Return the ids; None if Okta has no such group. Raises `OktaFault`."""
+        """Return the ids by name; None if Okta has no such group. Raises `OktaFault`."""
         for name in names:
             if name not in self._known:
                 self._known[name] = await self._find(name)
@@ -66,7 +66,7 @@ class GroupIds:
 async def plan_requests(
     database: Database, plan: Plan, chosen: Sequence[Candidate], groups: GroupIds | None = None
 ) -> list[Request]:
-    """Say what Okta is to be asked for these accounts; only a plan with direct hashes opens them."""
+    """Return the requests for these accounts; hashes are decrypted only if the plan imports them directly."""
     hashes: Mapping[int, Sequence[KeptHash]] = {}
     if plan.direct is not None:
         async with database.connection() as connection:
@@ -82,7 +82,7 @@ async def _with_groups(request: Request, groups: GroupIds) -> Request:
     ids = list(dict.fromkeys([*request.groups, *(own for own in found.values() if own is not None)]))
     faults = [f"groups: {name} does not exist in Okta" for name, own in found.items() if own is None]
     if len(ids) > MAX_GROUPS:
-        faults.append(f"groups: {len(ids)}, with the one of --group, and Okta takes {MAX_GROUPS} of a new user")
+        faults.append(f"groups: {len(ids)} including that of --group; Okta allows {MAX_GROUPS} for a new user")
     return replace(request, groups=ids, faults=faults)
 
 
@@ -97,18 +97,18 @@ def _request(plan: Plan, candidate: Candidate, hashes: Sequence[KeptHash]) -> Re
 
 
 def unknown_password() -> str:
-    """Make a password that nobody knows and every policy takes: without one, Okta would send activation mails."""
+    """Return a random password that satisfies every policy: without one, Okta would send activation mails."""
     return secrets.token_urlsafe(36) + "aA1!"
 
 
-# Which kept hashes Okta can check itself, and what it is sent for them.
+# The hashes that Okta can check itself, and the form in which they are sent.
 
 
 def direct_import(opener: HashOpener) -> Direct:
-    """Return what turns an account's hashes into `credentials.password.hash`."""
+    """Return the function that converts an account's hashes to `credentials.password.hash`."""
 
     def native(hashes: Sequence[KeptHash]) -> Mapping[str, Any] | None:
-        # Okta takes one hash; whoever has two might use either password, which only the hook can tell.
+        # Okta accepts one hash. With two, the person may use either password, and only the hook can check both.
         if len(hashes) != 1:
             return None
         try:

@@ -1,7 +1,7 @@
 """Creation of the loaded accounts in Okta, each exactly once.
 
-The intent is committed before Okta is asked; the Okta id after. Whoever finds an intent without an end looks the login
-up before asking again (`create_user.py`).
+The intent is committed before the request is sent, the Okta id after. If an intent has no end, the login is looked up
+before the request is repeated (`create_user.py`).
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from service.settings import ForgetWhen
 from service.store.database import Database
 from service.store.okta_logins import ReadLogin, keep_okta_logins
 
-# Commit how requests for users ended: the Okta ids, the outcomes, and the events that waited. Asks no Okta.
+# Commit of the outcomes of requests: the Okta ids, the outcomes, and the unmatched events. Does not call Okta.
 
 
 async def end_requests(database: Database, results: Sequence[Result], forget_when: ForgetWhen) -> list[Result]:
-    """Write the ends down in one transaction, and return them as they are written: a user has one account."""
+    """Store the outcomes in one transaction, and return them as stored: a user can have only one account."""
     async with database.transaction() as connection:
         await queries.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
         checked = await _bind(connection, sorted(results, key=lambda each: each.account_id))
@@ -58,37 +58,37 @@ def _taken(result: Result) -> Result:
 
 
 CHUNK = 40
-"""Accounts that are read together."""
+"""Number of accounts that are read together."""
 REFUSALS_IN_A_ROW = 20
-"""So many without a success between them are a fault of all accounts, not of each: a missing attribute, a full org."""
+"""This many rejections without a success are a common fault, such as a missing attribute or a full org."""
 
 
 @dataclass
 class Totals:
-    """How far it is."""
+    """The progress of a run."""
 
     total: int = 0
     methods: Counter[Method] = field(default_factory=Counter)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     looked_up: int = 0
-    """Logins that were looked up, because Okta had been asked before or gave no answer."""
+    """Logins that were looked up, because an earlier request may have been sent or got no answer."""
 
     unanswered: int = 0
-    """Accounts for which no answer came at all: the next run looks them up."""
+    """Accounts for which no answer arrived: the next run looks them up."""
 
     schema_faults: Counter[tuple[str, SchemaFault]] = field(default_factory=Counter)
-    """What the org's user schema refuses, by attribute; counted by a dry run."""
+    """Faults by the org's user schema, by attribute; counted by a dry run."""
     gave_up: str | None = None
-    """The last of `REFUSALS_IN_A_ROW` refusals, after which no more was asked."""
+    """The last of `REFUSALS_IN_A_ROW` rejections, after which the run stopped."""
 
     @property
     def done(self) -> int:
-        """How many are through."""
+        """Number of accounts processed."""
         return sum(self.outcomes.values())
 
 
 class Provisioning:
-    """One run, over a database that is fenced by its lease."""
+    """One run, with a database that is fenced by its lease."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Provisioning:
     ) -> None:
         self.keep_going = keep_going
         self._refusals: list[str] = []
-        """The reasons of those since the last success."""
+        """The reasons of rejections since the last success."""
         self.database = database
         self.creation = UserCreation(org)
         self.plan = plan
@@ -112,7 +112,7 @@ class Provisioning:
         self._groups = GroupIds(plan.find_group) if plan.find_group else None
 
     async def run(self) -> Totals:
-        """Create all that are to be created. Raises `OktaFault` if Okta refuses us; all that is done is kept.
+        """Create all selected accounts. Raises `OktaFault` if Okta rejects our credentials; what is done is kept.
 
         Stops after `REFUSALS_IN_A_ROW`, unless `keep_going`: `Totals.gave_up` has the last reason.
         """
@@ -125,12 +125,13 @@ class Provisioning:
         return self.totals
 
     async def dry_run(self, schema: UserSchema | None = None) -> Totals:
-        """Tell what a run would do, as far as our rules and the org's user schema (where it is given) say it."""
+        """Report what a run would do, as far as our rules and the org's user schema (if given) can predict."""
         await self._count()
         async for requests in self._chunks(lambda totals: sum(totals.methods.values()) + totals.done):
             refused = [request for request in requests if self._would_be_refused(request, schema)]
             self.totals.outcomes[Outcome.REFUSED] += len(refused)
             self.totals.methods += Counter(each.method for each in requests if each not in refused)
+            self.progress(self.totals)
         return self.totals
 
     def _would_be_refused(self, request: Request, schema: UserSchema | None) -> bool:
@@ -144,7 +145,7 @@ class Provisioning:
         self.totals.total = total if self.plan.most is None else min(total, self.plan.most)
 
     async def _chunks(self, through: Callable[[Totals], int]) -> AsyncIterator[list[Request]]:
-        """Return what is to be asked, chunk by chunk; `through` tells how many accounts of the total are."""
+        """Yield the requests in chunks; `through` returns how many accounts of the total are processed."""
         last = 0
         while number := min(CHUNK, self.totals.total - through(self.totals)):
             async with self.database.connection() as connection:
@@ -155,7 +156,7 @@ class Provisioning:
             yield await plan_requests(self.database, self.plan, chosen, self._groups)
 
     async def _create_chunk(self, requests: Sequence[Request]) -> None:
-        """Ask for no more at once than may be refused until the run stops."""
+        """Send at most as many requests at once as may be rejected before the run stops."""
         ended = 0
         lost: NoAnswer | None = None
         while requests and not self.totals.gave_up:
@@ -167,14 +168,14 @@ class Provisioning:
             raise lost
 
     async def _create_all(self, requests: Sequence[Request]) -> tuple[int, NoAnswer | None]:
-        """Create some; return how many got an answer, and a fault of those that got none."""
+        """Create some; return how many got an answer, and an error of those that got none."""
         async with self.database.transaction() as connection:
             methods = [(each.candidate.id, each.method.value) for each in requests]
             begun = await provisioning_queries.intend(connection, methods)
         asking = [asyncio.create_task(self.creation.create(each, begun[each.candidate.id])) for each in requests]
         try:
             await asyncio.wait(asking)
-        finally:  # also where the run is stopped: what was created until then is stored and counted
+        finally:  # also if the run is stopped: users created until then are stored and counted
             for task in asking:
                 task.cancel()
             created = await asyncio.gather(*asking, return_exceptions=True)
@@ -182,7 +183,7 @@ class Provisioning:
             await self._end(ended)
             how = {each.candidate.id: each.method for each in requests}
             self.totals.methods += Counter(how[each.account_id] for each in ended if each.outcome is Outcome.CREATED)
-        # What got no end is looked up by the next run.
+        # The next run looks up the accounts without an outcome.
         faults = [each for each in created if isinstance(each, BaseException)]
         self.totals.unanswered += len(faults)
         lost: NoAnswer | None = None

@@ -1,4 +1,4 @@
-"""Queries of provisioning: accounts still to be created in Okta, and the outcome of those tried."""
+"""Queries of provisioning: accounts to create in Okta, and the outcomes of requests."""
 
 import enum
 import json
@@ -13,7 +13,7 @@ from service.immutable import immutable
 from service.store.accounts import KeptHash, State
 from service.store.attributes import DECLARED_PROFILE
 
-# Correcting the login and the profile of an account that Okta refused. Only statements; the caller closes the gate.
+# Correction of the login and profile of an account that Okta rejected. The caller holds the binding lock.
 
 HELD = """
 SELECT account.login_key FROM accounts AS account JOIN provisionings AS known ON known.account_id = account.id
@@ -30,21 +30,21 @@ WHERE id = $1
 
 KEEP_OLD_NAME = "INSERT INTO identifiers (account_id, identifier_key) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 
-# Nobody asked Okta about the corrected account yet.
+# No request was sent for the corrected account yet.
 BEGIN_ANEW = "DELETE FROM provisionings WHERE account_id = $1"
 
 
 class Corrected(enum.StrEnum):
-    """What became of a correction."""
+    """The result of a correction."""
 
     DONE = "corrected"
-    NOT_REFUSED = "Okta did not refuse this account, or it is created by now"
+    NOT_REFUSED = "Okta did not reject this account, or it has been created since"
     TAKEN = "another account has this login"
 
 
 @immutable
 class Correction:
-    """What an account is to be from now on; an empty attribute is removed."""
+    """The new values of an account; an empty attribute is removed."""
 
     account_id: int
     login: str
@@ -69,7 +69,7 @@ async def correct(connection: asyncpg.Connection, correction: Correction) -> Cor
     return Corrected.DONE
 
 
-# Refused ones wait for a correction, or for being asked for.
+# Rejected accounts are skipped until they are corrected or explicitly selected.
 CHOSEN = """
 FROM accounts AS account LEFT JOIN provisionings AS provisioning ON provisioning.account_id = account.id
 WHERE account.okta_id IS NULL AND account.id > $1 AND account.state = ANY($2::text[])
@@ -100,7 +100,7 @@ JOIN sources AS source ON source.id = kept.source_id JOIN recipes AS recipe ON r
 WHERE kept.account_id = ANY($1::bigint[])
 """
 
-# Who was tried before keeps the time of the first try: a user that Okta made since then is ours.
+# A repeated attempt keeps the time of the first: a user that Okta created since then is ours.
 INTEND = """
 INSERT INTO provisionings AS known (account_id, method, outcome)
 SELECT account_id, method, 'intended' FROM unnest($1::bigint[], $2::text[]) AS given (account_id, method)
@@ -128,33 +128,33 @@ ORDER BY account.id LIMIT $2
 
 @immutable
 class Choice:
-    """Which of the accounts that are not in Okta yet are meant."""
+    """The selection among the accounts that are not in Okta yet."""
 
     states: Sequence[str] = ("waiting", "verified")
     sources: Sequence[str] | None = None
     formats: Sequence[str] | None = None
     refused_too: bool = False
-    """Also those that Okta refused and that nobody has corrected since."""
+    """Whether to include accounts that Okta rejected and that were not corrected since."""
     disabled_too: bool = False
-    """Of those without a hash, also the ones that were disabled in the old system."""
+    """Whether to include, of those without a hash, the accounts that were disabled in the old system."""
 
     @property
     def arguments(self) -> tuple[object, ...]:
-        """Return what the queries take after the account to begin after."""
+        """Return the arguments of the queries after the first, the id to start after."""
         sources, formats = _listed(self.sources), _listed(self.formats)
         return list(self.states), sources, formats, self.refused_too, self.disabled_too
 
 
 @immutable
 class Candidate:
-    """An account that is to be created in Okta."""
+    """An account to create in Okta."""
 
     id: int
     login: str
     login_key: str
     profile: dict[str, Any] = field(repr=False)
     tried: bool
-    """Okta may have been asked already: look before asking again."""
+    """Whether a request may have been sent already: look the login up first."""
     has_hash: bool = True
     groups: Sequence[str] = ()
     """The names of its Okta groups."""
@@ -162,7 +162,7 @@ class Candidate:
 
 @immutable
 class RefusedAccount:
-    """An account that Okta refused, and why."""
+    """An account that Okta rejected, and the reason."""
 
     id: int
     login: str
@@ -172,23 +172,23 @@ class RefusedAccount:
 
 @immutable
 class Ended:
-    """What became of one."""
+    """The outcome of one request."""
 
     account_id: int
     outcome: str
     reason: str | None
     method: str | None
-    """How the password was sent; None if it is as it was intended first."""
+    """How the password was sent; None to keep the intended method."""
 
 
 async def count_candidates(connection: asyncpg.Connection, choice: Choice) -> int:
-    """Count those that are to be created."""
+    """Count the accounts to create."""
     number: int = await connection.fetchval(COUNT, 0, *choice.arguments)
     return number
 
 
 async def list_candidates(connection: asyncpg.Connection, choice: Choice, after: int, number: int) -> list[Candidate]:
-    """List the next of them, in the order of id."""
+    """List the next accounts, in the order of id."""
     rows = await connection.fetch(CANDIDATES, after, *choice.arguments, number)
     return [
         Candidate(
@@ -205,7 +205,7 @@ async def list_candidates(connection: asyncpg.Connection, choice: Choice, after:
 
 
 async def kept_hashes(connection: asyncpg.Connection, account_ids: Sequence[int]) -> dict[int, list[KeptHash]]:
-    """Return the hashes of accounts, as they are kept."""
+    """Return the stored hashes of accounts."""
     found: dict[int, list[KeptHash]] = {}
     for row in await connection.fetch(KEPT, account_ids):
         account_id, source, format_name, parameters, *kept = row
@@ -214,19 +214,19 @@ async def kept_hashes(connection: asyncpg.Connection, account_ids: Sequence[int]
 
 
 async def intend(connection: asyncpg.Connection, methods: Sequence[tuple[int, str]]) -> dict[int, datetime]:
-    """Write down that Okta is about to be asked to create these; return since when each was intended."""
+    """Store that requests for these accounts are about to be sent; return the time of each first intent."""
     rows = await connection.fetch(INTEND, [own for own, _ in methods], [method for _, method in methods])
     return {row["account_id"]: row["begun_at"] for row in rows}
 
 
 async def end(connection: asyncpg.Connection, ended: Sequence[Ended]) -> None:
-    """Write down what became of them."""
+    """Store the outcomes."""
     columns = zip(*((each.account_id, each.outcome, each.reason, each.method) for each in ended), strict=True)
     await connection.execute(END, *map(list, columns))
 
 
 async def list_refused(connection: asyncpg.Connection, after: int, number: int) -> list[RefusedAccount]:
-    """List the next of those that Okta refused, in the order of id."""
+    """List the next accounts that Okta rejected, in the order of id."""
     return [
         RefusedAccount(row["id"], row["login"], json.loads(row["profile"]), row["reason"] or "")
         for row in await connection.fetch(REFUSED, after, number)

@@ -1,4 +1,4 @@
-"""The profile that is sent to Okta for an account, and whether an existing user is the same person. Pure.
+"""The profile that is sent to Okta for an account, and the comparison with an existing user. No I/O.
 
 The limits are those of Okta's user schema: https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
 """
@@ -22,25 +22,25 @@ class Method(enum.StrEnum):
     """How a user gets the password."""
 
     HOOK = "hook"
-    """At the first sign-in, Okta asks the password import hook."""
+    """At the first sign-in, Okta calls the password import hook."""
     DIRECT = "direct"
     """The hash is sent, and Okta checks it itself."""
     NONE = "none"
-    """There is no hash: the user gets a random password that is kept nowhere, and resets it."""
+    """There is no hash: the user gets a random password that is not stored, and resets it."""
 
 
 class Outcome(enum.StrEnum):
-    """What became of an account that was to be created."""
+    """The outcome for an account to create."""
 
     CREATED = "created"
     FOUND = "found"
-    """A user with the login existed, is the same person, and is left as it is."""
+    """A user with the login exists, is the same person, and is left unchanged."""
     REFUSED = "refused"
-    """Okta refuses it, or the login is somebody else's there."""
+    """Okta rejects the account, or another person has the login there."""
 
 
 def okta_profile(login: str, profile: Mapping[str, Any], only: Collection[str] | None = None) -> dict[str, Any]:
-    """Choose what is sent of a profile; an e-mail address that is missing is the login, where that is one."""
+    """Select the attributes to send; a missing e-mail address is replaced by the login if that is one."""
     sent = {name: value for name, value in profile.items() if value not in (None, "") and (not only or name in only)}
     if "@" in login:
         sent.setdefault("email", profile.get("email") or login)
@@ -48,7 +48,7 @@ def okta_profile(login: str, profile: Mapping[str, Any], only: Collection[str] |
 
 
 def faults_of(profile: Mapping[str, Any]) -> list[str]:
-    """List what Okta is known to refuse in a profile; it may have more rules."""
+    """List the known faults of a profile; Okta may have more rules."""
     faults = [] if len(profile["login"]) in LOGIN_LENGTH else ["login: must have from 5 to 100 characters"]
     faults += [] if profile.get("email") else ["email: is missing"]
     return faults + [
@@ -59,20 +59,20 @@ def faults_of(profile: Mapping[str, Any]) -> list[str]:
 
 
 def differences(profile: Mapping[str, Any], user: OktaUser) -> list[str]:
-    """Name the attributes in which a user is another person than the one that would have been sent."""
+    """Name the attributes that show that a user is another person than the account's."""
     names = ["login"] if login_key(profile["login"]) != login_key(user.login) else []
     return names + [name for name in COMPARED if not _same(profile.get(name), user.profile.get(name))]
 
 
 def is_same_person(profile: Mapping[str, Any], user: OktaUser) -> bool:
-    """Return whether a user may be taken for the account's: a password of its own wants the e-mail address to agree."""
+    """Return whether a user is the account's person; if it has its own password, the e-mail addresses must be equal."""
     if differences(profile, user):
         return False
     return user.provider == IMPORT or bool(user.profile.get("email") and profile.get("email"))
 
 
 def is_ours(user: OktaUser, begun_at: datetime) -> bool:
-    """Return whether our own request made this user, although no answer came."""
+    """Return whether our own request created this user, although no answer arrived."""
     return user.created is not None and user.created >= begun_at - CLOCKS_APART
 
 
@@ -80,7 +80,7 @@ FULL = re.compile(r"(limit|maximum|exceed|quota)\b.*\busers?\b|\busers?\b.*(limi
 
 
 def plan_hint(texts: Iterable[str]) -> str:
-    """Say what an org's plan may have to do with a refusal; Okta's text for it is no contract, and may change."""
+    """Return a hint if a rejection may be due to the org's plan; Okta's text for it is not an API and may change."""
     if not any(map(FULL.search, texts)):
         return ""
     return "; the org may be full: an Integrator Free org has ten active users, so a pilot there is five"

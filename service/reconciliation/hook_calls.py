@@ -1,7 +1,7 @@
-"""What only Okta saw: calls of our hooks in the System Log, joined with our own verdicts.
+"""Okta's view of hook calls: calls of our hooks in the System Log, joined with our own verdicts.
 
-Read by a cursor of its own and a lower share of the rate limit, beside the import events, which it never delays. The
-link is saved in the transaction that writes the events before it; an event that comes twice is one row.
+They are read with a cursor of their own and a lower share of the rate limit, so they never delay the import events. The
+link is saved in the transaction that stores the events before it; a repeated event is stored once.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from service.store.leases import LeaseLost
 
 MARGIN = timedelta(hours=1)
 EVERY = 60.0
-"""Seconds between looks: an alert on them may be a minute late."""
+"""Seconds between reads, so an alert on these calls may be a minute late."""
 
 
 class HookCallReader:
@@ -40,7 +40,7 @@ class HookCallReader:
         self.clock = clock
 
     async def catch_up(self) -> int:
-        """Read all that is new; return how many calls were. Raises `OktaFault`, or what the database raises."""
+        """Read all new calls; return their number. Raises `OktaFault` or database errors."""
         read = 0
         items, link = await self._first_page()
         while True:
@@ -65,11 +65,11 @@ class HookCallReader:
         except (Refused, MalformedAnswer) as error:
             if isinstance(error, Refused) and error.is_about_us:
                 raise
-            # The link is no longer good: from an hour before it was; what comes twice changes nothing.
+            # The link has expired: start an hour before it was saved; repeated events change nothing.
             return await self.log.log_page(polling(max(saved_at - MARGIN, earliest), HOOK_CALLS))
 
     async def _ours(self, calls: Sequence[HookCall]) -> Sequence[HookCall]:
-        """Leave out calls of other services' hooks, where it is known which are ours."""
+        """Skip calls of other services' hooks, if our hooks are known."""
         async with self.database.connection() as connection:
             own = await queries.own_hook_ids(connection, self.log.host)
         return [call for call in calls if not own or call.hook_id is None or call.hook_id in own]
@@ -78,7 +78,7 @@ class HookCallReader:
 async def keep_reading(
     reader: HookCallReader, stop: asyncio.Event, progress: Callable[[str, dict[str, Any]], None], every: float = EVERY
 ) -> None:
-    """Read until `stop` is set or the lease is lost. A fault is told, and ends neither this nor anything else."""
+    """Read until `stop` is set or the lease is lost. Errors are logged and end neither this nor anything else."""
     while not stop.is_set():
         try:
             if count := await reader.catch_up():
@@ -86,7 +86,7 @@ async def keep_reading(
         except LeaseLost:
             return
         except (OktaFault, *DATABASE_UNAVAILABLE, TimeoutError) as error:
-            # Okta's texts are meant for people; a message of the database may quote a row.
+            # Okta's texts are meant for people; a database message may quote a row.
             fault = str(error) if isinstance(error, OktaFault) else type(error).__name__
             progress("hook_calls_failed", {"fault": fault})
         with contextlib.suppress(TimeoutError):

@@ -25,7 +25,7 @@ OLDEST_ACCOUNT = "SELECT min(loaded_at) FROM accounts"
 
 
 REREAD_SINCE = "reconcile_since"
-"""The row of `installation` that asks for the log to be read again from then on."""
+"""The row of `installation` that requests reading the log again from a time."""
 
 ASK_TO_REREAD = """
 INSERT INTO installation AS known (name, value) VALUES ($1, $2)
@@ -34,25 +34,25 @@ ON CONFLICT (name) DO UPDATE SET value = least(known.value, excluded.value)
 
 REREAD = "SELECT value FROM installation WHERE name = $1"
 
-# A request that came meanwhile stays. The row stays too, since the operator's role may not delete it: ~ sorts last.
+# A concurrent request is kept. The row is updated, since the operator's role may not delete it: ~ sorts last.
 REREAD_DONE = "UPDATE installation SET value = '~' WHERE name = $1 AND value = $2"
 
 
 @immutable
 class LogCursor:
-    """Where reading goes on."""
+    """The position where reading continues."""
 
     next_link: str = field(repr=False)
     saved_at: datetime
-    """When it was still good: events that were persisted before are read."""
+    """When the link was last valid: events that were persisted before have been read."""
     rescanned_until: datetime | None
     users_compared_at: datetime | None
     filter: str | None = None
-    """What the link asks for; None for one from before this was kept, which asks for import events alone."""
+    """The filter of the link; None for an old link without it, which covers only import events."""
 
 
 async def find_cursor(connection: asyncpg.Connection, org: str) -> LogCursor | None:
-    """Find where reading this org's log stopped."""
+    """Return the position where reading this org's log stopped."""
     row = await connection.fetchrow(FIND, org)
     return None if row is None else LogCursor(*row)
 
@@ -60,45 +60,45 @@ async def find_cursor(connection: asyncpg.Connection, org: str) -> LogCursor | N
 async def save_cursor(
     connection: asyncpg.Connection, org: str, next_link: str, moment: datetime, asked: str | None = None
 ) -> None:
-    """Remember the link to the next page, once the events before it are committed; `asked`: the filter."""
+    """Save the link to the next page, after the events before it are committed; `asked`: the filter."""
     await connection.execute(SAVE, org, next_link, moment, asked)
 
 
 async def save_rescanned(connection: asyncpg.Connection, org: str, until: datetime) -> None:
-    """Remember until when events were looked for a second time."""
+    """Save the time until which late events were searched for."""
     await connection.execute(RESCANNED, org, until)
 
 
 async def save_compared(connection: asyncpg.Connection, org: str, moment: datetime) -> None:
-    """Remember when the accounts were last compared with the org's users."""
+    """Save when the accounts were last compared with the org's users."""
     await connection.execute(USERS_COMPARED, org, moment)
 
 
 async def oldest_account(connection: asyncpg.Connection) -> datetime | None:
-    """Tell since when there are accounts."""
+    """Return when the oldest account was loaded."""
     moment: datetime | None = await connection.fetchval(OLDEST_ACCOUNT)
     return moment
 
 
 async def ask_to_reread(connection: asyncpg.Connection, since: datetime) -> None:
-    """Ask the process that reconciles now, or the next one, to read the log again from then on."""
+    """Request that the current or next reconciliation reads the log again from a time."""
     wanted = since.astimezone(UTC).isoformat(timespec="microseconds").encode()
     await connection.execute(ASK_TO_REREAD, REREAD_SINCE, wanted)
 
 
 async def find_reread(connection: asyncpg.Connection) -> datetime | None:
-    """Find from when on the log is to be read again, the earliest that was asked for; None if nothing was."""
+    """Return the earliest requested time from which to read the log again; None if there is no request."""
     value: bytes | None = await connection.fetchval(REREAD, REREAD_SINCE)
     return None if value in (None, b"~") else datetime.fromisoformat(value.decode())
 
 
 async def end_reread(connection: asyncpg.Connection, since: datetime) -> None:
-    """Note that the log was read again from then on."""
+    """Mark the request as done."""
     done = since.astimezone(UTC).isoformat(timespec="microseconds").encode()
     await connection.execute(REREAD_DONE, REREAD_SINCE, done)
 
 
-# Calls of our hooks as the log reports them, with what we said.
+# Calls of our hooks as reported by the log, with our verdicts.
 
 CALL_CURSOR = "SELECT next_link, saved_at FROM okta_call_cursors WHERE org = $1"
 
@@ -109,7 +109,7 @@ ON CONFLICT (org) DO UPDATE SET next_link = excluded.next_link, saved_at = exclu
 
 OWN_HOOK_IDS = "SELECT hook_id FROM own_hooks WHERE org = $1"
 
-# By the code that our answer carried; where it never arrived, by the request, for which the trail is read around then.
+# Joined by the code in our answer or, if that did not arrive, by the request id, within minutes of the call.
 RECORD_CALLS = """
 WITH given AS (
     SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
@@ -145,23 +145,23 @@ SELECT count(*) FROM added
 
 
 async def find_call_cursor(connection: asyncpg.Connection, org: str) -> tuple[str, datetime] | None:
-    """Find where reading this org's log for calls of our hooks stopped: the link, and when it was saved."""
+    """Return where reading this org's log for hook calls stopped: the link, and when it was saved."""
     row = await connection.fetchrow(CALL_CURSOR, org)
     return None if row is None else (row["next_link"], row["saved_at"])
 
 
 async def save_call_cursor(connection: asyncpg.Connection, org: str, next_link: str, moment: datetime) -> None:
-    """Remember the link to the next page."""
+    """Save the link to the next page."""
     await connection.execute(SAVE_CALL_CURSOR, org, next_link, moment)
 
 
 async def own_hook_ids(connection: asyncpg.Connection, org: str) -> frozenset[str]:
-    """Return the ids of the hooks that this installation made in an org."""
+    """Return the ids of the hooks that this installation created in an org."""
     return frozenset(row["hook_id"] for row in await connection.fetch(OWN_HOOK_IDS, org))
 
 
 async def record_hook_calls(connection: asyncpg.Connection, org: str, calls: Sequence[HookCall]) -> int:
-    """Write calls down, with our verdict on each; return how many were not known yet."""
+    """Store calls with our verdict on each; return how many were new."""
     unique = list({call.uuid: call for call in calls}.values())
     if not unique:
         return 0

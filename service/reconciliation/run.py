@@ -1,4 +1,4 @@
-"""Reconciliation with an org: first its log, then its users, so that a SUCCESS wins."""
+"""Reconciliation with an org: first its log, then its users, so that a SUCCESS takes precedence."""
 
 import asyncio
 import contextlib
@@ -23,19 +23,19 @@ from service.store.name_report import count_names
 
 
 class Org(Log, Users, Protocol):
-    """What reconciling needs of an org."""
+    """The parts of an org that reconciliation needs."""
 
 
 @dataclass
 class Report:
-    """What a reconciliation read, found and did."""
+    """The results of a reconciliation."""
 
     log: LogReport = field(default_factory=LogReport)
     users: UsersReport | None = None
 
 
 class Reconciliation:
-    """The steps of a reconciliation, over a database that is fenced by its lease."""
+    """The steps of a reconciliation, with a database that is fenced by its lease."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Reconciliation:
         self._progress = progress
 
     async def run(self, since: datetime | None = None, *, users: bool = True) -> Report:
-        """Do it all once; `users` says whether the users are compared. Raises `OktaFault`."""
+        """Run all steps once; `users` says whether the users are compared. Raises `OktaFault`."""
         asked = await self.reread_since()
         begin = min((each for each in (since, asked) if each is not None), default=None)
         self.report.log = await self.read_log(begin)
@@ -67,12 +67,12 @@ class Reconciliation:
         return self.report
 
     async def reread_since(self) -> datetime | None:
-        """Return from when on another command asked for the log to be read again, while the lease was held."""
+        """Return the time from which another command requested reading the log again, while the lease was held."""
         async with self.database.connection() as connection:
             return await queries.find_reread(connection)
 
     async def end_reread(self, since: datetime | None) -> None:
-        """Note that it was; a process that dies before this reads again, which changes nothing."""
+        """Mark the request as done; a process that dies before this reads again, which changes nothing."""
         if since is not None:
             async with self.database.transaction() as connection:
                 await queries.end_reread(connection, since)
@@ -80,11 +80,11 @@ class Reconciliation:
     async def read_log(
         self, since: datetime | None = None, progress: Callable[[LogReport], None] | None = None
     ) -> LogReport:
-        """Catch up with the log."""
+        """Read the new entries of the log."""
         return await self._reader(progress).catch_up(since)
 
     async def rescan(self, since: datetime | None = None) -> LogReport:
-        """Look for events that were persisted late."""
+        """Search for events that were persisted late."""
         return await self._reader(self._progress_with(LogReport.add_again)).rescan(since)
 
     async def compare_users(self) -> UsersReport:
@@ -124,7 +124,7 @@ class Reconciliation:
         self._progress(Report(report, self.report.users))
 
     def _progress_with(self, add: Callable[[LogReport, LogReport], None]) -> Callable[[LogReport], None]:
-        """Report what was read before together with what is read now: a run that is stopped shows the last report."""
+        """Report earlier and current results together, so that the last report of a stopped run is complete."""
 
         def report(log: LogReport) -> None:
             both = copy.deepcopy(self.report.log)
@@ -137,19 +137,19 @@ class Reconciliation:
         self._progress(Report(self.report.log, report))
 
 
-# Reconcile for as long as the service runs: the log every few seconds, a second look and the users now and then.
+# Continuous reconciliation: the log every few seconds, a rescan and the users at longer intervals.
 #
-# One replica does it at a time, under a lease; the others wait to take it over. Faults of Okta or of the database end
-# nothing.
+# One replica reconciles at a time, under a lease; the others wait to take over. Errors of Okta or of the database do
+# not end it.
 
 AFTER_A_FAULT = 30.0
-"""Seconds; Okta's limits are shared with others."""
+"""Seconds; Okta's limits are shared with other clients."""
 Progress = Callable[[str, dict[str, Any]], None]
 
 
 @immutable
 class Rhythm:
-    """How often what is done, in seconds."""
+    """The intervals of the steps, in seconds."""
 
     log: float = 10.0
     again: float = 3600.0
@@ -157,7 +157,7 @@ class Rhythm:
     life: timedelta = LIFE
 
 
-async def follow(  # noqa: PLR0913 (each is a choice of the command's)
+async def follow(  # noqa: PLR0913 (each is an option of the command)
     database: Database,
     org: Org,
     forget_when: ForgetWhen,
@@ -170,10 +170,10 @@ async def follow(  # noqa: PLR0913 (each is a choice of the command's)
     totals: Report | None = None,
     hook_calls: Callable[[Database], HookCallReader] | None = None,
 ) -> None:
-    """Reconcile until `stop` is set. Every fault is told, and tried again.
+    """Reconcile until `stop` is set. Every error is logged, and the step retried.
 
-    `users` says whether the users are compared, `allow_missing` as for `Reconciliation`; `totals` is added up to.
-    `hook_calls` makes what reads, beside it, the calls of our hooks.
+    `users` says whether the users are compared, `allow_missing` is that of `Reconciliation`; results are added to
+    `totals`. `hook_calls` creates the reader of our hooks' calls, which runs concurrently.
     """
     totals = Report() if totals is None else totals
     rhythm = rhythm or Rhythm()
@@ -213,7 +213,7 @@ async def _end(task: asyncio.Task[None] | None) -> None:
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Work until told to stop: comparing users may take hours, and may be given up at any point."""
+    """Work until `stop` is set: comparing users may take hours, and can be cancelled at any point."""
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -225,7 +225,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 
 
 class _Following:
-    """What is done while the lease is held."""
+    """The work done while the lease is held."""
 
     def __init__(
         self,
@@ -246,7 +246,7 @@ class _Following:
         self._clock = asyncio.get_running_loop().time
 
     async def run(self) -> None:
-        """Read the log every few seconds, a second time and the users now and then."""
+        """Read the log every few seconds; rescan and compare users at longer intervals."""
         again, users = await _last_done(self.work)
         again_at = self._clock() + self.rhythm.again - again
         users_at = self._clock() + self.rhythm.users - users
@@ -285,7 +285,7 @@ class _Following:
 
 
 async def _last_done(work: Reconciliation) -> tuple[float, float]:
-    """Tell how many seconds ago the second look and the comparison were done, by whomever."""
+    """Return how many seconds ago any process last did the rescan and the comparison."""
     async with work.database.connection() as connection:
         cursor = await find_cursor(connection, work.org.host)
     if cursor is None:
@@ -302,5 +302,5 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 
 
 def _fault(error: BaseException) -> str:
-    # Okta's texts are meant for people; a message of the database may quote a row.
+    # Okta's texts are meant for people; a database message may quote a row.
     return str(error) if isinstance(error, OktaFault) else type(error).__name__

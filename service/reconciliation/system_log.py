@@ -1,8 +1,7 @@
-"""Catching up with the System Log: every import event is applied as if the event hook had delivered it.
+"""Reading of the System Log: every import event is applied as if the event hook had delivered it.
 
-Event hooks are best effort; the log is what makes "no SUCCESS lost" true. Reading goes on where it stopped, by the link
-that Okta gave; the link is saved after the events before it are committed, so whoever dies in between reads them again,
-which changes nothing.
+Event hooks are best effort; only the log ensures that no SUCCESS is lost. Reading continues at the saved link, which is
+saved after the events before it are committed. A process that dies in between reads them again, which changes nothing.
 """
 
 from collections import Counter
@@ -30,56 +29,55 @@ from service.reconciliation.queries import LogCursor
 from service.settings import ForgetWhen
 from service.store.database import Database
 
-# What reading the System Log brought, in numbers and warnings. Reads nothing, and prints nothing.
+# The results of reading the System Log, in numbers and warnings. No I/O.
 
 WARN_BEFORE = timedelta(days=14)
-"""How long before the log forgets what was not read yet a warning is given."""
+"""A warning is given this long before unread entries of the log expire."""
 INSTEAD = "comparing the accounts with the org's users finds those who have migrated (not with --no-users)"
 
 
 @dataclass
 class LogReport:
-    """What was read and what it did."""
+    """What was read and its effects."""
 
     since: datetime | None = None
-    """From when on the log was read; None if reading went on at a saved link."""
+    """The time from which the log was read; None if reading continued at a saved link."""
     pages: int = 0
     events: int = 0
     unreadable: int = 0
     effects: Counter[Effect] = field(default_factory=Counter)
     cursor_lost: bool = False
     warnings: list[str] = field(default_factory=list)
-    """What the operator must know."""
+    """Warnings for the operator."""
     incomplete: bool = False
-    """Events may be gone for good: the accounts have to be compared with the org's users."""
+    """Whether events may be lost for good: the accounts must be compared with the org's users."""
 
     def add(self, later: "LogReport") -> None:
-        """Add what reading on brought."""
+        """Add the results of continued reading."""
         self.pages += later.pages
         self.events += later.events
         self.unreadable += later.unreadable
         self.effects += later.effects
 
     def add_again(self, again: "LogReport") -> None:
-        """Add what a second look brought; most of its events were counted before."""
+        """Add the results of a rescan, most of whose events were counted before."""
         self.pages += again.pages
         self.effects += again.effects
 
     def lose_cursor(self) -> None:
-        """Note that Okta does not know the saved link any more."""
+        """Record that Okta does not accept the saved link any more."""
         self.cursor_lost = self.incomplete = True
-        self.warnings.append("the link where reading stopped is no longer good; the log is read again")
+        self.warnings.append("the saved link into the log has expired; the log is read again")
 
     def lose_events_before(self, earliest: datetime) -> None:
-        """Note that what was asked for reaches farther back than Okta's log."""
+        """Record that the requested time is before the start of Okta's log."""
         self.incomplete = True
         self.warnings.append(
-            f"Okta keeps its log for {RETENTION.days} days: what happened before {earliest:%Y-%m-%d} can't be read;"
-            f" {INSTEAD}"
+            f"Okta keeps its log for {RETENTION.days} days: events before {earliest:%Y-%m-%d} cannot be read; {INSTEAD}"
         )
 
     def warn_of_age(self, saved_at: datetime, now: datetime) -> None:
-        """Warn where the log was last read so long ago that events are lost, or soon will be."""
+        """Warn if the log was last read so long ago that events are lost, or soon will be."""
         left = RETENTION - (now - saved_at)
         read = f"the log was last read {(now - saved_at).days} days ago; Okta keeps it for {RETENTION.days}"
         if left <= timedelta():
@@ -90,9 +88,9 @@ class LogReport:
 
 
 OVERLAP = timedelta(hours=24)
-"""How far a second look reaches back before the last one; Okta promises no most for the delay of an event."""
+"""How far a rescan reaches back before the previous one; Okta does not limit the delay of an event."""
 MARGIN = timedelta(hours=1)
-"""For clocks, and for events that were under way when a link was saved."""
+"""Allowance for clock differences, and for events that were being persisted when a link was saved."""
 
 
 class Log(Protocol):
@@ -104,11 +102,11 @@ class Log(Protocol):
         ...
 
     async def log_page(self, query: Mapping[str, str]) -> Page:
-        """Get the first page of a question, and the link to the next."""
+        """Return the first page of a query, and the link to the next."""
         ...
 
     async def next_log_page(self, link: str) -> Page:
-        """Get the page that a link leads to."""
+        """Return the page of a link."""
         ...
 
 
@@ -125,7 +123,7 @@ class LogReader:
         progress: Callable[[LogReport], None] = lambda _report: None,
         read_again: Callable[[Sequence[str]], Awaitable[None]] | None = None,
     ) -> None:
-        """Read `log`; `read_again` reads users again by id whose logins may have changed."""
+        """Read `log`; `read_again` reads users again by id if their logins may have changed."""
         self.database = database
         self.log = log
         self.read_again = read_again
@@ -134,22 +132,22 @@ class LogReader:
         self.progress = progress
 
     async def catch_up(self, since: datetime | None = None) -> LogReport:
-        """Read all that is new, or all since a moment. Raises `OktaFault`, or what the database raises."""
+        """Read all new entries, or all since a time. Raises `OktaFault` or database errors."""
         async with self.database.connection() as connection:
             cursor = await queries.find_cursor(connection, self.log.host)
             oldest = await queries.oldest_account(connection)
         report = LogReport()
         begun = asked = self.clock()
         items, link = await self._first_page(report, cursor, since, oldest)
-        # Before the end is reached, only what was persisted until then is surely read.
+        # Until the end is reached, only entries persisted before the start are certain to have been read.
         read_until = report.since or (cursor.saved_at if cursor else begun)
         while True:
             await self._apply(report, items)
             newest = newest_of(items)
-            # From a moment on, all the users are compared after the log is read.
+            # With `since`, all users are compared after the log is read.
             if self.read_again is not None and report.since is None and (changed := users_to_read_again(items)):
                 await self.read_again(changed)
-            # A busy log is never empty: what happened after we began is for the next time.
+            # A busy log never ends: entries after the start are left for the next run.
             ended = not items or (len(items) < PAGE and newest is not None and newest > begun)
             if link is None:
                 return report
@@ -162,7 +160,7 @@ class LogReader:
             items, link = await self.log.next_log_page(link)
 
     async def rescan(self, since: datetime | None = None) -> LogReport:
-        """Read a bounded span once more, overlapping the last one, for events that were persisted late."""
+        """Read a bounded period again, overlapping the previous rescan, for events that were persisted late."""
         async with self.database.connection() as connection:
             cursor = await queries.find_cursor(connection, self.log.host)
         until = self.clock()
@@ -191,7 +189,7 @@ class LogReader:
                     raise
                 report.lose_cursor()
         if cursor is not None:
-            # A later moment would skip for ever what was not read yet: the link that is saved next lies behind it.
+            # A later time would skip unread entries permanently, since the next saved link is after them.
             since = min(since or cursor.saved_at, cursor.saved_at - MARGIN)
         return await self._page_since(report, since, oldest)
 

@@ -1,6 +1,6 @@
-"""Comparison of the armed accounts with the org's users: binding by login, retirement of hashes without a use.
+"""Comparison of the armed accounts with the org's users: binding by login, retirement of unneeded hashes.
 
-The log is read before anything is retired, so that a SUCCESS wins over the look of a user.
+The log is read before anything is retired, so that a SUCCESS takes precedence over the state of a user.
 """
 
 import asyncio
@@ -33,18 +33,18 @@ from service.store.retirement import (
     retire_accounts,
 )
 
-# Keep what users say of accounts: their Okta ids, with the events that waited for them, and their logins.
+# Storage of what users reveal about accounts: Okta ids, the unmatched events of those, and logins.
 
 TRIES = 5
-"""How often a page is tried again that PostgreSQL ended to break a deadlock."""
+"""Maximum attempts for a page that PostgreSQL aborts to break a deadlock."""
 
 
 async def keep_users(
     database: Database, users: Sequence[OktaUser], found: Sequence[tuple[int, str]], forget_when: ForgetWhen
 ) -> int:
-    """Bind the accounts that were found by login and keep the logins of all, in one transaction. Return how many.
+    """Bind the accounts that were found by login and store all logins, in one transaction; return the number bound.
 
-    An Okta id that another account has by now is left alone.
+    An Okta id that another account has by now is skipped.
     """
     read = [ReadLogin(user.id, user.login, user.updated) for user in users]
     async with database.connection() as connection:
@@ -57,7 +57,7 @@ async def keep_users(
         except COLLISIONS:
             if attempt == TRIES - 1:
                 raise
-            await asyncio.sleep(random.uniform(0, 0.05) * 2**attempt)  # noqa: S311 (spreads retries, guards nothing)
+            await asyncio.sleep(random.uniform(0, 0.05) * 2**attempt)  # noqa: S311 (spreads retries, not for security)
     raise AssertionError
 
 
@@ -80,24 +80,24 @@ async def _keep_users(
 async def read_users_again(
     database: Database, users: "Users", okta_ids: Sequence[str], forget_when: ForgetWhen
 ) -> None:
-    """Read again those of the users that accounts are bound to, and keep their logins. Raises `OktaFault`."""
+    """Read again the users that accounts are bound to, and store their logins. Raises `OktaFault`."""
     async with database.connection() as connection:
         matches = await queries.find_matches(connection, okta_ids, [], lock=False)
     read = [await users.find_user(match.okta_id) for match in matches if match.okta_id]
     await keep_users(database, [user for user in read if user is not None], [], forget_when)
 
 
-# When an account's hash has no use any more although no SUCCESS came. Pure.
+# When an account's hash is no longer needed although no SUCCESS arrived. No I/O.
 #
-# Nobody leaves `IMPORT` but by an imported password (a SUCCESS says so) or by one that was set in Okta: then Okta
-# never asks for the legacy password again. Suspended and locked users come back; deactivated ones may, within thirty
-# days.
+# A user leaves `IMPORT` only with an imported password (reported by a SUCCESS) or with one that was set in Okta; then
+# Okta never requests the legacy password again. Suspended and locked users may return; deactivated ones too, within
+# thirty days.
 
 AFTER_DEACTIVATION = timedelta(days=30)
 
 
 def judge_user(user: OktaUser, now: datetime) -> Retirement | None:
-    """Judge whether the hash of the account that this user was created for is of use; None if it is."""
+    """Return why the account's hash is no longer needed, by its user; None if it is needed."""
     if user.provider == OWN:
         changed = user.password_changed.isoformat() if user.password_changed else "at an unknown time"
         return Retirement(Proof.PASSWORD_IN_OKTA, f"{user.id} has the provider OKTA, password changed {changed}")
@@ -108,24 +108,24 @@ def judge_user(user: OktaUser, now: datetime) -> Retirement | None:
 
 
 def judge_missing(okta_id: str, now: datetime) -> Retirement:
-    """Return the proof for a user that Okta does not know any more."""
+    """Return the proof for a user that does not exist in Okta any more."""
     return Retirement(Proof.DELETED, f"{okta_id} did not exist any more at {now.isoformat(timespec='seconds')}")
 
 
-# Users who are not in the org: collected, and refused where they are too many. Asks nobody, and retires nobody.
+# Users missing from the org: collected, and rejected if there are too many. No I/O.
 
 MOST_MISSING = 0.1
-"""The share of accounts beyond which missing users mean another org, or a mistake, rather than deletions."""
+"""The share of accounts above which missing users indicate another org, or a mistake, rather than deletions."""
 FEW = 10
-"""So many may be missing whatever their share."""
+"""This many may be missing regardless of their share."""
 
 
 class TooManyMissing(Exception):
-    """So many users do not exist in the org that it is probably another one; nothing was retired for it."""
+    """So many users do not exist in the org that it is probably another one; no account of theirs was retired."""
 
 
 class MissingUsers:
-    """Those of one comparison, of `bound` accounts; `allow_any` takes them however many they are."""
+    """The missing users of one comparison, of `bound` accounts; `allow_any` accepts any number."""
 
     def __init__(self, bound: int, *, allow_any: bool) -> None:
         self.allowed = max(FEW, int(bound * MOST_MISSING))
@@ -136,32 +136,32 @@ class MissingUsers:
         return len(self._gone)
 
     def add(self, account: ArmedAccount, now: datetime) -> None:
-        """Take up an account whose user is missing. Raises `TooManyMissing`."""
+        """Add an account whose user is missing. Raises `TooManyMissing`."""
         okta_id = account.okta_id or ""
         self._gone.append((account.id, account.okta_id, judge_missing(okta_id, now)))
         if len(self) > self.allowed and not self.allow_any:
             raise TooManyMissing
 
     def judged(self, *, known: int) -> list[Judged]:
-        """Return them all, of an org in which so many others are known. Raises `TooManyMissing` if nobody is."""
+        """Return all, given that `known` other users were found. Raises `TooManyMissing` if none was."""
         if self._gone and not known and not self.allow_any:
             raise TooManyMissing
         return self._gone
 
 
-# Which accounts a comparison has met, and which bound ones it has not. Judges nobody, and changes nothing.
+# The accounts that a comparison has seen, and the bound ones that it has not. Changes nothing.
 
 PAGE = 1000
 
 
 class SeenAccounts:
-    """The accounts that were met: a bit for each id, because there may be fifty million."""
+    """The ids of the accounts that were seen: one bit each, because there may be fifty million."""
 
     def __init__(self) -> None:
         self._bits = bytearray()
 
     def add(self, number: int) -> None:
-        """Take up an account's id."""
+        """Add an account's id."""
         missing = number // 8 + 1 - len(self._bits)
         if missing > 0:
             self._bits.extend(bytes(missing + len(self._bits) // 2))
@@ -172,7 +172,7 @@ class SeenAccounts:
 
 
 async def unseen_accounts(database: Database, seen: SeenAccounts) -> AsyncIterator[ArmedAccount]:
-    """Return the armed accounts with an Okta id that were not met, in the order of id."""
+    """Yield the armed accounts with an Okta id that were not seen, in the order of id."""
     last = 0
     while True:
         async with database.connection() as connection:
@@ -185,7 +185,7 @@ async def unseen_accounts(database: Database, seen: SeenAccounts) -> AsyncIterat
                 yield account
 
 
-# What comparing accounts with the org's users found and did, in numbers. Compares nothing, and prints nothing.
+# The results of comparing accounts with the org's users, in numbers. No I/O.
 
 
 @dataclass
@@ -197,19 +197,19 @@ class UsersReport:
     bound: int = 0
     missing: int = 0
     own_password_unbound: int = 0
-    """Users with a password of their own and the login of an account that nobody created there: left alone."""
+    """Users with their own password and the login of an account that was not provisioned: left unchanged."""
     other_providers: Counter[str] = field(default_factory=Counter)
     retired: Counter[Proof] = field(default_factory=Counter)
 
     def add(self, later: "UsersReport") -> None:
-        """Add what a later comparison found and did."""
+        """Add the results of a later comparison."""
         for name in ("users", "compared", "bound", "missing", "own_password_unbound"):
             setattr(self, name, getattr(self, name) + getattr(later, name))
         self.other_providers += later.other_providers
         self.retired += later.retired
 
     def count_provider(self, provider: str | None) -> None:
-        """Count a user who signs in by somebody else than Okta."""
+        """Count a user who is authenticated by another provider than Okta."""
         self.other_providers[provider or "none"] += 1
 
 
@@ -225,16 +225,16 @@ class Users(Protocol):
         ...
 
     def list_users(self, asked: str | None = None) -> AsyncIterator[list[OktaUser]]:
-        """List users page by page; without a filter, all but the deactivated."""
+        """List users page by page; without a filter, all except deactivated ones."""
         ...
 
     async def find_user(self, id_or_login: str) -> OktaUser | None:
-        """Find one by id or login."""
+        """Find a user by id or login."""
         ...
 
 
 class UserComparison:
-    """One comparison. `read_log` catches up with the log, `allow_missing` retires however many are missing."""
+    """One comparison. `read_log` reads the new entries of the log; `allow_missing` retires any number of accounts."""
 
     def __init__(
         self,
@@ -260,7 +260,7 @@ class UserComparison:
         self._read_log_at = clock() + READ_LOG_EVERY
 
     async def run(self) -> UsersReport:
-        """Compare all. Raises `OktaFault`, `TooManyMissing`, or what the database raises."""
+        """Compare all accounts. Raises `OktaFault`, `TooManyMissing` or database errors."""
         begun = self.clock()
         for asked in (None, 'status eq "DEPROVISIONED"'):
             async for page in self.users.list_users(asked):
@@ -282,7 +282,7 @@ class UserComparison:
         self._known += len(ours)
         judged = [each for account, user in ours for each in self._judge(account, user)]
         if self.clock() >= self._read_log_at:
-            # Comparing millions takes hours, in which people go on signing in.
+            # Comparing millions takes hours, during which people continue to sign in.
             await self._read_log()
         found = [(account.id, user.id) for account, user in ours if account.okta_id is None]
         self.report.bound += await keep_users(self.database, page, found, self.forget_when)
@@ -297,8 +297,8 @@ class UserComparison:
         return [(each, by_id[each.okta_id] if each.okta_id else by_login[each.login_key]) for each in accounts]
 
     def _may_bind(self, account: ArmedAccount, user: OktaUser) -> bool:
-        # Someone of the same login who never asked us may be somebody else, or a test: no hash goes for that, and
-        # provisioning compares the persons.
+        # A user with the same login who never used the hook may be another person, or a test: no hash is deleted for
+        # it, and provisioning compares the persons.
         if user.provider == IMPORT or account.state is State.VERIFIED:
             return True
         if user.provider == OWN:

@@ -6,8 +6,8 @@ A policy in code needs from here `ScreeningRequest`, `Kind`, `Allow`, `Deny` and
 
 from service.okta.registration import Allow, Cause, Decision, Deny, Engine, Kind, ScreeningRequest
 from service.registration.code_policy import LegacyAccounts
-from service.registration.predicates import comparable, domain_of, is_within
 from service.registration.queries import LegacyProfile
+from service.registration.values import comparable, domain_of, is_within
 
 __all__ = [
     "Allow",

@@ -19,7 +19,8 @@ from service.registration.policy import (
     explain,
     holds,
 )
-from service.registration.predicates import MISSING, Facts, is_empty
+from service.registration.predicates import MISSING, Facts
+from service.registration.values import is_empty
 
 # The values that a policy gives to a profile: those of `set`, and those from the legacy account.
 

@@ -20,9 +20,9 @@ from service.registration.predicates import (
     Scope,
     Sent,
     ValueTest,
-    comparable,
 )
 from service.registration.toml_document import Node, hint_of_join, hint_of_test, kind_of
+from service.registration.values import comparable
 
 # Which tests of one attribute contradict each other.
 

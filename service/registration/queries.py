@@ -1,5 +1,6 @@
 """Queries of registration: declared profiles of accounts by current login, another name, email or attribute."""
 
+import asyncio
 import json
 import re
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from dataclasses import field
 import asyncpg
 
 from service.immutable import immutable
-from service.registration.predicates import spellings
+from service.registration.values import spellings
 from service.store.accounts import login_key
 from service.store.attributes import DECLARED_PROFILE
 from service.store.database import Database
@@ -85,11 +86,16 @@ def _profile(row: asyncpg.Record) -> LegacyProfile:
     return LegacyProfile(row["login"], json.loads(row["profile"]), row["migrated"])
 
 
+ATTRIBUTE_LOOKUPS = 2
+"""At once, by attribute: without an index each reads all accounts, and must not keep sign-ins from a connection."""
+
+
 class StoreLookup:
     """Finds legacy accounts in the store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._turns = asyncio.Semaphore(ATTRIBUTE_LOOKUPS)
 
     async def by_names(self, names: Sequence[str]) -> list[LegacyProfile]:
         """Find the accounts with one of these names."""
@@ -98,5 +104,5 @@ class StoreLookup:
 
     async def by_attribute(self, attribute: str, value: str) -> list[LegacyProfile]:
         """Find the accounts whose declared attribute has this value."""
-        async with self._database.connection() as connection:
+        async with self._turns, self._database.connection() as connection:
             return await find_by_attribute(connection, attribute, value)

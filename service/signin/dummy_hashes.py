@@ -1,7 +1,7 @@
-"""Dummy hashes, checked where there is no hash, so that response times do not reveal who has an account.
+"""Dummy hashes, checked if there is no stored hash, so that response times do not reveal who has an account.
 
-For each login it is always the same one, chosen by a keyed digest from the formats and costs that were loaded, in their
-proportions: asking twice gives no second sample.
+For each login it is always the same one, chosen by a keyed digest from the loaded formats and costs, in proportion to
+their numbers, so repeated calls reveal nothing more.
 """
 
 import bisect
@@ -16,11 +16,11 @@ from service.stored_hashes import UNUSABLE, HashOpener
 EMPTY_STORE = recipes.KeptRecipe(
     0, "bcrypt", {}, "bcrypt 10", {"hash": "$2b$10$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"}, 1
 )
-"""Checked where no recipe is known: bcrypt at cost 10 is what most stores hold. Nobody's: the digest is invented."""
+"""Checked if no recipe is known: bcrypt at cost 10 is what most stores use. The digest is invented."""
 
 
 FEW = 8
-"""Costs; stores that vary their rounds at random have thousands."""
+"""Maximum number of costs; stores with random rounds have thousands."""
 
 
 class DummyHashes:
@@ -31,17 +31,17 @@ class DummyHashes:
         self._kept = [kept for kept, _ in dummy_hashes]
         self._bounds = list(itertools.accumulate(weight for _, weight in dummy_hashes))
         self.checks: Sequence[Check] = [opener.open(kept) for kept in self._kept]
-        """All of them: what a pool may warm itself with."""
+        """All of them, for warming up the pool."""
         by_cost = {check.cost: check for check in self.checks}
         is_known = len(by_cost) <= FEW and all(check.executor is not Executor.INLINE for check in self.checks)
         self.kinds: Sequence[Check] = tuple(by_cost.values()) if is_known else ()
-        """One check of each cost that the store has, where they are few and all need the pool; else none."""
+        """One check of each of the store's costs, if they are few and all need the pool; otherwise empty."""
 
     def choose(self, login_key: str, login_digest: bytes) -> Account:
-        """Return the dummy hash of a login by its keyed digest; the same one each time, on every replica.
+        """Return the dummy hash of a login by its keyed digest; always the same one, on every replica.
 
-        It is made anew, and to be opened anew, at each call, as a read makes an account: that takes time, too. For the
-        same reason the digest is the one under which failures are counted, which every call needs.
+        It is created at each call, and must be decrypted again, because reading a real account takes that time too. For
+        the same reason it uses the digest under which failures are counted, which every call computes.
         """
         point = int.from_bytes(login_digest[:8]) * self._bounds[-1] >> 64
         one = self._kept[bisect.bisect_right(self._bounds, point)]
@@ -59,7 +59,7 @@ class DummyHashes:
 
 
 def load_dummy_hashes(kept: Sequence[recipes.KeptRecipe], opener: HashOpener) -> DummyHashes:
-    """Make the dummy hashes of the recipes that hashes were loaded with, without the too costly and broken."""
+    """Create the dummy hashes of the loaded recipes, except too costly and invalid ones."""
     dummy_hashes = [
         (opener.stored_dummy_hash(recipe), recipe.hashes_loaded) for recipe in kept if recipe.hashes_loaded > 0
     ]

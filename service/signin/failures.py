@@ -1,8 +1,7 @@
 """Failed sign-ins, counted for each login and for each pair of login and address.
 
-A row is named by a keyed digest, so that the table tells neither whom somebody tried to be (people type passwords into
-the field for the name) nor from where, and each row is as short as any other. Logins without an account are counted
-like the others.
+A row is named by a keyed digest, so that the table reveals neither the logins (people type passwords into the name
+field) nor the addresses, and all rows have the same length. Logins without an account are counted like the others.
 """
 
 import hashlib
@@ -15,42 +14,42 @@ import asyncpg
 from service.immutable import immutable
 
 SITES = (56, 48)
-"""Bits of the wider networks around an IPv6 /64: what a home and what a company gets (RFC 6177)."""
+"""Bits of the wider networks around an IPv6 /64: those of a home and of a company (RFC 6177)."""
 DIGEST = 16
-"""Bytes of a row's name: among a million rows two meet with a chance of 1 in 10²⁶."""
+"""Bytes of a row's name: among a million rows, a collision has a probability of 1 in 10²⁶."""
 
 
 @immutable
 class FailureCount:
-    """Failures without a long pause between them."""
+    """A number of failures without a long pause between them."""
 
     failures: int
     since: datetime
-    """When the last one was; where there is none, when the first refused call asked."""
+    """The time of the last failure; if there is none, of the first rejected attempt."""
 
 
 @immutable
 class Failures:
-    """What is known about a login and an address when they ask."""
+    """The failures of a login and an address at the time of an attempt."""
 
     pair: FailureCount | None
     login: FailureCount | None
     now: datetime
-    """The database's clock, by which all replicas agree."""
+    """The database's clock, which all replicas share."""
     address_known: bool = True
     sites: tuple[FailureCount | None, ...] = ()
-    """Of the login from each wider network around an IPv6 address, as `SITES` has them; read for those alone."""
+    """Failures of the login from each wider network of `SITES` around an IPv6 address; read only for those."""
 
 
 @immutable
 class ThrottleKey:
-    """Who is counted: a login, and the network from which it is tried."""
+    """The subjects that are counted: a login, and the network of the attempt."""
 
     pair: bytes = field(repr=False)
     login: bytes = field(repr=False)
     address_known: bool
     sites: tuple[bytes, ...] = field(default=(), repr=False)
-    """The login from each network of `SITES` around an IPv6 address."""
+    """The login with each network of `SITES` around an IPv6 address."""
 
     @property
     def subjects(self) -> tuple[bytes, ...]:
@@ -59,7 +58,7 @@ class ThrottleKey:
 
 
 def throttle_key(digest_key: bytes, login_key: str, network: str | None) -> ThrottleKey:
-    """Name the rows of a login and a network."""
+    """Return the row names of a login and a network."""
     login = login_key.encode("utf-8", "surrogatepass")
     pair, *sites = (
         _digest(digest_key, b"pair" + len(login).to_bytes(4, "big") + login + place.encode())
@@ -69,18 +68,18 @@ def throttle_key(digest_key: bytes, login_key: str, network: str | None) -> Thro
 
 
 def _sites_around(network: str) -> tuple[str, ...]:
-    if "/" not in network:  # nearly everybody: one IPv4 address
+    if "/" not in network:  # the common case: an IPv4 address
         return ()
     inner = ipaddress.IPv6Network(network)
     return tuple(str(inner.supernet(new_prefix=bits)) for bits in SITES)
 
 
 def call_tag(digest_key: bytes, event_id: str | None, password: str) -> bytes | None:
-    """Name a call, so that Okta's repetition of it is known: the same event id and the same password.
+    """Return a tag of a call that identifies Okta's retry of it: the same event id and the same password.
 
     None if there is no event id.
 
-    Of the password two bytes are kept: they tell a repetition, and next to nothing of the password.
+    Only two bytes depend on the password: they identify a retry, and reveal next to nothing of the password.
     """
     if event_id is None:
         return None
@@ -90,7 +89,7 @@ def call_tag(digest_key: bytes, event_id: str | None, password: str) -> bytes | 
 
 
 def failures_of(row: asyncpg.Record, who: ThrottleKey) -> Failures:
-    """Read both streaks from a row with the columns of FAILURES, whichever query it came with."""
+    """Return both failure counts from a row with the columns of FAILURES."""
     return Failures(
         failure_count(row["pair_failures"], row["pair_since"]),
         failure_count(row["login_failures"], row["login_since"]),
@@ -100,10 +99,10 @@ def failures_of(row: asyncpg.Record, who: ThrottleKey) -> Failures:
 
 
 def failure_count(failures: int | None, since: datetime | None) -> FailureCount | None:
-    """Make a count of a row's columns; None if there is no row."""
+    """Return the count in a row's columns; None if there is no row."""
     return None if failures is None or since is None else FailureCount(failures, since)
 
 
 def _digest(key: bytes, text: bytes) -> bytes:
-    # A keyed hash (RFC 7693), as good as an HMAC here; OpenSSL's is slow to begin, and a sign-in needs two.
+    # A keyed hash (RFC 7693), as good as an HMAC here; OpenSSL's HMAC is slow to initialise, and a sign-in needs two.
     return hashlib.blake2b(text, key=key[:64], digest_size=DIGEST).digest()

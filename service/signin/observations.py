@@ -1,7 +1,8 @@
 """Unknown logins and sign-ins after migration, counted and listed for the operator within bounds.
 
-They are no secrets: Okta asks only about users whom it was told to ask about, so each of them is somebody who was
-created in Okta with the password hook and is missing here. They are kept in memory only, since this process started.
+They are not secret: Okta calls the hook only for users that were created with it, so each of them belongs to a person
+who was created in Okta with the password hook and is missing here. They are kept only in memory, since the process
+started.
 """
 
 import asyncio
@@ -15,32 +16,32 @@ from service.okta.hooks import is_probe
 from service.store.accounts import Account
 from service.telemetry import Telemetry
 
-# Okta's questions about tombstones: told to the operator a moment later, all together.
+# Sign-ins after migration, reported to the operator in batches a moment later.
 #
-# Okta should not ask after its SUCCESS. A line in the log takes so long that the time of an answer would tell the
-# caller whose account is one: so a call only leaves a note.
+# Okta should not call the hook after its SUCCESS. Writing a log line takes long enough to reveal by the response time
+# who has a migrated account, so a call only adds to a queue.
 
 log = structlog.get_logger()
 
 REPORT_EVERY = 1.0
-"""Seconds until a note is told."""
+"""Seconds until a sign-in is reported."""
 REPORTED_AT_ONCE = 50
-"""Notes after which the loop turns to others."""
+"""Reports after which other tasks on the loop get a turn."""
 
 
 class SignInsAfterMigration:
-    """The notes that wait to be told."""
+    """The sign-ins waiting to be reported."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._waiting: deque[tuple[Account, str | None]] = deque()
 
     def note(self, tombstone: Account, event_id: str | None) -> None:
-        """Take a question, with the id of the event that asked it."""
+        """Add a sign-in, with the id of its event."""
         self._waiting.append((tombstone, event_id))
 
     async def keep_reporting(self) -> None:
-        """Tell what waits, for as long as the service runs, and what is left when it ends."""
+        """Report what is waiting as long as the service runs, and the rest when it ends."""
         try:
             while True:
                 await asyncio.sleep(REPORT_EVERY)
@@ -51,7 +52,7 @@ class SignInsAfterMigration:
             self.report()
 
     def report(self, most: int = sys.maxsize) -> None:
-        """Count each question, and write it to the log."""
+        """Count each sign-in, and write it to the log."""
         for _ in range(min(most, len(self._waiting))):
             tombstone, event_id = self._waiting.popleft()
             self._telemetry.sign_ins_after_migration.inc()
@@ -61,7 +62,7 @@ class SignInsAfterMigration:
 
 
 LISTED = 1000
-"""How many are kept; the one that was asked for longest ago makes room."""
+"""Maximum number kept; the least recently seen one is dropped first."""
 
 
 class UnknownLogins:
@@ -71,7 +72,7 @@ class UnknownLogins:
         self._seen: OrderedDict[str, tuple[int, datetime]] = OrderedDict()
 
     def note(self, login_key: str) -> None:
-        """Count one; a probe of `hooks check` is nobody who is missing."""
+        """Count a login, unless it is a probe of `hooks check`."""
         if is_probe(login_key):
             return
         count, _ = self._seen.pop(login_key, (0, None))
@@ -80,7 +81,7 @@ class UnknownLogins:
             self._seen.popitem(last=False)
 
     def __len__(self) -> int:
-        """Count the logins that are kept."""
+        """Return the number of stored logins."""
         return len(self._seen)
 
     def listed(self) -> list[dict[str, object]]:

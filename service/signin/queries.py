@@ -1,4 +1,4 @@
-"""Queries of a sign-in: the account that a typed name means, with its hashes, and the failures of who asks for it."""
+"""Queries of a sign-in: the account that a typed name identifies, with its hashes, and the failures of the caller."""
 
 import json
 import secrets
@@ -32,8 +32,8 @@ FROM unnest($1::bytea[]) WITH ORDINALITY AS asked (subject, number) LEFT JOIN fa
 ORDER BY asked.number
 """
 
-# A pair remembers its last eight calls, so that Okta's retry of one, which comes soon or never, is no second failure.
-# Two calls that count at once lock a pair's row before the others, and those in one order, and so never each other's.
+# A pair stores its last eight calls, so that Okta's retry of one, which comes soon or never, is not counted again.
+# Concurrent calls lock a pair's row before the others, and the others in one order, so they cannot deadlock.
 COUNT_FAILURE = """
 WITH counted AS (
     INSERT INTO failures AS known (subject, failures, since, events) VALUES ($1, 1, now(), ARRAY[$3::bytea])
@@ -51,7 +51,7 @@ ON CONFLICT (subject) DO UPDATE SET
     since = now()
 """
 
-# In one order, so that two that note the same ones never lock each other.
+# In one order, so that two statements with the same pairs cannot deadlock.
 RECORD_FIRST_ATTEMPTS = """
 INSERT INTO failures AS known (subject, failures, since)
 SELECT pair, 0, now() - ago FROM unnest($1::bytea[], $2::interval[]) AS asked (pair, ago) ORDER BY pair
@@ -69,7 +69,7 @@ WHERE since < now() - $1::interval
 
 
 async def read_failures(connection: asyncpg.Connection, who: ThrottleKey) -> Failures:
-    """Read both streaks; they may be long over."""
+    """Return both failure counts, which may have expired."""
     (row,) = await connection.fetch(FAILURES, who.pair, who.login)
     return failures_of(row, who)
 
@@ -77,12 +77,12 @@ async def read_failures(connection: asyncpg.Connection, who: ThrottleKey) -> Fai
 async def count_failure(
     connection: asyncpg.Connection, who: ThrottleKey, *, call: bytes | None, forget_after: timedelta
 ) -> None:
-    """Count a wrong password for all that `who` names; a second time with the same `call` changes nothing."""
+    """Count a wrong password for all subjects of `who`; repeating it with the same `call` changes nothing."""
     await connection.execute(COUNT_FAILURE, who.pair, who.subjects[1:], call or secrets.token_bytes(8), forget_after)
 
 
 async def read_site_failures(connection: asyncpg.Connection, who: ThrottleKey) -> tuple[FailureCount | None, ...]:
-    """Read the failures of the login from each wider network around the address."""
+    """Return the failures of the login from each wider network around the address."""
     rows = await connection.fetch(SITE_FAILURES, who.sites)
     return tuple(failure_count(row["failures"], row["since"]) for row in rows)
 
@@ -90,23 +90,23 @@ async def read_site_failures(connection: asyncpg.Connection, who: ThrottleKey) -
 async def record_first_attempts(
     connection: asyncpg.Connection, asks: Sequence[tuple[bytes, timedelta]], *, forget_after: timedelta
 ) -> None:
-    """Remember which pairs have asked, and how long ago, for logins that are under attack."""
+    """Record which pairs have made an attempt, and how long ago, for logins that are under attack."""
     pairs, ago = zip(*asks, strict=True)
     await connection.execute(RECORD_FIRST_ATTEMPTS, pairs, ago, forget_after)
 
 
 async def clear_failures(connection: asyncpg.Connection, who: ThrottleKey) -> None:
-    """Forget the failures of somebody who knew the password after all."""
+    """Delete the failures of a caller who has entered the right password."""
     await connection.execute(CLEAR_FAILURES, who.subjects)
 
 
 async def prune_failures(connection: asyncpg.Connection, *, forget_after: timedelta, keep: int) -> int:
-    """Delete the streaks that are over, and the oldest beyond `keep`; tell how many."""
+    """Delete the failure counts that have expired, and the oldest beyond `keep`; return their number."""
     status = await connection.execute(PRUNE_FAILURES, forget_after, keep)
     return int(status.split()[-1])
 
 
-# Recording that we answered VERIFIED.
+# Recording of a VERIFIED answer.
 
 # One write for a sign-in, with its entry in the audit trail.
 RECORD_VERIFIED = """
@@ -115,7 +115,7 @@ INSERT INTO audit (action, reason, account_id, code, event_id, request_id)
 VALUES ('verified', 'password', $1, $2, $3, $4)
 """
 
-# Whoever knows the password after all is no longer guessing.
+# A right password ends the failures.
 RECORD_VERIFIED_AND_CLEAR = RECORD_VERIFIED.replace(
     "WITH ", "WITH cleared AS (DELETE FROM failures WHERE subject = ANY($5::bytea[])), ", 1
 )
@@ -128,9 +128,9 @@ async def record_verified(
     clear_failures_of: ThrottleKey | None = None,
     entry: Entry | None = None,
 ) -> None:
-    """Mark a waiting account as verified; the first time counts, and a tombstone stays one.
+    """Mark a waiting account as verified; only the first time counts, and a tombstone is not changed.
 
-    The audit trail gets what `entry` says of the call.
+    The audit trail gets the entry `entry`.
     """
     values = (account_id, entry.code, entry.event_id, entry.request_id) if entry else (account_id, None, None, None)
     if clear_failures_of is None:
@@ -139,9 +139,9 @@ async def record_verified(
         await connection.execute(RECORD_VERIFIED_AND_CLEAR, *values, clear_failures_of.subjects)
 
 
-# All claims to a name come in one read, and `resolve` chooses: a second read would tell by its time who has an account.
-# Each part is one look into an index, whatever the name. Of claims that many may share, those come that decide: bound
-# accounts first, and two are as ambiguous as a thousand.
+# All claims to a name are returned by one read, and `resolve` chooses: a second read would reveal by its time who has
+# an account. Each part is one index look-up, whatever the name. Of claims that many accounts may share, the decisive
+# ones are returned: bound accounts first, and two are as ambiguous as a thousand.
 def _claims(key: str, digest: str) -> str:
     short = f"position('@' IN {key}) = 0"
     columns = "id, state, login_key, okta_id, okta_login_key, okta_updated_at, superseded"
@@ -173,8 +173,8 @@ def _claims(key: str, digest: str) -> str:
 ) AS account"""  # noqa: S608 (made of constants)
 
 
-# Where there is no account, hashes are looked for all the same (no account has the id 0), and where there is no hash,
-# the first source and recipe come along, for nothing: so the time of a read does not tell.
+# If there is no account, hashes are still looked up (no account has the id 0), and if there is no hash, the first
+# source and recipe are returned although unused, so that the time of a read reveals nothing.
 HASHES = """
 LEFT JOIN hashes AS kept ON kept.account_id = coalesce(account.id, 0)
 LEFT JOIN sources AS source ON source.id = coalesce(kept.source_id, 1)
@@ -184,17 +184,17 @@ COLUMNS = """
     account.okta_login_key, account.okta_updated_at, account.superseded, account.is_login, account.bound,
     source.name AS source, recipe.format, recipe.parameters, kept.hash, kept.salt, kept.username, kept.key_id"""
 
-# With the key in sight the planner leaves parts out, takes that plan for much better than the one for every key, and
-# plans anew for each sign-in: that takes three times as long as the look-up. OFFSET 0 hides the key.
+# If the planner sees the key, it omits parts, estimates that plan as much better than the generic one, and plans again
+# for each sign-in, which takes three times as long as the look-up. OFFSET 0 hides the key.
 FIND = f"""
 SELECT 1 AS number, {COLUMNS}
 FROM (SELECT $1::text AS key, $2::bytea AS digest OFFSET 0) AS asked
 LEFT JOIN LATERAL {_claims("asked.key", "asked.digest")} ON true {HASHES}
 """  # noqa: S608 (made of constants)
 
-# The same for many. Subqueries hide how many there are from the planner, which would plan anew each time; the limits
-# keep it to one look into an index for each. The names come as one text and the digests as one row of bytes: asyncpg
-# asks of each element of an array whether it is an array itself, which makes a look-up take half as long again here.
+# The same for many. Subqueries hide their number from the planner, which would plan again each time; the limits ensure
+# one index look-up for each. The names are passed as one text and the digests as one byte string: asyncpg checks for
+# each element of an array whether it is an array itself, which makes a look-up take half as long again.
 FIND_MANY = f"""
 SELECT asked.number, {COLUMNS}
 FROM (
@@ -222,37 +222,38 @@ Found = Account | Ambiguity | None
 
 @immutable
 class Lookup:
-    """A typed name, and who asks for it."""
+    """A typed name and its caller."""
 
     key: str
     digest: bytes = field(repr=False)
-    """Of the key, as the names of deleted accounts are kept."""
+    """The digest of the key, in the form stored for deleted accounts."""
     who: ThrottleKey
-    """Who is counted where the name means no account."""
+    """The subjects to count if the name identifies no account."""
     who_of: Callable[[str], ThrottleKey] = field(repr=False)
-    """Returns who is counted for an account, by its loaded login's key, whichever of its names was typed."""
+    """Returns the subjects of an account, by the key of its loaded login, whichever of its names was typed."""
 
 
 @immutable
 class LookedUp:
-    """What a name means, and the failed sign-ins of who asks for it."""
+    """The account that a name identifies, and the failed sign-ins of the caller."""
 
     found: Found
     who: ThrottleKey
-    """Who is counted."""
+    """The subjects that are counted."""
     failures: Failures
 
 
 async def find(connection: asyncpg.Connection, name: str) -> Found:
-    """Find the account that a typed name means."""
+    """Return the account that a typed name identifies."""
     key = login_key(name)
     return _found(await connection.fetch(FIND, key, name_digest(await login_digest_key(connection), key)))
 
 
 async def find_and_failures(connection: asyncpg.Connection, asked: Sequence[Lookup]) -> list[LookedUp]:
-    """Find, for each typed name, the account that it means, and the failed sign-ins of who asks for that account.
+    """Return, for each typed name, its account and the failed sign-ins of its caller for that account.
 
-    Always two statements: failures count for the account, and one statement more for some names would tell who has one.
+    Always two statements: failures are counted per account, and an extra statement for some names would reveal who has
+    an account.
     """
     found = await _find_all(connection, asked)
     who = [
@@ -264,7 +265,7 @@ async def find_and_failures(connection: asyncpg.Connection, asked: Sequence[Look
 
 
 async def _find_all(connection: asyncpg.Connection, asked: Sequence[Lookup]) -> list[Found]:
-    if len(asked) == 1:  # in a shorter statement, which takes less
+    if len(asked) == 1:  # with a shorter statement, which takes less time
         return [_found(await connection.fetch(FIND, asked[0].key, asked[0].digest))]
     digests = b"".join([each.digest for each in asked])
     found: list[list[asyncpg.Record]] = [[] for _ in asked]
@@ -282,10 +283,10 @@ async def _failures_of_all(connection: asyncpg.Connection, who: Sequence[Throttl
 
 
 def _found(rows: Sequence[asyncpg.Record]) -> Found:
-    """Read the rows of one name: for each claim as many as there are hashes, or a row of nulls, or none."""
+    """Parse the rows of one name: for each claim a row per hash, or a row of nulls, or none."""
     if not rows or rows[0]["kind"] is None:
         return None
-    if len(rows) == 1 and rows[0]["id"] is not None and not _is_replaced(rows[0]):  # nearly everybody
+    if len(rows) == 1 and rows[0]["id"] is not None and not _is_replaced(rows[0]):  # the common case
         return _account(rows)
     account_id = resolve(
         [_claim(row) for row in rows if row["id"] is not None],
@@ -293,7 +294,7 @@ def _found(rows: Sequence[asyncpg.Record]) -> Found:
     )
     if not isinstance(account_id, int):
         return account_id
-    # An account that claims the name twice comes twice, with all its hashes.
+    # An account that claims the name twice is returned twice, with all its hashes.
     own = [row for row in rows if row["id"] == account_id]
     return _account(sorted([row for row in own if row["kind"] == own[0]["kind"]], key=_source_of))
 
@@ -323,7 +324,7 @@ def _account(rows: Sequence[asyncpg.Record]) -> Account:
 
 _STATES = {state.value: state for state in State}
 _KINDS = {kind.value: kind for kind in ClaimKind}
-"""Looked up, since calling an enumeration takes several times as long."""
+"""A dictionary, since calling an enumeration takes several times as long."""
 
 
 def _source_of(row: asyncpg.Record) -> str:
@@ -345,6 +346,6 @@ def _kept_hash(row: asyncpg.Record) -> KeptHash:
 
 @lru_cache(maxsize=1024)
 def _parameters(text: str) -> dict[str, Any]:
-    """Read a recipe's parameters. A store has few, so all hashes share one object of each, which nobody changes."""
+    """Parse a recipe's parameters. A store has few, so all hashes share one object of each, which is never modified."""
     parameters: dict[str, Any] = json.loads(text)
     return parameters

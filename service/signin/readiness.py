@@ -1,4 +1,4 @@
-"""Readiness of the service to give verdicts."""
+"""Readiness of the service to return verdicts."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from service.stored_hashes import HashOpener
 
 
 async def what_is_missing(database: Database, revisions: tuple[str, ...], opener: HashOpener) -> Sequence[str]:
-    """List what keeps the service from being ready, each by name; nothing if it is ready."""
+    """Return what keeps the service from being ready, one message each; empty if it is ready."""
     try:
         async with database.connection() as connection:
             if not await is_current(connection, revisions):

@@ -1,4 +1,4 @@
-"""Sign-ins of a rehearsal's invented people: the work of a real sign-in, and a verdict that concerns no account."""
+"""Sign-ins of a rehearsal's invented people: the work of a real sign-in, with a verdict that concerns no account."""
 
 import asyncio
 import hmac
@@ -18,12 +18,12 @@ from service.telemetry import describe
 log = structlog.get_logger()
 
 LAST_WRITE = 0.2
-"""Seconds before the deadline at which an unfinished record is given up, as in a real sign-in."""
+"""Seconds before the deadline at which an unfinished record is abandoned, as in a real sign-in."""
 
 
 @dataclass(slots=True)
 class RehearsalVerifier:
-    """Answers for invented people: one read, one check in the pool, one write."""
+    """Verifies invented people: one read, one check in the pool, one write."""
 
     database: Database
     pool: HashingPool
@@ -31,10 +31,10 @@ class RehearsalVerifier:
     trail: AuditTrail
 
     async def verify(self, call: PasswordImportCall, key: str, code: str, *, deadline: float) -> bool | None:
-        """Return whether the password is right; None if the login is of no rehearsal, or its end has come.
+        """Return whether the password is right; None if the login is not a rehearsal's, or has expired.
 
-        The check is that of a dummy hash with the format and cost of the person's recipe, and only takes its time.
-        Raises what a real sign-in raises.
+        The check uses a dummy hash with the format and cost of the person's recipe, only to take the same time. Raises
+        the exceptions of a real sign-in.
         """
         async with self.database.connection() as connection:
             person = await rehearsals.find(connection, key)

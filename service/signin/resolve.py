@@ -1,7 +1,7 @@
-"""The rule by which a typed name means one account: a pure function over the claims to the name.
+"""The rule that maps a typed name to an account: a pure function over the claims to the name.
 
 Okta resolves a typed name to one of its users by its own rule, and stores the password on that user. VERIFIED may
-therefore be given only for the account that this user is. Where the claims leave that open, the name is ambiguous.
+therefore be returned only for that user's account. If the claims leave open which one it is, the name is ambiguous.
 """
 
 import enum
@@ -12,7 +12,7 @@ from service.immutable import immutable
 
 
 class ClaimKind(enum.StrEnum):
-    """By which name of its own an account claims the typed name."""
+    """The kind of an account's name that equals the typed name."""
 
     LOADED_LOGIN = "loaded_login"
     OKTA_LOGIN = "okta_login"
@@ -28,48 +28,48 @@ class Claim:
     account_id: int
     kind: ClaimKind
     bound: bool
-    """The account has an Okta id."""
+    """Whether the account has an Okta id."""
     replaced: bool = False
-    """A login that is no longer the account's current login: Okta knows the user by another one, or another user by
-    this one."""
+    """Whether it is a login that is no longer the account's current login: Okta knows the user by another one, or
+    another user by this one."""
     updated_at: datetime | None = None
     """`lastUpdated` of the account's Okta user, as last read."""
 
 
 @immutable
 class DeletedClaim:
-    """A deleted account of which the login or the local part equals the typed name."""
+    """A deleted account whose login or local part equals the typed name."""
 
     is_login: bool
     bound: bool
-    """It had an Okta id. Its user may exist to this day."""
+    """Whether it had an Okta id. Its user may still exist."""
 
 
 class Ambiguity(enum.StrEnum):
-    """Why a name means no account, although accounts claim it."""
+    """Why a name identifies no account, although accounts claim it."""
 
     UNBOUND_LOGIN = "unbound_login"
-    """It is the login of an account without Okta id, and an account that has one claims it too."""
+    """It is the login of an account without Okta id, and an account with an Okta id claims it too."""
     SAME_LOGIN = "same_login"
-    """It is the current login of several accounts with Okta ids, and none was updated last."""
+    """It is the current login of several accounts with Okta ids, none of which was updated last."""
     SEVERAL_CLAIMS = "several_claims"
-    """It is no account's login, and several accounts claim it as short name or identifier."""
+    """It is not the login of an account, and several accounts claim it as short name or identifier."""
 
 
 Resolved = int | Ambiguity | None
-"""The id of an account, why there is none, or None if no account claims the name."""
+"""The id of an account, the reason why there is none, or None if no account claims the name."""
 
 
 def resolve(claims: Sequence[Claim], deleted: Sequence[DeletedClaim] = ()) -> Resolved:
-    """Return the account that a name means, by all claims to it.
+    """Return the account that a name identifies, given all claims to it.
 
-    Identifiers that do not count (with `@`, from no source that opts in) are left out by the caller.
+    The caller omits identifiers that do not count (with `@`, from no source that opts in).
     """
     logins = [claim for claim in claims if claim.kind in _LOGINS]
     current = [claim for claim in logins if not claim.replaced]
     if current:
         return _by_login(current, claims, deleted)
-    # An identifier that equals any login, also a former or a deleted one, means nothing.
+    # An identifier that equals any login, including former and deleted ones, identifies no account.
     identifiers_count = not logins and not any(each.is_login for each in deleted)
     return _by_other_name(claims, deleted, identifiers_count=identifiers_count)
 
@@ -82,7 +82,7 @@ def _by_login(current: Sequence[Claim], claims: Sequence[Claim], deleted: Sequen
     if unbound:
         own = unbound[0].account_id
         rivals = {claim.account_id for claim in current}
-        # Identifiers are left out: one that equals a login means nothing.
+        # Identifiers are omitted: one that equals a login does not count.
         rivals |= {claim.account_id for claim in claims if claim.kind is ClaimKind.SHORT_NAME and claim.bound}
         is_alone = rivals == {own} and not any(each.bound for each in deleted)
         return own if is_alone else Ambiguity.UNBOUND_LOGIN
@@ -92,7 +92,7 @@ def _by_login(current: Sequence[Claim], claims: Sequence[Claim], deleted: Sequen
 
 
 def _updated(claim: Claim) -> float:
-    """Return the time of an update as a number; an account whose user was never read comes first."""
+    """Return the time of an update as a number; an account whose user was never read sorts first."""
     return claim.updated_at.timestamp() if claim.updated_at else float("-inf")
 
 

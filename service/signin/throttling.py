@@ -1,9 +1,9 @@
-"""Throttling of attempts: failure counts in, a delay out.
+"""Throttling of attempts: failure counts to a delay.
 
-Two rules, and the longer delay counts. Failures of one login from one address delay that pair, more with each. Failures
-of one login over all addresses delay every address, but by a minute at most, counted from that address's own last
-failure (or, where it has none, from when it first asked): what others do never moves the moment at which a person may
-try, so nobody can lock anybody out. An address alone is never delayed: an office shares one.
+There are two rules, and the longer delay applies. Failures of one login from one address delay that pair, more with
+each. Failures of one login over all addresses delay every address, but by at most a minute from that address's own last
+failure (or, if it has none, from its first attempt): other addresses never postpone a person's next attempt, so nobody
+can be locked out. An address alone is never delayed, since the people in an office share one.
 """
 
 import asyncio
@@ -27,31 +27,31 @@ from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.store.deleted_logins import name_digest
 
 PAIR_FREE = 5
-"""Failures of a login from one address before a delay: a person tries their three or four passwords."""
+"""Failures of a login from one address before a delay: people try their three or four passwords."""
 PAIR_LONGEST = 900.0
-"""Seconds: about a hundred guesses a day."""
+"""Seconds: about a hundred attempts a day."""
 
 LOGIN_FREE = 20
-"""Failures of a login over all addresses before a delay: phone, laptop, mail program, each with its old password."""
+"""Failures of a login over all addresses before a delay: phone, laptop and mail program may have old passwords."""
 LOGIN_LONGEST = 60.0
-"""Seconds that an attack on a login may cost its owner."""
+"""Maximum seconds by which an attack on a login delays its owner."""
 
 SITE_FREE = (10, 20)
-"""Failures of a login from an IPv6 /56 and a /48 before a delay, which grows as a pair's does.
+"""Failures of a login from an IPv6 /56 and a /48 before a delay, which grows like that of a pair.
 
 A home with a /56 has 256 networks of its own, a company with a /48 has 65,536."""
 
 FORGET_AFTER = timedelta(hours=1)
-"""A streak ends when nothing was added to it for so long; longer than any delay."""
+"""Seconds without a failure after which a failure count expires; longer than any delay."""
 
 ONE_AT_A_TIME = 1.0
-"""Seconds to wait where a guess beyond the free ones is asked for while another is still being checked."""
+"""Seconds to wait if an attempt beyond the free ones arrives while another is still being checked."""
 
 LONGEST_READ = 3.0
-"""Seconds after which no call waits for a read any more: `REQUEST_TIMEOUT` is below."""
+"""Seconds after which no call waits for a read any more: `REQUEST_TIMEOUT` is shorter."""
 
 IPV6_SITE = 64
-"""Bits: the smallest network that one customer of a provider gets (RFC 6177), who may use every address in it."""
+"""Bits: the smallest network that a provider assigns to one customer (RFC 6177), who may use all its addresses."""
 
 
 @immutable
@@ -61,22 +61,22 @@ class Throttled:
     retry_after: float
     """Seconds."""
     first_attempt: bool
-    """The store has to remember that this address asked, since the delay counts from now."""
+    """Whether the store must record this address's attempt, since the delay counts from now."""
     login_delay: float = 0.0
-    """Seconds that an address waits which asks for this login for the first time."""
+    """Seconds that an address waits after its first attempt for this login."""
 
 
 def throttle(
     failures: Failures, *, in_flight: int = 0, login_in_flight: int = 0, sites_in_flight: Sequence[int] = ()
 ) -> Throttled | None:
-    """Return whether a guess has to wait, given the failures and the checks that have no verdict yet.
+    """Return whether an attempt must wait, given the failures and the checks in progress.
 
-    `in_flight` are those of the same pair, `login_in_flight` those of the login over all addresses, and
-    `sites_in_flight` those from each wider network.
+    `in_flight` is the number of checks of the same pair, `login_in_flight` of the login over all addresses, and
+    `sites_in_flight` from each wider network.
     """
-    if not (failures.pair or failures.login or login_in_flight or in_flight or any(failures.sites)):  # nearly everybody
+    if not (failures.pair or failures.login or login_in_flight or in_flight or any(failures.sites)):  # the common case
         return None
-    pair, login = _living(failures.pair, failures.now), _living(failures.login, failures.now)
+    pair, login = _unexpired(failures.pair, failures.now), _unexpired(failures.login, failures.now)
     tried = (pair.failures if pair else 0) + in_flight
     if in_flight and tried >= PAIR_FREE:
         return Throttled(ONE_AT_A_TIME, first_attempt=False)
@@ -88,10 +88,10 @@ def throttle(
 
 
 def _site_wait(failures: Failures, in_flight: Sequence[int]) -> float:
-    """Return the seconds for which the wider networks around an IPv6 address have to wait."""
+    """Return the seconds that the wider networks around an IPv6 address must wait."""
     waits = [0.0]
     for free, streak, checks in zip(SITE_FREE, failures.sites, in_flight, strict=False):
-        living = _living(streak, failures.now)
+        living = _unexpired(streak, failures.now)
         beyond = (living.failures if living else 0) + checks - free
         waited = (failures.now - living.since).total_seconds() if living else 0.0
         waits.append(ONE_AT_A_TIME if checks and beyond >= 0 else _doubling(beyond, PAIR_LONGEST) - waited)
@@ -99,7 +99,7 @@ def _site_wait(failures: Failures, in_flight: Sequence[int]) -> float:
 
 
 def client_network(address: str | None) -> str | None:
-    """Return the network that a client's failures are counted for; None if there is no address that means one."""
+    """Return the network under which a client's failures are counted; None if the address is missing or unusable."""
     text = (address or "").strip()
     if _is_ipv4(text):
         return text
@@ -115,7 +115,7 @@ def client_network(address: str | None) -> str | None:
 
 
 def _is_ipv4(text: str) -> bool:
-    # Takes a tenth of the time of `ipaddress`, and is what nearly all calls bring.
+    # Takes a tenth of the time of `ipaddress`, and nearly all calls have an IPv4 address.
     try:
         socket.inet_pton(socket.AF_INET, text)
     except (OSError, ValueError):
@@ -123,12 +123,12 @@ def _is_ipv4(text: str) -> bool:
     return True
 
 
-def _living(streak: FailureCount | None, now: datetime) -> FailureCount | None:
+def _unexpired(streak: FailureCount | None, now: datetime) -> FailureCount | None:
     return streak if streak is not None and now - streak.since <= FORGET_AFTER else None
 
 
 def _pair_delay(failures: int, *, known: bool) -> float:
-    # Calls without an address are one pair, whoever makes them: there the owner's limit holds.
+    # Calls without an address are treated as one pair, so the owner's limit applies.
     return _doubling(failures - PAIR_FREE, PAIR_LONGEST if known else LOGIN_LONGEST)
 
 
@@ -137,31 +137,30 @@ def _login_delay(failures: int) -> float:
 
 
 def _doubling(beyond: int, longest: float) -> float:
-    """A second for the first failure beyond the free ones, and twice as long for each more."""
+    """Return a second for the first failure beyond the free ones, doubled with each further one."""
     return 0.0 if beyond < 0 else min(2.0 ** min(beyond, 30), longest)
 
 
 # The throttle cache: attempts that the store has just rejected are rejected again from memory.
 #
-# It only refuses, and believes for a second what the store said: whoever may try by then is judged by the store, as
-# ever. A flood then costs neither a read nor a write for each guess, which would be taken from other people's
-# sign-ins.
+# It only rejects, and trusts the store's answer for a second: an attempt whose delay has ended is decided by the store.
+# So an attack does not cost a read and a write per attempt, which would slow down other people's sign-ins.
 
 BELIEVED = 1.0
 """Seconds for which an answer of the store is repeated."""
 LOGINS = 1_000
-"""Logins remembered, the latest ones: who attacks more of them at once is refused by the store."""
+"""Maximum number of logins cached, the latest ones: further logins under attack are rejected by the store."""
 ADDRESSES = 50_000
-"""Addresses remembered with a login, and first asks that wait to be written."""
+"""Maximum number of cached pairs of login and address, and of first attempts to write."""
 WRITE_EVERY = 0.5
-"""Seconds until first asks are written; a process that is killed loses those, and the address asks anew."""
+"""Seconds until first attempts are written; a process that is killed loses those, and the address starts again."""
 PIECE = 1_000
-"""First asks in one statement: all of one are encoded in one go, and the loop must not stall over it."""
+"""First attempts per statement: they are encoded together, which must not stall the loop."""
 
 
 @immutable
 class ThrottledAttempt:
-    """A guess that is refused."""
+    """A rejected attempt."""
 
     retry_after: float
     """Seconds."""
@@ -172,44 +171,44 @@ class ThrottledAttempt:
 class _Login:
     delay: float
     account_id: int | None
-    believed_until: float
+    valid_until: float
 
 
 @immutable
 class _Named:
-    """What a typed name means that is not the account's login."""
+    """The login that a typed name identifies, if it is not that login."""
 
     login_key: str
-    believed_until: float
+    valid_until: float
 
 
 class ThrottleCache:
-    """What this process knows of guesses that the store refused."""
+    """Attempts that the store rejected recently."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._logins: OrderedDict[bytes, _Login] = OrderedDict()
         self._pairs: OrderedDict[bytes, float] = OrderedDict()
-        """Until when each has to wait."""
+        """When each may try again."""
         self._unwritten: dict[bytes, float] = {}
-        """When each asked first."""
+        """The time of each first attempt."""
         self._named: OrderedDict[bytes, _Named] = OrderedDict()
         """By the digests of typed names."""
 
     def counted(self, lookup: Lookup) -> ThrottleKey:
-        """Return who is counted for a typed name, as far as that is known without a read."""
+        """Return the subjects that are counted for a typed name, as far as known without a read."""
         named = self._named.get(lookup.who.login)
-        return lookup.who if named is None or self._clock() >= named.believed_until else lookup.who_of(named.login_key)
+        return lookup.who if named is None or self._clock() >= named.valid_until else lookup.who_of(named.login_key)
 
     def note_name(self, lookup: Lookup, login_key: str) -> None:
-        """Remember which login's account a typed name means, for as long as the store's answer is believed."""
+        """Cache the login of the account that a typed name identifies, as long as the store's answer is trusted."""
         self._named[lookup.who.login] = _Named(login_key, self._clock() + BELIEVED)
         self._named.move_to_end(lookup.who.login)
         if len(self._named) > LOGINS:
             self._named.popitem(last=False)
 
     def note(self, who: ThrottleKey, throttled: Throttled, account_id: int | None) -> None:
-        """Remember what the store's failures led to."""
+        """Cache a rejection by the store."""
         now = self._clock()
         self._logins[who.login] = _Login(throttled.login_delay, account_id, now + BELIEVED)
         self._logins.move_to_end(who.login)
@@ -220,9 +219,9 @@ class ThrottleCache:
             self._logins.popitem(last=False)
 
     def judge(self, who: ThrottleKey) -> ThrottledAttempt | None:
-        """Return whether `who` has to wait by what the store said a moment ago; None if the store must be asked."""
+        """Return the cached rejection if `who` must still wait; None if the store must be read."""
         login, now = self._logins.get(who.login), self._clock()
-        if login is None or now >= login.believed_until:
+        if login is None or now >= login.valid_until:
             return None
         until = self._pairs.get(who.pair)
         if until is None:
@@ -234,13 +233,13 @@ class ThrottleCache:
         return ThrottledAttempt(until - now, login.account_id) if until > now else None
 
     async def keep_writing(self, database: Database) -> None:
-        """Write first asks, for as long as the service runs."""
+        """Write first attempts as long as the service runs."""
         while True:
             await asyncio.sleep(WRITE_EVERY)
             await self.write(database)
 
     async def write(self, database: Database) -> None:
-        """Write the first asks that wait. They stay where the database is away."""
+        """Write the waiting first attempts. They are kept if the database is unavailable."""
         while self._unwritten:
             now, piece = self._clock(), itertools.islice(self._unwritten.items(), PIECE)
             asks = [(pair, timedelta(seconds=now - asked)) for pair, asked in piece]
@@ -259,33 +258,35 @@ class ThrottleCache:
             self._pairs.popitem(last=False)
 
 
-# Throttle guesses: who asks, whether they have to wait, what is counted.
+# Throttling in one process: the caller, the delay, and what is counted.
 
 MAX_FAILURE_ROWS = 1_000_000
-"""Rows, about 150 MB: a botnet trying a login each from a million addresses, and still a bound."""
+"""Maximum rows, about 150 MB: more than a botnet that tries one login each from a million addresses."""
 
 
 class TooManyFailures(Exception):
-    """The login failed too often lately, so no password is checked for it now."""
+    """The login has failed too often recently, so no password is checked for it now."""
 
-    def __init__(self, retry_after: float) -> None:
+    def __init__(self, retry_after: float, account_id: int | None = None) -> None:
         super().__init__(str(self.__doc__))
         self.retry_after = retry_after
         """Seconds."""
+        self.account_id = account_id
+        """The account that the login means, where that is known."""
 
 
 class AttemptsInFlight:
-    """The guesses that one process checks now, over the failures that all replicas share."""
+    """The attempts that this process is checking, in addition to the failures that all replicas share."""
 
     def __init__(self, digest_key: bytes) -> None:
         self._digest_key = digest_key
         self._in_flight: dict[bytes, int] = {}
         self._ended: dict[bytes, deque[float]] = {}
-        """When checks ended, so that a read which began before, and may lack their failures, does not let more pass."""
+        """When checks ended, for reads that started before and may lack their failures."""
         self._order: deque[tuple[float, bytes]] = deque()
 
     def lookup(self, key: str, client_address: str | None) -> Lookup:
-        """Name what a call asks for, by the key of the typed name, and who asks."""
+        """Return the look-up of a call, by the key of the typed name and the caller's address."""
         network = client_network(client_address)
 
         def who_of(login_key: str) -> ThrottleKey:
@@ -294,29 +295,29 @@ class AttemptsInFlight:
         return Lookup(key, name_digest(self._digest_key, key), who_of(key), who_of)
 
     def call_tag(self, event_id: str | None, password: str) -> bytes | None:
-        """Name a call, so that its repetition is known."""
+        """Return the tag of a call, which identifies its repetition."""
         return call_tag(self._digest_key, event_id, password)
 
     def judge(self, who: ThrottleKey, known: Failures, *, read_at: float = math.inf) -> Throttled | None:
-        """Return whether `who` has to wait, also for guesses that are still being checked.
+        """Return whether `who` must wait, counting attempts that are still being checked.
 
-        `read_at` is when the read of the failures began, on the clock of `time.monotonic`: checks that ended since then
-        count as being checked, since the read may lack them.
+        `read_at` is when the read of the failures started, on the clock of `time.monotonic`. Checks that ended since
+        then count as running, since the read may lack them.
         """
         pair, login, *sites = (self._in_flight.get(each, 0) + self._since(each, read_at) for each in who.subjects)
         return throttle(known, in_flight=pair, login_in_flight=login, sites_in_flight=sites)
 
     def checking(self, who: ThrottleKey) -> "_Checking":
-        """Hold this around a check until its failure is counted: a burst of guesses must not pass before that."""
+        """Return a context manager that counts a check until its failure is recorded, so that bursts do not pass."""
         return _Checking(self, who.subjects)
 
     def begin(self, subjects: Sequence[bytes]) -> None:
-        """Count a check for each subject."""
+        """Count a running check for each subject."""
         for subject in subjects:
             self._in_flight[subject] = self._in_flight.get(subject, 0) + 1
 
     def end(self, subjects: Sequence[bytes]) -> None:
-        """Count a check no more, except for reads that began before now."""
+        """Count a check as ended, except for reads that started before now."""
         now = time.monotonic()
         while self._order and now - self._order[0][0] > LONGEST_READ:
             _, subject = self._order.popleft()
@@ -336,7 +337,7 @@ class AttemptsInFlight:
 
 
 class _Checking:
-    """Counts a check while it lasts. A generator would take several times as long."""
+    """Counts a check while it runs. A generator would take several times as long."""
 
     __slots__ = ("_attempts", "_subjects")
 
@@ -352,10 +353,10 @@ class _Checking:
 
 
 async def count_wrong_password(connection: asyncpg.Connection, who: ThrottleKey, call: bytes | None) -> None:
-    """Count a failure once, however often Okta sends the call, which is known by its tag."""
+    """Count a failure once, even if Okta repeats the call, which its tag identifies."""
     await queries.count_failure(connection, who, call=call, forget_after=FORGET_AFTER)
 
 
 async def prune(connection: asyncpg.Connection) -> int:
-    """Keep the table small: to be run every minute or so, by any replica. Tells how many rows it deleted."""
+    """Bound the table: to be run every minute or so, by any replica. Returns the number of deleted rows."""
     return await queries.prune_failures(connection, forget_after=FORGET_AFTER, keep=MAX_FAILURE_ROWS)

@@ -1,7 +1,7 @@
 """Verification of a password for the password import hook.
 
-A verdict is only given where everything worked. Whatever fails on our side is an exception, never UNVERIFIED: a right
-password must not be called wrong because we failed.
+A verdict is returned only if everything worked. Any failure of ours is an exception, never UNVERIFIED: a right password
+must not be rejected because we failed.
 """
 
 import asyncio
@@ -42,11 +42,11 @@ from service.store.encryption import HashKeys
 from service.stored_hashes import UNUSABLE, HashOpener
 from service.telemetry import Telemetry, describe
 
-# A sign-in: what is asked, and what became of it.
+# A sign-in: the request and its result.
 
 
 class SignInOutcome(enum.StrEnum):
-    """What became of a call."""
+    """The outcome of a call."""
 
     VERIFIED = "verified"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 (an outcome)
@@ -57,33 +57,37 @@ class SignInOutcome(enum.StrEnum):
 
     @property
     def verdict(self) -> Verdict:
-        """The word that Okta gets."""
+        """The verdict sent to Okta."""
         return Verdict.VERIFIED if self is SignInOutcome.VERIFIED else Verdict.UNVERIFIED
 
 
 @immutable
 class SignInResult:
-    """What became of a call, and the code by which its audit entry is found."""
+    """The outcome of a call, and the code that identifies its audit entry."""
 
     outcome: SignInOutcome
     code: str
     is_rehearsed: bool = False
     """Whether the person was invented by `rehearse`."""
+    account_id: int | None = None
+    """The account that the name means; None where it means none, or two."""
+    queue_seconds: float = 0.0
+    """How long the checks waited for a core."""
 
     @property
     def verdict(self) -> Verdict:
-        """The word that Okta gets."""
+        """The verdict sent to Okta."""
         return self.outcome.verdict
 
     @property
     def label(self) -> str:
-        """The outcome as it is counted; a rehearsal is no sign-in of anybody."""
+        """The outcome as counted in metrics; a rehearsal does not count as a sign-in."""
         return "rehearsal" if self.is_rehearsed else self.outcome
 
 
 @immutable
 class SignInRequest:
-    """One call, with who asks and until when."""
+    """One call, with its caller and deadline."""
 
     call: PasswordImportCall
     lookup: Lookup
@@ -91,35 +95,37 @@ class SignInRequest:
     """On the loop's clock."""
     code: str
     tag: bytes | None = field(repr=False)
-    """Names the call, so that its repetition is not counted again."""
+    """Identifies the call, so that its repetition is not counted again."""
+    waits: list[float] = field(default_factory=list)
+    """Seconds that its checks waited for a core."""
 
     def entry(self, action: Action, reason: str, account_id: int | None = None) -> Entry:
-        """Return the entry of this call in the audit trail."""
+        """Return this call's entry for the audit trail."""
         return Entry(
             action, reason, self.code, account_id, event_id=self.call.event_id, request_id=self.call.request_id
         )
 
 
-# Write down what became of a sign-in, in at most one statement. Decides nothing: a failed write changes no verdict.
+# Recording of a sign-in, in at most one statement. A failed write does not change the verdict.
 
 log = structlog.get_logger()
 
 LAST_WRITE = 0.2
-"""Seconds before the deadline at which an unfinished record is given up, and the answer leaves."""
+"""Seconds before the deadline at which an unfinished record is abandoned, and the answer is sent."""
 
 
 @dataclass(slots=True)
 class SignInRecorder:
-    """What writing down takes; made once, at start."""
+    """Records the outcomes of sign-ins; created once, at start."""
 
     database: Database
     telemetry: Telemetry
     trail: AuditTrail
 
     async def remember(self, outcome: SignInOutcome, known: LookedUp, request: SignInRequest) -> None:
-        """Write down a verdict and what it means for the account and for who asked."""
+        """Record a verdict and its effects on the account and on the caller's failures."""
         if outcome is SignInOutcome.VERIFIED:
-            assert isinstance(known.found, Account)  # noqa: S101 (for the type checker: nobody else is verified)
+            assert isinstance(known.found, Account)  # noqa: S101 (for the type checker: only accounts are verified)
             await self._verified(known.found, known, request)
         else:
             await self._refused(outcome, known, request)
@@ -140,7 +146,7 @@ class SignInRecorder:
             request, lambda connection: record_verified(connection, account.id, clear_failures_of=clear, entry=entry)
         ):
             self.trail.note(entry)
-            # The person gets in all the same, and Okta's event tells us the rest.
+            # The person is signed in anyway, and Okta's event reports the rest.
             self.telemetry.verified_unrecorded.inc()
             log.warning("verified_unrecorded", account_id=account.id, event_id=request.call.event_id)
 
@@ -155,16 +161,16 @@ class SignInRecorder:
 
 
 class NoAccounts(Exception):
-    """No account is loaded at all, so that an unknown login says nothing about the person."""
+    """No account is loaded at all, so an unknown login says nothing about the person."""
 
 
 class UnusableStoredHash(Exception):
-    """A hash in the store cannot be checked, and no other hash of the account matched."""
+    """A stored hash cannot be checked, and no other hash of the account matched."""
 
 
 @dataclass(slots=True)
 class PasswordVerifier:
-    """What answering takes; made once, at start."""
+    """Verifies passwords; created once, at start."""
 
     database: Database
     pool: HashingPool
@@ -190,7 +196,7 @@ class PasswordVerifier:
         self.sign_ins_after_migration = SignInsAfterMigration(self.telemetry)
 
     async def prepare(self) -> None:
-        """Read what the store says about checking: recipes and keys. To be repeated, as they change with loads."""
+        """Read recipes and keys from the store. Must be repeated, since they change with loads."""
         async with self.database.connection() as connection:
             key = await recipes.login_digest_key(connection)
             self._recipes = await recipes.list_recipes(connection)
@@ -198,16 +204,16 @@ class PasswordVerifier:
         self._attempts = self._attempts or AttemptsInFlight(key)
 
     def use_keys(self, keys: HashKeys) -> None:
-        """Use other keys from now on. Dummy hashes are encrypted again: the key of the present ones may be gone."""
+        """Replace the keys. Dummy hashes are encrypted again, since the key of the current ones may be gone."""
         self.opener.keys = keys
         if self.dummy_hashes is not None:
             self.dummy_hashes = load_dummy_hashes(self._recipes, self.opener)
 
     async def verify(self, call: PasswordImportCall, *, deadline: float) -> SignInResult:
-        """Answer a call before `deadline` (of the loop's clock).
+        """Answer a call before `deadline` (on the loop's clock).
 
-        Raises `Overloaded` if the check could not end in time, `TooManyFailures` where the login is guessed at,
-        `TimeoutError` where something else took too long, and any other exception where we are at fault.
+        Raises `Overloaded` if the check cannot end in time, `TooManyFailures` if the login is under attack,
+        `TimeoutError` if something else took too long, and any other exception for internal errors.
         """
         key = login_key(call.username)
         result = await self.single_flight.run(
@@ -230,7 +236,7 @@ class PasswordVerifier:
         if self.dummy_hashes is None or self._attempts is None:
             await self.prepare()
         attempts, dummy_hashes = self._attempts, self.dummy_hashes
-        assert attempts is not None  # noqa: S101 (for the type checker: prepared just now)
+        assert attempts is not None  # noqa: S101 (for the type checker: just prepared)
         assert dummy_hashes is not None  # noqa: S101 (likewise)
         self.pool.require_room(dummy_hashes.kinds, account=key, deadline=deadline)
         lookup, tag = attempts.lookup(key, call.client_address), attempts.call_tag(call.event_id, call.password)
@@ -242,7 +248,8 @@ class PasswordVerifier:
             else:
                 outcome = await self._check_dummy_hash(known, request, dummy_hashes)
             await self.recorder.remember(outcome, known, request)
-        return SignInResult(outcome, request.code)
+        account_id = known.found.id if isinstance(known.found, Account) else None
+        return SignInResult(outcome, request.code, account_id=account_id, queue_seconds=sum(request.waits, 0.0))
 
     async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> LookedUp:
         if (refusal := self.throttle_cache.judge(self.throttle_cache.counted(request.lookup))) is not None:
@@ -259,7 +266,7 @@ class PasswordVerifier:
                 self._accounts_seen = await recipes.has_accounts(connection)
             if not self._accounts_seen:
                 raise NoAccounts
-            # The first ones may have come between the two looks.
+            # The first accounts may have been loaded between the two reads.
             return await self._look_up(request, attempts)
         return known
 
@@ -270,7 +277,7 @@ class PasswordVerifier:
         return replace(known, failures=replace(known.failures, sites=sites))
 
     def _note_throttled(self, request: SignInRequest, known: LookedUp, throttled: Throttled) -> int | None:
-        """Let the next attempts be refused without a read; return the account that they are for."""
+        """Let the cache reject the next attempts without a read; return the account that they are for."""
         account = known.found if isinstance(known.found, Account) else None
         if account is not None and account.login_key != request.lookup.key:
             self.throttle_cache.note_name(request.lookup, account.login_key)
@@ -279,15 +286,15 @@ class PasswordVerifier:
 
     def _throttled(self, request: SignInRequest, retry_after: float, account_id: int | None) -> TooManyFailures:
         self.trail.note(request.entry(Action.THROTTLED, "too many failures", account_id))
-        return TooManyFailures(retry_after)
+        return TooManyFailures(retry_after, account_id)
 
     async def _check_dummy_hash(
         self, known: LookedUp, request: SignInRequest, dummy_hashes: DummyHashes
     ) -> SignInOutcome:
-        # Those of now: between the start of this call and here, the keys may have been exchanged.
+        # The current ones: the keys may have been replaced since the start of this call.
         dummy_hashes = self.dummy_hashes or dummy_hashes
         found = known.found
-        # By the account's login where there is one: whichever of its names was typed, it takes as long.
+        # By the account's login if there is one, so that the time does not depend on which of its names was typed.
         login_key = found.login_key if isinstance(found, Account) else request.lookup.key
         await self._check(dummy_hashes.choose(login_key, known.who.login), request)
         if found is None:
@@ -306,7 +313,11 @@ class PasswordVerifier:
             self._log_unusable(account, account.hashes[0], TooCostly())
             raise UnusableStoredHash
         if checks and await self.pool.verify(
-            checks, request.call.password, account=account.login_key, deadline=request.deadline
+            checks,
+            request.call.password,
+            account=account.login_key,
+            deadline=request.deadline,
+            on_waited=request.waits.append,
         ):
             return SignInOutcome.VERIFIED
         if len(checks) < len(account.hashes) or not checks:
@@ -329,18 +340,18 @@ class PasswordVerifier:
         )
 
 
-# Follow what is loaded while the service runs, and prune what is over.
+# Periodic work: refreshing recipes after loads, and deleting expired rows.
 
 REFRESH_EVERY = 60.0
-"""Seconds between looks at the recipes, so that dummy hashes follow what is loaded while the service runs."""
+"""Seconds between reads of the recipes, so that dummy hashes reflect loads while the service runs."""
 PRUNED = 5_000
 """Old rows deleted at a time, so that no statement takes long."""
 WARMED = 20
-"""Costs measured before traffic, the most common kinds first; a store with random rounds has thousands."""
+"""Costs measured before traffic, the most common first; a store with random rounds has thousands."""
 
 
 async def keep_prepared(verifier: PasswordVerifier, keep: timedelta) -> None:
-    """Follow what is loaded while the service runs, and prune what is over: streaks, events, the audit trail."""
+    """Refresh recipes while the service runs, and delete expired failure counts, events and audit entries."""
     while True:
         await asyncio.sleep(REFRESH_EVERY)
         try:
@@ -353,13 +364,13 @@ async def keep_prepared(verifier: PasswordVerifier, keep: timedelta) -> None:
 
 
 async def prepare(verifier: PasswordVerifier) -> None:
-    """Read the recipes, measure the costs that were never measured here, and remove what a killed rehearsal left."""
+    """Read the recipes, measure new costs, and remove the people of a killed rehearsal."""
     await verifier.prepare()
     try:
         async with verifier.database.connection() as connection:
             await rehearsals.remove_abandoned(connection)
     except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError) as error:
-        # Before the migration, or before deploy/roles.sql was run again: sign-ins do without a rehearsal.
+        # Before the migration, or before deploy/roles.sql was run again: sign-ins work without rehearsals.
         log.warning("refresh_failed", **describe(error))
     checks = verifier.dummy_hashes.checks if verifier.dummy_hashes else ()
     await verifier.pool.warm([check for check in checks if verifier.pool.estimate(check.cost) is None][:WARMED])

@@ -10,18 +10,18 @@ from service.immutable import immutable
 
 # Login normalisation: case and diacritics.
 #
-# Okta holds logins to be the same that differ only in case or diacritics, and lets nobody choose another rule.
+# Okta treats logins that differ only in case or diacritics as equal, and this rule cannot be changed.
 # https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/ (profile.login)
 
 LOGIN_KEY_RULE = 1
-"""Stored beside the keys: a changed rule needs a migration that makes every key anew."""
+"""Stored with the keys: a changed rule needs a migration that recomputes every key."""
 
 MAX_NAME = 1024
-"""Bytes in UTF-8. Okta's logins end at 100 characters, and a row of an index must stay under 2,704 bytes."""
+"""Bytes in UTF-8. Okta's logins have at most 100 characters, and an index row must stay under 2,704 bytes."""
 
 
 def login_key(name: str) -> str:
-    """Make the key under which all spellings of a name meet: case and diacritics removed (rule 1)."""
+    """Return the key that all spellings of a name share: case and diacritics removed (rule 1)."""
     if name.isascii():
         return name.lower()
     decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
@@ -30,33 +30,33 @@ def login_key(name: str) -> str:
 
 
 def is_too_long(name: str) -> bool:
-    """Return whether a name may be longer than an index can hold."""
+    """Return whether a name may be longer than an index row can hold."""
     return len(name.encode("utf-8", "surrogatepass")) > MAX_NAME
 
 
 class State(enum.StrEnum):
-    """How far an account has come on its way to Okta."""
+    """The migration state of an account."""
 
     UNARMED = "unarmed"
     """Loaded without a hash."""
     WAITING = "waiting"
-    """Has a hash; nobody has signed in with it yet."""
+    """Has a hash that no sign-in has used yet."""
     VERIFIED = "verified"
-    """We answered VERIFIED, and Okta has not yet said SUCCESS."""
+    """We answered VERIFIED, and Okta has not reported SUCCESS yet."""
     MIGRATED = "migrated"
-    """Okta said SUCCESS; the hash is gone."""
+    """Okta reported SUCCESS; the hash is deleted."""
     RETIRED = "retired"
-    """The hash is gone for another recorded proof."""
+    """The hash was deleted for another recorded proof."""
 
     @property
     def is_tombstone(self) -> bool:
-        """Return whether the hash is forgotten for good."""
+        """Return whether the hash was deleted permanently."""
         return self in (State.MIGRATED, State.RETIRED)
 
 
 @immutable
 class KeptHash:
-    """A hash as the store keeps it, with the recipe it is checked by."""
+    """A hash as stored, with the recipe that checks it."""
 
     source: str
     format: str
@@ -65,14 +65,14 @@ class KeptHash:
     salt: str | None = field(repr=False)
     username: str | None = field(repr=False)
     key_id: str | None
-    """The id of the key that encrypts it; None if it is stored as it is."""
+    """The id of the key that encrypts it; None if it is not encrypted."""
     login_key: str
     """The login key that an encrypted hash is bound to."""
 
 
 @immutable
 class Account:
-    """An account with its hashes, as a sign-in needs it."""
+    """An account with its hashes, as needed by a sign-in."""
 
     id: int
     state: State
@@ -82,7 +82,7 @@ class Account:
 
 @immutable
 class Match:
-    """An account that an import event may mean."""
+    """An account that an import event may apply to."""
 
     id: int
     login_key: str
@@ -91,9 +91,9 @@ class Match:
     verified_at: datetime | None
     okta_login_key: str | None = None
     superseded: bool = False
-    """Another account has the login by now, and this one's user was not read since."""
+    """Another account has the login by now, and this one's user has not been read since."""
 
     @property
     def current_key(self) -> str | None:
-        """The key of the login by which Okta knows the account; None if that is not known."""
+        """The key of the login by which Okta knows the account; None if it is unknown."""
         return None if self.superseded else self.okta_login_key or self.login_key

@@ -1,4 +1,4 @@
-"""Declared attributes: Okta's base profile and what each source adds to it; the only ones that leave the store.
+"""Declared attributes: Okta's base profile and the additions of each source. No others leave the store.
 
 The base profile: https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/ (profile).
 """
@@ -23,8 +23,8 @@ DECLARED_PROFILE = f"""
      WHERE source.id IN (SELECT source_id FROM hashes WHERE account_id = account.id)
         OR NOT EXISTS (SELECT FROM hashes WHERE account_id = account.id))))
 """  # noqa: S608 (constants)
-"""SQL for what `account` may show of its profile: what the sources of its hashes declare. An account without a hash
-has no known source, so for it the declarations of all sources count. The profile of a migrated account is Okta's."""
+"""SQL for the part of an `account`'s profile that its hashes' sources declare. The source of an account without a hash
+is unknown, so it gets the declarations of all sources. A migrated account has none: its profile is Okta's."""
 
 DECLARE = "UPDATE sources SET attributes = $2 WHERE id = $1 AND attributes <> $2"
 
@@ -51,30 +51,30 @@ SELECT (SELECT max(id) FROM slice) AS last, (SELECT count(*) FROM purged) AS pur
 
 
 async def declare(connection: asyncpg.Connection, source_id: int, names: Sequence[str]) -> None:
-    """Store which attributes a source declares, in place of what it declared before."""
+    """Store the attributes that a source declares, replacing its previous declaration."""
     await connection.execute(DECLARE, source_id, sorted(names))
 
 
 async def declared(connection: asyncpg.Connection, source: str) -> list[str] | None:
-    """Return what a source declared at its last load; None if nothing was loaded from it yet."""
+    """Return the attributes that a source declared at its last load; None if nothing was loaded from it yet."""
     names: list[str] | None = await connection.fetchval(DECLARED, source)
     return names
 
 
 async def count_undeclared(connection: asyncpg.Connection) -> int:
-    """Count the accounts whose profile holds what no source declares, or that are migrated and still have one."""
+    """Count the accounts with attributes that no source declares, and the migrated ones that still have a profile."""
     names = {*BASE_PROFILE, *await all_declared(connection)}
     number: int = await connection.fetchval(UNDECLARED, sorted(names))
     return number
 
 
 async def all_declared(connection: asyncpg.Connection) -> frozenset[str]:
-    """Give the names of all attributes that any source declares."""
+    """Return the names of all attributes that any source declares."""
     return frozenset(await connection.fetchval(ALL_DECLARED))
 
 
 async def purge_slice(connection: asyncpg.Connection, after: int, number: int) -> tuple[int | None, int]:
     """Remove undeclared attributes from the next accounts by id; return the last id, None at the end, and how many."""
     row = await connection.fetchrow(PURGE, after, number)
-    assert row is not None  # noqa: S101 (a query without FROM gives one row)
+    assert row is not None  # noqa: S101 (a query without FROM returns one row)
     return row["last"], row["purged"]

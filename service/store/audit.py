@@ -1,7 +1,7 @@
 """The audit trail's table: what was done, to whom, when and why.
 
-What is done to an account is recorded in the transaction that does it. What is only said (a refusal, a screening) may
-come a moment later, many at a time.
+A change to an account is recorded in the transaction that makes it. Other actions (a refused sign-in, a screening) may
+be recorded a moment later, in batches.
 """
 
 import enum
@@ -17,7 +17,7 @@ MAX_REASON = 300
 
 
 class Action(enum.StrEnum):
-    """What was done."""
+    """The recorded action."""
 
     VERIFIED = "verified"
     REFUSED = "refused"
@@ -32,7 +32,7 @@ class Action(enum.StrEnum):
     SEARCHED = "searched"
     """An account was looked up on the status page."""
     SKIPPED = "skipped"
-    """More was said in a moment than is written down; the reason tells how much."""
+    """More entries arrived than are written; the reason states how many were skipped."""
 
 
 @immutable
@@ -42,17 +42,17 @@ class Entry:
     action: Action
     reason: str
     code: str | None = None
-    """Random; the answer to Okta carries it, so that Okta's System Log leads here."""
+    """Random; it is part of the answer to Okta, so that Okta's System Log refers to this entry."""
     account_id: int | None = None
     last_account_id: int | None = None
-    """Where an entry is about all accounts from `account_id` to this one, as a batch that was loaded is."""
+    """If set, the entry covers all accounts from `account_id` to this one, such as a loaded batch."""
     event_id: str | None = None
     request_id: str | None = None
 
 
 @immutable
 class Chosen:
-    """Which entries are wanted; None means any."""
+    """A filter for entries; None matches any."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -83,7 +83,7 @@ DELETE FROM import_events WHERE uuid IN (
     ORDER BY received_at LIMIT $2)
 """
 
-# Not so many at a time that a statement takes long; their counts stay.
+# In slices, so that a statement does not take long; the counts of the rows are kept.
 PRUNE_CALLS = """
 DELETE FROM okta_calls WHERE uuid IN (
     SELECT uuid FROM okta_calls WHERE received_at < now() - $1::interval ORDER BY received_at LIMIT $2)
@@ -107,27 +107,27 @@ ORDER BY entry.id
 async def record(
     connection: asyncpg.Connection, entries: Sequence[Entry], at: Sequence[datetime | None] | None = None
 ) -> None:
-    """Write entries down, in the caller's transaction where there is one; as of now, or of `at`."""
+    """Write entries, in the caller's transaction if there is one; as of now, or of `at`."""
     columns = ([getattr(entry, name) for entry in entries] for name in Entry.__dataclass_fields__)
     await connection.execute(RECORD, *columns, at or [None] * len(entries))
 
 
 async def record_loaded(connection: asyncpg.Connection, source: str, added: Sequence[int]) -> None:
-    """Write down, in the transaction of a batch, which accounts it added (their ids follow one another)."""
+    """Record, in the transaction of a batch, the accounts that it added (their ids are consecutive)."""
     if added:
         entry = Entry(Action.LOADED, f"new, source {source}", account_id=min(added), last_account_id=max(added))
         await record(connection, [entry])
 
 
 async def record_changed(connection: asyncpg.Connection, source: str) -> None:
-    """Write down, in the transaction of a batch, which accounts it changed."""
+    """Record, in the transaction of a batch, the accounts that it changed."""
     await connection.execute(RECORD_CHANGED, source)
 
 
 async def prune(connection: asyncpg.Connection, keep: timedelta, most: int) -> int:
-    """Delete what is older than `keep`: entries, events, and what could not be read; at most so many of a kind.
+    """Delete entries, events and unreadable content older than `keep`, at most `most` rows of each.
 
-    A SUCCESS that means nobody yet is kept until somebody is loaded whom it means.
+    A SUCCESS that matches no account is kept until such an account is loaded.
     """
     pruned: int = await connection.fetchval(PRUNE, keep, most)
     bounded = (keep, most)
@@ -137,7 +137,7 @@ async def prune(connection: asyncpg.Connection, keep: timedelta, most: int) -> i
 
 
 async def export(connection: asyncpg.Connection, chosen: Chosen) -> AsyncIterator[asyncpg.Record]:
-    """Return the entries in the order in which they were written, a few at a time. In the caller's transaction."""
+    """Yield the entries in the order in which they were written, in small batches. Needs the caller's transaction."""
     values = chosen.since, chosen.until, chosen.code, chosen.action, chosen.login_key
     async for row in connection.cursor(EXPORT, *values, prefetch=1000):
         yield row

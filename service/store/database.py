@@ -1,4 +1,4 @@
-"""The connection pool: its fairness, and the errors that mean that the database is unavailable."""
+"""The connection pool with a fair queue, and the errors that mean that the database is unavailable."""
 
 import asyncio
 import contextlib
@@ -10,16 +10,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
-# Connecting to whichever of several servers is the primary now.
+# Connection to the primary among several servers.
 #
-# asyncpg tries hosts in turn within one limit of time, so a first host that accepts and stays silent (frozen, or cut
-# off) would keep us from ever reaching the second. Here they are all asked at once.
+# asyncpg tries hosts in turn within one timeout, so a first host that accepts and then stays silent (frozen, or cut
+# off) would keep us from reaching the second. Here all are tried at once.
 
 NOT_THE_PRIMARY = asyncpg.TargetServerAttributeNotMatched
-"""What a standby's answer raises; as asyncpg has it, no `InterfaceError`."""
+"""Raised for a standby's answer; in asyncpg it is not an `InterfaceError`."""
 
 
-def one_each(dsn: str) -> list[str]:
+def split_hosts(dsn: str) -> list[str]:
     """Split `postgresql://user:password@host1:5432,host2:5432/database` into a URL for each host."""
     parts = urlsplit(dsn)
     who, at, hosts = parts.netloc.rpartition("@")
@@ -27,11 +27,11 @@ def one_each(dsn: str) -> list[str]:
 
 
 def place_of(dsn: str) -> str:
-    """Name the database of a URL and its hosts: never who connects, nor by which password."""
+    """Name the database and hosts of a URL, but neither user nor password."""
     parts = urlsplit(dsn)
     if parts.netloc.count("@") < dsn.count("@"):
-        # What looks like a host and a port may be a part of the password then.
-        return "a database whose URL can't be split: in a password / ? # are written as %2F %3F %23"
+        # The apparent host and port may then be part of the password.
+        return "a database whose URL cannot be split: in a password / ? # must be written as %2F %3F %23"
     asked = parse_qs(parts.query)
     hosts = parts.netloc.rpartition("@")[2] or asked.get("host", ["the default host"])[0]
     port = asked.get("port", ["5432"])[0]
@@ -40,23 +40,23 @@ def place_of(dsn: str) -> str:
 
 
 async def connect(dsn: str, **options: Any) -> asyncpg.Connection:
-    """Connect to the first server that answers and may be written to. Raises what the last one to fail raised.
+    """Connect to the first server that answers and accepts writes. Raises the last server's error.
 
-    The error has a note that names the database: its type is what it was, and calls are answered by that.
+    A note on the error names the database; its type is unchanged, since error responses depend on it.
     """
     try:
         return await _connect(dsn, **options)
-    except (OSError, asyncpg.PostgresError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NOT_THE_PRIMARY) as error:
         error.add_note(place_of(dsn))
         raise
 
 
 async def _connect(dsn: str, **options: Any) -> asyncpg.Connection:
-    urls = one_each(dsn)
+    urls = split_hosts(dsn)
     if len(urls) == 1:
         return await asyncpg.connect(dsn, **options)
     if "target_session_attrs" not in dsn:
-        options["target_session_attrs"] = "read-write"  # everything here ends in a write
+        options["target_session_attrs"] = "read-write"  # all uses end in a write
     attempts = [asyncio.create_task(asyncpg.connect(url, **options)) for url in urls]
     chosen: asyncpg.Connection | None = None
     fault: Exception = asyncpg.InterfaceError("no host is named")
@@ -83,17 +83,21 @@ async def _leave(attempts: "list[asyncio.Task[asyncpg.Connection]]", chosen: asy
 
 
 CONNECT_WITHIN = 5.0
-"""Seconds for one attempt to connect; a sign-in gives up earlier by its own deadline."""
+"""Seconds for one attempt to connect; a sign-in stops waiting earlier, at its own deadline."""
 STATEMENT_WITHIN = 30.0
-"""Seconds for any one statement of the service; a sign-in gives up earlier by its own deadline."""
+"""Seconds for any one statement of the service; a sign-in stops waiting earlier, at its own deadline."""
 KEEP_IDLE = 300.0
-"""Seconds after which an unused connection is made anew: what lies between may have dropped it and told nobody."""
+"""Seconds after which an unused connection is replaced: a firewall in between may have dropped it silently."""
 SILENT = 1.0
-"""Seconds on one connection after which, if it is given up, the idle ones are too: their server may be gone."""
+"""Seconds of use after which, if a connection is given up, the idle ones are dropped too: their server may be dead."""
 
 
 class DatabaseUnavailable(Exception):
     """The database cannot be reached or cannot serve."""
+
+
+class SchemaNotReady(Exception):
+    """There is no database, or its schema is missing or older than this version; the message names it and the fix."""
 
 
 DATABASE_UNAVAILABLE = (
@@ -104,30 +108,30 @@ DATABASE_UNAVAILABLE = (
     NOT_THE_PRIMARY,
     DatabaseUnavailable,
 )
-"""What any use of the database may raise when the database, and not the call, is at fault.
+"""Errors that any use of the database may raise because of the database and not because of the call.
 
-asyncpg calls it internal where the server has said goodbye and the end of the connection has not come yet.
+asyncpg raises an internal error if the server has announced its shutdown but has not closed the connection yet.
 """
 GIVEN_UP = (asyncio.CancelledError, TimeoutError)
-"""How the use of a connection ends that did not answer in time."""
+"""Exceptions that end the use of a connection that did not answer in time."""
 
 
 class Database:
-    """A pool of connections, handed out in the order in which they were asked for."""
+    """A pool of connections, handed out in the order of the requests."""
 
     def __init__(self, dsn: str, *, connections: int = 8, pooler: bool = False) -> None:
         self._dsn = dsn
         self._connections = connections
         self._pooler = pooler
         self._pool: asyncpg.Pool | None = None
-        # Taken from the pool and kept, with the time of their last use: taking and returning one for each statement
-        # takes as long as the statement.
+        # Connections taken from the pool and kept, with the time of their last use: acquiring and releasing one for
+        # each statement takes as long as the statement.
         self._kept: deque[tuple[asyncpg.pool.PoolConnectionProxy, float]] = deque()
-        # asyncpg's own queue lets newcomers overtake those who wait.
+        # asyncpg's own queue lets new callers overtake waiting ones.
         self._turns = asyncio.Semaphore(connections)
 
     async def open(self) -> None:
-        """Make the pool. Connects lazily, so that the service starts, and says it isn't ready, without a database."""
+        """Create the pool. Connects lazily, so that the service starts, but is not ready, without a database."""
         self._pool = await asyncpg.create_pool(
             self._dsn,
             connect=cast("Any", connect),  # the stubs want every option spelt out
@@ -135,9 +139,9 @@ class Database:
             max_size=self._connections,
             timeout=CONNECT_WITHIN,
             command_timeout=STATEMENT_WITHIN,
-            # Nothing here changes a session's state, so nothing has to be reset at every release.
+            # Session state is never changed, so nothing has to be reset at every release.
             reset=_no_reset,
-            # Behind a pooler that shares connections between transactions, prepared statements belong to nobody.
+            # Behind a pooler that shares connections between transactions, prepared statements may be missing.
             statement_cache_size=0 if self._pooler else 100,
         )
 
@@ -155,7 +159,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Wait for a turn, then lend a connection. Raises `DatabaseUnavailable` or one of `DATABASE_UNAVAILABLE`."""
+        """Wait in turn and yield a connection. Raises `DatabaseUnavailable` or one of `DATABASE_UNAVAILABLE`."""
         async with self._turns:
             pool = self._pool
             if pool is None:
@@ -166,16 +170,16 @@ class Database:
                 # The pool's proxy is a connection in all but its type.
                 yield cast("asyncpg.Connection", kept)
             except (*GIVEN_UP, asyncpg.ReadOnlySQLTransactionError, asyncpg.InternalClientError) as error:
-                # Not returned: the pool would wait until the server says that it cancelled the statement, and one that
-                # is frozen or cut off never does. One that can only be read from was the primary once. To one that said
-                # goodbye nothing can be said, and its end may never come.
+                # Not returned: the pool would wait until the server confirms the cancellation of the statement, which a
+                # frozen or unreachable one never does. A read-only server was the primary before. To a server that has
+                # announced its shutdown nothing can be sent, and its end may never arrive.
                 kept.terminate()
                 is_cancelled = isinstance(error, asyncio.CancelledError)
                 if not is_cancelled or asyncio.get_running_loop().time() - taken > SILENT:
                     self._drop_idle()
                 raise
             except BaseException:
-                # It may be in the midst of a statement or a transaction: the pool knows how to end that.
+                # It may be inside a statement or a transaction, which the pool ends.
                 await pool.release(kept)
                 raise
             if self._pool is pool:
@@ -185,7 +189,7 @@ class Database:
 
     async def _take(self, pool: asyncpg.Pool) -> "asyncpg.pool.PoolConnectionProxy":
         while self._kept:
-            kept, used = self._kept.pop()  # the one used last: in quiet times the others become idle, and are closed
+            kept, used = self._kept.pop()  # the one used last, so that surplus connections become idle and are closed
             if not _is_open(kept):
                 continue
             if asyncio.get_running_loop().time() - used < KEEP_IDLE:
@@ -201,14 +205,14 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
-        """Take a connection with a transaction around its use."""
+        """Yield a connection in a transaction."""
         async with self.connection() as connection:
             transaction = connection.transaction()
             await transaction.start()
             try:
                 yield connection
             except GIVEN_UP:
-                raise  # the connection is ended, and with it the transaction; a ROLLBACK could wait for ever
+                raise  # the connection was closed, and with it the transaction; a ROLLBACK could block forever
             except BaseException:
                 if not connection.is_closed():
                     await transaction.rollback()
@@ -223,5 +227,5 @@ async def _no_reset(_connection: asyncpg.Connection) -> None:
 def _is_open(kept: "asyncpg.pool.PoolConnectionProxy") -> bool:
     try:
         return not kept.is_closed()
-    except asyncpg.InterfaceError:  # the pool saw it die, and has its place back
+    except asyncpg.InterfaceError:  # the pool has already detected its end and freed its slot
         return False

@@ -1,7 +1,7 @@
-"""Logins of deleted accounts, as keyed digests, so that a load does not bring them back.
+"""Logins of deleted accounts, as keyed digests, so that a load does not restore them.
 
-HMAC-SHA256 (RFC 2104) under the installation's key. PostgreSQL's core computes SHA-256 but no HMAC, so it is given the
-two padded keys and does the rest; Python's `hmac` makes the same digest.
+HMAC-SHA256 (RFC 2104) under the installation's key. PostgreSQL's core has SHA-256 but no HMAC, so it receives the two
+padded keys and computes the rest; Python's `hmac` returns the same digest.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import asyncpg
 from service.immutable import immutable
 
 BLOCK = 64
-"""Bytes that SHA-256 takes at once."""
+"""SHA-256's block size in bytes."""
 NAME_DIGEST = 32
 """Bytes of the digest of a name."""
 
@@ -35,12 +35,12 @@ FORGIVE = "DELETE FROM deleted_logins WHERE digest = ANY($1::bytea[])"
 
 
 def name_digest(key: bytes, name_key: str) -> bytes:
-    """Make the digest that is kept of a name, by the name's key."""
+    """Return the digest that is stored for a name, from the name's key."""
     return hmac.digest(key, name_key.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 
 def pads(key: bytes) -> tuple[bytes, bytes]:
-    """Make the outer and the inner padded key."""
+    """Return the outer and the inner padded key."""
     padded = key.ljust(BLOCK, b"\0")
     return bytes(byte ^ 0x5C for byte in padded), bytes(byte ^ 0x36 for byte in padded)
 
@@ -51,7 +51,7 @@ async def any_deleted(connection: asyncpg.Connection) -> bool:
 
 
 async def deleted_logins(connection: asyncpg.Connection, keys: Sequence[str], key: bytes) -> frozenset[str]:
-    """Tell which login keys an operator deleted."""
+    """Return which of the login keys belong to deleted accounts."""
     if not await any_deleted(connection):
         return frozenset()
     return frozenset(row["login_key"] for row in await connection.fetch(DELETED, keys, *pads(key)))
@@ -59,17 +59,17 @@ async def deleted_logins(connection: asyncpg.Connection, keys: Sequence[str], ke
 
 @immutable
 class DeletedAccount:
-    """The names of an account that an operator deletes, which mean no other account from then on."""
+    """The names of an account that an operator deletes; they never identify another account afterwards."""
 
     login_key: str
     okta_login_key: str | None
-    """None if Okta's login is not known, or another account has it by now."""
+    """None if Okta's login is unknown, or belongs to another account by now."""
     is_current: bool
-    """The loaded login is the current one."""
+    """Whether the loaded login is the current one."""
     bound: bool
 
     def digests(self, key: bytes) -> tuple[bytes, bytes | None, bytes | None, bool]:
-        """Make the digests of the loaded login, of Okta's, and of the local part of the current one."""
+        """Return the digests of the loaded login, of Okta's, and of the local part of the current one."""
         current = self.login_key if self.is_current else self.okta_login_key
         return (
             name_digest(key, self.login_key),
@@ -80,13 +80,13 @@ class DeletedAccount:
 
 
 async def remember_deleted(connection: asyncpg.Connection, accounts: Sequence[DeletedAccount], key: bytes) -> None:
-    """Note that these accounts were deleted."""
+    """Record that these accounts were deleted."""
     rows = sorted((account.digests(key) for account in accounts), key=lambda row: row[0])
     columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 4
     await connection.execute(REMEMBER, *columns)
 
 
 async def forgive_deleted(connection: asyncpg.Connection, keys: Sequence[str], key: bytes) -> int:
-    """Forget that these logins were deleted, so that a load may bring them back; return how many had been."""
+    """Drop the records of these logins, so that a load may restore them; return how many there were."""
     done = await connection.execute(FORGIVE, sorted(name_digest(key, login_key) for login_key in keys))
     return int(done.split()[-1])

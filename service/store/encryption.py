@@ -29,7 +29,7 @@ class DecryptionFailed(Exception):
 
 
 class HashKeys:
-    """The keys by their ids; the first encrypts, all decrypt. Without any, hashes are stored as they are."""
+    """The keys by their ids; the first encrypts, all decrypt. Without keys, hashes are stored unencrypted."""
 
     def __init__(self, keys: Mapping[str, bytes], *, require_encrypted: bool = False) -> None:
         self.active = next(iter(keys), None)
@@ -40,36 +40,36 @@ class HashKeys:
         return key_id in self._keys
 
     def encrypt(self, text: bytes, bound_to: bytes) -> tuple[bytes, str | None]:
-        """Return what is kept of a hash, and the id of the key it is kept under (None: as it is).
+        """Return the stored form of a hash, and the id of its key (None: unencrypted).
 
-        The same hash of the same account gives the same bytes under the same key: a load compares them.
+        Encrypting the same hash of the same account under the same key returns the same bytes: a load compares them.
         """
         if self.active is None:
             return text, None
         return self._keys[self.active].encrypt(text, bound_to), self.active
 
     def decrypt(self, kept: bytes, key_id: str | None, bound_to: bytes) -> bytes:
-        """Return the hash again. Raises `DecryptionFailed`."""
+        """Return the decrypted hash. Raises `DecryptionFailed`."""
         if key_id is None:
             if self._require_encrypted:
                 raise DecryptionFailed("the hash is not encrypted, and REQUIRE_ENCRYPTED_HASHES is set")
             return kept
         if key_id not in self._keys:
-            raise DecryptionFailed("its key is not here")
+            raise DecryptionFailed("its key is not in HASH_KEYS")
         return self._keys[key_id].decrypt(kept, bound_to)
 
 
 class _Key:
     """One key. It encrypts the same text to the same bytes: the nonce is a keyed digest of text and binding.
 
-    Such a nonce repeats only where everything repeats (a random one could, after 2⁴⁸ hashes). A reader of the table
+    Such a nonce repeats only if text and binding repeat (a random one could, after 2⁴⁸ hashes). A reader of the table
     learns that an account's hash is unchanged, and nothing about two accounts.
     """
 
     __slots__ = ("_cipher", "_nonce_key")
 
     def __init__(self, key: bytes) -> None:
-        # The purpose is part of every stored hash, so it keeps the word of its time.
+        # The purpose is an input of every stored hash, so the old term remains.
         self._cipher = AESGCM(_derive(key, b"seal"))
         self._nonce_key = _derive(key, b"nonce")
 
@@ -89,7 +89,7 @@ NO_KEYS = HashKeys({})
 
 
 def binding(login_key: str, source: str, format_name: str, parameters: Mapping[str, Any]) -> bytes:
-    """Say whose hash it is, from which source, and by which recipe it is checked."""
+    """Return the binding of a hash: its login, its source, and the recipe that checks it."""
     return bound_to(login_key, recipe_context(source, format_name, parameters))
 
 
@@ -99,7 +99,7 @@ def recipe_context(source: str, format_name: str, parameters: Mapping[str, Any])
 
 
 def bound_to(login_key: str, context: bytes) -> bytes:
-    """Put a binding together; no login key holds a NUL."""
+    """Combine the parts of a binding; a login key never contains a NUL."""
     return login_key.encode() + b"\0" + context
 
 

@@ -1,6 +1,6 @@
-"""Evidence for a report: each forgotten hash with its proof, hooks that were made, and counts. Reads only.
+"""Evidence for a report: each deleted hash with its proof, hooks that were created, and counts. Read-only.
 
-To be run in one repeatable-read transaction (`snapshot`), so that the counts and the rows are of one moment.
+Must run in one repeatable-read transaction (`snapshot`), so that the counts and the rows are consistent.
 """
 
 from collections.abc import AsyncIterator
@@ -13,9 +13,9 @@ from service.immutable import immutable
 from service.store.database import Database
 
 PREFETCH = 2000
-"""Rows that the server sends at once: some hundred kilobytes, whatever the number of accounts."""
+"""Rows per round trip: several hundred kilobytes, regardless of the number of accounts."""
 WITHIN = 900.0
-"""Seconds for one statement: fifty million accounts are read once."""
+"""Seconds for one statement, which may read fifty million accounts once."""
 
 FORGOTTEN = """
 SELECT account.id, account.state, account.forgotten_at, account.proof, event.published, event.transaction_id
@@ -24,11 +24,13 @@ LEFT JOIN import_events AS event ON account.state = 'migrated' AND event.uuid = 
 WHERE account.forgotten_at IS NOT NULL ORDER BY account.id
 """
 
-# Of an account that does not exist any more nothing is left but this.
+# The only record of an account that does not exist any more.
 DELETED = "SELECT account_id, at, reason FROM audit WHERE action = 'deleted' ORDER BY id"
 
 COUNTS = """
-SELECT (SELECT count(*) FROM hashes) AS hashes,
+SELECT (SELECT count(*) FROM accounts) AS accounts,
+       (SELECT count(*) FROM audit WHERE action = 'deleted') AS deleted,
+       (SELECT count(*) FROM hashes) AS hashes,
        (SELECT count(DISTINCT account_id) FROM hashes) AS accounts_with_hash,
        (SELECT count(*) FROM accounts WHERE armed AND okta_id IS NOT NULL) AS users_with_hook,
        (SELECT count(*) FROM accounts AS account WHERE state = 'migrated'
@@ -41,40 +43,43 @@ MADE_HOOKS = "SELECT org, kind, hook_id, made_at FROM own_hooks ORDER BY org, ki
 
 @immutable
 class Forgotten:
-    """A hash that was forgotten, and why."""
+    """A deleted hash, and the reason."""
 
     account_id: int
     state: str
-    """`migrated`, `retired`, or `deleted` where the account went too."""
+    """`migrated`, `retired`, or `deleted` if the account was deleted too."""
     forgotten_at: datetime
     proof: str
-    """Of a migrated account the uuid of the event, else the recorded reason."""
+    """The uuid of the event for a migrated account, otherwise the recorded reason."""
     published: datetime | None = None
-    """When Okta published the event; None where the event is not recorded any more."""
+    """When Okta published the event; None if the event is not recorded any more."""
     transaction_id: str | None = None
 
     @property
     def reason(self) -> str:
-        """Give the kind of the proof."""
+        """Return the kind of the proof."""
         return "SUCCESS" if self.state == "migrated" else self.proof.partition(":")[0]
 
 
 @immutable
 class Counts:
-    """Counts of one moment."""
+    """Counts at one moment."""
 
+    accounts: int
+    deleted: int
+    """Deletions of accounts in the audit trail."""
     hashes: int
     accounts_with_hash: int
     users_with_hook: int
-    """Accounts that have both a hash and an Okta id: Okta still asks for their password."""
+    """Accounts with both a hash and an Okta id: Okta still calls the hook for them."""
     migrated_by_known_event: int
-    """Migrated accounts whose event is still recorded; the others' is older than AUDIT_RETENTION_DAYS."""
+    """Migrated accounts whose event is still recorded; the events of others are older than AUDIT_RETENTION_DAYS."""
     taken_at: datetime
 
 
 @immutable
 class MadeHook:
-    """A hook that this installation made, and did not remove."""
+    """A hook that this installation created and did not delete."""
 
     org: str
     kind: str
@@ -84,7 +89,7 @@ class MadeHook:
 
 @asynccontextmanager
 async def snapshot(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """Lend a connection that sees the store as it was at its first statement, and can't write."""
+    """Yield a read-only connection that sees the store as of its first statement."""
     async with (
         database.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -93,7 +98,7 @@ async def snapshot(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def forgotten(connection: asyncpg.Connection) -> AsyncIterator[Forgotten]:
-    """Give every forgotten hash by account number, then those of deleted accounts; a few thousand rows at a time."""
+    """Yield every deleted hash by account id, then those of deleted accounts; a few thousand rows at a time."""
     async for row in connection.cursor(FORGOTTEN, prefetch=PREFETCH, timeout=WITHIN):
         yield Forgotten(*row)
     async for account_id, at, reason in connection.cursor(DELETED, prefetch=PREFETCH, timeout=WITHIN):
@@ -103,10 +108,10 @@ async def forgotten(connection: asyncpg.Connection) -> AsyncIterator[Forgotten]:
 async def count(connection: asyncpg.Connection) -> Counts:
     """Count."""
     row = await connection.fetchrow(COUNTS, timeout=WITHIN)
-    assert row is not None  # noqa: S101 (a query without FROM gives one row)
+    assert row is not None  # noqa: S101 (a query without FROM returns one row)
     return Counts(**row)
 
 
 async def made_hooks(connection: asyncpg.Connection) -> list[MadeHook]:
-    """List the hooks that were made and not removed."""
+    """Return the hooks that were created and not deleted."""
     return [MadeHook(*row) for row in await connection.fetch(MADE_HOOKS)]

@@ -1,4 +1,4 @@
-"""Encryption keys of stored hashes: which are in use, and re-encryption."""
+"""Encryption keys of stored hashes: the keys in use, and re-encryption."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -10,7 +10,7 @@ from service.immutable import immutable
 from service.store.accounts import KeptHash
 from service.store.encryption import DecryptionFailed, HashKeys, binding
 
-# One probe of the index for each key, however many hashes there are.
+# One index probe per key, regardless of the number of hashes.
 KEYS_IN_USE = """
 WITH RECURSIVE used AS (
     (SELECT key_id FROM hashes WHERE key_id IS NOT NULL ORDER BY key_id LIMIT 1)
@@ -35,7 +35,7 @@ SAMPLE = KEPT_COLUMNS + "WHERE kept.key_id = $1 LIMIT $2"
 SAMPLED = 5
 """Hashes of each key that are tried for readiness."""
 
-# Whoever signs in or is forgotten meanwhile is left for the next round, so that nobody waits for anybody.
+# Rows that a sign-in or an event has locked are left for the next round, so that neither waits for the other.
 OTHERS = (
     KEPT_COLUMNS
     + """
@@ -54,7 +54,7 @@ FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[]) AS encrypted (
 WHERE hashes.account_id = encrypted.account_id AND hashes.source_id = encrypted.source_id
 """
 
-# A key that is used again was not destroyed. No row is locked where nothing changes: loads and rotations run together.
+# A key that is used again was not destroyed. Unchanged rows are not locked: loads and rotations run together.
 RECORD_USE = """
 WITH used_again AS (
     UPDATE hash_keys SET destroyed_at = NULL WHERE key_id = ANY($1::text[]) AND destroyed_at IS NOT NULL
@@ -77,37 +77,37 @@ class UsedKey:
 
     key_id: str
     first_used_at: datetime | None
-    """None where it was in use before this was recorded."""
+    """None if it was in use before this was recorded."""
     destroyed_at: datetime | None
     """When an operator declared that every copy was destroyed."""
 
 
 Place = tuple[int, int]
-"""An account and a source: where a hash is."""
+"""An account and a source: the key of a hash's row."""
 
 
 @immutable
 class PlacedHash:
-    """A kept hash with its place."""
+    """A stored hash with the key of its row."""
 
     place: Place
     kept: KeptHash
 
 
 async def keys_in_use(connection: asyncpg.Connection) -> list[str]:
-    """List the ids of the keys that stored hashes are under."""
+    """Return the ids of the keys that encrypt stored hashes."""
     return [row["key_id"] for row in await connection.fetch(KEYS_IN_USE)]
 
 
 async def sample(connection: asyncpg.Connection, key_id: str) -> list[KeptHash]:
-    """Return a few hashes under a key: one may be damaged, and says nothing of the key."""
+    """Return several hashes under a key: a single one may be damaged, whatever the key."""
     return [_placed(row).kept for row in await connection.fetch(SAMPLE, key_id, SAMPLED)]
 
 
 async def under_other_keys(
     connection: asyncpg.Connection, key_id: str | None, after: Place, number: int
 ) -> list[PlacedHash]:
-    """Lock and return the next hashes that are not under this key (None: that are under any), in the order of place."""
+    """Lock and return the next hashes that are not under this key (None: that are encrypted), in row order."""
     return [_placed(row) for row in await connection.fetch(OTHERS, key_id, *after, number)]
 
 
@@ -123,7 +123,7 @@ async def of_account(connection: asyncpg.Connection, account_id: int) -> list[Pl
 
 
 async def login_key_of(connection: asyncpg.Connection, account_id: int) -> str | None:
-    """Lock an account and return its login key; None if there is none."""
+    """Lock an account and return its login key; None if there is no such account."""
     login_key: str | None = await connection.fetchval(LOGIN_KEY, account_id)
     return login_key
 
@@ -134,13 +134,13 @@ async def record_use(connection: asyncpg.Connection, key_ids: Collection[str]) -
 
 
 async def mark_destroyed(connection: asyncpg.Connection, key_id: str) -> datetime | None:
-    """Record that an operator destroyed a key, and give the time of the first record; None for an unknown key."""
+    """Record that an operator destroyed a key, and return the time of the first record; None for an unknown key."""
     destroyed_at: datetime | None = await connection.fetchval(MARK_DESTROYED, key_id)
     return destroyed_at
 
 
 async def key_history(connection: asyncpg.Connection) -> list[UsedKey]:
-    """List the keys that were ever used, the oldest first."""
+    """Return the keys that were ever used, the oldest first."""
     return [UsedKey(*row) for row in await connection.fetch(HISTORY)]
 
 
@@ -173,18 +173,18 @@ def _placed(row: asyncpg.Record) -> PlacedHash:
 
 
 async def keys_missing(connection: asyncpg.Connection, keys: HashKeys) -> list[str]:
-    """Name the keys that stored hashes are under and that are not at hand, or are other keys than those were."""
+    """Return a message for each key in use that is missing from HASH_KEYS, or has another value there."""
     missing = []
     for key_id in await keys_in_use(connection):
         if key_id not in keys:
             missing.append(f"the key {key_id} is not in HASH_KEYS, and stored hashes need it")
         elif (sampled := await sample(connection, key_id)) and not any(_opens(keys, kept) for kept in sampled):
-            missing.append(f"the key {key_id} in HASH_KEYS does not open the hashes that are kept under this id")
+            missing.append(f"the key {key_id} in HASH_KEYS does not decrypt the hashes stored under this id")
     return missing
 
 
 async def reencrypt(connection: asyncpg.Connection, account_id: int, keys: HashKeys, old_login_key: str) -> None:
-    """Bind an account's hashes to its new login key, in the transaction that gave it one. Raises `DecryptionFailed`."""
+    """Bind an account's hashes to its new login key, in the transaction that set it. Raises `DecryptionFailed`."""
     placed = await of_account(connection, account_id)
     encrypted = []
     for place, kept in ((each.place, each.kept) for each in placed):
@@ -204,5 +204,5 @@ def _opens(keys: HashKeys, kept: KeptHash) -> bool:
 
 
 def binding_of(kept: KeptHash, login_key: str) -> bytes:
-    """Return what a hash is bound to: its login key, source and recipe."""
+    """Return the binding of a hash: its login key, source and recipe."""
     return binding(login_key, kept.source, kept.format, kept.parameters)

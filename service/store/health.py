@@ -1,4 +1,4 @@
-"""Facts about the server, its roles and their rights, for the checks of `doctor`. Reads only."""
+"""Facts about the server, its roles and their privileges, for the checks of `doctor`. Read-only."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from service.immutable import immutable
 SERVICE_ROLE, OPERATOR_ROLE = "password_import_service", "password_import_operator"
 """The roles of deploy/roles.sql."""
 
-# pg_stat_activity shows every row to every role; what only a superuser sees is its text.
+# pg_stat_activity shows all rows to every role; only the query text is restricted to superusers.
 SERVER = """
 SELECT current_setting('server_version_num')::int AS version,
        pg_is_in_recovery() AS is_standby,
@@ -39,7 +39,7 @@ LEFT JOIN pg_tables AS tables ON tables.schemaname = current_schema() AND tables
 WHERE own.rolname = current_user
 """
 
-# Rights of the two shipped roles, where they have any in this database.
+# Privileges of the two shipped roles, if they have any in this database.
 LACKING = """
 SELECT role.rolname AS role, relation.relname AS relation
 FROM pg_roles AS role CROSS JOIN pg_class AS relation
@@ -52,11 +52,11 @@ ORDER BY 1, 2
 """
 
 SERVICE_READS = (
-    "accounts", "alembic_version", "deleted_logins", "failures", "hashes", "identifiers", "import_events",
-    "installation", "leases", "log_cursors", "okta_call_counts", "okta_calls", "recipes", "rehearsal_people", "sources",
-    "unreadable_events",
+    "account_counts", "accounts", "alembic_version", "deleted_logins", "failures", "hashes", "identifiers",
+    "import_events", "installation", "leases", "log_cursors", "okta_call_counts", "okta_calls", "provisionings",
+    "recipes", "rehearsal_people", "replica_minutes", "replicas", "sources", "unreadable_events",
 )  # fmt: skip
-"""Tables of which `serve` reads at least a column."""
+"""Tables of which `serve` reads at least one column."""
 
 IS_PUBLIC = "SELECT has_any_column_privilege('public', 'hashes', 'SELECT')"
 
@@ -80,19 +80,19 @@ class Server:
     """The server and this connection to it."""
 
     version: int
-    """As PostgreSQL numbers it: 180001 is 18.1."""
+    """In PostgreSQL's numbering: 180001 is 18.1."""
     is_standby: bool
     is_read_only: bool
     connections: int
-    """Connections that are open to roles without special rights."""
+    """Connections available to roles without special privileges."""
     others: int
-    """Connections of others that are open now."""
+    """Open connections of other clients."""
     is_crash_safe: bool
     waits_for_disk: bool
     has_autovacuum: bool
     logs_parameters: bool
     is_local: bool
-    """By a socket or on loopback."""
+    """Whether it is a socket or loopback."""
     is_encrypted: bool
     size: int
     """Bytes of the database."""
@@ -106,42 +106,42 @@ class Role:
     name: str
     is_superuser: bool
     is_owner: bool
-    """It owns the tables, and is no superuser."""
+    """Whether it owns the tables and is not a superuser."""
 
 
 async def describe_server(connection: asyncpg.Connection) -> Server:
-    """Describe the server."""
+    """Return facts about the server."""
     row = await connection.fetchrow(SERVER)
-    assert row is not None  # noqa: S101 (a query without FROM gives one row)
+    assert row is not None  # noqa: S101 (a query without FROM returns one row)
     return Server(**row)
 
 
 async def describe_role(connection: asyncpg.Connection) -> Role:
-    """Describe the role of this connection."""
+    """Return facts about the role of this connection."""
     row = await connection.fetchrow(ROLE)
     assert row is not None  # noqa: S101 (it is connected as that role)
     return Role(**row)
 
 
 async def lacking_rights(connection: asyncpg.Connection) -> list[tuple[str, str]]:
-    """List the tables that a role of deploy/roles.sql has no right to read, each as role and table."""
+    """Return the tables that a role of deploy/roles.sql has no privilege to read, each as role and table."""
     roles = [SERVICE_ROLE, OPERATOR_ROLE]
     return [tuple(row) for row in await connection.fetch(LACKING, roles, OPERATOR_ROLE, SERVICE_READS)]
 
 
 async def is_public(connection: asyncpg.Connection) -> bool:
-    """Tell whether every role may read the table `hashes`."""
+    """Return whether every role may read the table `hashes`."""
     found: bool = await connection.fetchval(IS_PUBLIC)
     return found
 
 
 async def readers_of_hashes(connection: asyncpg.Connection) -> list[str]:
-    """List the roles that may log in and read hashes, besides the owner, the shipped roles and superusers."""
+    """Return the roles that may log in and read hashes, besides the owner, the shipped roles and superusers."""
     return [row["rolname"] for row in await connection.fetch(READERS, [SERVICE_ROLE, OPERATOR_ROLE])]
 
 
 async def data_directory(connection: asyncpg.Connection) -> str | None:
-    """Give the server's data folder; None where this role may not know it."""
+    """Return the server's data folder; None if this role may not see it."""
     try:
         folder: str = await connection.fetchval(DATA_DIRECTORY)
     except asyncpg.InsufficientPrivilegeError:

@@ -1,15 +1,15 @@
 """Leases with fencing tokens, for work that one replica may do at a time.
 
-A holder that was stopped and wakes up late still believes in its lease. So every lease has a token higher than all
-before it, and whoever writes checks the token in the same transaction (`FencedDatabase`); the check locks the row, so
-that nobody takes the lease over between the check and the commit.
+A holder that was suspended and resumes late still assumes that it holds the lease. So every lease has a higher token
+than all before it, and each write checks the token in the same transaction (`FencedDatabase`). The check locks the row,
+so that the lease cannot be taken over between the check and the commit.
 """
 
 import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from weakref import WeakKeyDictionary
@@ -38,92 +38,100 @@ HOLDER = "SELECT holder FROM leases WHERE name = $1 AND expires_at >= clock_time
 
 
 class LeaseLost(Exception):
-    """Somebody else holds the lease now; nothing of the transaction was written."""
+    """Another process holds the lease now; nothing of the transaction was written."""
 
 
 @immutable
 class Lease:
-    """A lease that was held when it was given."""
+    """A lease that was held when it was returned."""
 
     name: str
     token: int
 
 
 async def acquire(connection: asyncpg.Connection, name: str, holder: str, life: timedelta) -> Lease | None:
-    """Take a lease that nobody holds, or whose holder let it expire; None if somebody holds it."""
+    """Acquire a lease that is free or expired; return None if another process holds it."""
     token = await connection.fetchval(ACQUIRE, name, holder, life)
     return None if token is None else Lease(name, token)
 
 
 async def renew(connection: asyncpg.Connection, lease: Lease, life: timedelta) -> None:
-    """Hold a lease for longer. Raises `LeaseLost`."""
+    """Extend a lease. Raises `LeaseLost`."""
     if await connection.fetchval(RENEW, lease.name, lease.token, life) is None:
         raise LeaseLost
 
 
 async def release(connection: asyncpg.Connection, lease: Lease) -> None:
-    """Return a lease back; one that was lost stays with its new holder."""
+    """Release a lease; a lost one stays with its new holder."""
     await connection.execute(RELEASE, lease.name, lease.token)
 
 
 async def check(connection: asyncpg.Connection, lease: Lease) -> None:
-    """Make sure, until the transaction ends, that the lease is held. Raises `LeaseLost`."""
+    """Ensure that the lease is held until the transaction ends. Raises `LeaseLost`."""
     if await connection.fetchval(CHECK, lease.name, lease.token) is None:
         raise LeaseLost
 
 
 async def holder_of(connection: asyncpg.Connection, name: str) -> str | None:
-    """Name who holds a lease now."""
+    """Return the name of the current holder."""
     holder: str | None = await connection.fetchval(HOLDER, name)
     return holder
 
 
 class FencedDatabase(Database):
-    """An open database whose every transaction first makes sure of a lease."""
+    """An open database, each of whose transactions first checks a lease."""
 
     def __init__(self, database: Database, lease: Lease) -> None:
-        # The pool is the other's, and so is its opening and closing.
+        # The pool belongs to the other database, which opens and closes it.
         self._database = database
         self._lease = lease
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Take a connection for reading."""
+        """Yield a connection for reading."""
         async with self._database.connection() as connection:
             yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
-        """Take a connection with a transaction in which the lease is held. Raises `LeaseLost`."""
+        """Yield a connection in a transaction in which the lease is held. Raises `LeaseLost`."""
         async with self._database.transaction() as connection:
             await check(connection, self._lease)
             yield connection
 
 
-# Hold a lease for as long as a piece of work takes: renewed while it runs, given back after.
+# Holding a lease for the duration of some work: it is renewed meanwhile, and released afterwards.
 
 log = structlog.get_logger()
 
 LIFE = timedelta(seconds=30)
 """How long others wait for a holder that died."""
 RECONCILE, PROVISION, REHEARSE = "reconcile", "provision", "rehearse"
-"""What must be done once at a time."""
+"""The work that only one process may do at a time."""
 
 
 class Held(Exception):
-    """Somebody else is doing it; the message says who."""
+    """Another process is doing the work; the message names it."""
 
 
 _unreleased: WeakKeyDictionary[Database, set[Lease]] = WeakKeyDictionary()
-"""Leases of this process that could not be given back because the database was away, to be given back first."""
+"""Leases of this process that could not be released because the database was unavailable; they are released first."""
+
+
+OnWait = Callable[[str, float], None]
+"""Is told the lease that another process holds, and the seconds after which a holder that died loses it."""
+
+
+def _log_wait(name: str, seconds: float) -> None:
+    log.info("waiting_for_lease", name=name, seconds=seconds)
 
 
 @asynccontextmanager
 async def hold_lease(
-    database: Database, name: str, *, wait: float = 0.0, life: timedelta = LIFE
+    database: Database, name: str, *, wait: float = 0.0, life: timedelta = LIFE, on_wait: OnWait = _log_wait
 ) -> AsyncIterator[FencedDatabase]:
-    """Return the database fenced by a lease. Raises `Held` if somebody has it for longer than `wait` seconds."""
-    lease = await _acquire(database, name, wait, life)
+    """Yield the database fenced by a lease. Raises `Held` if another process holds it for over `wait` seconds."""
+    lease = await _acquire(database, name, wait, life, on_wait)
     renewing = asyncio.create_task(_keep(database, lease, life))
     try:
         yield FencedDatabase(database, lease)
@@ -137,12 +145,12 @@ async def hold_lease(
                 await _give_back(database, connection)
 
 
-async def _acquire(database: Database, name: str, wait: float, life: timedelta) -> Lease:
+async def _acquire(database: Database, name: str, wait: float, life: timedelta, on_wait: OnWait) -> Lease:
     deadline = asyncio.get_running_loop().time() + wait
-    is_told = False
+    is_reported = False
     while True:
         async with database.connection() as connection:
-            # Else the only follower would wait for its own lease after PostgreSQL was away.
+            # Otherwise the only follower would wait for its own lease after an outage of PostgreSQL.
             await _give_back(database, connection)
         async with database.transaction() as connection:
             lease = await acquire(connection, name, who(), life)
@@ -150,22 +158,22 @@ async def _acquire(database: Database, name: str, wait: float, life: timedelta) 
         if lease is not None:
             return lease
         if asyncio.get_running_loop().time() >= deadline:
-            raise Held(f"{name} is being done by {holder or 'somebody else'}")
-        if not is_told:
-            log.info("waiting_for_lease", name=name, seconds=life.total_seconds())
-            is_told = True
+            raise Held(f"{name} is being done by {holder or 'another process'}")
+        if not is_reported:
+            on_wait(name, life.total_seconds())
+            is_reported = True
         await asyncio.sleep(min(1.0, max(0.05, wait / 20)))
 
 
 async def _give_back(database: Database, connection: asyncpg.Connection) -> None:
-    """Release what this process holds no more; a lease that another took over meanwhile stays with its new holder."""
+    """Release the leases that this process no longer needs; those taken over meanwhile stay with their new holder."""
     for lease in list(_unreleased.get(database, ())):
         await release(connection, lease)
         _unreleased[database].discard(lease)
 
 
 async def _keep(database: Database, lease: Lease, life: timedelta) -> None:
-    """Renew until it is lost. A lease that can't be renewed in time ends: whoever writes then finds out."""
+    """Renew until the lease is lost. If it cannot be renewed in time it expires, and the next write fails."""
     while True:
         await asyncio.sleep(life.total_seconds() / 3)
         with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError):
@@ -174,5 +182,5 @@ async def _keep(database: Database, lease: Lease, life: timedelta) -> None:
 
 
 def who() -> str:
-    """Name this process, for the message of those who wait."""
+    """Name this process, for the messages of waiting ones."""
     return f"{socket.gethostname()} (process {os.getpid()})"

@@ -1,6 +1,7 @@
-"""Names that open no account, although accounts claim them: counted and listed by what helps.
+"""Names that identify no account, although accounts claim them: counted, and listed by remedy.
 
-The rule is the one of `service.signin.resolve`, over the whole store at once. Only names of accounts with a hash count.
+The rule is that of `service.signin.resolve`, applied to the whole store at once. Only names of accounts with a hash
+count.
 """
 
 import enum
@@ -17,7 +18,7 @@ from service.store.recipes import login_digest_key
 
 
 class NameProblem(enum.StrEnum):
-    """Why a name opens no account, and so what helps."""
+    """Why a name identifies no account, which determines the remedy."""
 
     AMBIGUOUS_UNTIL_BOUND = "ambiguous_until_bound"
     """A login of an account without Okta id that another account claims, or one that two users had at once."""
@@ -65,7 +66,7 @@ GROUP BY name"""
 
 
 def problems(accounts: str = ACCOUNTS, identifiers: str = IDENTIFIERS, *, with_deleted: bool = False) -> str:
-    """Write the query that gives each problem with its name, over relations of accounts and of identifiers."""
+    """Return the query that yields each problem with its name, over relations of accounts and of identifiers."""
     return f"""
 WITH account AS NOT MATERIALIZED ({accounts}),
 identifier AS NOT MATERIALIZED ({identifiers}),
@@ -113,7 +114,7 @@ SELECT 'inert_login_of_another', name FROM known_identifier WHERE armed AND is_l
 
 
 def counted(query: str) -> str:
-    """Count what a query of `problems` gives, and name the first ones; all of them where $3 is null."""
+    """Wrap a query of `problems` to count its rows and list the first names; all of them if $3 is null."""
     return f"""
 SELECT problem, count(*) AS number,
        (array_agg(name ORDER BY name COLLATE "C"))[1:coalesce($3::int, 2147483647)] AS names
@@ -125,20 +126,20 @@ REPORT = counted(problems())
 REPORT_WITH_DELETED = counted(problems(with_deleted=True))
 
 FIRST = 5
-"""How many names of each kind are listed where not all are asked for."""
+"""Names listed per problem, unless all are requested."""
 
 
 REPORT_WITHIN = 900.0
-"""Seconds: a store of fifty million accounts is read once."""
+"""Seconds: reading a store of fifty million accounts once."""
 
-# More than the server's default of 4 MB, which would sort millions of names on disk; and the session of a load plans
-# for reading single rows, which this does not do.
+# The server's default of 4 MB would sort millions of names on disk, and a load's session has planner settings for
+# reading single rows, which does not apply here.
 SETTINGS = ("SET LOCAL work_mem = '128MB'", "SET LOCAL enable_seqscan = on", "SET LOCAL jit = off")
 
 
 @immutable
 class NameCount:
-    """How many names have a problem, and which; all of them, or the first ones."""
+    """The number of names with a problem, and the names: all, or the first ones."""
 
     number: int
     names: tuple[str, ...]
@@ -153,9 +154,9 @@ async def report_names(
     *,
     queries: tuple[str, str] = (REPORT, REPORT_WITH_DELETED),
 ) -> NameReport:
-    """Count the names that open no account, by problem, and list the first of each; all of them with None.
+    """Count the names that identify no account, by problem, and list the `first` of each, or all if it is None.
 
-    `queries`: without and with deleted accounts, which take a digest of each name.
+    `queries`: without and with deleted accounts, which require a digest of each name.
     """
     if await any_deleted(connection):
         query, keys = queries[1], pads(await login_digest_key(connection))
@@ -169,21 +170,21 @@ async def report_names(
     return {problem: found.get(problem.value, NameCount(0, ())) for problem in NameProblem}
 
 
-# The report as it was last counted. To count reads the whole store, so `status` shows what the commands that change
-# names counted at their end: load, migrate, provision and reconcile.
+# The last saved report. Counting reads the whole store, so `status` shows the counts saved by the commands that change
+# names: load, migrate, provision and reconcile.
 
 SAVED = "name_report"
-"""The row of `installation`: JSON, the counts and the first names; without counts where there is nothing to show."""
+"""The row of `installation`: JSON, the counts and the first names; without counts if there is no saved report."""
 
 FIND_SAVED = "SELECT value, now() AS now FROM (SELECT 1) AS one LEFT JOIN installation ON name = $1"
 
-# Only over the value that was there before: a report that was counted before an account was deleted may name it.
+# Only if the value is unchanged: a report that was counted before an account was deleted may name it.
 SAVE = """
 INSERT INTO installation AS known (name, value) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE known.value IS NOT DISTINCT FROM $3
 """
 
-# The row stays, since the operator's role may not delete it, and differs each time, so that `SAVE` notices.
+# The row is kept, since the operator's role may not delete it, and its value differs each time, so that `SAVE` notices.
 DISCARD = """
 UPDATE installation SET value = convert_to(json_build_object('discarded', clock_timestamp())::text, 'UTF8')
 WHERE name = $1
@@ -192,14 +193,14 @@ WHERE name = $1
 
 @immutable
 class CountedNames:
-    """The names that open no account, as of a moment."""
+    """The names that identify no account, as of a moment."""
 
     at: datetime
     report: NameReport
 
 
 async def saved_names(connection: asyncpg.Connection) -> CountedNames | None:
-    """Give the report as it was last counted; None where none is kept."""
+    """Return the last saved report; None if there is none."""
     row = await connection.fetchrow(FIND_SAVED, SAVED)
     saved: dict[str, Any] = json.loads(row["value"]) if row is not None and row["value"] else {}
     if "problems" not in saved:
@@ -209,9 +210,9 @@ async def saved_names(connection: asyncpg.Connection) -> CountedNames | None:
 
 
 async def count_names(connection: asyncpg.Connection, first: int | None = FIRST) -> CountedNames:
-    """Count the names that open no account, and keep the counts and the first of them for `saved_names`."""
+    """Count the names that identify no account, and save the counts and the first of them for `saved_names`."""
     row = await connection.fetchrow(FIND_SAVED, SAVED)
-    assert row is not None  # noqa: S101 (an outer join of one row)
+    assert row is not None  # noqa: S101 (an outer join with one row)
     counted_names = CountedNames(row["now"], await report_names(connection, first))
     problems_found = [
         (problem.value, count.number, count.names[:FIRST]) for problem, count in counted_names.report.items()
@@ -222,5 +223,5 @@ async def count_names(connection: asyncpg.Connection, first: int | None = FIRST)
 
 
 async def discard_saved_names(connection: asyncpg.Connection) -> None:
-    """Keep no report in the caller's transaction, which deletes accounts: the report may name them."""
+    """Discard the saved report in the caller's transaction, which deletes accounts that the report may name."""
     await connection.execute(DISCARD, SAVED)

@@ -1,7 +1,7 @@
-"""The logins that Okta knows bound accounts by, kept as Okta's users are read.
+"""The logins of bound accounts in Okta, updated whenever Okta's users are read.
 
-A read that is older than another one of the same user changes nothing. Where two accounts have the same current login,
-the one whose user was updated later keeps it. The other one has no current login until its user is read again.
+A read that is older than another one of the same user changes nothing. If two accounts have the same current login, the
+one whose user was updated later keeps it. The other one has no current login until its user is read again.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import asyncpg
 from service.immutable import immutable
 from service.store.accounts import is_too_long, login_key
 
-# A user that was renamed and read again in the same millisecond is taken by the later read.
+# For a user that was renamed and read again within the same millisecond, the later read counts.
 CHANGES = """
 FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS read (okta_id, login, login_key, updated_at)
 JOIN accounts AS account USING (okta_id)
@@ -24,7 +24,7 @@ WHERE account.okta_updated_at IS NULL
 
 ANY_CHANGE = f"SELECT EXISTS (SELECT {CHANGES})"
 
-# In the order of id, as everybody who locks accounts does.
+# In the order of id, like all statements that lock accounts.
 LOCK_CHANGES = (
     f"SELECT account.id, read.login, read.login_key, read.updated_at {CHANGES} ORDER BY id FOR UPDATE OF account"
 )
@@ -61,7 +61,7 @@ KEYS_OF = "SELECT coalesce(okta_login_key, login_key) AS key FROM accounts WHERE
 
 @immutable
 class ReadLogin:
-    """What Okta said of a user."""
+    """A user as read from Okta."""
 
     okta_id: str
     login: str
@@ -75,9 +75,9 @@ async def has_changes(connection: asyncpg.Connection, read: Sequence[ReadLogin])
 
 
 async def keep_okta_logins(connection: asyncpg.Connection, read: Sequence[ReadLogin]) -> None:
-    """Keep the logins of the accounts that have these Okta ids, all at once, and settle who has each login now.
+    """Store the logins of the accounts with these Okta ids, all at once, and determine the holder of each login.
 
-    The caller's transaction holds the binding lock, so that nobody else binds, loads or renames accounts meanwhile.
+    The caller's transaction holds the binding lock, so that no other one binds, loads or renames accounts meanwhile.
     """
     rows = await connection.fetch(LOCK_CHANGES, *_columns(read))
     if rows:
@@ -86,7 +86,7 @@ async def keep_okta_logins(connection: asyncpg.Connection, read: Sequence[ReadLo
 
 
 async def settle_logins(connection: asyncpg.Connection, account_ids: Sequence[int]) -> None:
-    """Settle who has each current login of accounts that were bound in the caller's transaction."""
+    """Determine the holder of each current login of accounts that were bound in the caller's transaction."""
     if account_ids:
         await _supersede(connection, [row["key"] for row in await connection.fetch(KEYS_OF, account_ids)])
 
@@ -98,7 +98,7 @@ async def _supersede(connection: asyncpg.Connection, keys: Sequence[str]) -> Non
 
 
 def _columns(read: Sequence[ReadLogin]) -> tuple[list[object], ...]:
-    # The last of several reads of one user counts. A login that no index can hold is none that Okta gives.
+    # The last of several reads of one user counts. A login that does not fit an index cannot be one of Okta's.
     latest = {each.okta_id: each for each in sorted(read, key=_updated) if not is_too_long(each.login)}
     kept = list(latest.values())
     return (

@@ -1,4 +1,4 @@
-"""Recipes: how stored hashes are checked, one row each, and how many were loaded."""
+"""Recipes: how stored hashes are checked, one row per recipe, and how many hashes were loaded with each."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -36,7 +36,7 @@ HAS_ACCOUNTS = "SELECT EXISTS (SELECT FROM accounts)"
 
 @immutable
 class KeptRecipe:
-    """One way of checking, as it is kept."""
+    """One recipe as stored."""
 
     id: int
     format: str
@@ -53,10 +53,10 @@ async def ensure_recipe(
     cost: str,
     dummy_hash: dict[str, Any],
 ) -> int:
-    """Return the id of a recipe, making its row where there is none yet."""
+    """Return the id of a recipe, creating its row if there is none."""
     values = format_name, json.dumps(parameters, sort_keys=True), cost, json.dumps(dummy_hash)
     while True:
-        # Made by somebody else between the two halves of the statement, the row is seen at the next try.
+        # A row that another transaction created between the two halves of the statement is seen by the next attempt.
         recipe_id: int | None = await connection.fetchval(ENSURE_RECIPE, *values)
         if recipe_id is not None:
             return recipe_id
@@ -78,7 +78,7 @@ async def count_loaded(connection: asyncpg.Connection, recipe_id: int, hashes: i
 
 
 async def list_recipes(connection: asyncpg.Connection) -> list[KeptRecipe]:
-    """List all recipes in the order in which they were made."""
+    """Return all recipes in the order of creation."""
     return [
         KeptRecipe(
             row["id"],
@@ -93,18 +93,18 @@ async def list_recipes(connection: asyncpg.Connection) -> list[KeptRecipe]:
 
 
 async def formats_loaded(connection: asyncpg.Connection) -> list[str]:
-    """List the formats and formulas that any hash was ever loaded with."""
+    """Return the formats and formulas that any hash was ever loaded with."""
     return [row["format"] for row in await connection.fetch(FORMATS)]
 
 
 async def login_digest_key(connection: asyncpg.Connection) -> bytes:
-    """Return the key under which logins are digested: made once, the same for all replicas."""
+    """Return the key under which logins are digested: created once, the same for all replicas."""
     key: bytes = await connection.fetchval(LOGIN_DIGEST_KEY)
     return key
 
 
 async def recipes_in_use(connection: asyncpg.Connection, recipe_ids: Sequence[int]) -> frozenset[int]:
-    """Tell which of these recipes any hash is checked by. Reads all hashes for one that is used by none."""
+    """Return which of these recipes any hash uses. Reads all hashes if one of the recipes is unused."""
     return frozenset(row["id"] for row in await connection.fetch(IN_USE, recipe_ids))
 
 
@@ -131,11 +131,11 @@ async def record_tried(connection: asyncpg.Connection, format_name: str) -> None
 
 
 async def tried_among(connection: asyncpg.Connection, formats: Collection[str]) -> set[str]:
-    """Those of `formats` under which a known password was VERIFIED."""
+    """Return those of `formats` under which a known password was VERIFIED."""
     return {row["format"] for row in await connection.fetch(TRIED_AMONG, list(formats))}
 
 
 async def login_of(connection: asyncpg.Connection, account_id: int) -> str | None:
-    """The login of an account as it was loaded; None if the account is deleted."""
+    """Return the login of an account as loaded; None if the account is deleted."""
     login: str | None = await connection.fetchval(LOGIN, account_id)
     return login

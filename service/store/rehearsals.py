@@ -1,7 +1,7 @@
-"""The people of a rehearsal: invented logins with a random password each, in a table apart from the accounts.
+"""The people of a rehearsal: invented logins with a random password each, in a separate table.
 
-Nothing that counts, lists, compares or creates accounts reads this table. A person has no hash: the password's SHA-256
-is kept, which is enough for a random one, and a sign-in checks the dummy hash of a recipe for its cost.
+Queries that count, list, compare or create accounts do not read this table. A person has no hash: the SHA-256 of the
+password is stored, which is sufficient for a random one, and a sign-in checks a recipe's dummy hash for its cost.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from service.immutable import immutable
 from service.store.recipes import KeptRecipe
 
 DOMAIN = ".rehearsal.invalid"
-"""The end of every login; `.invalid` belongs to no one (RFC 2606, section 2)."""
+"""The suffix of every login; `.invalid` is reserved (RFC 2606, section 2)."""
 
 MIX = "SELECT recipe_id, count(*) AS number FROM hashes GROUP BY recipe_id ORDER BY recipe_id"
 
@@ -35,7 +35,7 @@ FROM unnest($1::text[], $2::bytea[], $3::integer[]) AS person (login_key, digest
 
 REMOVE_ALL = "DELETE FROM rehearsal_people"
 
-# A rehearsal holds its lease while it runs, so that without one its people are left over, whatever their end.
+# A rehearsal holds its lease while it runs, so that without a lease its people are leftovers, even before they expire.
 REMOVE_ABANDONED = """
 DELETE FROM rehearsal_people
 WHERE expires_at <= now()
@@ -52,7 +52,7 @@ RECORD_REFUSED = "UPDATE rehearsal_people SET sign_ins = sign_ins + 1 WHERE logi
 
 @immutable
 class RehearsalPerson:
-    """Somebody invented."""
+    """An invented person."""
 
     login_key: str
     password: str = field(repr=False)
@@ -61,7 +61,7 @@ class RehearsalPerson:
 
 @immutable
 class KnownPerson:
-    """What a sign-in needs of somebody invented."""
+    """The data of an invented person that a sign-in needs."""
 
     recipe: KeptRecipe
     password_digest: bytes = field(repr=False)
@@ -73,7 +73,7 @@ def is_of_rehearsal(login_key: str) -> bool:
 
 
 def password_digest(password: str) -> bytes:
-    """Return what is kept of a random password."""
+    """Return the stored digest of a random password."""
     return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -83,7 +83,7 @@ async def mix(connection: asyncpg.Connection) -> dict[int, int]:
 
 
 async def find(connection: asyncpg.Connection, login_key: str) -> KnownPerson | None:
-    """Find somebody whose end has not come; None if there is nobody."""
+    """Return an unexpired person; None if there is none."""
     row = await connection.fetchrow(FIND, login_key)
     if row is None:
         return None
@@ -99,29 +99,29 @@ async def find(connection: asyncpg.Connection, login_key: str) -> KnownPerson | 
 
 
 async def add(connection: asyncpg.Connection, people: Iterable[RehearsalPerson], life: timedelta) -> None:
-    """Add people whose end comes after `life`."""
+    """Add people who expire after `life`."""
     rows = [(each.login_key, password_digest(each.password), each.recipe_id) for each in people]
     logins, digests, recipes = zip(*rows, strict=True)
     await connection.execute(ADD, logins, digests, recipes, life)
 
 
 async def remove_all(connection: asyncpg.Connection) -> int:
-    """Remove everybody; return how many they were. The caller holds the lease of rehearsals."""
+    """Remove all people; return their number. The caller holds the lease of rehearsals."""
     return int((await connection.execute(REMOVE_ALL)).split()[-1])
 
 
 async def remove_abandoned(connection: asyncpg.Connection) -> int:
-    """Remove those whose end has come, and all where no rehearsal runs; return how many they were."""
+    """Remove expired people, and all if no rehearsal runs; return their number."""
     return int((await connection.execute(REMOVE_ABANDONED)).split()[-1])
 
 
 async def record_verified(
     connection: asyncpg.Connection, login_key: str, code: str, event_id: str | None, request_id: str | None
 ) -> None:
-    """Record a right password, in one statement, as that of an account is."""
+    """Record a right password in one statement, like that of an account."""
     await connection.execute(RECORD_VERIFIED, login_key, code, event_id, request_id)
 
 
 async def record_refused(connection: asyncpg.Connection, login_key: str) -> None:
-    """Record a wrong password, in one statement, as that of an account is."""
+    """Record a wrong password in one statement, like that of an account."""
     await connection.execute(RECORD_REFUSED, login_key)

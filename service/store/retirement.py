@@ -1,4 +1,4 @@
-"""Deletion of hashes that are no longer of use, each with its recorded proof."""
+"""Deletion of hashes that are no longer needed, each with its recorded proof."""
 
 import enum
 from collections import Counter
@@ -11,7 +11,7 @@ from service.immutable import immutable
 from service.store.accounts import State
 from service.store.database import Database
 
-# Armed accounts as they are compared with Okta's users, and forgetting hashes without a SUCCESS. Judges nobody.
+# Armed accounts for the comparison with Okta's users, and deletion of hashes without a SUCCESS.
 
 ARMED = """
 SELECT id, login_key, okta_id, state FROM accounts
@@ -27,7 +27,7 @@ ARMED_FROM = "SELECT id, login_key, okta_id, state FROM accounts WHERE armed AND
 
 COUNT_BOUND = "SELECT count(*) FROM accounts WHERE armed AND okta_id IS NOT NULL"
 
-# In the order of id, as everybody who locks accounts does. The Okta id is the one that was judged, or nothing is done.
+# In the order of id, like all statements that lock accounts. An account whose Okta id has changed since is skipped.
 LOCK = """
 SELECT account.id FROM accounts AS account
 JOIN unnest($1::bigint[], $2::text[]) AS judged (id, okta_id) USING (id)
@@ -60,7 +60,7 @@ class ArmedAccount:
 
 @immutable
 class Retired:
-    """An account whose hash is to be forgotten, the Okta id it was judged by, and the proof."""
+    """An account whose hash is to be deleted, the Okta id of the decision, and the proof."""
 
     id: int
     okta_id: str | None
@@ -70,17 +70,17 @@ class Retired:
 async def armed_accounts(
     connection: asyncpg.Connection, okta_ids: Sequence[str], login_keys: Sequence[str]
 ) -> list[ArmedAccount]:
-    """List the armed accounts with one of these Okta ids, or with none and exactly one of these logins."""
+    """Return the armed accounts with one of these Okta ids, or with none and exactly one of these logins."""
     return _accounts(await connection.fetch(ARMED, okta_ids, login_keys))
 
 
 async def armed_after(connection: asyncpg.Connection, account_id: int, number: int) -> list[ArmedAccount]:
-    """List the next armed accounts that have an Okta id, in the order of id."""
+    """Return the next armed accounts that have an Okta id, in the order of id."""
     return _accounts(await connection.fetch(ARMED_AFTER, account_id, number))
 
 
 async def armed_from(connection: asyncpg.Connection, account_id: int, number: int) -> list[ArmedAccount]:
-    """List the next armed accounts, in Okta or not, in the order of id."""
+    """Return the next armed accounts, in Okta or not, in the order of id."""
     return _accounts(await connection.fetch(ARMED_FROM, account_id, number))
 
 
@@ -91,7 +91,7 @@ async def count_bound(connection: asyncpg.Connection) -> int:
 
 
 async def retire(connection: asyncpg.Connection, accounts: Sequence[Retired]) -> list[int]:
-    """Forget hashes in the caller's transaction; return the ids of those who still had one, and the same Okta id."""
+    """Delete hashes in the caller's transaction; return the ids of accounts that still had one and the same Okta id."""
     ids, okta_ids = [each.id for each in accounts], [each.okta_id for each in accounts]
     held = [row["id"] for row in await connection.fetch(LOCK, ids, okta_ids)]
     await connection.execute(DELETE_HASHES, held)
@@ -104,9 +104,9 @@ def _accounts(rows: list[asyncpg.Record]) -> list[ArmedAccount]:
 
 
 class Proof(enum.StrEnum):
-    """Why a hash was forgotten without a SUCCESS; begins the account's recorded proof."""
+    """Why a hash was deleted without a SUCCESS; the account's recorded proof begins with it."""
 
-    PASSWORD_IN_OKTA = "password_in_okta"  # noqa: S105 (a reason, no password)
+    PASSWORD_IN_OKTA = "password_in_okta"  # noqa: S105 (a reason, not a password)
     """Okta has a password of its own: it was reset or changed there."""
     DEACTIVATED = "deactivated_in_okta"
     """The user has been deactivated for thirty days."""
@@ -118,30 +118,30 @@ class Proof(enum.StrEnum):
 
 @immutable
 class Retirement:
-    """The proof on which a hash is forgotten."""
+    """The proof on which a hash is deleted."""
 
     proof: Proof
     detail: str
 
     def __str__(self) -> str:
-        """Write it as it is recorded."""
+        """Return the text that is recorded."""
         return f"{self.proof.value}: {self.detail}"
 
 
 def end_of_programme(now: datetime) -> Retirement:
-    """Return the proof for those who are left at the end."""
+    """Return the proof for the accounts that remain at the end."""
     return Retirement(Proof.END, f"ended at {now.isoformat(timespec='seconds')}")
 
 
 Judged = tuple[int, str | None, Retirement]
-"""An account, the Okta id that it was judged by, and why its hash is of no use."""
+"""An account, the Okta id that the decision was based on, and why its hash is no longer needed."""
 
 SLICE = 500
-"""Accounts in one transaction, so that nobody waits long for their rows."""
+"""Accounts per transaction, so that their rows are not locked for long."""
 
 
 async def retire_accounts(database: Database, judged: Sequence[Judged]) -> Counter[Proof]:
-    """Retire accounts that were judged by their Okta ids; those that changed since are left alone."""
+    """Retire accounts by a decision based on their Okta ids; those that changed since are skipped."""
     retired: Counter[Proof] = Counter()
     for start in range(0, len(judged), SLICE):
         part = judged[start : start + SLICE]

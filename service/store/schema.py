@@ -1,6 +1,6 @@
 """The tables, as SQLAlchemy Core metadata. Only Alembic and the tests import this.
 
-What must hold whatever the code does is held here: a hash on a tombstone is impossible, and a tombstone stays one.
+The constraints enforce what no error in the code may violate: a tombstone cannot have a hash, and stays a tombstone.
 """
 
 from sqlalchemy import (
@@ -57,7 +57,7 @@ sources = Table(
     metadata,
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
-    # As of the last load. Only these, and Okta's base profile, are shown or sent of the source's accounts.
+    # As of the last load. Only these attributes, and Okta's base profile, are shown or sent for the source's accounts.
     Column("attributes", ARRAY(Text), nullable=False, server_default="{" + ",".join(BASE_PROFILE) + "}"),
 )
 
@@ -69,7 +69,7 @@ recipes = Table(
     Column("parameters", JSONB, nullable=False),
     Column("cost", Text, nullable=False),
     Column("dummy_hash", JSONB, nullable=False),
-    # Never counted down, so that the choice of dummy hashes stays the same while people migrate.
+    # Never decreased, so that the choice of dummy hashes stays the same while people migrate.
     Column("hashes_loaded", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("format", "parameters", "cost"),
     comment="how stored hashes are checked, and a dummy hash of the same cost",
@@ -91,10 +91,10 @@ accounts = Table(
     Column("verified_at", DateTime(timezone=True)),
     Column("forgotten_at", DateTime(timezone=True)),
     Column("proof", Text),
-    # Of the email, where that is not the login; it stays when the profile goes.
+    # The key of the email if it differs from the login; kept when the profile is deleted.
     Column("email_key", Text),
     Column("disabled_reason", Text),
-    # What Okta calls the user of this account, as last read. Not unique: two accounts may share one for a while.
+    # The login of this account's user in Okta, as last read. Not unique: two accounts may share one for a while.
     Column("okta_login", Text),
     Column("okta_login_key", Text),
     Column("okta_updated_at", DateTime(timezone=True)),
@@ -114,7 +114,7 @@ accounts = Table(
         " (okta_id IS NOT NULL OR okta_login IS NULL AND okta_updated_at IS NULL AND NOT superseded)",
         name="okta_login_is_bound",
     ),
-    # Bound accounts come first: one of them makes a short login ambiguous that is not bound yet.
+    # Bound accounts come first, because one of them makes the short login of an unbound account ambiguous.
     Index("accounts_local_part_idx", "local_part", "okta_id", postgresql_where="okta_login_key IS NULL"),
     Index("accounts_okta_login_key_idx", "okta_login_key", "superseded", postgresql_where="okta_login_key IS NOT NULL"),
     Index(
@@ -140,7 +140,7 @@ hashes = Table(
     "hashes",
     metadata,
     Column("account_id", BigInteger, primary_key=True, autoincrement=False),
-    # No foreign keys to these two: a trigger keeps their rows, and a check for each hash would double a load's time.
+    # No foreign keys to these two: a trigger protects their rows, and a check per hash would double a load's time.
     Column("source_id", Integer, primary_key=True, autoincrement=False),
     Column("recipe_id", Integer, nullable=False),
     Column("armed", Boolean, nullable=False, server_default="true"),
@@ -149,10 +149,10 @@ hashes = Table(
     Column("username", Text),
     Column("key_id", Text),
     CheckConstraint("armed", name="armed"),
-    # A tombstone is not armed, so no hash can point at one; PostgreSQL's row locks hold this under races too.
+    # A tombstone is not armed, so no hash can reference one; PostgreSQL's row locks enforce this under races too.
     ForeignKeyConstraint(["account_id", "armed"], ["accounts.id", "accounts.armed"], name="hashes_armed_account_fkey"),
     Index("hashes_key_id_idx", "key_id", postgresql_where="key_id IS NOT NULL"),
-    # A forgotten hash should leave its page soon: vacuum after 1 % of the rows or 50, not after 20 %.
+    # A deleted hash should leave its page soon: vacuum after 1 % of the rows or 50, not after 20 %.
     postgresql_with={"autovacuum_vacuum_scale_factor": "0.01", "autovacuum_vacuum_threshold": "50"},
     comment="a table of their own, so that forgetting is deleting",
 )
@@ -279,12 +279,12 @@ rehearsal_people = Table(
     "rehearsal_people",
     metadata,
     Column("login_key", Text, primary_key=True),
-    # SHA-256: the passwords are random, with more bits than anybody could try.
+    # SHA-256 is sufficient: the passwords are random, with too many bits for a search.
     Column("password_digest", LargeBinary, nullable=False),
     Column("recipe_id", Integer, ForeignKey("recipes.id"), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("sign_ins", Integer, nullable=False, server_default="0"),
-    # RFC 2606 keeps .invalid out of the DNS, so nobody has such an address.
+    # RFC 2606 reserves .invalid, so no real address can end in it.
     CheckConstraint("login_key LIKE '%.rehearsal.invalid'", name="invalid_domain"),
     CheckConstraint("octet_length(password_digest) = 32", name="digest_size"),
     comment="invented people of a load test; none is an account, each has an end",
@@ -392,7 +392,7 @@ replicas = Table(
 replica_minutes = Table(
     "replica_minutes",
     metadata,
-    # No foreign key: the minutes of a replica that has stopped belong to the last hour.
+    # No foreign key: the minutes of a stopped replica are part of the last hour.
     Column("replica_id", Text, primary_key=True),
     Column("minute", DateTime(timezone=True), primary_key=True),
     Column("counts", JSONB, nullable=False),

@@ -1,1 +1,1 @@
-"""HTTP in: reads requests, hands them to actions, writes answers. Decides nothing."""
+"""The HTTP server: reads requests, calls the features, writes responses."""

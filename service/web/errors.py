@@ -1,7 +1,7 @@
-"""Error responses as JSON, and the table from exceptions to HTTP statuses. To Okta a status is a retry instruction.
+"""Error responses as JSON, and the mapping of exceptions to HTTP statuses. To Okta a status is a retry instruction.
 
-4xx is never sent again by Okta; a 5xx once. So: what the caller did wrong is 4xx, what we failed at is 503, and a full
-queue is 429, because a second call would find it as full.
+Okta never retries a 4xx, and retries a 5xx once. So errors of the caller are 4xx, our own errors are 503, and a full
+queue is 429, because a retry would find it as full.
 """
 
 import json
@@ -21,7 +21,7 @@ from service.store.database import DATABASE_UNAVAILABLE
 
 
 def error_response(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Make an error answer: names the fault, echoes nothing of the call."""
+    """Return an error response, which names the fault and quotes nothing of the call."""
     body = json.dumps({"error": {"code": code, "message": message}}).encode()
     answer = web.Response(status=status, body=body, content_type="application/json", headers=headers)
     answer[ERROR_CODE] = code
@@ -32,19 +32,25 @@ ERROR_CODE = web.ResponseKey("refusal_code", str)
 
 
 def error_response_for(error: Exception) -> web.Response:
-    """Turn what an action raised into the answer that Okta should get."""
+    """Return the response to Okta for an exception of a handler."""
     if isinstance(error, MalformedCall):
         return error_response(400, error.code, error.message)
     if isinstance(error, RequestPayloadError):
-        return error_response(400, "body_broken", "the body does not end as its headers say")
+        return error_response(400, "body_broken", "the body does not have the length that its headers state")
     if isinstance(error, Overloaded | TooManyFailures):
         seconds = str(max(1, math.ceil(error.retry_after)))
         return error_response(429, *_LATER[type(error)], {"Retry-After": seconds})
-    return error_response(503, fault_code(error), "the fault is ours, and says nothing about the person")
+    return error_response(503, fault_code(error), "internal error; no verdict was reached")
+
+
+def error_code(error: Exception) -> str:
+    """Give the code of the error response to `error`."""
+    answer = http_error_response(error) if isinstance(error, web.HTTPException) else error_response_for(error)
+    return answer[ERROR_CODE]
 
 
 def fault_code(error: BaseException) -> str:
-    """Name a fault of ours in a word."""
+    """Return the code of an internal error."""
     for kinds, code in _FAULTS:
         if isinstance(error, kinds):
             return code
@@ -55,10 +61,10 @@ OVERLOADED = "overloaded"
 
 _LATER = {
     Overloaded: (OVERLOADED, "the check could not end in time"),
-    TooManyFailures: ("throttled", "this login failed too often lately"),
+    TooManyFailures: ("throttled", "this login failed too often recently"),
 }
 
-# The order matters: TimeoutError is an OSError, and the database's absence is the widest of all.
+# The order matters: TimeoutError is an OSError, and `DATABASE_UNAVAILABLE` is the broadest.
 _FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (TimeoutError, "out_of_time"),
     (NoAccounts, "no_accounts"),
@@ -70,18 +76,18 @@ _FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str]
 )
 
 FAULT_CODES = (*(code for _, code in _FAULTS), "fault", "failure_uncounted")
-"""Every label of the metric `faults`; the last one is `SignInRecorder`'s, and answers no call."""
+"""Every label of the metric `faults`; the last one is from `SignInRecorder` and is not part of a response."""
 
 HTTP_CODES = {
     404: ("no_such_path", "there is nothing at this path"),
-    405: ("method_not_allowed", "this path is not called by this method"),
+    405: ("method_not_allowed", "this path does not support this method"),
     413: ("too_large", "the body is larger than any call that Okta makes"),
     415: ("not_json_media_type", "the Content-Type must be application/json"),
 }
 
 
 def http_error_response(error: web.HTTPException) -> web.Response:
-    """Turn aiohttp's own refusals into ours."""
-    code, message = HTTP_CODES.get(error.status, ("refused", "the call was refused"))
+    """Convert aiohttp's own error responses to ours."""
+    code, message = HTTP_CODES.get(error.status, ("refused", "the call was rejected"))
     allow = error.headers.get("Allow")
     return error_response(error.status, code, message, {"Allow": allow} if allow else None)

@@ -8,10 +8,13 @@ from aiohttp import web
 from service.hashing.pool import Overloaded
 from service.import_events.record import Channel, record_delivery
 from service.okta.events import CHALLENGE_HEADER, Delivery, answer_challenge
-from service.okta.password_import import answer, parse_call
+from service.okta.password_import import PasswordImportCall, answer, parse_call
 from service.okta.registration import parse_request
+from service.signin.throttling import TooManyFailures
+from service.signin.verify import SignInResult
 from service.telemetry import Telemetry
 from service.web.bodies import JSON_TYPE, LARGE, read_call
+from service.web.errors import error_code
 from service.web.parts import PARTS, Parts
 
 # `/okta/events`: the one-time verification of the event hook, and its deliveries.
@@ -25,10 +28,10 @@ async def get_events(request: web.Request) -> web.Response:
 
 
 async def post_events(request: web.Request) -> web.Response:
-    """Answer 204 after all that the delivery causes is committed.
+    """Answer 204 after all effects of the delivery are committed.
 
-    Where that takes longer than Okta waits it is a 503, and is committed all the same: Okta sends a delivery once more,
-    and the second finds it done. A large delivery takes its time.
+    If that takes longer than Okta waits, the response is a 503, and the work is still committed: Okta sends a delivery
+    once more, and the second finds it done. A large delivery takes longer.
     """
     parts = request.app[PARTS]
     is_small = request.content_length is not None and request.content_length <= LARGE
@@ -58,11 +61,11 @@ def _count(telemetry: Telemetry, delivery: Delivery) -> None:
         telemetry.unreadable_events.labels(unreadable.fault).inc()
 
 
-# `POST /okta/registration`: Okta asks whether somebody may register, or change their profile so.
+# `POST /okta/registration`: Okta asks whether a person may register, or change their profile.
 
 
 async def post_registration(request: web.Request) -> web.Response:
-    """Answer with commands or an error, with 204 where there is nothing to say, or raise why there is no decision."""
+    """Answer with commands or an error, with 204 for an empty answer, or raise why there is no decision."""
     parts = request.app[PARTS]
     deadline = asyncio.get_running_loop().time() + parts.settings.request_timeout
     async with asyncio.timeout_at(deadline):
@@ -73,22 +76,44 @@ async def post_registration(request: web.Request) -> web.Response:
 
 
 REFUSAL_PACE = 0.25
-"""Seconds that a call which no core has time for is held before its 429. Callers who ask again as soon as they are
-refused would take the cores from the checks: with 64 of them, bcrypt 12 and two cores, 2.4 times as many sign-ins a
-second are verified as without it (`bench`, row `refusal_pace`)."""
+"""Seconds for which a call that is rejected for lack of CPU time is held before its 429. Callers that retry immediately
+would take CPU time from the checks: with 64 of them, bcrypt 12 and two cores, 2.4 times as many sign-ins a second are
+verified as without it (`bench`, row `refusal_pace`)."""
 pause = asyncio.sleep
 
 
 async def post_password_import(request: web.Request) -> web.Response:
     """Answer VERIFIED or UNVERIFIED before the deadline, or raise why there is no verdict."""
-    parts = request.app[PARTS]
-    deadline = asyncio.get_running_loop().time() + parts.settings.request_timeout
-    call = parse_call(await read_call(request, deadline))
+    parts, clock = request.app[PARTS], asyncio.get_running_loop().time
+    began = clock()
+    deadline = began + parts.settings.request_timeout
     try:
-        answered = await parts.verifier.verify(call, deadline=deadline)
+        call = parse_call(await read_call(request, deadline))
+        answered = await _verify(parts, call, deadline)
+    except (Exception, asyncio.CancelledError) as error:
+        outcome = error_code(error) if isinstance(error, Exception) else "disconnected"
+        account_id = error.account_id if isinstance(error, TooManyFailures) else None
+        log.info("sign_in", outcome=outcome, account_id=account_id, total_ms=_milliseconds(clock() - began))
+        raise
+    log.info(
+        "sign_in",
+        outcome=answered.label,
+        account_id=answered.account_id,
+        total_ms=_milliseconds(clock() - began),
+        queue_ms=_milliseconds(answered.queue_seconds),
+    )
+    return web.Response(body=answer(answered.verdict, answered.code), content_type=JSON_TYPE)
+
+
+async def _verify(parts: Parts, call: PasswordImportCall, deadline: float) -> SignInResult:
+    try:
+        return await parts.verifier.verify(call, deadline=deadline)
     except Overloaded:
         if not parts.refusals.locked():
             async with parts.refusals:
                 await pause(REFUSAL_PACE)
         raise
-    return web.Response(body=answer(answered.verdict, answered.code), content_type=JSON_TYPE)
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 1)

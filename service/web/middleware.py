@@ -1,4 +1,4 @@
-"""The middleware of every call: authentication first, one table for errors, one set of metrics."""
+"""The middleware of every call: authentication first, then error responses and metrics."""
 
 import ipaddress
 import re
@@ -18,37 +18,37 @@ from service.web.parts import Parts
 log = structlog.get_logger()
 
 _HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:/@\s]+))(?::[0-9]{1,5})?")
-"""RFC 9110, section 7.2: a host and perhaps a port."""
+"""RFC 9110, section 7.2: a host and an optional port."""
 OKTA_PREFIX = "/okta/"
 EVENTS_PATH = "/okta/events"
 _MESSAGES: dict[Refused, str] = {
     CredentialFault.MISSING: "the call carries no credentials",
-    CredentialFault.REPEATED: "a header with credentials came twice",
-    CredentialFault.MALFORMED: "the credentials are of no kind that is accepted here",
+    CredentialFault.REPEATED: "a header with credentials was sent twice",
+    CredentialFault.MALFORMED: "credentials of this kind are not accepted",
     CredentialFault.WRONG: "the credentials are wrong",
-    TokenFault.MALFORMED: "the bearer token is no signed JWT",
+    TokenFault.MALFORMED: "the bearer token is not a signed JWT",
     TokenFault.ALGORITHM: "the bearer token is not signed with RS256",
-    TokenFault.UNKNOWN_KEY: "the bearer token names no key of the issuer's",
+    TokenFault.UNKNOWN_KEY: "the bearer token names a key that the issuer does not have",
     TokenFault.SIGNATURE: "the bearer token's signature is wrong",
     TokenFault.EXPIRED: "the bearer token has expired",
     TokenFault.NOT_YET: "the bearer token is not valid yet",
-    TokenFault.ISSUER: "the bearer token is another issuer's",
+    TokenFault.ISSUER: "the bearer token was issued by another issuer",
     TokenFault.AUDIENCE: "the bearer token is for another audience",
-    TokenFault.CLIENT: "the bearer token was given to another client",
+    TokenFault.CLIENT: "the bearer token was issued to another client",
     TokenFault.SCOPE: "the bearer token lacks the scope",
 }
 
 
 def route_of(request: web.Request) -> str:
-    """Name the route for metrics: never the path, which anybody may invent."""
+    """Return the route for metrics, never the path, which callers choose."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else "unmatched"
 
 
 def require_host(names: frozenset[str]) -> AppMiddleware:
-    """Make a middleware that answers calls by an IP address, `localhost` or one of `names` alone.
+    """Return a middleware that accepts calls only by an IP address, `localhost` or one of `names`.
 
-    A page in an operator's browser could otherwise have its own name resolve to this machine, and read the answers.
+    Otherwise a page in an operator's browser could make its own name resolve to this machine, and read the answers.
     """
 
     @web.middleware
@@ -75,9 +75,9 @@ def _is_allowed(host: str, names: frozenset[str]) -> bool:
 
 
 class Middleware:
-    """Stands before the handlers of one application.
+    """Wraps the handlers of one application.
 
-    It has its parts at hand: to find them in the application takes four calls of aiohttp's, each time.
+    It holds its parts itself: looking them up in the application takes four function calls of aiohttp each time.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -85,19 +85,19 @@ class Middleware:
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let nobody but Okta past, before the body is read as anything; count and time every answer."""
+        """Admit only Okta's calls, before the body is read; count and time every response."""
         started, route = time.perf_counter(), route_of(request)
         try:
             refused = await self._refused(request, route) if request.path.startswith(OKTA_PREFIX) else None
             answer = await handler(request) if refused is None else refused
-        except Exception as error:  # noqa: BLE001 (a fault of ours is a 503, whatever it was; it is logged and counted)
+        except Exception as error:  # noqa: BLE001 (any internal error is a 503; it is logged and counted)
             answer = self._error_response(error, route)
         self._count(answer, route, time.perf_counter() - started)
         return answer
 
     @web.middleware
     async def errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Turn whatever was raised into an answer of the table; nothing leaves as a 500."""
+        """Convert any exception to an error response; none is a 500."""
         try:
             return await handler(request)
         except Exception as error:  # noqa: BLE001 (likewise)
@@ -120,7 +120,7 @@ class Middleware:
             telemetry.error_responses.labels(route, answer[ERROR_CODE]).inc()
 
     async def _refused(self, request: web.Request, route: str) -> web.Response | None:
-        """Refuse the call unless it is Okta's; a token with a key we don't have is judged again with newer keys.
+        """Reject the call unless it is Okta's; a token with an unknown key is verified again with newer keys.
 
         Raises `IssuerUnreachable`.
         """
@@ -134,12 +134,12 @@ class Middleware:
         return error_response(401, judged.value, _MESSAGES[judged], {hdrs.WWW_AUTHENTICATE: _challenge(judged)})
 
     def _authenticator(self, request: web.Request) -> Authenticator:
-        parts = self._parts  # asked at each call: a reload replaces them
+        parts = self._parts  # read at each call: a reload replaces its attributes
         return parts.event_authenticator if request.path == EVENTS_PATH else parts.inline_authenticator
 
 
 def _challenge(judged: Refused) -> str:
-    """Name the scheme to use (RFC 9110, 11.6.1; RFC 6750, section 3, for tokens)."""
+    """Return the scheme to use (RFC 9110, 11.6.1; RFC 6750, section 3, for tokens)."""
     if isinstance(judged, TokenFault):
         return 'Bearer realm="password-import", error="invalid_token"'
     return 'Basic realm="password-import"'

@@ -1,6 +1,6 @@
 """The handlers of the admin port and of health checks.
 
-A series that begins with its first count was never 0, so Prometheus's `rate` and `increase` do not see that count.
+Prometheus's `rate` and `increase` miss the first count of a series that was never 0, so counts are created with 0.
 """
 
 import asyncio
@@ -26,19 +26,19 @@ from service.web.bodies import JSON_TYPE
 from service.web.errors import FAULT_CODES, OVERLOADED
 from service.web.parts import PARTS, Parts
 
-# For operators: `/healthz` and `/readyz` on the service's port, `/metrics` and `/status.json` on the admin's.
+# For operators: `/healthz` and `/readyz` on the service's port, `/metrics` and `/status.json` on the admin port.
 
 READY_WITHIN = 2.0
-"""Seconds; an orchestrator that asks should not wait longer than Okta would."""
+"""Seconds; an orchestrator should not wait longer than Okta would."""
 
 
 async def get_healthz(_request: web.Request) -> web.Response:
-    """Say that the process serves; an empty store and an absent database are healthy, but not ready."""
+    """Report that the process serves; an empty store and an unavailable database are healthy, but not ready."""
     return _json({"status": "ok"})
 
 
 async def get_readyz(request: web.Request) -> web.Response:
-    """Say whether verdicts can be given, and if not, what is missing."""
+    """Report whether verdicts can be returned, and if not, what is missing."""
     parts = request.app[PARTS]
     missing = await still_missing(parts)
     parts.telemetry.ready.set(not missing)
@@ -48,7 +48,7 @@ async def get_readyz(request: web.Request) -> web.Response:
 
 
 async def still_missing(parts: Parts) -> list[str]:
-    """List what keeps a running service from giving verdicts, as `/readyz` does, within `READY_WITHIN`."""
+    """Return what keeps a running service from returning verdicts, as `/readyz` does, within `READY_WITHIN`."""
     try:
         async with asyncio.timeout(READY_WITHIN):
             missing = list(await what_is_missing(parts.database, parts.revisions, parts.opener))
@@ -71,7 +71,7 @@ async def get_metrics(request: web.Request) -> web.Response:
 
 
 async def _show_stored(parts: Parts) -> None:
-    """Show what reconciling keeps in the store; without a database, or the right to read it, it stays as it was."""
+    """Update the metrics that reconciliation stores; without access to the database they are unchanged."""
     for show in (_show_okta_calls, _show_reconciled):
         with suppress(*DATABASE_UNAVAILABLE, TimeoutError):
             async with asyncio.timeout(READY_WITHIN), parts.database.connection() as connection:
@@ -107,8 +107,8 @@ OKTA_FAILURES = (EXECUTED, PROCESSED, DELIVERY)
 """The events of Okta's log whose failures an alert watches."""
 
 
-def show_zeros(telemetry: Telemetry) -> None:
-    """Begin every count that an alert of docs/operations.md watches."""
+def create_zero_counts(telemetry: Telemetry) -> None:
+    """Create every count that an alert of docs/operations.md watches."""
     for code in FAULT_CODES:
         telemetry.faults.labels(code)
     for sign_in in SignInOutcome:

@@ -20,7 +20,7 @@ from service.web.status_page.recorder import Recorder
 from service.web.status_page.view import PageFigures
 
 PACED_AT_ONCE = 256
-"""Refused calls that are held for a moment; beyond them they are answered at once, so that they take no connections."""
+"""Maximum rejected calls that are held for a moment; more are answered at once, so that they use no connections."""
 
 
 @dataclass(slots=True)

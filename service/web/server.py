@@ -1,7 +1,7 @@
 """The HTTP server's limits on connections, headers and slow senders, and its response to malformed HTTP.
 
-aiohttp answers unreadable HTTP with text that quotes it, waits for headers for as long as they take, and accepts any
-number of connections. Here every answer is ours, and idle and slow clients are disconnected.
+aiohttp answers unreadable HTTP with text that quotes it, waits for headers without a limit, and accepts any number of
+connections. Here every response is ours, and idle and slow clients are disconnected.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from service.web.errors import error_response, http_error_response
 from service.web.parts import PARTS
 from service.web.tls import ServerTls
 
-# The outermost of what answers a call: whatever is raised further in becomes an answer of ours.
+# The outermost handler: any exception inside becomes an error response.
 
 log = structlog.get_logger()
 
@@ -32,14 +32,14 @@ Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Draining(Protocol):
-    """A server that may be about to stop."""
+    """A server that may be stopping."""
 
     is_draining: bool
     """Whether each connection ends with its next answer."""
 
 
 class Answering:
-    """Calls the application; whatever it raises becomes an answer of ours, also where no middleware was reached."""
+    """Calls the application and converts any exception to an error response, even if no middleware was reached."""
 
     __slots__ = ("_handle", "_server")
 
@@ -53,7 +53,7 @@ class Answering:
             answer = await self._handle(request)
         except web.HTTPException as error:
             answer = http_error_response(error)
-        except Exception as error:  # noqa: BLE001 (a fault of ours is a 503, whatever it was)
+        except Exception as error:  # noqa: BLE001 (any internal error is a 503)
             log.warning("fault", code="unhandled", **describe(error))
             answer = error_response(503, "fault", "the call could not be answered")
         answer.headers["Server"] = "password-import"
@@ -63,26 +63,26 @@ class Answering:
 
 
 HEADERS_WITHIN = 5.0
-"""Seconds from the first byte of a call (or from connecting) until its headers are there; Okta's call has three."""
+"""Seconds from the first byte of a call (or from connecting) until its headers are complete; Okta's call has three."""
 KEEP_IDLE = 75.0
 """Seconds that an idle connection is kept: longer than the minute of common load balancers, which must close first."""
 LINGER = 2.0
-"""Seconds in which the rest of a refused body is read away, so that the caller sees the answer and no reset."""
+"""Seconds in which the rest of a rejected body is discarded, so that the caller sees the answer and no reset."""
 DRAIN_WITHIN = 1.0
-"""Seconds in which a stopping service still answers over connections that are there: a call may be on its way."""
+"""Seconds in which a stopping service still answers over existing connections: a call may be on its way."""
 MAX_HEADERS = 64
-"""Header fields of a call; Okta sends a dozen."""
+"""Maximum header fields of a call; Okta sends a dozen."""
 MAX_FIELD = 8190
-"""Bytes of a request line or a field; a bearer token has about 1,000."""
+"""Maximum bytes of a request line or a field; a bearer token has about 1,000."""
 MAX_HEAD = 64 * 1024
-"""Bytes of all headers together."""
+"""Maximum bytes of all headers together."""
 
 SILENT_SHARE = 0.5
-"""Of all connections, those that may be without complete headers: the other half is always left for calls."""
+"""The share of all connections that may be without complete headers: the other half is reserved for calls."""
 REFUSED_FOR = 1.0
-"""Seconds in which a refused connection is read away, so that the caller sees the answer and no reset."""
+"""Seconds in which the input of a rejected connection is discarded, so that the caller sees the answer and no reset."""
 REFUSED = 256
-"""Refused connections that are read away at once; beyond them the oldest is closed."""
+"""Maximum rejected connections whose input is discarded; beyond them the oldest is closed."""
 
 LIMITS: Mapping[str, Any] = {
     "max_line_size": MAX_FIELD,
@@ -95,7 +95,7 @@ Count = Callable[[str], None]
 
 
 class GuardedServer(Server):
-    """Makes a guarded handler for each connection, as long as there are not too many."""
+    """Creates a guarded handler for each connection, up to the limit."""
 
     def __init__(self, server: Server, most: int, count: Count) -> None:
         super().__init__(
@@ -110,16 +110,16 @@ class GuardedServer(Server):
         """Whether each connection ends with its next answer."""
         self._is_empty = asyncio.Event()
         self._silent: dict[GuardedHandler, None] = {}
-        """Those without complete headers, the one that has been so for longest first."""
+        """Connections without complete headers, the longest waiting first."""
         self._refused: dict[GuardedHandler, None] = {}
-        """Those that have their answer and are about to be closed, the oldest first."""
+        """Connections that have their answer and are about to be closed, the oldest first."""
 
     def __call__(self) -> RequestHandler:
-        """Make the handler of a new connection."""
+        """Create the handler of a new connection."""
         return GuardedHandler(self, loop=self._loop, **self._kwargs)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         if isinstance(handler, GuardedHandler):
             self._silent.pop(handler, None)
             self._refused.pop(handler, None)
@@ -136,10 +136,10 @@ class GuardedServer(Server):
                 await asyncio.wait_for(self._is_empty.wait(), DRAIN_WITHIN)
 
     def make_room(self) -> bool:
-        """Return whether one more connection may stay; if need be, close another.
+        """Return whether one more connection may stay, closing another if necessary.
 
-        Where too many have no complete headers it is the one that has been so for longest. Where there are too many
-        altogether it is the one that has been idle for longest, or else one without headers.
+        If too many have no complete headers, the one waiting longest is closed. If there are too many in total, the one
+        idle longest is closed, or else one without headers.
         """
         if len(self._silent) >= max(2, int(SILENT_SHARE * self.most)):
             self._refuse_longest_silent()
@@ -148,15 +148,15 @@ class GuardedServer(Server):
         return self._evict_idle() or self._refuse_longest_silent()
 
     def headers_awaited(self, handler: "GuardedHandler") -> None:
-        """Take note of a connection that has no complete headers."""
+        """Record a connection without complete headers."""
         self._silent.setdefault(handler)
 
-    def headers_there(self, handler: "GuardedHandler") -> None:
-        """Take note of a connection whose headers are complete."""
+    def headers_complete(self, handler: "GuardedHandler") -> None:
+        """Record a connection whose headers are complete."""
         self._silent.pop(handler, None)
 
     def refused(self, handler: "GuardedHandler") -> None:
-        """Take note of a connection that has its answer; close the oldest of them where there are too many."""
+        """Record a connection that has its answer; close the oldest of them if there are too many."""
         self._refused[handler] = None
         if len(self._refused) > REFUSED:
             next(iter(self._refused)).force_close()
@@ -186,21 +186,21 @@ class GuardedHandler(RequestHandler):
         self._server = server
         self._deadline: asyncio.TimerHandle | None = None
         self._end: asyncio.TimerHandle | None = None
-        """Set where the connection has its answer and is about to be closed."""
+        """Set if the connection has its answer and is about to be closed."""
         self._head = 0
 
     @property
     def is_idle(self) -> bool:
-        """Return whether the connection waits for another call, and none has begun."""
+        """Return whether the connection waits for another call, none of which has started."""
         return self._waiter is not None and not self._waiter.done() and self._deadline is None
 
     @property
     def idle_until(self) -> float:
-        """When it would be closed for being idle, by the loop's clock."""
+        """When it would be closed as idle, on the loop's clock."""
         return self._next_keepalive_close_time
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a connection, or refuse it where there are too many."""
+        """Accept a connection, or reject it if there are too many."""
         has_room = self._server.make_room()
         super().connection_made(transport)
         if has_room:
@@ -210,27 +210,27 @@ class GuardedHandler(RequestHandler):
 
     def refuse_connection(self) -> None:
         """Answer that there are too many connections, and close this one."""
-        self._turn_away(503, "too_many_connections", "there are too many connections")
+        self._reject(503, "too_many_connections", "there are too many connections")
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the connection."""
-        self._headers_are_there()
+        """Remove the connection."""
+        self._headers_are_complete()
         if self._end is not None:
             self._end.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came. A call whose headers came at once costs no timer."""
+        """Process received data. A call whose headers arrive at once needs no timer."""
         if self._end is not None:
             return
         calls = self._request_count
         super().data_received(data)
         if self._request_count != calls:
-            self._headers_are_there()
+            self._headers_are_complete()
         elif self._waiter is not None and not self._waiter.done():
             self._head += len(data)
             if self._head > MAX_HEAD:
-                self._turn_away(431, "headers_too_large", "the headers are larger than any call that Okta makes")
+                self._reject(431, "headers_too_large", "the headers are larger than any call that Okta makes")
             elif self._deadline is None:
                 self._await_headers()
 
@@ -244,7 +244,7 @@ class GuardedHandler(RequestHandler):
         request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 (it quotes what came)
+        message: str | None = None,  # noqa: ARG002 (it quotes the input)
     ) -> web.StreamResponse:
         """Respond to malformed HTTP without quoting it."""
         if request.writer.output_size > 0:
@@ -254,7 +254,7 @@ class GuardedHandler(RequestHandler):
         elif isinstance(exc, LineTooLong):
             answer = error_response(431, "headers_too_large", "a header is larger than any that Okta sends")
         else:
-            answer = error_response(400, "not_http", "this is no HTTP that can be read")
+            answer = error_response(400, "not_http", "the request is not valid HTTP")
         self._server.count("unreadable")
         answer.force_close()
         return answer
@@ -263,27 +263,27 @@ class GuardedHandler(RequestHandler):
         self._server.headers_awaited(self)
         self._deadline = self._loop.call_later(HEADERS_WITHIN, self._too_slow)
 
-    def _headers_are_there(self) -> None:
-        self._server.headers_there(self)
+    def _headers_are_complete(self) -> None:
+        self._server.headers_complete(self)
         self._head = 0
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
     def _too_slow(self) -> None:
-        self._turn_away(408, "too_slow", "the headers did not come in time")
+        self._reject(408, "too_slow", "the headers did not arrive in time")
 
-    def _turn_away(self, status: int, code: str, message: str) -> None:
-        """Answer at once, without a request, and close."""
+    def _reject(self, status: int, code: str, message: str) -> None:
+        """Send an error response, without a request, and close."""
         self._server.count(code)
-        self._headers_are_there()
+        self._headers_are_complete()
         if not isinstance(self.transport, asyncio.Transport) or self.transport.is_closing():
             self.force_close()
             return
         self.transport.write(_raw_refusal(status, code, message))
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        # Closed with a call unread, the kernel would send a reset, and the caller might never see the answer.
+        # If it were closed with unread input, the kernel would send a reset, and the caller might not see the answer.
         self._end = self._loop.call_later(REFUSED_FOR, self.force_close)
         self._server.refused(self)
 
@@ -294,7 +294,7 @@ def _raw_refusal(status: int, code: str, message: str) -> bytes:
     return head.encode() + b"Connection: close\r\nServer: password-import\r\n\r\n" + body
 
 
-# A port behind the guard: TLS in bounded time, and an end that cuts nobody off.
+# A port behind the guard: TLS handshakes with a time limit, and a graceful shutdown.
 
 HANDSHAKE_WITHIN = 5.0
 """Seconds for a TLS handshake."""
@@ -308,9 +308,9 @@ class GuardedRunner(web.AppRunner):
         self._most, self._count = most_connections, count
 
     async def cleanup(self) -> None:
-        """Accept nobody any more, answer those who are connected, and end.
+        """Stop accepting, answer existing connections, and end.
 
-        aiohttp closes idle connections at once, and with them what a caller has just sent over one.
+        aiohttp would close idle connections at once, and lose calls that were just sent over them.
         """
         for site in list(self.sites):
             await site.stop()
@@ -323,10 +323,10 @@ class GuardedRunner(web.AppRunner):
 
 
 class GuardedSite(web.TCPSite):
-    """A port; with TLS, handshakes are bounded in time."""
+    """A port; with TLS, handshakes have a time limit."""
 
     async def start(self) -> None:
-        """Begin to listen."""
+        """Start to listen."""
         await web.BaseSite.start(self)
         self._server = await asyncio.get_running_loop().create_server(
             self._runner.server,  # type: ignore[arg-type]  # it is a factory of protocols
@@ -343,23 +343,23 @@ class GuardedSite(web.TCPSite):
 
 CONNECTIONS: Mapping[str, Any] = {
     "access_log": None,
-    # A compressed body could be a bomb, and Okta compresses none: the bytes are taken as they come.
+    # A compressed body could be a decompression bomb, and Okta compresses none: bodies are not decompressed.
     "auto_decompress": False,
 }
-"""How aiohttp treats connections, in the service and in its tests."""
+"""aiohttp's settings for connections, in the service and in its tests."""
 SETTINGS = {"service": "HOST and PORT", "admin": "ADMIN_HOST and ADMIN_PORT"}
-"""What says where they listen."""
+"""The settings that determine where they listen."""
 SHUTDOWN_WITHIN = 10.0
-"""Seconds that calls in hand get to end: more than Okta waits, less than orchestrators' grace."""
+"""Seconds that running calls get to end: more than Okta waits, less than orchestrators' grace period."""
 
 
 @asynccontextmanager
 async def listening(
     name: str, app: web.Application, host: str, port: int, *, tls: ServerTls | None = None
 ) -> AsyncIterator[str]:
-    """Serve an application on a port (0: any free one) and return its URL; afterwards, finish what was accepted.
+    """Serve an application on a port (0: any free one) and yield its URL; at exit, finish accepted calls.
 
-    Raises `BadSettings` if the host is no address here, `OSError` where the port can't be had.
+    Raises `BadSettings` if the host is not an address of this machine, `OSError` if the port is unavailable.
     """
     parts = app[PARTS]
     runner = GuardedRunner(

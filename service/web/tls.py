@@ -1,4 +1,4 @@
-"""TLS where no proxy ends it: a modern context, and a certificate that can be renewed while the service runs."""
+"""TLS without a proxy: a modern context, and a certificate that can be renewed while the service runs."""
 
 import ssl
 from datetime import datetime
@@ -6,16 +6,16 @@ from pathlib import Path
 
 from cryptography import x509
 
-# Forward secrecy and authenticated encryption only (RFC 9325); TLS 1.3 has nothing else.
+# Forward secrecy and authenticated encryption only (RFC 9325), as TLS 1.3 always has.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 class BadCertificate(Exception):
-    """The certificate or its key can't be used; the message names the fault."""
+    """The certificate or its key cannot be used; the message names the fault."""
 
 
 class ServerTls:
-    """The context to listen with. Each handshake takes the newest certificate; those before keep theirs."""
+    """The context to listen with. Each handshake uses the newest certificate; existing connections keep theirs."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         """Read both files. Raises `BadCertificate`."""
@@ -25,7 +25,7 @@ class ServerTls:
         self.context.sni_callback = self._take_newest
 
     def reload(self) -> None:
-        """Read the files again. Raises `BadCertificate`, and then goes on with what it had."""
+        """Read the files again. Raises `BadCertificate`, and then keeps the current certificate."""
         self._newest, self.expires = _read(*self._paths)
 
     def _take_newest(self, handshake: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
@@ -43,9 +43,9 @@ def _read(certificate: Path, key: Path) -> tuple[ssl.SSLContext, datetime]:
         expires = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
     except OSError as error:  # ssl.SSLError is one
         reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
-        raise BadCertificate(f"TLS_CERT and TLS_KEY can't be used: {reason or 'they are no PEM'}") from None
+        raise BadCertificate(f"TLS_CERT and TLS_KEY cannot be used: {reason or 'they are not PEM'}") from None
     except ValueError as error:
-        raise BadCertificate(f"TLS_CERT and TLS_KEY can't be used: {error}") from None
+        raise BadCertificate(f"TLS_CERT and TLS_KEY cannot be used: {error}") from None
     return context, expires
 
 

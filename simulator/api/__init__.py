@@ -1,1 +1,1 @@
-"""Okta's HTTP API, as far as a migration needs it. Handlers over the org's state."""
+"""The parts of Okta's HTTP API that a migration uses. Handlers over the org's state."""

@@ -15,7 +15,7 @@ from simulator.user import User
 
 
 async def authenticate(request: web.Request) -> web.Response:
-    """Sign in and answer as Okta does: a session token, or an error that doesn't say what was wrong."""
+    """Sign in and answer as Okta does: a session token, or an error without the reason."""
     org = request.app[ORG]
     members = await read_json(request)
     name, password = str(members.get("username", "")), str(members.get("password", ""))
@@ -28,16 +28,16 @@ async def authenticate(request: web.Request) -> web.Response:
 
 
 async def sign_in(request: web.Request) -> web.Response:
-    """Sign in and tell everything that happened (`POST /simulator/sign-in`, JSON)."""
+    """Sign in and return everything that happened (`POST /simulator/sign-in`, JSON)."""
     members = await read_json(request)
     ip = str(members.get("ip", PERSONS_ADDRESS))
     name, password = str(members.get("username", "")), str(members.get("password", ""))
     result = await request.app[ORG].sign_in(name, password, ip=ip)
-    return web.json_response(sign_in_story(result))
+    return web.json_response(sign_in_result(result))
 
 
 async def read_json(request: web.Request) -> JsonObject:
-    """Read the body as a JSON object. Raises `ApiError`."""
+    """Parse the body as a JSON object. Raises `ApiError`."""
     try:
         members = json.loads(await request.read())
     except ValueError:
@@ -47,8 +47,8 @@ async def read_json(request: web.Request) -> JsonObject:
     return members
 
 
-def sign_in_story(result: SignIn) -> JsonObject:
-    """Tell a sign-in in plain members."""
+def sign_in_result(result: SignIn) -> JsonObject:
+    """Return the result of a sign-in as plain members."""
     answer = result.answer
     return {
         "signedIn": result.signed_in,
@@ -67,7 +67,7 @@ def sign_in_story(result: SignIn) -> JsonObject:
 
 
 def _refusal(result: SignIn) -> ApiError:
-    # Okta's catalogue names these for failed inline hooks; that /authn answers so isn't documented.
+    # Okta's catalogue lists these for failed inline hooks; whether /authn returns them is not documented.
     if result.outcome is Outcome.HOOK_FAILED and result.answer:
         return ApiError("E0000137" if result.answer.fault is Fault.TIMEOUT else "E0000134")
     return ApiError("E0000004")

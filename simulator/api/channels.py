@@ -1,4 +1,4 @@
-"""The `channel` of a hook as it comes in a request, checked as Okta checks it."""
+"""The `channel` of a hook in a request, validated like Okta does."""
 
 from simulator.api.errors import ApiError
 from simulator.channel import Channel, JsonObject, read_channel
@@ -6,11 +6,11 @@ from simulator.org import Org
 
 LONGEST_URI = 1024
 RESERVED = frozenset({"accept", "content-type", "content-length", "host", "user-agent"})
-"""Header names that a hook can't set; Okta names `Accept` as an example."""
+"""Header names that a hook cannot set; Okta names `Accept` as an example."""
 
 
 def read_endpoint(org: Org, members: JsonObject) -> Channel:
-    """Read and check a channel. Raises `ApiError`."""
+    """Parse and validate a channel. Raises `ApiError`."""
     try:
         channel = read_channel(members["channel"])
     except (KeyError, TypeError, AttributeError):
@@ -21,7 +21,7 @@ def read_endpoint(org: Org, members: JsonObject) -> Channel:
 
 
 def _fault(org: Org, channel: Channel) -> str | None:
-    # Okta takes https alone; on loopback a test has no certificate.
+    # Okta accepts only https; on loopback a test has no certificate.
     schemes = ("https://",) if org.https_only else ("https://", "http://")
     if not channel.uri.startswith(schemes) or " " in channel.uri:
         return "uri: invalid URL provided"

@@ -1,4 +1,4 @@
-"""The `credentials` member of a create or update request: what it does to a user."""
+"""The effect of the `credentials` member of a create or update request on a user."""
 
 from simulator.api.errors import ApiError
 from simulator.channel import JsonObject
@@ -10,7 +10,7 @@ LONGEST_PASSWORD = 72
 
 
 def apply_credentials(org: Org, user: User, credentials: JsonObject | None, *, creating: bool) -> None:
-    """Set a user's password from a hook, a hash or a value. Raises `ApiError`, having changed nothing."""
+    """Set a user's password from a hook, a hash or a value. Raises `ApiError` without changing anything."""
     password = (credentials or {}).get("password")
     if not isinstance(password, dict) or not password:
         return
@@ -28,7 +28,7 @@ def apply_credentials(org: Org, user: User, credentials: JsonObject | None, *, c
 def _hook(user: User, hook: object, *, creating: bool) -> None:
     if not isinstance(hook, dict) or hook.get("type") != "default":
         raise _refused("password.hook.type: must be default")
-    # Since 2023 Okta takes a hook for users of any status: it re-arms them, whoever holds their password now.
+    # Since 2023 Okta accepts a hook for users of any status, and arms them again even if Okta has their password.
     user.rearmed += not creating
     user.password_hook, user.password = True, None
 

@@ -29,7 +29,7 @@ SUMMARIES = {
 
 
 class ApiError(Exception):
-    """The call is refused with one of Okta's codes."""
+    """The call is rejected with one of Okta's codes."""
 
     def __init__(
         self, code: str, *causes: str, summary: str | None = None, headers: Mapping[str, str] | None = None
@@ -41,7 +41,7 @@ class ApiError(Exception):
         self.headers = headers
 
     def response(self, error_id: str) -> web.Response:
-        """Write the error as Okta answers it."""
+        """Return the error in Okta's form."""
         status, known = SUMMARIES[self.code]
         body: JsonObject = {
             "errorCode": self.code,

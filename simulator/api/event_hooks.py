@@ -14,7 +14,7 @@ MOST_TYPES = 300
 
 
 async def create(request: web.Request) -> web.Response:
-    """Create an active hook that is still to be verified."""
+    """Create an active hook that must still be verified."""
     org, members = request.app[ORG], await read_json(request)
     channel, (items, condition) = read_endpoint(org, members), _events(members)
     if channel.oauth:
@@ -27,18 +27,18 @@ async def create(request: web.Request) -> web.Response:
 
 
 async def list_hooks(request: web.Request) -> web.Response:
-    """List all."""
+    """List all hooks."""
     org = request.app[ORG]
     return web.json_response([hook.to_json(org.url) for hook in org.event_hooks.values()])
 
 
 async def get(request: web.Request) -> web.Response:
-    """Get one."""
+    """Return one hook."""
     return web.json_response(_found(request).to_json(request.app[ORG].url))
 
 
 async def replace(request: web.Request) -> web.Response:
-    """Replace a hook. A request that names a channel un-verifies it, because secrets can't be compared."""
+    """Replace a hook. A request with a channel un-verifies it, because secrets cannot be compared."""
     org, hook, members = request.app[ORG], _found(request), await read_json(request)
     channel, (items, condition) = read_endpoint(org, members), _events(members)
     hook.name = _name(org, members, hook)

@@ -1,4 +1,4 @@
-"""The filter expressions of Okta's lists (a subset of SCIM's): parsed once, then asked of each item."""
+"""The filter expressions of Okta's lists (a subset of SCIM's): parsed once, then evaluated for each item."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -24,14 +24,14 @@ COMPARISONS: dict[str, Callable[[str, str], bool]] = {
 
 @dataclass
 class Filter:
-    """A parser for one list: `known` says whether an attribute may be asked for; names are case-sensitive."""
+    """A parser for one list: `known` says whether an attribute may be used; names are case-sensitive."""
 
     known: Callable[[str], bool]
     ignore_case: bool = False
-    """As `search` does; `filter` compares literally."""
+    """Whether to ignore case, as `search` does; `filter` compares exactly."""
 
     def parse(self, text: str) -> Predicate:
-        """Read an expression. Raises `ApiError`."""
+        """Parse an expression. Raises `ApiError`."""
         self._text, self._at, self._tokens = text, 0, self._split(text)
         predicate = self._either()
         if self._at < len(self._tokens):
@@ -103,7 +103,7 @@ def _unquoted(token: str) -> str:
 
 
 def values_at(item: object, attribute: str) -> list[Any]:
-    """Find the values at a dotted name; an array gives those of all its items."""
+    """Return the values at a dotted name; an array yields those of all its items."""
     found: list[Any] = [item]
     for name in attribute.split("."):
         inner = [value.get(name) for value in found if isinstance(value, Mapping)]

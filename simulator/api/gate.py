@@ -1,4 +1,4 @@
-"""What every management call passes before its handler: token, scopes, limits, read-only mode, faults."""
+"""The middleware of management calls: token, scopes, limits, read-only mode, faults."""
 
 import asyncio
 import hmac
@@ -14,7 +14,7 @@ from simulator.org import Org
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 OPEN = ("/api/v1/authn",)
-"""Management paths that need no token; the sign-in is the person's."""
+"""Management paths without a token; sign-in uses the person's credentials."""
 SCOPES = {
     "users": "okta.users",
     "groups": "okta.groups",
@@ -28,7 +28,7 @@ SCOPES = {
 
 @web.middleware
 async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let a management call through, or refuse it as Okta would."""
+    """Pass a management call to its handler, or reject it as Okta would."""
     org = request.app[ORG]
     if not request.path.startswith("/api/v1/") or request.path in OPEN:
         return await handler(request)
@@ -50,7 +50,7 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
 def authenticate(org: Org, request: web.Request) -> None:
     """Check an API token (`SSWS`), or an access token (`Bearer`, `DPoP`) and its scopes. Raises `ApiError`."""
     sent = request.headers.get("Authorization", "")
-    # Okta's own SDK (3.4.6) leaves the space after SSWS out, and works: so Okta must take both.
+    # Okta's own SDK (3.4.6) omits the space after SSWS, and works, so Okta must accept both.
     token = sent.removeprefix("SSWS").strip()
     if sent.startswith("SSWS") and hmac.compare_digest(token.encode(), org.api_token.encode()):
         return
@@ -91,6 +91,6 @@ async def _answer(org: Org, request: web.Request, handler: Handler, bucket: str)
     for name, value in org.limits.headers(bucket).items():
         response.headers[name] = value
     if org.drawn(org.switches.lost_answers) and request.transport:
-        # The work is done, but nobody is told.
+        # The work is done, but the answer is lost.
         request.transport.abort()
     return response

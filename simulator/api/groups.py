@@ -1,4 +1,4 @@
-"""`/api/v1/groups`, as far as provisioning needs it: create, find, and put users in."""
+"""The parts of `/api/v1/groups` that provisioning uses: creating and finding groups, and adding users."""
 
 from aiohttp import web
 
@@ -38,12 +38,12 @@ async def list_groups(request: web.Request) -> web.Response:
 
 
 async def get(request: web.Request) -> web.Response:
-    """Get a group."""
+    """Return a group."""
     return web.json_response(_found(request))
 
 
 async def add_user(request: web.Request) -> web.Response:
-    """Put a user into a group; doing it again changes nothing."""
+    """Add a user to a group; repeating it changes nothing."""
     org, group, user = request.app[ORG], _found(request), found(request)
     user.groups.add(group["id"])
     org.log_about(user, "group.user_membership.add", "Add user to group membership")
@@ -51,7 +51,7 @@ async def add_user(request: web.Request) -> web.Response:
 
 
 async def remove_user(request: web.Request) -> web.Response:
-    """Take a user out of a group."""
+    """Remove a user from a group."""
     group, user = _found(request), found(request)
     user.groups.discard(group["id"])
     return web.Response(status=204)

@@ -1,4 +1,4 @@
-"""`/api/v1/hook-keys`: the keys with which Okta proves itself to a token endpoint on a hook's behalf."""
+"""`/api/v1/hook-keys`: the keys with which Okta authenticates to a token endpoint for a hook."""
 
 from aiohttp import web
 
@@ -11,7 +11,7 @@ from simulator.keys import ORG
 
 
 async def create(request: web.Request) -> web.Response:
-    """Make a key; the public half is shown, the private one never."""
+    """Create a key; only its public half is shown."""
     org, members = request.app[ORG], await read_json(request)
     own = org.hook_key()
     key = org.hook_keys[own]
@@ -21,7 +21,7 @@ async def create(request: web.Request) -> web.Response:
 
 
 async def public(request: web.Request) -> web.Response:
-    """Get a public key by its key id."""
+    """Return a public key by its key id."""
     return web.json_response(_found(request).public_jwk())
 
 

@@ -32,19 +32,19 @@ async def create(request: web.Request) -> web.Response:
 
 
 async def list_hooks(request: web.Request) -> web.Response:
-    """List all, or those of a type."""
+    """List all hooks, or those of a type."""
     org, kind = request.app[ORG], request.query.get("type")
     hooks = [hook for hook in org.inline_hooks.values() if kind in (None, hook.type)]
     return web.json_response([hook.to_json(org.url) for hook in hooks])
 
 
 async def get(request: web.Request) -> web.Response:
-    """Get one."""
+    """Return one hook."""
     return web.json_response(_found(request).to_json(request.app[ORG].url))
 
 
 async def replace(request: web.Request) -> web.Response:
-    """Replace name and channel; the type stays. A secret that isn't sent again is gone."""
+    """Replace name and channel but not the type. A secret that is not sent again is lost."""
     org, hook, members = request.app[ORG], _found(request), await read_json(request)
     hook.channel = read_endpoint(org, members)
     hook.name = str(members.get("name") or hook.name)
@@ -70,14 +70,14 @@ async def lifecycle(request: web.Request) -> web.Response:
 
 
 async def execute(request: web.Request) -> web.Response:
-    """Send the given payload to the hook's URL and answer what the service answered."""
+    """Send the given payload to the hook's URL and return the service's answer."""
     org, hook, payload = request.app[ORG], _found(request), await read_json(request)
     if not hook.active:
         raise ApiError("E0000001", "The hook must be ACTIVE to be executed")
     answer = await call_inline(org, hook, org.caused(request.path, "127.0.0.1"), payload)
     members = answer.object() if answer.ok else None
     if members is None:
-        reason = "timed out" if answer.fault is Fault.TIMEOUT else answer.trouble
+        reason = "timed out" if answer.fault is Fault.TIMEOUT else answer.failure
         raise ApiError("E0000001", f'Hook "{hook.name}" execution failed. {reason}')
     return web.json_response(members)
 

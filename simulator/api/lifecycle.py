@@ -1,4 +1,4 @@
-"""`/api/v1/users/{id}/lifecycle/…` and the change of a password: how a user's status moves."""
+"""`/api/v1/users/{id}/lifecycle/…` and the change of a password: transitions of a user's status."""
 
 from aiohttp import web
 
@@ -17,11 +17,11 @@ STEPS: dict[str, tuple[frozenset[Status], Status, str]] = {
     "unsuspend": (frozenset({Status.SUSPENDED}), Status.ACTIVE, "user.lifecycle.unsuspend"),
     "unlock": (frozenset({Status.LOCKED_OUT}), Status.ACTIVE, "user.account.unlock_by_admin"),
 }
-"""From which status, to which, and the event that says so."""
+"""The initial statuses, the new status, and the event of each transition."""
 
 
 async def step(request: web.Request) -> web.Response:
-    """Take one step; 400 where the user's status doesn't allow it."""
+    """Perform one transition; 400 if the user's status does not allow it."""
     org, user, name = request.app[ORG], found(request), request.match_info["step"]
     if name == "activate":
         return _activate(org, user)
@@ -42,7 +42,7 @@ async def step(request: web.Request) -> web.Response:
 
 
 async def change_password(request: web.Request) -> web.Response:
-    """Change a password by knowing the old one."""
+    """Change a password, given the old one."""
     org, user, members = request.app[ORG], found(request), await read_json(request)
     old = str((members.get("oldPassword") or {}).get("value", ""))
     if user.password is None or not user.password.matches(old):

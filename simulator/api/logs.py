@@ -35,11 +35,11 @@ ROOTS = frozenset(
         "uuid",
     ]
 )
-"""What a filter may begin with; `published` isn't among them."""
+"""The attributes that a filter may use; `published` is not among them."""
 
 
 async def list_events(request: web.Request) -> web.Response:
-    """Answer a page. Without `until` it is a polling request, whose `next` never ends."""
+    """Return a page. Without `until` it is a polling request, whose `next` never ends."""
     org = request.app[ORG]
     limit = limit_of(request, default=100, most=1000, least=0)
     since = _moment(request, "since", org.clock.now() - timedelta(days=7))
@@ -54,7 +54,7 @@ async def list_events(request: web.Request) -> web.Response:
 
 
 def _polled(request: web.Request, since: datetime, limit: int, predicate: Predicate) -> web.Response:
-    # Ordered by when events were persisted: an event that comes late is still after the cursor.
+    # Ordered by the time of persistence: an event that arrives late still comes after the cursor.
     org = request.app[ORG]
     records = org.log.visible()
     start = _position(org, request)

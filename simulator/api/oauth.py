@@ -16,7 +16,7 @@ SERVER = "/oauth2/default"
 
 
 class TokenRefused(Exception):
-    """No token is issued, for a reason in OAuth's words (RFC 6749, 5.2)."""
+    """No token is issued, for a reason with OAuth's error code (RFC 6749, 5.2)."""
 
     def __init__(
         self, error: str, description: str, status: int = 400, headers: Mapping[str, str] | None = None
@@ -26,7 +26,7 @@ class TokenRefused(Exception):
 
 
 async def org_token(request: web.Request) -> web.Response:
-    """Issue a token for the management API: only `private_key_jwt`, as Okta demands for `okta.*` scopes."""
+    """Issue a token for the management API: only `private_key_jwt`, as Okta requires for `okta.*` scopes."""
     org = request.app[ORG]
     form = await _form(request)
     try:
@@ -62,7 +62,7 @@ async def server_token(request: web.Request) -> web.Response:
 
 
 async def metadata(request: web.Request) -> web.Response:
-    """Answer the custom server's metadata (RFC 8414)."""
+    """Return the custom server's metadata (RFC 8414)."""
     issuer = request.app[ORG].issuer
     return web.json_response(
         {
@@ -79,7 +79,7 @@ async def metadata(request: web.Request) -> web.Response:
 
 
 async def keys(request: web.Request) -> web.Response:
-    """Answer the published keys; Okta lets them be cached for two months, until it rotates."""
+    """Return the published keys; Okta allows caching for two months, unless it rotates them."""
     jwks = request.app[ORG].authorization_server.jwks()
     return web.json_response(jwks, headers={"Cache-Control": "max-age=5184000, must-revalidate"})
 
@@ -107,7 +107,7 @@ def _grant(org: Org, form: Mapping[str, str], audience: str, *, secret_allowed: 
 
 
 def _subject(assertion: str) -> str:
-    # Only to find the client; the signature is checked with that client's key afterwards.
+    # Only to find the client; the signature is verified with that client's key afterwards.
     try:
         return str(jwt.decode(assertion, options={"verify_signature": False}).get("sub", ""))
     except jwt.InvalidTokenError:

@@ -1,4 +1,4 @@
-"""Pages of a list, with `link` headers as Okta sends them: one line each, self first."""
+"""Pages of a list, with `link` headers as Okta sends them: one line per link, self first."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 
 def limit_of(request: web.Request, *, default: int, most: int, least: int = 1) -> int:
-    """Read `limit`. Raises `ApiError` if it is no number in the range."""
+    """Parse `limit`. Raises `ApiError` if it is not a number in the range."""
     text = request.query.get("limit", str(default))
     if not text.isdecimal() or not least <= int(text) <= most:
         raise ApiError("E0000001", f"limit: must be from {least} to {most}", summary="Api validation failed: limit")
@@ -23,7 +23,7 @@ def limit_of(request: web.Request, *, default: int, most: int, least: int = 1) -
 
 
 def links(request: web.Request, after: str | None) -> CIMultiDict[str]:
-    """Make the headers: `self`, and `next` where there is a cursor. The next link repeats the whole query."""
+    """Return the headers: `self`, and `next` if there is a cursor. The next link repeats the whole query."""
     base = f"{request.app[ORG].url}{request.path}"
     query = dict(request.query)
     headers = CIMultiDict({"Link": f'<{_url(base, query)}>; rel="self"'})
@@ -33,7 +33,7 @@ def links(request: web.Request, after: str | None) -> CIMultiDict[str]:
 
 
 def listed(request: web.Request, items: Sequence[JsonObject], after: str | None) -> web.Response:
-    """Answer a page."""
+    """Return a page."""
     return web.json_response(list(items), headers=links(request, after))
 
 

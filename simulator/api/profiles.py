@@ -1,4 +1,4 @@
-"""What Okta accepts as a user's profile."""
+"""Validation of a user's profile."""
 
 import re
 
@@ -12,7 +12,7 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def check_profile(org: Org, profile: JsonObject) -> None:
-    """Refuse a profile that Okta refuses. Raises `ApiError` with a cause for each fault."""
+    """Reject a profile that Okta rejects. Raises `ApiError` with a cause for each fault."""
     causes = [f"{name}: The field cannot be left blank" for name in ("login", "email") if not profile.get(name)]
     if not causes:
         causes += _login_faults(str(profile["login"])) + _email_faults(str(profile["email"]))

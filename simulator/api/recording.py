@@ -1,4 +1,4 @@
-"""Records the calls that come in, for the transcript."""
+"""Recording of incoming calls for the transcript."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ RECORDED = ("/api/", "/oauth2/")
 
 @web.middleware
 async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Keep a management or token call and its answer, secrets masked."""
+    """Record a management or token call and its answer, with secrets masked."""
     if not request.path.startswith(RECORDED):
         return await handler(request)
     org = request.app[ORG]

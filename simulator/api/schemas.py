@@ -1,4 +1,4 @@
-"""`/api/v1/meta`: the user schema and the user types, as far as provisioning reads them."""
+"""`/api/v1/meta`: the parts of the user schema and the user types that provisioning reads."""
 
 from aiohttp import web
 
@@ -13,7 +13,7 @@ LENGTHS = {"login": (5, 100), "firstName": (1, 50), "lastName": (1, 50)}
 
 
 async def schema(request: web.Request) -> web.Response:
-    """Answer the schema of a user type; the one of the default type by that name, too."""
+    """Return the schema of a user type; the default type's is named `default`."""
     org, asked = request.app[ORG], request.match_info["schema"]
     known = {"default": "default", **{f"osc{name}": name for name in org.user_types}}
     if asked not in known:

@@ -1,4 +1,4 @@
-"""A user as Okta's API answers it. Reads nothing, changes nothing."""
+"""A user as returned by Okta's API."""
 
 from simulator.channel import JsonObject
 from simulator.ids import okta_time
@@ -16,7 +16,7 @@ PATHS = {"resetPassword": "reset_password", "expirePassword": "expire_password"}
 
 
 def user_json(user: User, base: str) -> JsonObject:
-    """Write a user; a password is an empty object, whatever it is."""
+    """Return a user as JSON; any password is an empty object."""
     times = {
         "created": user.created,
         "activated": user.activated,

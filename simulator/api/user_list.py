@@ -1,4 +1,4 @@
-"""`GET /api/v1/users`: every user, or those that `filter`, `search` or `q` ask for, page by page."""
+"""`GET /api/v1/users`: all users, or those that match `filter`, `search` or `q`, page by page."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -18,7 +18,7 @@ FILTERABLE = frozenset({"id", "status", "lastUpdated", "created", "activated", "
 
 
 async def list_users(request: web.Request) -> web.Response:
-    """List users in the order of their ids; without a condition the deprovisioned are left out."""
+    """List users in the order of their ids; without a condition, deprovisioned ones are omitted."""
     org = request.app[ORG]
     limit = limit_of(request, default=200, most=200)
     after = request.query.get("after", "")
@@ -36,7 +36,7 @@ def _matching(org: Org, request: web.Request) -> Iterable[User]:
     if text := request.query.get("filter"):
         return _asked(org, org.users, text, FILTERABLE.__contains__)
     if text := request.query.get("search"):
-        # `search` is eventually consistent: what changed just now isn't found yet.
+        # `search` is eventually consistent: recent changes are not found yet.
         since = org.clock.now() - timedelta(seconds=org.switches.search_lag)
         settled = (user for user in org.users if user.updated <= since)
         return _asked(org, settled, text, _searchable(org), ignore_case=True)
@@ -50,14 +50,14 @@ def _asked(
 ) -> list[User]:
     predicate = Filter(known, ignore_case).parse(text)
     if 'profile.login eq "' in text and " or " not in text and "\\" not in text:
-        # The look-up of one login is frequent; it needn't read every user.
+        # A frequent query for one login does not have to read every user.
         found = org.users.get(text.partition('profile.login eq "')[2].partition('"')[0])
         users = [user for user in users if user is found] if found else []
     return [user for user in users if predicate(user_json(user, org.url))]
 
 
 def _searchable(org: Org) -> Callable[[str], bool]:
-    # Top-level members and the profile; credentials can't be searched for.
+    # Top-level members and the profile; credentials cannot be searched.
     return lambda name: name in FILTERABLE or name.removeprefix("profile.") in org.attributes
 
 

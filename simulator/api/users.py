@@ -16,7 +16,7 @@ MOST_GROUPS = 20
 
 
 async def create(request: web.Request) -> web.Response:
-    """Create a user, active unless told otherwise."""
+    """Create a user, active by default."""
     org, members = request.app[ORG], await read_json(request)
     profile = dict(members.get("profile") or {})
     check_profile(org, profile)
@@ -32,12 +32,12 @@ async def create(request: web.Request) -> web.Response:
 
 
 async def get(request: web.Request) -> web.Response:
-    """Get a user by id or login."""
+    """Return a user by id or login."""
     return web.json_response(user_json(found(request), request.app[ORG].url))
 
 
 async def update(request: web.Request) -> web.Response:
-    """Change what is given (POST), or replace the whole profile (PUT)."""
+    """Change the given members (POST), or replace the whole profile (PUT)."""
     org, user, members = request.app[ORG], found(request), await read_json(request)
     given = dict(members.get("profile") or {})
     profile = given if request.method == "PUT" and given else user.profile | given
@@ -54,7 +54,7 @@ async def update(request: web.Request) -> web.Response:
 
 
 async def delete(request: web.Request) -> web.Response:
-    """Deactivate a user; delete one that is deactivated already."""
+    """Deactivate a user; delete one that is already deactivated."""
     org, user = request.app[ORG], found(request)
     if user.status is Status.DEPROVISIONED:
         org.users.remove(user)
@@ -66,14 +66,14 @@ async def delete(request: web.Request) -> web.Response:
 
 
 def activate(org: Org, user: User) -> None:
-    """Make a user active; one without a password is only provisioned, and would get an e-mail."""
+    """Activate a user; one without a password is only provisioned, and would get an e-mail."""
     org.change_status(user, Status.ACTIVE if user.password_hook or user.password else Status.PROVISIONED)
     user.activated = user.status_changed
     org.log_about(user, "user.lifecycle.activate", "Activate Okta user")
 
 
 def found(request: web.Request) -> User:
-    """Find the user that the path names. Raises `ApiError`."""
+    """Return the user that the path names. Raises `ApiError`."""
     name = request.match_info["user"]
     user = request.app[ORG].users.get(name)
     if user is None:

@@ -1,1 +1,1 @@
-"""Pages to try the org by hand: plain HTML that works without JavaScript. They decide nothing."""
+"""Pages to try the org by hand: plain HTML that works without JavaScript."""

@@ -1,4 +1,4 @@
-"""The frame of every page, and the few HTML pieces that they share."""
+"""The frame of every page, and shared HTML elements."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -45,7 +45,7 @@ dt{color:var(--mute)}dd{margin:0;overflow-wrap:anywhere}.good{color:var(--good)}
 
 
 def page(title: str, content: str, *, current: str, status: int = 200) -> web.Response:
-    """Frame a page. `content` is HTML, already escaped."""
+    """Return a page. `content` is HTML, already escaped."""
     links = "".join(
         f'<li><a href="{path}"{" aria-current=page" if path == current else ""}>{name}</a></li>'
         for path, name in PAGES.items()
@@ -62,12 +62,12 @@ def page(title: str, content: str, *, current: str, status: int = 200) -> web.Re
 
 
 def card(heading: str, content: str) -> str:
-    """Make a section with a heading. `content` is HTML, already escaped."""
+    """Return a section with a heading. `content` is HTML, already escaped."""
     return f'<section class="card"><h2>{escape(heading)}</h2>{content}</section>'
 
 
 def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Make a table; every cell is escaped here."""
+    """Return a table; every cell is escaped here."""
     head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     return (
@@ -77,17 +77,18 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def shown_of(shown: int, total: int, what: str) -> str:
-    """Say how many are shown of how many: "50 of 3,003 users", or "3 users" where it is all of them."""
-    return f"{total:,} {what}" if shown == total else f"{shown:,} of {total:,} {what}"
+    """Return the number shown: "50 of 3,003 users", or "3 users" if all are shown."""
+    noun = what.removesuffix("s") if total == 1 else what
+    return f"{total:,} {noun}" if shown == total else f"{shown:,} of {total:,} {noun}"
 
 
 def search_form(path: str, controls: str) -> str:
-    """Make a form that asks for a page again, with its controls in a row."""
+    """Return a form that reloads a page, with its controls in a row."""
     return f'<form class="row" method="get" action="{path}">{controls}<button type="submit">Search</button></form>'
 
 
 def text_field(name: str, label: str, value: str = "", *, kind: str = "text", message: str = "", hint: str = "") -> str:
-    """Make a labelled input; `message` is what is wrong with what was entered."""
+    """Return a labelled input; `message` is the error in the entered value."""
     note = f'<span id="{name}-note" class="bad">{escape(message)}</span>' if message else ""
     wrong = f' aria-invalid="true" aria-describedby="{name}-note"' if message else ""
     auto = f' autocomplete="{escape(hint)}"' if hint else ""
@@ -98,11 +99,11 @@ def text_field(name: str, label: str, value: str = "", *, kind: str = "text", me
 
 
 def verdict(text: str, *, good: bool) -> str:
-    """Make the sentence that says how it ended, announced to screen readers."""
+    """Return the sentence with the result, announced to screen readers."""
     return f'<p role="status" class="{"good" if good else "bad"}"><strong>{escape(text)}</strong></p>'
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> str:
-    """Make a list of what happened."""
+    """Return a list of facts."""
     items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in pairs)
     return f"<dl>{items}</dl>"

@@ -1,4 +1,4 @@
-"""The page of the org: users, hooks, switches and the System Log; and the page of what went over the wire."""
+"""The page of the org (users, hooks, switches and the System Log), and the page of its HTTP exchanges."""
 
 import math
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from simulator.switches import Switches
 from simulator.transcript import Exchange
 
 SHOWN = 50
-"""How many users, events and exchanges a page shows."""
+"""Number of users, events and exchanges on a page."""
 
 
 async def show(request: web.Request) -> web.Response:
@@ -27,7 +27,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def switch(request: web.Request) -> web.Response:
-    """Set the switches as the form has them, and deliver what waits where that was asked."""
+    """Set the switches from the form, and deliver waiting events if requested."""
     org = request.app[ORG]
     form = await request.post()
     for switch in fields(Switches):
@@ -57,7 +57,7 @@ async def rotate(request: web.Request) -> web.Response:
 
 
 async def wire(request: web.Request) -> web.Response:
-    """Show the last exchanges, the newest first; by kind, by a text in them, and without those that went well."""
+    """Show the latest exchanges, the newest first; optionally by kind, by text, and only failed ones."""
     transcript = request.app[ORG].transcript
     kind, text, failed = request.query.get("kind", ""), request.query.get("text", "").strip(), "failed" in request.query
     kept = list(transcript)
@@ -69,14 +69,14 @@ async def wire(request: web.Request) -> web.Response:
         and text.casefold() in f"{exchange.kind} {exchange}".casefold()
     ]
     newest = found[::-1][:SHOWN]
-    told = shown_of(len(newest), len(found), "exchanges")
+    caption = shown_of(len(newest), len(found), "exchanges")
     if len(found) < len(kept):
-        told += f" that fit, of {len(kept):,}"
+        caption += f" found, of {len(kept):,}"
     if transcript.total > len(kept):
-        told += f"; the {transcript.total - len(kept):,} before them are no longer kept"
-    rows = "".join(map(_exchange, newest)) or "<p>No exchange fits.</p>"
+        caption += f"; the {transcript.total - len(kept):,} before them are no longer kept"
+    rows = "".join(map(_exchange, newest)) or "<p>No exchange matches.</p>"
     content = card("Filter", _filter({exchange.kind for exchange in kept}, kind, text, failed=failed))
-    return page("Wire", content + card(told, rows), current="/wire")
+    return page("Wire", content + card(caption, rows), current="/wire")
 
 
 def _filter(kinds: Iterable[str], chosen: str, text: str, *, failed: bool) -> str:
@@ -89,7 +89,7 @@ def _filter(kinds: Iterable[str], chosen: str, text: str, *, failed: bool) -> st
         f"{options}</select></div>" + text_field("text", "Text in URL, headers or bodies", text, kind="search")
     )
     checked = " checked" if failed else ""
-    controls += f'<label class="switch"><input type="checkbox" name="failed"{checked}>only what failed</label>'
+    controls += f'<label class="switch"><input type="checkbox" name="failed"{checked}>only failed ones</label>'
     return search_form("/wire", controls)
 
 
@@ -107,10 +107,10 @@ def _users(org: Org, query: str) -> str:
     wanted = query.casefold()
     found = [user for user in org.users if wanted in f"{user.login} {user.id} {user.status} {user.provider}".casefold()]
     rows = [(user.login, user.id, user.status, user.provider) for user in found[:SHOWN]]
-    told = shown_of(len(rows), len(found), "users")
+    caption = shown_of(len(rows), len(found), "users")
     if query:
-        told += f" that fit “{query}”, of {len(org.users):,}"
-    return card("Users", table(told, ("Login", "Id", "Status", "Provider"), rows))
+        caption += f" matching “{query}”, of {len(org.users):,}"
+    return card("Users", table(caption, ("Login", "Id", "Status", "Provider"), rows))
 
 
 def _hooks(org: Org) -> str:
@@ -134,7 +134,7 @@ def _state(*, active: bool) -> str:
 
 @dataclass(frozen=True)
 class _Shown:
-    """How a switch is shown."""
+    """The group, label and unit of a switch."""
 
     group: str
     label: str
@@ -145,23 +145,23 @@ CHANCE, SECONDS = "chance, 0 to 1", "seconds"
 SIGN_INS, EVENTS, API = "Sign-ins", "Events", "Management API and System Log"
 SWITCHES = {
     "read_only": _Shown(SIGN_INS, "Read-only mode: neither passwords nor changes are stored"),
-    "report_unverified": _Shown(SIGN_INS, "UNVERIFIED makes a FAILURE event"),
+    "report_unverified": _Shown(SIGN_INS, "UNVERIFIED causes a FAILURE event"),
     "fresh_event_id_on_retry": _Shown(SIGN_INS, "The retry of an inline call has another eventId"),
-    "short_name_first": _Shown(SIGN_INS, "A name without @ is looked for as a short name first"),
-    "hold": _Shown(EVENTS, "Hold deliveries until they are asked for"),
+    "short_name_first": _Shown(SIGN_INS, "A name without @ is looked up as a short name first"),
+    "hold": _Shown(EVENTS, "Hold deliveries until they are requested"),
     "drop": _Shown(EVENTS, "Events that are never delivered", CHANCE),
-    "duplicate": _Shown(EVENTS, "Events and deliveries that come twice", CHANCE),
-    "reorder": _Shown(EVENTS, "Batches that come newest first, in two parts", CHANCE),
-    "late": _Shown(EVENTS, "Events that come late", CHANCE),
-    "late_by": _Shown(EVENTS, "How late they come", SECONDS),
+    "duplicate": _Shown(EVENTS, "Events and deliveries that are sent twice", CHANCE),
+    "reorder": _Shown(EVENTS, "Batches that arrive newest first, in two parts", CHANCE),
+    "late": _Shown(EVENTS, "Events that arrive late", CHANCE),
+    "late_by": _Shown(EVENTS, "Delay of late events", SECONDS),
     "omit_nulls": _Shown(EVENTS, "Deliveries without null members", CHANCE),
-    "foreign_events": _Shown(EVENTS, "Events of other types come along"),
+    "foreign_events": _Shown(EVENTS, "Include events of other types"),
     "warm_up": _Shown(EVENTS, "No events after a verification for", SECONDS),
-    "lost_answers": _Shown(API, "Calls that are done and whose answer is lost", CHANCE),
-    "api_errors": _Shown(API, "Calls that end with 500, nothing done", CHANCE),
-    "latency": _Shown(API, "Every call takes longer by", SECONDS),
-    "search_lag": _Shown(API, "Search finds a change after", SECONDS),
-    "log_delay": _Shown(API, "The System Log shows an event after", SECONDS),
+    "lost_answers": _Shown(API, "Calls that succeed but whose answer is lost", CHANCE),
+    "api_errors": _Shown(API, "Calls that fail with 500 and have no effect", CHANCE),
+    "latency": _Shown(API, "Delay of every call", SECONDS),
+    "search_lag": _Shown(API, "Delay until search finds a change", SECONDS),
+    "log_delay": _Shown(API, "Delay of events in the System Log", SECONDS),
 }
 """Label and unit of each switch, in the order of the form."""
 
@@ -183,7 +183,7 @@ def _switches(org: Org) -> str:
     return card("Switches", f'{waiting}<form method="post" action="/org">{sets}{buttons}</form>')
 
 
-def _switch(name: str, value: bool | float) -> str:  # noqa: FBT001 - the value of a switch is what it is about
+def _switch(name: str, value: bool | float) -> str:  # noqa: FBT001 - the value of the switch
     shown = SWITCHES[name]
     if isinstance(value, bool):
         checked = " checked" if value else ""
@@ -204,10 +204,10 @@ def _log(org: Org, query: str) -> str:
         row = (event["published"], record.type, event["outcome"]["result"], event["actor"]["alternateId"])
         if wanted in " ".join(map(str, row)).casefold():
             found.append(row)
-    told = shown_of(len(found[:SHOWN]), len(found), "events") + ", the latest first"
+    caption = shown_of(len(found[:SHOWN]), len(found), "events") + ", the latest first"
     if query:
-        told += f", that fit “{query}”, of {len(org.log.records):,}"
-    return card("System Log", table(told, ("Published", "Event", "Outcome", "Actor"), found[:SHOWN]))
+        caption += f" matching “{query}”, of {len(org.log.records):,}"
+    return card("System Log", table(caption, ("Published", "Event", "Outcome", "Actor"), found[:SHOWN]))
 
 
 def _number(text: str) -> float:

@@ -1,4 +1,4 @@
-"""The registration page: the three forms that ask the registration hook, shown as the person would see them."""
+"""The registration page: the three forms that call the registration hook, shown as the person would see them."""
 
 from html import escape
 
@@ -31,7 +31,7 @@ async def submit(request: web.Request) -> web.Response:
     if form is Form.PROGRESSIVE:
         user = org.users.get(entered.get("login", ""))
         if user is None:
-            unknown = verdict("There is no such user to complete.", good=False)
+            unknown = verdict("There is no user with this login.", good=False)
             return page("Register", card("What happened", unknown) + _form(form, entered, None), current="/register")
         update = {name: value for name, value in entered.items() if name == "employeeNumber"}
         result = await org.update_profile(user, update, ip=ip)
@@ -40,8 +40,12 @@ async def submit(request: web.Request) -> web.Response:
         profile["login"] = profile.get("email", "")
         result = await org.register(profile, entered.get("password", ""), ip=ip, classic=form is Form.CLASSIC)
     wire = "".join(f"<pre>{escape(str(exchange))}</pre>" for exchange in org.transcript.since(mark))
-    told = _told(result) + (f"<details><summary>What went over the wire</summary>{wire}</details>" if wire else "")
-    return page("Register", card("What happened", told) + _choice() + _form(form, entered, result), current="/register")
+    shown = _result_html(result) + (
+        f"<details><summary>What went over the wire</summary>{wire}</details>" if wire else ""
+    )
+    return page(
+        "Register", card("What happened", shown) + _choice() + _form(form, entered, result), current="/register"
+    )
 
 
 def _chosen(request: web.Request) -> Form:
@@ -76,7 +80,7 @@ def _message(messages: object, name: str) -> str:
     return str(shown.get(name) or (shown.get("login") if name == "email" else None) or "")
 
 
-def _told(result: Registration) -> str:
+def _result_html(result: Registration) -> str:
     if result.allowed:
         done = "Your profile is complete." if result.form is Form.PROGRESSIVE else "Your account was created."
         return verdict(done, good=True) + facts(result.attributes.items())

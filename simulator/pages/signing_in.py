@@ -1,4 +1,4 @@
-"""The sign-in page: a form, and after it everything that the sign-in caused."""
+"""The sign-in page: a form, and then everything that the sign-in caused."""
 
 from html import escape
 
@@ -12,7 +12,7 @@ from simulator.sign_in import SignIn
 from simulator.transcript import Exchange
 
 SHOWN = 10
-"""Users that are named, those first whose demo password is known."""
+"""Number of users listed, those with a known demo password first."""
 
 
 async def show(request: web.Request) -> web.Response:
@@ -21,15 +21,15 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def submit(request: web.Request) -> web.Response:
-    """Sign in, wait for what follows from it, and tell it."""
+    """Sign in, wait for its effects, and show them."""
     org = request.app[ORG]
     form = await request.post()
     username, password = str(form.get("username", "")), str(form.get("password", ""))
     mark = org.transcript.total
     result = await org.sign_in(username, password, ip=request.remote or "127.0.0.1")
     await org.deliveries.settle()
-    told = _told(org, result, org.transcript.since(mark))
-    content = card("What happened", told) + card("Sign in again", _form(username)) + _people(org)
+    shown = _result_html(org, result, org.transcript.since(mark))
+    content = card("What happened", shown) + card("Sign in again", _form(username)) + _people(org)
     return page("Sign in", content, current="/")
 
 
@@ -47,20 +47,20 @@ def _people(org: Org) -> str:
         return card("Users", "<p>There are no users yet.</p>")
     known = org.demo_passwords
     first = sorted(org.users, key=lambda user: user.login not in known)[:SHOWN]
-    headings = ("Login", "Password kept by", "Legacy password") if known else ("Login", "Password kept by")
+    headings = ("Login", "Password stored by", "Legacy password") if known else ("Login", "Password stored by")
     rows = [(user.login, user.provider, known.get(user.login, ""))[: len(headings)] for user in first]
     return card("Users", table(shown_of(len(rows), len(org.users), "users"), headings, rows))
 
 
-def _told(org: Org, result: SignIn, exchanges: list[Exchange]) -> str:
+def _result_html(org: Org, result: SignIn, exchanges: list[Exchange]) -> str:
     answer = result.answer
-    asked = f"yes, {answer.trouble if not answer.ok else f'it answered {answer.status}'}" if answer else "no"
+    asked = f"yes, {answer.failure if not answer.ok else f'it answered {answer.status}'}" if answer else "no"
     attempts = f" ({answer.attempts} attempts)" if answer and answer.attempts > 1 else ""
     pairs: list[tuple[str, object]] = [
         ("Password hook called", asked + attempts),
         ("Verdict", result.verdict or "none"),
         ("Password imported", "yes" if result.imported else "no"),
-        ("Password kept by", f"{result.user.provider}" if result.user else "nobody"),
+        ("Password stored by", f"{result.user.provider}" if result.user else "—"),
         ("Import event", _event(org, result, exchanges)),
     ]
     sentence = "You are signed in." if result.signed_in else f"Unable to sign in: {result.outcome}."

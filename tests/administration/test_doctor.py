@@ -1,6 +1,7 @@
 """`doctor` names every fault that is prepared, and none in a healthy installation."""
 
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+import typer
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from service.administration.doctor import Area, Status
+from service.administration.doctor import Area, Status, system_authorities
 from service.cli.doctor import doctor, findings
-from service.loading.identify import HashReport, RecipeReport
-from service.okta.errors import NoAnswer, NoToken, Refused
+from service.loading.identify import RecipeReport
+from service.okta.errors import NoAnswer, NoToken, ProofRefused, Refused
 from service.okta.hooks import HookKind
 from service.store import health
 from service.store.health import OPERATOR_ROLE, SERVICE_ROLE
@@ -130,7 +132,7 @@ async def readable_secret_file(case: Case) -> None:
     case.settings["hash_keys_file"] = case.file("keys.json", keys_json(k1=KEY), 0o644)
 
 
-@fault(Area.SECRET_FILES, WARNING, ".env: every user of this machine may read")
+@fault(Area.SECRET_FILES, WARNING, "Every user of this machine may read .env")
 async def readable_env_file(case: Case) -> None:
     case.file(".env", "", 0o644)
 
@@ -143,9 +145,25 @@ async def readable_okta_key(case: Case) -> None:
 # The server and the role
 
 
-@fault(Area.DATABASE, FAILURE, "The database can't be reached", "the database app at")
+@fault(Area.DATABASE, FAILURE, "The database can't be reached (the database app at 127.0.0.1:9): connection refused.")
 async def database_away(case: Case) -> None:
     case.settings["database_url"] = "postgresql://app:hidden-password@127.0.0.1:9/app"
+
+
+@fault(Area.DATABASE, FAILURE, "no-such-host.invalid:5432): the host name can't be resolved.")
+async def unknown_host(case: Case) -> None:
+    case.settings["database_url"] = "postgresql://app:hidden-password@no-such-host.invalid/app"
+
+
+@fault(Area.DATABASE, FAILURE, 'database "missing" does not exist')
+async def unknown_database(case: Case) -> None:
+    case.settings["database_url"] = case.url.partition("@/")[0] + "@/missing?" + case.url.partition("?")[2]
+
+
+@fault(Area.DATABASE, FAILURE, "password authentication failed")
+async def wrong_database_password(case: Case) -> None:
+    rest = case.url.partition("@")[2]
+    case.settings["database_url"] = f"postgresql://app:hidden-password@{rest}"
 
 
 @fault(Area.DATABASE, FAILURE, "is read-only")
@@ -297,7 +315,7 @@ async def no_key(case: Case) -> None:
     await case.encrypt(k1=KEY)
 
 
-@fault(Area.KEYS, FAILURE, "The key k1 in HASH_KEYS does not open the hashes")
+@fault(Area.KEYS, FAILURE, "The key k1 in HASH_KEYS does not decrypt the hashes")
 async def wrong_key(case: Case) -> None:
     await no_key(case)
     case.settings["hash_keys"] = keys_json(k1=OTHER_KEY)
@@ -399,7 +417,7 @@ async def pepper_with_a_line_end(case: Case) -> None:
 
 @fault(Area.CORES, UNKNOWN, "No hash is stored")
 async def no_hashes(case: Case) -> None:
-    case.costs = HashReport()
+    case.recipes = []
 
 
 @fault(Area.CORES, FAILURE, "500.0/s (--peak) need")
@@ -409,18 +427,18 @@ async def too_few_cores(case: Case) -> None:
 
 @fault(Area.CORES, WARNING, "an estimate for the first morning")
 async def too_few_cores_by_the_estimate(case: Case) -> None:
-    case.costs = HashReport(recipes=[RecipeReport("bcrypt", "bcrypt 12", 5_000_000, 250.0, True)], cores=2)
+    case.recipes, case.speed = [RecipeReport("bcrypt", "bcrypt 12", 5_000_000, 250.0, okta=True)], 8.0
 
 
 @fault(Area.CORES, FAILURE, "One check of argon2id takes 4 s here")
 async def slow_hashes(case: Case) -> None:
     case.settings["request_timeout"] = 2.5
-    case.costs.recipes.append(RecipeReport("argon2id", "argon2id huge", 3, 4000.0, False))
+    case.recipes.append(RecipeReport("argon2id", "argon2id huge", 3, 4000.0, okta=False))
 
 
 @fault(Area.CORES, FAILURE, "Hashes of the format scrypt that can't be checked: 3 (TooCostly")
 async def impossible_hashes(case: Case) -> None:
-    case.costs.recipes.append(RecipeReport("scrypt", "scrypt", 3, None, None, "TooCostly: too much memory"))
+    case.recipes.append(RecipeReport("scrypt", "scrypt", 3, None, None, "TooCostly: too much memory"))
 
 
 # Attributes and names
@@ -531,6 +549,11 @@ async def wrong_token(case: Case) -> None:
 @fault(Area.OKTA, FAILURE, "no access token; scope")
 async def ungranted_scope(case: Case) -> None:
     case.org.faults["users"] = NoToken(400, "invalid_scope", ["no access token", "scope"])
+
+
+@fault(Area.OKTA, FAILURE, "refuses the DPoP proofs: Okta answered 401: Require Demonstrating Proof of Possession")
+async def proofs_refused(case: Case) -> None:
+    case.org.faults["users"] = ProofRefused(401, None, ["Require Demonstrating Proof of Possession"])
 
 
 @fault(Area.OKTA, FAILURE, "may not read the System Log, which reconcile need")
@@ -679,6 +702,16 @@ async def test_a_healthy_installation_has_no_warning_of_its_own(case: Case) -> N
     assert {each.area for each in found} == set(Area)
 
 
+async def test_the_tables_that_the_service_s_role_must_read_are_those_of_the_script(case: Case) -> None:
+    await case.shipped_roles()
+    tables = await case.pool.fetch(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace "
+        "AND has_any_column_privilege($1::text, oid, 'SELECT')",
+        SERVICE_ROLE,
+    )
+    assert {row["relname"] for row in tables} == set(health.SERVICE_READS)
+
+
 async def test_without_a_database_what_needs_none_is_examined_all_the_same(case: Case) -> None:
     await database_away(case)
     found = await examined(case)
@@ -700,6 +733,12 @@ async def test_a_fault_of_a_check_is_one_line_and_the_others_go_on(bare: Case) -
     assert found[0].message.startswith("This check ended by a fault of its own: RuntimeError at ")
     assert found[1].area is Area.OKTA
     assert "hidden" not in str(found)
+
+
+def test_the_authorities_of_this_machine_are_given_by_their_names() -> None:
+    known = ssl.create_default_context().get_ca_certs()
+    assert bool(system_authorities()) is bool(known)
+    assert len(system_authorities()) <= len(known)
 
 
 # The command
@@ -732,6 +771,12 @@ def test_wrong_settings_are_failures(environment: pytest.MonkeyPatch, capsys: py
     assert said.startswith("failure  settings")
     assert said.endswith("1 failure, 0 warnings, 0 unknown, 0 ok\n")
     assert "hidden-value" not in said
+
+
+def test_a_peak_that_is_no_rate_is_wrong_usage() -> None:
+    with pytest.raises(typer.BadParameter, match="40/s or 300/m") as raised:
+        doctor(peak="fast")
+    assert raised.value.param_hint == "--peak"
 
 
 def test_wrong_okta_settings_are_failures(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

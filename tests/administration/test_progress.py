@@ -10,6 +10,7 @@ import pytest
 from service.administration.queries import FIRST
 from service.administration.status import name_stuck, pace, report_progress
 from service.administration.stragglers import Why, retire_stragglers, write_stragglers
+from service.cli.errors import printable
 from service.cli.name_report import name_lines
 from service.cli.status import report_lines
 from service.okta_client.org import OktaOrg
@@ -123,6 +124,13 @@ async def test_stragglers_are_listed_with_the_reason_and_no_hash(
     assert (rows[KIM]["why"], rows[KIM]["sources"], rows[KIM]["formats"]) == ("failed", "legacy", "bcrypt")
     assert rows["'=cmd@example.com"]["why"] == "not_in_okta"
     assert "$2b$" not in file.getvalue()
+
+
+async def test_stragglers_are_written_as_a_terminal_may_show_them(database: Database, add: Add) -> None:
+    await add("p\x1b[2J@example.com")
+    file = io.StringIO()
+    await write_stragglers(database, file, printable)
+    assert r"p\x1b[2J@example.com" in file.getvalue()
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from service.app import make_app, make_parts
 from service.store.database import Database
+from service.store.figures import read_figures
 from simulator import HeaderSecret, Org
 from simulator.clients import Client as HookClient
 from simulator.hook_oauth import HOOK_SCOPE
@@ -139,7 +140,9 @@ async def test_a_dry_run_without_the_scope_names_it_and_goes_on(org: Org, add: A
     assert "grant okta.schemas.read" in ran.err
 
 
-async def test_provision_refuses_while_the_hooks_are_broken(org: Org, service: Running, add: Add, run: Run) -> None:
+async def test_provision_refuses_while_the_hooks_are_broken(
+    org: Org, service: Running, add: Add, run: Run, database: Database
+) -> None:
     await add(JESSIE)
     await run("hooks", "register", service.url, "--no-registration")
     (hook,) = org.event_hooks.values()
@@ -151,6 +154,10 @@ async def test_provision_refuses_while_the_hooks_are_broken(org: Org, service: R
     checked = await run("hooks", "check", "--no-registration", "--json")
     assert checked.code == 1
     assert [each["fault"] for each in json.loads(checked.out)] == ["inactive"]
+    async with database.connection() as connection:
+        kept = (await read_figures(connection)).hooks_check
+    assert kept is not None
+    assert (kept.faults, kept.warnings) == (1, 0)
 
 
 async def test_an_address_that_is_no_org_s_is_said(service: Running, run: Run) -> None:

@@ -85,7 +85,7 @@ def migrated(cluster: Cluster) -> Cluster:
 def loaded(migrated: Cluster) -> Cluster:
     arguments, _ = migrated.pod("Deployment", "password-import-reconcile")
     rows = (Path(__file__).parents[2] / "examples" / "legacy-users.csv").read_text()
-    migrated.engine.run(*arguments, "load", "-", "--source", "legacy", given=rows)
+    migrated.engine.run(*arguments, "load", "-", "--source", "legacy", "--rejects", "-", given=rows)
     return migrated
 
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from prometheus_client import Counter, Gauge, Histogram
 
 from service.telemetry import Telemetry
-from service.web.operations import show_zeros
+from service.web.operations import create_zero_counts
 from tests.deploy.names import collectors
 from tests.deploy.programs import answers, find, free_port, running, until
 from tests.deploy.test_rules import RULES, dashboard_queries
@@ -32,7 +32,7 @@ class Exporter:
     is_up: bool = True
 
     def __post_init__(self) -> None:
-        show_zeros(self.telemetry)
+        create_zero_counts(self.telemetry)
         self.metrics = collectors(self.telemetry.registry)
         self.gauge("ready").set(1)
         self.gauge("reconciled_timestamp_seconds", work="log").set_to_current_time()

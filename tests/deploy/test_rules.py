@@ -14,7 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.telemetry import Telemetry
-from service.web.operations import show_zeros
+from service.web.operations import create_zero_counts
 from tests.deploy.names import collectors, series
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def test_every_query_names_metrics_and_labels_that_exist(expression: str) -> Non
 def zeros() -> dict[str, list[dict[str, str]]]:
     """The series that a service shows before the first call, with their labels."""
     telemetry = Telemetry()
-    show_zeros(telemetry)
+    create_zero_counts(telemetry)
     families = text_string_to_metric_families(telemetry.exposition().decode())
     found: dict[str, list[dict[str, str]]] = {}
     for family in families:

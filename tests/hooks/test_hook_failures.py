@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.cli.hooks import say
 from service.hooks.check import HookCheck
 from service.hooks.findings import (
     Fault,
@@ -326,6 +327,12 @@ async def test_the_event_hook_is_verified_where_okta_alone_reaches_the_service(b
 async def test_nothing_is_verified_where_that_was_not_asked_for(board: HookBoard) -> None:
     assert await check(board, verify=False) == []
     assert board.changes == []
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_check_that_verified_nothing_does_not_claim_to(verified: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    assert say([], as_json=False, verified=verified) == 0
+    assert ("was not tried" in capsys.readouterr().out) is not verified
 
 
 async def test_an_execution_without_an_answer_is_a_finding_and_the_check_goes_on(board: HookBoard) -> None:

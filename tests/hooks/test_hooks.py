@@ -424,7 +424,7 @@ async def test_a_replica_that_does_not_take_the_new_secret_keeps_everything_as_i
     before = [hook.channel for hook in (registered.password, registered.registration, registered.events)]
     new = HeaderChannel("Authorization", "Basic bmV3OnNlY3JldA==")
     desired = replace(desired, inline_proof=new, event_proof=new)
-    with pytest.raises(NotAccepted, match="does not take the new secret") as caught:
+    with pytest.raises(NotAccepted, match="does not accept the new secret") as caught:
         await rotate_secret(okta, registered.known, probe, desired, replicas=[service.url])
     assert [hook.channel for hook in (registered.password, registered.registration, registered.events)] == before
     assert new.value not in str(caught.value)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from service.loading.examine import Asked, BadExport, Examined, examine
+from service.loading.credentials import holds_hash, leaves
+from service.loading.examine import EXAMINED_CHARACTERS, Asked, BadExport, Examined, examine, ignored_lines
 from service.loading.files.json_document import Document
 from service.loading.files.open import open_export
 from service.loading.files.row import FaultyRow, Row, UnreadableFile
@@ -326,6 +327,78 @@ def test_declared_attribute_that_looks_like_a_hash_is_stored_only_if_forced(tmp_
     forced = Asked(frozenset({"legacy"}), forced=frozenset({"legacy"}))
     _, read, _ = examined(tmp_path / "e.csv", text, Source("s"), forced)
     assert isinstance(read["a"], StagedAccount)
+
+
+def test_hash_in_an_attribute_of_okta_s_base_profile_stops_the_load(tmp_path: Path) -> None:
+    with pytest.raises(BadExport, match="--force-attribute title"):
+        examined(tmp_path / "e.csv", f"login,password_hash,title\na,{BCRYPT},{BCRYPT}\n", Source("s"))
+
+
+def test_declared_attribute_that_is_called_like_a_hash_and_may_hold_one_stops_the_load(tmp_path: Path) -> None:
+    text = f"login,password_hash,oldPasswd\na,{BCRYPT},{{}}\n"
+    asked = Asked(frozenset({"oldPasswd"}))
+    with pytest.raises(BadExport, match="--force-attribute oldPasswd"):
+        examined(tmp_path / "e.csv", text.format(SHA1), Source("s"), asked)
+    for harmless in ("", "true", "2026-03-01", "1740787200", "*"):
+        _, read, _ = examined(tmp_path / "e.csv", text.format(harmless), Source("s"), asked)
+        assert isinstance(read["a"], StagedAccount)
+
+
+def test_null_in_less_than_a_hundredth_of_many_rows_is_a_person_s_name(tmp_path: Path) -> None:
+    rows = "".join(f"u{number},{'NULL' if number % 100 == 0 else 'Ann'}\n" for number in range(1, 1601))
+    found, _, _ = examined(tmp_path / "e.csv", f"login,firstName\n{rows}", Source("s"))
+    assert set(found.decisions.null_columns) == {"firstName"}
+    found, _, _ = examined(tmp_path / "e.csv", f"login,firstName\n{rows}z,Ann\n", Source("s"))
+    assert not found.decisions.null_columns
+
+
+def test_no_more_rows_are_examined_than_memory_has_room_for() -> None:
+    read = list[int]()
+
+    def rows() -> Iterator[Row]:
+        for number in range(1, 4):
+            read.append(number)
+            yield Row(number, {"login": f"u{number}"}, "")
+
+    found = examine(rows(), Source("s"), Asked(without_hashes=True), lambda: len(read) * (EXAMINED_CHARACTERS // 2 + 1))
+    assert read == [1, 2]
+    assert [row.line for row in found.rows] == [1, 2, 3]
+
+
+def test_missing_login_is_complained_of_with_the_column_that_may_be_it(tmp_path: Path) -> None:
+    with pytest.raises(BadExport, match="--map mail=login"):
+        examined(tmp_path / "e.csv", f"name,mail,password_hash\na,a@example.com,{BCRYPT}\n", Source("s"))
+
+
+def test_ignored_columns_that_look_like_credentials_are_named_by_themselves() -> None:
+    assert list(ignored_lines({"shoeSize", "passwd", "city", "user.pw"})) == [
+        "ignored: city, shoeSize; keep with --attributes",
+        "ignored, and they look like credentials: passwd, user.pw",
+    ]
+    assert list(ignored_lines({"passwordChangedAt"})) == ["ignored: passwordChangedAt; keep with --attributes"]
+
+
+def test_every_value_has_its_path_through_objects_and_lists() -> None:
+    row = {"login": "a", "emails": [{"address": "x"}, {"address": "y"}], "tags": ["t", "u"], "p": {"q": {"r": 1}}}
+    assert list(leaves(row)) == [
+        ("login", "a"),
+        ("emails.0.address", "x"),
+        ("emails.1.address", "y"),
+        ("tags", "t"),
+        ("p.q.r", 1),
+    ]
+
+
+@pytest.mark.parametrize("value", [r"\x2432622431302461", "0x24326224", "b'$2b$10$", "{CUSTOM}abcdefgh", BCRYPT])
+def test_value_that_describes_itself_as_a_hash_is_one_in_any_column(value: str) -> None:
+    assert holds_hash("notes", value)
+    assert not holds_hash("notes", "a plain text")
+
+
+def test_salts_of_which_only_some_look_like_bytes_are_counted_in_the_warning(tmp_path: Path) -> None:
+    text = f"login,password_hash,salt\na,{SHA1},\\x6162\nb,{SHA1},pepper\n"
+    found, _, _ = examined(tmp_path / "e.csv", text)
+    assert "1 of 2 rows" in found.notes[0]
 
 
 @pytest.mark.parametrize("salt", ["\\x6162", "0x6162", "X'6162'", "b'ab'", "0123456789abcdef"])

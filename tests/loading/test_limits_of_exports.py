@@ -2,13 +2,16 @@
 
 import asyncio
 import base64
+import io
 import json
+from contextlib import closing
 
 import asyncpg
 import pytest
 
 from service.loading.files import csv, json_lines, ldif, postgres
 from service.loading.files.csv import BLOCK
+from service.loading.files.open import Terminal, open_export
 from service.loading.files.row import UnreadableFile
 from service.loading.queries import RowOutcome
 from service.loading.reject import Reason
@@ -230,3 +233,49 @@ async def test_a_row_with_fewer_columns_than_an_earlier_one_is_read_by_its_own(
     rows = '{"Login": "a", "note": "x"}\n{"Login": "b"}\n{"Login": "c", "age": 3}\n'
     assert (await loader.load(rows, name="export.jsonl")).refused == 0
     assert [row["profile"] for row in await contents(pool)] == [{"note": "x"}, {}, {"age": 3}]
+
+
+CSV, JSONL = "login,password_hash\n", '{{"login": "a", "x": [0{long}]}}\n{{"login": "b"}}\n'
+WIDE = {
+    "a row of many cells": ("export.csv", CSV + "{long}\nb,\n", ",x", "more than 50 columns"),
+    "a row of some cells": ("export.csv", CSV + "{short}\nb,\n", ",x", "31 columns, and the header has 2"),
+    "a row of COPY": ("export.tsv", "login\tpassword_hash\n{long}\nb\t\\N\n", "\tx", "more than 50 columns"),
+    "a list in JSON": ("export.jsonl", JSONL, ",0", "more than 50 values"),
+    "an entry": ("export.ldif", "dn: a\nuid: a\n{long}\n\nuid: b\n", "x: y\n", "an entry of more than 50 lines"),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+async def test_a_row_of_too_many_values_is_refused_before_they_are_made_and_the_next_one_is_read(
+    loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for module in (csv, json_lines, ldif):
+        monkeypatch.setattr(module, "MOST_VALUES", 50)
+    monkeypatch.setattr(csv, "MOST_COLUMNS", 20)
+    monkeypatch.setattr(json_lines, "USUAL_LINE", 60)
+    file, text, unit, fault = WIDE[name]
+    totals = await loader.load(text.format(long=unit * 60, short=unit * 30), name=file)
+    assert (totals.rows, totals.refusals) == (2, {Reason.UNREADABLE: 1})
+    assert fault in loader.rejected()
+    assert [row["login"] for row in await contents(pool)] == ["b"]
+
+
+async def test_a_header_of_too_many_columns_is_refused(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv, "MOST_COLUMNS", 20)
+    with pytest.raises(UnreadableFile, match="the header has more than 20 columns"):
+        await loader.load(",".join(["login", *(f"c{number}" for number in range(20))]) + "\n")
+
+
+async def test_values_count_in_the_volume_of_what_is_read(loader: Loader) -> None:
+    export = loader.folder / "volume.csv"
+    export.write_text("login,a,b,c\n" + "x,,,\n" * 1000)
+    with closing(open_export(export)) as reader:
+        assert sum(1 for _ in reader) == 1000
+        assert reader.volume() > 1000 * 4 * 50
+
+
+def test_refused_rows_on_a_terminal_are_shown_with_escapes() -> None:
+    shown = io.BytesIO()
+    with Terminal(shown, newline="", write_through=True) as terminal:
+        terminal.write("2,x\x1b[2J\r,é\u202e\n")
+        assert shown.getvalue() == "2,x\\x1b[2J\\r,é\\u202e\n".encode()

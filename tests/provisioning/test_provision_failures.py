@@ -472,7 +472,7 @@ async def test_an_account_for_which_okta_is_being_asked_can_not_be_corrected(
 ) -> None:
     await pool.execute("UPDATE provisionings SET outcome = 'intended'")
     done = await correct(database, f"account_id,login\n{refused.id},{KIM}\n")
-    assert done.refused == ["line 2: Okta did not refuse this account, or it is created by now"]
+    assert done.refused == ["line 2: Okta did not reject this account, or it has been created since"]
     assert await pool.fetchval("SELECT login FROM accounts") == JESSIE
 
 
@@ -492,8 +492,8 @@ async def test_a_correction_closes_the_gate(refused: Person, database: Database,
     "row, fault",
     [
         ("7,x@example.com,Jessie,more", "line 2: there are more cells than columns"),
-        (f"7,{'x' * 2000}@example.com,Jessie", "line 2: the login is missing or too long, or a cell holds a NUL"),
-        ("7,,Jessie", "line 2: the login is missing or too long, or a cell holds a NUL"),
+        (f"7,{'x' * 2000}@example.com,Jessie", "line 2: the login is missing or too long, or a cell contains a NUL"),
+        ("7,,Jessie", "line 2: the login is missing or too long, or a cell contains a NUL"),
         ("7,x@example.com,Jes\0sie", "line 2: "),
     ],
     ids=["more cells", "long login", "no login", "a NUL"],

@@ -5,11 +5,14 @@ import csv
 import io
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from service.cli.errors import CommandFailed
+from service.cli.provision import write_refused
 from service.import_events.record import Channel, record_delivery
 from service.okta.errors import INVALID, MalformedAnswer, NoAnswer, ReadOnly, Refused
 from service.okta.events import read_events
@@ -246,8 +249,8 @@ def python_s_own_limit() -> Iterator[None]:
     "rows, fault",
     [
         (f'1,"{JESSIE}\n' + "2,x\n" * 50_000, r"line \d+: field larger than field limit .*; is a quote not closed\?"),
-        (f"{'9' * 19},{JESSIE}\n", "line 2: account_id is no number"),
-        (f"{'9' * 5000},{JESSIE}\n", "line 2: account_id is no number"),
+        (f"{'9' * 19},{JESSIE}\n", "line 2: account_id is not a number"),
+        (f"{'9' * 5000},{JESSIE}\n", "line 2: account_id is not a number"),
     ],
     ids=["open quote", "beyond bigint", "beyond int"],
 )
@@ -274,7 +277,7 @@ async def test_what_okta_refuses_is_reported_and_can_be_corrected_and_run_again(
     corrected += f"{good.id},{RAJIV},,,,\n"
     corrections = await correct(database, corrected)
     assert corrections.corrected == 1
-    assert corrections.refused == ["line 3: Okta did not refuse this account, or it is created by now"]
+    assert corrections.refused == ["line 3: Okta did not reject this account, or it has been created since"]
     assert (await provision()).outcomes == {Outcome.CREATED: 1}
     assert user_of(org, JESSIE).profile["lastName"] == "Smith"
     names = [row["identifier_key"] for row in await pool.fetch("SELECT identifier_key FROM identifiers ORDER BY 1")]
@@ -431,3 +434,27 @@ async def test_a_refused_token_ends_the_run_and_blames_no_account(
     with pytest.raises(Refused, match="401"):
         await provision()
     assert await pool.fetchval("SELECT count(*) FROM provisionings WHERE outcome = 'refused'") == 0
+
+
+async def refuse(pool: asyncpg.Pool, person: Person) -> None:
+    await pool.execute("INSERT INTO provisionings VALUES ($1, 'hook', 'refused', now(), now(), 'taken')", person.id)
+
+
+async def test_without_refusals_a_report_is_no_file_that_must_be_writable(database: Database, tmp_path: Path) -> None:
+    assert await write_refused(database, tmp_path / "no folder" / "refused.csv") == 0
+
+
+async def test_a_report_that_cannot_be_written_names_the_option(
+    database: Database, add: Add, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    await refuse(pool, await add(JESSIE))
+    with pytest.raises(CommandFailed, match=r"--report .*refused.csv: No such file or directory: name another file"):
+        await write_refused(database, tmp_path / "no folder" / "refused.csv")
+
+
+async def test_a_report_goes_to_standard_output_where_it_is_asked_for(
+    database: Database, add: Add, pool: asyncpg.Pool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await refuse(pool, await add(JESSIE))
+    assert await write_refused(database, Path("-")) == 1
+    assert f"taken,{JESSIE}" in capfd.readouterr().out

@@ -97,6 +97,25 @@ async def test_profile_is_completed_from_the_store(serve: Serve, pool: asyncpg.P
         assert answer == {"commands": [expected]}
 
 
+async def test_code_looks_a_member_up_in_the_store(serve: Serve, pool: asyncpg.Pool) -> None:
+    person = await add_person(pool, "member@example.com")
+    profile = json.dumps({"memberNumber": "123456", "lastName": "Doe"})
+    await pool.execute("UPDATE accounts SET profile = $2 WHERE id = $1", person.id, profile)
+    await pool.execute("INSERT INTO sources (name, attributes) VALUES ('crm', '{memberNumber}')")
+    async with serve(str(EXAMPLES / "member-number.toml")) as client:
+        _, known = await ask(client, registration(JO | {"memberNumber": "123456"}))
+        expected = {"type": "com.okta.user.profile.update", "value": {"userType": "member"}}
+        assert known == {"commands": [expected]}
+        _, unknown = await ask(client, registration(JO | {"memberNumber": "654321"}))
+        assert unknown["error"]["errorCauses"][0]["reason"] == "UNKNOWN_MEMBER"  # type: ignore[index]
+
+
+async def test_absent_store_is_503_where_code_asks_it(serve: Serve) -> None:
+    async with serve(str(EXAMPLES / "member-number.toml"), url="postgresql://nobody@127.0.0.1:1/nowhere") as client:
+        status, answer = await ask(client, registration(JO | {"memberNumber": "123456"}))
+        assert (status, answer["error"]["code"]) == (503, "database_away")  # type: ignore[index]
+
+
 async def test_absent_store_is_503_where_the_policy_needs_it_and_nothing_where_not(serve: Serve) -> None:
     away = "postgresql://nobody@127.0.0.1:1/nowhere"
     async with serve(str(EXAMPLES / "known-accounts.toml"), url=away) as client:

@@ -81,7 +81,7 @@ def test_every_log_line_that_is_explained_can_be_written() -> None:
 def error_codes() -> set[str]:
     """The codes of all error responses."""
     codes: set[str] = {*CredentialFault, *TokenFault} | {code for code, _ in (*HTTP_CODES.values(), *_LATER.values())}
-    codes |= {code for _, code in _FAULTS} | literals(calls(SERVICE, "_turn_away", "error_response"), 1)
+    codes |= {code for _, code in _FAULTS} | literals(calls(SERVICE, "_reject", "error_response"), 1)
     codes |= literals(calls(sorted((ROOT / "service" / "okta").glob("*.py")), "MalformedCall"), 0)
     return {str(code) for code in codes}
 

@@ -253,7 +253,7 @@ async def test_readiness_names_a_missing_key_and_one_that_is_another(
 
         assert await missing(BOTH) == []
         assert await missing(HashKeys({})) == ["the key old is not in HASH_KEYS, and stored hashes need it"]
-        assert "does not open" in (await missing(HashKeys({"old": NEW})))[0]
+        assert "does not decrypt" in (await missing(HashKeys({"old": NEW})))[0]
 
 
 async def test_status_says_when_hashes_are_not_encrypted(

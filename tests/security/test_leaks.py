@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import json
 import os
 import re
@@ -48,6 +49,7 @@ SECRETS = {
     "OKTA_CLIENT_ORGURL": "https://127.0.0.1:9",
     "HOOK_OAUTH_CLIENT_SECRET": f"client-{MARK}",
     "PEPPER_FOR_TEST": f"pepper-{MARK}",
+    "ADMIN_PASSWORD": f"admin-{MARK}",
 }
 CODE_POLICY = f'async def decide(request):\n    raise ValueError("{MARK}", request)\n'
 EVERY_FORM = re.compile(
@@ -224,13 +226,26 @@ async def test_no_answer_log_line_metric_or_crash_shows_a_secret(
         async with aiohttp.ClientSession(running.admin) as session:
             metrics = await (await session.get("/metrics")).text()
             status = await (await session.get("/status.json")).json()
+            pages = [await (await session.get("/")).text()]
+            for password, login in itertools.product(
+                (f"admin-{MARK}", f"wrong-{MARK}"), ("corrupt", "moved", "peppered")
+            ):
+                headers = {"Authorization": aiohttp.encode_basic_auth("admin", password)}
+                form = {"name": f"{login}@example.com"}
+                pages += [await (await session.post("/account", data=form, headers=headers)).text()]
         running.process.send_signal(signal.SIGABRT)  # a crash: the fault handler writes where every thread was
         await running.process.wait()
     crash = "".join(running.said)
     assert "Fatal Python error" in crash
     assert "policy_failed" in crash
     assert "unusable_hash" in crash
-    for where, text in (("answers", "\n".join(progress)), ("metrics", metrics), ("log and crash", crash)):
+    assert "cannot be checked" in "".join(pages)
+    for where, text in (
+        ("pages", "".join(pages)),
+        ("answers", "\n".join(progress)),
+        ("metrics", metrics),
+        ("log and crash", crash),
+    ):
         assert_clean(text, where)
     # The names that nobody has are the operator's to see: Okta asks only about users that it was told to ask about.
     status["unknown_logins"] = []

@@ -129,7 +129,7 @@ async def test_serve_needs_no_more_than_its_role_has(
         await parts.recorder.write(database)
         assert await count_if_due(database)
         view = await parts.page_figures.view(parts.recorder.figures())
-        assert (view.is_database_away, view.hour["sign_in.verified"]) == (False, 3)
+        assert (view.away, view.hour["sign_in.verified"]) == (None, 3)
         found = await search(database, parts.opener, PEOPLE[0][0], "the test")
         assert found.number == 1
         await parts.verifier.trail.close(database)

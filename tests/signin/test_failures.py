@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import asyncpg
 import pytest
 
-from service.signin.failures import ThrottleKey, call_tag, throttle_key
+from service.signin.failures import Failures, ThrottleKey, call_tag, throttle_key
 from service.signin.queries import clear_failures, count_failure, prune_failures, read_failures, record_first_attempts
 from service.signin.throttling import LOGIN_FREE, PAIR_FREE, AttemptsInFlight, count_wrong_password, prune, throttle
 
@@ -216,3 +216,14 @@ async def test_a_guess_that_was_checked_is_in_flight_no_more(pool: asyncpg.Pool)
     with attempts.checking(JESSIE):
         assert set(attempts._in_flight) == {JESSIE.pair, JESSIE.login}
     assert len(attempts._in_flight) == 0
+
+
+def test_a_check_that_ended_after_a_read_of_the_failures_began_counts_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts, now = AttemptsInFlight(KEY), 100.0
+    monkeypatch.setattr("service.signin.throttling.time.monotonic", lambda: now)
+    for _ in range(PAIR_FREE):
+        with attempts.checking(JESSIE):
+            pass
+    nothing = Failures(None, None, datetime(2026, 3, 2, tzinfo=UTC))
+    assert attempts.judge(JESSIE, nothing, read_at=now) is not None
+    assert attempts.judge(JESSIE, nothing, read_at=now + 0.1) is None

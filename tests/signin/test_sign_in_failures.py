@@ -13,9 +13,10 @@ from service.hashing.pool import Overloaded
 from service.signin.dummy_hashes import DummyHashes
 from service.signin.failures import Failures, ThrottleKey
 from service.signin.lookup_batcher import Lookups
-from service.signin.queries import read_failures
-from service.signin.throttling import ThrottleCache, TooManyFailures
+from service.signin.queries import LookedUp, Lookup, read_failures
+from service.signin.throttling import PAIR_FREE, AttemptsInFlight, ThrottleCache, TooManyFailures
 from service.store.accounts import Account
+from service.store.encryption import HashKeys
 from service.web import hooks
 from service.web.errors import error_response_for
 from service.web.parts import Parts
@@ -151,6 +152,29 @@ async def test_failures_from_one_address_do_not_delay_another(client: Client, ad
     assert await ask(client, KIM, "right", address=ELSEWHERE) == RIGHT
 
 
+async def test_guesses_that_are_counted_while_the_failures_are_read_do_not_let_more_pass(
+    client: Client, add: Add, parts: Parts
+) -> None:
+    await add(KIM, "right")
+    await parts.verifier.prepare()
+    found = parts.verifier._attempts
+    assert found is not None
+    attempts: AttemptsInFlight = found
+
+    class Late(Lookups):
+        """Reads before other guesses end, and answers after."""
+
+        async def find(self, asked: Lookup) -> LookedUp:
+            known = await super().find(asked)
+            for _ in range(PAIR_FREE):
+                with attempts.checking(known.who):
+                    pass
+            return known
+
+    parts.verifier.lookups = Late(parts.database)
+    assert await ask(client, KIM, "right") == THROTTLED
+
+
 async def test_where_the_pool_has_no_room_a_call_is_refused_before_anything_is_read(
     client: Client, add: Add, parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +260,33 @@ async def test_a_stand_in_verifies_nobody_even_where_it_matches(
     assert len(verify.accounts) == 4
     outcomes = ("unknown_login", "unarmed", "ambiguous_login", "tombstone")
     assert [metric(parts, "sign_ins", outcome=outcome) for outcome in outcomes] == [1] * 4
+
+
+REQUIRED = HashKeys({"key": bytes(32)}, require_encrypted=True)
+
+
+async def test_after_keys_were_exchanged_dummy_hashes_are_under_the_new_ones(
+    client: Client, add: Add, parts: Parts
+) -> None:
+    await add(KIM, "right")
+    await parts.verifier.prepare()
+    parts.verifier.use_keys(REQUIRED)
+    assert await ask(client, "nobody@example.com", "x") == WRONG
+
+
+async def test_keys_that_are_exchanged_during_a_call_are_its_dummy_hash_s_too(
+    client: Client, add: Add, parts: Parts
+) -> None:
+    await add(KIM, "right")
+    await parts.verifier.prepare()
+
+    class Exchanging(Lookups):
+        async def find(self, asked: Lookup) -> LookedUp:
+            parts.verifier.use_keys(REQUIRED)
+            return await super().find(asked)
+
+    parts.verifier.lookups = Exchanging(parts.database)
+    assert await ask(client, "nobody@example.com", "x") == WRONG
 
 
 async def test_the_stand_in_of_a_login_is_the_same_from_every_address(

@@ -103,6 +103,15 @@ def test_guesses_that_are_still_being_checked_count_beyond_the_free_ones() -> No
     assert wait(streak(2), in_flight=PAIR_FREE - 3) == 0
 
 
+def test_guesses_at_a_login_that_are_still_being_checked_from_elsewhere_count_for_the_login() -> None:
+    def login_wait(failures: int, login_in_flight: int) -> float:
+        throttled = throttle(Failures(None, streak(failures), NOW), login_in_flight=login_in_flight)
+        return throttled.retry_after if throttled else 0
+
+    assert [login_wait(LOGIN_FREE - 1, checked) for checked in (0, 1, 2)] == [0, 1, 2]
+    assert [login_wait(0, checked) for checked in (LOGIN_FREE - 1, LOGIN_FREE)] == [0, 1]
+
+
 def test_exactly_at_the_limit_with_one_in_flight_a_guess_waits_for_that_one() -> None:
     long_ago = streak(PAIR_FREE - 1, seconds_ago=60)  # no delay of the failures themselves is left
     assert wait(long_ago) == 0

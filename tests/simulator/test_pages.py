@@ -93,7 +93,7 @@ async def test_what_is_cut_off_is_said_and_search_finds_it(hooked: Org, browser:
     assert f"<caption>50 of {total:,} users</caption>" in text
     assert "person2999@" not in text
     found = await text_of(await browser.get("/org", params={"q": "PERSON2999@"}))
-    assert f"<caption>1 users that fit “PERSON2999@”, of {total:,}</caption>" in found
+    assert f"<caption>1 user matching “PERSON2999@”, of {total:,}</caption>" in found
     assert "<td>person2999@example.com</td>" in found
 
 
@@ -105,11 +105,11 @@ async def test_the_wire_can_be_filtered(hooked: Org, browser: aiohttp.ClientSess
     every = await text_of(await browser.get("/wire"))
     assert f"<h2>50 of {total} exchanges</h2>" in every
     failed = await text_of(await browser.get("/wire", params={"kind": "event", "failed": "on"}))
-    assert f"<h2>20 exchanges that fit, of {total}</h2>" in failed
+    assert f"<h2>20 exchanges found, of {total}</h2>" in failed
     assert "/204" not in failed
     text = await text_of(await browser.get("/wire", params={"text": "API.example"}))
-    assert f"<h2>20 exchanges that fit, of {total}</h2>" in text
-    assert "No exchange fits." in await text_of(await browser.get("/wire", params={"text": "<script>"}))
+    assert f"<h2>20 exchanges found, of {total}</h2>" in text
+    assert "No exchange matches." in await text_of(await browser.get("/wire", params={"text": "<script>"}))
 
 
 async def test_the_sign_in_page_shows_the_passwords_of_the_demo_and_no_others(

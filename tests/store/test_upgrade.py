@@ -20,6 +20,7 @@ from service.administration.status import name_stuck, report_progress
 from service.app import make_app, make_parts
 from service.cli.name_report import TOO_COSTLY
 from service.store.database import Database
+from service.store.hash_keys import UsedKey, key_history
 from service.store.migrations import upgrade
 from service.store.name_report import report_names
 from tests.loading.loader import command
@@ -138,6 +139,7 @@ async def test_upgrading_keeps_tombstones_events_and_the_audit_trail(upgraded: a
     assert await upgraded.fetchval("SELECT count(*) FROM audit") == 14
     assert await upgraded.fetchval("SELECT count(*) FROM deleted_logins") == 1
     assert await upgraded.fetchval("SELECT count(*) FROM unreadable_events") == 1
+    assert await key_history(upgraded) == [UsedKey("k1", None, None)]  # since when is not known
 
 
 async def test_upgrading_keeps_every_hash(upgraded: asyncpg.Connection) -> None:

@@ -145,7 +145,7 @@ TOMBSTONE = "state = '{}', forgotten_at = now(), proof = 'end_of_programme: 2026
 EXPLAINED = {
     "okta_id = '00u1'": "The right password was not entered yet. If the person is sure of it: password-import try",
     "okta_id = NULL": "It is not bound to an Okta user. If there is no such user, run password-import provision",
-    "state = 'verified', verified_at = now()": "The right password was entered. Okta's SUCCESS is awaited.",
+    "state = 'verified', verified_at = now()": "The right password was entered, and Okta's SUCCESS is expected.",
     "state = 'verified', verified_at = now() - interval '3 d'": "entered 3 d ago. Okta did not store it: READ_ONLY",
     TOMBSTONE.format("migrated"): "It has migrated: Okta stores the password and no longer asks. If the person has",
     TOMBSTONE.format("retired"): "Its hash was deleted: end_of_programme: 2026. Reset the password in Okta.",
@@ -192,11 +192,11 @@ async def test_a_name_that_opens_no_account_is_explained(admin: Page, add: Add) 
     await add("kim@example.com", "password1", identifiers=("shared",))
     for name, told in {
         "nobody@example.com": "No account has this name. Check the spelling.",
-        "shared": "Several accounts claim this name (several_claims), so it opens none. Sign in with the full login.",
+        "shared": "Several accounts claim this name (several_claims), so it identifies none. Sign in with",
         "mail@example.com": "A sign-in with this name finds no account, although an account has it",
-        "": "This is no login.",
-        "a\0b": "This is no login.",
-        "x" * 1025: "This is no login.",
+        "": "This is not a valid login.",
+        "a\0b": "This is not a valid login.",
+        "x" * 1025: "This is not a valid login.",
     }.items():
         assert told in await searched(admin, name), name
 
@@ -206,7 +206,7 @@ async def test_failed_sign_ins_are_told(admin: Page, client: Client, add: Add) -
     for number in range(3):
         body = sign_in(LOGIN, f"guess {number}", eventId=str(number))
         await client.post("/okta/password-import", data=body, headers={"Content-Type": "application/json"})
-    assert "3 failed sign-ins lately, the last one 0 s ago." in await searched(admin, LOGIN)
+    assert "Recent failed sign-ins: 3, the last one " in await searched(admin, LOGIN)
 
 
 async def test_what_was_typed_and_what_is_stored_is_escaped(admin: Page, add: Add) -> None:

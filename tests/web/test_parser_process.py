@@ -15,11 +15,11 @@ from service.web.bodies import DeliveryReader
 
 async def main():
     reader = DeliveryReader()
-    await reader._parse_elsewhere(bytearray(b"{}"))
+    await reader._parse_in_process(bytearray(b"{}"))
     (pid,) = reader._parser._processes
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, signal.SIGINT)
-    await reader._parse_elsewhere(bytearray(b"{}"))
+    await reader._parse_in_process(bytearray(b"{}"))
     print("parsed", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -42,6 +42,6 @@ async def test_it_imports_nothing_from_the_folder_that_the_service_was_started_i
         (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'a').write({name!r})\nraise SystemExit\n")
     monkeypatch.chdir(tmp_path)
     reader = DeliveryReader()
-    await reader._parse_elsewhere(bytearray(b"{}"))
+    await reader._parse_in_process(bytearray(b"{}"))
     await reader.close()
     assert not marker.exists()

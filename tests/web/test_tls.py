@@ -96,7 +96,7 @@ def test_a_key_with_a_passphrase_is_refused_instead_of_asked_for(write: Write) -
 
 def test_a_faulty_certificate_stops_the_start_with_a_word(tmp_path: Path) -> None:
     (tmp_path / "c.pem").write_text("marked")
-    with pytest.raises(BadSettings, match="TLS_CERT and TLS_KEY can't be used") as fault:
+    with pytest.raises(BadSettings, match="TLS_CERT and TLS_KEY cannot be used") as fault:
         server_tls(settings_of(tls_cert=tmp_path / "c.pem", tls_key=tmp_path / "c.pem"))
     assert "marked" not in str(fault.value)
     with pytest.raises(ValueError, match="go together"):

@@ -1,4 +1,4 @@
-"""The hook as one would first write it on aiohttp: every check into the executor, however many wait there."""
+"""The hook as a straightforward aiohttp handler: every check goes to the executor, without a limit on its queue."""
 
 import os
 

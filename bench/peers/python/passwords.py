@@ -1,4 +1,4 @@
-"""Whether a password is right, by one indexed read and one check in the default executor."""
+"""Verification of a password with one indexed read and one check in the default executor."""
 
 import asyncio
 import base64
@@ -15,7 +15,7 @@ FIND = "SELECT password_hash FROM peer_users WHERE username = $1"
 
 
 async def open_pool() -> asyncpg.Pool:
-    """Open a pool as its documentation shows."""
+    """Create a pool as its documentation shows."""
     return await asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=8, max_size=8)
 
 

@@ -98,7 +98,7 @@ def _beside(case: Case) -> Iterator[Arrangement]:
     for sign in SEPARATORS:
         if salt and text.endswith(sign + salt) and sign != ":":
             yield Arrangement(
-                replace(case, hash=text[: -len(salt) - 1]), (f"remove the salt and the {sign!r} behind the digest",)
+                replace(case, hash=text[: -len(salt) - 1]), (f"remove the salt and the {sign!r} after the digest",)
             )
         if salt and text.startswith(salt + sign):
             yield Arrangement(
@@ -108,7 +108,7 @@ def _beside(case: Case) -> Iterator[Arrangement]:
 
 def _short_names(given: Arrangement) -> Iterator[Arrangement]:
     name = given.case.username or ""
-    for part, note in ((name.partition("@")[0], "before the @"), (name.rpartition("\\")[2], "behind the \\")):
+    for part, note in ((name.partition("@")[0], "before the @"), (name.rpartition("\\")[2], "after the \\")):
         if part and part != name:
             notes = (*given.notes, f"load the part of the name {note} as the column username")
             yield Arrangement(replace(given.case, username=part), notes)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from service.hashing.digests import SIZES
 from service.hashing.encodings import HEX, unbase64, unhex
 from service.hashing.format import MalformedHash
-from service.hashing.formula.check import marker_of
+from service.hashing.formula.check import hex_prefix
 
 SLOW = frozenset({"whirlpool"})
 """A thousand times slower than the other digests."""
@@ -60,7 +60,7 @@ def key_of(text: str) -> bytes | None:
 
 def hex_part_of(text: str) -> str | None:
     """Return the text if it may be a substring of a digest in hex; None if it is too short, or not hex."""
-    bare = text.strip()[len(marker_of(text.strip())) :].lower()
+    bare = text.strip()[len(hex_prefix(text.strip())) :].lower()
     return bare if len(bare) >= MIN_PART and re.fullmatch("[0-9a-f]+", bare) else None
 
 
@@ -70,7 +70,7 @@ def _digest(text: str) -> bytes | None:
 
 
 def _raw(text: str) -> bytes | None:
-    bare = text[len(marker_of(text)) :]
+    bare = text[len(hex_prefix(text)) :]
     try:
         return unhex(bare) if bare and HEX.fullmatch(bare) else unbase64(text)
     except (MalformedHash, ValueError):

@@ -231,7 +231,7 @@ def read_fshp(stored: StoredHash, match: re.Match[str]) -> Check:
     rounds, raw = limits.number(match["rounds"]), unbase64(match["digest"])
     work = limits.check_rounds(rounds)
     if len(raw) != size + SIZES[name]:
-        raise MalformedHash("salt and digest have not the length that the hash tells")
+        raise MalformedHash("salt and digest do not have the lengths that the hash states")
     return Comparison(
         derive=partial(fshp, name, raw[:size], rounds),
         key=raw[size:],

@@ -65,7 +65,7 @@ def read_phc(stored: StoredHash, match: re.Match[str]) -> Check:
     """Parse the PHC string; its three parameters may be in any order."""
     parameters = dict(part.split("=") for part in match["parameters"].split(","))
     if len(parameters) < len("mtp"):
-        raise MalformedHash("argon2 needs m, t and p once each")
+        raise MalformedHash("argon2 must have m, t and p once each")
     memory, passes, lanes = (limits.number(parameters[name]) for name in "mtp")
     version = limits.number(match["version"] or FIRST_VERSION)
     cost = (memory, passes, lanes)

@@ -87,7 +87,7 @@ def read_membership(stored: StoredHash, match: re.Match[str]) -> Check:
     key = unbase64(match["digest"])
     name = BY_LENGTH.get(len(key))
     if name is None or not salt:
-        raise MalformedHash("the digest has the length of none of Membership's, or there is no salt")
+        raise MalformedHash("no Membership algorithm has a digest of this length, or the salt is missing")
     plain = Comparison(partial(membership, name, salt), key, f"{name}(salt.utf16le)", charset=UTF16)
     if name != "sha256":
         return plain

@@ -264,9 +264,9 @@ def wordpress(secret: bytes) -> bytes:
     return base64.b64encode(keyed_digest("sha384", b"wp-sha384", secret.strip(PHP_BLANK)))
 
 
-def bcrypt_text(mark: bytes, salt: bytes, secret: bytes) -> bytes:
+def bcrypt_text(prefix: bytes, salt: bytes, secret: bytes) -> bytes:
     """Return the input of bcrypt in WoltLab: the whole text of a bcrypt hash with the same prefix as the stored one."""
-    return hash_bcrypt(secret, salt).replace(b"$2b$", mark, 1)
+    return hash_bcrypt(secret, salt).replace(b"$2b$", prefix, 1)
 
 
 def read_passlib(stored: StoredHash, match: re.Match[str]) -> Check:
@@ -278,8 +278,8 @@ def read_passlib(stored: StoredHash, match: re.Match[str]) -> Check:
 
 def read_double(stored: StoredHash, match: re.Match[str]) -> Check:
     """Parse a bcrypt hash of the text of another bcrypt hash, both with the same salt."""
-    mark = f"$2{match['variant']}$".encode("ascii")
-    return read_bcrypt(partial(bcrypt_text, mark, salt_of(match)), stored, match, times=2)
+    prefix = f"$2{match['variant']}$".encode("ascii")
+    return read_bcrypt(partial(bcrypt_text, prefix, salt_of(match)), stored, match, times=2)
 
 
 def _of_hex(name: str, *aliases: str) -> Shape:

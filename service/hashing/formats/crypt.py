@@ -71,7 +71,7 @@ class CryptCheck:
     def _by_library(self, secret: bytes) -> bytes:
         made = libxcrypt.crypt(secret, self.setting)
         if not made:
-            raise RuntimeError("libxcrypt refuses the parameters of the hash")  # not a verdict on the password
+            raise RuntimeError("libxcrypt rejects the parameters of the hash")  # not a verdict on the password
         return made
 
 
@@ -88,7 +88,7 @@ def check(
     raw = setting.encode()
     supported = libxcrypt.supports(raw)
     if not supported and loop is None:
-        raise MalformedHash("this machine has no libxcrypt that knows the method of this hash")
+        raise MalformedHash("this machine has no libxcrypt that supports the method of this hash")
     executor = Executor.THREAD if supported else Executor.PROCESS
     return CryptCheck(raw, digest.encode(), cost, executor, stored.recipe.charset, longest, loop, work)
 

@@ -105,7 +105,7 @@ def _read8(stored: StoredHash, match: re.Match[str]) -> Check:
     raw = unbase64_alphabet(match["salt"] + match["middle"] + match["digest"], ALPHABET)
     salt, count, key = _salt(raw[:16]), raw[16:26], raw[28:]
     if not count.isdigit():
-        raise MalformedHash("the iterations are no number")
+        raise MalformedHash("the iterations are not a number")
     iterations = limits.number(count.decode("ascii"))
     work = limits.check_pbkdf2(iterations, V8_KEY, V8_KEY)
     return _looped(stored, partial(domino8, salt, iterations), key, f"domino8 {iterations}", work)
@@ -275,7 +275,7 @@ def _read(derive: Callable[[str, str], bytes], stored: StoredHash, match: re.Mat
 
 
 def _known(derive: Callable[[str, str], bytes], length: int, username: str, password: str) -> bytes:
-    """Derive, and zero the second half if the row has zeros there: RFC_READ_TABLE returned only the first half."""
+    """Return the first `length` bytes of the digest: RFC_READ_TABLE returned only half of the field."""
     return derive(username, password)[:length]
 
 

@@ -38,7 +38,7 @@ def read_message_digest(stored: StoredHash, match: re.Match[str]) -> Check:
     """Parse the digest; a missing salt column is an empty salt."""
     name, rounds = option(stored, "algorithm", "sha512").lower(), iterations_of(stored, DIGEST_ROUNDS)
     if name not in SIZES:
-        raise MalformedHash("the option algorithm names no digest that is known")
+        raise MalformedHash("the option algorithm names an unknown digest")
     work = limits.check_rounds(rounds * weight(name))
     row = separated(stored, match)
     salt = salt_of(row) if row.salt else b""
@@ -57,7 +57,7 @@ def read_symfony_pbkdf2(stored: StoredHash, match: re.Match[str]) -> Check:
     """Parse the digest; its length is the length of the key."""
     name = option(stored, "algorithm", "sha512").lower()
     if name not in PRFS:
-        raise MalformedHash("the option algorithm names no digest that PBKDF2 is known with")
+        raise MalformedHash("the option algorithm names a digest that is not supported with PBKDF2")
     key = undigest_column(match["digest"])
     return pbkdf2_check(stored, name, iterations_of(stored, PBKDF2_ITERATIONS), salt_of(separated(stored, match)), key)
 

@@ -72,7 +72,7 @@ def _argon2(stored: StoredHash, credential: Data, salt: bytes, key: bytes) -> Ch
 
 def _read(text: str) -> tuple[Data, Data]:
     if len(text) > LONGEST or not SHAPE.fullmatch(text.strip(BLANK)):
-        raise MalformedHash("not JSON of Keycloak's")
+        raise MalformedHash("not Keycloak's JSON")
     whole = _object(text)
     if whole.get("type", "password") != "password":
         raise MalformedHash("Keycloak's credential is not a password")
@@ -94,9 +94,9 @@ def _object(value: object) -> Data:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise MalformedHash("not JSON of Keycloak's") from None
+            raise MalformedHash("not Keycloak's JSON") from None
     if not isinstance(value, dict):
-        raise MalformedHash("not JSON of Keycloak's")
+        raise MalformedHash("not Keycloak's JSON")
     return value
 
 

@@ -35,7 +35,7 @@ def read_template(stored: StoredHash, match: re.Match[str]) -> Check:
     marks: dict[bytes, bytes | None] = {b"{SALT}": salt, b"{PASSWORD}": None}
     parts = tuple(marks.get(part, part) for part in MARKS.split(unbase64(match["template"])))
     if None not in parts:
-        raise MalformedHash("the template does not hold the password")
+        raise MalformedHash("the template does not contain the password")
     return _check(stored, match, partial(templated, match["name"], parts))
 
 
@@ -70,8 +70,8 @@ TEMPLATE = rf"\$(?P<name>md5|sha1|sha256|sha512)\$pf=(?P<template>{B64})\$(?P<sa
 HMAC = rf"\$hmac-(?P<name>md4|md5|sha1|sha224|sha256|sha384|sha512)\$(?P<digest>{B64})\$(?P<salt>{B64})"
 
 FORMATS = (
-    Wrapped("kratos_sha256_crypt", re.compile(r"\$sha256-crypt(?=\$)"), crypt.FORMATS, usual="$5"),
-    Wrapped("kratos_sha512_crypt", re.compile(r"\$sha512-crypt(?=\$)"), crypt.FORMATS, usual="$6"),
+    Wrapped("kratos_sha256_crypt", re.compile(r"\$sha256-crypt(?=\$)"), crypt.FORMATS, inner_prefix="$5"),
+    Wrapped("kratos_sha512_crypt", re.compile(r"\$sha512-crypt(?=\$)"), crypt.FORMATS, inner_prefix="$6"),
     Shape("kratos_template", re.compile(TEMPLATE), read_template, aliases=("kratos_pf", "kratos_pf_template")),
     Shape("kratos_md5", re.compile(r"\$md5\$(?P<digest>[A-Za-z0-9+/]{22}==)"), read_md5),
     Shape("kratos_hmac", re.compile(HMAC), read_hmac),

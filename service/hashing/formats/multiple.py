@@ -102,7 +102,7 @@ class Multiple:
     def dummy_hash(self, stored: StoredHash) -> StoredHash:
         """Return a list of dummy hashes."""
         made = [each.dummy_hash(one) for each, one in self._each(stored)]
-        # If only one value of the list is a hash, the dummy is not a list.
+        # A list must have two values, so a single dummy hash gets an empty value, which is ignored.
         return replace(
             made[0], recipe=stored.recipe, hash=json.dumps([one.hash for one in made] + [""] * (len(made) == 1))
         )

@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from service.hashing import limits
 from service.hashing.check import Comparison, Either
 from service.hashing.columns import DIGEST, iterations_of, option, other_interpretation, salt_of, separated
-from service.hashing.digests import BY_OTHERS, SIZES
+from service.hashing.digests import NOT_IN_HASHLIB, SIZES
 from service.hashing.encodings import CRYPT64, to_bytes, unbase64, unbase64_alphabet, undigest_column, unhex
 from service.hashing.format import Check, Executor, MalformedHash, StoredHash
 from service.hashing.shape import Shape
 
-PRFS = frozenset(SIZES) - BY_OTHERS - {name for name in SIZES if name.startswith("keccak")}
+PRFS = frozenset(SIZES) - NOT_IN_HASHLIB - {name for name in SIZES if name.startswith("keccak")}
 """The digests for which OpenSSL computes PBKDF2."""
 CHEAP = 50
 """Blocks that take less time than a hand-over to a thread."""
@@ -75,7 +75,7 @@ def read_any(stored: StoredHash, match: re.Match[str]) -> Check:
         return read_mcf(stored, match)
     prf = option(stored, "digest").lower().replace("-", "")
     if prf not in COLUMNS:
-        raise MalformedHash("the option digest names no hash function that PBKDF2 is known with")
+        raise MalformedHash("the option digest names a hash function that is not supported with PBKDF2")
     return read_columns(prf, stored, match)
 
 

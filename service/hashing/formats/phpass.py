@@ -73,19 +73,19 @@ FORMATS = (
 )
 
 
-# phpBB's combined hashes: bcrypt over the digest of a phpass hash, which its task update_hashes makes of old rows.
+# phpBB's combined hashes: bcrypt over the digest of a phpass hash, created from old rows by its task update_hashes.
 #
-# Source: phpBB 3.3, phpbb/passwords/helper.php. The settings stand between the marks and the digest, with a backslash
-# in the place of their `$`.
+# Source: phpBB 3.3, phpbb/passwords/helper.php. The settings are between the prefixes and the digest, with a backslash
+# in place of their `$`.
 
 
 def bcrypt_of_phpass(rounds: int, salt: bytes, outer: bytes, secret: bytes) -> bytes:
-    """The 31 characters of bcrypt's digest of the 22 characters of phpass's."""
+    """Return the 31 characters of bcrypt's digest over the 22 characters of phpass's."""
     return derive(partial(stretched, "md5", rounds, salt, INNER), plain, outer, secret)
 
 
 def read_combined(stored: StoredHash, match: re.Match[str]) -> Check:
-    """Both costs count."""
+    """Parse both hashes; their costs are added."""
     log_rounds, cost = CRYPT64.index(match["rounds"]), limits.number(match["cost"])
     if log_rounds > MAX_LOG_ROUNDS:
         raise TooCostly(f"phpass with 2 ** {log_rounds} rounds is above 2 ** {MAX_LOG_ROUNDS}")

@@ -56,7 +56,7 @@ def read_pbkdf2(generation: tuple[str, int], stored: StoredHash, match: re.Match
     prf, iterations = generation
     prf = option(stored, "algorithm", prf).lower()
     if prf not in ("sha1", "sha256", "sha512"):
-        raise MalformedHash("the option algorithm is none of sha1, sha256 and sha512")
+        raise MalformedHash("the option algorithm must be sha1, sha256 or sha512")
     text = match["digest"]
     raw = unhex(text) if HEX.fullmatch(text) else unbase64(text)
     salt = raw[:-KEY] + (stored.pepper or b"")

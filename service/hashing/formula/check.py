@@ -155,7 +155,7 @@ def salt_value(stored: StoredHash) -> Value:
 def pepper_value(stored: StoredHash) -> Value:
     """Return the pepper, as text if it is UTF-8."""
     if stored.pepper is None:
-        raise MalformedHash("the formula uses $pepper, and the source names no variable that holds one")
+        raise MalformedHash("the formula uses $pepper, and the source names no variable with a pepper")
     return pepper_text(stored.pepper)
 
 
@@ -187,7 +187,7 @@ def expected_value(root: Operation, text: str) -> tuple[Operation, bytes | None]
 
 def _read(text: str, size: int) -> bytes | None:
     """Decode a digest of `size` bytes from hex or base64, distinguished by length."""
-    prefix = marker_of(text)
+    prefix = hex_prefix(text)
     bare = text[len(prefix) :] if len(text) == 2 * size + len(prefix) else text
     try:
         digest = unhex(bare) if HEX.fullmatch(bare) else unbase64(bare)
@@ -204,7 +204,7 @@ def require_bcrypt(text: str) -> re.Match[str]:
     return match
 
 
-def marker_of(text: str) -> str:
+def hex_prefix(text: str) -> str:
     """Return the prefix before hex, or an empty string."""
     return next((each for each in _PREFIXES if text.startswith(each)), "")
 
@@ -364,7 +364,7 @@ def _scrambled(formula: Formula, parts: StoredHash) -> str:
             return root.format.dummy_hash(_as_named(root.format, parts)).hash
         if isinstance(root, Bcrypt) and (len(formula.interpretations) == 1 or _BCRYPT.fullmatch(parts.hash)):
             return scramble_match(require_bcrypt(parts.hash))
-    mark = marker_of(parts.hash)
+    mark = hex_prefix(parts.hash)
     return mark + scramble(parts.hash[len(mark) :])
 
 

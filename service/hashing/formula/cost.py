@@ -106,10 +106,10 @@ def executor_of(alternatives: tuple[Operation, ...]) -> Executor:
 def check_cost(alternatives: tuple[Operation, ...]) -> None:
     """Raise `TooCostly` if the formula cannot be computed within the time of a sign-in."""
     if _rounds(alternatives) > MAX_ROUNDS:
-        raise TooCostly(f"the formula asks for more than {MAX_ROUNDS} digests")
+        raise TooCostly(f"the formula needs more than {MAX_ROUNDS} digests")
     limits.require_affordable(work_of(alternatives))
     if sum(growth(each) for root in alternatives for each in walk(root)) > MAX_GROWTH:
-        raise TooCostly(f"the formula makes more than {MAX_GROWTH} bytes of each byte that it is given")
+        raise TooCostly(f"the formula produces more than {MAX_GROWTH} bytes per byte of input")
 
 
 def work_of(alternatives: tuple[Operation, ...]) -> float:

@@ -108,7 +108,7 @@ _MARKUP = re.compile(r"<!-(?:-.*?(?<=--)>|-.*|[^>]*>?)|<![^>]*>?|<(?=\?)(?!\?xm[
 
 
 def filter_string(text: str) -> str:
-    """PHP's `FILTER_SANITIZE_STRING`: quotes become `&#34;` and `&#39;`, tags vanish, an open one with what follows."""
+    """PHP's `FILTER_SANITIZE_STRING`: encodes quotes as `&#34;` and `&#39;`, and removes tags, also an unclosed one."""
     found, depth, rest = "", 0, text.translate(_QUOTE_ENTITIES)
     while rest:
         skipped = None if depth else _MARKUP.match(rest)

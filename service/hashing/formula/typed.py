@@ -171,7 +171,7 @@ class TypedFormat:
 
     If any uses `$pepper`, the format itself does not receive the pepper; without a pepper, only the others are tried.
     """
-    by_mark: Mapping[str, str] = field(default_factory=dict)
+    by_prefix: Mapping[str, str] = field(default_factory=dict)
     """Interpretations of hashes that begin with these prefixes, instead of `interpretations`."""
 
     @property
@@ -198,7 +198,7 @@ class TypedFormat:
 
     def _declared(self, text: str) -> str:
         bare = text.lstrip(BLANK)
-        return next((each for mark, each in self.by_mark.items() if bare.startswith(mark)), self.interpretations)
+        return next((each for prefix, each in self.by_prefix.items() if bare.startswith(prefix)), self.interpretations)
 
 
 def read_typed(stored: StoredHash, reader: Format, declared: str) -> Check:

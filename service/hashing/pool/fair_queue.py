@@ -32,12 +32,12 @@ class _Band:
         """Return the next call, preferably of an account that is not `busy`."""
         account = next((one for one in self.turns if one not in busy), next(iter(self.turns)))
         job = self.turns[account].popleft()
-        self.line_up(account)
+        self.requeue(account)
         self._count(-1, job)
         self.served += job.work
         return job
 
-    def line_up(self, account: Hashable) -> None:
+    def requeue(self, account: Hashable) -> None:
         """Move `account` to the end of the ring, or remove it if it has no waiting call."""
         if calls := self.turns.pop(account, None):
             self.turns[account] = calls
@@ -103,7 +103,7 @@ class FairQueue:
         if not self._busy[job.account]:
             del self._busy[job.account]
         for band in self._bands.values():
-            band.line_up(job.account)
+            band.requeue(job.account)
 
     def discard(self, job: Job) -> bool:
         """Remove `job` from the queue; return False if it is not queued."""

@@ -42,7 +42,7 @@ class Lanes:
         try:
             self._engine = interleaving.engine()
         except Exception as fault:  # noqa: BLE001 - the thread must survive
-            interleaving.switch_off(f"{type(fault).__name__} when an engine was made")
+            interleaving.switch_off(f"{type(fault).__name__} while creating an engine")
 
     def __len__(self) -> int:
         return len(self._lanes)

@@ -94,7 +94,7 @@ ROOT = str(Path(__file__).parents[3])
 """The folder that contains this package."""
 
 
-class Companion:
+class WorkerProcess:
     """One worker process: started when first needed, replaced when it dies. Used by one thread only."""
 
     def __init__(self) -> None:
@@ -207,7 +207,7 @@ class Workers:
             thread.start()
 
     def hand_over(self, job: Job) -> None:
-        """Give `job` to the worker with the fewest jobs."""
+        """Return `job` to the worker with the fewest jobs."""
         with self._changed:
             (self._interleaved if job.interleaved else self._others).append(job)
             self._changed.notify()
@@ -221,7 +221,7 @@ class Workers:
             thread.join()
 
     def _work(self, me: _Worker) -> None:
-        companion = Companion()
+        companion = WorkerProcess()
         lanes = Lanes(self._interleaving, self._report) if self._interleaving else None
 
         def run(check: Check, password: str) -> tuple[bool, float]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
 from service.loading.files.dialect import END, NULL, BadEscape, Dialect, dialect_of, escaped, escaped_fields
-from service.loading.files.row import FaultyRow, Row, UnreadableFile
+from service.loading.files.row import MOST_COLUMNS, MOST_VALUES, VALUE, FaultyRow, Row, UnreadableFile
 from service.loading.files.text import Export, fault_of, is_clean
 
 # The header of a CSV: what stands between its columns, and what is wrong with their names. Reads no row.
@@ -32,6 +32,8 @@ def require_header(header: Sequence[str], columns: Sequence[str], export: Export
     where = export.path
     if not header or not any(header):
         raise UnreadableFile(f"{where}: the file is empty; its first line must name the columns")
+    if len(header) > MOST_COLUMNS:
+        raise UnreadableFile(f"{where}: the header has more than {MOST_COLUMNS:,} columns")
     if "" in header:
         raise UnreadableFile(f"{where}: column {header.index('') + 1} of the header has no name")
     doubled = sorted({name for name in columns if columns.count(name) > 1})
@@ -52,6 +54,8 @@ LONGEST_FIELD = 1 << 20
 BLOCK = 200
 """Lines taken at once: enough that what is done once for them costs little, and few that are read one by one because
 there is a newline in a field of one of them."""
+BLOCK_CHARACTERS = 1 << 21
+"""Characters after which fewer lines are taken at once."""
 
 
 class CsvReader:
@@ -76,6 +80,8 @@ class CsvReader:
         """The lines of the record at hand."""
         self._size = 0
         """Their characters."""
+        self._values = 0
+        """Cells of the rows so far."""
         above = list(itertools.islice((line for line in export.look(LOOKED_AT) if line.strip("\r\n")), 2))
         named = SEPARATOR.fullmatch(above[0].strip()) if above else None
         if named:
@@ -117,7 +123,7 @@ class CsvReader:
     def __iter__(self) -> Iterator[Row | FaultyRow]:
         """Give each record; empty lines are none."""
         self._next_record()
-        while block := list(itertools.islice(self._lines, BLOCK)):
+        while block := list(self._block()):
             records = self._at_once(block)
             if records is None:
                 self._again.extend(block)
@@ -128,10 +134,22 @@ class CsvReader:
                 # Their number was looked at already, of all at once.
                 yield Row(line, self._fields(cells) if has_nulls else dict(zip(self.columns, cells)), cells)  # noqa: B905
             self._line += len(block)
+            self._values += len(block) * len(self.columns)
+
+    def _block(self) -> Iterator[str]:
+        """Take the next lines, by number and size."""
+        size = 0
+        for line in itertools.islice(self._lines, BLOCK):
+            yield line
+            size += len(line)
+            if size > BLOCK_CHARACTERS:
+                return
 
     def _at_once(self, block: list[str]) -> list[list[str]] | None:
         """Read lines each of which is a record without a fault; None where one is not."""
         text = "".join(block)
+        if text.count(self.delimiter) > max(MOST_COLUMNS, 4 * len(block) * len(self.columns)):
+            return None
         if not is_clean(text) or (self.told is not Dialect.CSV and "\\" in text) or self.has_trailing_delimiter:
             return None
         if self.told is Dialect.COPY:
@@ -149,6 +167,7 @@ class CsvReader:
         while self._again:
             try:
                 for cells in self._records():
+                    self._values += len(self.columns)
                     if self.has_trailing_delimiter and len(cells) > len(self.columns) and cells[-1] == "":
                         cells.pop()
                     if len(cells) == len(self.columns) and all(map(is_clean, self._taken)) and self._is_told():
@@ -179,8 +198,8 @@ class CsvReader:
         return self.export.consumed()
 
     def volume(self) -> int:
-        """Characters read so far."""
-        return self.export.volume
+        """Characters read so far, and what the cells take."""
+        return self.export.volume + VALUE * self._values
 
     def interrupt(self) -> None:
         """End a read that waits in another thread."""
@@ -218,6 +237,8 @@ class CsvReader:
                 return
             self._taken.append(line)
             self._size += len(line)
+            if line.count(self.delimiter) > MOST_VALUES:
+                raise csv.Error(f"a row of more than {MOST_VALUES:,} columns")
             yield line
 
     def _refuse(self, line: int, cells: list[str]) -> FaultyRow:
@@ -232,7 +253,9 @@ class CsvReader:
         if len(self._taken) > 1:
             self._give_back()
             return FaultyRow(line, "a quote that is never closed, or a wrong number of columns", self._taken[0])
-        return FaultyRow(line, f"{len(cells)} columns, and the header has {len(self.columns)}", cells)
+        # Of many columns the text is kept: the cells take many times as much memory.
+        raw = cells if len(cells) <= MOST_COLUMNS else self._taken[0]
+        return FaultyRow(line, f"{len(cells)} columns, and the header has {len(self.columns)}", raw)
 
     def _give_back(self) -> None:
         """Let all lines of the record but the first be read again."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, TextIO, cast
 
 from service.loading.files.json_document import Document, is_document
-from service.loading.files.row import FaultyRow, Row
+from service.loading.files.row import MOST_COLUMNS, MOST_VALUES, VALUE, FaultyRow, Row
 from service.loading.files.text import Export, fault_of, is_clean
 
 # JSON as the store can keep it: each key once, finite numbers, no NUL, no half surrogate pair.
@@ -113,6 +113,10 @@ def value_at(value: object, path: Sequence[str]) -> object:
 
 LAYOUTS_KEPT = 1000
 """Lines may all differ in their keys."""
+WIDEST_KEPT = 1000
+"""Keys of a layout that is kept."""
+USUAL_LINE = 10_000
+"""Characters up to which the values of a line are not counted."""
 LONGEST_LINE = 1 << 20
 """Characters; a row has some hundred."""
 
@@ -130,6 +134,8 @@ class JsonLinesReader:
         self._paths = [(tuple(path.split(".")), name) for path, name in (paths or {}).items() if "." in path]
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
         """By the keys of an object as they are in the file."""
+        self._values = 0
+        """Values of the long lines so far."""
         self._quick = json.JSONDecoder(parse_constant=no_constant, parse_float=finite)
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
@@ -148,8 +154,8 @@ class JsonLinesReader:
         return self.export.consumed()
 
     def volume(self) -> int:
-        """Characters read so far."""
-        return self.export.volume
+        """Characters read so far, and what the values of long lines take."""
+        return self.export.volume + VALUE * self._values
 
     def interrupt(self) -> None:
         """End a read that waits in another thread."""
@@ -162,6 +168,11 @@ class JsonLinesReader:
     def _read(self, number: int, line: str) -> Row | FaultyRow:
         if len(line) > LONGEST_LINE:
             return FaultyRow(number, "the line is absurdly long", line)
+        if len(line) > USUAL_LINE:
+            values = line.count(",") + line.count("[") + line.count("{")
+            self._values += values
+            if values > MOST_VALUES:
+                return FaultyRow(number, f"more than {MOST_VALUES:,} values", line)
         if not is_clean(line):
             return FaultyRow(number, fault_of(line, self.export.charset), line)
         try:
@@ -176,6 +187,8 @@ class JsonLinesReader:
         found = self._decode(line)
         if not isinstance(found, dict):
             raise Unusable("not a JSON object")
+        if len(found) > MOST_COLUMNS:
+            raise Unusable(f"more than {MOST_COLUMNS:,} keys")
         fields = self._renamed(found)
         if len(fields) < len(found):
             raise Unusable("two keys mean the same column")
@@ -203,6 +216,6 @@ class JsonLinesReader:
         names = self._names.get(keys)
         if names is None:
             names = tuple(map(self._rename, keys))
-            if len(self._names) < LAYOUTS_KEPT:
+            if len(self._names) < LAYOUTS_KEPT and len(keys) <= WIDEST_KEPT:
                 self._names[keys] = names
         return found if names == keys else dict(zip(names, found.values(), strict=True))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from service.loading.files.row import FaultyRow, Row
+from service.loading.files.row import MOST_VALUES, VALUE, FaultyRow, Row
 from service.loading.files.text import Export, fault_of, is_clean
 
 # The lines of an LDIF entry: folded ones joined, comments left out, values in base64 read.
@@ -113,6 +113,8 @@ class LdifReader:
         self.size = export.size
         self._rename = rename
         self._spellings: dict[str, str] = {}
+        self._values_read = 0
+        """Lines of the entries so far."""
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
         """Give each entry with the line that it begins at."""
@@ -124,8 +126,8 @@ class LdifReader:
         return self.export.consumed()
 
     def volume(self) -> int:
-        """Characters read so far."""
-        return self.export.volume
+        """Characters read so far, and what the values take."""
+        return self.export.volume + VALUE * self._values_read
 
     def interrupt(self) -> None:
         """End a read that waits in another thread."""
@@ -143,7 +145,7 @@ class LdifReader:
                 if _says_something(lines):
                     yield begin, "".join(lines)
                 begin, lines, size = number + 1, [], 0
-            elif size < LONGEST_RECORD:
+            elif size < LONGEST_RECORD and len(lines) <= MOST_VALUES:
                 lines.append(line)
                 size += len(line)
         if _says_something(lines):
@@ -152,6 +154,10 @@ class LdifReader:
     def _read(self, line: int, text: str) -> Row | FaultyRow:
         if not is_clean(text):
             return FaultyRow(line, fault_of(text, self.export.charset), text)
+        lines = text.count("\n")
+        self._values_read += lines
+        if lines > MOST_VALUES:
+            return FaultyRow(line, f"an entry of more than {MOST_VALUES:,} lines", text)
         if len(text) >= LONGEST_RECORD:
             return FaultyRow(
                 line, f"the entry is longer than {LONGEST_RECORD >> 20} MiB; only its beginning is here", text

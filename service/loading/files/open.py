@@ -1,5 +1,6 @@
 """Opening of an export and of its rejects file, with the reader and writer for its kind."""
 
+import io
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -118,11 +119,11 @@ def open_rejects(path: Path, reader: Reader) -> Rejects:
     """Open a rejects file for a reader's rows; only its owner may read it, for it holds hashes. Raises `OSError`."""
     match reader:
         case CsvReader():
-            return CsvRejects(_private(path, reader.export), reader)
+            return CsvRejects(open_private_output(path, reader.export), reader)
         case LdifReader():
-            return LdifRejects(_private(path, reader.export))
+            return LdifRejects(open_private_output(path, reader.export))
         case _:
-            return JsonRejects(_private(path))
+            return JsonRejects(open_private_output(path))
 
 
 class TemporaryRejects:
@@ -146,10 +147,22 @@ class TemporaryRejects:
             self._path.unlink(missing_ok=True)
 
 
-def _private(path: Path, like: Export | None = None) -> TextIO:
-    """Open a file that reads like the export: without its byte order mark nobody could tell UTF-16 again."""
+class Terminal(io.TextIOWrapper):
+    """A terminal, which is shown refused rows without what it would obey."""
+
+    def write(self, text: str, /) -> int:
+        """Write a text, its control characters escaped."""
+        return super().write(
+            "".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text)
+        )
+
+
+def open_private_output(path: Path, like: Export | None = None) -> TextIO:
+    """Open a file with personal data, or standard output, for writing, in an export's charset. Raises `OSError`."""
     charset = like.charset if like else "utf-8"
     if path == STANDARD_OUTPUT:
+        if sys.stdout.isatty():
+            return Terminal(open(sys.stdout.fileno(), "wb", closefd=False), newline="", write_through=True)
         return open(sys.stdout.fileno(), "w", encoding=charset, errors=errors_in(charset), newline="", closefd=False)
     file = open_private(path, encoding=charset, errors=errors_in(charset))
     file.write("\ufeff" if like and like.mark else "")

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from service.loading.files.row import FaultyRow, Row, UnreadableFile
+from service.loading.files.row import VALUE, FaultyRow, Row, UnreadableFile
+from service.os_errors import explain
 
 AT_ONCE = 5000
 """Rows fetched at once."""
@@ -32,6 +33,7 @@ class QueryReader:
         # A loop of its own, because rows are read in a thread beside the one that talks to the store.
         self._loop = asyncio.new_event_loop()
         self._rename = rename
+        self._volume = 0
         self._connection: asyncpg.Connection | None = None
         try:
             self._cursor = self._wait(self._begin(dsn, query))
@@ -54,6 +56,8 @@ class QueryReader:
                 for name, column in binary:
                     if isinstance(record[name], bytes):
                         fields |= _binary(column, record[name])
+                texts = sum(len(each) for each in fields.values() if isinstance(each, str))
+                self._volume += VALUE * len(fields) + texts
                 yield Row(number, fields, fields)
 
     def consumed(self) -> int:
@@ -61,8 +65,8 @@ class QueryReader:
         return 0
 
     def volume(self) -> int:
-        """Not known; rows come `AT_ONCE`."""
-        return 0
+        """Characters read so far, and what the values take; rows come `AT_ONCE`."""
+        return self._volume
 
     def interrupt(self) -> None:
         """End a read that waits in another thread."""
@@ -85,9 +89,14 @@ class QueryReader:
         try:
             return self._loop.run_until_complete(work)
         except asyncpg.PostgresError as error:
-            raise UnreadableFile(f"the query: {error.args[0] if error.args else type(error).__name__}") from None
-        except (OSError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
-            raise UnreadableFile(f"the database of --from-dsn: {type(error).__name__}") from None
+            raise UnreadableFile(f"the query: {error.args[0] if error.args else 'the server gave no reason'}") from None
+        except (OSError, TimeoutError) as error:
+            raise UnreadableFile(f"the database of --from-dsn: {explain(error)}: check its host and port") from None
+        except (asyncpg.InterfaceError, ValueError):
+            raise UnreadableFile(
+                "--from-dsn: is no URL of a PostgreSQL: write postgresql://USER@HOST:5432/DATABASE; in a password, "
+                "write / ? # @ : % as %2F %3F %23 %40 %3A %25"
+            ) from None
 
 
 def _plain(value: object) -> object:

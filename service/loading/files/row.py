@@ -6,6 +6,13 @@ from typing import NamedTuple, Protocol
 
 from service.immutable import immutable
 
+MOST_COLUMNS = 10_000
+"""Columns, or keys of an object; PostgreSQL's tables have 1,600 at most."""
+MOST_VALUES = 100_000
+"""Values of a row, with all that are nested; a row of more is refused before they are made."""
+VALUE = 50
+"""Characters that a value counts for besides its own: Python keeps it in that many bytes."""
+
 
 class UnreadableFile(Exception):
     """The file as a whole cannot be read; the message says why, and quotes no row."""
@@ -61,7 +68,7 @@ class Reader(Protocol):
         ...
 
     def volume(self) -> int:
-        """Characters that were read so far: what is compressed takes more memory than its bytes."""
+        """Characters that were read so far, and `VALUE` for each value: what the rows take in memory, about."""
         ...
 
     def interrupt(self) -> None:

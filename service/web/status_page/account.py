@@ -1,6 +1,6 @@
-"""The search for one account on the status page: why a person cannot sign in, and what helps.
+"""The search for one account on the status page: why a person cannot sign in, and the fix.
 
-It shows a name, so it needs ADMIN_PASSWORD. Each search is written to the audit trail before its result is shown.
+It shows a name, so it requires ADMIN_PASSWORD. Each search is written to the audit trail before its result is shown.
 """
 
 import time
@@ -38,11 +38,11 @@ from service.web.status_page.render import ACCOUNT_PATH, CARD, NOTICE, facts, fr
 from service.web.status_page.view import ago
 
 SHOWN = 5
-"""Accounts that one name may find, and events of each, the latest ones."""
+"""Maximum accounts found by one name, and maximum events of each, the latest ones."""
 
 
 class Allowance:
-    """So many acts within some seconds, for each of a bounded number of keys."""
+    """A rate limit: at most `most` actions per key within some seconds, for a bounded number of keys."""
 
     KEYS = 1000
 
@@ -52,14 +52,14 @@ class Allowance:
         self._acts: OrderedDict[str, deque[float]] = OrderedDict()
 
     def wait(self, key: str) -> float:
-        """Give the seconds until the next act is allowed; 0 where it is now."""
+        """Return the seconds until the next action is allowed; 0 if it is allowed now."""
         acts, now = self._acts.get(key), time.monotonic()
         while acts and now - acts[0] >= self._within:
             acts.popleft()
         return self._within - (now - acts[0]) if acts and len(acts) >= self._most else 0.0
 
     def count(self, key: str) -> None:
-        """Count an act."""
+        """Count an action."""
         self._acts.setdefault(key, deque()).append(time.monotonic())
         self._acts.move_to_end(key)
         if len(self._acts) > self.KEYS:
@@ -68,7 +68,7 @@ class Allowance:
 
 @immutable
 class Hint:
-    """Why an account does not sign in, and what helps."""
+    """Why an account cannot sign in, and the fix."""
 
     level: str
     what: str
@@ -77,7 +77,7 @@ class Hint:
 
 @immutable
 class FoundAccount:
-    """An account that has the name, with all that is known of it but its hashes."""
+    """An account that has the name, with everything known about it except its hashes."""
 
     listed: ListedAccount
     details: AccountDetails
@@ -86,22 +86,22 @@ class FoundAccount:
 
 @immutable
 class Answer:
-    """What a search found."""
+    """The result of a search."""
 
     hints: tuple[Hint, ...]
-    """About the name."""
+    """Hints about the name."""
     accounts: tuple[FoundAccount, ...]
     number: int
-    """Of all accounts that have the name."""
+    """The number of all accounts that have the name."""
 
 
 async def search(database: Database, opener: HashOpener, name: str, asked_by: str) -> Answer:
-    """Look a name up as a sign-in would, and write that to the audit trail.
+    """Look a name up as a sign-in would, and record that in the audit trail.
 
     Raises one of `DATABASE_UNAVAILABLE`; then nothing is shown.
     """
     if not name or "\0" in name or is_too_long(name):
-        return Answer((Hint("bad", "This is no login.", "Enter the login as the person types it."),), (), 0)
+        return Answer((Hint("bad", "This is not a valid login.", "Enter the login as the person types it."),), (), 0)
     async with database.transaction() as connection:
         key = login_key(name)
         found = await queries.find(connection, name)
@@ -144,10 +144,10 @@ async def _of_name(connection: asyncpg.Connection, key: str, found: Found, ids: 
 def _ambiguous(found: Ambiguity) -> Hint:
     fix = {
         Ambiguity.UNBOUND_LOGIN: "Run `password-import reconcile`: it binds accounts to Okta users.",
-        Ambiguity.SAME_LOGIN: "Run `password-import reconcile`: it reads which user has the login now.",
+        Ambiguity.SAME_LOGIN: "Run `password-import reconcile`: it finds which user has the login now.",
         Ambiguity.SEVERAL_CLAIMS: "Sign in with the full login.",
     }
-    return Hint("bad", f"Several accounts claim this name ({found.value}), so it opens none.", fix[found])
+    return Hint("bad", f"Several accounts claim this name ({found.value}), so it identifies none.", fix[found])
 
 
 def _lately(failures: FailureCount | None, now: datetime) -> FailureCount | None:
@@ -155,7 +155,7 @@ def _lately(failures: FailureCount | None, now: datetime) -> FailureCount | None
 
 
 def _failed(counted: FailureCount, now: datetime) -> Hint:
-    what = f"{counted.failures:,} failed sign-ins lately, the last one {ago(now - counted.since)} ago."
+    what = f"Recent failed sign-ins: {counted.failures:,}, the last one {ago(now - counted.since)} ago."
     if counted.failures >= LOGIN_FREE:
         return Hint("warn", what, "Attempts are delayed, by a minute at most: wait, then try the right password.")
     return Hint("warn", what, "From one address, attempts are delayed after five failures: wait up to 15 minutes.")
@@ -219,7 +219,7 @@ def _of_armed(
             "Run `password-import reconcile`, then `password-import hooks check`.",
         )
     else:
-        yield Hint("ok", "The right password was entered. Okta's SUCCESS is awaited.", "Nothing is to be done.")
+        yield Hint("ok", "The right password was entered, and Okta's SUCCESS is expected.", "No action is needed.")
 
 
 def _of_hashes(opener: HashOpener, account: Account) -> Iterator[Hint]:
@@ -248,7 +248,7 @@ NOTE = Markup('<p class="more">Each search is recorded in the audit trail. <a hr
 
 
 def search_page(name: str = "", answer: Answer | None = None, *, wait: float = 0.0) -> str:
-    """Make the page of the search, with what it found; `wait` says after how many seconds the next one is allowed."""
+    """Return the search page with the result; `wait` is the number of seconds until the next search is allowed."""
     form = FORM.format(ACCOUNT_PATH, name) + NOTE
     heading = Markup("<header><h1>Why can this person not sign in?</h1></header>")
     content = [heading, CARD.format("Search one account", form)]

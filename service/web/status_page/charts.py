@@ -1,6 +1,6 @@
 """The charts of the status page, as SVG without scripts: migrated accounts over the days, and response times.
 
-Each is drawn twice, for a wide screen and for a phone: an SVG that is scaled down has letters that cannot be read.
+Each is drawn twice, for a wide screen and for a phone, because the text of a scaled-down SVG is too small to read.
 """
 
 import math
@@ -15,15 +15,15 @@ from service.telemetry import DURATION_BUCKETS
 
 WIDTHS = {"wide": 1000, "narrow": 340}
 HALF = {"wide": 480, "narrow": 340}
-"""Of a chart in half of the page."""
+"""Width of a chart in half of the page."""
 FARTHEST_SHARE = 1.0
-"""The forecast is drawn for as many days as there are behind it, and two weeks at least."""
+"""The forecast covers as many days as the past, and at least two weeks."""
 SHORTEST_FORECAST = 14
 
 NARROWEST = 0.3
-"""Percent of a bar that even one account takes, so that it is seen."""
+"""Minimum percentage of a bar for one account, so that it is visible."""
 LABELLED = 3
-"""Each third bar of the response times has its bound below it."""
+"""Every third bar of the response times is labelled with its bound."""
 
 TEXT = Markup('<text x="{:.1f}" y="{:.1f}" class="tick" text-anchor="{}">{}</text>')
 LINE = Markup('<line x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}" class="{}"/>')
@@ -32,7 +32,7 @@ BAR = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="1.5
 
 @immutable
 class _Axis:
-    """A scale from values to a coordinate."""
+    """A linear scale from values to coordinates."""
 
     low: float
     high: float
@@ -45,7 +45,7 @@ class _Axis:
 
 
 def ticks(highest: float, about: int = 4) -> list[int]:
-    """Give round values from 0 to `highest` or a little less, some `about` of them."""
+    """Return about `about` round values from 0 to at most `highest`."""
     if highest <= 0:
         return [0]
     rough = highest / about
@@ -55,7 +55,7 @@ def ticks(highest: float, about: int = 4) -> list[int]:
 
 
 def short(number: int) -> str:
-    """Write a number for an axis: 4k, 1.5M."""
+    """Format a number for an axis: 4k, 1.5M."""
     for size, unit in ((1_000_000, "M"), (1000, "k")):
         if number >= size:
             return f"{number / size:.1f}".removesuffix(".0") + unit
@@ -63,9 +63,9 @@ def short(number: int) -> str:
 
 
 def progress_chart(migrated: Mapping[date, int], target: int, forecast: Pace, today: date) -> Markup:
-    """Draw the accounts that migrated: their sum, below it the number of each day, and the forecast, dashed.
+    """Draw the migrated accounts: the total, the number per day below it, and the forecast, dashed.
 
-    `target` is the number at which everybody has migrated.
+    `target` is the total number of accounts to migrate.
     """
     first = min(migrated, default=today)
     past = (today - first).days + 1
@@ -85,7 +85,7 @@ def progress_chart(migrated: Mapping[date, int], target: int, forecast: Pace, to
 
 
 def _progress_label(migrated: Mapping[date, int], target: int) -> str:
-    return f"{sum(migrated.values()):,} of {target:,} accounts have migrated, on {len(migrated):,} days"
+    return f"migrated accounts: {sum(migrated.values()):,} of {target:,}; days with migrations: {len(migrated):,}"
 
 
 def _progress(
@@ -138,7 +138,7 @@ def _days(days: Sequence[date], x: _Axis, width: int) -> Iterator[Markup]:
 
 
 def times_chart(times: Sequence[int]) -> Markup:
-    """Draw how long sign-ins took: a bar for each bound of `DURATION_BUCKETS`, and one for what took longer."""
+    """Draw the response times: a bar for each bound of `DURATION_BUCKETS`, and one for longer ones."""
     label = f"response times of {sum(times):,} calls; {times[-1]:,} took longer than 3 s"
     return Markup("").join(_svg(name, width, 132, label, _times(width, times)) for name, width in HALF.items())
 
@@ -152,7 +152,7 @@ def _times(width: int, times: Sequence[int]) -> Iterator[Markup]:
     bounds = [_seconds(bound) for bound in DURATION_BUCKETS]
     for number, calls in enumerate(times):
         over = number == len(DURATION_BUCKETS)
-        title = f"{calls:,} calls " + ("over 3 s" if over else f"within {bounds[number]}")
+        title = ("over 3 s" if over else f"within {bounds[number]}") + f": {calls:,}"
         top = y.at(calls)
         yield BAR.format(x.at(number) + 1.5, top, step - 3, base - top, "over" if over else "bar", title)
         if not over and (number + 1) % LABELLED == 0:
@@ -173,7 +173,7 @@ def _svg(name: str, width: int, height: int, label: str, content: Iterator[Marku
 
 
 def track(parts: Sequence[tuple[str, int]], total: int) -> Markup:
-    """Draw a bar of parts, each a class and a number."""
+    """Draw a bar of parts, each with a class and a number."""
     label = ", ".join(f"{name} {number:,}" for name, number in parts if number)
     begin, drawn = 0.0, Markup("")
     for name, number in parts:

@@ -1,4 +1,4 @@
-"""The handlers of the status page and of the search, and the password of the latter."""
+"""The handlers of the status page and of the account search, and the password of the latter."""
 
 import base64
 import hashlib
@@ -31,11 +31,11 @@ HEADERS = {
 USER = "admin"
 CHALLENGE = {str(hdrs.WWW_AUTHENTICATE): 'Basic realm="password-import admin", charset="UTF-8"'}
 MAX_FORM = 8 * 1024
-"""Bytes of the form: a name of 1,024 bytes, each percent-encoded, and some room."""
+"""Maximum bytes of the form: a name of 1,024 bytes, percent-encoded, and some room."""
 
 
 async def get_status_page(request: web.Request) -> web.Response:
-    """Show the status page: numbers, and no name."""
+    """Show the status page: numbers, but no names."""
     parts = request.app[PARTS]
     await parts.recorder.look(lambda: still_missing(parts), again=False)
     await parts.counting.ask()
@@ -44,12 +44,12 @@ async def get_status_page(request: web.Request) -> web.Response:
 
 
 class AccountSearch:
-    """The search for one account, where ADMIN_PASSWORD is set."""
+    """The account search, if ADMIN_PASSWORD is set."""
 
     SEARCHES = (30, 60.0)
-    """Searches of all together within so many seconds."""
+    """Rate limit of all searches together."""
     WRONG_PASSWORDS = (10, 60.0)
-    """Wrong passwords from one address (IPv6: /64) within so many seconds; further ones are not even compared."""
+    """Rate limit of wrong passwords per address (IPv6: /64); beyond it passwords are not compared."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -62,7 +62,7 @@ class AccountSearch:
         return self._refused(request) or _html(search_page())
 
     async def post(self, request: web.Request) -> web.Response:
-        """Search, and show what was found."""
+        """Search, and show the result."""
         if (refused := self._refused(request)) is not None:
             return refused
         if not _is_same_origin(request):
@@ -77,7 +77,7 @@ class AccountSearch:
         return _html(search_page(name, found))
 
     def _refused(self, request: web.Request) -> web.Response | None:
-        """Refuse who has not the password."""
+        """Reject a request without the right password."""
         address = client_network(request.remote) or ""
         if wait := self._wrong.wait(address):
             headers = {**HEADERS, str(hdrs.RETRY_AFTER): str(math.ceil(wait))}
@@ -100,7 +100,7 @@ def _password(settings: Settings) -> bytes:
 
 
 def _pair(header: str) -> bytes:
-    """Give `user:password` of a Basic header; nothing where it is none."""
+    """Return `user:password` of a Basic header; empty if it is not one."""
     encoded = basic_credentials(header.encode("utf-8", "surrogateescape"))
     if encoded is None or not is_pair(encoded):
         return b""
@@ -108,14 +108,14 @@ def _pair(header: str) -> bytes:
 
 
 def _digest(value: bytes) -> bytes:
-    # Of equal length, so that the time of the comparison tells nothing of the password's.
+    # Of equal length, so that the time of the comparison does not reveal the password's length.
     return hashlib.sha256(value).digest()
 
 
 def _is_same_origin(request: web.Request) -> bool:
-    """Tell whether this page's own form was sent: a browser adds the password to the forms of every site.
+    """Return whether the form was sent by this page: a browser adds the password to the forms of every site.
 
-    Browsers send `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/), older ones `Origin`, a script neither.
+    Browsers send `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/), older ones `Origin`, scripts neither.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
@@ -125,7 +125,7 @@ def _is_same_origin(request: web.Request) -> bool:
 
 
 async def _name(request: web.Request) -> str:
-    """Read the name out of the form. Raises aiohttp's 413 and 415."""
+    """Parse the name from the form. Raises aiohttp's 413 and 415."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise web.HTTPUnsupportedMediaType
     body = bytearray()

@@ -1,11 +1,10 @@
-"""What this replica counted in the last hour, by minute, written to the database every few seconds.
+"""Counts of this replica in the last hour, by minute, written to the database every few seconds.
 
-The counts are differences of the metrics that the service keeps anyway, so a sign-in does nothing for them.
+The counts are differences of the metrics that the service maintains anyway, so they cost a sign-in nothing.
 """
 
 import asyncio
 import contextlib
-import itertools
 import os
 import secrets
 import socket
@@ -25,11 +24,9 @@ from service.store.figures import KEPT, ReplicaFigures
 from service.telemetry import COSTS_SHOWN, DURATION_BUCKETS, Telemetry
 
 WRITE_EVERY = 5.0
-"""Seconds between writes; a process that is killed loses the counts of those."""
+"""Seconds between writes; a process that is killed loses its unwritten counts."""
 WRITE_WITHIN = 3.0
 """Seconds for a write. What could not be written is written the next time."""
-READY_EVERY = 3
-"""Writes between looks at the readiness, which takes a few queries."""
 SIGN_IN_ROUTE = "/okta/password-import"
 MINUTE = timedelta(minutes=1)
 
@@ -52,7 +49,7 @@ class Recorder:
         self._missing: Sequence[str] | None = None
 
     def take(self, now: datetime | None = None) -> None:
-        """Count what happened since the last time for the present minute, and forget minutes that are over."""
+        """Add the counts since the last call to the current minute, and drop minutes older than an hour."""
         now = now or datetime.now(UTC)
         minute = now.replace(second=0, microsecond=0)
         counted = Counter(dict(read_metrics(self._telemetry)))
@@ -65,7 +62,7 @@ class Recorder:
             self._unwritten.discard(old)
 
     def figures(self) -> ReplicaFigures:
-        """Give the figures of this replica as of now."""
+        """Return the current figures of this replica."""
         self.take()
         pool = self._verifier.pool.snapshot()
         described = {
@@ -73,6 +70,8 @@ class Recorder:
             "cores": pool.workers,
             "queued": pool.queued,
             "running": pool.running,
+            "refused": pool.refused,
+            "dropped": pool.dropped + pool.failed,
             "bcrypt": self._bcrypt.in_use()["implementation"],
             "missing": None if self._missing is None else list(self._missing),
             "seconds": dict(list(pool.estimates.items())[:COSTS_SHOWN]),
@@ -82,7 +81,7 @@ class Recorder:
         return ReplicaFigures(self.id, self._name, self._started_at, timedelta(), described, counts)
 
     async def look(self, missing: Missing, *, again: bool = True) -> None:
-        """Find out whether this replica is ready; unless `again`, only where that was never looked at."""
+        """Check the readiness of this replica; unless `again`, only if it was never checked."""
         if again or self._missing is None:
             self._missing = await missing()
 
@@ -99,15 +98,14 @@ class Recorder:
             raise
 
     async def keep_writing(self, database: Database, missing: Missing) -> None:
-        """Write for as long as the service runs; the row of this replica goes when it stops.
+        """Write as long as the service runs; when it stops, the row of this replica is removed.
 
-        A database that is away is no line in the log here: each call that needs it has one.
+        An unavailable database is not logged here, since each call that needs it logs it.
         """
         try:
-            for number in itertools.count():
+            while True:
                 await asyncio.sleep(WRITE_EVERY)
-                if number % READY_EVERY == 0:
-                    await self.look(missing)
+                await self.look(missing)
                 with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError):
                     await self.write(database)
         finally:
@@ -117,7 +115,7 @@ class Recorder:
 
 
 def read_metrics(telemetry: Telemetry) -> Iterator[tuple[str, int]]:
-    """Give the totals that are recorded, by name: `sign_in.verified`, `error.throttled`, `fault.…`, `time.0.05`."""
+    """Yield the recorded totals by name: `sign_in.verified`, `error.throttled`, `fault.…`, `time.0.05`."""
     for labels, number in _counts(telemetry.sign_ins):
         yield f"sign_in.{labels['outcome']}", number
     for labels, number in _counts(telemetry.error_responses):
@@ -138,7 +136,7 @@ def _counts(metric: Metric) -> Iterator[tuple[Mapping[str, str], int]]:
 
 
 def _times(metric: Histogram) -> Iterator[tuple[str, int]]:
-    """Give how many calls ended within each bound and not within the one before."""
+    """Yield the number of calls that ended within each bound and not within the previous one."""
     below = 0
     for family in metric.collect():
         for sample in family.samples:
@@ -148,12 +146,12 @@ def _times(metric: Histogram) -> Iterator[tuple[str, int]]:
 
 
 def times_of(counts: Mapping[str, int]) -> list[int]:
-    """Give the calls of each bucket of `DURATION_BUCKETS`, and last those that took longer than all."""
+    """Return the calls of each bucket of `DURATION_BUCKETS`, and finally those that took longer."""
     return [counts.get(f"time.{bound}", 0) for bound in (*map(float, DURATION_BUCKETS), "+Inf")]
 
 
 def quantile(share: float, times: Sequence[int]) -> float | None:
-    """Estimate the seconds within which a share of the calls ended, as Prometheus does; None where there were none."""
+    """Estimate the seconds within which a share of the calls ended, as Prometheus does; None without calls."""
     rank, passed, lower = share * sum(times), 0, 0.0
     if not sum(times):
         return None

@@ -1,6 +1,6 @@
-"""The HTML of the status page. Everything that is no literal here is escaped by `Markup.format`.
+"""The HTML of the status page. Everything that is not a literal here is escaped by `Markup.format`.
 
-The page fetches nothing and has no script: its style is inline, and the Content-Security-Policy has its digest.
+The page fetches nothing and has no script: its style is inline, and the Content-Security-Policy contains its digest.
 """
 
 import base64
@@ -17,16 +17,16 @@ from service.store.accounts import State
 from service.store.figures import LATEST, STALE_AFTER, ReplicaFigures, StoredFigures
 from service.web.status_page.charts import progress_chart, times_chart, track
 from service.web.status_page.recorder import quantile, times_of
-from service.web.status_page.view import SLOW, Level, View, ago, of_kind
+from service.web.status_page.view import SLOW, Away, Level, View, ago, of_kind
 
 REFRESH = 15
-"""Seconds until a browser reads the page again."""
+"""Seconds until a browser reloads the page."""
 LISTED = 8
-"""Rows of a list; how many are left out is said below it."""
+"""Maximum rows of a list; the number of omitted rows is shown below it."""
 ACCOUNT_PATH = "/account"
 MILLISECOND = 0.001
 MINUTES = 120
-"""Seconds from which on a time is written in minutes."""
+"""Seconds from which a time is shown in minutes."""
 
 # Colours have a contrast of at least 4.5:1 against their background in both schemes (WCAG 2.2, 1.4.3).
 STYLE = """
@@ -87,7 +87,7 @@ POLICY = (
     f"default-src 'none'; style-src 'sha256-{_DIGEST}'; img-src data:; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-"""Content-Security-Policy. No script runs, and nothing is fetched."""
+"""Content-Security-Policy. No scripts, and nothing is fetched."""
 
 FRAME = Markup(
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -101,18 +101,18 @@ GRID = Markup('<div class="card"><h2>{}</h2>{}</div>')
 
 
 def frame(title: str, content: Markup, *, refresh: bool = False, policy: bool = False) -> str:
-    """Frame a page; with `policy` the Content-Security-Policy stands in it, for a file."""
+    """Return a page; with `policy` it contains the Content-Security-Policy, for a file."""
     head = Markup('<meta http-equiv="refresh" content="{}">').format(REFRESH) if refresh else Markup("")
     if policy:
-        # `frame-ancestors` counts in a header alone.
+        # `frame-ancestors` is only valid in a header.
         in_file = POLICY.partition("; frame-ancestors")[0]
         head += Markup('<meta http-equiv="Content-Security-Policy" content="{}">').format(in_file)
-    # The style is a literal of this file; escaped, it would no longer have its digest.
+    # The style is a literal of this file; escaping it would change its digest.
     return FRAME.format(head=head, title=title, style=Markup(STYLE), content=content)  # noqa: S704
 
 
 def status_page(view: View) -> str:
-    """Make the page."""
+    """Return the page."""
     content = Markup("").join([_header(view), *_sections(view)])
     return frame(view.title, content, refresh=view.is_live, policy=not view.is_live)
 
@@ -120,7 +120,7 @@ def status_page(view: View) -> str:
 def _sections(view: View) -> Iterator[Markup]:
     if view.notices:
         items = Markup("").join(NOTICE.format(each.level, marked(each.what), marked(each.fix)) for each in view.notices)
-        yield CARD.format("What is wrong, and what to do", Markup('<ul class="notices">{}</ul>').format(items))
+        yield CARD.format("Faults, and how to fix them", Markup('<ul class="notices">{}</ul>').format(items))
     yield from _progress(view)
     cards = [_sign_ins(view), _times(view)]
     if view.stored is not None:
@@ -147,7 +147,7 @@ def _header(view: View) -> Markup:
 
 
 def _readiness(view: View) -> Markup:
-    if view.is_database_away:
+    if view.away is Away.UNREACHABLE:
         return _pill("bad", "Not ready")
     if not view.replicas:
         return _pill("bad", "No replica runs")
@@ -197,7 +197,7 @@ def _progress(view: View) -> Iterator[Markup]:
     if left:
         told.append(f"{forecast.per_day:,.0f} a day in the last week")
         end = forecast.expected_end
-        told.append(f"expected end {end:%b} {end.day}, {end.year}, at the earliest" if end else "no end is foreseen")
+        told.append(f"expected end {end:%b} {end.day}, {end.year}, at the earliest" if end else "no expected end")
     told.append(_counted(view))
     yield CARD.format(
         "Progress",
@@ -229,7 +229,7 @@ def _sign_ins(view: View) -> Markup:
         (hour.get("verified", 0), "verified", ""),
         (hour.get("wrong_password", 0), "wrong password", ""),
         (hour.get("unknown_login", 0), "unknown login", ""),
-        (errors.get("overloaded", 0), "refused, overloaded", "warn"),
+        (errors.get("overloaded", 0), "rejected, overloaded", "warn"),
         (errors.get("throttled", 0), "throttled", ""),
         (faults, "faults", "bad"),
     ]
@@ -249,7 +249,7 @@ def _sign_ins(view: View) -> Markup:
         )
         for number, label, level in tiles
     )
-    whose = "this replica" if view.is_database_away else "all replicas"
+    whose = "this replica" if view.away is not None else "all replicas"
     return GRID.format(f"Sign-ins, last hour, {whose}", Markup('<div class="tiles">{}</div>').format(shown))
 
 
@@ -266,15 +266,15 @@ def _times(view: View) -> Markup:
 
 
 def _okta(view: View, stored: StoredFigures) -> Markup:
-    events, check = stored.events, stored.hooks_check
+    events, check = view.events, stored.hooks_check
     share = f"{100 * events.only_in_log / events.migrated:.1f} %" if events.migrated else "—"
     rows: list[tuple[str, object, str]] = [
         ("VERIFIED to SUCCESS, median", span(events.lag_median), ""),
         ("VERIFIED to SUCCESS, 95th percentile", span(events.lag_most), ""),
-        ("Last event", _ago(events.last, view), ""),
-        ("Last event by the event hook", _ago(events.last_delivered, view), ""),
+        ("Last event", _ago(stored.last_event, view), ""),
+        ("Last event by the event hook", _ago(view.last_delivered, view), ""),
         (
-            "Brought by reconcile alone",
+            "Found only by reconcile",
             share,
             "warn" if events.migrated and events.only_in_log * 20 > events.migrated else "",
         ),
@@ -288,11 +288,11 @@ def _okta(view: View, stored: StoredFigures) -> Markup:
         rows.append(("Last hooks check", "never", "warn"))
     else:
         result = (
-            f"{check.faults} faults" if check.faults else f"{check.warnings} warnings" if check.warnings else "passed"
+            f"faults: {check.faults}" if check.faults else f"warnings: {check.warnings}" if check.warnings else "passed"
         )
         level = "bad" if check.faults else "warn" if check.warnings else "ok"
         rows.append(("Last hooks check", f"{result}, {_ago(check.at, view)}", level))
-    note = Markup('<p class="more">Events: the latest {:,}.</p>').format(LATEST)
+    note = Markup('<p class="more">Lag and share: of the latest {:,} events, {}.</p>').format(LATEST, _counted(view))
     return GRID.format("Event hook and reconcile", facts(rows) + note)
 
 
@@ -302,7 +302,7 @@ STUCK = (
     ("not_in_okta", "Not in Okta yet, or not bound", ""),
     ("too_costly", "Hashes too costly or impossible to check", "warn"),
     ("disabled", "Disabled in the legacy system", ""),
-    ("ambiguous_names", "Names that mean no one account", "warn"),
+    ("ambiguous_names", "Ambiguous names", "warn"),
     ("unreadable_events", "Deliveries that could not be read", "warn"),
 )
 
@@ -316,7 +316,7 @@ def _attention(view: View) -> Markup:
         told = "see password-import status" if number is None and counts else "—" if number is None else f"{number:,}"
         rows.append((label, told, level if number else ""))
     unknown = sum(each.figures["unknown_logins"] for each in view.replicas)
-    rows.append(("Logins that Okta asked about and nobody loaded", f"{unknown:,}", "warn" if unknown else ""))
+    rows.append(("Logins without an account that tried to sign in", f"{unknown:,}", "warn" if unknown else ""))
     shown = facts(rows)
     if failures := counts.get("failures"):
         heading = Markup('<h2 class="more">Okta did not store the password, by reason</h2>')
@@ -373,11 +373,11 @@ def _sources(view: View) -> Markup:
 
 
 def _leases(view: View) -> Markup:
-    if view.stored is None or view.is_database_away:
-        return Markup('<p class="mute">Not known: the database is away.</p>')
+    if view.stored is None or view.away is not None:
+        return Markup('<p class="mute">Not known without the database.</p>')
     rows: list[tuple[str, object, str]] = [(name, holder, "") for name, holder in view.stored.leases]
     if not any(name == "reconcile" for name, _ in view.stored.leases):
-        rows.append(("reconcile", "nobody", ""))
+        rows.append(("reconcile", "not running", ""))
     return facts(rows)
 
 
@@ -385,9 +385,8 @@ REPLICA_COLUMNS = (
     "Replica",
     "State",
     "Version",
-    "Cores",
-    "Queue",
-    "Running",
+    "Pool: running, queued",
+    "Refused, dropped",
     "bcrypt",
     "Verified",
     "Faults",
@@ -402,7 +401,10 @@ def _replicas(view: View) -> Markup:
     head = Markup("").join(Markup('<th scope="col">{}</th>').format(name) for name in REPLICA_COLUMNS)
     body = Markup("").join(_replica(view, each) for each in view.replicas)
     table = Markup('<div class="scroll"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>')
-    note = Markup('<p class="more">This page is from {}. Verified, faults and p99: last hour.</p>')
+    note = Markup(
+        '<p class="more">This page is from {}. Verified, faults and p99: last hour. '
+        "Refused and dropped by the pool: since start.</p>"
+    )
     shown = table.format(head, body)
     if view.own is not None:
         shown += note.format(view.own.name)
@@ -422,9 +424,11 @@ def _replica(view: View, replica: ReplicaFigures) -> Markup:
         (replica.name, "wrap"),
         (state, f"{level} wrap"),
         (described["version"], ""),
-        (described["cores"], ""),
-        (described["queued"], "warn" if described["queued"] else ""),
-        (described["running"], ""),
+        (
+            f"{described['running']:,} on {described['cores']:,} cores, {described['queued']:,}",
+            "warn" if described["queued"] else "",
+        ),
+        (f"{described['refused']:,}, {described['dropped']:,}", ""),
         (described["bcrypt"], ""),
         (f"{replica.counts['sign_in.verified']:,}", ""),
         (f"{faults:,}", "bad" if faults else ""),
@@ -435,18 +439,18 @@ def _replica(view: View, replica: ReplicaFigures) -> Markup:
     return Markup("<tr>{}</tr>").format(row)
 
 
-# Pieces.
+# Elements.
 
 
 def facts(rows: Iterable[tuple[str, object, str]]) -> Markup:
-    """Make a table of names and values; each row is name, value and how bad it is."""
+    """Return a table of names and values; each row is name, value and level."""
     row = Markup('<tr><th scope="row">{}</th><td class="{}">{}</td></tr>')
     body = Markup("").join(row.format(name, level, value) for name, value, level in rows)
     return Markup('<table class="facts"><tbody>{}</tbody></table>').format(body)
 
 
 def marked(text: str) -> Markup:
-    """Write a sentence; what stands between backticks is code, which no line breaks."""
+    """Return a sentence as HTML; text between backticks is code without line breaks."""
     pieces = text.split("`")
     return Markup("").join(
         Markup("<code>{}</code>").format(piece) if number % 2 else piece for number, piece in enumerate(pieces)
@@ -454,12 +458,12 @@ def marked(text: str) -> Markup:
 
 
 def moment(at: datetime) -> str:
-    """Write a moment."""
+    """Format a time."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def span(seconds: float | None) -> str:
-    """Write a short time: 410 ms, 4.1 s, 3 min."""
+    """Format a short duration: 410 ms, 4.1 s, 3 min."""
     if seconds is None:
         return "—"
     if seconds < MILLISECOND:

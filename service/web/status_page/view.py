@@ -1,4 +1,4 @@
-"""What the status page says, as values: figures of all replicas and of the store, and what is wrong, with the fix."""
+"""The contents of the status page as values: figures of all replicas and of the store, and faults with their fixes."""
 
 import asyncio
 import enum
@@ -10,26 +10,47 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from service.administration.counting import count_accounts
+import asyncpg
+
+from service.administration.counting import count_accounts, events_of
 from service.immutable import immutable
 from service.settings import Settings
 from service.store.accounts import State
 from service.store.database import DATABASE_UNAVAILABLE, Database
-from service.store.figures import STALE_AFTER, ReplicaFigures, StoredFigures, read_figures
+from service.store.figures import STALE_AFTER, EventFigures, ReplicaFigures, StoredFigures, read_figures
 from service.web.status_page.recorder import quantile, times_of
 
+UNKNOWN_FIGURES: dict[str, Any] = {
+    "version": "unknown", "cores": 0, "queued": 0, "running": 0, "refused": 0, "dropped": 0, "bcrypt": "unknown",
+    "missing": None, "seconds": {}, "unknown_logins": 0,
+}  # fmt: skip
+"""Figures of a replica that has not written them."""
 READ_WITHIN = 1.0
-"""Seconds that a page waits for the database before it shows what it has."""
+"""Seconds that a page waits for the database before it shows older figures."""
 SLOW = 2.0
-"""Seconds of the 99th percentile from which on sign-ins are in danger: Okta closes the connection after three."""
+"""Seconds of the 99th percentile from which sign-ins may fail: Okta closes the connection after three."""
 EVENTS_MISSED = timedelta(hours=1)
 """Time without an event, while people sign in, after which the event hook is suspected."""
 READ_LONG_AGO = timedelta(days=1)
 CHECKED_LONG_AGO = timedelta(days=7)
 
 
+class Away(enum.Enum):
+    """Why the database could not be read."""
+
+    UNREACHABLE = "The database cannot be reached"
+    UNREADABLE = "The tables of the status page are missing, or this role may not read them"
+
+
+AWAY_FIXES = {
+    Away.UNREACHABLE: "Check PostgreSQL, the network and DATABASE_URL.",
+    Away.UNREADABLE: "Run `password-import migrate`, then deploy/roles.sql where roles are separate.",
+}
+UNREADABLE = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InsufficientPrivilegeError)
+
+
 class Level(enum.StrEnum):
-    """How bad something is."""
+    """The severity of a notice."""
 
     BAD = "bad"
     WARN = "warn"
@@ -37,7 +58,7 @@ class Level(enum.StrEnum):
 
 @immutable
 class Notice:
-    """Something that is wrong, and what to do about it."""
+    """A fault, and its fix."""
 
     level: Level
     what: str
@@ -46,49 +67,61 @@ class Notice:
 
 @immutable
 class View:
-    """All that a page shows."""
+    """All contents of a page."""
 
     title: str
     at: datetime
     replicas: tuple[ReplicaFigures, ...]
-    """This one is among them, as of now; the others as they last wrote."""
+    """All replicas: this one as of now, the others as of their last write."""
     hour: Counter[str] = field(repr=False)
-    """What all replicas counted in the last hour; only this one where the database is away."""
+    """The counts of all replicas in the last hour; only this one's if the database is unavailable."""
     stored: StoredFigures | None = field(repr=False)
-    """The latest that is known of the database; None where it was never read."""
+    """The latest figures from the database; None if it was never read."""
     stored_at: datetime | None
     """When that was read; None where it was now."""
-    is_database_away: bool
+    away: "Away | None"
+    """Why the database could not be read; None where it was."""
     own: ReplicaFigures | None
     notices: tuple[Notice, ...]
     can_search: bool
     is_live: bool
-    """Whether a service shows it, and not a file."""
+    """Whether it is shown by a service, and not written to a file."""
 
     @property
     def counts(self) -> dict[str, Any] | None:
-        """Give the last count of the accounts."""
+        """Return the last count of the accounts."""
         return None if self.stored is None else self.stored.counts
 
     @property
+    def events(self) -> EventFigures:
+        """Return the figures on the latest events."""
+        return events_of(self.counts)
+
+    @property
+    def last_delivered(self) -> datetime | None:
+        """Return the time of the last event that the event hook delivered."""
+        found = [self.events.last_delivered, self.stored.last_delivered if self.stored else None]
+        return max((each for each in found if each is not None), default=None)
+
+    @property
     def faults(self) -> dict[str, int]:
-        """Give the faults of the last hour by their code."""
+        """Return the faults of the last hour by code."""
         return of_kind(self.hour, "fault")
 
     @property
     def missing(self) -> Sequence[str] | None:
-        """Give what keeps this replica from being ready; None where that is not known."""
+        """Return what keeps this replica from being ready; None if unknown."""
         return None if self.own is None else self.own.figures["missing"]
 
 
 def of_kind(counts: Counter[str], kind: str) -> dict[str, int]:
-    """Give the counts of one kind by the rest of their names, the highest first."""
+    """Return the counts of one kind by the rest of their names, the highest first."""
     found = {name.partition(".")[2]: number for name, number in counts.most_common() if name.startswith(f"{kind}.")}
     return {name: number for name, number in found.items() if number}
 
 
 class PageFigures:
-    """Reads what a page shows, and remembers it for when the database is away."""
+    """Reads the contents of a page, and caches them for outages of the database."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
@@ -97,19 +130,21 @@ class PageFigures:
         self._stored_at: datetime | None = None
 
     async def view(self, own: ReplicaFigures | None) -> View:
-        """Read the figures; `own` are those of this replica, None where a command asks."""
-        away = False
+        """Read the figures; `own` are those of this replica, None for a command."""
+        away: Away | None = None
         try:
             async with asyncio.timeout(READ_WITHIN), self._database.connection() as connection:
                 self._stored = await read_figures(connection)
             self._stored_at = datetime.now(UTC)
+        except UNREADABLE:
+            away = Away.UNREADABLE
         except (*DATABASE_UNAVAILABLE, TimeoutError):
-            away = True
-        return make_view(self._settings, self._stored, own, away_since=self._stored_at if away else None, away=away)
+            away = Away.UNREACHABLE
+        return make_view(self._settings, self._stored, own, away=away, away_since=self._stored_at if away else None)
 
 
 async def view_of_store(settings: Settings, database: Database) -> View:
-    """Count the accounts now, and give the view without a running service.
+    """Count the accounts now, and return the view without a running service.
 
     Raises one of `DATABASE_UNAVAILABLE`.
     """
@@ -124,19 +159,20 @@ def make_view(
     stored: StoredFigures | None,
     own: ReplicaFigures | None,
     *,
-    away: bool = False,
+    away: "Away | None" = None,
     away_since: datetime | None = None,
     now: datetime | None = None,
 ) -> View:
-    """Put figures together. With the database `away` the last hour is that of this replica alone."""
+    """Combine the figures. With the database `away` the last hour is that of this replica alone."""
     now = now or datetime.now(UTC)
-    others = () if stored is None or away else stored.replicas
+    # A replica of another version may lack figures, while replicas are updated one after another.
+    others = () if stored is None or away is not None else [_whole(each) for each in stored.replicas]
     mine = own.id if own else None
     replicas = tuple(
         sorted([*([own] if own else []), *(each for each in others if each.id != mine)], key=lambda each: each.name)
     )
     hour = sum((each.counts for each in replicas), Counter[str]())
-    if stored is not None and not away:
+    if stored is not None and away is None:
         hour += stored.counts_of_stopped
     view = View(
         title=_title(settings, stored),
@@ -145,7 +181,7 @@ def make_view(
         hour=hour,
         stored=stored,
         stored_at=away_since,
-        is_database_away=away,
+        away=away,
         own=own,
         notices=(),
         can_search=own is not None and settings.admin_password is not None,
@@ -156,21 +192,25 @@ def make_view(
     return replace(view, notices=tuple(notices))
 
 
+def _whole(replica: ReplicaFigures) -> ReplicaFigures:
+    return replace(replica, figures=UNKNOWN_FIGURES | replica.figures)
+
+
 def _title(settings: Settings, stored: StoredFigures | None) -> str:
     host = urlsplit(settings.okta_client_orgurl or "").hostname
     org = host or next((each.org for each in stored.logs), None) if stored else host
     return f"Migration to {org}" if org else "Password migration"
 
 
-# What is wrong. The order within a level is the order in which it should be looked at.
+# Faults, within a level in the order in which they should be fixed.
 
 
 def _notices(view: View, settings: Settings) -> Iterator[Notice]:
-    if view.is_database_away:
+    if view.away is not None:
         shown = f"; what comes from it is as of {view.stored_at:%H:%M:%S} UTC" if view.stored_at else ""
         yield _bad(
-            f"The database cannot be reached. The figures of the last hour are those of this replica alone{shown}.",
-            "Check PostgreSQL, the network and DATABASE_URL.",
+            f"{view.away.value}. The figures of the last hour are those of this replica alone{shown}.",
+            AWAY_FIXES[view.away],
         )
     yield from _of_replicas(view)
     yield from _of_sign_ins(view)
@@ -185,7 +225,7 @@ def _notices(view: View, settings: Settings) -> Iterator[Notice]:
 
 
 def is_exposed(settings: Settings) -> bool:
-    """Tell whether other machines can reach the admin port, which has no TLS."""
+    """Return whether other machines can reach the admin port, which has no TLS."""
     host = settings.admin_host.strip("[]")
     try:
         return not ipaddress.ip_address(host).is_loopback
@@ -199,8 +239,8 @@ def _of_replicas(view: View) -> Iterator[Notice]:
         if replica.seen_ago > STALE_AFTER:
             seconds = round(replica.seen_ago.total_seconds())
             yield _bad(
-                f"{name} has written nothing for {seconds:,} s.",
-                "It was killed, or cannot reach the database: look at its log.",
+                f"{name} has not written its figures for {seconds:,} s.",
+                "It was killed, or cannot reach the database: check its log.",
             )
             continue
         for reason in replica.figures["missing"] or ():
@@ -224,15 +264,15 @@ def _of_sign_ins(view: View) -> Iterator[Notice]:
         )
     errors = of_kind(view.hour, "error")
     if number := errors.get("overloaded", 0):
-        yield _warn(f"{number:,} sign-ins were refused because all cores were busy.", "Add replicas or cores.")
+        yield _warn(f"Sign-ins rejected because all cores were busy: {number:,}.", "Add replicas or cores.")
     if number := sum(number for code, number in errors.items() if code.startswith(("credentials_", "token_"))):
         yield _warn(
-            f"{number:,} calls had no or wrong credentials.",
-            "If Okta made them, run `password-import hooks check`; otherwise somebody is guessing.",
+            f"Calls with missing or wrong credentials: {number:,}.",
+            "If Okta made them, run `password-import hooks check`; otherwise they may be an attack.",
         )
     if number := view.hour["sign_in.tombstone"]:
         yield _warn(
-            f"Okta asked {number:,} times about accounts that have migrated.",
+            f"Sign-ins of accounts that have already migrated: {number:,}.",
             "Look for `sign_in_after_migration` in the log: these people need a reset in Okta.",
         )
 
@@ -240,16 +280,17 @@ def _of_sign_ins(view: View) -> Iterator[Notice]:
 def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
     check = stored.hooks_check
     if check is not None and check.faults:
-        yield _bad(f"The last hooks check found {check.faults:,} faults.", "Run `password-import hooks check`.")
-    if stored.events.doubtful:
+        yield _bad(f"Faults that the last hooks check found: {check.faults:,}.", "Run `password-import hooks check`.")
+    if doubtful := view.events.doubtful:
         yield _bad(
-            f"{stored.events.doubtful:,} events of the last day named another Okta user, or no VERIFIED explains them.",
+            f"Events of the last day that name another Okta user or that no VERIFIED explains: {doubtful:,}.",
             "Investigate before you trust them: docs/threat-model.md.",
         )
-    last = stored.events.last_delivered
-    if view.hour["sign_in.verified"] and (last is None or view.at - last > EVENTS_MISSED):
+    last = view.last_delivered
+    since = last or min((each.started_at for each in view.replicas), default=view.at)
+    if view.hour["sign_in.verified"] and view.at - since > EVENTS_MISSED:
         yield _bad(
-            f"People signed in, and the event hook has delivered nothing {_for(last, view.at)}.",
+            f"People signed in, but the event hook has delivered nothing {_for(last, view.at)}.",
             "Run `password-import hooks check`, then `password-import reconcile`.",
         )
     if check is not None and view.at - check.at > CHECKED_LONG_AGO:
@@ -258,7 +299,7 @@ def _of_okta(view: View, stored: StoredFigures) -> Iterator[Notice]:
         yield from _of_log(view, stored)
     if number := sum(stored.call_failures.values()):
         yield _warn(
-            f"Okta's System Log reports {number:,} failed calls of the hooks since the migration began.",
+            f"Failed calls of the hooks in Okta's System Log since the migration began: {number:,}.",
             "`password-import status` lists those of the last day.",
         )
 
@@ -279,24 +320,26 @@ def _of_log(view: View, stored: StoredFigures) -> Iterator[Notice]:
 def _of_store(stored: StoredFigures) -> Iterator[Notice]:
     counts = stored.counts or {}
     if plain := counts.get("plain"):
-        yield _warn(f"{plain:,} hashes are not encrypted.", "Set HASH_KEYS, then run `password-import keys rotate`.")
+        yield _warn(
+            f"Hashes that are not encrypted: {plain:,}.", "Set HASH_KEYS, then run `password-import keys rotate`."
+        )
     stuck = counts.get("stuck", {})
     if number := stuck.get("verified_without_success"):
         yield _warn(
-            f"{number:,} people signed in more than a day ago, and Okta has not stored their password.",
+            f"People who signed in more than a day ago and whose password Okta has not stored: {number:,}.",
             "Run `password-import reconcile`.",
         )
     if number := stuck.get("too_costly"):
         yield _warn(
-            f"{number:,} accounts have hashes that cost too much or cannot be checked: they get 503.",
+            f"Accounts whose hashes cost too much or cannot be checked, and get 503: {number:,}.",
             "Reset their passwords in Okta.",
         )
     if number := stuck.get("unreadable_events"):
-        yield _warn(f"{number:,} deliveries could not be read.", "Look at the table `unreadable_events`.")
+        yield _warn(f"Deliveries that could not be read: {number:,}.", "Check the table `unreadable_events`.")
 
 
 def _is_used(stored: StoredFigures) -> bool:
-    """Tell whether the migration has begun: before that, no check and no log is missed."""
+    """Return whether the migration has begun: before that, missing checks and log reads are normal."""
     states = (stored.counts or {}).get("states", {})
     return any(states.get(state) for state in (State.VERIFIED, State.MIGRATED))
 
@@ -310,7 +353,7 @@ def _for(moment: datetime | None, now: datetime) -> str:
 
 
 def ago(span: timedelta) -> str:
-    """Say a span in its largest unit."""
+    """Format a duration in its largest unit."""
     seconds = max(0, round(span.total_seconds()))
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size * (2 if unit == "min" else 1):

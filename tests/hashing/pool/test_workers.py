@@ -14,7 +14,7 @@ import pytest
 from service.hashing.format import Executor
 from service.hashing.pool import CheckFailed, HashingPool
 from service.hashing.pool import workers as pool_workers
-from service.hashing.pool.workers import Companion
+from service.hashing.pool.workers import WorkerProcess
 from tests.hashing.pool.conftest import until
 from tests.hashing.pool.fakes import Environment, Fixed, Pid, Sleeps
 
@@ -57,12 +57,12 @@ async def test_closing_the_pool_ends_its_processes() -> None:
 
 
 @pytest.fixture
-def companion() -> Companion:
-    return Companion()
+def companion() -> WorkerProcess:
+    return WorkerProcess()
 
 
 def test_a_worker_imports_nothing_from_the_folder_that_the_service_was_started_in(
-    companion: Companion, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    companion: WorkerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     marker = tmp_path / "imported"
     for name in ("multiprocessing", "pickle", "socket", "hashlib"):
@@ -74,14 +74,16 @@ def test_a_worker_imports_nothing_from_the_folder_that_the_service_was_started_i
     assert not marker.exists()
 
 
-def test_a_worker_that_hangs_is_killed(companion: Companion, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_worker_that_hangs_is_killed(
+    companion: WorkerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(pool_workers, "HUNG_AFTER", 0.1)
     with pytest.raises(CheckFailed, match="TimeoutError"):
         companion.run(Sleeps(), str(tmp_path / "begun"))
     assert companion.pid is None
 
 
-def test_a_worker_is_replaced_after_enough_checks(companion: Companion, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_is_replaced_after_enough_checks(companion: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_workers, "RECYCLE_AFTER", 2)
     pids = []
     for _ in range(4):
@@ -91,20 +93,24 @@ def test_a_worker_is_replaced_after_enough_checks(companion: Companion, monkeypa
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
-def test_checks_run_in_the_worker_and_not_here(companion: Companion) -> None:
+def test_checks_run_in_the_worker_and_not_here(companion: WorkerProcess) -> None:
     assert not companion.run(Pid(), str(os.getpid()))[0]
     assert companion.run(Pid(), str(companion.pid))[0]
     companion.close()
 
 
-def test_a_worker_does_not_inherit_the_service_s_secrets(companion: Companion, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_does_not_inherit_the_service_s_secrets(
+    companion: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BASIC_AUTH_PASSWORD", "secret")
     assert companion.run(Environment(), "BASIC_AUTH_PASSWORD")[0]
     companion.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_whole_service_leaves_its_workers_to_it(companion: Companion, number: signal.Signals) -> None:
+def test_a_signal_to_the_whole_service_leaves_its_workers_to_it(
+    companion: WorkerProcess, number: signal.Signals
+) -> None:
     companion.run(Fixed(), "right")
     pid = companion.pid
     assert pid is not None
@@ -121,7 +127,7 @@ class Unpicklable(Fixed):
         raise TypeError("right")
 
 
-def test_a_check_that_cannot_be_sent_is_a_fault(companion: Companion) -> None:
+def test_a_check_that_cannot_be_sent_is_a_fault(companion: WorkerProcess) -> None:
     with pytest.raises(TypeError):
         companion.run(Unpicklable(), "right")
     assert companion.run(Fixed(), "right")[0]
@@ -131,16 +137,16 @@ def test_a_check_that_cannot_be_sent_is_a_fault(companion: Companion) -> None:
 def test_when_the_service_is_killed_its_workers_end() -> None:
     script = """
         import time
-        from service.hashing.pool.workers import Companion
+        from service.hashing.pool.workers import WorkerProcess
         from tests.hashing.pool.fakes import Fixed
-        companion = Companion()
+        companion = WorkerProcess()
         companion.run(Fixed(), "right")
         print(companion.pid, flush=True)
         time.sleep(60)
     """
     with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
-    ) as service:
+        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as service:  # without the PYTHONSAFEPATH that the parser of deliveries may have set by `putenv`
         assert service.stdout is not None
         worker = psutil.Process(int(service.stdout.readline()))
         service.kill()
