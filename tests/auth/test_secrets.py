@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from service import settings as settings_module
 from service.app import warn_of_secrets
+from service.auth.authenticator import hash_keys
 from service.settings import BadSettings, load_settings, require_authentication
 from tests.service_fixtures import settings_of
 
@@ -168,3 +169,19 @@ def test_an_env_file_of_somebody_else_is_an_error(tmp_path: Path, monkeypatch: p
         monkeypatch.setattr(os, "geteuid", lambda: 4242)
     with pytest.raises(BadSettings, match=r"\.env: the file belongs to another user"):
         load_settings()
+
+
+@pytest.mark.parametrize("old, new", settings_module.RENAMED.items())
+def test_a_setting_by_its_former_name_is_an_error_that_says_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(old, "1")
+    with pytest.raises(BadSettings, match=f"{old}: was renamed; set {new} instead"):
+        load_settings()
+
+
+def test_hashes_cannot_be_required_to_be_encrypted_without_a_key() -> None:
+    with pytest.raises(BadSettings, match="REQUIRE_ENCRYPTED_HASHES needs HASH_KEYS"):
+        hash_keys(settings_of(require_encrypted_hashes=True))
+    assert hash_keys(settings_of()).active is None

@@ -38,6 +38,14 @@ def test_an_event_with_a_login_only_means_an_account_without_an_okta_id_and_bind
     assert (decision.effect, decision.account_id, decision.binds) == (Effect.MIGRATED, 1, None)
 
 
+@pytest.mark.parametrize("unbound_first", [True, False])
+def test_of_two_accounts_with_one_login_an_event_means_the_one_without_an_okta_id(unbound_first: bool) -> None:
+    unbound, renamed = account(), Match(2, "other@example.com", "00u2", State.WAITING, None, okta_login_key=KIM)
+    matches = [unbound, renamed] if unbound_first else [renamed, unbound]
+    (decision,) = decide([event("e1", "00u1", KIM)], matches, ForgetWhen.SUCCESS, NOW)
+    assert (decision.effect, decision.account_id, decision.binds) == (Effect.MIGRATED, 1, "00u1")
+
+
 def test_an_account_bound_by_an_event_is_found_by_its_okta_id_in_the_same_batch() -> None:
     binding, renamed = event("e1", "00u1", KIM, "FAILURE"), event("e2", "00u1", "renamed@example.com")
     assert effects(binding, renamed, match=account()) == [Effect.KEPT, Effect.MIGRATED]

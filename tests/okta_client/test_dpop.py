@@ -173,6 +173,8 @@ async def test_an_app_that_does_not_require_proofs_never_sends_one(org: Org, key
         headers = await settings.credentials.headers(okta.calls._session, "GET", org.url)
     assert set(headers) == {"Authorization"}
     assert headers["Authorization"].startswith("Bearer ")
+    assert isinstance(settings.credentials, PrivateKeyJwt)
+    assert not settings.credentials._requires_proofs  # none went with the request for the token either
 
 
 async def test_a_nonce_that_expired_costs_one_more_call(org: Org, bound: OktaOrg) -> None:

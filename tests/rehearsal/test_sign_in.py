@@ -8,6 +8,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from service.administration.status import report_progress
 from service.app import make_admin_app
+from service.hashing.pool import Overloaded
 from service.okta.hooks import HookKind, sign_in_payload
 from service.signin.verify import prepare
 from service.store import leases, recipes, rehearsals
@@ -50,6 +51,21 @@ async def test_the_right_password_is_verified_and_others_are_not(client: Client,
     assert await ask(client, login="person-2@test.rehearsal.invalid") == "UNVERIFIED"
     assert await ask(client, "secret", "real@example.com") == "VERIFIED"
     assert await pool.fetchval("SELECT sign_ins FROM rehearsal_people") == 5
+
+
+async def test_where_the_pool_has_no_room_they_are_refused_as_others_are(
+    client: Client, parts: Parts, pool: asyncpg.Pool, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add("real@example.com", "secret")
+    await put(pool)
+
+    def full(*_: object, **__: object) -> None:
+        raise Overloaded(1.0)
+
+    monkeypatch.setattr(parts.verifier.pool, "require_room", full)
+    payload = sign_in_payload(LOGIN, PASSWORD, "198.18.0.1")
+    assert (await client.post(HookKind.PASSWORD_IMPORT.path, json=payload)).status == 429
+    assert await pool.fetchval("SELECT sign_ins FROM rehearsal_people") == 0
 
 
 async def test_after_the_end_nobody_signs_in(client: Client, pool: asyncpg.Pool, add: Add) -> None:

@@ -1,12 +1,12 @@
 """Attempts at one account against the running service: from one address, from many at once, and from one network."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 
-from service.signin.failures import call_tag, throttle_key
+from service.signin.failures import FailureCount, Failures, call_tag, throttle_key
 from service.signin.throttling import LOGIN_FREE, PAIR_FREE, SITE_FREE, AttemptsInFlight
 from service.web.parts import Parts
 from tests.service_fixtures import Add, Client
@@ -63,6 +63,30 @@ async def test_300_networks_of_one_company_pass_no_more_than_one_after_its_free_
     await pool.execute("UPDATE failures SET since = since - $1::interval", timedelta(seconds=61))
     # A second after the last failure one passes, two seconds later another, and so on.
     assert (await from_each()).count(200) <= 4
+
+
+@pytest.mark.parametrize("login", [LOGIN, "unknown@example.com"])
+async def test_failures_from_a_company_s_network_delay_its_every_address(
+    client: Client, add: Add, pool: asyncpg.Pool, parts: Parts, login: str
+) -> None:
+    await add(LOGIN, "right")
+    await parts.verifier.prepare()
+    assert parts.verifier._attempts is not None
+    company = parts.verifier._attempts.lookup(login, "2001:db8:1:1::1").who.sites[1]
+    await pool.execute("INSERT INTO failures (subject, failures, since) VALUES ($1, 30, now())", company)
+    assert await ask(client, "right", login=login, address="2001:db8:1:ff02::1") == 429
+    assert await ask(client, "right", login=login, address="2001:db8:2:1::1") == 200
+
+
+def test_guesses_from_a_home_s_network_that_are_still_being_checked_count_for_it() -> None:
+    attempts = AttemptsInFlight(b"k")
+    here, there = (attempts.lookup(LOGIN, f"2001:db8:1:{number}::1").who for number in (1, 2))
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    almost = FailureCount(SITE_FREE[0] - 1, now - timedelta(minutes=1))
+    known = Failures(None, None, now, sites=(almost, None))
+    assert attempts.judge(there, known) is None
+    with attempts.checking(here):
+        assert attempts.judge(there, known) is not None
 
 
 async def test_who_is_elsewhere_gets_in_while_a_company_s_network_guesses(

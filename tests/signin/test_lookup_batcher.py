@@ -203,3 +203,30 @@ async def test_whoever_asks_as_the_last_reader_ends_is_read_for(database: Databa
 
     async with asyncio.timeout(60):
         assert set(await asyncio.gather(twice(), twice())) == {("kim@example.com", 0)}
+
+
+async def test_where_all_who_wait_give_up_nothing_is_read_for_them(database: Database, add: Add) -> None:
+    await add("kim@example.com", "right")
+    slow = Slow(database)
+    lookups = Lookups(slow)
+    first, *others = [asyncio.create_task(look_up(lookups, "kim@example.com")) for _ in range(4)]
+    await asyncio.sleep(0)
+    for given_up in others:
+        given_up.cancel()
+    slow.go.set()
+    assert await first == ("kim@example.com", 0)
+    await asyncio.gather(*lookups._readers)
+    assert slow.uses == 1
+
+
+async def test_whoever_waits_is_looked_after_until_their_read_begins(database: Database, add: Add) -> None:
+    await add("kim@example.com", "right")
+    slow = Slow(database)
+    lookups = Lookups(slow)
+    both = [asyncio.create_task(look_up(lookups, "kim@example.com")) for _ in range(2)]
+    await asyncio.sleep(0)
+    lookups._begun = asyncio.get_running_loop().time() + 60  # the read before is not slow yet
+    lookups._look_after_waiting()
+    assert (slow.uses, lookups._watch is None) == (1, False)
+    slow.go.set()
+    assert await asyncio.gather(*both) == [("kim@example.com", 0)] * 2

@@ -16,6 +16,7 @@ from service.signin.lookup_batcher import Lookups
 from service.signin.queries import LookedUp, Lookup, read_failures
 from service.signin.throttling import PAIR_FREE, AttemptsInFlight, ThrottleCache, TooManyFailures
 from service.store.accounts import Account
+from service.store.encryption import HashKeys
 from service.web import hooks
 from service.web.errors import error_response_for
 from service.web.parts import Parts
@@ -259,6 +260,33 @@ async def test_a_stand_in_verifies_nobody_even_where_it_matches(
     assert len(verify.accounts) == 4
     outcomes = ("unknown_login", "unarmed", "ambiguous_login", "tombstone")
     assert [metric(parts, "sign_ins", outcome=outcome) for outcome in outcomes] == [1] * 4
+
+
+REQUIRED = HashKeys({"key": bytes(32)}, require_encrypted=True)
+
+
+async def test_after_keys_were_exchanged_dummy_hashes_are_under_the_new_ones(
+    client: Client, add: Add, parts: Parts
+) -> None:
+    await add(KIM, "right")
+    await parts.verifier.prepare()
+    parts.verifier.use_keys(REQUIRED)
+    assert await ask(client, "nobody@example.com", "x") == WRONG
+
+
+async def test_keys_that_are_exchanged_during_a_call_are_its_dummy_hash_s_too(
+    client: Client, add: Add, parts: Parts
+) -> None:
+    await add(KIM, "right")
+    await parts.verifier.prepare()
+
+    class Exchanging(Lookups):
+        async def find(self, asked: Lookup) -> LookedUp:
+            parts.verifier.use_keys(REQUIRED)
+            return await super().find(asked)
+
+    parts.verifier.lookups = Exchanging(parts.database)
+    assert await ask(client, "nobody@example.com", "x") == WRONG
 
 
 async def test_the_stand_in_of_a_login_is_the_same_from_every_address(
