@@ -60,6 +60,8 @@ class Renewals:
         self.renewed = 0
         self.number, self.faults = number, list(faults)
         self.are_done = asyncio.Event()
+        self.may_renew = asyncio.Event()
+        self.may_renew.set()
         self._sleep, self._renew = asyncio.sleep, leases.renew
         monkeypatch.setattr(asyncio, "sleep", self.sleep)
         monkeypatch.setattr(leases, "renew", self.renew)
@@ -72,6 +74,7 @@ class Renewals:
         if len(self.slept) > self.number:
             self.are_done.set()
             await asyncio.Event().wait()
+        await self.may_renew.wait()
 
     async def renew(self, connection: asyncpg.Connection, lease: Lease, life: timedelta) -> None:
         if self.faults:
@@ -99,8 +102,10 @@ async def test_work_whose_lease_was_lost_ends_quietly_where_it_wrote_nothing(
 ) -> None:
     """Whoever writes finds out; whoever only read has nothing to undo."""
     renewals = Renewals(monkeypatch, 1)
+    renewals.may_renew.clear()
     async with hold_lease(database, "work", life=LIFE):
         await pool.execute("UPDATE leases SET token = token + 1, holder = 'another'")
+        renewals.may_renew.set()
         async with asyncio.timeout(60):
             await renewals.are_done.wait()
             while any("_keep" in repr(task.get_coro()) for task in asyncio.all_tasks()):  # noqa: ASYNC110

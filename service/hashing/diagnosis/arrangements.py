@@ -48,8 +48,10 @@ def _splits(case: Case) -> Iterator[Arrangement]:
             first, _, rest = text.partition(sign)
             if rest and goals_of(first, None):
                 # `load` splits at the first colon itself.
-                note = () if sign == ":" else (f"split the column at the first {sign!r}: the digest, then the salt",)
-                yield Arrangement(replace(case, hash=first, salt=rest) if note else replace(case, salt=rest), note)
+                at_first = f"split the column at the first {sign!r}: the digest, then the salt"
+                by_hand = sign != ":"
+                divided = replace(case, hash=first, salt=rest) if by_hand else replace(case, salt=rest)
+                yield Arrangement(divided, (at_first,) if by_hand else ())
             rest, _, last = text.rpartition(sign)
             if rest and goals_of(last, None):
                 note = (f"split the column at the last {sign!r}: the salt, then the digest",)
