@@ -54,8 +54,8 @@ def _splits(case: Case) -> Iterator[Arrangement]:
                 yield Arrangement(divided, (at_first,) if by_hand else ())
             rest, _, last = text.rpartition(sign)
             if rest and goals_of(last, None):
-                note = (f"split the column at the last {sign!r}: the salt, then the digest",)
-                yield Arrangement(replace(case, hash=last, salt=rest), note)
+                at_last = f"split the column at the last {sign!r}: the salt, then the digest"
+                yield Arrangement(replace(case, hash=last, salt=rest), (at_last,))
     if len(text) > MIN_HEX and (HEX.fullmatch(text[:MIN_HEX]) or HEX.fullmatch(text[-MIN_HEX:])):
         yield from _run_together(case, text)
     if not HEX.fullmatch(text):
