@@ -35,13 +35,13 @@ def log_created(folder: Path) -> None:
 
 
 def embedded_folder(settings: Settings) -> Path | None:
-    """Give the absolute DATA_DIR where `migrate` uses the embedded server; None where a URL is set."""
+    """Return the absolute DATA_DIR where `migrate` uses the embedded server; None if a URL is set."""
     return None if settings.migration_database_url or settings.database_url else settings.data_dir.absolute()
 
 
 @asynccontextmanager
 async def database_dsn(settings: Settings, *, on_created: OnCreated | None = None) -> AsyncIterator[str]:
-    """Give the database to connect to; where DATABASE_URL is unset, run the embedded server meanwhile.
+    """Return the database to connect to; where DATABASE_URL is unset, run the embedded server meanwhile.
 
     With `on_created`, an embedded database without a finished first migration is created. Without it, raises
     `SchemaNotReady`. The schema is for the caller to check (`require_schema`).
@@ -67,7 +67,7 @@ async def database_dsn(settings: Settings, *, on_created: OnCreated | None = Non
 
 @asynccontextmanager
 async def administration_dsn(settings: Settings) -> AsyncIterator[str]:
-    """Give the database that may be migrated: MIGRATION_DATABASE_URL, DATABASE_URL or the embedded one.
+    """Return the database that may be migrated: MIGRATION_DATABASE_URL, DATABASE_URL or the embedded one.
 
     An embedded server is started, and its cluster made where there is none; nothing in it is migrated. Its lock is
     held, so that no other process creates it meanwhile.
@@ -83,7 +83,7 @@ async def administration_dsn(settings: Settings) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def server_dsn(settings: Settings) -> AsyncIterator[str]:
-    """Give a database of the server on which `simulate` makes its own; the embedded server is started."""
+    """Return a database of the server on which `simulate` makes its own; the embedded server is started."""
     chosen = settings.migration_database_url or settings.database_url
     if chosen is not None:
         yield chosen.get_secret_value()

@@ -44,7 +44,7 @@ def error_response_for(error: Exception) -> web.Response:
 
 
 def error_code(error: Exception) -> str:
-    """Give the code of the error response to `error`."""
+    """Return the code of the error response to `error`."""
     answer = http_error_response(error) if isinstance(error, web.HTTPException) else error_response_for(error)
     return answer[ERROR_CODE]
 

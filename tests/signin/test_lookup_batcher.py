@@ -226,7 +226,7 @@ async def test_whoever_waits_is_looked_after_until_their_read_begins(database: D
     both = [asyncio.create_task(look_up(lookups, "kim@example.com")) for _ in range(2)]
     await asyncio.sleep(0)
     lookups._begun = asyncio.get_running_loop().time() + 60  # the read before is not slow yet
-    lookups._look_after_waiting()
+    lookups._read_if_slow()
     assert (slow.uses, lookups._watch is None) == (1, False)
     slow.go.set()
     assert await asyncio.gather(*both) == [("kim@example.com", 0)] * 2

@@ -78,9 +78,9 @@ class View:
     stored: StoredFigures | None = field(repr=False)
     """The latest figures from the database; None if it was never read."""
     stored_at: datetime | None
-    """When that was read; None where it was now."""
+    """When that was read; None if it was now."""
     away: "Away | None"
-    """Why the database could not be read; None where it was."""
+    """Why the database could not be read; None if it was."""
     own: ReplicaFigures | None
     notices: tuple[Notice, ...]
     can_search: bool
