@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import sys
 import threading
 import time
 import uuid
@@ -18,6 +19,7 @@ from pathlib import Path
 import asyncpg
 import hypothesis
 import pytest
+import structlog
 
 from service.embedded_postgres import embedded_sync
 from service.store.migrations import ROOT, upgrade
@@ -63,6 +65,15 @@ class Administrator:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_logging() -> Iterator[None]:
+    """What a command that runs in this process sets for all of it, such as the log level, is put back."""
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

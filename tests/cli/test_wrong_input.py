@@ -4,7 +4,6 @@ import os
 import re
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -48,8 +47,6 @@ def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capf
     (tmp_path / "folder").mkdir()
     monkeypatch.chdir(tmp_path)
     given = {"DATABASE_URL": database_url, "BASIC_AUTH_USER": "okta", "BASIC_AUTH_PASSWORD": SECRET}
-    for hooks, name in ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook")):
-        monkeypatch.setattr(hooks, name, getattr(hooks, name))  # a command sets them
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     for name in os.environ:
         monkeypatch.delenv(name)

@@ -4,8 +4,6 @@ import io
 import json
 import logging
 import re
-import sys
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,13 +66,10 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def restored() -> Iterator[None]:
-    """What `configure_logging` changes of the process is put back."""
-    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    """The handlers of the libraries' logs, which `configure_logging` replaces, are put back."""
     handlers, level = logging.root.handlers[:], logging.root.level
     yield
-    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     logging.root.handlers[:], logging.root.level = handlers, level
-    structlog.reset_defaults()
 
 
 def written(stream: io.StringIO, log_format: str | None = None, *, colors: bool = True) -> str:
