@@ -46,8 +46,8 @@ $(READY):
 	  echo "skipped the C extension for interleaved bcrypt: no working C compiler or no Python headers; bcrypt runs without it"
 	@touch $@
 
-demo: setup ## play the whole story against a simulated Okta org and say what was seen
-	$(BIN)/python -m service simulate
+demo: setup ## play the whole story against a simulated Okta org; VERBOSE=1 shows each call in full
+	@$(BIN)/python -m service simulate $(if $(VERBOSE),--verbose)
 
 run: setup ## the same, but stay: URLs, a ready curl line, and how to stop
 	$(BIN)/python -m service simulate --stay

@@ -1,17 +1,22 @@
 """The packages and the optional C extension. All other metadata is in pyproject.toml.
 
-Neither can be said there: the table for extensions is experimental, and `migrations/` lies beside the packages while a
-wheel has it inside, as `service.store.alembic`.
+Neither can be said there: the table for extensions is experimental, and `migrations/` and `examples/` lie beside the
+packages while a wheel has them inside, as `service.store.alembic` and `service.cli.examples`.
 """
 
 from setuptools import Extension, find_packages, setup
 
 FOLDER = "service/hashing/interleaved"
-MIGRATIONS = {"service.store.alembic": "migrations", "service.store.alembic.versions": "migrations/versions"}
+BESIDE = {
+    "service.store.alembic": "migrations",
+    "service.store.alembic.versions": "migrations/versions",
+    "service.cli.examples": "examples",
+    "service.cli.examples.registration": "examples/registration",
+}
 
 setup(
-    packages=[*find_packages(include=["service", "service.*", "simulator", "simulator.*"]), *MIGRATIONS],
-    package_dir=MIGRATIONS,
+    packages=[*find_packages(include=["service", "service.*", "simulator", "simulator.*"]), *BESIDE],
+    package_dir=BESIDE,
     ext_modules=[
         Extension(
             "service.hashing.interleaved._kernel",

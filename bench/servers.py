@@ -44,7 +44,7 @@ class Server:
 @contextmanager
 def service(database_url: str, **settings: str) -> Iterator[Server]:
     """Run our service as a user would."""
-    with _server("service", [sys.executable, "-m", "service", "serve"], database_url, settings) as server:
+    with run_server("service", [sys.executable, "-m", "service", "serve"], database_url, settings) as server:
         yield server
 
 
@@ -52,14 +52,16 @@ def service(database_url: str, **settings: str) -> Iterator[Server]:
 def service_without(mechanism: str, database_url: str) -> Iterator[Server]:
     """Run our service with one of `bench.without.ALTERNATIVES`."""
     command = [sys.executable, "-m", "bench.without", mechanism]
-    with _server(f"service without {mechanism}", command, database_url) as server:
+    with run_server(f"service without {mechanism}", command, database_url) as server:
         yield server
 
 
 @contextmanager
 def naive_aiohttp(database_url: str) -> Iterator[Server]:
     """Run the naive handler on aiohttp."""
-    with _server("naive aiohttp", [sys.executable, str(PEERS / "python" / "naive_aiohttp.py")], database_url) as server:
+    with run_server(
+        "naive aiohttp", [sys.executable, str(PEERS / "python" / "naive_aiohttp.py")], database_url
+    ) as server:
         yield server
 
 
@@ -67,14 +69,14 @@ def naive_aiohttp(database_url: str) -> Iterator[Server]:
 def express(modules: Path, database_url: str, processes: int = 1) -> Iterator[Server]:
     """Run the guide's service, once or in a cluster."""
     command = ["node", "express.js"] if processes == 1 else ["node", "cluster.js", str(processes)]
-    with _server("Express" if processes == 1 else "Express cluster", command, database_url, cwd=modules) as server:
+    with run_server("Express" if processes == 1 else "Express cluster", command, database_url, cwd=modules) as server:
         yield server
 
 
 @contextmanager
 def fastify(modules: Path, database_url: str) -> Iterator[Server]:
     """Run the same on Fastify."""
-    with _server("Fastify", ["node", "fastify.js"], database_url, cwd=modules) as server:
+    with run_server("Fastify", ["node", "fastify.js"], database_url, cwd=modules) as server:
         yield server
 
 
@@ -84,12 +86,12 @@ def starlette(python: Path, database_url: str) -> Iterator[Server]:
     port = _free_port()
     options = ["--port", str(port), "--no-access-log", "--log-level", "error"]
     command = [str(python), "-m", "uvicorn", "starlette_app:app", *options]
-    with _server("Starlette", command, database_url, cwd=PEERS / "python", port=port) as server:
+    with run_server("Starlette", command, database_url, cwd=PEERS / "python", port=port) as server:
         yield server
 
 
 @contextmanager
-def _server(
+def run_server(
     name: str,
     command: Sequence[str],
     database_url: str,

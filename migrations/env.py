@@ -4,14 +4,16 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from alembic import context
+from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from service.settings import load_settings
-from service.store.connect import database_dsn
+from service.store.connect import administration_dsn
 from service.store.database import connect
 from service.store.schema import metadata
 
@@ -26,12 +28,22 @@ async def _dsn() -> AsyncIterator[str]:
     if given is not None:
         yield str(given)
         return
-    async with database_dsn(load_settings(), for_migrations=True) as dsn:
+    async with administration_dsn(load_settings()) as dsn:
         yield dsn
 
 
 def _migrate(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=metadata)
+    on_step = context.config.attributes.get("on_step")
+
+    def tell(step: MigrationInfo, **_: Any) -> None:
+        if on_step is not None:
+            on_step(str(step.up_revision_id))
+
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        on_version_apply=tell,  # type: ignore[arg-type]  # Alembic calls it with keywords
+    )
     with context.begin_transaction():
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))

@@ -34,7 +34,7 @@ from service.settings import (
     require_unwritable,
 )
 from service.signin.verify import PasswordVerifier, keep_prepared, prepare
-from service.store.connect import database_dsn
+from service.store.connect import OnCreated, database_dsn, log_created, require_schema
 from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.store.migrations import known_revisions
 from service.stored_hashes import HashOpener
@@ -89,12 +89,21 @@ GARBAGE = 20_000
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Yield an open connection pool; if no server is set, to the embedded one."""
-    async with database_dsn(settings) as dsn:
+async def open_database(
+    settings: Settings, *, on_created: OnCreated | None = None, must_answer: bool = True
+) -> AsyncIterator[Database]:
+    """Yield an open connection pool; if no server is set, to the embedded one.
+
+    With `on_created` an embedded database is created if there is none. Raises `SchemaNotReady`, and what connecting
+    raises; without `must_answer`, a database that can't be reached is no error.
+    """
+    async with database_dsn(settings, on_created=on_created) as dsn:
         database = Database(dsn, connections=settings.database_pool_size, pooler=settings.database_pooler)
         await database.open()
         try:
+            with contextlib.suppress(*(() if must_answer else (*DATABASE_UNAVAILABLE, TimeoutError))):
+                async with database.connection() as connection:
+                    await require_schema(connection, settings)
             yield database
         finally:
             await database.close()
@@ -218,7 +227,7 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     tls = server_tls(settings)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings))
+        database = await stack.enter_async_context(open_database(settings, on_created=log_created, must_answer=False))
         parts = await stack.enter_async_context(make_parts(settings, database))
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload, parts, tls)
         await stack.enter_async_context(listening("service", make_app(parts), settings.host, settings.port, tls=tls))

@@ -87,7 +87,12 @@ def read_secret_file(name: str, file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{name}: cannot be read: {type(error).__name__}") from None
+        raise _unreadable(name, file, error) from None
+
+
+def _unreadable(name: str, file: Path, error: OSError | UnicodeDecodeError) -> BadSettings:
+    why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+    return BadSettings(f"{name}: {file} cannot be read: {why}: name a file that the service's user may read")
 
 
 # Who else may read or write a file on which the service relies.
@@ -101,7 +106,7 @@ def require_unwritable(name: str, file: Path) -> None:
     try:
         found = file.stat()
     except OSError as error:
-        raise BadSettings(f"{name}: cannot be read: {type(error).__name__}") from None
+        raise _unreadable(name, file, error) from None
     if _is_mounted_safely(file):
         return
     if found.st_uid not in {0, os.geteuid()}:
@@ -419,7 +424,8 @@ class Settings(AdmissionSettings, PlaceSettings):
     sources: Path | None = None
     registration_policy: str | None = None
 
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    log_format: Literal["json", "console"] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -475,11 +481,37 @@ def load_settings() -> Settings:
 
 
 def _renamed() -> list[str]:
-    given = {name.upper() for name, value in (dotenv_values(ENV_FILE) | os.environ).items() if value}
+    try:
+        in_file = dotenv_values(ENV_FILE)
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(ENV_FILE, Path(ENV_FILE), error) from None
+    given = {name.upper() for name, value in (in_file | os.environ).items() if value}
     return [f"{old}: was renamed; set {new} instead" for old, new in RENAMED.items() if old in given]
 
 
 def _fault(error: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in error["loc"]).upper()
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
+    name = str(error["loc"][0]) if error["loc"] else ""
+    message = _expected(name, error) or str(error["msg"]).removeprefix("Value error, ")
+    return f"{name.upper()}: {message}" if name else message
+
+
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
+
+def _expected(name: str, error: ErrorDetails) -> str | None:
+    """Say what a setting must be, where pydantic's text names a type of Python or one bound of two."""
+    kind, field = error["type"].partition("_")[0], Settings.model_fields.get(name)
+    if kind == "bool":
+        return "must be true or false"
+    if kind in ("literal", "enum"):
+        return f"must be {error['ctx']['expected']}"
+    if kind not in ("int", "float", "finite", "greater", "less") or field is None:
+        return None
+    number = "a whole number" if field.annotation is int else "a number"
+    bounds = [
+        f"{words} {getattr(limit, bound):,}"
+        for limit in field.metadata
+        for bound, words in _BOUNDS.items()
+        if hasattr(limit, bound)
+    ]
+    return f"must be {number}, {' and '.join(bounds)}" if bounds else f"must be {number}"

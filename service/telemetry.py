@@ -16,9 +16,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 LOG_FIELDS = frozenset(
     {
         "account_id", "address", "answer", "bound", "channel", "code", "cost", "count", "database",
-        "decision", "effects", "event_id", "exception", "fault", "foreign", "format", "kind", "name",
-        "okta_code", "org", "path", "port", "position", "reason", "remedy", "request_id", "retired", "route", "rule",
-        "seconds", "source", "state", "status", "trace", "unreadable", "url", "version",
+        "decision", "effects", "event_id", "exception", "fault", "foreign", "format", "implementation", "kind", "name",
+        "okta_code", "org", "outcome", "path", "port", "position", "queue_ms", "reason", "remedy", "request_id",
+        "retired", "route", "rule", "seconds", "single", "source", "state", "status", "total_ms", "trace",
+        "unreadable", "url", "version",
     }
 )  # fmt: skip
 """The only fields that a log line may have besides its event, level and time."""
@@ -105,18 +106,29 @@ class Telemetry:
         return generate_latest(self.registry)
 
 
-def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
-    """Send every log line, the libraries' too, as one line of JSON to standard error."""
-    processors: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _only_known_fields,
-        structlog.processors.JSONRenderer(),
-    ]
+EVENT_WIDTH = 20
+"""Characters that the event takes at least on a terminal, so that the fields begin below each other."""
+
+
+def configure_logging(
+    level: str, log_format: str | None = None, *, colors: bool = True, stream: TextIO | None = None
+) -> None:
+    """Send every log line, the libraries' too, to standard error.
+
+    `log_format` is `json`, one object a line with the event first, or `console`, short lines for people; by default
+    `console` on a terminal, there with `colors`, and `json` elsewhere.
+    """
+    stream = stream or sys.stderr
+    is_terminal = stream.isatty()
+    for_people = log_format == "console" or (log_format is None and is_terminal)
     structlog.configure(
-        processors=processors,
+        processors=[
+            structlog.stdlib.add_log_level,
+            _only_known_fields,
+            *(_for_people(colors=is_terminal and colors) if for_people else _for_programs()),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
     handler = _LibraryHandler()
@@ -125,6 +137,34 @@ def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
     sys.excepthook = lambda _kind, error, _trace: _crashed(error)
     threading.excepthook = lambda crash: _crashed(crash.exc_value)
     sys.unraisablehook = lambda crash: _crashed(crash.exc_value)
+
+
+def _for_programs() -> "list[structlog.typing.Processor]":
+    timestamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    return [timestamp, _event_first, structlog.processors.JSONRenderer()]
+
+
+def _for_people(*, colors: bool) -> "list[structlog.typing.Processor]":
+    timestamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    renderer = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=EVENT_WIDTH, sort_keys=False, pad_level=False)
+    return [timestamp, _printable, renderer]
+
+
+def _event_first(_logger: object, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    first = {name: event[name] for name in ("event", "level", "timestamp")}
+    return {**first, **event}
+
+
+def _printable(_logger: object, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Escape what a terminal would obey. The renderer takes `exception` for a traceback, so it gets another name."""
+    return {
+        "fault" if name == "exception" else name: _escaped(value) if isinstance(value, str) else value
+        for name, value in event.items()
+    }
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def _crashed(error: BaseException | None) -> None:
@@ -150,4 +190,4 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 def _only_known_fields(_logger: object, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
     allowed = LOG_FIELDS | {"event", "level", "timestamp"}
-    return {name: value for name, value in event.items() if name in allowed}
+    return {name: value for name, value in event.items() if name in allowed and value is not None}

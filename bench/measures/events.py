@@ -39,7 +39,7 @@ def rows(setting: Setting) -> Iterator[Row]:
     people = 500 if setting.quick else 40_000
     with setting.service(url) as server:
         for size in (1, 100) if setting.quick else (1, 100, 1000):
-            deliveries = [_delivery(range(at, at + size)) for at in range(0, people, size)]
+            deliveries = [delivery_of(range(at, at + size)) for at in range(0, people, size)]
             ratios = []
             for _ in range(setting.rounds):
                 store.execute(url, ARM.format(people=people + BY_LOOP))
@@ -62,7 +62,7 @@ async def _one_by_one(url: str, begin: int) -> float:
     return BY_LOOP / seconds
 
 
-def _delivery(people: range) -> bytes:
+def delivery_of(people: range) -> bytes:
     events = [_event(number) for number in people]
     call = {"eventType": "com.okta.event_hook", "eventId": str(uuid.uuid4()), "data": {"events": events}}
     return post("/okta/events", json.dumps(call).encode())

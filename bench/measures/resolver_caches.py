@@ -1,4 +1,4 @@
-"""What each cache of the hash resolver brings: CPU time to resolve rows without it, over the time with it."""
+"""The effect of each cache of the hash resolver: CPU time to resolve rows without it, relative to the time with it."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ CACHES = {
 
 
 class _Forgetful(dict):  # type: ignore[type-arg]  # it takes the place of caches of any type
-    """A cache that never has what is asked for."""
+    """A cache that is always empty."""
 
     def get(self, _key: object, _default: object = None) -> None:
         """Return None."""
@@ -45,7 +45,7 @@ def _seconds(export: Sequence[tuple[Mapping[str, object], str]], *, without: str
 
 
 def _export(number: int) -> list[tuple[Mapping[str, object], str]]:
-    """Make rows of bcrypt, `{SSHA}`, PBKDF2 with a prefix, and a salted digest whose row names its formula."""
+    """Return rows of bcrypt, `{SSHA}`, PBKDF2 with a prefix, and a salted digest whose row names its formula."""
     export: list[tuple[Mapping[str, object], str]] = []
     bcrypt = store.bcrypt_hash(4)
     for each in range(number):

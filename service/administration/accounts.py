@@ -14,6 +14,8 @@ from service.store.retirement import Retired, retire
 
 BY_OPERATOR = "forgotten by operator"
 """The proof that stands on a tombstone made by hand."""
+Counted = Callable[[int], None]
+"""Is told the number of accounts that are done, after each transaction."""
 SLICE = 500
 """Accounts in one transaction, so that nobody waits long for their rows."""
 
@@ -35,7 +37,7 @@ async def count_accounts(database: Database, filters: Filters) -> int:
     return total
 
 
-async def forget_accounts(database: Database, filters: Filters) -> int:
+async def forget_accounts(database: Database, filters: Filters, progress: Counted = lambda _number: None) -> int:
     """Forget the hashes of all accounts that are meant and have one; give how many."""
     forgotten, last = 0, 0
     while True:
@@ -45,9 +47,12 @@ async def forget_accounts(database: Database, filters: Filters) -> int:
                 return forgotten
             held = await retire(connection, [Retired(each.id, each.okta_id, BY_OPERATOR) for each in page])
         forgotten, last = forgotten + len(held), page[-1].id
+        progress(forgotten)
 
 
-async def delete_accounts(database: Database, filters: Filters, *, erase: bool) -> int:
+async def delete_accounts(
+    database: Database, filters: Filters, progress: Counted = lambda _number: None, *, erase: bool
+) -> int:
     """Delete all accounts that are meant; with `erase` no trace keeps a load from bringing them back."""
     deleted, last = 0, 0
     while True:
@@ -62,13 +67,14 @@ async def delete_accounts(database: Database, filters: Filters, *, erase: bool) 
             await record(connection, [Entry(Action.DELETED, why, account_id=each) for each in found])
             await discard_saved_names(connection)
         deleted, last = deleted + len(found), page[-1].id
+        progress(deleted)
 
 
 PURGED_AT_ONCE = 5000
 """Accounts by id in one transaction: some hundred milliseconds."""
 
 
-async def purge_attributes(database: Database, progress: Callable[[int], None] = lambda _purged: None) -> int:
+async def purge_attributes(database: Database, progress: Counted = lambda _number: None) -> int:
     """Remove what no source declares, and the profiles of migrated accounts; give how many accounts had any.
 
     Each slice is a transaction, so a run that was stopped is completed by the next one.

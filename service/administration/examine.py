@@ -1,6 +1,9 @@
 """The examination of an installation: the checks of Okta and of TLS, and all checks in turn, each apart."""
 
 import itertools
+import os
+import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -29,7 +32,7 @@ from service.administration.doctor import (
     warning,
 )
 from service.administration.doctor_store import NoDatabase, clock_finding
-from service.okta.errors import NoToken, OktaFault, Refused
+from service.okta.errors import PROOF_REMEDY, NoToken, OktaFault, ProofRefused, Refused
 from service.okta.hooks import HookKind
 from service.store.database import DATABASE_UNAVAILABLE
 from service.telemetry import describe
@@ -103,6 +106,8 @@ async def _fault_of(call: Callable[[], Awaitable[object]]) -> OktaFault | None:
 
 def _access_finding(name: str, fault: OktaFault) -> Finding:
     scope, commands = RIGHTS[name]
+    if isinstance(fault, ProofRefused):
+        return failure(Area.OKTA, f"Okta refuses the DPoP proofs: {fault}.", PROOF_REMEDY)
     if isinstance(fault, NoToken):
         return failure(Area.OKTA, f"{fault}.", "correct OKTA_CLIENT_* or the app's scopes (docs/okta-api.md)")
     if isinstance(fault, Refused) and fault.status == UNAUTHORIZED:
@@ -320,8 +325,11 @@ async def _guarded(around: Surroundings, area: Area, check: Check) -> AsyncItera
         yield unknown(area, said, "run doctor as the operator's role (docs/database-roles.md)")
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError):
         yield unknown(area, "This can't be seen, because the schema is missing or older.", store.MIGRATE)
-    except TimeoutError:
-        yield unknown(area, "This took longer than the time for one statement.", "run doctor at a quiet time")
+    except TimeoutError as error:
+        if area is Area.DATABASE:
+            yield _away(area, error)
+        else:
+            yield unknown(area, "This took longer than the time for one statement.", "run doctor at a quiet time")
     except DATABASE_UNAVAILABLE as error:
         yield _away(area, error)
     except Exception as error:  # noqa: BLE001 (a fault of one check must not hide what the others find)
@@ -334,7 +342,21 @@ def _away(area: Area, error: BaseException) -> Finding:
     if area is not Area.DATABASE:
         return unknown(area, "The database stopped answering.", "see the lines on the database")
     place = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-    why = error.args[0] if isinstance(error, asyncpg.PostgresError) and error.args else type(error).__name__
     return failure(
-        area, f"{UNREACHABLE}{place}: {why}.", "check DATABASE_URL, the network, and whether PostgreSQL runs"
+        area, f"{UNREACHABLE}{place}: {_why(error)}.", "check DATABASE_URL, the network, and whether PostgreSQL runs"
     )
+
+
+def _why(error: BaseException) -> str:
+    """Say in words why a connection failed; the names of Python's errors are not for readers."""
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error.args[0] if error.args else type(error).__name__)
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, socket.gaierror):
+        return "the host name can't be resolved"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or 'no reason given'})"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    return "it does not answer as a PostgreSQL server does"

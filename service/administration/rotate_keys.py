@@ -29,9 +29,18 @@ class Rotated:
     """Hashes that are not under the active key at the end, those among them."""
 
 
-async def rotate_keys(database: Database, keys: HashKeys, progress: Callable[[int], None] = lambda _: None) -> Rotated:
-    """Encrypt every hash under the active key; without one, decrypt them all. `progress` gets the number done."""
-    done = Rotated()
+async def rotate_keys(
+    database: Database,
+    keys: HashKeys,
+    progress: Callable[[int], None] = lambda _: None,
+    *,
+    done: Rotated | None = None,
+) -> Rotated:
+    """Encrypt every hash under the active key; without one, decrypt them all. `progress` gets the number done.
+
+    The counts are kept in `done` meanwhile, for a caller that cancels the work.
+    """
+    done = Rotated() if done is None else done
     for _ in range(ROUNDS):
         done.shut = 0
         await _pass(database, keys, done, progress)

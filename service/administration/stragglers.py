@@ -74,26 +74,33 @@ async def write_stragglers(
     return counts
 
 
-async def retire_stragglers(database: Database) -> Counter[Proof]:
-    """Forget the hashes of all who are left, with the end of the programme as the proof."""
+async def retire_stragglers(
+    database: Database, progress: Callable[[Counter[Proof]], None] = lambda _: None
+) -> Counter[Proof]:
+    """Forget the hashes of all who are left, with the end of the programme as the proof.
+
+    `progress` is told what has been retired after each page.
+    """
     retired: Counter[Proof] = Counter()
+    before = -1
     # Whom a reconciliation binds to an Okta id meanwhile is left alone, and met in the next pass.
-    while passed := await _retire_once(database):
-        retired += passed
+    while retired.total() > before:
+        before = retired.total()
+        await _retire_once(database, retired, progress)
     return retired
 
 
-async def _retire_once(database: Database) -> Counter[Proof]:
-    retired: Counter[Proof] = Counter()
+async def _retire_once(database: Database, retired: Counter[Proof], progress: Callable[[Counter[Proof]], None]) -> None:
     last = 0
     while True:
         async with database.connection() as connection:
             page = await retirement.armed_from(connection, last, PAGE)
         if not page:
-            return retired
+            return
         last = page[-1].id
         end = end_of_programme(datetime.now(UTC))
         retired += await retire_accounts(database, [(each.id, each.okta_id, end) for each in page])
+        progress(retired)
 
 
 def safe_cell(value: str | None) -> str:

@@ -12,7 +12,7 @@ import typer
 from service.cli.accounts import accounts
 from service.cli.audit import audit
 from service.cli.doctor import doctor
-from service.cli.errors import reported
+from service.cli.errors import open_standard_streams, reported
 from service.cli.hooks import app as hooks
 from service.cli.identify import identify
 from service.cli.keys import keys
@@ -93,4 +93,5 @@ def _without_types(command: Any) -> None:  # noqa: ANN401 (likewise)
 def main() -> None:
     """Run a command. Whatever goes wrong is one line on standard error and an exit code, never a traceback."""
     forbid_core_dumps()
+    open_standard_streams()
     sys.exit(reported(command_line()))

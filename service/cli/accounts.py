@@ -4,14 +4,17 @@ import csv
 import json
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from service.cli.errors import WRONG_USAGE, CommandFailed, printable
-from service.cli.okta_options import prepare, run
+from service.cli.errors import DONE, WRONG_USAGE, CommandFailed, printable
+from service.cli.okta_options import Stopped, prepare, run, until_stopped
+from service.cli.progress import show_progress, streamed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     import asyncpg
 
     from service.administration.queries import Filters
@@ -81,8 +84,7 @@ def forget(
 ) -> None:
     """Forget the hashes of accounts for good; the accounts stay as tombstones, so no load brings the hashes back."""
     filters = filters_of(state, source, of_format)
-    number = run(_forget(login or [], filters, yes))
-    typer.echo(f"{_accounts(number)} forgotten")
+    _counted(run(_forget(login or [], filters, yes)), "forgotten")
 
 
 def delete(
@@ -98,13 +100,13 @@ def delete(
 ) -> None:
     """Delete accounts with their hashes. A keyed digest of the login stays, so that a later load skips them."""
     filters = filters_of(state, source, of_format)
-    number, forgiven = run(_delete(login or [], filters, yes, erase))
-    typer.echo(f"{_accounts(number)} deleted")
+    done, forgiven = run(_delete(login or [], filters, yes, erase))
     if forgiven:
         typer.echo(f"{_accounts(forgiven)} deleted before: a load may bring them back now")
+    _counted(done, "deleted")
 
 
-async def _forget(logins: list[str], filters: "Filters", yes: bool) -> int:
+async def _forget(logins: list[str], filters: "Filters", yes: bool) -> "_Counted":
     from service.administration.accounts import count_accounts, forget_accounts
     from service.app import open_database
 
@@ -113,10 +115,10 @@ async def _forget(logins: list[str], filters: "Filters", yes: bool) -> int:
         if unknown:
             raise CommandFailed(f"no account has the login {', '.join(unknown)}")
         _confirm(f"Forget the hashes of {_accounts(await count_accounts(database, filters))}, for good?", yes)
-        return await forget_accounts(database, filters)
+        return await _counting("accounts forget", lambda counted: forget_accounts(database, filters, counted))
 
 
-async def _delete(logins: list[str], filters: "Filters", yes: bool, erase: bool) -> tuple[int, int]:
+async def _delete(logins: list[str], filters: "Filters", yes: bool, erase: bool) -> "tuple[_Counted, int]":
     from service.administration.accounts import count_accounts, delete_accounts, forgive_logins
     from service.app import open_database
 
@@ -126,15 +128,18 @@ async def _delete(logins: list[str], filters: "Filters", yes: bool, erase: bool)
             raise CommandFailed(f"no account has the login {', '.join(unknown)}")
         _confirm(f"Delete {_accounts(await count_accounts(database, filters))}?", yes)
         forgiven = await forgive_logins(database, logins) if erase and logins else 0
-        return await delete_accounts(database, filters, erase=erase), forgiven
+        done = await _counting(
+            "accounts delete", lambda counted: delete_accounts(database, filters, counted, erase=erase)
+        )
+        return done, forgiven
 
 
 def purge(yes: Yes = False) -> None:
     """Remove stored attributes that no source declares, and the profiles of migrated accounts, which Okta has."""
-    typer.echo(f"{_accounts(run(_purge(yes)))} purged")
+    _counted(run(_purge(yes)), "purged")
 
 
-async def _purge(yes: bool) -> int:
+async def _purge(yes: bool) -> "_Counted":
     from service.administration.accounts import purge_attributes
     from service.app import open_database
     from service.store.attributes import count_undeclared
@@ -143,7 +148,36 @@ async def _purge(yes: bool) -> int:
         async with database.connection() as connection:
             number = await count_undeclared(connection)
         _confirm(f"Remove undeclared attributes of about {_accounts(number)}, for good?", yes)
-        return await purge_attributes(database)
+        return await _counting("accounts purge-attributes", lambda counted: purge_attributes(database, counted))
+
+
+class _Counted(NamedTuple):
+    """How many accounts a command did, and the exit code of the signal that stopped it, or 0."""
+
+    number: int
+    code: int
+
+
+async def _counting(command: str, work: "Callable[[Callable[[int], None]], Coroutine[Any, Any, int]]") -> _Counted:
+    """Show the progress of work that counts accounts; SIGINT and SIGTERM end it after a whole transaction."""
+    done = 0
+    with show_progress(command, "accounts") as shown:
+
+        def counted(number: int) -> None:
+            nonlocal done
+            done = number
+            shown.update(number)
+
+        try:
+            return _Counted(await until_stopped(work(counted)), DONE)
+        except Stopped as stopped:
+            return _Counted(done, stopped.code)
+
+
+def _counted(done: _Counted, what: str) -> None:
+    typer.echo(f"{_accounts(done.number)} {what}")
+    if done.code != DONE:
+        raise CommandFailed("stopped: run the command again for the others", done.code)
 
 
 def _confirm(question: str, yes: bool) -> None:
@@ -194,7 +228,7 @@ async def _list(filters: "Filters", as_json: bool) -> None:
         await require_known(connection, filters)
         if not as_json:
             writer.writerow(names)
-        async for account in all_accounts(connection, filters):
+        async for account in streamed("accounts list", "accounts", all_accounts(connection, filters)):
             if as_json:
                 typer.echo(json.dumps(asdict(account), default=str))
             else:

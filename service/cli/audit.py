@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.errors import WRONG_USAGE, CommandFailed
 from service.cli.okta_options import prepare, run
+from service.cli.progress import streamed
 
 if TYPE_CHECKING:
     from service.store.audit import Chosen
@@ -29,8 +31,10 @@ def export(
     A sign-in that Okta's System Log shows (`inline_hook.response.processed`) is found by its `--code`.
     """
     from service.store.accounts import login_key
-    from service.store.audit import Chosen
+    from service.store.audit import Action, Chosen
 
+    if action is not None and action not in tuple(Action):
+        raise CommandFailed(f"--action {action}: must be one of {', '.join(Action)}", WRONG_USAGE)
     run(_export(Chosen(_utc(since), _utc(until), code, login_key(login) if login else None, action)))
 
 
@@ -45,6 +49,6 @@ async def _export(chosen: "Chosen") -> None:
     from service.store.audit import export as entries
 
     async with open_database(prepare()) as database, database.transaction() as connection:
-        async for row in entries(connection, chosen):
+        async for row in streamed("audit export", "entries", entries(connection, chosen)):
             report = {name: value for name, value in row.items() if value is not None}
             sys.stdout.write(json.dumps(report | {"at": row["at"].isoformat()}) + "\n")

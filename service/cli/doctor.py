@@ -41,15 +41,22 @@ def doctor(
     Run it where the service runs, with the same settings. It creates and changes nothing; Okta calls the inline hooks
     once, with a probe for an invented person. Exit code 1 on any failure, else 0.
     """
-    from service.cli.rehearse import read_rate
-
-    expected = read_rate(peak) if peak else None
+    expected = _read_peak(peak) if peak else None
     found = run(_doctor(key_backup, expected, print_at_once=not as_json))
     if as_json:
         typer.echo(json.dumps(summary(found)))
     else:
         typer.echo(_total(found))
     return FAILED if any(each.status == "failure" for each in found) else DONE
+
+
+def _read_peak(text: str) -> float:
+    from service.cli.rehearse import read_rate
+
+    try:
+        return read_rate(text)
+    except typer.BadParameter as bad:
+        raise typer.BadParameter(bad.message, param_hint="--peak") from None
 
 
 async def _doctor(key_backup: Path | None, peak: float | None, *, print_at_once: bool) -> "list[Finding]":

@@ -14,6 +14,7 @@ import typer
 from service.cli.errors import FAILED, SOME_REFUSED, CommandFailed, printable
 from service.cli.load import Reading
 from service.cli.okta_options import prepare, run
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from service.loading.identify import HashReport, Identified
@@ -170,10 +171,14 @@ def _of_file(path: Path, source: "Source", reading: Reading) -> "tuple[HashRepor
     from service.stored_hashes import HashOpener
 
     try:
-        with closing(reading.open(path)) as reader:
+        with show_progress("identify", "rows") as shown, closing(reading.open(path)) as reader:
+
+            def progress(rows: int) -> None:
+                shown.update(rows, share=reader.consumed() / reader.size if reader.size else None)
+
             found = reading.examine(path, reader, source)
-            resolver = HashResolver(found.source, os.environ)
-            report = report_rows(found.rows, resolver, HashOpener(os.environ), found.decisions)
+            resolver, opener = HashResolver(found.source, os.environ), HashOpener(os.environ)
+            report = report_rows(found.rows, resolver, opener, found.decisions, progress)
             return report, [printable(note) for note in found.notes]
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None

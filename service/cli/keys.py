@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed
-from service.cli.okta_options import prepare, run
+from service.cli.okta_options import Stopped, prepare, run, until_stopped
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from service.administration.rotate_keys import Rotated
@@ -40,7 +41,11 @@ def rotate() -> int:
     First give the new key, in front of the old one, to every process that reads hashes. Can be stopped and run again.
     When it is done, status names only the new key, and the old one can be destroyed.
     """
-    done, why = run(_rotate(prepare()))
+    done, why, stopped = run(_rotate(prepare()))
+    if stopped != DONE:
+        raise CommandFailed(
+            f"stopped: {done.encrypted:,} hashes put under the new key; run the command again for the others", stopped
+        )
     typer.echo(f"{done.encrypted:,} hashes put under the new key, {done.left:,} left")
     if done.shut:
         typer.echo(f"{done.shut:,} can't be opened with the keys at hand", err=True)
@@ -77,11 +82,8 @@ async def _mark_destroyed(settings: "Settings", key_id: str) -> datetime:
         return destroyed_at
 
 
-async def _rotate(settings: "Settings") -> "tuple[Rotated, list[str]]":
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn
-
-    from service.administration.rotate_keys import rotate_keys
+async def _rotate(settings: "Settings") -> "tuple[Rotated, list[str], int]":
+    from service.administration.rotate_keys import Rotated, rotate_keys
     from service.app import open_database
     from service.auth.authenticator import hash_keys
     from service.store.hash_keys import keys_missing
@@ -90,9 +92,12 @@ async def _rotate(settings: "Settings") -> "tuple[Rotated, list[str]]":
     if held.active is None:
         raise CommandFailed("HASH_KEYS is not set: there is no key to put the hashes under", WRONG_USAGE)
     async with open_database(settings) as database:
-        with Progress(TextColumn("{task.completed:>12,} hashes"), console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("rotate", total=None)
-            done = await rotate_keys(database, held, lambda encrypted: bar.update(task, completed=encrypted))
+        done = Rotated()
+        with show_progress("keys rotate", "hashes") as shown:
+            try:
+                await until_stopped(rotate_keys(database, held, shown.update, done=done))
+            except Stopped as stopped:
+                return done, [], stopped.code
         async with database.connection() as connection:
             why = await keys_missing(connection, held)
-        return done, [*why, PLAIN] if settings.require_encrypted_hashes else why
+        return done, [*why, PLAIN] if settings.require_encrypted_hashes else why, DONE

@@ -3,8 +3,8 @@
 import gc
 import os
 import re
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.errors import DONE, SOME_REFUSED, WRONG_USAGE, CommandFailed
-from service.cli.okta_options import prepare, run
+from service.cli.okta_options import Stopped, prepare, print_created, run, until_stopped
+from service.cli.progress import Progress, show_progress
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from service.loading.examine import Asked, Examined
     from service.loading.files.csv import CsvReader
-    from service.loading.files.row import Reader, Rejects
+    from service.loading.files.row import FaultyRow, Reader, Rejects, Row
     from service.loading.load import Totals
     from service.loading.sources import Source
     from service.store.encryption import HashKeys
@@ -176,7 +177,7 @@ def open_rejects_for(file: Path, given: Path | None, reader: "Reader") -> tuple[
     if given is None:
         path = _beside(file, reader.kind)
         try:
-            return path, TemporaryRejects(path, reader)
+            return path, NamedRejects(path, TemporaryRejects(path, reader))
         except OSError as error:
             raise CommandFailed(
                 f"{path}: {error.strerror}: say where refused rows go, with --rejects FILE, or --rejects - for "
@@ -186,10 +187,39 @@ def open_rejects_for(file: Path, given: Path | None, reader: "Reader") -> tuple[
     if given != STANDARD_OUTPUT and given.exists() and file.exists() and given.samefile(file):
         raise CommandFailed(f"--rejects {given}: that is the file to load", WRONG_USAGE)
     try:
-        return given, open_rejects(given, reader)
+        return given, NamedRejects(given, open_rejects(given, reader))
     except OSError as error:
         why = "it is a link, which is not followed" if given.is_symlink() else error.strerror
         raise CommandFailed(f"--rejects {given}: {why}", WRONG_USAGE) from None
+
+
+class NamedRejects:
+    """A rejects file whose faults name it: a full disk ends the load."""
+
+    def __init__(self, path: Path, rejects: "Rejects") -> None:
+        self._path, self._rejects = path, rejects
+
+    def write(self, row: "Row | FaultyRow", reason: str) -> None:
+        """Write one row. Raises `CommandFailed`."""
+        with self._named():
+            self._rejects.write(row, reason)
+
+    def close(self) -> None:
+        """Close the file. Raises `CommandFailed`."""
+        with self._named():
+            self._rejects.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:  # the reader of standard output left
+            raise
+        except OSError as error:
+            raise CommandFailed(
+                f"{self._path}: {error.strerror}: refused rows can't be written; free space, or name another file "
+                "with --rejects, and run the load again"
+            ) from None
 
 
 def _beside(file: Path, kind: str) -> Path:
@@ -279,19 +309,24 @@ def load(
     )
     by_query = from_dsn is not None or query is not None
     try:
-        reader = (
-            query_reader(file, from_dsn, query, names)
-            if by_query
-            else file_reader(file, names, kind=kind, charset=charset, delimiter=delimiter, dialect=dialect)
-        )
-        with closing(reader):
-            found = examined(file or "the query", reader, chosen, asked)
-            rejects_path, rejects_file = open_rejects_for(file or Path("query"), rejects, reader)
-            totals = run(_load(settings, reader, rejects_file, found, dry_run=dry_run))
+        with show_progress("load", "rows") as shown:
+            reader = (
+                query_reader(file, from_dsn, query, names)
+                if by_query
+                else file_reader(file, names, kind=kind, charset=charset, delimiter=delimiter, dialect=dialect)
+            )
+            with closing(reader):
+                found = examined(file or "the query", reader, chosen, asked)
+                rejects_path, rejects_file = open_rejects_for(file or Path("query"), rejects, reader)
+                with closing(rejects_file):
+                    totals, stopped = run(_load(settings, reader, rejects_file, found, shown, dry_run=dry_run))
     except UnreadableFile as error:
         raise CommandFailed(str(error)) from None
     totals.notes = found.notes
     _print(totals, rejects_path, dry_run=dry_run, as_json=as_json)
+    if stopped != DONE:
+        done = "the counts are of the rows that were read" if dry_run else "the rows counted above are loaded"
+        raise CommandFailed(f"stopped: {done}; run the same command again for the others", stopped)
     return SOME_REFUSED if totals.refused else DONE
 
 
@@ -311,41 +346,53 @@ def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> 
 
 
 async def _load(
-    settings: Settings, reader: "Reader", rejects: "Rejects", found: "Examined", *, dry_run: bool
-) -> "Totals":
+    settings: Settings,
+    reader: "Reader",
+    rejects: "Rejects",
+    found: "Examined",
+    shown: Progress,
+    *,
+    dry_run: bool,
+) -> "tuple[Totals, int]":
+    """Load; give the totals, and 0 or a signal's exit code."""
     from service.administration.status import too_costly_accounts
     from service.auth.authenticator import hash_keys
-    from service.cli.load_report import progress
     from service.loading.hashes import HashResolver
     from service.loading.load import Load
     from service.loading.staging import loading_session
-    from service.store.connect import database_dsn
+    from service.store.connect import database_dsn, require_schema
 
     keys = hash_keys(settings)
-    async with database_dsn(settings) as dsn, loading_session(dsn) as connection:
+    created = None if dry_run else print_created
+    async with database_dsn(settings, on_created=created) as dsn, loading_session(dsn) as connection:
+        await require_schema(connection, settings)
+        await _require_keys(connection, keys)
+        load = Load(
+            connection,
+            found.source,
+            HashResolver(found.source, os.environ),
+            rejects,
+            forget_when=settings.forget_when,
+            dry_run=dry_run,
+            keys=keys,
+            interrupt=reader.interrupt,
+            consumed=reader.volume,
+            decisions=found.decisions,
+        )
+        # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
+        gc.freeze()
+        gc.set_threshold(200_000, 20, 100)
+
+        def report(totals: "Totals") -> None:
+            share = reader.consumed() / reader.size if reader.size else None
+            shown.update(totals.rows, share=share, note=f"{totals.refused:,} refused")
+
         try:
-            await _require_keys(connection, keys)
-            load = Load(
-                connection,
-                found.source,
-                HashResolver(found.source, os.environ),
-                rejects,
-                forget_when=settings.forget_when,
-                dry_run=dry_run,
-                keys=keys,
-                interrupt=reader.interrupt,
-                consumed=reader.volume,
-                decisions=found.decisions,
-            )
-            # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
-            gc.freeze()
-            gc.set_threshold(200_000, 20, 100)
-            with progress(reader) as report:
-                totals = await load.run(found.rows, report)
-            totals.too_costly = await too_costly_accounts(connection)
-            return totals
-        finally:
-            rejects.close()
+            totals = await until_stopped(load.run(found.rows, report))
+        except Stopped as stopped:
+            return load.totals, stopped.code
+        totals.too_costly = await too_costly_accounts(connection)
+        return totals, DONE
 
 
 async def _require_keys(connection: "asyncpg.Connection", keys: "HashKeys") -> None:

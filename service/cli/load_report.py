@@ -1,18 +1,13 @@
-"""The output of `load`: progress while it runs, totals at the end."""
+"""The totals of `load`, for people and as JSON."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from service.cli.errors import printable
 from service.cli.name_report import costly_lines, name_lines, names_as_json
 from service.cli.status import recommendation, unknown_products
 from service.loading.examine import ignored_lines
-from service.loading.files.row import Reader
 from service.loading.load import Totals
 from service.loading.queries import RowOutcome
 from service.loading.reject import Reason
@@ -25,35 +20,6 @@ SHOWN = (
     (RowOutcome.TOMBSTONE, "tombstones left alone"),
     (RowOutcome.DELETED, "deleted ones left alone"),
 )
-
-
-@contextmanager
-def progress(reader: Reader) -> Iterator[Callable[[Totals], None]]:
-    """Show rows, rate and time left on a terminal; nothing elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _totals: None
-        return
-    bar = Progress(
-        TextColumn("{task.fields[rows]:>12,} rows"),
-        TextColumn("{task.fields[rate]:>9,.0f}/s"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[refused]:,} refused"),
-        console=console,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("load", total=reader.size, rows=0, rate=0.0, refused=0)
-
-        def report(totals: Totals) -> None:
-            elapsed = bar.tasks[0].elapsed or 1e-9
-            bar.update(
-                task, completed=reader.consumed(), rows=totals.rows, rate=totals.rows / elapsed, refused=totals.refused
-            )
-
-        yield report
 
 
 def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Options and error messages that the commands for Okta's API share."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
@@ -20,11 +22,20 @@ T = TypeVar("T")
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
-def prepare() -> Settings:
-    """Read the settings and set up logging to standard error. Raises `BadSettings`."""
+def prepare(*, log_level: str = "error") -> Settings:
+    """Read the settings and set up logging to standard error, from `log_level` on unless LOG_LEVEL is set.
+
+    A command has output of its own; only what runs as a service logs what it does. Raises `BadSettings`.
+    """
     settings = load_settings()
-    configure_logging(settings.log_level)
+    begin_logging(settings, log_level)
     return settings
+
+
+def begin_logging(settings: Settings, log_level: str) -> None:
+    """Log to standard error from LOG_LEVEL on, or else `log_level`."""
+    colors = not os.environ.get("NO_COLOR")  # https://no-color.org
+    configure_logging(settings.log_level or log_level, settings.log_format, colors=colors)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -41,9 +52,19 @@ def print_progress(text: str) -> None:
     typer.echo(text, file=sys.stderr)
 
 
+def print_created(folder: Path) -> None:
+    """Say that an embedded database was created, and where."""
+    print_progress(f"created an embedded PostgreSQL database in {folder}")
+
+
 def print_warning(text: str) -> None:
     """Say on standard error what may be said again and again, with the time (UTC)."""
     print_progress(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {text}")
+
+
+def print_wait(name: str, seconds: float) -> None:
+    """Say that the command waits for another one (`service.store.leases.OnWait`)."""
+    print_progress(f"{name} is running elsewhere, or ended less than {seconds:.0f} s ago without notice; waiting")
 
 
 class Stopped(Exception):
@@ -102,14 +123,14 @@ def errors_reported() -> Iterator[None]:
         raise CommandFailed("another process took the work over; run the command again") from None
 
 
-def read_share(text: str) -> float:
+def read_share(text: str, option: str = "--share") -> float:
     """Read `50%`."""
     try:
         share = float(text.strip().removesuffix("%")) / 100
     except ValueError:
         share = 0.0
     if not 0 < share <= 1:
-        raise typer.BadParameter("write a percentage from 1% to 100%", param_hint="--share")
+        raise typer.BadParameter("write a percentage from 1% to 100%", param_hint=option)
     return share
 
 

@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,17 +16,16 @@ from service.cli.okta_options import (
     errors_reported,
     prepare,
     print_progress,
+    print_wait,
     print_warning,
     read_share,
     run,
     until_stopped,
 )
+from service.cli.progress import show_progress
 from service.immutable import immutable
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from service.okta.schema import UserSchema
     from service.okta_client import OktaOrg
     from service.provisioning.plan import FindGroup, Plan
@@ -37,43 +35,7 @@ if TYPE_CHECKING:
     from service.store.database import Database
     from service.store.encryption import HashKeys
 
-# How a provisioning run is told: while it goes on, to people, and to a script.
-
-
-@contextmanager
-def progress() -> "Iterator[Callable[[Totals], None]]":
-    """Show how far it is, the rate and the time left on a terminal; nothing elsewhere."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _totals: None
-        return
-    with _bar(console) as bar:
-        task = bar.add_task("provision", total=None, rate=0.0, refused=0)
-
-        def report(totals: "Totals") -> None:
-            from service.provisioning.rules import Outcome
-
-            rate = bar.tasks[0].speed or 0.0
-            refused = totals.outcomes[Outcome.REFUSED]
-            bar.update(task, total=totals.total, completed=totals.done, rate=rate, refused=refused)
-
-        yield report
-
-
-def _bar(console: "Console") -> "Progress":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:.1f}/s"),
-        BarColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        TextColumn("{task.fields[refused]:,} refused"),
-    )
-    # The rate of the last ten minutes: Okta's limits let work come in bursts.
-    return Progress(*columns, console=console, transient=True, speed_estimate_period=600)
+# The totals of a provisioning run, for people and for a script.
 
 
 SCHEMA_FAULTS = {
@@ -211,7 +173,13 @@ async def run_provision(settings: "Settings", choice: "Choice", options: Options
     ):
         if options.dry_run:
             plan, schema = _plan(choice, options, (), keys, _warned(org.find_group)), await _schema(org)
-            totals = await Provisioning(database, org, plan, settings.forget_when).dry_run(schema)
+            with show_progress("provision --dry-run", "accounts") as shown:
+
+                def report(totals: "Totals") -> None:
+                    shown.update(sum(totals.methods.values()) + totals.done, totals.total)
+
+                work = Provisioning(database, org, plan, settings.forget_when, report)
+                totals = await work.dry_run(schema)
             await _name_other_types(org, totals)
             return totals, 0, DONE
         await refuse_without_hooks(settings, database, org, options.base_url)
@@ -254,13 +222,19 @@ async def _create(
     forget_when: "ForgetWhen",
 ) -> "tuple[Totals, int, int]":
     from service.provisioning.provision import Provisioning
+    from service.provisioning.rules import Outcome
     from service.store.leases import LIFE, PROVISION, hold_lease
     from service.store.name_report import count_names
 
-    async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
+    async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1, on_wait=print_wait) as fenced:
         await take_corrections(fenced, options.corrected, forget_when, keys)
         plan = _plan(choice, options, await _groups(org, options.group), keys, org.find_group)
-        with progress() as report:
+        with show_progress("provision", "accounts") as shown:
+
+            def report(totals: "Totals") -> None:
+                refused = totals.outcomes[Outcome.REFUSED]
+                shown.update(totals.done, totals.total, note=f"{refused:,} refused")
+
             work = Provisioning(fenced, org, plan, forget_when, report, keep_going=options.keep_going)
             code = DONE
             try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,11 +15,13 @@ from service.cli.okta_options import (
     Stopped,
     errors_reported,
     prepare,
+    print_wait,
     read_moment,
     read_share,
     run,
     until_stopped,
 )
+from service.cli.progress import show_progress
 from service.immutable import immutable
 
 if TYPE_CHECKING:
@@ -30,25 +32,7 @@ if TYPE_CHECKING:
     from service.settings import ForgetWhen, Settings
     from service.store.database import Database
 
-# How a reconciliation is told: while it goes on, to people, and to a script.
-
-
-@contextmanager
-def progress() -> "Iterator[Callable[[Report], None]]":
-    """Show how far reading is on a terminal; nothing elsewhere."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _report: None
-        return
-    with console.status("reading the System Log") as status:
-
-        def report(report: "Report") -> None:
-            users = f"; {report.users.users:,} users compared" if report.users else ""
-            status.update(f"{report.log.events:,} import events read{users}")
-
-        yield report
+# The totals of a reconciliation, for people and for a script.
 
 
 def summary(report: "Report") -> dict[str, Any]:
@@ -139,7 +123,8 @@ def reconcile(
     --since, a process that follows already reads the log again from then on.
     """
     begin = read_moment(since)
-    settings, chosen = prepare(), _Options(users, allow_missing, read_share(share))
+    settings = prepare(log_level="info" if follow else "error")
+    chosen = _Options(users, allow_missing, read_share(share))
     code = DONE
     if follow:
         if since:
@@ -170,7 +155,7 @@ async def _reconcile(settings: "Settings", since: datetime | None, options: _Opt
     chosen = org_settings(settings)
     async with open_database(settings) as database, open_org(chosen, share=options.share) as org:
         try:
-            async with hold_lease(database, RECONCILE, wait=LIFE.total_seconds() + 1) as fenced:
+            async with hold_lease(database, RECONCILE, wait=LIFE.total_seconds() + 1, on_wait=print_wait) as fenced:
                 return await _run_once(fenced, org, settings.forget_when, since, options)
         except Held as held:
             if since is None:
@@ -190,11 +175,12 @@ async def _run_once(
     from service.reconciliation.run import Reconciliation, Report
 
     last = Report()
-    with progress() as shown, _missing_said(org.host):
+    with show_progress("reconcile", "import events") as shown, _missing_said(org.host):
 
         def report(report: "Report") -> None:
             last.log, last.users = report.log, report.users
-            shown(report)
+            users = f"{report.users.users:,} users compared" if report.users else "reading the System Log"
+            shown.update(report.log.events, note=users)
 
         work = Reconciliation(database, org, forget_when, allow_missing=options.allow_missing, progress=report)
         try:

@@ -1,12 +1,10 @@
 """The command `rehearse`: a load test of a deployment before people come."""
 
 import asyncio
-import contextlib
 import json
 import math
 import os
 import re
-import signal
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -14,14 +12,25 @@ import typer
 
 from service.cli.errors import DONE, FAILED, CommandFailed
 from service.cli.hooks import secret_header
-from service.cli.okta_options import errors_reported, prepare, print_progress, read_share, run
+from service.cli.okta_options import (
+    Stopped,
+    errors_reported,
+    prepare,
+    print_progress,
+    print_wait,
+    read_share,
+    run,
+    until_stopped,
+)
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
-    from service.rehearsal.load import Plan, Result
+    from service.rehearsal.load import Caller, Plan, Result
     from service.rehearsal.people import Cost
     from service.settings import Settings
+    from service.store.database import Database
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 MAX_RATE = 10_000.0
@@ -49,12 +58,18 @@ def rehearse(
     """
     from service.rehearsal.load import Plan
 
-    plan = Plan(read_rate(rate), read_duration(duration), 0.0 if wrong.strip() in ("0", "0%") else read_share(wrong))
+    plan = Plan(
+        read_rate(rate), read_duration(duration), 0.0 if wrong.strip() in ("0", "0%") else read_share(wrong, "--wrong")
+    )
     settings = prepare()
     with errors_reported():
-        result, cost = run(_rehearse(settings, hook_url(url), plan))
+        result, cost, stopped = run(_rehearse(settings, hook_url(url), plan))
     document = _document(plan, result, cost)
     typer.echo(json.dumps(document) if as_json else "\n".join(report_lines(document)))
+    if stopped != DONE:
+        raise CommandFailed(
+            "stopped: the figures are of the sign-ins that had ended; the invented people are removed", stopped
+        )
     context.exit(DONE if result.in_time == result.sign_ins else FAILED)
 
 
@@ -93,15 +108,13 @@ def hook_url(base: str) -> str:
     return base.rstrip("/") + HookKind.PASSWORD_IMPORT.path
 
 
-async def _rehearse(settings: "Settings", url: str, plan: "Plan") -> "tuple[Result, Cost | None]":
+async def _rehearse(settings: "Settings", url: str, plan: "Plan") -> "tuple[Result, Cost | None, int]":
     from service.app import open_database
     from service.auth.authenticator import hash_keys
     from service.hashing.bcrypt_choice import BcryptUnavailable, choose_bcrypt
     from service.hashing.pool import HashingPool
-    from service.okta_client.hook_caller import open_caller
+    from service.okta_client.probing import open_caller
     from service.rehearsal.people import measure
-    from service.rehearsal.run import CannotRehearse
-    from service.rehearsal.run import rehearse as run_plan
     from service.settings import BadSettings
     from service.store import recipes, rehearsals
     from service.stored_hashes import HashOpener
@@ -120,26 +133,33 @@ async def _rehearse(settings: "Settings", url: str, plan: "Plan") -> "tuple[Resu
         async with HashingPool(interleaving=choice.interleaving) as pool:
             cost = await measure(pool, HashOpener(os.environ, hash_keys(settings)), known, mix)
         async with open_caller(url, {header.name: header.value}) as caller:
-            try:
-                with _ended_by_sigterm():
-                    return await run_plan(database, caller, plan, mix, progress=print_progress), cost
-            except CannotRehearse as fault:
-                raise CommandFailed(str(fault)) from None
+            result, stopped = await _run_plan(database, caller, plan, mix)
+            return result, cost, stopped
 
 
-@contextlib.contextmanager
-def _ended_by_sigterm() -> "Iterator[None]":
-    """Let SIGTERM end the work as Ctrl-C does, so that the people are removed."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None  # noqa: S101 (for the type checker: a coroutine runs in a task)
-    loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        yield
-    except asyncio.CancelledError:
-        task.uncancel()
-        raise CommandFailed("stopped; the invented people are removed") from None
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
+async def _run_plan(
+    database: "Database", caller: "Caller", plan: "Plan", mix: "Mapping[int, int]"
+) -> "tuple[Result, int]":
+    """Run the plan; give what came of it until its end or a signal, and 0 or the signal's exit code."""
+    from service.rehearsal.load import Result
+    from service.rehearsal.run import CannotRehearse, rehearse
+
+    result = Result()
+    with show_progress("rehearse", "sign-ins") as shown:
+
+        def report(so_far: "Result") -> None:
+            nonlocal result
+            result = so_far
+            shown.update(so_far.ended, max(plan.sign_ins, so_far.ended), note=f"{so_far.in_time:,} answered in time")
+
+        try:
+            work = rehearse(database, caller, plan, mix, say=print_progress, progress=report, on_wait=print_wait)
+            return await until_stopped(work), DONE
+        except CannotRehearse as fault:
+            raise CommandFailed(str(fault)) from None
+        except Stopped as stopped:
+            result.sign_ins = result.ended
+            return result, stopped.code
 
 
 def _document(plan: "Plan", result: "Result", cost: "Cost | None") -> dict[str, Any]:
@@ -199,7 +219,7 @@ COUNTS = {
 
 
 def _count(number: int, total: int, words: str) -> str:
-    return f"  {number:>9,}  {100 * number / total:5.1f} %  {words}"
+    return f"  {number:>9,}  {100 * number / max(total, 1):5.1f} %  {words}"
 
 
 def _statuses(statuses: dict[str, int]) -> str:

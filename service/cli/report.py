@@ -4,7 +4,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 
 from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed
 from service.cli.okta_options import errors_reported, prepare, print_progress, run
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -45,7 +47,7 @@ def write(
         return DONE
     folder = output or Path(f"report-{datetime.now(UTC):%Y-%m-%d}")
     key = _private_key(sign) if sign else None
-    with _new_folder(folder) as made:
+    with _new_folder(folder) as made, show_progress("report"):
         document = run(_write(prepare(), made, key, ask_okta=okta))
     for line in lines(document, folder):
         typer.echo(line)
@@ -97,8 +99,9 @@ async def _write(
     async with open_database(settings) as database, snapshot(database) as connection:
         with open_private(folder / evidence.CSV_FILE) as file:
             base_url = await get_text(connection, HOOKS_BASE_URL)
+            held, shown = settings.all_hash_keys(), _progress()
             document = await evidence.collect(
-                connection, file, held_keys=settings.all_hash_keys(), org=org, base_url=base_url
+                connection, file, held_keys=held, org=org, base_url=base_url, progress=shown
             )
     html = evidence.page(document)
     document["files"][evidence.HTML_FILE] = {"sha256": hashlib.sha256(html.encode()).hexdigest()}
@@ -109,6 +112,22 @@ async def _write(
     if key is not None:
         _put(folder / evidence.SIGNATURE_FILE, key.sign(content))
     return document
+
+
+SHOWN_EVERY = 30.0
+"""Seconds between two lines of progress."""
+
+
+def _progress() -> Callable[[int], None]:
+    shown = time.monotonic()
+
+    def show(rows: int) -> None:
+        nonlocal shown
+        if time.monotonic() - shown >= SHOWN_EVERY:
+            shown = time.monotonic()
+            print_progress(f"report: {rows:,} forgotten hashes written")
+
+    return show
 
 
 def _put(path: Path, content: bytes) -> None:

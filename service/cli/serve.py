@@ -14,4 +14,4 @@ def serve() -> None:
     from service.app import serve as run_service
 
     hide_memory()
-    run(run_service(prepare()))
+    run(run_service(prepare(log_level="info")))

@@ -15,6 +15,7 @@ def simulate(
     stay: Annotated[
         bool, typer.Option("--stay", help="Don't play the story: serve, print the URLs, and stay until Ctrl-C.")
     ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show each call of Okta in full.")] = False,
 ) -> None:
     """Play the whole story against a simulated Okta org and print it.
 
@@ -27,5 +28,5 @@ def simulate(
     settings = prepare()
     if stay:
         run(stay_on_stage(settings))
-    elif not run(play(settings)):
+    elif not run(play(settings, verbose=verbose)):
         raise CommandFailed("the story did not go as it should: see the lines marked with a cross")

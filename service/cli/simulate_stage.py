@@ -20,7 +20,7 @@ from service.loading.load import Load
 from service.loading.sources import Source
 from service.loading.staging import loading_session
 from service.settings import Settings, basic_header
-from service.store.connect import database_dsn
+from service.store.connect import server_dsn
 from service.store.database import Database
 from service.store.migrations import ROOT, upgrade
 from service.web.server import listening
@@ -33,7 +33,7 @@ from simulator import HeaderSecret, Org, serve
 async def fresh_database(settings: Settings) -> AsyncIterator[str]:
     """Make and migrate a database of its own on the server of the settings; drop it afterwards."""
     name = f"story_{secrets.token_hex(4)}"
-    async with database_dsn(settings, for_migrations=True) as server:
+    async with server_dsn(settings) as server:
         await _execute(server, f"CREATE DATABASE {name}")
         try:
             dsn = _renamed(server, name)
@@ -55,7 +55,9 @@ async def _execute(dsn: str, statement: str) -> None:
         await connection.close()
 
 
-EXAMPLES = ROOT / "examples"
+INSTALLED = Path(__file__).with_name("examples")
+"""Where a wheel has the examples; in a checkout they are in `examples/`."""
+EXAMPLES = INSTALLED if INSTALLED.is_dir() else ROOT / "examples"
 LEGACY_USERS = EXAMPLES / "legacy-users.csv"
 GUIDE_POLICY = EXAMPLES / "registration" / "guide.toml"
 LOOPBACK = "127.0.0.1"

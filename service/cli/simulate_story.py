@@ -3,17 +3,22 @@
 import asyncio
 import json
 import signal
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from rich.console import Console
+from rich.markup import escape
 
-from service.administration.queries import events_by_effect
+from service.administration.queries import accounts_by_state, events_by_effect
+from service.cli.okta_options import begin_logging
 from service.cli.simulate_stage import Stage, set_stage
 from service.settings import Settings
 from service.signin.queries import find
 from service.store.accounts import Account
 from simulator import SignIn
+from simulator.registration import Registration
 from simulator.transcript import Exchange
 
 # `simulate --stay`: the stage without a story, for trying by hand. Prints where everything is and how to stop.
@@ -30,6 +35,7 @@ async def stay_on_stage(settings: Settings) -> None:
     ports = settings.port, settings.admin_port, settings.port + SIMULATOR_AFTER
     async with set_stage(settings, ports=ports) as stage:
         _print_help(stage, Console())
+        begin_logging(settings, "info")  # from now on: one line a sign-in
         await stop.wait()
 
 
@@ -56,49 +62,93 @@ The secret below was made at random for this run. Ask as Okta does:
     )  # fmt: skip
 
 
-# How the story is told: steps, what went over the wire, and what the database says.
+# The output of the story: steps, calls, and what the database says.
 
 KEPT_OF_EVENT = ("uuid", "published", "eventType", "outcome", "target")
 LONGEST = 30
 """Lines of a body that are shown; the rest is more of the same."""
 
 
-class Teller:
+class StoryPrinter:
     """Prints the story and remembers whether all of it was true."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self.all_true = True
-        self._steps = 0
+    def __init__(self, console: Console, *, verbose: bool) -> None:
+        """Begin; `verbose` shows the headers and bodies of each call instead of a line."""
+        self._console, self._verbose = console, verbose
+        self.steps = self.calls = self.facts = self.false = 0
 
     def step(self, title: str) -> None:
         """Begin a step."""
-        self._steps += 1
-        self._console.print(f"\n[bold cyan]{self._steps}. {title}[/]", soft_wrap=True)
+        self.steps += 1
+        self._print(f"\n[bold cyan]{self.steps}. {title}[/]")
 
     def wire(self, exchange: Exchange) -> None:
         """Show a call of Okta's and our answer; secrets are masked already."""
-        self._console.print(f"   [yellow]Okta →[/] {exchange.method} {exchange.url}", highlight=False, soft_wrap=True)
-        for line in _lines(exchange.body):
-            self._console.print(f"      {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
-        took = f"{exchange.seconds * 1000:.0f} ms"
-        outcome = exchange.fault or exchange.status
-        self._console.print(f"   [yellow]Okta ←[/] {outcome} [dim]({took})[/]", highlight=False, soft_wrap=True)
-        for line in _lines(exchange.answer):
-            self._console.print(f"      {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
+        self.calls += 1
+        if self._verbose:
+            self._print_in_full(exchange)
+        else:
+            said = _gist(exchange)
+            self._print(
+                f"   [yellow]Okta →[/] {exchange.method} {urlsplit(exchange.url).path}  "
+                f"{exchange.fault or exchange.status}{f' {said}' if said else ''} [dim]({_milliseconds(exchange)})[/]"
+            )
 
     def seen(self, fact: str, true: bool) -> None:
         """Tell a fact that was looked up, true or not."""
-        self.all_true &= true
+        self.facts += 1
+        self.false += not true
         mark = "[bold green]✓[/]" if true else "[bold red]✗[/]"
-        self._console.print(f"   {mark} {fact}", highlight=False, soft_wrap=True)
+        self._print(f"   {mark} {escape(fact)}")
 
-    def end(self) -> None:
-        """Tell how it went."""
-        if self.all_true:
-            self._console.print(f"\n[bold green]All {self._steps} steps verified against the database.[/]")
-        else:
-            self._console.print("\n[bold red]Not everything was as it should be: see the crosses.[/]")
+    def end(self, states: Counter[str]) -> None:
+        """Print the summary, and what to do next."""
+        accounts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+        total = f"{self.steps} steps, {self.calls} calls of Okta, {states.total()} accounts: {accounts}."
+        self._print(f"\n[bold]{total}[/]")
+        if self.false:
+            self._print(f"[bold red]{self.false} of {self.facts} facts are not as they should be: see the crosses.[/]")
+            return
+        self._print(f"[bold green]All {self.facts} facts verified against the org and the database.[/]")
+        self._print(NEXT)
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def _print_in_full(self, exchange: Exchange) -> None:
+        self._print(f"   [yellow]Okta →[/] {exchange.method} {exchange.url}")
+        self._print_body(exchange.body)
+        self._print(f"   [yellow]Okta ←[/] {exchange.fault or exchange.status} [dim]({_milliseconds(exchange)})[/]")
+        self._print_body(exchange.answer)
+
+    def _print_body(self, body: str) -> None:
+        for line in _lines(body):
+            self._console.print(f"      {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+NEXT = """\
+Next: `password-import simulate --stay` (make run) keeps everything running, to sign in by hand;
+`password-import simulate --verbose` (make demo VERBOSE=1) shows each call in full;
+docs/migration-guide.md leads through a migration of your own."""
+
+
+def _milliseconds(exchange: Exchange) -> str:
+    return f"{exchange.seconds * 1000:.0f} ms"
+
+
+def _gist(exchange: Exchange) -> str:
+    """Give the credential, the decision or the events of a call in a few words."""
+    if exchange.url.endswith("/okta/events"):
+        events = (_read(exchange.body).get("data") or {}).get("events") or []
+        return ", ".join(f"{each['eventType']} {each['outcome']['result']}" for each in events)
+    values = [each.get("value") for each in _read(exchange.answer).get("commands") or []]
+    said = [each.get("credential") or each.get("registration") for each in values if isinstance(each, dict)]
+    return ", ".join(each for each in said if each)
+
+
+def _read(body: str) -> dict[str, Any]:
+    found = json.loads(body) if body else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _lines(body: str) -> list[str]:
@@ -120,11 +170,11 @@ def _pruned(body: dict[str, Any]) -> dict[str, Any]:
 JESSIE, KIM, RAJIV = "jessie.smith@example.com", "kim.sato@example.com", "rajiv.tal@example.com"
 
 
-async def play(settings: Settings) -> bool:
+async def play(settings: Settings, *, verbose: bool = False) -> bool:
     """Play the story; tell whether every step was true."""
-    teller = Teller(Console())
+    printer = StoryPrinter(Console(), verbose=verbose)
     async with set_stage(settings) as stage:
-        actors = _Actors(stage, teller)
+        actors = _Actors(stage, printer)
         for step in (
             _wrong_password,
             _right_password,
@@ -136,14 +186,16 @@ async def play(settings: Settings) -> bool:
             _profile_update,
         ):
             await step(actors)
-    teller.end()
-    return teller.all_true
+        async with stage.database.connection() as connection:
+            states = await accounts_by_state(connection)
+    printer.end(+Counter(states))
+    return not printer.false
 
 
 @dataclass
 class _Actors:
     stage: Stage
-    teller: Teller
+    printer: StoryPrinter
 
     async def sign_in(self, login: str, password: str) -> SignIn:
         """Sign in at the org, let it report its events, and show what went over the wire."""
@@ -155,7 +207,7 @@ class _Actors:
 
     def _show(self, mark: int) -> None:
         for exchange in self.stage.org.transcript.since(mark):
-            self.teller.wire(exchange)
+            self.printer.wire(exchange)
 
     async def account(self, login: str) -> Account:
         async with self.stage.database.connection() as connection:
@@ -166,7 +218,7 @@ class _Actors:
     async def see_account(self, login: str, state: str, hashes: int) -> None:
         account = await self.account(login)
         kept = {0: "its hash is gone from the table", 1: "its hash is kept"}[hashes]
-        self.teller.seen(
+        self.printer.seen(
             f"in the database {login} is {state}: {kept}", (account.state, len(account.hashes)) == (state, hashes)
         )
 
@@ -174,74 +226,74 @@ class _Actors:
         async with self.stage.database.connection() as connection:
             effects = await events_by_effect(connection)
         counts = ", ".join(f"{count} {effect}" for effect, count in expected.items())
-        self.teller.seen(f"import events recorded: {counts}", effects == expected)
+        self.printer.seen(f"import events recorded: {counts}", effects == expected)
 
 
 async def _wrong_password(actors: _Actors) -> None:
-    actors.teller.step("Jessie signs in with a wrong password")
+    actors.printer.step("Jessie signs in with a wrong password")
     result = await actors.sign_in(JESSIE, "not-her-password")
-    actors.teller.seen("she is refused", result.verdict == "UNVERIFIED" and not result.signed_in)
+    actors.printer.seen("she is refused", result.verdict == "UNVERIFIED" and not result.signed_in)
     await actors.see_account(JESSIE, "waiting", 1)
     await actors.see_events({"kept": 1})
 
 
 async def _right_password(actors: _Actors) -> None:
-    actors.teller.step("Jessie signs in with her old password: verified, imported, reported, forgotten")
+    actors.printer.step("Jessie signs in with her old password: verified, imported, reported, forgotten")
     result = await actors.sign_in(JESSIE, "password1")
-    actors.teller.seen("she is signed in, and Okta has stored her password", result.signed_in and result.imported)
+    actors.printer.seen("she is signed in, and Okta has stored her password", result.signed_in and result.imported)
     await actors.see_account(JESSIE, "migrated", 0)
     await actors.see_events({"kept": 1, "migrated": 1})
 
 
 async def _second_sign_in(actors: _Actors) -> None:
-    actors.teller.step("Jessie signs in again: Okta knows her password and asks nobody")
+    actors.printer.step("Jessie signs in again: Okta knows her password and asks nobody")
     result = await actors.sign_in(JESSIE, "password1")
-    actors.teller.seen("she is signed in, and the hook was not called", result.signed_in and not result.hook_called)
+    actors.printer.seen("she is signed in, and the hook was not called", result.signed_in and not result.hook_called)
 
 
 async def _read_only(actors: _Actors) -> None:
-    actors.teller.step("Okta is in read-only mode while Kim signs in: the password can't be stored, the hash stays")
+    actors.printer.step("Okta is in read-only mode while Kim signs in: the password can't be stored, the hash stays")
     actors.stage.org.switch(read_only=True)
     result = await actors.sign_in(KIM, "password2")
-    actors.teller.seen("she is signed in, but nothing was imported", result.signed_in and not result.imported)
+    actors.printer.seen("she is signed in, but nothing was imported", result.signed_in and not result.imported)
     await actors.see_account(KIM, "verified", 1)
     await actors.see_events({"kept": 2, "migrated": 1})
 
 
 async def _after_read_only(actors: _Actors) -> None:
-    actors.teller.step("Okta can write again, and Kim signs in: asked again, and this time stored")
+    actors.printer.step("Okta can write again, and Kim signs in: asked again, and this time stored")
     actors.stage.org.switch(read_only=False)
     result = await actors.sign_in(KIM, "password2")
-    actors.teller.seen("the hook was asked again", result.hook_called and result.imported)
+    actors.printer.seen("the hook was asked again", result.hook_called and result.imported)
     await actors.see_account(KIM, "migrated", 0)
 
 
 async def _duplicate_delivery(actors: _Actors) -> None:
-    actors.teller.step("Rajiv signs in, and Okta delivers the event twice: the second one changes nothing")
+    actors.printer.step("Rajiv signs in, and Okta delivers the event twice: the second one changes nothing")
     actors.stage.org.switch(duplicate=1.0)
     mark = actors.stage.org.transcript.total
     await actors.sign_in(RAJIV, "password3")
     actors.stage.org.switch(duplicate=0.0)
     deliveries = [each for each in actors.stage.org.transcript.since(mark) if each.url.endswith("/okta/events")]
     twice = len(deliveries) > 1 and all(each.status == 204 for each in deliveries)  # noqa: PLR2004 (No Content)
-    actors.teller.seen("it was delivered more than once, and acknowledged each time", twice)
+    actors.printer.seen("it was delivered more than once, and acknowledged each time", twice)
     await actors.see_account(RAJIV, "migrated", 0)
     await actors.see_events({"kept": 2, "migrated": 3})
 
 
 async def _registration(actors: _Actors) -> None:
-    actors.teller.step("Two people register: only the domain of the policy may")
+    actors.printer.step("Two people register: only the domain of the policy may")
     stage = actors.stage
     mark = stage.org.transcript.total
     inside = await stage.org.register(_profile("new.person@example.com"), "Passw0rd!")
     outside = await stage.org.register(_profile("mallory@example.com.evil.example"), "Passw0rd!")
     actors._show(mark)  # noqa: SLF001 (the steps and their actors are one)
-    actors.teller.seen("the first is registered", inside.allowed)
-    actors.teller.seen(f"the second reads: {outside.shown.inline}", not outside.allowed and bool(outside.shown.inline))
+    actors.printer.seen("the first is registered", inside.allowed)
+    actors.printer.seen(f"the second reads: {_shown(outside)}", not outside.allowed and bool(outside.shown.inline))
 
 
 async def _profile_update(actors: _Actors) -> None:
-    actors.teller.step("Jessie completes her profile: employee numbers have four digits")
+    actors.printer.step("Jessie completes her profile: employee numbers have four digits")
     stage = actors.stage
     jessie = stage.org.users.get(JESSIE)
     assert jessie is not None  # noqa: S101 (the stage added her)
@@ -249,8 +301,12 @@ async def _profile_update(actors: _Actors) -> None:
     wrong = await stage.org.update_profile(jessie, {"employeeNumber": "12"})
     right = await stage.org.update_profile(jessie, {"employeeNumber": "1234"})
     actors._show(mark)  # noqa: SLF001 (as above)
-    actors.teller.seen(f"12 is refused: {wrong.shown.inline}", not wrong.allowed)
-    actors.teller.seen("1234 is taken", right.allowed and jessie.profile["employeeNumber"] == "1234")
+    actors.printer.seen(f"12 is refused: {_shown(wrong)}", not wrong.allowed)
+    actors.printer.seen("1234 is taken", right.allowed and jessie.profile["employeeNumber"] == "1234")
+
+
+def _shown(outcome: Registration) -> str:
+    return "; ".join(f"{field}: {message}" for field, message in outcome.shown.inline.items())
 
 
 def _profile(login: str) -> dict[str, str]:

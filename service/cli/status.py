@@ -11,6 +11,7 @@ import typer
 from service.cli.errors import WRONG_USAGE, CommandFailed, printable_names
 from service.cli.name_report import TOO_COSTLY
 from service.cli.okta_options import prepare, run
+from service.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from service.store.name_report import CountedNames
@@ -38,9 +39,12 @@ def status(
     if html is not None:
         if as_json or all_names:
             raise CommandFailed("--html goes with neither --json nor --all-names", WRONG_USAGE)
-        _write(html, run(_page()))
+        with show_progress("status --html"):
+            page = run(_page())
+        _write(html, page)
         return
-    found, stuck, names = run(_status(all_names=all_names))
+    with show_progress("status"):
+        found, stuck, names = run(_status(all_names=all_names))
     if as_json:
         counted_at = {"names_counted_at": names.at.isoformat(timespec="seconds")}
         typer.echo(json.dumps(found | {"names": names_as_json(names.report)} | counted_at))

@@ -3,13 +3,15 @@
 import json
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.errors import CommandFailed, printable
-from service.cli.okta_options import errors_reported, prepare, run
+from service.cli.errors import DONE, CommandFailed, printable
+from service.cli.okta_options import Stopped, errors_reported, prepare, print_wait, run, until_stopped
+from service.cli.progress import output_is_file, show_progress
 
 if TYPE_CHECKING:
     from service.administration.stragglers import Why
@@ -48,26 +50,51 @@ def stragglers(
     if retire and not yes and not typer.confirm("Forget the hashes of all who have not migrated, for good?", err=True):
         raise CommandFailed("nothing was forgotten")
     with errors_reported():
-        counts, retired = run(_stragglers(settings, output, retire))
-    _say(counts, retired, as_json=as_json, to_stdout=output is not None, ended=retire)
+        counts, retired, stopped = run(_stragglers(settings, output, retire))
+    _say(counts, retired, as_json=as_json, to_stdout=output is not None, ended=retire and stopped == DONE)
+    if stopped != DONE:
+        raise CommandFailed(
+            f"stopped: {retired.total():,} hashes were forgotten; run the command again for the others", stopped
+        )
 
 
-async def _stragglers(settings: "Settings", output: Path | None, retire: bool) -> "tuple[Counter[Why], Counter[Proof]]":
-    from service.administration.stragglers import retire_stragglers, write_stragglers
+async def _stragglers(
+    settings: "Settings", output: Path | None, retire: bool
+) -> "tuple[Counter[Why], Counter[Proof], int]":
+    """List, and perhaps retire; give both counts, and 0 or a signal's exit code."""
+    from service.administration.stragglers import write_stragglers
     from service.app import open_database
     from service.store.leases import LIFE, PROVISION, hold_lease
 
     async with open_database(settings) as database:
         # The list is written first: afterwards nobody knows any more who was left.
-        counts = (
-            await write_stragglers(database, sys.stdout, printable)
-            if output is None
-            else await _to_file(database, output)
-        )
+        if output is None:
+            with show_progress("stragglers") if output_is_file() else nullcontext():
+                counts = await write_stragglers(database, sys.stdout, printable)
+        else:
+            counts = await _to_file(database, output)
         if not retire:
-            return counts, Counter()
-        async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1) as fenced:
-            return counts, await retire_stragglers(fenced)
+            return counts, Counter(), DONE
+        async with hold_lease(database, PROVISION, wait=LIFE.total_seconds() + 1, on_wait=print_wait) as fenced:
+            return counts, *await _retire(fenced)
+
+
+async def _retire(database: "Database") -> "tuple[Counter[Proof], int]":
+    from service.administration.stragglers import retire_stragglers
+
+    retired: Counter[Proof] = Counter()
+    with show_progress("stragglers --retire", "hashes") as shown:
+
+        def report(so_far: "Counter[Proof]") -> None:
+            nonlocal retired
+            retired = Counter(so_far)
+            shown.update(retired.total())
+
+        try:
+            await until_stopped(retire_stragglers(database, report))
+        except Stopped as stopped:
+            return retired, stopped.code
+        return retired, DONE
 
 
 async def _to_file(database: "Database", path: Path) -> "Counter[Why]":
@@ -75,7 +102,7 @@ async def _to_file(database: "Database", path: Path) -> "Counter[Why]":
     from service.private_files import open_private
 
     try:
-        with open_private(path) as file:
+        with open_private(path) as file, show_progress("stragglers"):
             return await write_stragglers(database, file, printable)
     except OSError as error:
         raise CommandFailed(f"--output {path}: {error.strerror}") from None

@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -152,13 +155,26 @@ def _of_name(
 
     try:
         if name != "-" and not only_hash:
-            found = run(_of_account(settings, name))
+            found = _of_stored(settings, name)
             if found is not None:
                 found = with_columns(found, salt, user)
                 return found if source is None else with_source(found, source, os.environ)
         return _of_hash(_line("hash") if name == "-" else name, source, salt, user, certain=only_hash or name == "-")
     except NoSubject as error:
         raise CommandFailed(str(error)) from None
+
+
+def _of_stored(settings: "Settings", name: str) -> "Subject | None":
+    """The account that has the name; None where none has it, or where there is no store and the name is a hash."""
+    from service.hashing.registry import candidates
+    from service.store.database import SchemaNotReady
+
+    try:
+        return run(_of_account(settings, name))
+    except SchemaNotReady:
+        if candidates(name):
+            return None
+        raise
 
 
 async def _of_account(settings: "Settings", name: str) -> "Subject | None":
@@ -276,11 +292,11 @@ def _diagnosed(
     seconds: float,
 ) -> "Finding | None":
     """Search for the recipe of each hash. Ctrl-C ends the search, is recorded and is no fault."""
-    from service.cli.try_report import interrupted, progress
+    from service.cli.try_report import diagnosing, interrupted
     from service.hashing.diagnosis import OutOfTime, diagnose
     from service.loading.known_password import cases_of
 
-    with progress(seconds) as budget:
+    with _sigterm_as_ctrl_c(), diagnosing(seconds) as budget:
         try:
             for case in cases_of(subject, password, peppers):
                 found = diagnose(case, budget)
@@ -296,14 +312,25 @@ def _diagnosed(
     return None
 
 
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end a search as Ctrl-C does, with its count and its record."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _record(settings: "Settings", subject: "Subject", recipe: "Recipe | None", *, diagnosed: bool) -> None:
     """Write the audit entry. A given hash can be tried without a store: it is then said that nothing was recorded."""
     import asyncpg
 
     from service.embedded_postgres import NoPostgres, PostgresDidNotStart
-    from service.store.database import DATABASE_UNAVAILABLE
+    from service.store.database import DATABASE_UNAVAILABLE, SchemaNotReady
 
-    unreachable = (*DATABASE_UNAVAILABLE, NoPostgres, PostgresDidNotStart, asyncpg.UndefinedTableError, TimeoutError)
+    no_store = (NoPostgres, PostgresDidNotStart, SchemaNotReady)
+    unreachable = (*DATABASE_UNAVAILABLE, *no_store, asyncpg.UndefinedTableError, TimeoutError)
     try:
         run(_recorded(settings, subject, recipe, diagnosed=diagnosed))
     except unreachable:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
+from service.cli.progress import show_progress
 from service.hashing.diagnosis import Budget, Finding
 from service.hashing.format import Recipe
 from service.loading.known_password import Verdict
@@ -18,25 +16,11 @@ SETTINGS = ("format", "charset", "pepper_env", "iterations", "salt_encoding")
 
 
 @contextmanager
-def progress(seconds: float) -> Iterator[Budget]:
-    """Show the time, the stage and the candidates on a terminal; nothing elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield Budget(seconds)
-        return
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[tried]:,} candidates"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("diagnosis", total=seconds, tried=0)
+def diagnosing(seconds: float) -> Iterator[Budget]:
+    """Give the budget of a search, and show its stage and the candidates tried."""
+    with show_progress("try --diagnose", "candidates") as shown:
         yield Budget(
-            seconds,
-            lambda spent: bar.update(task, description=spent.stage, completed=spent.elapsed, tried=spent.tried),
+            seconds, lambda spent: shown.update(spent.tried, share=spent.elapsed / spent.seconds, note=spent.stage)
         )
 
 

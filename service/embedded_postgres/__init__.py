@@ -14,10 +14,29 @@ from pathlib import Path
 import asyncpg
 
 from service.embedded_postgres.binaries import NoPostgres
-from service.embedded_postgres.home import PostgresDidNotStart, open_home
+from service.embedded_postgres.home import PostgresDidNotStart, find_home, open_home
 from service.embedded_postgres.server import running
 
-__all__ = ["NoPostgres", "PostgresDidNotStart", "embedded", "embedded_sync"]
+__all__ = ["NoPostgres", "PostgresDidNotStart", "cluster_folder", "creation_lock", "embedded", "embedded_sync"]
+
+
+def cluster_folder(data_dir: Path) -> Path | None:
+    """Return the folder of the server's cluster, None if there is none; makes nothing.
+
+    Raises `PostgresDidNotStart` if it belongs to another user.
+    """
+    home = find_home(data_dir)
+    return home.data if home else None
+
+
+@contextlib.contextmanager
+def creation_lock(data_dir: Path) -> Iterator[int]:
+    """Open the file that is locked (`flock`) while a database is created in `data_dir`, and yield its descriptor.
+
+    Makes the folder where it is missing. Raises `PostgresDidNotStart` if that can't be done.
+    """
+    with open_home(data_dir).opened("create.lock") as descriptor:
+        yield descriptor
 
 
 @contextlib.contextmanager

@@ -75,19 +75,43 @@ class Home:
         return (self.path / "password").read_text()
 
 
+def find_home(data_dir: Path) -> Home | None:
+    """Return `DATA_DIR/postgres` where a cluster is in it, else None; makes nothing. Raises `PostgresDidNotStart`."""
+    home = Home(data_dir.absolute() / "postgres")
+    try:
+        _require_owner(home.path)
+        return home if home.data.exists() else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unusable(error, home.path) from None
+
+
 def open_home(data_dir: Path) -> Home:
-    """Create `DATA_DIR/postgres` if it is missing. Raises `PostgresDidNotStart` if it belongs to another user."""
+    """Create `DATA_DIR/postgres` if it is missing. Raises `PostgresDidNotStart` if that can't be done or used."""
     path = data_dir.absolute() / "postgres"
-    data_dir.mkdir(parents=True, exist_ok=True)
-    path.mkdir(mode=0o700, exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        if os.geteuid() == 0 and path.stat().st_uid == 0:
+            os.chown(path, *_server_user(data_dir))
+        _require_owner(path)
+    except OSError as error:
+        raise _unusable(error, path) from None
+    return Home(path)
+
+
+def _require_owner(path: Path) -> None:
     owner = path.stat().st_uid
-    if os.geteuid() == 0 and owner == 0:
-        os.chown(path, *_server_user(data_dir))
-    elif os.geteuid() not in (0, owner):
+    if os.geteuid() not in (0, owner):
         raise PostgresDidNotStart(
             f"{path} belongs to user {owner}: run as that user or as root, or set DATA_DIR to another folder"
         )
-    return Home(path)
+
+
+def _unusable(error: OSError, path: Path) -> PostgresDidNotStart:
+    where = error.filename or path
+    return PostgresDidNotStart(f"DATA_DIR: {where}: {error.strerror}: set DATA_DIR to a folder that you may write to")
 
 
 def _server_user(data_dir: Path) -> tuple[int, int]:

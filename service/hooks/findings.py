@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from service.immutable import immutable
+from service.okta.errors import PROOF_REMEDY
 from service.okta.events import IMPORT_EVENT
 from service.okta.hooks import HeaderChannel, Hook, HookKind, Proof
 
@@ -56,8 +57,7 @@ class Fault(enum.StrEnum):
 
 _REMEDIES = {
     Fault.FORBIDDEN: "give the API token's admin, or the service app's scopes, the right to it (docs/okta-api.md)",
-    Fault.PROOF_REFUSED: "set this machine's clock by NTP, keep proxies from changing the header DPoP, or turn off"
-    ' "Require Demonstrating Proof of Possession (DPoP) header in token requests" in the app\'s General Settings',
+    Fault.PROOF_REFUSED: PROOF_REMEDY,
     Fault.MISSING: "create it: password-import hooks register URL",
     Fault.INACTIVE: "activate it: password-import hooks register URL, or Workflow > Hooks in the Admin Console",
     Fault.SEVERAL: "delete the extra ones: event hooks all deliver the same events, and each counts in the daily limit",

@@ -56,6 +56,10 @@ async def prove_replicas(probe: Probe, desired: DesiredHooks, replicas: Sequence
                 raise NotAccepted(f"{address}, {kind.label}: {why} (status {called.status})")
 
 
+TELL_EVERY = 30.0
+"""Seconds between two lines while both event hooks deliver."""
+
+
 async def rotate_secret(  # noqa: PLR0913 (each is an option of the command)
     org: HookOrg,
     ownership: Ownership,
@@ -131,6 +135,10 @@ async def _events(
 ) -> None:
     rotated.new_events = await registration.make_events(target.name)
     progress(f"both event hooks deliver for {overlap:.0f} seconds, so that no event is lost")
+    while overlap > TELL_EVERY:
+        await asyncio.sleep(TELL_EVERY)
+        overlap -= TELL_EVERY
+        progress(f"{overlap:.0f} seconds left")
     await asyncio.sleep(overlap)
     for hook in target.hooks:
         await registration.remove(target.kind, hook)

@@ -6,7 +6,7 @@ Each recipe is measured once, by its dummy hash, and counts for all hashes that 
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from service.hashing.format import Check, MalformedHash, Recipe, StoredHash, UnusableHash
@@ -159,10 +159,18 @@ def report_recipes(recipes: Iterable[tuple[KeptRecipe, int]], opener: HashOpener
     return [_report(kept, hashes, opener, timed=place < MEASURED) for place, (kept, hashes) in enumerate(ordered)]
 
 
+REPORT_EVERY = 1000
+"""Rows between two reports of the progress."""
+
+
 def report_rows(
-    rows: Iterator[Row | FaultyRow], resolver: HashResolver, opener: HashOpener, decisions: Decisions | None = None
+    rows: Iterator[Row | FaultyRow],
+    resolver: HashResolver,
+    opener: HashOpener,
+    decisions: Decisions | None = None,
+    progress: Callable[[int], None] = lambda _rows: None,
 ) -> HashReport:
-    """Read an export to its end; nothing of it is kept but counts."""
+    """Read an export to its end; nothing of it is kept but counts. `progress` is told the rows read."""
     report = HashReport(cores=usable_cores())
     numbers: Counter[int] = Counter()
     met: list[NewRecipe] = []
@@ -174,6 +182,8 @@ def report_rows(
             report.refusals[refusal.reason] += 1
         met += resolver.new
         resolver.new.clear()
+        if not report.rows % REPORT_EVERY:
+            progress(report.rows)
     report.recipes = report_recipes(_as_kept(met, numbers), opener)
     return report
 

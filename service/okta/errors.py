@@ -52,6 +52,13 @@ class ProofRefused(NoToken):
     """Okta rejected our DPoP proofs, and would reject those of every other call."""
 
 
+PROOF_REMEDY = (
+    "set this machine's clock by NTP, keep proxies from changing the header DPoP, or turn off"
+    ' "Require Demonstrating Proof of Possession (DPoP) header in token requests" in the app\'s General Settings'
+)
+"""What to do about `ProofRefused`."""
+
+
 class ReadOnly(Refused):
     """Okta is in read-only mode: writes fail until it ends."""
 

@@ -23,6 +23,7 @@ from service.okta.errors import MAX_TEXT, MalformedAnswer, NoAnswer, ProofRefuse
 from service.okta_client.credentials import Credentials, read_date, read_json, skew_texts
 from service.okta_client.dpop import SETTING, challenge
 from service.okta_client.rate_limits import RateLimits, bucket_of
+from service.os_errors import explain
 
 # Validation of the org's address, the only one that receives our credentials.
 
@@ -195,7 +196,7 @@ class Calls:
                 return response.status, response.headers, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self.limits.lost(bucket)
-            raise NoAnswer(f"no answer from {url.host} ({type(error).__name__})") from None
+            raise NoAnswer(f"no answer from {url.host}:{url.port}: {explain(error)}") from None
 
 
 def _spread() -> float:

@@ -131,6 +131,7 @@ class Provisioning:
             refused = [request for request in requests if self._would_be_refused(request, schema)]
             self.totals.outcomes[Outcome.REFUSED] += len(refused)
             self.totals.methods += Counter(each.method for each in requests if each not in refused)
+            self.progress(self.totals)
         return self.totals
 
     def _would_be_refused(self, request: Request, schema: UserSchema | None) -> bool:

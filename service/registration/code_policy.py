@@ -305,6 +305,8 @@ def _import(named: str, module_name: str, *, again: bool) -> ModuleType:
         for name in _beside(module_name, frozenset(sys.modules) - known):
             del sys.modules[name]
         sys.modules.update(before)
+        if isinstance(error, ModuleNotFoundError):
+            raise FaultyPolicy(named, f"there is no module {error.name}: add its folder to PYTHONPATH") from error
         raise FaultyPolicy(named, f"{module_name} can't be imported: {type(error).__name__}: {error}") from error
     finally:
         sys.dont_write_bytecode = writes_bytecode

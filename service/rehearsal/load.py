@@ -8,7 +8,7 @@ import asyncio
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -90,6 +90,11 @@ class Result:
     behind: float = 0.0
     """Seconds by which the latest arrival was late, because this machine was too busy to send it."""
 
+    @property
+    def ended(self) -> int:
+        """How many sign-ins have come to their end."""
+        return self.in_time + self.refused + self.late + self.wrong_verdicts
+
     def percentile(self, share: float) -> float | None:
         """Give the time within which so many of the calls were answered; three seconds mean that they were not."""
         if not self.waits:
@@ -102,12 +107,19 @@ class LoadTest:
     """One run of a plan."""
 
     def __init__(
-        self, caller: Caller, people: Sequence[RehearsalPerson], plan: Plan, *, seed: int | None = None
+        self,
+        caller: Caller,
+        people: Sequence[RehearsalPerson],
+        plan: Plan,
+        *,
+        seed: int | None = None,
+        progress: Callable[[Result], None] = lambda _result: None,
     ) -> None:
         self._caller = caller
         self._people = people
         self._plan = plan
         self._random = random.Random(seed)  # noqa: S311 (moments and addresses, no secret)
+        self._progress = progress
         self.result = Result()
 
     async def run(self) -> Result:
@@ -158,6 +170,7 @@ class LoadTest:
             result.refused += 1
         else:
             result.wrong_verdicts += 1
+        self._progress(result)
 
     def _address(self) -> str:
         # 198.18.0.0/15 is for load tests (RFC 2544): people come from different networks.

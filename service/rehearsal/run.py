@@ -9,7 +9,7 @@ from service.rehearsal.load import Caller, LoadTest, Plan, Result, sign_in
 from service.rehearsal.people import MOST, invent
 from service.store import rehearsals
 from service.store.database import Database
-from service.store.leases import LIFE, REHEARSE, hold_lease
+from service.store.leases import LIFE, REHEARSE, OnWait, hold_lease
 from service.store.rehearsals import RehearsalPerson
 
 AFTER = timedelta(minutes=1)
@@ -26,21 +26,23 @@ async def rehearse(
     plan: Plan,
     mix: Mapping[int, int],
     *,
-    progress: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[Result], None] = lambda _result: None,
+    on_wait: OnWait = lambda _name, _seconds: None,
 ) -> Result:
     """Run `plan` against a service that uses `database`, with people in the proportions of `mix`.
 
     Raises `CannotRehearse`, and `Held` where another rehearsal runs.
     """
     people = invent(mix, min(plan.sign_ins, MOST))
-    async with hold_lease(database, REHEARSE, wait=LIFE.total_seconds() + 1) as fenced:
+    async with hold_lease(database, REHEARSE, wait=LIFE.total_seconds() + 1, on_wait=on_wait) as fenced:
         try:
             async with fenced.transaction() as connection:
                 await rehearsals.remove_all(connection)  # those of a run that was killed
                 await rehearsals.add(connection, people, timedelta(seconds=plan.seconds) + AFTER)
             await _try(caller, people[0])
-            progress(f"{len(people):,} invented people; {plan.rate:g} sign-ins/s for {plan.seconds:g} s")
-            return await LoadTest(caller, people, plan).run()
+            say(f"{len(people):,} invented people; {plan.rate:g} sign-ins/s for {plan.seconds:g} s")
+            return await LoadTest(caller, people, plan, progress=progress).run()
         finally:
             async with database.connection() as connection:
                 await rehearsals.remove_all(connection)

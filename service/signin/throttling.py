@@ -267,10 +267,12 @@ MAX_FAILURE_ROWS = 1_000_000
 class TooManyFailures(Exception):
     """The login has failed too often recently, so no password is checked for it now."""
 
-    def __init__(self, retry_after: float) -> None:
+    def __init__(self, retry_after: float, account_id: int | None = None) -> None:
         super().__init__(str(self.__doc__))
         self.retry_after = retry_after
         """Seconds."""
+        self.account_id = account_id
+        """The account that the login means, where that is known."""
 
 
 class AttemptsInFlight:

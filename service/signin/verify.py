@@ -69,6 +69,10 @@ class SignInResult:
     code: str
     is_rehearsed: bool = False
     """Whether the person was invented by `rehearse`."""
+    account_id: int | None = None
+    """The account that the name means; None if it means none, or two."""
+    queue_seconds: float = 0.0
+    """How long the checks waited for a core."""
 
     @property
     def verdict(self) -> Verdict:
@@ -92,6 +96,8 @@ class SignInRequest:
     code: str
     tag: bytes | None = field(repr=False)
     """Identifies the call, so that its repetition is not counted again."""
+    waits: list[float] = field(default_factory=list)
+    """Seconds that its checks waited for a core."""
 
     def entry(self, action: Action, reason: str, account_id: int | None = None) -> Entry:
         """Return this call's entry for the audit trail."""
@@ -242,7 +248,8 @@ class PasswordVerifier:
             else:
                 outcome = await self._check_dummy_hash(known, request, dummy_hashes)
             await self.recorder.remember(outcome, known, request)
-        return SignInResult(outcome, request.code)
+        account_id = known.found.id if isinstance(known.found, Account) else None
+        return SignInResult(outcome, request.code, account_id=account_id, queue_seconds=sum(request.waits, 0.0))
 
     async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> LookedUp:
         if (refusal := self.throttle_cache.judge(self.throttle_cache.counted(request.lookup))) is not None:
@@ -279,7 +286,7 @@ class PasswordVerifier:
 
     def _throttled(self, request: SignInRequest, retry_after: float, account_id: int | None) -> TooManyFailures:
         self.trail.note(request.entry(Action.THROTTLED, "too many failures", account_id))
-        return TooManyFailures(retry_after)
+        return TooManyFailures(retry_after, account_id)
 
     async def _check_dummy_hash(
         self, known: LookedUp, request: SignInRequest, dummy_hashes: DummyHashes
@@ -306,7 +313,11 @@ class PasswordVerifier:
             self._log_unusable(account, account.hashes[0], TooCostly())
             raise UnusableStoredHash
         if checks and await self.pool.verify(
-            checks, request.call.password, account=account.login_key, deadline=request.deadline
+            checks,
+            request.call.password,
+            account=account.login_key,
+            deadline=request.deadline,
+            on_waited=request.waits.append,
         ):
             return SignInOutcome.VERIFIED
         if len(checks) < len(account.hashes) or not checks:

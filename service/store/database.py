@@ -46,7 +46,7 @@ async def connect(dsn: str, **options: Any) -> asyncpg.Connection:
     """
     try:
         return await _connect(dsn, **options)
-    except (OSError, asyncpg.PostgresError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NOT_THE_PRIMARY) as error:
         error.add_note(place_of(dsn))
         raise
 
@@ -94,6 +94,10 @@ SILENT = 1.0
 
 class DatabaseUnavailable(Exception):
     """The database cannot be reached or cannot serve."""
+
+
+class SchemaNotReady(Exception):
+    """There is no database, or its schema is missing or older than this version; the message names it and the fix."""
 
 
 DATABASE_UNAVAILABLE = (

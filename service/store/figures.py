@@ -324,7 +324,7 @@ class StoredFigures:
     """The last hour of replicas that have stopped since."""
     last_event: datetime | None
     last_delivered: datetime | None
-    """By the event hook; None where that is not among the latest events."""
+    """Of the event hook; None if it is not among the latest events."""
     logs: tuple[LogRead, ...]
     leases: tuple[tuple[str, str], ...]
     call_failures: dict[str, int]

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from weakref import WeakKeyDictionary
@@ -118,12 +118,20 @@ _unreleased: WeakKeyDictionary[Database, set[Lease]] = WeakKeyDictionary()
 """Leases of this process that could not be released because the database was unavailable; they are released first."""
 
 
+OnWait = Callable[[str, float], None]
+"""Is told the lease that another process holds, and the seconds after which a holder that died loses it."""
+
+
+def _log_wait(name: str, seconds: float) -> None:
+    log.info("waiting_for_lease", name=name, seconds=seconds)
+
+
 @asynccontextmanager
 async def hold_lease(
-    database: Database, name: str, *, wait: float = 0.0, life: timedelta = LIFE
+    database: Database, name: str, *, wait: float = 0.0, life: timedelta = LIFE, on_wait: OnWait = _log_wait
 ) -> AsyncIterator[FencedDatabase]:
     """Yield the database fenced by a lease. Raises `Held` if another process holds it for over `wait` seconds."""
-    lease = await _acquire(database, name, wait, life)
+    lease = await _acquire(database, name, wait, life, on_wait)
     renewing = asyncio.create_task(_keep(database, lease, life))
     try:
         yield FencedDatabase(database, lease)
@@ -137,7 +145,7 @@ async def hold_lease(
                 await _give_back(database, connection)
 
 
-async def _acquire(database: Database, name: str, wait: float, life: timedelta) -> Lease:
+async def _acquire(database: Database, name: str, wait: float, life: timedelta, on_wait: OnWait) -> Lease:
     deadline = asyncio.get_running_loop().time() + wait
     is_reported = False
     while True:
@@ -152,7 +160,7 @@ async def _acquire(database: Database, name: str, wait: float, life: timedelta) 
         if asyncio.get_running_loop().time() >= deadline:
             raise Held(f"{name} is being done by {holder or 'another process'}")
         if not is_reported:
-            log.info("waiting_for_lease", name=name, seconds=life.total_seconds())
+            on_wait(name, life.total_seconds())
             is_reported = True
         await asyncio.sleep(min(1.0, max(0.05, wait / 20)))
 

@@ -43,6 +43,12 @@ def error_response_for(error: Exception) -> web.Response:
     return error_response(503, fault_code(error), "internal error; no verdict was reached")
 
 
+def error_code(error: Exception) -> str:
+    """Return the code of the error response to `error`."""
+    answer = http_error_response(error) if isinstance(error, web.HTTPException) else error_response_for(error)
+    return answer[ERROR_CODE]
+
+
 def fault_code(error: BaseException) -> str:
     """Return the code of an internal error."""
     for kinds, code in _FAULTS:

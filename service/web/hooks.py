@@ -8,10 +8,13 @@ from aiohttp import web
 from service.hashing.pool import Overloaded
 from service.import_events.record import Channel, record_delivery
 from service.okta.events import CHALLENGE_HEADER, Delivery, answer_challenge
-from service.okta.password_import import answer, parse_call
+from service.okta.password_import import PasswordImportCall, answer, parse_call
 from service.okta.registration import parse_request
+from service.signin.throttling import TooManyFailures
+from service.signin.verify import SignInResult
 from service.telemetry import Telemetry
 from service.web.bodies import JSON_TYPE, LARGE, read_call
+from service.web.errors import error_code
 from service.web.parts import PARTS, Parts
 
 # `/okta/events`: the one-time verification of the event hook, and its deliveries.
@@ -81,14 +84,36 @@ pause = asyncio.sleep
 
 async def post_password_import(request: web.Request) -> web.Response:
     """Answer VERIFIED or UNVERIFIED before the deadline, or raise why there is no verdict."""
-    parts = request.app[PARTS]
-    deadline = asyncio.get_running_loop().time() + parts.settings.request_timeout
-    call = parse_call(await read_call(request, deadline))
+    parts, clock = request.app[PARTS], asyncio.get_running_loop().time
+    began = clock()
+    deadline = began + parts.settings.request_timeout
     try:
-        answered = await parts.verifier.verify(call, deadline=deadline)
+        call = parse_call(await read_call(request, deadline))
+        answered = await _verify(parts, call, deadline)
+    except (Exception, asyncio.CancelledError) as error:
+        outcome = error_code(error) if isinstance(error, Exception) else "disconnected"
+        account_id = error.account_id if isinstance(error, TooManyFailures) else None
+        log.info("sign_in", outcome=outcome, account_id=account_id, total_ms=_milliseconds(clock() - began))
+        raise
+    log.info(
+        "sign_in",
+        outcome=answered.label,
+        account_id=answered.account_id,
+        total_ms=_milliseconds(clock() - began),
+        queue_ms=_milliseconds(answered.queue_seconds),
+    )
+    return web.Response(body=answer(answered.verdict, answered.code), content_type=JSON_TYPE)
+
+
+async def _verify(parts: Parts, call: PasswordImportCall, deadline: float) -> SignInResult:
+    try:
+        return await parts.verifier.verify(call, deadline=deadline)
     except Overloaded:
         if not parts.refusals.locked():
             async with parts.refusals:
                 await pause(REFUSAL_PACE)
         raise
-    return web.Response(body=answer(answered.verdict, answered.code), content_type=JSON_TYPE)
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 1)

@@ -10,12 +10,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+import typer
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.administration.doctor import Area, Status, system_authorities
 from service.cli.doctor import doctor, findings
 from service.loading.identify import RecipeReport
-from service.okta.errors import NoAnswer, NoToken, Refused
+from service.okta.errors import NoAnswer, NoToken, ProofRefused, Refused
 from service.okta.hooks import HookKind
 from service.store import health
 from service.store.health import OPERATOR_ROLE, SERVICE_ROLE
@@ -116,7 +117,7 @@ async def open_admin_port(case: Case) -> None:
     case.settings["admin_host"] = "0.0.0.0"  # noqa: S104 (the fault)
 
 
-@fault(Area.SECRET_FILES, FAILURE, "HOOK_SECRETS_FILE: cannot be read")
+@fault(Area.SECRET_FILES, FAILURE, "HOOK_SECRETS_FILE: ", "cannot be read: No such file")
 async def no_secret_file(case: Case) -> None:
     case.settings["hook_secrets_file"] = case.folder / "missing.json"
 
@@ -144,9 +145,25 @@ async def readable_okta_key(case: Case) -> None:
 # The server and the role
 
 
-@fault(Area.DATABASE, FAILURE, "The database can't be reached", "the database app at")
+@fault(Area.DATABASE, FAILURE, "The database can't be reached (the database app at 127.0.0.1:9): connection refused.")
 async def database_away(case: Case) -> None:
     case.settings["database_url"] = "postgresql://app:hidden-password@127.0.0.1:9/app"
+
+
+@fault(Area.DATABASE, FAILURE, "no-such-host.invalid:5432): the host name can't be resolved.")
+async def unknown_host(case: Case) -> None:
+    case.settings["database_url"] = "postgresql://app:hidden-password@no-such-host.invalid/app"
+
+
+@fault(Area.DATABASE, FAILURE, 'database "missing" does not exist')
+async def unknown_database(case: Case) -> None:
+    case.settings["database_url"] = case.url.partition("@/")[0] + "@/missing?" + case.url.partition("?")[2]
+
+
+@fault(Area.DATABASE, FAILURE, "password authentication failed")
+async def wrong_database_password(case: Case) -> None:
+    rest = case.url.partition("@")[2]
+    case.settings["database_url"] = f"postgresql://app:hidden-password@{rest}"
 
 
 @fault(Area.DATABASE, FAILURE, "is read-only")
@@ -298,7 +315,7 @@ async def no_key(case: Case) -> None:
     await case.encrypt(k1=KEY)
 
 
-@fault(Area.KEYS, FAILURE, "The key k1 in HASH_KEYS does not open the hashes")
+@fault(Area.KEYS, FAILURE, "The key k1 in HASH_KEYS does not decrypt the hashes")
 async def wrong_key(case: Case) -> None:
     await no_key(case)
     case.settings["hash_keys"] = keys_json(k1=OTHER_KEY)
@@ -534,6 +551,11 @@ async def ungranted_scope(case: Case) -> None:
     case.org.faults["users"] = NoToken(400, "invalid_scope", ["no access token", "scope"])
 
 
+@fault(Area.OKTA, FAILURE, "refuses the DPoP proofs: Okta answered 401: Require Demonstrating Proof of Possession")
+async def proofs_refused(case: Case) -> None:
+    case.org.faults["users"] = ProofRefused(401, None, ["Require Demonstrating Proof of Possession"])
+
+
 @fault(Area.OKTA, FAILURE, "may not read the System Log, which reconcile need")
 async def role_without_the_log(case: Case) -> None:
     case.org.faults["log"] = Refused(403, "E0000006", ["You do not have permission"])
@@ -749,6 +771,12 @@ def test_wrong_settings_are_failures(environment: pytest.MonkeyPatch, capsys: py
     assert said.startswith("failure  settings")
     assert said.endswith("1 failure, 0 warnings, 0 unknown, 0 ok\n")
     assert "hidden-value" not in said
+
+
+def test_a_peak_that_is_no_rate_is_wrong_usage() -> None:
+    with pytest.raises(typer.BadParameter, match="40/s or 300/m") as raised:
+        doctor(peak="fast")
+    assert raised.value.param_hint == "--peak"
 
 
 def test_wrong_okta_settings_are_failures(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,9 @@ async def test_tens_of_thousands_of_proofs_are_streamed_and_the_sums_agree(
             yield row
 
     monkeypatch.setattr(evidence, "forgotten", watched)
-    document, rows = await collected(database)
+    told: list[int] = []
+    document, rows = await collected(database, progress=told.append)
+    assert told == list(range(1000, MANY + 1, 1000))
     assert cursors == {1}
     assert (len(rows), document["forgotten"]["total"], document["accounts"]["migrated"]) == (MANY, MANY, MANY)
     assert document["forgotten"]["event_recorded"] == MANY

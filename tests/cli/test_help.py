@@ -34,3 +34,10 @@ def test_a_reader_that_leaves_the_help_early_is_no_error() -> None:
     script = f"{sys.executable} -m service --help | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     assert (done.stdout.split()[-1], done.stderr) == ("0", "")
+
+
+def test_a_closed_standard_output_is_named() -> None:
+    script = f"exec {sys.executable} -m service keys make >&-"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    said = "password-import: failed: standard output: Bad file descriptor: direct it to a file or a program\n"
+    assert (done.returncode, done.stderr) == (1, said)

@@ -45,7 +45,8 @@ async def test_load_ends_with_0_and_its_totals_on_standard_output(database_url: 
         "dry_run": False, "rows": 3, "new": 3, "changed": 0, "unchanged": 0, "tombstone": 0, "deleted": 0,
         "refused": 0, "refusals": {}, "formats": {"bcrypt": 1, "md5($pass)": 1}, "without_hash": 1, "long_logins": 0,
         "named_by_login": 0, "events_applied": {}, "rejects": None, "untried_formats": ["bcrypt", "md5($pass)"],
-        "disabled": 0, "ignored": [], "decisions": [], "unused_peppers": [],
+        "disabled": 0, "ignored": [], "decisions": [], "unused_peppers": [], "unused_salts": [],
+        "checked_elsewhere": 0, "too_costly": 0,
     }  # fmt: skip
 
 

@@ -152,7 +152,7 @@ async def test_code_that_blocks_leaves_the_service_s_loop_alone(screener: Regist
 @pytest.mark.parametrize(
     "named, part",
     [
-        ("no.such.module:screen", "can't be imported: ModuleNotFoundError"),
+        ("no.such.module:screen", "there is no module no: add its folder to PYTHONPATH"),
         (f"{HERE}:absent", "has no absent"),
         (f"{HERE}:synchronous", "must be an async function"),
         (f"{HERE}:no_argument", "must take one argument"),

@@ -93,7 +93,7 @@ def sign_in(url: str, login: str) -> str:
     return "no answer"
 
 
-def test_an_installed_package_migrates_loads_and_verifies(
+def test_an_installed_package_migrates_loads_verifies_and_simulates(
     python: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     stored = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
@@ -104,3 +104,4 @@ def test_an_installed_package_migrates_loads_and_verifies(
     )
     with serving(python, tmp_path, environment) as url:
         assert sign_in(url, "jessie@example.com") == "VERIFIED"
+    assert "facts verified" in run(python, tmp_path, environment, "simulate")

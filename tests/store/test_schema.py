@@ -52,6 +52,11 @@ def test_every_migration_can_be_undone_and_done_again(empty_database_url: str) -
     command.downgrade(config, "base")
 
 
+def test_the_revisions_of_this_code_are_those_that_alembic_finds() -> None:
+    scripts = ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    assert known_revisions() == tuple(script.revision for script in scripts)
+
+
 def test_the_migrations_make_what_the_metadata_says(database_url: str) -> None:
     try:
         command.check(alembic_config(database_url))

@@ -206,7 +206,7 @@ async def test_failed_sign_ins_are_told(admin: Page, client: Client, add: Add) -
     for number in range(3):
         body = sign_in(LOGIN, f"guess {number}", eventId=str(number))
         await client.post("/okta/password-import", data=body, headers={"Content-Type": "application/json"})
-    assert "Recent failed sign-ins: 3, the last one 0 s ago." in await searched(admin, LOGIN)
+    assert "Recent failed sign-ins: 3, the last one " in await searched(admin, LOGIN)
 
 
 async def test_what_was_typed_and_what_is_stored_is_escaped(admin: Page, add: Add) -> None:

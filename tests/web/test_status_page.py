@@ -94,7 +94,7 @@ async def test_the_page_counts_states_sign_ins_and_events(
     )
     assert "2 verified 1 wrong password 1 unknown login" in page
     assert "bcrypt 4 2" in page
-    assert "Last event by the event hook 0 s ago" in page
+    assert re.search(r"Last event by the event hook \d+ s ago", page)
     assert "Ready" in page
 
 
@@ -290,7 +290,7 @@ async def test_a_replica_that_was_killed_is_shown_for_some_minutes(
     admin: Page, parts: Parts, database: Database, pool: asyncpg.Pool
 ) -> None:
     await pool.execute("INSERT INTO replicas VALUES ('x', 'killed', now(), now() - interval '9 min', '{}')")
-    assert "Replica killed has written nothing for 540 s." in words(await shown(admin))
+    assert "Replica killed has not written its figures for 5" in words(await shown(admin))
     await pool.execute("UPDATE replicas SET seen_at = now() - interval '11 min'")
     await parts.recorder.write(database)
     assert "killed" not in words(await shown(admin))
@@ -385,7 +385,7 @@ WRONG = replica(counts={"error.token_expired": 1, "error.credentials_wrong": 2})
         (Level.WARN, "because all cores were busy: 12", {"own": replica(counts={"error.overloaded": 12})}),
         (Level.WARN, "missing or wrong credentials: 3", {"own": WRONG}),
         (Level.WARN, "accounts that have already migrated: 2", {"own": replica(counts={"sign_in.tombstone": 2})}),
-        (Level.BAD, "the last hooks check: 2", {"hooks_check": HooksCheck(NOW, 2, 0)}),
+        (Level.BAD, "the last hooks check found: 2", {"hooks_check": HooksCheck(NOW, 2, 0)}),
         (Level.WARN, "last checked 9 d ago", {"hooks_check": HooksCheck(LONG_AGO, 0, 0)}),
         (Level.WARN, "never checked", {"hooks_check": None}),
         (Level.BAD, "that name another Okta user or that no VERIFIED explains: 1.", {"counts": events(doubtful=1)}),
@@ -420,7 +420,7 @@ def test_loopback_needs_no_tls(host: str) -> None:
 
 def test_the_page_tells_the_share_that_only_the_log_brought_and_the_lag() -> None:
     page = words(status_page(view(counts=events(migrated=500, only_in_log=2, lag_median=4.1))))
-    assert "Brought by reconcile alone 0.4 %" in page
+    assert "Found only by reconcile 0.4 %" in page
     assert "VERIFIED to SUCCESS, median 4.1 s" in page
 
 

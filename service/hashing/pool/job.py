@@ -48,8 +48,12 @@ class Job:
     """The share of a core while it runs: 1, or that of one lane if its checks are interleaved with others."""
     deadline: float = math.inf
     """Time on the loop's clock."""
+    submitted: float = 0.0
+    """When it was admitted, on the loop's clock."""
     handed_over: float = 0.0
     """When it was handed to a worker, on the loop's clock."""
+    waited: float = 0.0
+    """Seconds from its admission to its outcome in which none of its checks ran."""
 
     @property
     def interleaved(self) -> bool:

@@ -6,7 +6,7 @@ from one that could still be answered.
 
 import asyncio
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -83,12 +83,21 @@ class HashingPool:
     ) -> None:
         await self.close()
 
-    async def verify(self, checks: Sequence[Check], password: str, *, account: Hashable, deadline: float) -> bool:
+    async def verify(
+        self,
+        checks: Sequence[Check],
+        password: str,
+        *,
+        account: Hashable,
+        deadline: float,
+        on_waited: Callable[[float], None] = lambda _seconds: None,
+    ) -> bool:
         """Return whether any of `checks` matches `password`, before `deadline` on the loop's clock.
 
         Calls with an equal `account` share one turn. A check does not run, and does not match, if the password is too
-        long for it. Raises `Overloaded` if the verdict cannot be reached in time, and `CheckFailed` if no check matched
-        and one failed with an error.
+        long for it. `on_waited` is told the seconds that the call spent in the queue, once it has a verdict. Raises
+        `Overloaded` if the verdict cannot be reached in time, and `CheckFailed` if no check matched and one failed with
+        an error.
         """
         taking = [check for check in checks if check.takes(password)]
         every = [attempt for check in taking for attempt in attempts_at(check, password)]
@@ -99,7 +108,9 @@ class HashingPool:
         outcome = try_checks(cheap, password)
         if outcome.matched or not dear:
             return self._verdict(outcome)
-        matched = await self._submit(self._admit(dear, password, account, deadline), deadline)
+        job = self._admit(dear, password, account, deadline)
+        matched = await self._submit(job, deadline)
+        on_waited(job.waited)
         return matched or self._verdict(outcome)
 
     def require_room(self, kinds: Iterable[Check], *, account: Hashable, deadline: float) -> None:
@@ -180,7 +191,8 @@ class HashingPool:
 
     def _job(self, checks: Sequence[Check], password: str, account: Hashable, seconds: float, deadline: float) -> Job:
         future = self._loop.create_future()
-        return Job(checks, password, account, seconds, future, share=self._share(checks), deadline=deadline)
+        share, now = self._share(checks), self._loop.time()
+        return Job(checks, password, account, seconds, future, share=share, deadline=deadline, submitted=now)
 
     async def _submit(self, job: Job, deadline: float) -> bool:
         self._queue.put(job)
@@ -225,6 +237,8 @@ class HashingPool:
             self._estimates.learn(cost, seconds, size=size, had=job.deadline - job.handed_over)
         if not job.awaited:
             return
+        ran = sum(seconds for _, _, seconds in outcome.timings)
+        job.waited = max(0.0, self._loop.time() - job.submitted - ran)
         try:
             job.future.set_result(self._verdict(outcome))
         except Exception as fault:  # noqa: BLE001 - the error goes to the caller

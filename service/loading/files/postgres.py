@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from service.loading.files.row import VALUE, FaultyRow, Row, UnreadableFile
+from service.os_errors import explain
 
 AT_ONCE = 5000
 """Rows fetched at once."""
@@ -88,9 +89,14 @@ class QueryReader:
         try:
             return self._loop.run_until_complete(work)
         except asyncpg.PostgresError as error:
-            raise UnreadableFile(f"the query: {error.args[0] if error.args else type(error).__name__}") from None
-        except (OSError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
-            raise UnreadableFile(f"the database of --from-dsn: {type(error).__name__}") from None
+            raise UnreadableFile(f"the query: {error.args[0] if error.args else 'the server gave no reason'}") from None
+        except (OSError, TimeoutError) as error:
+            raise UnreadableFile(f"the database of --from-dsn: {explain(error)}: check its host and port") from None
+        except (asyncpg.InterfaceError, ValueError):
+            raise UnreadableFile(
+                "--from-dsn: is no URL of a PostgreSQL: write postgresql://USER@HOST:5432/DATABASE; in a password, "
+                "write / ? # @ : % as %2F %3F %23 %40 %3A %25"
+            ) from None
 
 
 def _plain(value: object) -> object:

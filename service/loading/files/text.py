@@ -202,8 +202,8 @@ class Export:
     def _faults_named(self) -> Iterator[None]:
         try:
             yield
-        except DAMAGED as error:
-            raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
+        except DAMAGED:
+            raise UnreadableFile(f"{self.path}: the file is cut off or damaged: copy it again") from None
         except UnicodeError:
             raise UnreadableFile(
                 f"{self.path}: the file is not {self.charset}; name its charset with --charset"
@@ -223,11 +223,13 @@ class Export:
         try:
             b" ".decode(given, "replace")
         except (LookupError, UnicodeError):  # there are also codecs that make no text, as base64
-            raise UnreadableFile(f"no charset is called {given!r}") from None
+            raise UnreadableFile(
+                f"--charset {given}: there is no such charset; common ones are utf-8, latin-1, cp1252 and utf-16"
+            ) from None
         try:
             head = self._plain.peek(4)[:4]
-        except DAMAGED as error:
-            raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
+        except DAMAGED:
+            raise UnreadableFile(f"{self.path}: the file is cut off or damaged: copy it again") from None
         for mark, charset in BYTE_ORDER_MARKS:
             if head.startswith(mark):
                 self._plain.read(len(mark))

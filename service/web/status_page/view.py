@@ -20,11 +20,11 @@ from service.store.database import DATABASE_UNAVAILABLE, Database
 from service.store.figures import STALE_AFTER, EventFigures, ReplicaFigures, StoredFigures, read_figures
 from service.web.status_page.recorder import quantile, times_of
 
-NOT_TOLD: dict[str, Any] = {
+UNKNOWN_FIGURES: dict[str, Any] = {
     "version": "unknown", "cores": 0, "queued": 0, "running": 0, "refused": 0, "dropped": 0, "bcrypt": "unknown",
     "missing": None, "seconds": {}, "unknown_logins": 0,
 }  # fmt: skip
-"""Figures of a replica that does not tell them."""
+"""Figures of a replica that has not written them."""
 READ_WITHIN = 1.0
 """Seconds that a page waits for the database before it shows older figures."""
 SLOW = 2.0
@@ -78,9 +78,9 @@ class View:
     stored: StoredFigures | None = field(repr=False)
     """The latest figures from the database; None if it was never read."""
     stored_at: datetime | None
-    """When that was read; None where it was now."""
+    """When that was read; None if it was now."""
     away: "Away | None"
-    """Why the database could not be read; None where it was."""
+    """Why the database could not be read; None if it was."""
     own: ReplicaFigures | None
     notices: tuple[Notice, ...]
     can_search: bool
@@ -94,12 +94,12 @@ class View:
 
     @property
     def events(self) -> EventFigures:
-        """Give the figures on the latest events."""
+        """Return the figures on the latest events."""
         return events_of(self.counts)
 
     @property
     def last_delivered(self) -> datetime | None:
-        """Give the time of the last event that the event hook brought."""
+        """Return the time of the last event that the event hook delivered."""
         found = [self.events.last_delivered, self.stored.last_delivered if self.stored else None]
         return max((each for each in found if each is not None), default=None)
 
@@ -130,7 +130,7 @@ class PageFigures:
         self._stored_at: datetime | None = None
 
     async def view(self, own: ReplicaFigures | None) -> View:
-        """Read the figures; `own` are those of this replica, None where a command asks."""
+        """Read the figures; `own` are those of this replica, None for a command."""
         away: Away | None = None
         try:
             async with asyncio.timeout(READ_WITHIN), self._database.connection() as connection:
@@ -193,7 +193,7 @@ def make_view(
 
 
 def _whole(replica: ReplicaFigures) -> ReplicaFigures:
-    return replace(replica, figures=NOT_TOLD | replica.figures)
+    return replace(replica, figures=UNKNOWN_FIGURES | replica.figures)
 
 
 def _title(settings: Settings, stored: StoredFigures | None) -> str:

@@ -245,3 +245,20 @@ async def test_the_snapshot_counts_who_runs_and_who_waits(narrow: HashingPool) -
     await asyncio.gather(*calls)
     state = narrow.snapshot()
     assert (state.running, state.queued, state.dropped, state.refused) == (0, 0, 0, 0)
+
+
+async def test_the_time_in_the_queue_is_that_in_which_no_check_of_the_call_ran(narrow: HashingPool) -> None:
+    gated, waited = Gated(), list[float]()
+    running = ask(narrow, gated)
+    await until(lambda: bool(gated.hashed))
+    behind = [
+        asyncio.create_task(narrow.verify([Fixed()], "right", account=n, deadline=soon(), on_waited=waited.append))
+        for n in range(2)
+    ]
+    await until_queued(narrow, 1)  # the other one is handed over, and waits too
+    began = asyncio.get_running_loop().time()
+    await asyncio.sleep(0.01)
+    held = asyncio.get_running_loop().time() - began
+    gated.gate.set()
+    await asyncio.gather(running, *behind)
+    assert min(waited) >= held

@@ -145,8 +145,8 @@ def test_when_the_service_is_killed_its_workers_end() -> None:
         time.sleep(60)
     """
     with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
-    ) as service:
+        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as service:  # without the PYTHONSAFEPATH that the parser of deliveries may have set by `putenv`
         assert service.stdout is not None
         worker = psutil.Process(int(service.stdout.readline()))
         service.kill()

@@ -1,0 +1,33 @@
+"""Errors of the operating system, of name resolution and of TLS, in words for an operator."""
+
+import os
+import socket
+import ssl
+
+
+def explain(error: BaseException) -> str:
+    """Say why a connection or a file could not be had; no word of it comes from what was sent.
+
+    A client of HTTP keeps the cause in `os_error` or `certificate_error` (aiohttp).
+    """
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    return _of_tls(cause) if isinstance(cause, ssl.SSLError) else _of_system(cause)
+
+
+def _of_tls(cause: ssl.SSLError) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        reason = getattr(cause, "verify_message", "")  # set by OpenSSL's handshake alone
+        return "its TLS certificate is not accepted" + (f": {reason}" if reason else "")
+    return f"TLS failed: {(cause.reason or 'the connection ended').lower().replace('_', ' ')}"
+
+
+def _of_system(cause: BaseException) -> str:
+    if isinstance(cause, TimeoutError):
+        return "it did not answer in time"
+    if isinstance(cause, socket.gaierror):
+        return f"the host name can't be resolved ({cause.strerror})"
+    if isinstance(cause, OSError) and cause.errno:
+        return os.strerror(cause.errno)
+    if "rejected SSL upgrade" in str(cause):  # asyncpg's words for a PostgreSQL without TLS
+        return "the server has no TLS; set sslmode=prefer in the URL, or ssl = on at the server"
+    return "the connection can't be made" if isinstance(cause, ConnectionError) else "the connection broke"
