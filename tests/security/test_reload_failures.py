@@ -106,3 +106,17 @@ async def test_tokens_still_get_in_after_the_signal(org: Org, database_url: str,
         reload(parts, None)
         assert parts.inline_authenticator(given(f"Bearer {token}")) == before
         assert getattr(before, "kind", None) == "bearer"
+
+
+async def test_new_hash_keys_are_used_after_the_signal(database_url: str, database: Database, tmp_path: Path) -> None:
+    file, key = tmp_path / "keys.json", base64.b64encode(bytes(32)).decode()
+    file.write_text(json.dumps({"one": key}))
+    file.chmod(0o600)
+    settings = settings_of(
+        database_url=database_url, basic_auth_user="admin", basic_auth_password="supersecret", hash_keys_file=file
+    )
+    async with make_parts(settings, database) as parts:
+        assert parts.opener.keys.active == "one"
+        file.write_text(json.dumps({"two": key, "one": key}))
+        reload(parts, None)
+        assert parts.opener.keys.active == "two"

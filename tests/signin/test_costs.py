@@ -1,16 +1,19 @@
 """What one call may cost: long passwords are wrong unhashed, and hashes too costly together are answered 503."""
 
 import json
+from dataclasses import replace
 
 import asyncpg
 import pytest
 
 from service.administration.status import name_stuck, report_progress
+from service.hashing.format import Recipe, StoredHash
 from service.hashing.pool import HashingPool
 from service.hashing.pool.job import Job
 from service.signin.readiness import what_is_missing
 from service.store.database import Database
 from service.store.name_report import report_names
+from service.stored_hashes import HashOpener, MissingPepper
 from service.web.parts import Parts
 from tests.people import add_hash, plain
 from tests.service_fixtures import Add, Client
@@ -133,3 +136,12 @@ async def test_a_pepper_is_never_a_setting_of_the_service(parts: Parts, add: Add
         )
         missing = await what_is_missing(parts.database, parts.revisions, parts.opener)
         assert missing == [f"the pepper {name} is not set, and stored hashes need it"]
+
+
+@pytest.mark.parametrize("name", ["HASH_KEYS", "hash_keys", "BASIC_AUTH_PASSWORD", "OKTA_CLIENT_TOKEN", "PGPASSWORD"])
+def test_a_setting_that_is_set_is_no_pepper_either(name: str) -> None:
+    recipe = Recipe("sha256($pepper.$pass)", pepper_env=name)
+    opener = HashOpener({name: "a secret of the service", "PEPPER": "pepper"})
+    with pytest.raises(MissingPepper):
+        opener.with_peppers(StoredHash("", recipe))
+    assert opener.with_peppers(StoredHash("", replace(recipe, pepper_env="PEPPER"))).pepper == b"pepper"
