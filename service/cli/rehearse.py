@@ -113,7 +113,7 @@ async def _rehearse(settings: "Settings", url: str, plan: "Plan") -> "tuple[Resu
     from service.auth.authenticator import hash_keys
     from service.hashing.bcrypt_choice import BcryptUnavailable, choose_bcrypt
     from service.hashing.pool import HashingPool
-    from service.okta_client.hook_caller import open_caller
+    from service.okta_client.probing import open_caller
     from service.rehearsal.people import measure
     from service.settings import BadSettings
     from service.store import recipes, rehearsals

@@ -19,7 +19,7 @@ from service.import_events.record import COLLISIONS
 from service.loading.files.row import FaultyRow, Rejects, Row
 from service.loading.hashes import HashResolver, NewRecipe
 from service.loading.merge import BatchMerger, Merged
-from service.loading.queries import AccountsChanged, RowOutcome
+from service.loading.queries import AccountsChanged, RowOutcome, declare
 from service.loading.reject import Reason, RejectedRow
 from service.loading.rows import AccountReader, Decisions
 from service.loading.sources import Source
@@ -34,7 +34,6 @@ from service.loading.staging import (
 )
 from service.settings import ForgetWhen
 from service.store import recipes
-from service.store.attributes import declare
 from service.store.encryption import NO_KEYS, HashKeys
 from service.store.name_report import NameReport, count_names
 from service.store.recipes import tried_among

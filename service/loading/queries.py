@@ -410,3 +410,11 @@ async def other_recipes(
     """Give the recipes of the hashes that accounts have of other sources, by the keys of their logins."""
     rows = await connection.fetch(OTHER_RECIPES, login_keys, source_id)
     return {row["login_key"]: row["recipe_ids"] for row in rows}
+
+
+DECLARE = "UPDATE sources SET attributes = $2 WHERE id = $1 AND attributes <> $2"
+
+
+async def declare(connection: asyncpg.Connection, source_id: int, names: Sequence[str]) -> None:
+    """Store the attributes that a source declares, replacing its previous declaration."""
+    await connection.execute(DECLARE, source_id, sorted(names))

@@ -3,8 +3,6 @@
 The base profile: https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/ (profile).
 """
 
-from collections.abc import Sequence
-
 import asyncpg
 
 BASE_PROFILE = (
@@ -26,10 +24,6 @@ DECLARED_PROFILE = f"""
 """SQL for the part of an `account`'s profile that its hashes' sources declare. The source of an account without a hash
 is unknown, so it gets the declarations of all sources. A migrated account has none: its profile is Okta's."""
 
-DECLARE = "UPDATE sources SET attributes = $2 WHERE id = $1 AND attributes <> $2"
-
-DECLARED = "SELECT attributes FROM sources WHERE name = $1"
-
 UNDECLARED = """
 SELECT count(*) FROM accounts
 WHERE profile - $1::text[] <> '{}' OR state = 'migrated' AND profile <> '{}'
@@ -48,17 +42,6 @@ WITH slice AS (
 )
 SELECT (SELECT max(id) FROM slice) AS last, (SELECT count(*) FROM purged) AS purged
 """  # noqa: S608 (a constant)
-
-
-async def declare(connection: asyncpg.Connection, source_id: int, names: Sequence[str]) -> None:
-    """Store the attributes that a source declares, replacing its previous declaration."""
-    await connection.execute(DECLARE, source_id, sorted(names))
-
-
-async def declared(connection: asyncpg.Connection, source: str) -> list[str] | None:
-    """Return the attributes that a source declared at its last load; None if nothing was loaded from it yet."""
-    names: list[str] | None = await connection.fetchval(DECLARED, source)
-    return names
 
 
 async def count_undeclared(connection: asyncpg.Connection) -> int:

@@ -117,7 +117,7 @@ async def open_admin_port(case: Case) -> None:
     case.settings["admin_host"] = "0.0.0.0"  # noqa: S104 (the fault)
 
 
-@fault(Area.SECRET_FILES, FAILURE, "HOOK_SECRETS_FILE: cannot be read")
+@fault(Area.SECRET_FILES, FAILURE, "HOOK_SECRETS_FILE: ", "cannot be read: No such file")
 async def no_secret_file(case: Case) -> None:
     case.settings["hook_secrets_file"] = case.folder / "missing.json"
 

@@ -10,6 +10,7 @@ import pytest
 
 from service.loading.credentials import holds_hash, leaves
 from service.loading.examine import EXAMINED_CHARACTERS, Asked, BadExport, Examined, examine, ignored_lines
+from service.loading.files import json_document
 from service.loading.files.json_document import Document
 from service.loading.files.open import open_export
 from service.loading.files.row import FaultyRow, Row, UnreadableFile
@@ -462,6 +463,16 @@ def test_values_of_a_document_may_be_cut_anywhere() -> None:
 def test_document_that_cannot_be_read_is_refused_with_its_line(tmp_path: Path, text: str, fault: str) -> None:
     with pytest.raises(UnreadableFile, match=fault):
         examined(tmp_path / "e.json", text, Source("s"))
+
+
+@pytest.mark.parametrize("text", ['[{"x": [{many}]}]', '{"x": [{many}], "users": []}'])
+def test_value_of_a_document_that_holds_too_many_others_is_refused_before_it_is_decoded(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(json_document, "USUAL", 100)
+    monkeypatch.setattr(json_document, "MOST_WITHIN", 50)
+    with pytest.raises(UnreadableFile, match="line 1: a value holds more than 50 others"):
+        list(Document(iter([text.replace("{many}", ",".join(["[]"] * 60))]), "f").objects())
 
 
 @pytest.mark.parametrize("name", ["e.csv", "e.jsonl", "e.ldif"])

@@ -39,6 +39,11 @@ def _splits(case: Case) -> Iterator[Arrangement]:
     """Split hash and salt in one column, with a separator or without."""
     text = case.hash.strip()
     for sign in SEPARATORS:
+        if text.startswith(sign) and sign in text[1:]:
+            salt, _, digest = text[1:].rpartition(sign)
+            if goals_of(digest, None):
+                note = f"remove the first {sign!r} and split the column at the last: the salt, then the digest"
+                yield Arrangement(replace(case, hash=digest, salt=salt), (note,))
         if sign in text:
             first, _, rest = text.partition(sign)
             if rest and goals_of(first, None):
@@ -49,23 +54,25 @@ def _splits(case: Case) -> Iterator[Arrangement]:
             if rest and goals_of(last, None):
                 note = (f"split the column at the last {sign!r}: the salt, then the digest",)
                 yield Arrangement(replace(case, hash=last, salt=rest), note)
-    if HEX.fullmatch(text) and len(text) > MIN_HEX:
+    if len(text) > MIN_HEX and (HEX.fullmatch(text[:MIN_HEX]) or HEX.fullmatch(text[-MIN_HEX:])):
         yield from _run_together(case, text)
-    else:
+    if not HEX.fullmatch(text):
         yield from _run_together_in_base64(case, text)
 
 
 def _run_together(case: Case, text: str) -> Iterator[Arrangement]:
     for digits in sorted({2 * size for size in SIZES.values() if 2 * size < len(text)}, reverse=True):
         salt = len(text) - digits
-        yield Arrangement(
-            replace(case, hash=text[salt:], salt=text[:salt]),
-            (f"split the column: the first {salt} digits are the salt",),
-        )
-        yield Arrangement(
-            replace(case, hash=text[:digits], salt=text[digits:]),
-            (f"split the column: the last {salt} digits are the salt",),
-        )
+        if HEX.fullmatch(text[salt:]):
+            yield Arrangement(
+                replace(case, hash=text[salt:], salt=text[:salt]),
+                (f"split the column: the first {salt} characters are the salt",),
+            )
+        if HEX.fullmatch(text[:digits]):
+            yield Arrangement(
+                replace(case, hash=text[:digits], salt=text[digits:]),
+                (f"split the column: the last {salt} characters are the salt",),
+            )
 
 
 def _run_together_in_base64(case: Case, text: str) -> Iterator[Arrangement]:

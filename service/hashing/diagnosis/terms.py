@@ -92,7 +92,8 @@ class Terms:
         everything = self._encoded([*letters, *self._cut(letters[0])])
         self.wide = unique([*everything, *self._written(everything[:8])], self.passwords)
         """The remaining variants."""
-        self.salts = self._column("$salt", case.salt)
+        salts = self._column("$salt", case.salt)
+        self.salts = unique([*salts[:1], *self._halves(case.salt or ""), *salts[1:]])
         self.users = self._column("$user", case.username)
         self.peppers = self._column("$pepper", self._given.pepper if pepper else None)
 
@@ -166,6 +167,13 @@ class Terms:
             value = self._bytes(self._given.password[:length])
             if value is not None:
                 yield Term(f"left({term.formula}, {length})", value)
+
+    def _halves(self, salt: str) -> Iterator[Term]:
+        """Give two salts in one column, with a colon between."""
+        first, colon, second = salt.partition(":")
+        for name, text in (("$salt1", first), ("$salt2", second)):
+            if colon and text:
+                yield from self._column(name, text)[:1]
 
     def _column(self, name: str, text: Value | None) -> list[Term]:
         """Return a column unchanged, in other cases, and decoded."""

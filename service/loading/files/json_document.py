@@ -13,6 +13,10 @@ from service.loading.files.row import UnreadableFile
 KEY = "users"
 LONGEST = 1 << 26
 """Characters of one value."""
+USUAL = 1 << 20
+"""Characters up to which the values within a value are not counted."""
+MOST_WITHIN = 2_000_000
+"""Values within one value before or in the array: Python takes some 100 bytes for each."""
 _AFTER = frozenset(",:]} \t\r\n")
 """What may stand behind a value."""
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -69,6 +73,7 @@ class Document:
         self._peek()
         line = self._line
         while True:
+            self._require_few()
             try:
                 _, end = self._decoder.raw_decode(self._text, self._at)
             except (ValueError, RecursionError) as error:
@@ -81,6 +86,11 @@ class Document:
         text = self._text[self._at : end]
         self._take(end)
         return line, text
+
+    def _require_few(self) -> None:
+        """Raise `UnreadableFile` where the text at hand is long, and would take gigabytes once it is decoded."""
+        if len(self._text) - self._at > USUAL and sum(self._text.count(mark, self._at) for mark in ",[{") > MOST_WITHIN:
+            raise self._fault(f"a value holds more than {MOST_WITHIN:,} others")
 
     def _peek(self) -> str:
         """Give the character with which the next value or mark begins; empty at the end."""

@@ -87,7 +87,7 @@ def test_simplest_recipe_wins_where_the_password_cannot_tell() -> None:
 def test_split_column_is_named_beside_the_formula() -> None:
     finding = found(next(each for each in KNOWN if each.recipe.startswith("salt in hex before")))
     assert finding is not None
-    assert finding.notes == ("split the column: the first 16 digits are the salt",)
+    assert finding.notes == ("split the column: the first 16 characters are the salt",)
 
 
 def test_case_and_finding_show_no_secret() -> None:
