@@ -42,8 +42,8 @@ def _splits(case: Case) -> Iterator[Arrangement]:
         if text.startswith(sign) and sign in text[1:]:
             salt, _, digest = text[1:].rpartition(sign)
             if goals_of(digest, None):
-                note = f"remove the first {sign!r} and split the column at the last: the salt, then the digest"
-                yield Arrangement(replace(case, hash=digest, salt=salt), (note,))
+                change = f"remove the first {sign!r} and split the column at the last: the salt, then the digest"
+                yield Arrangement(replace(case, hash=digest, salt=salt), (change,))
         if sign in text:
             first, _, rest = text.partition(sign)
             if rest and goals_of(first, None):
