@@ -21,7 +21,7 @@ __all__ = ["NoPostgres", "PostgresDidNotStart", "cluster_folder", "creation_lock
 
 
 def cluster_folder(data_dir: Path) -> Path | None:
-    """Return the folder of the server's cluster, None if there is none; makes nothing.
+    """Return the folder of the server's cluster, or None; creates nothing.
 
     Raises `PostgresDidNotStart` if it belongs to another user.
     """
@@ -33,7 +33,7 @@ def cluster_folder(data_dir: Path) -> Path | None:
 def creation_lock(data_dir: Path) -> Iterator[int]:
     """Open the file that is locked (`flock`) while a database is created in `data_dir`, and yield its descriptor.
 
-    Makes the folder where it is missing. Raises `PostgresDidNotStart` if that can't be done.
+    Creates the folder if it is missing. Raises `PostgresDidNotStart` if that is impossible.
     """
     with open_home(data_dir).opened("create.lock") as descriptor:
         yield descriptor

@@ -70,7 +70,7 @@ class SignInResult:
     is_rehearsed: bool = False
     """Whether the person was invented by `rehearse`."""
     account_id: int | None = None
-    """The account that the name means; None if it means none, or two."""
+    """The account that the name identifies; None if there is none or the name is ambiguous."""
     queue_seconds: float = 0.0
     """How long the checks waited for a core."""
 

@@ -1,4 +1,4 @@
-"""The database to use: DATABASE_URL, or the embedded server in DATA_DIR; and whether its schema is there.
+"""Selection of the database (DATABASE_URL, or the embedded server in DATA_DIR), and the check of its schema.
 
 An embedded database exists once its first migration is complete. `migrate`, `serve` and `load` create it, under one
 lock; everything else refuses to begin without it, and creates nothing.
@@ -23,7 +23,7 @@ from service.store.migrations import is_current, known_revisions, schema_revisio
 log = structlog.get_logger()
 
 OnCreated = Callable[[Path], None]
-"""Is told the absolute path of an embedded database that was created."""
+"""Called with the absolute path of an embedded database that was created."""
 LOOK_EVERY = 0.05
 """Seconds between attempts at the lock of a database that another process creates."""
 MIGRATE = "run `password-import migrate` first"
@@ -35,13 +35,13 @@ def log_created(folder: Path) -> None:
 
 
 def embedded_folder(settings: Settings) -> Path | None:
-    """Return the absolute DATA_DIR where `migrate` uses the embedded server; None if a URL is set."""
+    """Return the absolute DATA_DIR if `migrate` uses the embedded server; None if a URL is set."""
     return None if settings.migration_database_url or settings.database_url else settings.data_dir.absolute()
 
 
 @asynccontextmanager
 async def database_dsn(settings: Settings, *, on_created: OnCreated | None = None) -> AsyncIterator[str]:
-    """Return the database to connect to; where DATABASE_URL is unset, run the embedded server meanwhile.
+    """Yield the URL of the database; if DATABASE_URL is unset, run the embedded server while it is used.
 
     With `on_created`, an embedded database without a finished first migration is created. Without it, raises
     `SchemaNotReady`. The schema is for the caller to check (`require_schema`).
@@ -67,7 +67,7 @@ async def database_dsn(settings: Settings, *, on_created: OnCreated | None = Non
 
 @asynccontextmanager
 async def administration_dsn(settings: Settings) -> AsyncIterator[str]:
-    """Return the database that may be migrated: MIGRATION_DATABASE_URL, DATABASE_URL or the embedded one.
+    """Yield the URL of the database to migrate: MIGRATION_DATABASE_URL, DATABASE_URL or the embedded one.
 
     An embedded server is started, and its cluster made where there is none; nothing in it is migrated. Its lock is
     held, so that no other process creates it meanwhile.
@@ -83,7 +83,7 @@ async def administration_dsn(settings: Settings) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def server_dsn(settings: Settings) -> AsyncIterator[str]:
-    """Return a database of the server on which `simulate` makes its own; the embedded server is started."""
+    """Yield a database of the server on which `simulate` creates its own, starting the embedded server if needed."""
     chosen = settings.migration_database_url or settings.database_url
     if chosen is not None:
         yield chosen.get_secret_value()
@@ -122,7 +122,7 @@ def _no_database(folder: Path) -> str:
 
 @asynccontextmanager
 async def _creating(folder: Path) -> AsyncIterator[None]:
-    """Hold the lock under which an embedded database is created; the kernel frees it however the process ends."""
+    """Hold the lock under which an embedded database is created; the kernel releases it when the process ends."""
     with creation_lock(folder) as lock:
         while True:
             try:
