@@ -10,7 +10,8 @@ from bench.loop_watch import watched
 from bench.own_process import in_own_process
 from bench.setting import Setting
 from bench.table import Row
-from service.hashing.format import Check, Executor
+from service.hashing.executor import Executor
+from service.hashing.format import Check
 from service.hashing.pool import HashingPool
 from tests.hashing.vectors import ALL, load
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import field
 
 from service.hashing.encodings import encode
-from service.hashing.format import Check, Executor
+from service.hashing.executor import Executor
+from service.hashing.format import Check
 from service.hashing.limits import is_short
 from service.immutable import immutable
 

@@ -4,23 +4,12 @@ A format recognises a stored hash by its whole shape and parses it once, with bo
 verifies passwords. The split into recognise, parse and verify follows zitadel/passwap (Go).
 """
 
-import enum
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Protocol
 
+from service.hashing.executor import Executor
 from service.immutable import immutable
-
-
-class Executor(enum.Enum):
-    """Where a check runs without blocking the event loop."""
-
-    INLINE = "inline"
-    """Microseconds: cheaper than a hand-over to a thread."""
-    THREAD = "thread"
-    """C code that releases the GIL for the whole computation."""
-    PROCESS = "process"
-    """A Python loop, which would hold the GIL: runs in a worker process."""
 
 
 class UnusableHash(Exception):

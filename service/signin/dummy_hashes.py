@@ -8,7 +8,8 @@ import bisect
 import itertools
 from collections.abc import Sequence
 
-from service.hashing.format import Check, Executor
+from service.hashing.executor import Executor
+from service.hashing.format import Check
 from service.store import recipes
 from service.store.accounts import Account, KeptHash, State
 from service.stored_hashes import UNUSABLE, HashOpener

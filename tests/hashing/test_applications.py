@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.hashing.format import Check, Executor, MalformedHash, NoUsername, Recipe, StoredHash, TooCostly
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, NoUsername, Recipe, StoredHash, TooCostly
 from service.hashing.registry import candidates
 from service.hashing.registry import check as check_stored
 

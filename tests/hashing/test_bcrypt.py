@@ -4,7 +4,8 @@ import bcrypt
 import pytest
 
 from service.hashing import registry
-from service.hashing.format import Executor, Recipe, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Recipe, StoredHash
 from service.hashing.formats.bcrypt import hash_bcrypt, sign_extended
 from service.hashing.interleaved import recheck
 from service.hashing.interleaved.interleaving import Interleavable

@@ -3,7 +3,8 @@
 import pytest
 
 from service.hashing import registry
-from service.hashing.format import Executor, Recipe, StoredHash, TooCostly
+from service.hashing.executor import Executor
+from service.hashing.format import Recipe, StoredHash, TooCostly
 from service.hashing.formula.cost import INLINE_ROUNDS, MAX_ROUNDS, check_cost
 from service.hashing.formula.cost import executor_of as rounds_run_in
 from service.hashing.formula.operations import Feed, Hashed, Variable

@@ -18,7 +18,8 @@ from passlib.hash import (
 )
 
 from service.hashing import crypt_loops, libxcrypt, registry
-from service.hashing.format import Check, Executor, MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
 from service.hashing.formats.crypt import read_parameters
 
 ORACLES = {

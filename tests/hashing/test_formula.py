@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from passlib.hash import django_pbkdf2_sha256, phpass, sha512_crypt
 
 from service.hashing import registry
-from service.hashing.format import Executor, MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
+from service.hashing.executor import Executor
+from service.hashing.format import MalformedHash, Recipe, StoredHash, TooCostly, UnusableHash
 from service.hashing.formula import MalformedFormula, formula_check, formula_dummy_hash, parse_formula
 
 

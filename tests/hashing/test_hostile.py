@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.hashing import registry
-from service.hashing.format import Executor, Format, StoredHash, UnusableHash
+from service.hashing.executor import Executor
+from service.hashing.format import Format, StoredHash, UnusableHash
 from tests.hashing.vectors import ALL, Vector, load
 
 CHARACTERS = string.ascii_letters + string.digits + "$./+=:,{}|*-_ \n\0é😀²٣\ud800"

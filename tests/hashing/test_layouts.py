@@ -8,7 +8,8 @@ import json
 import pytest
 
 from service.hashing import registry
-from service.hashing.format import Check, Executor, MalformedHash, Recipe, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, Recipe, StoredHash
 from service.hashing.formats.pbkdf2 import pbkdf2
 from service.hashing.formats.scram import saslprep
 

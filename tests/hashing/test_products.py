@@ -25,7 +25,8 @@ from passlib.hash import (
 )
 
 from service.hashing import registry
-from service.hashing.format import Check, Executor, MalformedHash, Recipe, StoredHash, UnusableHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, Recipe, StoredHash, UnusableHash
 from service.hashing.formats import products
 from service.hashing.formats.product import Product
 

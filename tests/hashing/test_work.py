@@ -6,7 +6,8 @@ import hashlib
 import pytest
 
 from service.hashing import registry
-from service.hashing.format import Check, Executor, MalformedHash, Recipe, StoredHash, TooCostly
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, Recipe, StoredHash, TooCostly
 from service.hashing.formula.cost import growth
 from service.hashing.formula.functions import FUNCTIONS, Given
 from service.hashing.formula.operations import Applied, Variable

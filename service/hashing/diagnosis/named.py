@@ -10,7 +10,8 @@ from service.hashing.diagnosis.case import Candidate, Case
 from service.hashing.diagnosis.enumeration import keyed_terms, keys, placed
 from service.hashing.diagnosis.target import goals_of
 from service.hashing.diagnosis.terms import FORMS, MAIN, OTHERS, Term, Terms, core, digested
-from service.hashing.format import Executor, Format, StoredHash, UnusableHash
+from service.hashing.executor import Executor
+from service.hashing.format import Format, StoredHash, UnusableHash
 from service.hashing.formula.functions import Form
 
 NOT_TRIED = frozenset({"multiple"})

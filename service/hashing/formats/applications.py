@@ -10,7 +10,8 @@ from service.hashing.check import Comparison
 from service.hashing.columns import DIGEST, salt_text, separated
 from service.hashing.digests import SIZES, digest, for_rounds
 from service.hashing.encodings import HEX, to_bytes, unbase64, undigest_column, unhex
-from service.hashing.format import Check, Executor, Format, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, Format, MalformedHash, StoredHash
 from service.hashing.formats import phpass
 from service.hashing.formats.argon2 import ARGON2, ARGON2_VERSION, argon2_check
 from service.hashing.formats.bcrypt import BCRYPT, plain, read_bcrypt

@@ -11,7 +11,8 @@ from service.hashing import limits
 from service.hashing.check import Comparison
 from service.hashing.digests import digest
 from service.hashing.encodings import to_bytes, unbase64, unhex
-from service.hashing.format import Check, Executor, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, StoredHash
 from service.hashing.shape import Shape
 
 Cost = tuple[int, int, int]

@@ -14,7 +14,8 @@ from service.hashing.check import Comparison, Either
 from service.hashing.columns import salt_text, separated
 from service.hashing.digests import SIZES, digest, keyed_digest
 from service.hashing.encodings import unbase64, unhex
-from service.hashing.format import Check, Executor, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, StoredHash
 from service.hashing.formats.pbkdf2 import pbkdf2, pbkdf2_check
 from service.hashing.shape import Shape
 

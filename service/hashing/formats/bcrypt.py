@@ -21,7 +21,8 @@ from service.hashing import libxcrypt, limits
 from service.hashing.check import Comparison
 from service.hashing.digests import digest, keyed_digest
 from service.hashing.encodings import BCRYPT64, encode
-from service.hashing.format import Check, Executor, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, StoredHash
 from service.hashing.interleaved.engine import BcryptJob, job_of
 from service.hashing.interleaved.interleaving import Interleavable
 from service.hashing.shape import Shape, Wrapped

@@ -13,7 +13,8 @@ from service.hashing import crypt_loops, libxcrypt, limits
 from service.hashing.check import Comparison, Either
 from service.hashing.digests import digest
 from service.hashing.encodings import CRYPT64, encode, unhex
-from service.hashing.format import Check, Executor, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, StoredHash
 from service.hashing.formats.scrypt import scrypt
 from service.hashing.shape import Shape
 from service.immutable import immutable

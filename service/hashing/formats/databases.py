@@ -15,7 +15,8 @@ from service.hashing import crypt_loops, limits
 from service.hashing.check import Comparison, TextComparison
 from service.hashing.digests import digest
 from service.hashing.encodings import HEX_DIGIT, unhex
-from service.hashing.format import Check, Executor, NoUsername, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, NoUsername, StoredHash
 from service.hashing.shape import Shape
 
 ORACLE_KEY = bytes.fromhex("0123456789ABCDEF")

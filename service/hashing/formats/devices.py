@@ -29,7 +29,8 @@ from service.hashing.encodings import (
     unbase64_alphabet,
     unhex,
 )
-from service.hashing.format import Check, Executor, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, StoredHash
 from service.hashing.formats import crypt
 from service.hashing.formats.pbkdf2 import pbkdf2_check
 from service.hashing.shape import BLANK, Shape

@@ -16,7 +16,8 @@ from service.hashing.check import Comparison, TextComparison
 from service.hashing.columns import username_of
 from service.hashing.digests import SIZES, digest, for_rounds
 from service.hashing.encodings import HEX_DIGIT, to_base64_alphabet, unbase64, unbase64_alphabet, unhex
-from service.hashing.format import Check, Executor, MalformedHash, NoUsername, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, NoUsername, StoredHash
 from service.hashing.formats.multiple import AnyOf
 from service.hashing.formats.pbkdf2 import pbkdf2
 from service.hashing.shape import Shape

@@ -8,7 +8,8 @@ from service.hashing.check import Comparison, Either
 from service.hashing.columns import DIGEST, iterations_of, option, salt_of, separated
 from service.hashing.digests import SIZES, digest, keyed_digest, weight
 from service.hashing.encodings import to_bytes, unbase64, undigest, undigest_column, unhex
-from service.hashing.format import Check, Executor, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, StoredHash
 from service.hashing.formats import crypt
 from service.hashing.formats.argon2 import ARGON2
 from service.hashing.formats.pbkdf2 import PRFS, pbkdf2_check

@@ -12,7 +12,8 @@ from service.hashing import crypt_loops, limits
 from service.hashing.check import Comparison, Either
 from service.hashing.digests import SIZES, digest
 from service.hashing.encodings import HEX_DIGEST, to_bytes, unbase64, undigest, unhex
-from service.hashing.format import Check, Executor, Format, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, Format, MalformedHash, StoredHash
 from service.hashing.formats import bcrypt, crypt
 from service.hashing.formats.argon2 import ARGON2
 from service.hashing.formats.pbkdf2 import pbkdf2_check

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import field, replace
 
 from service.hashing.check import Interpreted, attempts_at, most_attempts
-from service.hashing.format import Check, Executor, Format, MalformedHash, StoredHash, UnknownFormat
+from service.hashing.executor import Executor
+from service.hashing.format import Check, Format, MalformedHash, StoredHash, UnknownFormat
 from service.immutable import immutable
 
 MOST = 8

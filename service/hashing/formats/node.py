@@ -24,7 +24,8 @@ from service.hashing.check import Comparison
 from service.hashing.columns import salt_text
 from service.hashing.digests import keyed_digest
 from service.hashing.encodings import BCRYPT64, HEX, STANDARD64, to_base64_alphabet, to_bytes, unbase64, unhex
-from service.hashing.format import Check, Executor, Format, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, Format, MalformedHash, StoredHash
 from service.hashing.formats.bcrypt import BCRYPT
 from service.hashing.formats.pbkdf2 import pbkdf2_check
 from service.hashing.formats.scrypt import power_of_two, scrypt, scrypt_check

@@ -18,7 +18,8 @@ from service.hashing.check import Comparison, Either
 from service.hashing.columns import DIGEST, iterations_of, option, other_interpretation, salt_of, separated
 from service.hashing.digests import NOT_IN_HASHLIB, SIZES
 from service.hashing.encodings import CRYPT64, to_bytes, unbase64, unbase64_alphabet, undigest_column, unhex
-from service.hashing.format import Check, Executor, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, StoredHash
 from service.hashing.shape import Shape
 
 PRFS = frozenset(SIZES) - NOT_IN_HASHLIB - {name for name in SIZES if name.startswith("keccak")}

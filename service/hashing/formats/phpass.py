@@ -13,7 +13,8 @@ from service.hashing.check import Comparison
 from service.hashing.crypt_loops import encode_little
 from service.hashing.digests import for_rounds
 from service.hashing.encodings import CRYPT64
-from service.hashing.format import Check, Executor, StoredHash, TooCostly
+from service.hashing.executor import Executor
+from service.hashing.format import Check, StoredHash, TooCostly
 from service.hashing.formats.bcrypt import derive, plain, salt_of
 from service.hashing.shape import Shape
 

@@ -17,7 +17,8 @@ from service.hashing import limits
 from service.hashing.check import Comparison
 from service.hashing.digests import SIZES, digest
 from service.hashing.encodings import unbase64, unhex
-from service.hashing.format import Check, Executor, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, StoredHash
 from service.hashing.formats.pbkdf2 import pbkdf2, pbkdf2_check
 from service.hashing.shape import Shape
 from service.immutable import immutable

@@ -18,7 +18,8 @@ from service.hashing.check import Comparison, Either
 from service.hashing.columns import DIGEST, number_option, option, other_interpretation, salt_of, salt_text, separated
 from service.hashing.digests import digest
 from service.hashing.encodings import CRYPT64, MIN_DIGEST, to_bytes, unbase64, unbase64_alphabet, undigest_column, unhex
-from service.hashing.format import Check, Executor, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, MalformedHash, StoredHash
 from service.hashing.shape import Shape
 
 SPARE = 2**20

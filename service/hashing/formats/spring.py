@@ -12,7 +12,8 @@ from service.hashing.check import Comparison
 from service.hashing.columns import iterations_of, option
 from service.hashing.digests import SIZES, digest
 from service.hashing.encodings import HEX, to_bytes, unbase64, undigest, unhex
-from service.hashing.format import Check, Executor, Format, MalformedHash, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, Format, MalformedHash, StoredHash
 from service.hashing.formats import ldap
 from service.hashing.formats.argon2 import ARGON2
 from service.hashing.formats.bcrypt import BCRYPT

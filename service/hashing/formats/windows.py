@@ -13,7 +13,8 @@ from service.hashing import limits
 from service.hashing.check import TextComparison
 from service.hashing.digests import digest
 from service.hashing.encodings import HEX_DIGIT, unhex
-from service.hashing.format import Check, Executor, NoUsername, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, NoUsername, StoredHash
 from service.hashing.formats.pbkdf2 import pbkdf2
 from service.hashing.shape import Shape
 

@@ -17,7 +17,8 @@ from service.hashing.encodings import (
     unbase64_alphabet,
     unhex,
 )
-from service.hashing.format import Check, Executor, FindFormat, Format, MalformedHash, NoUsername, StoredHash, find_none
+from service.hashing.executor import Executor
+from service.hashing.format import Check, FindFormat, Format, MalformedHash, NoUsername, StoredHash, find_none
 from service.hashing.formats.argon2 import MIN_SALT
 from service.hashing.formats.bcrypt import BCRYPT, TAIL
 from service.hashing.formats.bcrypt import salt_of as bcrypt_salt

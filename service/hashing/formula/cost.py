@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from service.hashing import limits
 from service.hashing.digests import SIZES, weight
-from service.hashing.format import Executor, TooCostly
+from service.hashing.executor import Executor
+from service.hashing.format import TooCostly
 from service.hashing.formula.operations import (
     Applied,
     Argon2,

@@ -11,7 +11,8 @@ from dataclasses import field, replace
 
 from service.hashing.check import Interpreted
 from service.hashing.encodings import encode
-from service.hashing.format import Check, Executor, Format, StoredHash, find_none
+from service.hashing.executor import Executor
+from service.hashing.format import Check, Format, StoredHash, find_none
 from service.hashing.formats.multiple import parse_with_peppers
 from service.hashing.formula.functions import Given, Value
 from service.hashing.formula.operations import Operation, Variable, walk, yields_bytes

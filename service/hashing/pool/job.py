@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from service.hashing.format import Check, Executor
+from service.hashing.executor import Executor
+from service.hashing.format import Check
 
 Answer = tuple[bool, float] | str
 """A worker process's reply: whether the check matched and the seconds it took, or the name of the fault."""

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from service.hashing.check import attempts_at
-from service.hashing.format import Check, Executor
+from service.hashing.executor import Executor
+from service.hashing.format import Check
 from service.hashing.interleaved.engine import LANES
 from service.hashing.interleaved.interleaving import Interleavable, Interleaving
 from service.hashing.pool.admission import Admission, Estimates, Overloaded

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path, PurePosixPath
 
-from service.hashing.format import Check, Executor
+from service.hashing.executor import Executor
+from service.hashing.format import Check
 from service.hashing.interleaved.engine import LANES
 from service.hashing.interleaved.interleaving import Interleaving
+from service.hashing.pool.interleaved_lanes import Lanes
 from service.hashing.pool.job import Answer, CheckFailed, Job, Outcome, run_here, try_checks
-from service.hashing.pool.lanes import Lanes
 
 # The number of cores that this process may use: its affinity and its cgroups' quotas. All cores outside Linux.
 #

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service.hashing.format import Executor
+from service.hashing.executor import Executor
 
 
 class Fake:

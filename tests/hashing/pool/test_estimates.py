@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.hashing.format import Executor
+from service.hashing.executor import Executor
 from service.hashing.pool import admission
 from service.hashing.pool.admission import Estimates
 from service.hashing.pool.job import timed_size

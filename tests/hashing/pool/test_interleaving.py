@@ -9,7 +9,8 @@ import bcrypt
 import pytest
 
 from service.hashing import registry
-from service.hashing.format import Check, Executor, Recipe, StoredHash
+from service.hashing.executor import Executor
+from service.hashing.format import Check, Recipe, StoredHash
 from service.hashing.interleaved.engine import LANES, BcryptJob, job_of
 from service.hashing.interleaved.interleaving import Interleavable, Interleaving
 from service.hashing.pool import CheckFailed, HashingPool, Overloaded

@@ -6,7 +6,8 @@ from collections.abc import Hashable
 
 import pytest
 
-from service.hashing.format import Check, Executor
+from service.hashing.executor import Executor
+from service.hashing.format import Check
 from service.hashing.pool import CheckFailed, HashingPool, Overloaded
 from tests.hashing.pool.conftest import until, until_queued
 from tests.hashing.pool.fakes import Broken, Fixed, Gated, WhereAmI

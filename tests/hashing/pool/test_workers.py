@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.hashing.format import Executor
+from service.hashing.executor import Executor
 from service.hashing.pool import CheckFailed, HashingPool
 from service.hashing.pool import workers as pool_workers
 from service.hashing.pool.workers import WorkerProcess
