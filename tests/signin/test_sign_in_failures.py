@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Sequence
 from typing import Any, NoReturn, cast
 
 import asyncpg
@@ -223,9 +223,18 @@ class Recorded:
     def __init__(self) -> None:
         self.accounts: list[Hashable] = []
 
-    async def __call__(self, checks: Sequence[Check], _: str, *, account: Hashable, deadline: float) -> bool:
+    async def __call__(
+        self,
+        checks: Sequence[Check],
+        _: str,
+        *,
+        account: Hashable,
+        deadline: float,
+        on_waited: Callable[[float], None],
+    ) -> bool:
         assert len(checks) == 1
         assert deadline > 0
+        on_waited(0.0)
         self.accounts.append(account)
         return True
 
