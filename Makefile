@@ -19,6 +19,8 @@ OTHER_PYTHON := yes
 endif
 endif
 # Python compiles what is imported when it is; compiling all of it beforehand takes longer than the rest.
+# Two for each core: half of the tests' time is waiting for PostgreSQL, processes and sockets.
+WORKERS := PYTEST_XDIST_AUTO_NUM_WORKERS=$(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1))))
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -68,7 +70,7 @@ audit: setup ## pip-audit: known vulnerabilities of the locked packages, where t
 	@$(BIN)/python .ci/audit.py $(AUDIT)
 
 unit: setup ## pytest; pass options with ARGS='-k name', or ARGS='-n0 --pdb'
-	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	$(WORKERS) $(BIN)/pytest -q -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 fmt: setup ## format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .

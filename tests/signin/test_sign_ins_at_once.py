@@ -27,10 +27,18 @@ class HeldChecks:
         self._verify = parts.verifier.pool.verify
         monkeypatch.setattr(parts.verifier.pool, "verify", self.verify)
 
-    async def verify(self, checks: Sequence[Check], password: str, *, account: Hashable, deadline: float) -> bool:
+    async def verify(
+        self,
+        checks: Sequence[Check],
+        password: str,
+        *,
+        account: Hashable,
+        deadline: float,
+        on_waited: Callable[[float], None],
+    ) -> bool:
         self.asked.append(password)
         await self.lock.wait()
-        return await self._verify(checks, password, account=account, deadline=deadline)
+        return await self._verify(checks, password, account=account, deadline=deadline, on_waited=on_waited)
 
 
 @pytest.fixture
