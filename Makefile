@@ -18,9 +18,9 @@ OTHER_PYTHON := yes
 .PHONY: $(READY)
 endif
 endif
-# Python compiles what is imported when it is; compiling all of it beforehand takes longer than the rest.
 # Two for each core: half of the tests' time is waiting for PostgreSQL, processes and sockets.
 WORKERS := PYTEST_XDIST_AUTO_NUM_WORKERS=$(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1))))
+# Python compiles what is imported when it is; compiling all of it beforehand takes longer than the rest.
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
 
 .DEFAULT_GOAL := help
