@@ -222,7 +222,7 @@ class AdmissionSettings(BaseSettings):
     @field_validator("oauth_issuer")
     @classmethod
     def _issuer_is_safe(cls, url: str | None) -> str | None:
-        # Whoever stands between us and the issuer could hand us keys of their own.
+        # Without TLS, a man in the middle could serve signing keys of their own.
         if url is not None and not _SAFE_ISSUER.fullmatch(url):
             raise ValueError("must be an https URL without query or fragment (http only on this machine)")
         return url

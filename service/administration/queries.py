@@ -249,7 +249,7 @@ async def too_costly(connection: asyncpg.Connection, work: Mapping[int, float]) 
 
 
 async def stuck(connection: asyncpg.Connection, verified_before: datetime) -> dict[str, int]:
-    """Count those who need somebody to look at them."""
+    """Count the accounts that need attention."""
     return {
         "verified_without_success": await connection.fetchval(COUNT_VERIFIED_LONG_AGO, verified_before),
         "not_in_okta": await connection.fetchval(NOT_CREATED),

@@ -44,10 +44,10 @@ def _discard_output() -> None:
 
 
 def open_standard_streams() -> None:
-    """Open the standard streams that were closed by whoever started the process (`>&-`).
+    """Reopen standard streams that the parent process closed (`>&-`).
 
-    Else the next file or socket would take their numbers, and libuv aborts when it closes such a one. What is written
-    to standard output then fails, as it would without this; what is written to standard error is lost.
+    Otherwise the next file or socket would get descriptor 0, 1 or 2, and libuv aborts when it closes one of these. A
+    write to standard output still fails, as it should; a write to standard error is discarded.
     """
     for number, name, flags in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
         try:
@@ -152,7 +152,7 @@ WORDS = (
     (r"Input should be (.*)", r"must be \1"),
     (r"Value error, (.*)", r"\1"),
 )
-"""The texts of pydantic, which checks the options, and what they say to somebody who knows no type of Python."""
+"""Messages of pydantic, which validates the options, and their replacements without Python's type names."""
 
 
 def _in_words(message: str) -> str:
@@ -203,7 +203,7 @@ def _is_of_output(error: Exception) -> bool:
 
 
 def _place(error: Exception) -> str:
-    """Give what could not be reached or listened on: whoever tried notes it, without a secret."""
+    """Return the address that could not be reached or bound, as noted on the exception, without secrets."""
     return "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
 
 

@@ -272,7 +272,7 @@ async def _rotate(
 
 
 async def _read_log(settings: "Settings", database: "Database", org: "OktaOrg") -> None:
-    """Catch up with what was delivered to neither event hook, unless somebody does so already."""
+    """Apply events that were delivered to neither event hook, unless another process is already reconciling."""
     from service.reconciliation.run import Reconciliation
     from service.store.leases import RECONCILE, Held, hold_lease
 

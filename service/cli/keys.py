@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 keys = typer.Typer(no_args_is_help=True, help="Make, rotate and write off the keys of stored hashes.")
 
-PLAIN = "REQUIRE_ENCRYPTED_HASHES is set: what is not encrypted stays so, for somebody may have planted it"
+PLAIN = "REQUIRE_ENCRYPTED_HASHES is set: unencrypted hashes are left as they are, since they may have been planted"
 """Encrypting it here would turn a planted hash into a valid one."""
 
 

@@ -96,7 +96,7 @@ def _users_lines(users: "UsersReport") -> Iterator[str]:
 CALLS_SHARE = 0.25
 """Of the share of Okta's rate limits, so much is for reading the calls of our hooks."""
 FAULTS = {"hook_calls_failed", "reconcile_failed", "log_warning", "too_many_missing", "lease_lost"}
-"""What following tells that somebody has to look at, or may have to."""
+"""Progress messages of following that need, or may need, an operator's attention."""
 
 
 def reconcile(

@@ -41,7 +41,7 @@ from service.store.recipes import tried_among
 # Rows in batches, each read and judged as far as that goes without the store.
 
 BATCH = 5000
-"""Rows in one transaction, which holds up whoever binds accounts for as long as it takes: some hundred milliseconds."""
+"""Rows in one transaction. It blocks the binding of accounts while it runs: some hundred milliseconds."""
 BATCH_CHARACTERS = 1 << 25
 """Characters of the export after which a batch ends with fewer rows: directories keep photographs in their entries."""
 PIECE = 25

@@ -154,8 +154,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS dry_run_identifiers (
 """
 
 SETTINGS = (
-    # A crash of the server may then undo the last batches, each wholly; whoever says that a load is done waits for the
-    # disk before, with `make_durable`.
+    # A server crash may then roll back the last batches, each as a whole. `make_durable` waits for the disk before a
+    # load is reported as done.
     "SET synchronous_commit = off",
     # Compiling the plans of statements that run for some milliseconds would take longer than they do.
     "SET jit = off",

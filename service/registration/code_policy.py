@@ -145,7 +145,7 @@ def _was_ended(task: asyncio.Task[Any], error: BaseException) -> bool:
     """Tell whether the policy was ended from outside: what it raises of the same kind by itself is a fault like any."""
     if isinstance(error, asyncio.CancelledError):
         return task.cancelling() > 0  # the caller's time ran out
-    # A call that is left over when the loop ends is closed by whoever frees it, outside of its own task.
+    # A call that is still open when the loop ends is closed by the garbage collector, outside its own task.
     return isinstance(error, GeneratorExit) and asyncio.current_task(task.get_loop()) is not task
 
 

@@ -53,8 +53,8 @@ Condition = AttributeTest | KnownAccount | AllOf | AnyOf | Not
 def holds(condition: Condition, facts: Facts, *, unclear: bool) -> bool | None:
     """Tell whether a condition is true of a request, in the three-valued logic of SQL.
 
-    What a test cannot tell (the domain of what is no address, a list where a text is expected) counts as `unclear`
-    says, and in a negated part as the contrary: so a rule can be applied, or not, whenever there is a doubt.
+    A test may have no answer: the value is not an email address, or is a list instead of a string. `unclear` is then
+    used as its answer, inverted inside `not`. So the caller chooses whether a rule applies in doubt.
     None: it depends on an attribute that is gone because the person migrated.
     """
     match condition:

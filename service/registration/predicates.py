@@ -23,7 +23,7 @@ class Scope(enum.StrEnum):
     SUBMITTED = "submitted"
     """What the person sent with the form."""
     USER = "user"
-    """The profile that Okta has of somebody who updates theirs."""
+    """Okta's current profile of the user who updates it."""
     LEGACY = "legacy"
     """The profile of the account in the legacy store."""
 
@@ -91,7 +91,7 @@ class Facts:
 def names_of(request: ScreeningRequest) -> list[str]:
     """Give the names by which the store may know the person.
 
-    Somebody who updates a profile is who Okta says they are, whatever they have typed into the form.
+    In a profile update, Okta's own profile of the user identifies the person, not the submitted values.
     """
     profile = request.user if request.kind is Kind.UPDATE else request.profile
     values = [profile.get(attribute) for attribute in ("login", "email")]
@@ -248,7 +248,7 @@ class Domain:
         return f"is an address {'within' if self.subdomains else 'of'} {' or '.join(self.domains)}"
 
     def holds(self, value: object) -> bool | None:
-        """Tell whether it is so; of what is no address it cannot be told."""
+        """Return whether the domain matches; None if the value is not an email address."""
         if value is MISSING or is_empty(value):
             return False
         domain = domain_of(value) if isinstance(value, str) else None

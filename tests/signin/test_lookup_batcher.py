@@ -147,7 +147,7 @@ async def test_a_shared_read_that_fails_fails_for_all_and_the_next_one_is_well(d
     assert await look_up(lookups, "kim@example.com") == ("kim@example.com", 0)
 
 
-async def test_whoever_gives_up_during_a_read_leaves_the_others_its_fault() -> None:
+async def test_a_call_cancelled_during_a_read_leaves_the_read_s_fault_to_the_others() -> None:
     slow = Slow(Database("postgresql://nobody@127.0.0.1:1/none"))
     lookups = Lookups(slow)
     many = [asyncio.create_task(look_up(lookups, "kim@example.com")) for _ in range(6)]
@@ -163,7 +163,7 @@ async def test_whoever_gives_up_during_a_read_leaves_the_others_its_fault() -> N
     assert {type(fault) for fault in (first_fault, *faults)} == {DatabaseUnavailable}
 
 
-async def test_whoever_gives_up_leaves_the_others_their_answer(database: Database, add: Add) -> None:
+async def test_a_cancelled_call_leaves_the_answer_to_the_others(database: Database, add: Add) -> None:
     await add("kim@example.com", "right")
     slow = Slow(database)
     lookups = Lookups(slow)
@@ -219,7 +219,7 @@ async def test_where_all_who_wait_give_up_nothing_is_read_for_them(database: Dat
     assert slow.uses == 1
 
 
-async def test_whoever_waits_is_looked_after_until_their_read_begins(database: Database, add: Add) -> None:
+async def test_a_waiting_call_is_watched_until_its_read_begins(database: Database, add: Add) -> None:
     await add("kim@example.com", "right")
     slow = Slow(database)
     lookups = Lookups(slow)
