@@ -67,7 +67,7 @@ def _effects(node: Node, members: dict[str, Node], rule: Rule, around: Surroundi
         effects.append(read_set(members["set"], around))
     if "allow" in members:
         if not members["allow"].boolean() and members["allow"].value is False:
-            members["allow"].fault("allow = false has no effect: use deny to reject the request")
+            members["allow"].fault("allow = false has no effect: to reject the request write deny")
         effects.append(Allow(explicitly=True))
     return tuple(effects)
 
