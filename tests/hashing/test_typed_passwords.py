@@ -1,9 +1,11 @@
 """What products make of a typed password is tried: vectors of the products' own code, and the mechanism."""
 
+import hashlib
 import json
 import pickle
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 from service.hashing import registry
@@ -43,6 +45,34 @@ def test_what_was_typed_verifies_and_something_else_does_not(line: dict[str, obj
     check = registry.check(stored_of(line))
     assert check.verify(str(line["password"]))
     assert not check.verify(f"x{line['password']}x")
+
+
+def bcrypt_of(hashed: str) -> str:
+    return bcrypt.hashpw(hashed.encode(), bcrypt.gensalt(4, b"2b")).decode()
+
+
+def md5_of(hashed: str) -> str:
+    return ":A:" + hashlib.md5(hashed.encode()).hexdigest()  # noqa: S324 (what MediaWiki stored)
+
+
+@pytest.mark.parametrize(
+    "name, stored, typed",
+    [
+        ("phpbb", bcrypt_of("caf\u00e9 &amp; co"), "cafe\u0301 & co"),
+        ("phpbb", bcrypt_of("a\nb &amp; c"), "a\r\nb & c"),
+        ("phpbb", bcrypt_of("a &amp; b"), "\ufeffa & b"),
+        ("phpbb", bcrypt_of(" a &amp; b"), " a & b"),
+        ("phpbb", bcrypt_of("a &amp; b"), " a & b "),
+        ("mediawiki_a", md5_of("caf\u00e9"), "cafe\u0301"),
+        ("mediawiki_a", md5_of("a\nb"), "a\r\nb"),
+        ("smf", hashlib.sha1(b"kim" + b"a&b").hexdigest(), "a&amp;b"),  # noqa: S324 (what SMF stored)
+        ("smf21", bcrypt_of("kim" + "a&b"), "a&amp;b"),
+    ],
+)
+def test_each_interpretation_of_a_product_verifies_what_the_product_hashed(name: str, stored: str, typed: str) -> None:
+    check = check_of(stored, name, username="Kim")
+    assert check.verify(typed)
+    assert not check.verify(f"x{typed}")
 
 
 @pytest.mark.parametrize("password", ["plain", "it's", "Tom & <Jerry>", " blank ", "x" * 80, "é😀"])
@@ -113,8 +143,8 @@ def test_each_of_several_peppers_may_have_been_used() -> None:
 
 
 def test_a_pepper_of_a_family_applies_to_the_members_that_use_it() -> None:
-    bcrypt = next(line for line in LINES if line["product"] == "Moodle" and str(line["hash"]).startswith("$2y$"))
-    assert check_of(str(bcrypt["hash"]), "moodle", pepper=b"site").verify(str(bcrypt["password"]))
+    row = next(line for line in LINES if line["product"] == "Moodle" and str(line["hash"]).startswith("$2y$"))
+    assert check_of(str(row["hash"]), "moodle", pepper=b"site").verify(str(row["password"]))
 
 
 @pytest.mark.parametrize("text", ["\\x{}", "0x{}", "X'{}'", "{}"])

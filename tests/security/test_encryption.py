@@ -28,6 +28,7 @@ from service.provisioning.queries import Correction
 from service.settings import BadSettings, ForgetWhen
 from service.signin.queries import find
 from service.signin.readiness import what_is_missing
+from service.store import hash_keys as hash_keys_in_use
 from service.store.accounts import KeptHash, login_key
 from service.store.database import Database
 from service.store.encryption import NONCE, DecryptionFailed, HashKeys, binding
@@ -193,6 +194,26 @@ async def test_rotation_puts_all_under_the_new_key_and_the_old_one_can_go(
             with pytest.raises(DecryptionFailed):
                 HashOpener({}, HashKeys({"old": OLD})).open(kept)
     assert (await rotate_keys(database, BOTH)).encrypted == 0
+
+
+async def test_a_hash_that_came_under_the_old_key_during_the_first_pass_is_rotated_by_the_next(
+    loaded: list[tuple[str, str]], database: Database, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, put_back = (
+        hash_keys_in_use.count_others,
+        await pool.fetch("SELECT account_id, hash, key_id FROM hashes LIMIT 1"),
+    )
+
+    async def count_others(connection: asyncpg.Connection, active: str | None) -> int:
+        for row in put_back[:]:
+            put_back.remove(row)
+            await connection.execute("UPDATE hashes SET hash = $2, key_id = $3 WHERE account_id = $1", *row.values())
+        return await count(connection, active)
+
+    monkeypatch.setattr(hash_keys_in_use, "count_others", count_others)
+    done = await rotate_keys(database, BOTH)
+    assert (done.encrypted, done.left) == (31, 0)
+    assert await key_ids(pool) == {"new": 30}
 
 
 async def test_what_no_key_opens_is_left_as_it_is_and_told(

@@ -1,11 +1,13 @@
 """Okta's logins of bound accounts: which read of a user counts, and which account has a login that two have had."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 
 from service.store.okta_logins import ReadLogin, has_changes, keep_okta_logins, settle_logins
+from tests.blocking import until_blocked_or_done
 from tests.people import add_person, plain
 
 ADA, BOB, NEW = "ada@example.com", "bob@example.com", "new@example.com"
@@ -53,6 +55,21 @@ async def test_a_read_counts_unless_it_is_older_than_the_last_one(
     assert await keep(pool, read("a", "first@example.com", 1))
     assert await keep(pool, later) is (expected == "second@example.com")
     assert await kept(pool) == (expected, False)
+
+
+async def test_a_read_that_another_transaction_overtakes_waits_for_it_and_changes_nothing(pool: asyncpg.Pool) -> None:
+    account = await add_person(pool, ADA, "right", okta_id="a")
+    async with pool.acquire() as proxy:
+        other = plain(proxy)
+        async with other.transaction():
+            await other.execute(
+                "UPDATE accounts SET okta_login = $2, okta_login_key = $2, okta_updated_at = $3 WHERE id = $1",
+                account.id, NEW, NOON + timedelta(minutes=2),
+            )  # fmt: skip
+            older = asyncio.create_task(keep(pool, read("a", BOB, 1)))
+            assert await until_blocked_or_done(pool, older)
+    await older
+    assert await kept(pool) == (NEW, False)
 
 
 async def test_of_several_reads_of_a_user_at_once_the_latest_counts(pool: asyncpg.Pool) -> None:
