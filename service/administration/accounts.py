@@ -13,15 +13,15 @@ from service.store.name_report import discard_saved_names
 from service.store.retirement import Retired, retire
 
 BY_OPERATOR = "forgotten by operator"
-"""The proof that stands on a tombstone made by hand."""
+"""The proof on a tombstone that an operator caused."""
 Counted = Callable[[int], None]
-"""Is told the number of accounts that are done, after each transaction."""
+"""Called with the number of accounts done, after each transaction."""
 SLICE = 500
-"""Accounts in one transaction, so that nobody waits long for their rows."""
+"""Accounts in one transaction; small, so that other transactions do not wait long for their rows."""
 
 
 async def find_logins(database: Database, logins: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Give the ids of the accounts with exactly these logins, and the logins that nobody has."""
+    """Return the ids of the accounts with exactly these logins, and the logins that nobody has."""
     keys = {login: login_key(login.strip()) for login in logins}
     async with database.connection() as connection:
         found = await ids_of_logins(connection, [key for key in keys.values() if "\0" not in key])
@@ -29,7 +29,7 @@ async def find_logins(database: Database, logins: Sequence[str]) -> tuple[list[i
 
 
 async def count_accounts(database: Database, filters: Filters) -> int:
-    """Count the accounts that filters mean."""
+    """Count the selected accounts."""
     total, last = 0, 0
     async with database.connection() as connection:
         while page := await list_accounts(connection, filters, after=last):
@@ -38,7 +38,7 @@ async def count_accounts(database: Database, filters: Filters) -> int:
 
 
 async def forget_accounts(database: Database, filters: Filters, progress: Counted = lambda _number: None) -> int:
-    """Forget the hashes of all accounts that are meant and have one; give how many."""
+    """Delete the hashes of all selected accounts; return how many accounts had any."""
     forgotten, last = 0, 0
     while True:
         async with database.transaction() as connection:
@@ -53,7 +53,7 @@ async def forget_accounts(database: Database, filters: Filters, progress: Counte
 async def delete_accounts(
     database: Database, filters: Filters, progress: Counted = lambda _number: None, *, erase: bool
 ) -> int:
-    """Delete all accounts that are meant; with `erase` no trace keeps a load from bringing them back."""
+    """Delete all selected accounts. With `erase`, nothing is kept that prevents a later load from adding them again."""
     deleted, last = 0, 0
     while True:
         async with database.transaction() as connection:
@@ -71,13 +71,13 @@ async def delete_accounts(
 
 
 PURGED_AT_ONCE = 5000
-"""Accounts by id in one transaction: some hundred milliseconds."""
+"""Accounts in one transaction, by id: takes some hundred milliseconds."""
 
 
 async def purge_attributes(database: Database, progress: Counted = lambda _number: None) -> int:
-    """Remove what no source declares, and the profiles of migrated accounts; give how many accounts had any.
+    """Remove undeclared attributes and the profiles of migrated accounts; return how many accounts had any.
 
-    Each slice is a transaction, so a run that was stopped is completed by the next one.
+    Each slice is a transaction; if a run is stopped, the next one completes it.
     """
     purged, last = 0, 0
     while True:
@@ -90,7 +90,7 @@ async def purge_attributes(database: Database, progress: Counted = lambda _numbe
 
 
 async def forgive_logins(database: Database, logins: Sequence[str]) -> int:
-    """Let a load bring back logins that were deleted before; give how many were."""
+    """Allow a load to add logins again that were deleted before; return how many were."""
     async with database.transaction() as connection:
         key = await recipes.login_digest_key(connection)
         await discard_saved_names(connection)

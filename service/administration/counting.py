@@ -16,13 +16,13 @@ from service.store.figures import EventFigures, SliceCount
 from service.store.name_report import saved_names
 
 COUNT_EVERY = 300.0
-"""Seconds between counts while nobody looks at the page; a look counts sooner."""
+"""Seconds between counts while no page is open; a page request counts sooner."""
 WAIT = 0.05
-"""Seconds that a page waits for a count that has begun: enough for some ten thousand accounts."""
+"""Seconds that a page waits for a running count: enough for some ten thousand accounts."""
 LONGEST_REASON = 100
-"""Characters of a reason that are shown."""
+"""Maximum characters shown of a reason."""
 REASONS = 8
-"""Reasons of Okta's that are named, the most frequent first."""
+"""Number of Okta's reasons that are shown, the most frequent first."""
 
 
 class AccountCounting:
@@ -34,18 +34,18 @@ class AccountCounting:
         self._counted = asyncio.Event()
 
     async def keep_counting(self) -> None:
-        """Count when a page asks for it, and every few minutes; nothing where another replica has just counted."""
+        """Count when a page requests it and every few minutes, unless another replica has just counted."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), COUNT_EVERY)
             self._wanted.clear()
-            # Without a database the page says so, and of when its count is.
+            # Without a database the page reports that, and the time of the last count.
             with contextlib.suppress(*DATABASE_UNAVAILABLE, TimeoutError):
                 await count_if_due(self._database)
             self._counted.set()
 
     async def ask(self) -> None:
-        """Begin a count if one is due, and wait for its end for a moment."""
+        """Begin a count if one is due, and wait briefly for its end."""
         self._counted.clear()
         self._wanted.set()
         with contextlib.suppress(TimeoutError):
@@ -53,7 +53,7 @@ class AccountCounting:
 
 
 async def count_if_due(database: Database) -> bool:
-    """Count and keep the result, unless that was done lately or another replica does it; tell whether it was done."""
+    """Count and store the result unless a recent count exists or another replica counts; return whether it counted."""
     async with database.connection() as connection:
         if not await figures.claim_count(connection):
             return False
@@ -74,7 +74,7 @@ async def _nothing() -> None:
 
 
 async def count_accounts(database: Database, *, between: Callable[[], Awaitable[None]] = _nothing) -> dict[str, Any]:
-    """Count states, days, hashes and who is stuck, as values for JSON. `between` is called after each slice."""
+    """Count accounts by state and day, hashes, and stuck accounts, as JSON values. Calls `between` after each slice."""
     verified_before = datetime.now(UTC) - VERIFIED_LONG_AGO
     async with database.connection() as connection:
         last_id = await figures.last_id(connection)
@@ -123,7 +123,7 @@ def _as_json(total: SliceCount, recipes: dict[int, tuple[str, str]], sources: di
 
 
 def _reasons(failures: Counter[str]) -> Counter[str]:
-    """Give the reasons as a page that names nobody may show them: they are texts of Okta's."""
+    """Return the reasons in a form that names no person, for the page: the texts come from Okta."""
     found: Counter[str] = Counter()
     for reason, number in failures.items():
         found["other" if "@" in reason else reason[:LONGEST_REASON]] += number
@@ -131,14 +131,14 @@ def _reasons(failures: Counter[str]) -> Counter[str]:
 
 
 def events_of(counts: dict[str, Any] | None) -> EventFigures:
-    """Give the figures on events of a count."""
+    """Return the figures on events from a stored count."""
     kept = (counts or {}).get("events", {})
-    # Another version may have counted.
+    # A replica of another version may have written the count.
     known = {each.name: kept[each.name] for each in fields(EventFigures) if each.name in kept}
     last = known.get("last_delivered")
     return EventFigures(**known | {"last_delivered": last and datetime.fromisoformat(last)})
 
 
 def days_of(counts: dict[str, Any], state: str) -> dict[date, int]:
-    """Give how many accounts came to be in a state on each day, from a count."""
+    """Return how many accounts entered a state on each day, from a stored count."""
     return {date.fromisoformat(day): number for day, of, number in counts["days"] if of == state}

@@ -1,6 +1,6 @@
 """Findings of `doctor`, and the checks of this machine: settings, secret files, disk, cores, copies of keys.
 
-A check reads, and changes nothing. What it can't see is `unknown`, never `ok`.
+Checks only read. A check that cannot be made results in `unknown`, never in `ok`.
 """
 
 import enum
@@ -32,7 +32,7 @@ from service.store.database import Database
 
 
 class Status(enum.StrEnum):
-    """What a finding says; in the order of gravity."""
+    """The result of a finding, in increasing order of severity."""
 
     OK = "ok"
     UNKNOWN = "unknown"
@@ -41,7 +41,7 @@ class Status(enum.StrEnum):
 
 
 class Area(enum.StrEnum):
-    """What is examined."""
+    """The areas that are examined."""
 
     SETTINGS = "settings"
     SECRET_FILES = "secret files"  # noqa: S105 (the name of an area)
@@ -65,7 +65,7 @@ class Area(enum.StrEnum):
 
 @immutable
 class Finding:
-    """One line of the result. Names settings, keys, roles and counts; no person, no secret."""
+    """One line of the result. Names settings, keys, roles and counts, but no person and no secret."""
 
     area: Area
     status: Status
@@ -74,27 +74,27 @@ class Finding:
 
 
 def sentence(text: str) -> str:
-    """Write another part's message as a sentence."""
+    """Format the message of another component as a sentence."""
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def ok(area: Area, message: str) -> Finding:
-    """Report that something is as it should be."""
+    """Return a finding that needs no action."""
     return Finding(area, Status.OK, message)
 
 
 def unknown(area: Area, message: str, fix: str) -> Finding:
-    """Report that something can't be seen from here, and how it can."""
+    """Return a finding that cannot be determined here, with a way to determine it."""
     return Finding(area, Status.UNKNOWN, message, fix)
 
 
 def warning(area: Area, message: str, fix: str) -> Finding:
-    """Report that something should be changed, although people can sign in."""
+    """Return a finding that should be corrected, although people can sign in."""
     return Finding(area, Status.WARNING, message, fix)
 
 
 def failure(area: Area, message: str, fix: str) -> Finding:
-    """Report that people can't sign in, hashes are at risk, or soon will be."""
+    """Return a finding because of which people cannot sign in or hashes are at risk, now or soon."""
     return Finding(area, Status.FAILURE, message, fix)
 
 
@@ -108,40 +108,40 @@ class RecipeCost(Protocol):
 
     @property
     def hashes(self) -> int:
-        """How many stored hashes are checked so."""
+        """Return the number of stored hashes of this kind."""
         ...
 
     @property
     def milliseconds(self) -> float | None:
-        """The time of one check; None where it was not measured."""
+        """Return the duration of one check; None if it was not measured."""
         ...
 
     @property
     def fault(self) -> str | None:
-        """Why such hashes can't be checked."""
+        """The reason why such hashes cannot be checked."""
         ...
 
 
 @immutable
 class HashCosts:
-    """What checking the stored hashes costs on this machine."""
+    """The cost of checking the stored hashes on this machine."""
 
     cores: int
     """Cores that this process may use."""
     recipes: Sequence[RecipeCost]
-    """The recipes of the stored hashes, each measured by itself."""
+    """The recipes of the stored hashes, each measured separately."""
     sign_ins_per_second: float | None
-    """What all cores verify together; None where nothing was measured."""
+    """Sign-ins per second that all cores can verify; None if nothing was measured."""
 
 
 class ExaminedOrg(Protocol):
-    """What the checks call of Okta's API; each call reads. Raises `OktaFault`."""
+    """The calls of Okta's API that the checks make; all of them read. Each raises `OktaFault`."""
 
     clock_ahead: float | None
 
     @property
     def host(self) -> str:
-        """The org's name."""
+        """The org's host name."""
         ...
 
     def list_users(self) -> AsyncIterator[Sequence[object]]:
@@ -157,7 +157,7 @@ class ExaminedOrg(Protocol):
         ...
 
     async def list_hooks(self, kind: HookKind) -> Sequence[object]:
-        """List the org's hooks of a kind."""
+        """List the org's hooks of one kind."""
         ...
 
     async def log_page(self, query: Mapping[str, str]) -> object:
@@ -165,7 +165,7 @@ class ExaminedOrg(Protocol):
         ...
 
     def rate_limits(self) -> Mapping[str, tuple[int, int]]:
-        """Return the limit of each kind of call that was made, and what is left of it."""
+        """Return the limit of each kind of call made so far, and what remains of it."""
         ...
 
 
@@ -179,7 +179,7 @@ def system_authorities() -> frozenset[bytes]:
     certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
     subjects = set()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # cryptography warns of old roots that RFC 5280 would not allow
+        warnings.simplefilter("ignore")  # cryptography warns about old root certificates that RFC 5280 does not allow
         for each in certificates:
             with suppress(ValueError):
                 subjects.add(x509.load_der_x509_certificate(each).subject.public_bytes())
@@ -192,33 +192,33 @@ async def _nothing() -> HashCosts | None:
 
 @immutable
 class Surroundings:
-    """What is examined. The command fills it; a test puts its faults in here."""
+    """The environment to examine. The command fills it in; tests inject faults here."""
 
     settings: Settings
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     database: Database | None = None
     no_database: Finding | None = None
-    """Why there is none."""
+    """Why there is no database."""
     org: ExaminedOrg | None = None
     no_org: Sequence[Finding] = ()
-    """Why there is none."""
+    """Why there is no org."""
     base_url: str | None = None
-    """The service's public address, as it was registered."""
+    """The service's registered public address."""
     check_hooks: Callable[[], Awaitable[Sequence[Finding]]] | None = None
     measure_costs: Callable[[], Awaitable[HashCosts | None]] = _nothing
     peak: float | None = None
-    """Sign-ins a second to be expected at most; None: estimated by docs/capacity.md."""
+    """Expected maximum of sign-ins per second; None to estimate it as docs/capacity.md does."""
     key_backup: Path | None = None
     free_space: Callable[[Path], int] = free_space
     authorities: Callable[[], frozenset[bytes]] = system_authorities
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
-# Settings, and the files of secrets.
+# Settings, and files that contain secrets.
 
 
 def check_settings(around: Surroundings) -> Iterator[Finding]:
-    """Check what the settings say together: authentication, open ports, plain HTTP."""
+    """Check that the settings are consistent: authentication, open ports, plain HTTP."""
     settings, area = around.settings, Area.SETTINGS
     try:
         require_authentication(settings)
@@ -255,7 +255,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def check_secret_files(around: Surroundings) -> Iterator[Finding]:
-    """Check who may read and write the files that hold secrets."""
+    """Check who can read and write the files that contain secrets."""
     files = dict(around.settings.secret_files())
     if Path(ENV_FILE).exists():
         files[ENV_FILE] = Path(ENV_FILE)
@@ -296,17 +296,17 @@ MAX_PATH = 4096
 # The disk of the embedded server, or of a server on this machine.
 
 LEAST_FREE = 256 * 2**20
-"""Bytes: PostgreSQL stops when it can't write its log, of which a checkpoint may need some segments of 16 MiB."""
+"""Bytes: PostgreSQL stops if it cannot write its WAL, and a checkpoint may need some segments of 16 MiB."""
 COMFORTABLE = 2**30
 
 
 def is_folder(path: str) -> bool:
-    """Return whether a folder that the server names is on this machine."""
+    """Return whether a folder named by the server exists on this machine."""
     return Path(path).is_dir()
 
 
 def disk_finding(around: Surroundings, folder: Path, size: int) -> Finding:
-    """Compare the free space of the database's folder with its size: a load or VACUUM FULL writes the hashes anew."""
+    """Compare free space with the size of the database: a load or VACUUM FULL writes all hashes again."""
     try:
         free = around.free_space(folder)
     except OSError as error:
@@ -320,7 +320,7 @@ def disk_finding(around: Surroundings, folder: Path, size: int) -> Finding:
 
 
 def as_bytes(number: float) -> str:
-    """Write a number of bytes."""
+    """Format a number of bytes."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if number < 1024:  # noqa: PLR2004 (the next unit)
             return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
@@ -328,14 +328,14 @@ def as_bytes(number: float) -> str:
     return f"{number:,.1f} TiB"
 
 
-# Cores against the cost of what is loaded (docs/capacity.md).
+# Cores compared with the cost of the loaded hashes (docs/capacity.md).
 
 FIRST_MORNING, BUSIEST_HOUR, BURST = 0.15, 0.2, 2.0
-"""Shares of the people who come on the first morning, and of those in its busiest hour; its busiest minute."""
+"""Share of the people who sign in on the first morning, share of these in the busiest hour; and its busiest minute."""
 WRONG = 0.3
-"""Wrong passwords for each right one."""
+"""Wrong passwords for each correct one."""
 USABLE = 0.9
-"""The share of its cores that the service turns into answers."""
+"""The share of the cores' time that the service can spend on answers."""
 
 
 async def check_cores(around: Surroundings) -> AsyncIterator[Finding]:
@@ -384,11 +384,11 @@ def _cores_for_peak(around: Surroundings, costs: HashCosts) -> Finding:
     return failure(Area.CORES, said, fix) if around.peak else warning(Area.CORES, said, fix)
 
 
-# A copy of the keys: what can't be restored is lost with the first disk.
+# Backup of the keys: without one, the loss of the disk makes the stored hashes useless.
 
 
 def check_key_backup(around: Surroundings, needed: Sequence[str], held: Mapping[str, bytes]) -> Iterator[Finding]:
-    """Compare a copy of HASH_KEYS with the keys at hand; `needed` are the keys that stored hashes are under."""
+    """Compare a backup of HASH_KEYS with the configured keys; `needed` are the keys that stored hashes need."""
     file, area = around.key_backup, Area.KEYS
     if file is None:
         yield unknown(
@@ -418,7 +418,7 @@ def _listed(keys: Sequence[str]) -> str:
 
 
 def keys_beside_database(around: Surroundings) -> Iterator[Finding]:
-    """Find a key file in the folder of the embedded server: one backup would hold hashes and key."""
+    """Find a key file in the embedded server's folder: one backup would contain both hashes and key."""
     file = around.settings.hash_keys_file
     if file is None or around.settings.database_url is not None:
         return

@@ -42,7 +42,7 @@ MIGRATE = "run `password-import migrate`"
 
 
 class NoDatabase(Exception):
-    """There is no database to look into; the command has said why."""
+    """No database can be examined; the command has already reported the reason."""
 
 
 @asynccontextmanager
@@ -57,7 +57,7 @@ async def _connection(around: Surroundings) -> AsyncIterator[asyncpg.Connection]
 
 
 async def check_database(around: Surroundings) -> AsyncIterator[Finding]:
-    """Check the server: version, whether it takes writes, connections, durability, its log, TLS to it."""
+    """Check the server: version, writable, connections, durability, its log, TLS."""
     if around.no_database is not None:
         yield around.no_database
         return
@@ -122,7 +122,7 @@ def _connection_faults(around: Surroundings, server: health.Server) -> Iterator[
 
 
 async def check_role(around: Surroundings) -> AsyncIterator[Finding]:
-    """Check the rights: those of this role, of the shipped roles, and who else may read hashes."""
+    """Check the privileges of this role and of the shipped roles, and who else can read hashes."""
     async with _connection(around) as connection:
         role = await health.describe_role(connection)
         lacking = await health.lacking_rights(connection)
@@ -149,7 +149,7 @@ ROLES_AGAIN = "run deploy/roles.sql again, as the owner of the tables (docs/data
 
 
 def _role_faults(around: Surroundings, role: health.Role) -> Iterator[Finding]:
-    if around.settings.database_url is None:  # the embedded server has this one role
+    if around.settings.database_url is None:  # the embedded server has only this role
         return
     if role.is_superuser or role.is_owner:
         what = "is a superuser" if role.is_superuser else "owns the tables"
@@ -161,7 +161,7 @@ def _role_faults(around: Surroundings, role: health.Role) -> Iterator[Finding]:
 
 
 async def check_schema(around: Surroundings) -> AsyncIterator[Finding]:
-    """Check the revision of the schema, and that accounts are loaded."""
+    """Check the revision of the schema, and that accounts have been loaded."""
     known = known_revisions()
     async with _connection(around) as connection:
         revision = await schema_revision(connection)
@@ -182,7 +182,7 @@ async def check_schema(around: Surroundings) -> AsyncIterator[Finding]:
 # Clocks and disk of the server.
 
 APART, FAR_APART = timedelta(seconds=5), timedelta(seconds=60)
-"""Tokens and proofs are refused for half a minute; the order of events is read from both clocks."""
+"""Seconds. Tokens and proofs are rejected from half a minute on, and events are ordered by both clocks."""
 
 
 async def check_database_clock(around: Surroundings) -> AsyncIterator[Finding]:
@@ -191,12 +191,12 @@ async def check_database_clock(around: Surroundings) -> AsyncIterator[Finding]:
     async with _connection(around) as connection:
         clock = (await health.describe_server(connection)).clock
     after, none = around.now(), timedelta(0)
-    # The server answered between the two moments: only what lies outside of them is a difference.
+    # The server's time lies between the two local times: only what is outside of them is a difference.
     yield clock_finding("the database", max(clock - after, none) + min(clock - before, none))
 
 
 def clock_finding(whose: str, ahead: timedelta) -> Finding:
-    """Judge how far another clock is ahead of this machine's."""
+    """Return a finding on how far another clock is ahead of this machine's."""
     seconds = abs(ahead.total_seconds())
     way = "behind" if ahead > timedelta(0) else "ahead of"
     said = f"This machine's clock is {seconds:,.0f} s {way} that of {whose}."
@@ -209,7 +209,7 @@ def clock_finding(whose: str, ahead: timedelta) -> Finding:
 
 
 async def check_disk(around: Surroundings) -> AsyncIterator[Finding]:
-    """Check the free space where the database is, if that is this machine."""
+    """Check the free space of the database's disk, if the server runs on this machine."""
     async with _connection(around) as connection:
         server = await health.describe_server(connection)
         folder = await health.data_directory(connection) if server.is_local else None
@@ -227,7 +227,7 @@ async def check_disk(around: Surroundings) -> AsyncIterator[Finding]:
 
 
 async def check_keys(around: Surroundings) -> AsyncIterator[Finding]:
-    """Check that every key is at hand that stored hashes need, and that there is a copy of it."""
+    """Check that every key in use by stored hashes is configured, and that a backup of it exists."""
     try:
         held = around.settings.all_hash_keys()
     except BadSettings as bad:
@@ -259,7 +259,7 @@ async def check_keys(around: Surroundings) -> AsyncIterator[Finding]:
 
 
 async def check_hashes(around: Surroundings) -> AsyncIterator[Finding]:
-    """Check that stored hashes are encrypted, and affordable."""
+    """Check that stored hashes are encrypted and within the cost limits."""
     async with _connection(around) as connection:
         by_key = await queries.hashes_by_key(connection)
         costly, _ = await too_costly_accounts(connection)
@@ -294,7 +294,7 @@ async def check_hashes(around: Surroundings) -> AsyncIterator[Finding]:
 
 
 async def check_peppers(around: Surroundings) -> AsyncIterator[Finding]:
-    """Check that every pepper that stored hashes need is in this environment, and looks whole."""
+    """Check that every pepper that stored hashes need is set, and appears complete."""
     async with _connection(around) as connection:
         known = await recipes.list_recipes(connection)
         lacking = HashOpener(around.environment, _keys(around)).without_pepper(known)
@@ -326,11 +326,11 @@ def _pepper_fault(around: Surroundings, name: str, *, is_missing: bool) -> Findi
 def _keys(around: Surroundings) -> HashKeys:
     try:
         return HashKeys(around.settings.all_hash_keys())
-    except BadSettings:  # told by the check of keys
+    except BadSettings:  # reported by the check of keys
         return NO_KEYS
 
 
-# What is stored in clear, and names that open no account.
+# What is stored unencrypted, and names that open no account.
 
 SENSITIVE = re.compile(
     r"passw|secret|pin$|ssn|social|passport|nationalid|national_id|taxid|tax_id|birth|dob$|iban|card|salary|religio|"
@@ -378,10 +378,10 @@ async def check_names(around: Surroundings) -> AsyncIterator[Finding]:
         yield ok(Area.NAMES, "Every name of an account with a hash opens that account.")
 
 
-# Reconciling.
+# Reconciliation.
 
 STALE = timedelta(hours=26)
-"""A run each day, and some time to begin; the alert PasswordImportReconcileStale has the same."""
+"""One run a day and some time to start; the alert PasswordImportReconcileStale uses the same duration."""
 USERS_STALE = timedelta(days=2)
 WARN_BEFORE = timedelta(days=14)
 

@@ -1,4 +1,4 @@
-"""The examination of an installation: the checks of Okta and of TLS, and all checks in turn, each apart."""
+"""The examination of an installation: the checks of Okta and TLS, and the run of all checks."""
 
 import itertools
 import os
@@ -37,7 +37,7 @@ from service.okta.hooks import HookKind
 from service.store.database import DATABASE_UNAVAILABLE
 from service.telemetry import describe
 
-# Okta: whether it takes the credentials, what they may read, how much of the rate limits others leave.
+# Okta: whether it accepts the credentials, what they may read, and what other clients leave of the rate limits.
 
 RIGHTS = {
     "users": ("okta.users.read", "reconcile and provision"),
@@ -47,14 +47,14 @@ RIGHTS = {
     "event hooks": ("okta.eventHooks.manage", "hooks register and hooks check"),
     "the System Log": ("okta.logs.read", "reconcile"),
 }
-"""What each reading call needs, and which commands make it (docs/okta-api.md)."""
+"""What each read call needs, and which commands make it (docs/okta-api.md)."""
 OPTIONAL = frozenset({"groups", "the user schema"})
 LITTLE = 0.2
-"""The share of a rate limit below which provisioning and reconciling come to a halt between their windows."""
+"""The remaining share of a rate limit below which provisioning and reconciliation pause until the next window."""
 
 
 async def check_okta(around: Surroundings) -> AsyncIterator[Finding]:
-    """Make one reading call of each kind, and compare Okta's clock."""
+    """Make one read call of each kind, and compare Okta's clock."""
     for finding in around.no_org:
         yield finding
     if around.org is None:
@@ -120,7 +120,7 @@ def _access_finding(name: str, fault: OktaFault) -> Finding:
 
 
 async def check_rate_limits(around: Surroundings) -> AsyncIterator[Finding]:
-    """Check what others leave of the rate limits; the calls of `check_okta` have told."""
+    """Check what other clients leave of the rate limits, as seen in the calls of `check_okta`."""
     limits = around.org.rate_limits() if around.org is not None else {}
     if not limits:
         if around.org is None or around.check_hooks is None:
@@ -142,7 +142,7 @@ async def check_rate_limits(around: Surroundings) -> AsyncIterator[Finding]:
 
 
 async def check_hooks(around: Surroundings) -> AsyncIterator[Finding]:
-    """Check the hooks as `hooks check --no-verify` does."""
+    """Check the hooks in the same way as `hooks check --no-verify`."""
     if around.check_hooks is None:
         yield unknown(Area.HOOKS, "The hooks were not checked, because Okta can't be asked.", "see the lines on okta")
         return
@@ -153,13 +153,13 @@ async def check_hooks(around: Surroundings) -> AsyncIterator[Finding]:
         yield ok(Area.HOOKS, "The hooks lead to the service, and it answers them.")
 
 
-# The certificate, its key and its chain, where no proxy ends TLS.
+# The certificate, its key and its chain, if no proxy terminates TLS.
 
 RENEW_WITHIN = timedelta(days=21)
 
 
 def check_tls(around: Surroundings) -> Iterator[Finding]:
-    """Check the files of TLS_CERT and TLS_KEY as Okta would judge them: dates, names, key, the whole chain."""
+    """Check the files of TLS_CERT and TLS_KEY as Okta would: dates, names, key, and the whole chain."""
     certificate, key = around.settings.tls_cert, around.settings.tls_key
     if certificate is None or key is None:
         yield unknown(
@@ -252,13 +252,13 @@ def _host(base_url: str | None) -> str | None:
 
 
 def _covers(name: str, host: str) -> bool:
-    """Return whether a certificate's name is that of a host; a wildcard stands for one label (RFC 9525)."""
+    """Return whether a certificate's name matches a host; a wildcard matches one label (RFC 9525)."""
     if name.startswith("*."):
         return host.partition(".")[2].lower() == name[2:].lower()
     return name.lower() == host.lower()
 
 
-# All checks. A check that fails is one line, and the others go on.
+# All checks. A failing check is one finding, and the others still run.
 
 Check = Callable[[Surroundings], AsyncIterator[Finding]]
 
@@ -294,7 +294,7 @@ CHECKS: tuple[tuple[Area, Check], ...] = (
 
 
 async def examine(around: Surroundings, checks: Sequence[tuple[Area, Check]] = CHECKS) -> AsyncIterator[Finding]:
-    """Run the checks, and return the findings as they come. Raises nothing that a check raises."""
+    """Run the checks and return the findings. No exception of a check is raised."""
     for area, check in checks:
         async for finding in _guarded(around, area, check):
             if finding.area in (Area.DATABASE, Area.OKTA) and finding.status is Status.FAILURE:
@@ -303,7 +303,7 @@ async def examine(around: Surroundings, checks: Sequence[tuple[Area, Check]] = C
 
 
 def _without(around: Surroundings, finding: Finding) -> Surroundings:
-    """Leave out what did not answer, so that the checks after it do not wait for it again."""
+    """Remove what did not respond, so that later checks do not wait for it again."""
     if finding.area is Area.DATABASE and finding.message.startswith(UNREACHABLE):
         return replace(around, database=None)
     if finding.area is Area.OKTA and around.org is not None:
@@ -332,7 +332,7 @@ async def _guarded(around: Surroundings, area: Area, check: Check) -> AsyncItera
             yield unknown(area, "This took longer than the time for one statement.", "run doctor at a quiet time")
     except DATABASE_UNAVAILABLE as error:
         yield _away(area, error)
-    except Exception as error:  # noqa: BLE001 (a fault of one check must not hide what the others find)
+    except Exception as error:  # noqa: BLE001 (one failing check must not hide the findings of the others)
         found = describe(error)
         said = f"This check ended by a fault of its own: {found['exception']} at {found['trace'][-1]}."
         yield unknown(area, said, "report the bug")
@@ -348,7 +348,7 @@ def _away(area: Area, error: BaseException) -> Finding:
 
 
 def _why(error: BaseException) -> str:
-    """Say in words why a connection failed; the names of Python's errors are not for readers."""
+    """Return the reason why a connection failed, in words instead of the name of a Python exception."""
     if isinstance(error, asyncpg.PostgresError):
         return str(error.args[0] if error.args else type(error).__name__)
     if isinstance(error, TimeoutError):

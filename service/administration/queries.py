@@ -14,7 +14,7 @@ from service.store.accounts import State
 from service.store.attributes import DECLARED_PROFILE
 from service.store.deleted_logins import DeletedAccount
 
-# How many accounts, hashes and events there are of each kind. Reads only.
+# Numbers of accounts, hashes and events of each kind. Read only.
 
 ACCOUNTS_BY_STATE = "SELECT state, count(*) AS number FROM accounts GROUP BY state"
 
@@ -41,17 +41,17 @@ async def hashes_by_format(connection: asyncpg.Connection) -> dict[str, int]:
 
 
 async def hashes_by_key(connection: asyncpg.Connection) -> dict[str | None, int]:
-    """Count the hashes under each key; None are those that are kept as they are."""
+    """Count the hashes under each key; the key None stands for unencrypted ones."""
     return _counts(await connection.fetch(HASHES_BY_KEY))
 
 
 async def events_by_effect(connection: asyncpg.Connection) -> dict[str, int]:
-    """Count the import events by what they did."""
+    """Count the import events by their effect."""
     return _counts(await connection.fetch(EVENTS_BY_EFFECT))
 
 
 async def unreadable_events(connection: asyncpg.Connection) -> int:
-    """Count what is kept raw for inspection."""
+    """Count the raw messages that are kept for inspection."""
     number: int = await connection.fetchval(UNREADABLE_EVENTS)
     return number
 
@@ -60,7 +60,7 @@ def _counts(rows: list[asyncpg.Record]) -> dict[Any, int]:
     return {row[0]: row["number"] for row in rows}
 
 
-# Taking accounts out of the store, with all that hangs on them. Judges nothing.
+# Deletion of accounts with everything that refers to them.
 
 NAMED = """
 SELECT id FROM accounts WHERE login_key = $1 OR okta_login_key = $1
@@ -68,7 +68,7 @@ UNION SELECT account_id FROM identifiers WHERE identifier_key = $1
 ORDER BY 1
 """
 
-# In the order of id, as everybody who locks accounts does.
+# In the order of id, like every transaction that locks accounts.
 LOCK = """
 SELECT id, login_key, okta_login_key, okta_id, superseded FROM accounts WHERE id = ANY($1::bigint[])
 ORDER BY id FOR UPDATE
@@ -82,17 +82,17 @@ WITH_LOGINS = "SELECT id, login_key FROM accounts WHERE login_key = ANY($1::text
 
 
 async def ids_named(connection: asyncpg.Connection, key: str) -> list[int]:
-    """List the accounts that have a name as their login or another identifier."""
+    """List the accounts that have a name as login or as another identifier."""
     return [row["id"] for row in await connection.fetch(NAMED, key)]
 
 
 async def ids_of_logins(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, int]:
-    """Give the accounts with exactly these logins, by their keys."""
+    """Return the ids of the accounts with exactly these login keys, by key."""
     return {row["login_key"]: row["id"] for row in await connection.fetch(WITH_LOGINS, keys)}
 
 
 async def delete(connection: asyncpg.Connection, account_ids: Sequence[int]) -> dict[int, DeletedAccount]:
-    """Delete accounts in the caller's transaction; give the ids and names of those that there were."""
+    """Delete accounts in the caller's transaction; return the ids and names of those that existed."""
     found = {row["id"]: _deleted(row) for row in await connection.fetch(LOCK, account_ids)}
     await connection.execute(DELETE_HASHES, list(found))
     await connection.execute(DELETE_ACCOUNTS, list(found))
@@ -109,7 +109,7 @@ def _deleted(row: asyncpg.Record) -> DeletedAccount:
     )
 
 
-# How far the migration is, counted by state, source, format and day, and who is stuck. Reads only.
+# The progress of the migration by state, source, format and day, and the stuck accounts. Read only.
 
 BY_SOURCE_AND_FORMAT = """
 SELECT source.name AS source, recipe.format, account.state, count(*) AS number
@@ -131,7 +131,7 @@ SELECT split_part(proof, ':', 1) AS proof, count(*) AS number FROM accounts WHER
 GROUP BY 1 ORDER BY 1
 """
 
-# The last thing that Okta said of each account that still has a hash.
+# The last report of Okta on each account that still has a hash.
 FAILURES = """
 SELECT reason, count(*) AS number FROM (
     SELECT DISTINCT ON (event.account_id) coalesce(event.reason, event.outcome) AS reason
@@ -150,7 +150,7 @@ NOT_CREATED = f"{UNBOUND} AND NOT {IS_REFUSED}"
 REFUSED = f"{UNBOUND} AND {IS_REFUSED}"
 
 FIRST = 5
-"""How many of each kind of those who are stuck are named."""
+"""Number of stuck accounts of each kind that are named."""
 
 VERIFIED_LONG_AGO_NAMES = (
     "SELECT login FROM accounts WHERE state = 'verified' AND verified_at < $1 ORDER BY verified_at"
@@ -197,7 +197,7 @@ class Straggler:
 
 
 async def by_source_and_format(connection: asyncpg.Connection) -> list[dict[str, Any]]:
-    """Count the kept hashes by source, format and state."""
+    """Count the stored hashes by source, format and state."""
     return [dict(row) for row in await connection.fetch(BY_SOURCE_AND_FORMAT)]
 
 
@@ -207,7 +207,7 @@ async def by_day(connection: asyncpg.Connection, since: datetime) -> list[tuple[
 
 
 async def provisioned(connection: asyncpg.Connection) -> list[dict[str, Any]]:
-    """Count what became of the accounts that were to be created."""
+    """Count the accounts to be created by their outcome."""
     return [dict(row) for row in await connection.fetch(PROVISIONED)]
 
 
@@ -217,7 +217,7 @@ async def proofs(connection: asyncpg.Connection) -> dict[str, int]:
 
 
 async def failures(connection: asyncpg.Connection) -> dict[str, int]:
-    """Count the accounts with a hash by the last reason for which Okta did not store their password."""
+    """Count the accounts that have a hash by the last reason why Okta did not store their password."""
     return {row["reason"]: row["number"] for row in await connection.fetch(FAILURES)}
 
 
@@ -236,12 +236,12 @@ COUNT_SOURCES = "SELECT count(*) FROM sources"
 
 
 async def too_costly(connection: asyncpg.Connection, work: Mapping[int, float]) -> tuple[int, list[str]]:
-    """Count and name the accounts whose hashes together are more than a sign-in may cost.
+    """Count and name the accounts whose hashes together exceed the cost limit of a sign-in.
 
-    `work` is that of a hash of each recipe. Reads all hashes, unless no account can have so many.
+    `work` maps each recipe to the work of one hash. Reads all hashes, unless no account can have so many.
     """
     sources: int = await connection.fetchval(COUNT_SOURCES)
-    if sources * max(work.values(), default=0.0) <= MAX_WORK:  # an account has one hash of each source at most
+    if sources * max(work.values(), default=0.0) <= MAX_WORK:  # an account has at most one hash of each source
         return 0, []
     values = list(work), list(work.values()), MAX_WORK
     count: int = await connection.fetchval(COUNT_TOO_COSTLY, *values)
@@ -258,7 +258,7 @@ async def stuck(connection: asyncpg.Connection, verified_before: datetime) -> di
 
 
 async def names_of_stuck(connection: asyncpg.Connection, verified_before: datetime) -> dict[str, list[str]]:
-    """Name the first few of those whom `stuck` counts: their logins."""
+    """Return the logins of the first few accounts that `stuck` counts."""
     asked: dict[str, tuple[str, tuple[object, ...]]] = {
         "verified_without_success": (VERIFIED_LONG_AGO_NAMES, (verified_before,)),
         "not_in_okta": (NOT_CREATED_NAMES, ()),
@@ -270,7 +270,7 @@ async def names_of_stuck(connection: asyncpg.Connection, verified_before: dateti
     }
 
 
-# Of the org that was read last: an earlier one, such as that of a rehearsal, is read no more.
+# Of the org whose log was read last: logs of earlier orgs, such as a rehearsal's, are no longer read.
 RECONCILED = "SELECT max(saved_at) AS log, max(users_compared_at) AS users FROM log_cursors"
 
 OKTA_CALL_COUNTS = "SELECT event, outcome, verdict, number FROM okta_call_counts ORDER BY 1, 2, 3"
@@ -285,30 +285,30 @@ GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 
 
 async def okta_call_counts(connection: asyncpg.Connection) -> list[tuple[str, str, str, int]]:
-    """Count the calls of our hooks that Okta's log reported, by event, outcome and our verdict."""
+    """Count the hook calls that Okta's log reported, by event, outcome and our verdict."""
     return [tuple(row) for row in await connection.fetch(OKTA_CALL_COUNTS)]
 
 
 async def recent_okta_calls(connection: asyncpg.Connection, since: datetime) -> list[dict[str, Any]]:
-    """Count the calls that went wrong for Okta since a moment, by what we had said."""
+    """Count the calls since a moment that failed for Okta, by our verdict."""
     rows = [dict(row) for row in await connection.fetch(RECENT_OKTA_CALLS, since)]
     return [row | {"last": row["last"].isoformat(timespec="seconds") if row["last"] else None} for row in rows]
 
 
 async def last_reconciled(connection: asyncpg.Connection) -> dict[str, datetime | None]:
-    """Tell until when Okta's log is read, and when the users were compared; None where that was never done."""
+    """Return up to when Okta's log was read and when the users were compared; None if never."""
     row = await connection.fetchrow(RECONCILED)
     return dict(row or {})
 
 
 async def logs_read(connection: asyncpg.Connection) -> list[tuple[str, datetime, datetime | None]]:
-    """Tell until when each org's log is read, and when its users were compared."""
+    """Return up to when each org's log was read, and when its users were compared."""
     rows = await connection.fetch(CURSORS)
     return [(row["org"], row["saved_at"], row["users_compared_at"]) for row in rows]
 
 
 async def list_stragglers(connection: asyncpg.Connection, after: int, number: int) -> Sequence[Straggler]:
-    """List the next of those who are left, in the order of id."""
+    """List the next remaining accounts, in the order of id."""
     rows = await connection.fetch(STRAGGLERS, after, number)
     return [Straggler(**{**row, "profile": json.loads(row["profile"])}) for row in rows]
 
@@ -361,7 +361,7 @@ UNARMED = "SELECT count(*) FROM accounts WHERE state = 'unarmed'"
 
 @immutable
 class Filters:
-    """Which accounts are meant; what is None or empty says nothing."""
+    """The selection of accounts; a filter that is None or empty selects all."""
 
     states: Sequence[State] = ()
     source: str | None = None
@@ -372,7 +372,7 @@ class Filters:
 
     @property
     def says_nothing(self) -> bool:
-        """Tell whether every account is meant."""
+        """Return whether every account is selected."""
         return not self.states and self.source is None and self.format is None and self.ids is None
 
 
@@ -394,7 +394,7 @@ class ListedAccount:
 
 @immutable
 class AccountDetails:
-    """What a list does not say of an account."""
+    """What a list omits about an account."""
 
     login_key: str
     profile: dict[str, Any] = field(repr=False)
@@ -405,22 +405,22 @@ class AccountDetails:
     disabled_reason: str | None
     """Why the account was loaded without a hash although the export has a value for it."""
     okta_login: str | None
-    """What Okta knows the account by, where its user was read."""
+    """The name under which Okta has the account, if its user was read."""
     superseded: bool
-    """Another account has the login by now."""
+    """Whether another account has this login now."""
 
 
 async def list_accounts(
     connection: asyncpg.Connection, filters: Filters, *, after: int = 0, number: int = PAGE
 ) -> list[ListedAccount]:
-    """List the next accounts that are meant, in the order of id."""
+    """List the next selected accounts, in the order of id."""
     states = [state.value for state in filters.states] or None
     rows = await connection.fetch(LIST, after, states, filters.source, filters.format, filters.ids, number)
     return [ListedAccount(*row) for row in rows]
 
 
 async def all_accounts(connection: asyncpg.Connection, filters: Filters) -> AsyncIterator[ListedAccount]:
-    """Give all accounts that are meant, a page at a time."""
+    """Yield all selected accounts, a page at a time."""
     last = 0
     while page := await list_accounts(connection, filters, after=last):
         for account in page:
@@ -429,7 +429,7 @@ async def all_accounts(connection: asyncpg.Connection, filters: Filters) -> Asyn
 
 
 async def account_details(connection: asyncpg.Connection, account_id: int) -> AccountDetails:
-    """Give the rest of what is known of an account."""
+    """Return the remaining details of an account."""
     row = await connection.fetchrow(DETAILS, account_id)
     if row is None:
         raise LookupError

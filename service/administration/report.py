@@ -1,7 +1,7 @@
-"""The report for auditors: counts that add up, each forgotten hash with its proof, keys, hooks; and its signature.
+"""The report for auditors: consistent counts, each forgotten hash with its proof, keys, hooks, and its signature.
 
-It names no person: accounts by their number, users by Okta's id where that is part of a proof. All of it is read in one
-repeatable-read transaction. What is signed is report.json, which holds the digests of the other files.
+It names no person: accounts by number, users by Okta's id if that is part of a proof. Everything is read in one
+repeatable-read transaction. The signed file is report.json, which contains the digests of the other files.
 """
 
 import base64
@@ -46,14 +46,14 @@ COMPARISON = (
 )
 
 TOLD_EVERY = 1000
-"""Rows between two reports of progress."""
+"""Rows between two progress reports."""
 
-# The hashes that were forgotten, as CSV: written row by row, with its digest.
+# The forgotten hashes as CSV, written row by row with a running digest.
 
 
 @dataclass(slots=True)
 class ForgottenHashes:
-    """What was written to the CSV."""
+    """The summary of the CSV."""
 
     rows: int = 0
     by_state: Counter[str] = field(default_factory=Counter)
@@ -63,7 +63,7 @@ class ForgottenHashes:
 
 
 class _Digested:
-    """A text file and the digest of what is written to it."""
+    """A text file with the digest of its content."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -80,7 +80,7 @@ class _Digested:
 async def write_forgotten(
     connection: asyncpg.Connection, file: TextIO, progress: Callable[[int], None] = lambda _rows: None
 ) -> ForgottenHashes:
-    """Write every forgotten hash, in the transaction of the report; memory does not grow with the rows."""
+    """Write every forgotten hash, in the report's transaction; memory does not grow with the number of rows."""
     written, digested = ForgottenHashes(), _Digested(file)
     writer = csv.writer(digested, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -110,7 +110,7 @@ def _time(moment: datetime | None) -> str | None:
 
 @immutable
 class FoundHook:
-    """A hook that Okta's org has now."""
+    """A hook as it is in the Okta org."""
 
     kind: HookKind
     hook_id: str
@@ -119,7 +119,7 @@ class FoundHook:
 
 @immutable
 class OrgHooks:
-    """The hooks that one org has now."""
+    """The hooks of one org."""
 
     org: str
     hooks: Sequence[FoundHook]
@@ -134,7 +134,7 @@ async def collect(
     base_url: str | None = None,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> dict[str, Any]:
-    """Write the CSV and return the document; `org` are Okta's hooks, None where it was not asked."""
+    """Write the CSV and return the document; `org` contains Okta's hooks, None if Okta was not asked."""
     counts = await evidence.count(connection)
     by_state = await queries.accounts_by_state(connection)
     accounts = {state.value: by_state.get(state, 0) for state in State}
@@ -177,7 +177,7 @@ async def collect(
 
 
 def _sums(found: Mapping[str, Any], written: ForgottenHashes, counts: Counts) -> Iterator[dict[str, Any]]:
-    """Compare counts of the database with each other, and with the rows that were written."""
+    """Compare counts of the database with each other and with the number of rows written."""
     accounts, held, listed = found["accounts"], found["hashes"], written.by_state
     kept = sum(held["by_key"].values()) + held["not_encrypted"]
     retired_because = sum(found["retired_because"].values())
@@ -251,12 +251,12 @@ def _label(kind: str) -> str:
 
 
 def disagreeing(document: Mapping[str, Any]) -> list[str]:
-    """Return the sums that do not agree: none, unless rows were written past this service."""
+    """Return the sums that disagree. There are none unless rows were written by something other than this service."""
     return [each["sum"] for each in document["sums"] if not each["agrees"]]
 
 
 def encoded(document: Mapping[str, Any]) -> bytes:
-    """Write the document as it is signed."""
+    """Encode the document as it is signed."""
     return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
@@ -264,11 +264,11 @@ def encoded(document: Mapping[str, Any]) -> bytes:
 
 
 class BadKey(Exception):
-    """A key that can't sign or verify; the message names the fault and the fix."""
+    """A key that cannot sign or verify; the message names the fault and the fix."""
 
 
 class NotAuthentic(Exception):
-    """A report that is not what was signed; the message names the file."""
+    """A report that differs from what was signed; the message names the file."""
 
 
 def read_private_key(text: bytes) -> Ed25519PrivateKey:
@@ -302,9 +302,9 @@ def signature_note(key: Ed25519PrivateKey) -> dict[str, str]:
 
 
 def verify(key: Ed25519PublicKey, document: bytes, signature: bytes, digests: Mapping[str, str | None]) -> int:
-    """Check the signature, and the digest of each file that the document names; return the number of files.
+    """Verify the signature and the digest of each file named in the document; return the number of files.
 
-    `digests`: SHA-256 of the files that are there, by name. Raises `NotAuthentic`.
+    `digests` maps the names of the existing files to their SHA-256. Raises `NotAuthentic`.
     """
     try:
         key.verify(signature, document)
@@ -335,7 +335,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 
 
 def page(document: Mapping[str, Any]) -> str:
-    """Write the document as one HTML page that fetches nothing."""
+    """Return the document as one HTML page that loads no other resource."""
     title = escape(document["title"])
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'

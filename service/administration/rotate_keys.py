@@ -1,7 +1,7 @@
 """Re-encryption of every stored hash under the active key, while the service runs.
 
-Batch by batch, each in a transaction of its own: killed anywhere, every hash is under a key that is at hand, and the
-next run goes on. Both keys must be at hand in every process that reads hashes until it is done.
+Each batch is a transaction of its own: if the process is killed, every hash is under a configured key and the next
+run continues. Both keys must be configured in every process that reads hashes until it is done.
 """
 
 from collections.abc import Callable
@@ -15,18 +15,18 @@ from service.store.hash_keys import Place, PlacedHash, binding_of
 BATCH = 500
 """Hashes in one transaction: some ten milliseconds."""
 ROUNDS = 20
-"""Passes over the table: the second and later ones find what was locked, or loaded under an old key, meanwhile."""
+"""Passes over the table: later ones process what was locked, or loaded under an old key, during the first."""
 
 
 @dataclass(slots=True)
 class Rotated:
-    """What a rotation did."""
+    """The result of a rotation."""
 
     encrypted: int = 0
     shut: int = 0
-    """Hashes that no key at hand opens; they stay as they are."""
+    """Hashes that no configured key decrypts; they remain unchanged."""
     left: int = 0
-    """Hashes that are not under the active key at the end, those among them."""
+    """Hashes that are not under the active key at the end, including the undecryptable ones."""
 
 
 async def rotate_keys(
@@ -36,9 +36,9 @@ async def rotate_keys(
     *,
     done: Rotated | None = None,
 ) -> Rotated:
-    """Encrypt every hash under the active key; without one, decrypt them all. `progress` gets the number done.
+    """Encrypt every hash under the active key, or decrypt all without one. Calls `progress` with the number done.
 
-    The counts are kept in `done` meanwhile, for a caller that cancels the work.
+    `done` holds the counts during the run, for a caller that cancels it.
     """
     done = Rotated() if done is None else done
     for _ in range(ROUNDS):

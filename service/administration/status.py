@@ -33,45 +33,45 @@ async def migration_status(connection: asyncpg.Connection) -> dict[str, object]:
 
 
 def encryption(by_key: dict[str | None, int]) -> dict[str, object]:
-    """Say which keys the hashes are under, and whether some are not encrypted."""
+    """Return which keys the hashes are under, and whether some are not encrypted."""
     plain = by_key.get(None, 0)
     told = f"{plain:,} hashes are not encrypted: set HASH_KEYS and run `password-import keys rotate`" if plain else None
     return {"plain": plain, "by_key": {key: number for key, number in by_key.items() if key}, "warning": told}
 
 
-# How fast people migrate, and when the last would have. Pure arithmetic over days.
+# The pace of the migration, and the day on which it would be complete. Pure arithmetic over days.
 
 DAYS = 7
-"""The days whose mean counts: people sign in by the rhythm of weeks."""
+"""Days over which the mean is taken: sign-ins follow a weekly rhythm."""
 FARTHEST = 3650
-"""Days: an end beyond ten years is no forecast."""
+"""Days: no forecast is given beyond ten years."""
 
 
 @immutable
 class Pace:
-    """The mean of the last full week, and the day on which it would bring the last one."""
+    """The mean of the last full week, and the day on which the last account would migrate at that pace."""
 
     per_day: float
     expected_end: date | None
-    """None where nobody migrates; fewer sign in as time goes on, so it is the earliest."""
+    """None if no account migrates. Sign-ins become rarer with time, so this is the earliest date."""
 
 
 def pace(migrated: Mapping[date, int], left: int, today: date) -> Pace:
-    """Forecast from the accounts that migrated on each day, today being incomplete."""
+    """Forecast from the accounts that migrated on each day; today is incomplete."""
     recent = [migrated.get(today - timedelta(days=back), 0) for back in range(1, DAYS + 1)]
     known = [day for day in migrated if day < today]
     days = min(DAYS, (today - min(known)).days) if known else 0
-    # On the first day there is only today.
+    # The first day has only today's number.
     per_day = sum(recent) / days if days else float(migrated.get(today, 0))
     needed = left / per_day if per_day else FARTHEST + 1
     return Pace(round(per_day, 1), today + timedelta(days=round(needed)) if needed <= FARTHEST else None)
 
 
-# Tell how far the migration is, how fast it goes, and who is stuck and why. Reads the store; prints nothing.
+# Progress of the migration: how far, how fast, which accounts are stuck and why. Reads the store.
 
 SHOWN = timedelta(days=14)
 VERIFIED_LONG_AGO = timedelta(days=1)
-"""Okta reports within minutes; who waits longer for a SUCCESS was signed in while Okta could not store the password."""
+"""Okta reports within minutes. Without a SUCCESS for longer, Okta did not store the password of the sign-in."""
 READ_LONG_AGO = timedelta(days=1)
 AMBIGUOUS = (NameProblem.AMBIGUOUS_UNTIL_BOUND, NameProblem.AMBIGUOUS)
 
@@ -79,7 +79,7 @@ AMBIGUOUS = (NameProblem.AMBIGUOUS_UNTIL_BOUND, NameProblem.AMBIGUOUS)
 async def report_progress(
     connection: asyncpg.Connection, now: datetime | None = None, *, names: NameReport
 ) -> dict[str, Any]:
-    """Give the whole report as plain values; `names` are those that open no account."""
+    """Return the whole report as JSON values; `names` are those that open no account."""
     now = now or datetime.now(UTC)
     days = await queries.by_day(connection, now - SHOWN)
     migrated = {day: number for day, state, number in days if state == State.MIGRATED}
@@ -108,14 +108,14 @@ async def report_progress(
 
 
 async def too_costly_accounts(connection: asyncpg.Connection) -> tuple[int, list[str]]:
-    """Count the accounts that are answered 503 because their hashes cost too much together, and name the first few."""
+    """Count the accounts that get a 503 because their hashes cost too much together, and name the first few."""
     return await queries.too_costly(
         connection, {each.id: work_of(each) for each in await recipes.list_recipes(connection)}
     )
 
 
 async def name_stuck(connection: asyncpg.Connection, now: datetime | None = None) -> dict[str, list[str]]:
-    """Name the first few of each kind of those who are stuck. For a person to read: the report itself names nobody."""
+    """Name the first few stuck accounts of each kind, for a person to read: the report itself names none."""
     found = await queries.names_of_stuck(connection, (now or datetime.now(UTC)) - VERIFIED_LONG_AGO)
     return found | {"too_costly": (await too_costly_accounts(connection))[1]}
 

@@ -16,24 +16,24 @@ from service.store.retirement import Proof, end_of_programme, retire_accounts
 PAGE = 1000
 COLUMNS = ("login", "okta_id", "state", "why", "detail", "email", "firstName", "lastName", "sources", "formats")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula at the beginning of a cell."""
+"""Characters that begin a formula in a spreadsheet cell."""
 
 
 class Why(enum.StrEnum):
-    """Why an account is left."""
+    """The reason why an account has not migrated."""
 
     NO_HASH = "no_hash"
     REFUSED = "refused_by_okta"
     NOT_CREATED = "not_in_okta"
     NOT_STORED = "not_stored"
-    """We said VERIFIED, and Okta did not store the password."""
+    """We answered VERIFIED, but Okta did not store the password."""
     FAILED = "failed"
-    """Tried to sign in, and never with the right password."""
+    """Someone tried to sign in, but never with the correct password."""
     NEVER = "never_signed_in"
 
 
 def why_left(straggler: Straggler) -> tuple[Why, str]:
-    """Give the reason, and what is known of it."""
+    """Return the reason and its details."""
     if straggler.state == "unarmed":
         return Why.NO_HASH, ""
     if straggler.okta_id is None and straggler.refused:
@@ -46,7 +46,7 @@ def why_left(straggler: Straggler) -> tuple[Why, str]:
 
 
 async def stragglers(database: Database) -> AsyncIterator[Straggler]:
-    """Give all who are left, in the order in which they were loaded."""
+    """Yield all remaining accounts, in the order in which they were loaded."""
     last = 0
     while True:
         async with database.connection() as connection:
@@ -61,7 +61,7 @@ async def stragglers(database: Database) -> AsyncIterator[Straggler]:
 async def write_stragglers(
     database: Database, file: TextIO, escaped: Callable[[str], str] = lambda text: text
 ) -> Counter[Why]:
-    """Write the CSV; give how many are left for which reason. `escaped` makes a text safe to show."""
+    """Write the CSV; return the number of accounts by reason. `escaped` makes a text safe to display."""
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
     counts: Counter[Why] = Counter()
@@ -77,13 +77,13 @@ async def write_stragglers(
 async def retire_stragglers(
     database: Database, progress: Callable[[Counter[Proof]], None] = lambda _: None
 ) -> Counter[Proof]:
-    """Forget the hashes of all who are left, with the end of the programme as the proof.
+    """Delete the hashes of all remaining accounts, with the end of the programme as the proof.
 
-    `progress` is told what has been retired after each page.
+    Calls `progress` with the number retired after each page.
     """
     retired: Counter[Proof] = Counter()
     before = -1
-    # Whom a reconciliation binds to an Okta id meanwhile is left alone, and met in the next pass.
+    # An account that a reconciliation binds to an Okta id meanwhile is skipped, and found by the next pass.
     while retired.total() > before:
         before = retired.total()
         await _retire_once(database, retired, progress)
@@ -104,6 +104,6 @@ async def _retire_once(database: Database, retired: Counter[Proof], progress: Ca
 
 
 def safe_cell(value: str | None) -> str:
-    """Write a value so that no spreadsheet takes it for a formula."""
+    """Escape a value so that no spreadsheet interprets it as a formula."""
     text = value or ""
     return f"'{text}" if text.startswith(FORMULA) else text
