@@ -18,14 +18,14 @@ NAMES = frozenset(
 )  # fmt: skip
 """Names of columns of password hashes in products and directories, in lower case without separators."""
 WORDS = frozenset({"pass", "pw", "pwd", "passwd"})
-"""Words of a name that speaks of a password."""
+"""Words that show that a name is about a password."""
 HASH_WORDS = frozenset(
     {
         "hash", "hashed", "salted", "digest", "verifier", "crypt", "crypted", "encrypted", "shadow", "secret", "auth",
         "md4", "md5", "sha", "sha1", "sha224", "sha256", "sha384", "sha512", "ntlm", "nt", "lm", "pbkdf2", "scrypt",
     }
 )  # fmt: skip
-"""Words of a name that may speak of a hash, where the value has the length of a digest too."""
+"""Words that suggest a hash if the value also has the length of a digest."""
 DIGEST = re.compile(
     r"\s*(?:0x|\\x)?(?:(?:[0-9A-Fa-f]{8}){4,8}|[0-9A-Fa-f]{96}|[0-9A-Fa-f]{128})(?::\S+)?\s*"
     r"|\s*(?:[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{27}=|[A-Za-z0-9+/]{38}==|[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{64}"
@@ -37,24 +37,24 @@ NOT_SECRET = re.compile(
     r"(at|on|date|time|timestamp|changed?|updated|created|lastset|set|expir\w*|count|hint|question|age|must\w*|reset\w*"
     r"|force\w*|flag|type|algo|algorithm|salt|policy|url|email|enabled|required|version|format|attempts|id)$"
 )
-"""How the name of a column ends that speaks of a password and does not hold it, as `passwordChangedAt` does."""
+"""Suffixes of columns that are about a password but do not hold it, such as `passwordChangedAt`."""
 
 MARKED = re.compile(
     r"""\s*(?:b['"])?(?:\$[A-Za-z0-9_.-]{1,30}\$|\{[A-Za-z0-9_.-]{2,30}\}\S|[A-Za-z0-9_]{2,30}\$\S*\$"""
     r"|(?:pbkdf2|scrypt):\S|\*[0-9A-F]{40}\s*$|\\x24|0x24)"
 )
-"""How a hash begins that describes itself; whether it is one its format says."""
+"""The beginning of a hash that identifies its format; the format decides whether it is one."""
 HARMLESS = re.compile(
     r"(?i)(?:true|false|null|none|yes|no|[yn01]|\\n|[0-9]{1,4}|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{10,13})?$"
 )
-"""Values of a column that speaks of a password, as a flag or a date."""
+"""Values such as flags and dates in a column whose name is about a password."""
 DEEPEST = 20
 MEMBERS = 8
-"""Members of a list that are looked at."""
+"""Maximum items of a list that are examined."""
 
 
 def is_credential_name(name: str) -> bool:
-    """Tell whether a column may hold a password or its hash, by its name in any case, spelling and nesting."""
+    """Return whether a column may hold a password or its hash, judged by its name in any case, spelling and nesting."""
     last = name.rpartition(".")[2].strip()
     plain = re.sub(r"[^a-z0-9]", "", last.lower())
     if plain in NAMES:
@@ -65,13 +65,13 @@ def is_credential_name(name: str) -> bool:
 
 
 def _words(name: str) -> list[str]:
-    """Split a name at separators and capitals; `pass1` is the word `pass`."""
+    """Split a name at separators and capitals; `pass1` becomes the word `pass`."""
     parts = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
     return [part if part in HASH_WORDS else part.rstrip("0123456789") or part for part in parts]
 
 
 def is_hash(value: object) -> bool:
-    """Tell whether a value is a hash that describes itself."""
+    """Return whether a value is a hash whose beginning identifies its format."""
     if not isinstance(value, str) or not MARKED.match(value):
         return False
     text = value.strip()
@@ -79,7 +79,7 @@ def is_hash(value: object) -> bool:
 
 
 def holds_hash(name: str, value: object) -> bool:
-    """Tell whether a column holds what may be a hash: by its value, or by its name where the value may be one."""
+    """Return whether a column may hold a hash, judged by its value, or by its name if the value may be one."""
     if is_hash(value):
         return True
     if not isinstance(value, str):
@@ -91,9 +91,9 @@ def holds_hash(name: str, value: object) -> bool:
 
 
 def leaves(fields: Mapping[str, object], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
-    """Give every value of a row with its dotted path, through objects and the first members of lists.
+    """Yield every value of a row with its dotted path, through objects and the first members of lists.
 
-    Of a list of plain values the first one stands for all, under the path of the list.
+    The first item of a list of plain values stands for all, under the path of the list.
     """
     for key, value in fields.items():
         yield from _leaves(f"{prefix}{key}", value, depth)

@@ -1,6 +1,6 @@
-"""Decisions on an export by its first rows, before any is stored: columns, missing values, products, what is ignored.
+"""Decisions on an export from its first rows, before any is stored: columns, missing values, products, ignored columns.
 
-A decision is made once, printed, and holds for every later row; a row that contradicts it is refused.
+Each decision is made once, printed, and applies to every later row; a row that contradicts it is rejected.
 """
 
 import itertools
@@ -21,55 +21,55 @@ from service.store.attributes import BASE_PROFILE
 EXAMINED = 10_000
 """Rows."""
 EXAMINED_CHARACTERS = 1 << 26
-"""Characters of the export after which fewer rows are examined: they are kept in memory."""
+"""Characters of the export after which fewer rows are examined: these rows are kept in memory."""
 HEX_SALT = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 LITERAL_SALT = re.compile(r"(?:\\?\\x|0[xX])(?:[0-9A-Fa-f]{2})+|[xX]'(?:[0-9A-Fa-f]{2})+'|[bB](['\"]).+\1")
-"""How databases and scripts print bytes."""
+"""How databases and scripts write binary values."""
 LOGINS = ("email", "mail", "username", "userName", "user_name", "userPrincipalName", "upn", "login_name", "name")
-"""Columns that may hold the login, the likeliest first."""
+"""Columns that may hold the login, the most likely first."""
 NAMED = 20
-"""Columns that a message names."""
+"""Maximum columns named in a message."""
 HASH_NAMES = ("passwordhash", "encryptedpassword", "passwd", "userpass", "password")
 
 
 class BadExport(Exception):
-    """The export can't be loaded as it is asked for; the message names the option that helps."""
+    """The export cannot be loaded as requested; the message names the option that helps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the operator says of the attributes and values of an export."""
+    """The operator's options on attributes and values of an export."""
 
     attributes: frozenset[str] | None = None
-    """Instead of those of the source."""
+    """Attributes to store, instead of those of the source."""
     forced: frozenset[str] = frozenset()
     nulls: frozenset[str] = frozenset()
     without_hashes: bool = False
     mapped: bool = True
-    """Whether a missing login is to be complained of."""
+    """Whether a missing login is an error."""
     columns: frozenset[str] = frozenset()
-    """The names that columns have in the export, where --map gives them others."""
+    """The column names in the export that --map renames."""
     place: str = ""
-    """The name of the file, or the text of the query."""
+    """The file name, or the text of the query."""
 
 
 @dataclass(slots=True)
 class Examined:
-    """An export whose first rows are read."""
+    """An export whose first rows have been examined."""
 
     decisions: Decisions
     rows: Iterator[Row | FaultyRow]
-    """All rows, the first ones too."""
+    """All rows, including the examined ones."""
     source: Source
-    """The source, with the format that the columns say where it names none."""
+    """The source, with the format implied by the columns if the source names none."""
     notes: list[str] = field(default_factory=list)
-    """Decisions in words."""
+    """The decisions as text."""
 
 
 def examine(
     rows: Iterator[Row | FaultyRow], source: Source, asked: Asked, volume: Callable[[], int] = lambda: 0
 ) -> Examined:
-    """Decide how an export is read. Raises `BadExport`, and `UnreadableFile` as the reader does."""
+    """Decide how to read an export. Raises `BadExport`, and `UnreadableFile` from the reader."""
     first = list(_first(rows, volume))
     fields = [row.fields for row in first if isinstance(row, Row)]
     columns = list(dict.fromkeys(itertools.chain.from_iterable(fields)))
@@ -110,7 +110,7 @@ def _first(rows: Iterator[Row | FaultyRow], volume: Callable[[], int]) -> Iterat
 def _count_nulls(
     fields: Sequence[Mapping[str, object]], names: Collection[str | None], said: Collection[str]
 ) -> Counter[tuple[str, str]]:
-    """Count the rows by column and spelling of NULL. What --null says is decided already."""
+    """Count the rows by column and spelling of NULL, without the spellings that --null has decided."""
     found: Counter[tuple[str, str]] = Counter()
     for row in fields:
         for name, value in row.items():
@@ -126,7 +126,7 @@ def _null_columns(found: Counter[tuple[str, str]], rows: int) -> dict[str, froze
 
 def _kept_nulls(kept: Mapping[tuple[str, str], int]) -> Iterator[str]:
     for (name, text), number in sorted(kept.items()):
-        if name != "salt":  # refused row by row
+        if name != "salt":  # rejected row by row
             option = f"--null {shlex.quote(text)}"
             yield f"warning: {text} is read as a text in {name} ({number:,} rows); {option} reads it as no value"
 
@@ -134,7 +134,7 @@ def _kept_nulls(kept: Mapping[tuple[str, str], int]) -> Iterator[str]:
 def _with_product(
     source: Source, recognised: Recognised | None, columns: Collection[str]
 ) -> tuple[Source, Iterable[str]]:
-    """Give the source the format of the product that was recognised, where it names none, and say so."""
+    """Return the source with the format of the recognised product if it names none, and report that."""
     if recognised is None:
         return source, ()
     table, because = recognised.table, recognised.because
@@ -201,12 +201,12 @@ def _has_hashes(columns: Collection[str], decided: Decisions) -> bool:
 
 
 def _require_no_hashes(fields: Sequence[Mapping[str, object]], decided: Decisions) -> None:
-    """Refuse an export whose hashes are in a column that is not taken as `password_hash`."""
+    """Reject an export whose hashes are in a column other than `password_hash`."""
     found = Counter[str]()
     marked = set[str]()
     for row in fields:
         for path, value in leaves(row):
-            # `digest` and the like name parameters of a format: a hash there shows by its value.
+            # `digest` and similar names are parameters of formats, so only their values can show a hash.
             looks = _is_digest if path in OWN_COLUMNS else holds_hash
             if path.partition(".")[0] not in decided.forced and looks(path, value):
                 found[path] += 1
@@ -224,7 +224,7 @@ def _require_no_hashes(fields: Sequence[Mapping[str, object]], decided: Decision
 
 
 def _is_digest(name: str, value: object) -> bool:
-    """Tell whether a column that has a meaning of its own, but no hash, holds one."""
+    """Return whether a column with a known meaning other than the hash contains a hash."""
     if name == "digest" and isinstance(value, str) and DIGEST.fullmatch(value):
         return True
     return name not in ("salt", "okta_id", "reason", "unreadable") and is_hash(value)
@@ -248,7 +248,7 @@ def _require_no_credentials(fields: Sequence[Mapping[str, object]], decided: Dec
 
 
 def ignored_lines(ignored: Collection[str]) -> Iterator[str]:
-    """Name the columns that are not stored, those that look like credentials by themselves."""
+    """Return lines that name the ignored columns, separately those that look like credentials."""
     secret = sorted(name for name in ignored if is_credential_name(name))
     others = sorted(set(ignored) - set(secret))
     if others:

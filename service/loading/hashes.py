@@ -1,6 +1,6 @@
 """Resolution of a row's hash: its recipe, shape and cost.
 
-A row's own columns come before the settings of its source, and these before what the hash says of itself.
+The columns of a row have priority over the settings of its source, and these over what the hash says itself.
 """
 
 import pickle
@@ -30,31 +30,31 @@ from service.loading.reject import Reason, RejectedRow
 from service.loading.sources import OPTIONS, SALT_ENCODINGS, Source
 from service.stored_hashes import dummy_hash_fields, pepper_names, recipe_parameters
 
-# Which hashes are alike: whatever can be said of one, but for its digits, can be said of all.
+# Groups of hashes that are parsed with one result, whatever their digits.
 #
-# Parsing is half of the time of loading a million rows. What it finds out, whether the hash is well-formed and what
-# it costs, depends on the digits of salt and digest in no format that writes them in one of three ways: bcrypt, which
-# says prefix and cost before them, whole bytes in hex, and the padded base64 of a directory's `{SSHA}` and its like.
-# Everything else is parsed row by row; so is an odd number of digits, of which the first may be a mark.
+# Parsing takes half of the time of loading a million rows. Whether a hash is well-formed and what it costs does not
+# depend on the digits of salt and digest in any format that uses one of three encodings: bcrypt, whose prefix and cost
+# come first; whole bytes in hex; and the padded base64 of a directory's `{SSHA}` and similar schemes. Everything else
+# is parsed row by row, including an odd number of hex digits, whose first may be a marker.
 
 ALIKE = re.compile(
     r"(\$2[abxy]\$[0-9]{2}\$)[./A-Za-z0-9]{53}"
-    # What is in hex as a whole a directory may read as hex: it is not alike to base64 of the same length.
+    # A text that is hex throughout may be decoded as hex by a directory, unlike base64 of the same length.
     r"|(\{(?i:S?(?:MD5|SHA[0-9]{0,3}))\})(?=[0-9A-Fa-f]*[^0-9A-Fa-f])(?:[A-Za-z0-9+/]{4})*"
     r"(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)"
     r"|((?:[0-9a-f]{2})+)"
     r"|((?:[0-9A-F]{2})+)"
 )
-"""Groups: what stands before the digits of bcrypt, and of a directory's digest; lower hex; upper hex."""
+"""Groups: what precedes the digits of bcrypt, and of a directory's digest; lower-case hex; upper-case hex."""
 
 PACKED = ("24", "7b", "7B")
-"""How the hex of `$` and `{` begins: it may be the text of another hash."""
+"""The beginning of `$` and `{` in hex: it may be the text of another hash."""
 
 ParseKey = tuple[int, int | None, str, int, bool | None, bool]
 
 
 PLAIN_DIGESTS = frozenset({"md5", "md4", "nt", "lm", "sha1", "sha224", "sha256", "sha384", "sha512"})
-"""Formats besides formulas whose hex is a digest and nothing else; containers have their costs in it."""
+"""Formats other than formulas whose hex is only a digest; containers include their costs."""
 
 HEX_GROUPS = (3, 4)
 
@@ -67,9 +67,9 @@ def _is_digest(format_name: str) -> bool:
 def parse_key(
     recipe: Recipe, text: str, salt: str | None, username: str | None, formats: tuple[str, ...] = ()
 ) -> ParseKey | None:
-    """Give what hashes of one recipe share that are alike; None for a hash that is to be parsed by itself.
+    """Return the key that hashes with the same parse result share; None for a hash that must be parsed itself.
 
-    `formats` are the source's, which a recipe without a format is read by.
+    `formats` are those of the source, which apply if the recipe has no format.
     """
     match = ALIKE.fullmatch(text)
     if match is None or text.startswith(PACKED) or not (username is None or username.isascii()):
@@ -81,12 +81,12 @@ def parse_key(
     if kind in HEX_GROUPS and not (named and all(map(_is_digest, named))):
         return None
     said = match[1] or match[2] or ""
-    # The recipe by its identity: the resolver keeps one object for each.
+    # The recipe by identity: the resolver keeps one object for each.
     return id(recipe), kind, said, len(text), _salted(salt), username is None
 
 
 def _salted(salt: str | None) -> bool | None:
-    """A salt with the padding of base64 may be read in two ways, which takes twice the time."""
+    """Return whether a salt has base64 padding: it may then be decoded in two ways, which doubles the cost."""
     return None if salt is None else salt.endswith("=")
 
 
@@ -101,27 +101,27 @@ RUNS = str.maketrans(
         **dict.fromkeys("GHIJKLMNOPQRSTUVWXYZ", "G"),
     }
 )
-"""The classes of letters and digits that shapes tell apart."""
+"""The classes of letters and digits that shape keys distinguish."""
 SEPARATORS = re.compile(r"[^0-9A-Za-z+/.=]")
 BEGINNING = re.compile(r"\$[^$]{0,40}\$|\{[^}]{0,40}\}|[A-Za-z0-9_.@+-]{1,24}[$:|]")
-"""How a hash begins that names its format, as `$2b$`, `{SSHA}` and `pbkdf2_sha256$` do."""
+"""The beginning of a hash that names its format, such as `$2b$`, `{SSHA}` and `pbkdf2_sha256$`."""
 SHOWN = 10
-"""Formats that a refusal names."""
+"""Formats that a rejection names."""
 
 
 @dataclass(slots=True)
 class PreparedRecipe:
-    """One recipe, with what is looked up once for all rows that have it."""
+    """A recipe with the data that is looked up once for all rows that use it."""
 
     recipe: Recipe
     peppers: tuple[bytes, ...] = field(repr=False)
     parse: Callable[[StoredHash], Check]
     numbers: dict[str, int] = field(default_factory=dict)
-    """Of the recipe with each cost that it was met with."""
+    """Recipe numbers by the cost of the hash."""
 
 
 def parser_of(recipe: Recipe) -> Callable[[StoredHash], Check]:
-    """Give what parses the hashes of a recipe. Raises `RejectedRow` where no format has the name."""
+    """Return the function that parses the hashes of a recipe. Raises `RejectedRow` for an unknown format."""
     try:
         return registry.reader_of(recipe.format)
     except UnknownFormat as error:
@@ -129,7 +129,7 @@ def parser_of(recipe: Recipe) -> Callable[[StoredHash], Check]:
 
 
 def parse(prepared: PreparedRecipe, text: str, salt: str | None, username: str | None) -> tuple[StoredHash, Check]:
-    """Parse a hash by its recipe. Raises `RejectedRow`, and `NoUsername` where another name may do."""
+    """Parse a hash by its recipe. Raises `RejectedRow`, and `NoUsername` if another name may work."""
     pepper = prepared.peppers[0] if prepared.peppers else None
     stored = StoredHash(text, prepared.recipe, salt, username, pepper, prepared.peppers[1:])
     try:
@@ -147,7 +147,7 @@ def parse(prepared: PreparedRecipe, text: str, salt: str | None, username: str |
 
 
 def uses_pepper(stored: StoredHash, check: Check) -> bool:
-    """Tell whether the check of a hash with a pepper is another than without."""
+    """Return whether the pepper affects the check of a hash."""
     try:
         without = registry.check(replace(stored, pepper=None, more_peppers=()))
     except UnusableHash:
@@ -156,7 +156,7 @@ def uses_pepper(stored: StoredHash, check: Check) -> bool:
 
 
 def uses_salt(stored: StoredHash, check: Check) -> bool:
-    """Tell whether the check of a hash with a salt is another than without."""
+    """Return whether the salt affects the check of a hash."""
     try:
         without = registry.check(replace(stored, salt=None))
     except UnusableHash:
@@ -167,7 +167,7 @@ def uses_salt(stored: StoredHash, check: Check) -> bool:
 def parse_named(
     prepared: PreparedRecipe, text: str, salt: str | None, username: str | None
 ) -> tuple[StoredHash, Check]:
-    """Say also what a hash looks like that is not of the format that its row or source names."""
+    """Parse a hash in the named format; if it does not match, the error also names the formats that it resembles."""
     try:
         return parse(prepared, text, salt, username)
     except RejectedRow as refusal:
@@ -178,7 +178,7 @@ def parse_named(
 
 
 def only_candidate(text: str) -> Format:
-    """Tell the format of a hash that describes itself. Raises `RejectedRow` where none has its shape, or several."""
+    """Return the only format whose shape a hash has. Raises `RejectedRow` if there is none, or more than one."""
     found = registry.candidates(text)
     if not found:
         raise RejectedRow(Reason.UNKNOWN_SHAPE, "name its format, or a formula")
@@ -192,11 +192,11 @@ ShapeKey = tuple[str, str, tuple[tuple[int, frozenset[str]], ...]]
 
 
 def shape_key(text: str) -> ShapeKey | None:
-    """Give what texts share that have the shapes of the same formats; None for one whose candidates are looked up.
+    """Return a key that texts with the same candidate formats share; None if the candidates must be looked up.
 
-    It is the beginning, the separators in their order, and of each field between them its length and the classes of its
-    characters. To compare a text with the shape of every format takes 0.3 ms, and this 5 µs; it is for hashes with a
-    mark at their beginning only, since the format of bare digests and base64 may depend on each character.
+    It contains the beginning, the separators in order, and for each field between them the length and the classes of
+    characters. Comparing a text with the shape of every format takes 0.3 ms, this takes 5 µs. Only for hashes with
+    a marker at the beginning, since the format of bare digests and base64 may depend on each character.
     """
     begin = BEGINNING.match(text)
     if begin is None:
@@ -211,13 +211,13 @@ def shape_key(text: str) -> ShapeKey | None:
 RECIPE_COLUMNS = OPTIONS | {"format", "iterations", "charset", "pepper_env", "salt_encoding", "options"}
 
 EMPTY_IS_SAID = frozenset({"passwd_hash_algo"})
-"""Options that say something where their column is empty: Gitea's rows of before the column."""
+"""Options for which an empty column has a meaning: Gitea's rows from before the column existed."""
 LONGEST_OPTIONS = 500
-"""Characters: recipes are looked up by them, and a row of PostgreSQL's B-trees ends at 2,704 bytes."""
+"""Characters: recipes are indexed by them, and an entry of PostgreSQL's B-tree is limited to 2,704 bytes."""
 
 
 def read_recipe(fields: Mapping[str, object], source: Source) -> Recipe:
-    """Make the recipe of a row; its format is empty where the row names none. Raises `RejectedRow`."""
+    """Create the recipe of a row; its format is empty if the row names none. Raises `RejectedRow`."""
     return Recipe(
         format=recipe_text(fields, "format") or "",
         charset=_charset(recipe_text(fields, "charset")) or source.charset,
@@ -229,7 +229,7 @@ def read_recipe(fields: Mapping[str, object], source: Source) -> Recipe:
 
 
 def _pepper_env(fields: Mapping[str, object], source: Source) -> str | None:
-    """Give the variable of the source: a row that could name one would have any variable hashed as it likes."""
+    """Return the variable of the source. A row must not name one: it could have any variable hashed."""
     if recipe_text(fields, "pepper_env") is not None:
         lines = f'[sources.{source.name}] and under it pepper_env = "NAME_OF_THE_VARIABLE"'
         raise RejectedRow(Reason.BAD_COLUMN, f"pepper_env is no column of a row; write in the file of SOURCES {lines}")
@@ -237,13 +237,13 @@ def _pepper_env(fields: Mapping[str, object], source: Source) -> str | None:
 
 
 NULLS = frozenset({"\\N", "NULL", "null", "(null)", "[NULL]", "<NULL>", "<null>", "None"})
-"""What exports write where there is no value: COPY and MySQL, SQL Server, Oracle, DBeaver, DataGrip, scripts."""
+"""What exports write for a missing value: COPY and MySQL, SQL Server, Oracle, DBeaver, DataGrip, scripts."""
 WORDS = frozenset({"null", "None"})
-"""Those of them that a random salt may be."""
+"""Those of them that may be a random salt."""
 
 
 def recipe_text(fields: Mapping[str, object], name: str) -> str | None:
-    """Give a column that no person is named in as text; None also where an export says NULL. Raises `RejectedRow`."""
+    """Return a column that identifies no person as text; None also for NULL spellings. Raises `RejectedRow`."""
     value = text_of(fields, name)
     if value not in NULLS:
         return value
@@ -255,7 +255,7 @@ def recipe_text(fields: Mapping[str, object], name: str) -> str | None:
 
 
 def text_of(fields: Mapping[str, object], name: str) -> str | None:
-    """Give a column as text; None where it is missing or empty. Raises `RejectedRow` for another value."""
+    """Return a column as text; None if it is missing or empty. Raises `RejectedRow` for another value."""
     value = fields.get(name)
     if value is None or value == "":
         return None
@@ -288,7 +288,7 @@ def _salt_encoding(name: str | None) -> str | None:
 
 
 def _options(fields: Mapping[str, object]) -> dict[str, str]:
-    """Give the options of a row: of the column `options`, a JSON object, and of those named like a parameter."""
+    """Return the options of a row, from the JSON column `options` and from columns named like a parameter."""
     given = fields.get("options")
     options = _object(given) if given else {}
     for name in OPTIONS & fields.keys():
@@ -313,11 +313,11 @@ def _object(given: object) -> dict[str, str]:
 
 HASH_COLUMNS = RECIPE_COLUMNS | {"password_hash", "salt", "username", "user"}
 MOST_MET = 10_000
-"""Recipes and costs that are remembered at once. A store has a handful; where every row has a parameter of its own,
-none comes back, and to remember them all would take a kilobyte a row."""
+"""Maximum recipes and costs in the caches. A store has a handful; if every row has its own parameters, none occurs
+again, and keeping them all would take a kilobyte per row."""
 
 HEX_PREFIXES = ("\\x", "0x", "0X")
-"""What databases write before bytes in hex."""
+"""What databases write before binary values in hex."""
 
 Resolved = tuple[int, str | None, str | None]
 """The number of a recipe, a salt, and a username."""
@@ -325,7 +325,7 @@ Resolved = tuple[int, str | None, str | None]
 
 @immutable
 class NewRecipe:
-    """A recipe that this load meets for the first time, as the store keeps it."""
+    """A recipe that is new to this load, in the form that the store keeps."""
 
     number: int
     format: str
@@ -333,11 +333,11 @@ class NewRecipe:
     cost: str
     dummy_hash: dict[str, Any] = field(repr=False)
     work: float
-    """Its share of what one sign-in may cost."""
+    """Its share of the cost limit of one sign-in."""
 
 
 class HashResolver:
-    """Resolves the hashes of one load; numbers the recipes as it meets them."""
+    """Resolves the hashes of one load, and numbers their recipes."""
 
     def __init__(self, source: Source, environment: Mapping[str, str]) -> None:
         self._source = source
@@ -345,28 +345,28 @@ class HashResolver:
         self._plain = read_recipe({}, source)
         self._formats = tuple(name for name in (source.format, *source.other_formats) if name)
         # Without one of these caches, resolving an export of mixed hashes takes 4.2 times the CPU time (`_alike`), 7.6
-        # (`_shapes`), 7.8 (`_recipes`, whose objects the others' keys name) and 4.6 (`_prepared`): bench, `caches`.
+        # (`_shapes`), 7.8 (`_recipes`, whose objects are part of the other keys) or 4.6 (`_prepared`): bench, `caches`.
         self._recipes: dict[tuple[object, ...], Recipe] = {}
         self._prepared: dict[tuple[int, str], PreparedRecipe] = {}
         self._shapes: dict[ShapeKey, Format] = {}
         self._alike: dict[ParseKey | None, int] = {}
         self._numbered = 0
         self._met = 0
-        """How many recipes and costs are remembered."""
+        """Number of recipes and costs in the caches."""
         self.new: list[NewRecipe] = []
-        """Recipes that nobody took note of yet."""
+        """New recipes that the caller has not processed yet."""
         self.named_by_login = 0
-        """How many hashes have a name mixed in that no column gives, so that the login was taken."""
+        """Number of hashes that include a name that no column contains, so that the login is used."""
 
         self.unused_peppers: set[str] = set()
-        """Formats, with their costs, that are computed without the pepper of the source."""
+        """Formats, with their costs, that do not use the pepper of the source."""
         self.unused_salts: set[str] = set()
-        """Digests and formulas that are computed without the salt of their row."""
+        """Digests and formulas that do not use the salt of their row."""
 
     def resolve(self, fields: Mapping[str, object], text: str, login: str | None = None) -> Resolved:
-        """Give the number of the recipe by which `text` is checked, the salt and the username. Raises `RejectedRow`.
+        """Return the number of the recipe that checks `text`, the salt and the username. Raises `RejectedRow`.
 
-        Where no column says which name was mixed in, it is the login.
+        If no column contains the name that was hashed, the login is used.
         """
         username = self._username(fields)
         try:
@@ -378,7 +378,7 @@ class HashResolver:
         return self._resolve(fields, text, login)
 
     def is_clear(self, fields: Mapping[str, object]) -> bool:
-        """Tell whether the row or its source says that hashes are passwords in clear, which may be any text."""
+        """Return whether the row or its source declares passwords in clear, which may be any text."""
         name = recipe_text(fields, "format") if "format" in fields else None
         found = registry.find(name or self._source.format or "")
         return found is not None and found.name == "cleartext"
@@ -399,9 +399,9 @@ class HashResolver:
         return number, salt, username
 
     def _forget(self) -> None:
-        """Begin anew: what comes again gets another number, which the store finds to be the same recipe.
+        """Clear the caches: a recipe that occurs again gets a new number, which the store maps to the same recipe.
 
-        All at once, because what is known of a recipe is known by its identity, which the next one may be given.
+        All caches at once: their keys contain the identity of recipes, which new objects may get again.
         """
         for known in (self._recipes, self._prepared, self._shapes, self._alike):
             known.clear()
@@ -421,7 +421,7 @@ class HashResolver:
         return prepared.numbers.get(check.cost) or self._number(prepared, stored, check)
 
     def _recipe(self, fields: Mapping[str, object]) -> Recipe:
-        """Give the recipe of a row, its format empty where nothing names it; the same object for the same columns."""
+        """Return the recipe of a row, with an empty format if none is named; the same object for the same columns."""
         key = tuple([(name, str(fields[name])) for name in fields if name in RECIPE_COLUMNS])
         found = self._recipes.get(key)
         if found is None:
@@ -440,7 +440,7 @@ class HashResolver:
     def _fitted(
         self, recipe: Recipe, text: str, salt: str | None, username: str | None
     ) -> tuple[PreparedRecipe, StoredHash, Check]:
-        """Read by the first of the source's formats that the hash fits, else by its own description."""
+        """Parse by the first of the source's formats that the hash matches, otherwise by the hash's own description."""
         refusal: RejectedRow | None = None
         for name in self._formats:
             prepared = self._prepare(recipe, name)
@@ -461,7 +461,7 @@ class HashResolver:
     def _recognise(
         self, recipe: Recipe, text: str, salt: str | None, username: str | None
     ) -> tuple[PreparedRecipe, StoredHash, Check]:
-        """Read a hash by its own description."""
+        """Parse a hash by its own description."""
         key = shape_key(text)
         found = None if key is None else self._shapes.get(key)
         if found is None:
@@ -488,7 +488,7 @@ class HashResolver:
     def _number(self, prepared: PreparedRecipe, stored: StoredHash, check: Check) -> int:
         dummy_hash = dummy_hash_fields(registry.dummy_hash(stored))
         if stored.pepper is not None and not uses_pepper(stored, check):
-            # A family's members differ: Moodle's bcrypt has no pepper, its SHA-crypt has.
+            # The members of a family differ: Moodle's bcrypt has no pepper, its SHA-crypt has one.
             self.unused_peppers.add(f"{prepared.recipe.format} ({check.cost})")
         self._numbered += 1
         self._met += 1

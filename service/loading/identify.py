@@ -1,6 +1,6 @@
-"""A report on the hashes of a store or an export: formats, costs, direct import, and what cannot be computed.
+"""A report on the hashes of a store or an export: formats, costs, direct import, and hashes that cannot be checked.
 
-Each recipe is measured once, by its dummy hash, and counts for all hashes that have it.
+Each recipe is measured once, with its dummy hash; the result applies to all its hashes.
 """
 
 import json
@@ -22,12 +22,12 @@ from service.loading.rows import Decisions, usable_hash
 from service.store.recipes import KeptRecipe
 from service.stored_hashes import UNUSABLE, HashOpener
 
-# How long a check takes here, and whether Okta could do it.
+# The duration of a check on this machine, and whether Okta could import the hash.
 
 ENOUGH = 0.05
-"""Seconds of measuring after which a check's time is known well enough."""
+"""Seconds of measuring after which the duration of a check is known precisely enough."""
 MOST = 5
-"""Measurements of one check."""
+"""Maximum measurements of one check."""
 TRIED = "not the password of anybody"
 WHY_NOT = {
     NotNative.ALGORITHM: "Okta does not compute this function",
@@ -40,21 +40,21 @@ WHY_NOT = {
 
 @immutable
 class Identified:
-    """A hash as one format reads it."""
+    """A hash as parsed by one format."""
 
     format: str
     cost: str | None = None
     milliseconds: float | None = None
     okta: dict[str, str | int] | None = field(default=None, repr=False)
-    """`credentials.password.hash`, where Okta could import the hash itself."""
+    """`credentials.password.hash`, if Okta could import the hash itself."""
     not_okta: str | None = None
-    """Why it could not."""
+    """Why Okta could not import it."""
     fault: str | None = None
-    """Why the hash can't be checked."""
+    """Why the hash cannot be checked."""
 
 
 def measure(found: Check) -> float:
-    """Give the milliseconds that a check takes here: the least of some runs."""
+    """Return the milliseconds that a check takes on this machine: the minimum of several runs."""
     best, spent = float("inf"), 0.0
     for _ in range(MOST):
         started = time.perf_counter()
@@ -69,9 +69,9 @@ def measure(found: Check) -> float:
 def identify_hash(
     text: str, recipe: Recipe, salt: str | None, username: str | None, pepper: bytes | None = None, *more: bytes
 ) -> list[Identified]:
-    """Read a hash as the format that the recipe names, else as every format that has its shape.
+    """Parse a hash in the format that the recipe names, otherwise in every format that has its shape.
 
-    A bare digest beside a salt has the shape of those formats that read a salt.
+    With a salt, a bare digest has the shape of the formats that use a salt.
     """
     salted = candidates(f"{text}:{salt}") if salt is not None else ()
     names = [recipe.format] if recipe.format else [each.name for each in salted or candidates(text)]
@@ -95,14 +95,14 @@ def _named(recipe: Recipe, name: str) -> Recipe:
 
 
 MEASURED = 40
-"""Recipes that are measured, those with the most hashes first; each takes up to some seconds."""
+"""Maximum recipes that are measured, those with the most hashes first; each takes up to some seconds."""
 PATTERNS_KEPT = 10_000
-"""A file in which every hash is of another unknown shape must not fill the memory."""
+"""Maximum patterns kept: a file in which every hash has another unknown shape must not fill the memory."""
 
 
 @immutable
 class RecipeReport:
-    """One way of checking, over many hashes."""
+    """One recipe, and the hashes that use it."""
 
     format: str
     cost: str
@@ -110,43 +110,43 @@ class RecipeReport:
     milliseconds: float | None
     """None where it was not measured."""
     okta: bool | None
-    """Whether Okta could import these hashes itself; None where that is not known."""
+    """Whether Okta could import these hashes itself; None if unknown."""
     fault: str | None = None
 
 
 @dataclass(slots=True)
 class HashReport:
-    """What the hashes of a store or an export are."""
+    """The report on the hashes of a store or an export."""
 
     rows: int = 0
     """Accounts, or rows of the export."""
     without_hash: int = 0
     recipes: list[RecipeReport] = field(default_factory=list)
     refusals: Counter[Reason] = field(default_factory=Counter)
-    """Hashes that can't be checked, and rows that can't be read."""
+    """Hashes that cannot be checked, and rows that cannot be read."""
     patterns: Counter[str] = field(default_factory=Counter)
-    """Of hashes of unknown shape; nothing of them but their shape."""
+    """Patterns of hashes of unknown shape, which contain only their shape."""
     cores: int = 1
 
     @property
     def verifiable(self) -> int:
-        """Hashes that can be checked."""
+        """Return the number of hashes that can be checked."""
         return sum(each.hashes for each in self.recipes if each.fault is None)
 
     @property
     def unverifiable(self) -> int:
-        """Hashes that can't."""
+        """Return the number of hashes that cannot be checked."""
         broken = sum(each.hashes for each in self.recipes if each.fault is not None)
         return broken + sum(number for reason, number in self.refusals.items() if reason.is_unverifiable)
 
     @property
     def okta_direct(self) -> int:
-        """Hashes that Okta could import itself."""
+        """Return the number of hashes that Okta could import itself."""
         return sum(each.hashes for each in self.recipes if each.okta)
 
     @property
     def sign_ins_per_second(self) -> float | None:
-        """What all cores here could verify, if people come as their hashes are spread."""
+        """Return the sign-ins per second that all cores here can verify, if they are distributed like the hashes."""
         measured = [each for each in self.recipes if each.milliseconds is not None]
         hashes = sum(each.hashes for each in measured)
         seconds = sum(each.hashes * (each.milliseconds or 0) / 1000 for each in measured)
@@ -154,13 +154,13 @@ class HashReport:
 
 
 def report_recipes(recipes: Iterable[tuple[KeptRecipe, int]], opener: HashOpener) -> list[RecipeReport]:
-    """Measure recipes; each comes with the number of its hashes."""
+    """Measure recipes, each given with the number of its hashes."""
     ordered = sorted(recipes, key=lambda pair: -pair[1])
     return [_report(kept, hashes, opener, timed=place < MEASURED) for place, (kept, hashes) in enumerate(ordered)]
 
 
 REPORT_EVERY = 1000
-"""Rows between two reports of the progress."""
+"""Rows between two progress reports."""
 
 
 def report_rows(
@@ -170,7 +170,7 @@ def report_rows(
     decisions: Decisions | None = None,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> HashReport:
-    """Read an export to its end; nothing of it is kept but counts. `progress` is told the rows read."""
+    """Read an export to its end and keep only counts. Calls `progress` with the number of rows read."""
     report = HashReport(cores=usable_cores())
     numbers: Counter[int] = Counter()
     met: list[NewRecipe] = []
@@ -189,7 +189,7 @@ def report_rows(
 
 
 def _as_kept(met: Iterable[NewRecipe], numbers: Counter[int]) -> Iterator[tuple[KeptRecipe, int]]:
-    """Give recipes as the store would keep them, each once under however many numbers, with their hashes."""
+    """Yield recipes as the store would keep them, each once although it may have several numbers, with their hashes."""
     same: dict[str, list[NewRecipe]] = {}
     for each in met:
         same.setdefault(json.dumps([each.format, each.parameters, each.cost], sort_keys=True), []).append(each)

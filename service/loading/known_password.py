@@ -1,4 +1,4 @@
-"""The trial of a known password: what it is checked against, and the verdict."""
+"""The trial of a known password: what it is checked against, and the result."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,25 +19,25 @@ from service.store.recipes import record_tried
 from service.stored_hashes import UNUSABLE, HashOpener, MissingPepper, pepper_names, recipe_from
 
 _TEXT = re.compile(r"'(?:[^'\\]|\\.)*'" + r'|"(?:[^"\\]|\\.)*"', re.DOTALL)
-"""A text in quotes, as the lexer of formulas reads it."""
+"""A quoted text, as the lexer of formulas defines it."""
 
 
 class NoSubject(Exception):
-    """There is nothing to check the password against; the message says why, and quotes no hash."""
+    """There is nothing to check the password against; the message gives the reason and quotes no hash."""
 
 
 @immutable
 class Subject:
-    """What a password is checked against."""
+    """The hashes against which a password is checked."""
 
     stored: tuple[StoredHash, ...]
-    """Each with its recipe; the format is empty where none is known."""
+    """The hashes with their recipes; the format is empty if unknown."""
     login: str | None = field(default=None, repr=False)
     account_id: int | None = None
     faults: tuple[str, ...] = ()
     """Why hashes have no recipe."""
     is_experiment: bool = False
-    """Whether options replace what the store holds of the account, so that the verdict says nothing of sign-ins."""
+    """Whether options replace stored values of the account, so that the result does not apply to sign-ins."""
 
 
 @immutable
@@ -45,17 +45,17 @@ class Verdict:
     """The outcome of a trial."""
 
     recipe: Recipe | None = field(default=None, repr=False)
-    """The recipe that VERIFIED the password; None where none did."""
+    """The recipe that VERIFIED the password; None if none did."""
     interpretation: str | None = None
-    """The formula of it that did, where the recipe has several interpretations of a typed password."""
+    """The formula that VERIFIED it, if the recipe has several interpretations of a typed password."""
     tried: tuple[str, ...] = ()
-    """The formats under which the password was checked."""
+    """The formats in which the password was checked."""
     faults: tuple[str, ...] = ()
     """Why hashes could not be checked."""
 
 
 def try_password(subject: Subject, password: str) -> Verdict:
-    """Check the password by each recipe with the code that sign-in uses."""
+    """Check the password by each recipe, with the code that sign-in uses."""
     tried, faults = [], [*subject.faults]
     for stored in subject.stored:
         if not stored.recipe.format:
@@ -72,7 +72,7 @@ def try_password(subject: Subject, password: str) -> Verdict:
 
 
 def account_subject(account: Account, login: str | None, opener: HashOpener) -> Subject:
-    """Decrypt the hashes of an account. Raises `NoSubject` where it has none."""
+    """Decrypt the hashes of an account. Raises `NoSubject` if it has none."""
     if not account.hashes:
         raise NoSubject(f"the account has no hash: it is {account.state.value}")
     stored, faults = [], []
@@ -87,7 +87,7 @@ def account_subject(account: Account, login: str | None, opener: HashOpener) -> 
 
 
 def with_columns(subject: Subject, salt: str | None, user: str | None) -> Subject:
-    """The hashes of an account with another salt and user name."""
+    """Return the subject with another salt and username."""
     if salt is None and user is None:
         return subject
     stored = tuple(
@@ -98,7 +98,7 @@ def with_columns(subject: Subject, salt: str | None, user: str | None) -> Subjec
 
 
 def with_source(subject: Subject, source: Source, environment: Mapping[str, str]) -> Subject:
-    """The hashes of an account with the format, charset and pepper of another source. Raises `NoSubject`."""
+    """Return the subject with the format, charset and pepper of another source. Raises `NoSubject`."""
     rows = [row_subject(_columns(each), each.hash, source, environment, subject.login) for each in subject.stored]
     stored = tuple(each for row in rows for each in row.stored)
     faults = (*subject.faults, *(fault for row in rows for fault in row.faults))
@@ -113,9 +113,9 @@ def _columns(stored: StoredHash) -> dict[str, object]:
 def row_subject(
     fields: Mapping[str, object], text: str, source: Source, environment: Mapping[str, str], login: str | None
 ) -> Subject:
-    """Read a row as `load` does. A hash that several formats could have is checked as each of them.
+    """Read a row as `load` does. A hash that may have several formats is checked in each of them.
 
-    Raises `NoSubject` where a pepper is not set.
+    Raises `NoSubject` if a pepper is not set.
     """
     try:
         return Subject((_resolved(fields, text, source, environment, login),), login)
@@ -146,7 +146,7 @@ def _as_each_candidate(
 
 
 def _unresolved(fields: Mapping[str, object], text: str, source: Source, environment: Mapping[str, str]) -> StoredHash:
-    """The row with what is known of it, for a diagnosis. Columns that are at fault themselves are left out."""
+    """Return the subject of an unresolved row, for a diagnosis. Faulty columns are omitted."""
     try:
         recipe = read_recipe({name: value for name, value in fields.items() if name != "format"}, source)
     except RejectedRow:
@@ -157,7 +157,7 @@ def _unresolved(fields: Mapping[str, object], text: str, source: Source, environ
 
 
 def _with_peppers(stored: StoredHash, environment: Mapping[str, str]) -> StoredHash:
-    """Add the peppers that the recipe names. Raises `NoSubject` where a variable is not set, or is a setting."""
+    """Add the recipe's peppers. Raises `NoSubject` if a variable is not set or is a setting of the service."""
     try:
         return HashOpener(environment).with_peppers(stored)
     except MissingPepper as missing:
@@ -165,7 +165,7 @@ def _with_peppers(stored: StoredHash, environment: Mapping[str, str]) -> StoredH
 
 
 def cases_of(subject: Subject, password: str, peppers: Mapping[str, bytes]) -> list[Case]:
-    """What diagnoses start from: each distinct hash, the password, and every pepper that was given."""
+    """Return the input of diagnoses: each distinct hash, the password, and every given pepper."""
     cases: dict[str, Case] = {}
     for stored in subject.stored:
         recipe = stored.recipe
@@ -179,9 +179,9 @@ def cases_of(subject: Subject, password: str, peppers: Mapping[str, bytes]) -> l
 
 
 async def record_trial(database: Database, subject: Subject, recipe: Recipe | None, *, diagnosed: bool) -> None:
-    """Write the trial to the audit trail, and the format under which the password was VERIFIED.
+    """Write the trial to the audit trail, with the format that VERIFIED the password.
 
-    A format that a diagnosis found is not recorded as tried: the password that led to a formula does not test it.
+    A format found by a diagnosis is not recorded as tried: a password does not test a formula that it led to.
     """
     how = "try --diagnose" if diagnosed else "try"
     reason = f"unverified, {how}" if recipe is None else f"verified, {how}, format {_without_texts(recipe.format)}"
@@ -192,5 +192,5 @@ async def record_trial(database: Database, subject: Subject, recipe: Recipe | No
 
 
 def _without_texts(format_name: str) -> str:
-    """A formula without its texts in quotes, which may be secret."""
+    """Return a formula without its quoted texts, which may be secret."""
     return _TEXT.sub("'…'", format_name) if registry.is_formula(format_name) else format_name

@@ -1,7 +1,7 @@
 """Loading of legacy accounts into the store, batch by batch.
 
-Each batch is one transaction: it is wholly in the store or not at all, and running the load again completes it. No
-batch waits for the disk; the load does, once, before it says that it is done.
+Each batch is one transaction, so it is stored completely or not at all, and running the load again completes it.
+Batches do not wait for the disk; the load does, once, before it reports that it is done.
 """
 
 import asyncio
@@ -38,32 +38,32 @@ from service.store.encryption import NO_KEYS, HashKeys
 from service.store.name_report import NameReport, count_names
 from service.store.recipes import tried_among
 
-# Rows in batches, each read and judged as far as that goes without the store.
+# Rows in batches, read and validated as far as possible without the store.
 
 BATCH = 5000
-"""Rows in one transaction. It blocks the binding of accounts while it runs: some hundred milliseconds."""
+"""Rows in one transaction. It blocks the binding of accounts while it runs, some hundred milliseconds."""
 BATCH_CHARACTERS = 1 << 25
-"""Characters of the export after which a batch ends with fewer rows: directories keep photographs in their entries."""
+"""Characters of the export after which a batch ends with fewer rows: directories store photographs in entries."""
 PIECE = 25
-"""Rows between two looks at the characters: an entry of a directory may have 16 million."""
+"""Rows between two checks of the characters: an entry of a directory may have 16 million."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Some rows, read."""
+    """Rows that were read."""
 
     rows: list[Row | FaultyRow]
     accounts: Sequence[StagedAccount] = ()
-    """Encrypted, where HASH_KEYS is set."""
+    """Encrypted, if HASH_KEYS is set."""
     refusals: list[tuple[Row | FaultyRow, RejectedRow]] = field(default_factory=list)
     recipes: list[NewRecipe] = field(default_factory=list)
-    """Those that no earlier batch had."""
+    """Recipes that no earlier batch used."""
     numbers: Counter[int | None] = field(default_factory=Counter)
-    """How many of the accounts have a hash of which recipe, and how many have none."""
+    """Number of accounts by the recipe of their hash; None for those without a hash."""
 
 
 class BatchReader:
-    """Makes batches of the rows of one load."""
+    """Reads the rows of one load in batches."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class BatchReader:
         consumed: Callable[[], int] = lambda: 0,
         decisions: Decisions | None = None,
     ) -> None:
-        """Read `rows`; `consumed` tells the characters that were taken for them so far."""
+        """Read `rows`; `consumed` returns the number of characters read for them so far."""
         self._rows = rows
         self._consumed = consumed
         self._resolver = resolver
@@ -95,7 +95,7 @@ class BatchReader:
         return batch
 
     def tell(self, totals: "Totals") -> None:
-        """Bring up to date what is counted while rows are read."""
+        """Update the counts that are collected while rows are read."""
         totals.long_logins = self._reader.long_logins
         totals.disabled = self._reader.disabled
         totals.elsewhere = self._reader.elsewhere
@@ -126,7 +126,7 @@ class BatchReader:
 
 
 def _distinct(accounts: list[StagedAccount], batch: Batch) -> list[StagedAccount]:
-    """Refuse accounts whose login or Okta id an earlier row of the batch has."""
+    """Reject accounts whose login or Okta id an earlier row of the batch has."""
     okta_ids = [account.okta_id for account in accounts if account.okta_id is not None]
     if len({account.login_key for account in accounts}) == len(accounts) and len(set(okta_ids)) == len(okta_ids):
         return accounts
@@ -146,37 +146,37 @@ def _distinct(accounts: list[StagedAccount], batch: Batch) -> list[StagedAccount
 
 
 TRIES = 8
-"""How often a batch begins again that met a sign-in, a SUCCESS or a deletion in its way."""
+"""Attempts of a batch that conflicts with a sign-in, a SUCCESS or a deletion."""
 AGAIN = (*COLLISIONS, asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError, AccountsChanged)
 NOBODY = -1
-"""The id of a source that a dry run does not make."""
+"""The id of a source that a dry run does not create."""
 SWITCH_EVERY = 0.0005
-"""Seconds after which the thread that reads gives way to the one that talks to PostgreSQL; Python's 5 ms are long
-beside a statement."""
+"""Seconds after which the reading thread yields to the one that uses PostgreSQL; Python's 5 ms are long compared
+with a statement."""
 
 
 @dataclass(slots=True)
 class Totals:
-    """What a load did, or would do."""
+    """The result of a load, or of a dry run."""
 
     rows: int = 0
     row_outcomes: Counter[RowOutcome] = field(default_factory=Counter)
     refusals: Counter[Reason] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
-    """Rows with a hash that can be checked, by the name of its format."""
+    """Rows with a hash that can be checked, by format."""
     unarmed: int = 0
     """Rows without a hash."""
     tried: set[str] = field(default_factory=set)
-    """Those of `formats` under which a known password was VERIFIED by `try`; known at the end of the load."""
+    """Those of `formats` for which `try` VERIFIED a known password; set at the end of the load."""
     effects: Counter[Effect] = field(default_factory=Counter)
-    """What import events did that had come before their accounts."""
+    """The effects of import events that arrived before their accounts."""
     long_logins: int = 0
     named_by_login: int = 0
     names: NameReport = field(default_factory=dict)
-    """The names that open no account, in the whole store, after the load."""
+    """The names that open no account, in the whole store after the load."""
     too_costly: tuple[int, Sequence[str]] = (0, ())
-    """The accounts with hashes too costly to check, in the whole store, and the first of their logins; the command
-    counts them."""
+    """Accounts in the whole store with hashes too costly to check, and the first of their logins; set by the
+    command."""
     unused_peppers: list[str] = field(default_factory=list)
     unused_salts: list[str] = field(default_factory=list)
     disabled: int = 0
@@ -186,11 +186,11 @@ class Totals:
     ignored: list[str] = field(default_factory=list)
     """Columns that are not stored."""
     notes: list[str] = field(default_factory=list)
-    """How the export is read, as its first rows decided."""
+    """The decisions on how to read the export, made from its first rows."""
 
     @property
     def refused(self) -> int:
-        """How many rows are in the rejects file."""
+        """Return the number of rows in the rejects file."""
         return sum(self.refusals.values())
 
 
@@ -206,15 +206,15 @@ class Load:
     dry_run: bool = False
     keys: HashKeys = field(default=NO_KEYS, repr=False)
     interrupt: Callable[[], None] = lambda: None
-    """Ends a read of rows that waits, so that a load that is stopped need not wait for the next row."""
+    """Interrupts a waiting read of rows, so that a stopped load need not wait for the next row."""
     consumed: Callable[[], int] = lambda: 0
-    """Tells the characters of the export that were read so far."""
+    """Returns the number of characters of the export read so far."""
     decisions: Decisions = field(default_factory=Decisions)
     totals: Totals = field(default_factory=Totals)
     _format_names: dict[int, str] = field(default_factory=dict)
 
     async def run(self, rows: Iterator[Row | FaultyRow], progress: Callable[[Totals], None]) -> Totals:
-        """Load all rows; `told` hears the totals after each batch. Raises what the reader and the database raise."""
+        """Load all rows; calls `told` with the totals after each batch. Raises the errors of reader and database."""
         merger = await self._merger()
         reader = BatchReader(rows, self.resolver, merger.encrypter, self.consumed, self.decisions)
         sys.setswitchinterval(SWITCH_EVERY)

@@ -1,9 +1,9 @@
 """The merge of one batch into the store, in one transaction, and its dry run.
 
-The transaction holds the binding gate, so that a SUCCESS for one of its accounts is either applied here or finds the
-account. Unknown accounts go straight into the tables; known ones are staged and compared. After a batch of which the
-store knew nobody the next one is taken to be unknown, too, without a look: should it not be, a unique index says so,
-and the batch begins again.
+The transaction holds the binding lock, so a SUCCESS for one of its accounts is either applied here or finds the
+account. New accounts are written directly to the tables; known ones are staged and compared. After a batch that
+contained only new accounts the next one is inserted without a look-up; if it does contain a known account, a unique
+index reports that, and the batch begins again.
 """
 
 import itertools
@@ -38,7 +38,7 @@ from service.store.hash_keys import record_use
 from service.store.okta_logins import settle_logins
 from service.stored_hashes import work_of
 
-# What became of the rows of a batch, and why the store refuses some. Writes nothing but what later batches look at.
+# The outcomes of a batch's rows, and the reasons of rejected ones. Writes only what later batches look up.
 
 REASONS = {
     RowOutcome.SAME_LOGIN: Reason.SAME_LOGIN,
@@ -50,18 +50,18 @@ REASONS = {
 
 @dataclass(slots=True)
 class Merged:
-    """What became of a batch."""
+    """The result of merging a batch."""
 
     row_outcomes: Counter[RowOutcome] = field(default_factory=Counter)
     refused: list[tuple[int, RejectedRow]] = field(default_factory=list)
     """By line."""
     effects: Counter[Effect] = field(default_factory=Counter)
-    """What import events did that had come before their accounts."""
+    """The effects of import events that arrived before their accounts."""
     added: list[int] = field(default_factory=list)
 
 
 async def conclude(connection: asyncpg.Connection, merged: Merged) -> None:
-    """Count the outcomes of the staged rows, list those that are refused, and note which accounts were met."""
+    """Count the outcomes of the staged rows, list the rejected ones, and record which accounts were found."""
     await touch(connection)
     found = await row_outcomes(connection)
     merged.row_outcomes.update({outcome: number for outcome, number in found.items() if not outcome.is_rejected})
@@ -75,13 +75,13 @@ def _refusal(refused: RejectedStagedRow) -> RejectedRow:
     )
 
 
-# Tells the rows of a batch whose accounts are to be added from those that the store knows. Writes nothing.
+# The separation of new accounts from known ones.
 
 
 async def separate(
     connection: asyncpg.Connection, accounts: Sequence[StagedAccount], merged: Merged, deleted_key: bytes
 ) -> tuple[Sequence[StagedAccount], list[StagedAccount]]:
-    """Give the accounts whose login is unknown, without the deleted ones, and those that the store knows."""
+    """Return the accounts whose login is unknown, without the deleted ones, and those that are stored."""
     logins = await known_logins(connection, [each.login_key for each in accounts])
     known = [each for each in accounts if each.login_key in logins]
     unknown = [each for each in accounts if each.login_key not in logins] if known else accounts
@@ -91,7 +91,7 @@ async def separate(
 async def without_deleted(
     connection: asyncpg.Connection, accounts: Sequence[StagedAccount], merged: Merged, deleted_key: bytes
 ) -> Sequence[StagedAccount]:
-    """Leave out whom an operator deleted."""
+    """Return the accounts without those that an operator deleted."""
     deleted = await deleted_logins(connection, [each.login_key for each in accounts], deleted_key)
     if not deleted:
         return accounts
@@ -102,7 +102,7 @@ async def without_deleted(
 async def without_taken(
     connection: asyncpg.Connection, accounts: Sequence[StagedAccount], merged: Merged
 ) -> Sequence[StagedAccount]:
-    """Refuse those whose Okta id another account has."""
+    """Reject those whose Okta id another account has."""
     okta_ids = [each.okta_id for each in accounts if each.okta_id is not None]
     taken = await known_okta_ids(connection, okta_ids) if okta_ids else frozenset()
     if not taken:
@@ -112,8 +112,8 @@ async def without_taken(
 
 
 MOST_LOOKS = 6
-"""An export whose later rows repeat earlier ones is looked up after all, but for one batch in 2⁶: each surprise costs
-the work of a batch, and a line in PostgreSQL's log."""
+"""A limit, because later rows of an export may repeat earlier ones: one batch in 2⁶ is then inserted without a
+look-up, and each failure costs the work of a batch and a line in PostgreSQL's log."""
 
 
 @dataclass(slots=True)
@@ -128,19 +128,19 @@ class BatchMerger:
     email_aliases: bool = False
     """Whether the source opts in to identifiers with `@`."""
     recipe_ids: dict[int, int] = field(default_factory=dict)
-    """By the numbers that this load gives them."""
+    """By the numbers of this load."""
     work: dict[int, float] = field(default_factory=dict)
-    """The share of a hash of each recipe in what one sign-in may cost, by the same numbers."""
+    """The share of the cost limit of a sign-in that a hash of each recipe takes, by the same numbers."""
     _stored_work: dict[int, float] = field(default_factory=dict)
-    """The same for the recipes of the store, by their ids."""
+    """The same for the stored recipes, by id."""
     _own: list[asyncpg.Range[int]] = field(default_factory=list)
-    """The ids of the accounts that this load added: nobody else adds any while the gate is held."""
+    """The ids of the accounts that this load added: nothing else adds accounts while the lock is held."""
     _looks: int = 1
-    """How many batches of unknown accounts alone it still takes until one is added without a look."""
+    """How many more batches must contain only new accounts before one is inserted without a look-up."""
     _surprises: int = 0
 
     async def merge(self, accounts: Sequence[StagedAccount]) -> Merged:
-        """Write a batch. Raises what PostgreSQL raises; then nothing is written."""
+        """Write a batch. Raises the errors of PostgreSQL; nothing is written then."""
         if self._looks == 0:
             try:
                 return await self._merge(accounts, look=False)
@@ -165,7 +165,7 @@ class BatchMerger:
                 await queries.count_loaded(self.connection, loaded)
             merged.effects = await apply_unmatched(self.connection, [*merged.added, *bound], self.forget_when)
             if loaded and self.encrypter.key_id is not None:
-                # Last: a rotation that waits for this row holds locks on hashes, and this transaction takes no more.
+                # Last: a rotation that waits for this row holds locks on hashes, and no further locks are taken here.
                 await record_use(self.connection, [self.encrypter.key_id])
         self._remember(merged.added)
         if look and not known:
@@ -173,7 +173,7 @@ class BatchMerger:
         return merged
 
     async def _affordable(self, known: list[StagedAccount], merged: Merged) -> list[StagedAccount]:
-        """Refuse those whose hash would cost too much together with the account's hashes of other sources."""
+        """Reject those whose hash would cost too much together with the account's hashes of other sources."""
         hashed = [each.login_key for each in known if each.recipe is not None]
         others = await queries.other_recipes(self.connection, hashed, self.source_id) if hashed else {}
         if not others:
@@ -192,7 +192,7 @@ class BatchMerger:
         return self.work.get(account.recipe, 0.0) + sum(stored)
 
     async def _add(self, unknown: Sequence[StagedAccount], merged: Merged) -> Counter[int]:
-        """Add accounts; give the number of their hashes by recipe."""
+        """Add accounts; return the number of their hashes by recipe."""
         if not unknown:
             return Counter()
         merged.added = await add_accounts(
@@ -204,12 +204,12 @@ class BatchMerger:
         merged.row_outcomes[RowOutcome.NEW] += len(unknown)
         loaded = Counter[int]()
         for number, count in Counter([each.recipe for each in unknown]).items():
-            if number is not None:  # several may be one recipe to the store
+            if number is not None:  # several numbers may mean one recipe of the store
                 loaded[self.recipe_ids[number]] += count
         return loaded
 
     async def dry_run(self, accounts: Sequence[StagedAccount]) -> Merged:
-        """Tell what `merge` would do; writes nothing but temporary tables."""
+        """Return the result that `merge` would have; writes only temporary tables."""
         merged = Merged()
         async with self.connection.transaction():
             unknown, known = await separate(self.connection, accounts, merged, self.deleted_key)
@@ -221,7 +221,7 @@ class BatchMerger:
         return merged
 
     async def _update(self, known: Sequence[StagedAccount], merged: Merged, loaded: Counter[int]) -> Sequence[int]:
-        """Bring known accounts up to date; give those whose Okta id is new."""
+        """Update known accounts; return those whose Okta id is new."""
         await self._stage(known)
         changed = await self._match()
         bound: Sequence[int] = ()
@@ -240,14 +240,14 @@ class BatchMerger:
         return await queries.match(self.connection, self.source_id, self._own, email_aliases=self.email_aliases)
 
     async def _stage(self, known: Sequence[StagedAccount]) -> None:
-        """Stage accounts; a hash that is kept under another key, and is the same, has not changed."""
+        """Stage accounts; an equal hash that is stored under another key counts as unchanged."""
         await stage(self.connection, known)
         if self.encrypter.is_on:
             others = await under_other_keys(self.connection, self.source_id)
             await take_kept(self.connection, self.source_id, self._same(known, others))
 
     def _same(self, known: Sequence[StagedAccount], kept: Sequence[tuple[int, bytes, str | None]]) -> list[int]:
-        """Give the lines of the accounts whose kept hash, under whichever key, is the one of the row."""
+        """Return the lines of the accounts whose stored hash, under any key, equals that of the row."""
         by_line = {each.line: each for each in known}
         return [line for line, text, key_id in kept if self.encrypter.is_same(by_line[line], text, key_id)]
 

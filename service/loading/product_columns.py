@@ -22,7 +22,7 @@ GITEA_ALIASES = {
     "argon2": "argon2$2$65536$8$50",
     "scrypt": "scrypt$65536$16$2$50",
 }
-"""What the column means where it names no parameters. The default changed in releases; the column's meaning did not."""
+"""The meaning of the column without parameters. The default changed between releases; the column's meaning did not."""
 GITEA_TEXT_SALT = 10
 """Characters: a salt of this length is text, any other is hex."""
 GITEA_FORMULAS = {
@@ -33,7 +33,7 @@ GITEA_FORMULAS = {
 
 
 def read_gitea(fields: Mapping[str, object]) -> Fields:
-    """Make formula and salt of the algorithm's column. Raises `RejectedRow`."""
+    """Create formula and salt from the algorithm's column. Raises `RejectedRow`."""
     given = str(fields.get("passwd_hash_algo") or "").strip()
     name, _, rest = GITEA_ALIASES.get("" if given in NULLS else given, given).partition("$")
     found = {key: value for key, value in fields.items() if key != "passwd_hash_algo"}
@@ -54,7 +54,7 @@ DISCOURSE = re.compile(r"\$?pbkdf2-sha256\$i=([0-9]{1,9}),l=([0-9]{1,3})\$?")
 
 
 def read_discourse(fields: Mapping[str, object]) -> Fields:
-    """Make a formula of the algorithm's column, which each row with a hash has. Raises `RejectedRow`."""
+    """Create a formula from the algorithm's column, which each row with a hash has. Raises `RejectedRow`."""
     found = {key: value for key, value in fields.items() if key != "password_algorithm"}
     if fields.get("password_hash") in (None, "", *NULLS):
         return found
@@ -73,7 +73,7 @@ NO_SECRET = "credentials: a password without secretData: export the realm with i
 
 
 def read_keycloak(fields: Mapping[str, object]) -> Fields:
-    """Take the password among the credentials of a user. Raises `RejectedRow`."""
+    """Select the password among the credentials of a user. Raises `RejectedRow`."""
     found = {key: value for key, value in fields.items() if key != "credentials"}
     given = fields.get("credentials")
     passwords = [each for each in given if _is_password(each)] if isinstance(given, list) else []
@@ -85,7 +85,7 @@ def read_keycloak(fields: Mapping[str, object]) -> Fields:
 
 
 def keycloak_hash(credential: Mapping[str, object]) -> str:
-    """Give a credential as releases from 8 on write it. Raises `RejectedRow`."""
+    """Return a credential in the form that releases from 8 on write. Raises `RejectedRow`."""
     if "hashedSaltedValue" in credential:  # before 8
         secret: object = {"value": credential["hashedSaltedValue"], "salt": credential.get("salt")}
         data: object = {name: credential.get(name) for name in ("hashIterations", "algorithm")}
@@ -106,7 +106,7 @@ class Product:
 
     name: str
     marks: frozenset[str]
-    """Columns that no other export has together."""
+    """Columns that together identify the product."""
     renamed: Mapping[str, str]
     read: Callable[[Mapping[str, object]], Fields]
 
@@ -119,7 +119,7 @@ KEYCLOAK = Product("Keycloak", frozenset({"credentials"}), {}, read_keycloak)
 
 
 def product_of(columns: Collection[str], rows: Collection[Mapping[str, object]] = ()) -> Product | None:
-    """Tell the product by the columns of an export, and Keycloak by the type of its credentials."""
+    """Return the product with these columns, for Keycloak also judged by the type of its credentials."""
     for product in PRODUCTS:
         if product.marks <= set(columns):
             return product
@@ -131,6 +131,6 @@ def product_of(columns: Collection[str], rows: Collection[Mapping[str, object]] 
 
 
 def renamed(product: Product, fields: Mapping[str, object]) -> Fields:
-    """Read a row of a product; its own columns count where the row has none of that name. Raises `RejectedRow`."""
+    """Rename a product's columns; they apply where the row has no column of the new name. Raises `RejectedRow`."""
     targets = {own: name for own, name in product.renamed.items() if name not in fields}
     return product.read({targets.get(name, name): value for name, value in fields.items()})

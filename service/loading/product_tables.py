@@ -1,7 +1,7 @@
 """Products recognised by the columns or the name of a user table, and the format that reads their hashes.
 
-The shape of a bcrypt, argon2 or phpass hash does not show which product wrote it, and so not what the product does to
-a typed password before it hashes it. The columns beside it mostly do: `user_nicename` is WordPress's.
+The shape of a bcrypt, argon2 or phpass hash does not show which product wrote it, nor how the product transforms a
+typed password before hashing. The other columns usually do: `user_nicename` is WordPress's.
 """
 
 import re
@@ -19,15 +19,15 @@ class Table:
     format: str
     """The family of formats that reads its hashes."""
     marks: tuple[frozenset[str], ...]
-    """Sets of columns, in lower case; an export that has all of one set is of the product."""
+    """Sets of columns, in lower case; an export with all columns of one set is of the product."""
     names: str = r"(?!)"
-    """A regular expression of the names of its table in the product's own schema."""
+    """A regular expression of the table's names in the product's own schema."""
     username: str | None = None
-    """The column whose value is mixed into the hash."""
+    """The column whose value is part of the hash."""
     needs: str | None = None
-    """What the product may mix in that no column holds."""
+    """What the product may include in the hash and no column contains."""
     lacks: str | None = None
-    """A column that says function and count; exports that have it are read by it."""
+    """A column with the function and its count; exports that have it are read by it."""
 
 
 def _marks(*sets: str) -> tuple[frozenset[str], ...]:
@@ -75,19 +75,19 @@ TABLES = (
     Table("flask_security", _marks("fs_uniquifier"), needs="SECURITY_PASSWORD_SALT"),
     Table("devise", _marks("encrypted_password reset_password_token"), needs="config.pepper, where it was set"),
 )
-"""In this order. Products whose hashes say themselves what they are need no entry."""
+"""In this order. Products whose hashes identify themselves need no entry."""
 
 
 @immutable
 class Recognised:
-    """A product, and what it was recognised by."""
+    """A product, and the evidence for it."""
 
     table: Table
     because: str
 
 
 def recognise(columns: Collection[str], place: str = "") -> Recognised | None:
-    """Tell the product by the columns of an export, else by the name of its file or the text of its query."""
+    """Return the product by the columns of an export, otherwise by its file name or the text of its query."""
     lower = {column.lower(): column for column in columns}
     for table in TABLES:
         for marks in table.marks:
@@ -101,17 +101,17 @@ def recognise(columns: Collection[str], place: str = "") -> Recognised | None:
     return None
 
 
-# Formats that several products write, and that therefore say nothing of the typed password.
+# Formats that several products use, and that therefore do not determine the typed password's transformation.
 
 GENERIC = frozenset(
     {"bcrypt", "argon2", "phpass", "pbkdf2", "md5_crypt", "sha256_crypt", "sha512_crypt", "md5", "sha1", "ldap_sha1"}
 )
 OTHERS = {"bcrypt": ("smf", "devise")}
-"""Products that mix something in, and that no family has with this format."""
+"""Products that include something else in the hash, and that no family combines with this format."""
 
 
 def is_generic(name: str) -> bool:
-    """Tell whether a name of a format is of a function that many products use."""
+    """Return whether a format's name is that of a function that many products use."""
     try:
         return registry.by_name(name).name in GENERIC
     except UnknownFormat:
@@ -119,7 +119,7 @@ def is_generic(name: str) -> bool:
 
 
 def products_of(format_name: str) -> list[str]:
-    """Name the products that write this format and hash something else than the format alone supposes."""
+    """Name the products that use this format and hash something other than what the format alone assumes."""
     if format_name not in GENERIC:
         return []
     return sorted({*families.changing(format_name), *OTHERS.get(format_name, ())})

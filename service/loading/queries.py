@@ -1,7 +1,7 @@
 """Queries of loading: new accounts by COPY, changed ones by matching and merging.
 
-New accounts go by COPY into the tables themselves: through the staging table it would take half as long again.
-The caller holds the binding gate, so that who is unknown stays unknown until the transaction ends.
+COPY writes new accounts directly to the tables: a staging table would take half as long again. The caller holds the
+binding lock, so that new accounts remain new until the transaction ends.
 """
 
 import asyncio
@@ -15,31 +15,31 @@ from service.immutable import immutable
 from service.loading.staging import StagedAccount
 from service.store.accounts import State
 
-# The outcomes of staged accounts, and how many rows have each.
+# The outcomes of staged accounts, and the number of rows with each.
 
 
 class RowOutcome(enum.StrEnum):
-    """What becomes of a staged account."""
+    """The outcome of a staged account."""
 
     NEW = "new"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
     TOMBSTONE = "tombstone"
-    """Its hash is forgotten, and stays so: left alone."""
+    """Its hash was deleted after the migration and is not loaded again: unchanged."""
     DELETED = "deleted"
-    """An operator deleted it: not brought back."""
+    """An operator deleted it: it is not added again."""
     SAME_LOGIN = "same_login"
-    """Refused: an earlier row of the same load has the login."""
+    """Rejected: an earlier row of the same load has the login."""
     OTHER_SPELLING = "other_spelling"
-    """Refused: the store has another account whose login is the same to Okta."""
+    """Rejected: another stored account has a login that Okta considers equal."""
     OTHER_OKTA_ID = "other_okta_id"
-    """Refused: the account is known under another Okta id."""
+    """Rejected: the account is known under another Okta id."""
     OKTA_ID_TAKEN = "okta_id_taken"
-    """Refused: another account has the Okta id."""
+    """Rejected: another account has the Okta id."""
 
     @property
     def is_rejected(self) -> bool:
-        """Tell whether the row goes to the rejects file."""
+        """Return whether the row goes to the rejects file."""
         return self in REJECTED_OUTCOMES
 
 
@@ -59,12 +59,12 @@ ORDER BY staged.line
 
 @immutable
 class RejectedStagedRow:
-    """A staged row that the store refuses."""
+    """A staged row that the store rejects."""
 
     line: int
     outcome: RowOutcome
     kept_login: str | None
-    """The login of the account that it collides with, where there is one."""
+    """The login of the account that it collides with, if any."""
 
 
 async def row_outcomes(connection: asyncpg.Connection) -> dict[RowOutcome, int]:
@@ -73,23 +73,23 @@ async def row_outcomes(connection: asyncpg.Connection) -> dict[RowOutcome, int]:
 
 
 async def refused(connection: asyncpg.Connection) -> list[RejectedStagedRow]:
-    """List the staged rows that the store refuses."""
+    """List the staged rows that the store rejects."""
     rows = await connection.fetch(REJECTED, sorted(REJECTED_OUTCOMES))
     return [RejectedStagedRow(row["line"], RowOutcome(row["outcome"]), row["kept_login"]) for row in rows]
 
 
-# What a load would do to each staged account: its outcome, found by comparing with the store. Writes no account.
+# The outcome of each staged account, found by comparison with the store. Writes no account.
 #
-# Rows that say what the store holds already are `unchanged`, and nothing of them is written: no row version, no lock.
+# Rows equal to what is stored are `unchanged`, and nothing is written for them: no row version, no lock.
 
 PROFILE = "(account.profile - coalesce(staged.cleared, '{}')) || staged.profile"
-"""What the export says of an attribute counts; of what it does not speak stays as it was."""
+"""The attributes that the export has replace the stored ones; the others remain."""
 
 REASON = "CASE WHEN staged.recipe IS NULL THEN coalesce(staged.disabled_reason, account.disabled_reason) END"
-"""A row with a hash says that the account is not disabled; an empty one says nothing."""
+"""A row with a hash means that the account is not disabled; an empty value says nothing."""
 
 OTHER_SOURCE = "EXISTS (SELECT FROM hashes WHERE account_id = account.id AND source_id <> $1)"
-"""Then an identifier from before the sources of identifiers were kept may be the other source's."""
+"""The identifier may then be the other source's: it was stored before the sources of identifiers were."""
 
 MATCH = f"""
 UPDATE staged
@@ -159,7 +159,7 @@ SELECT account_id FROM staged WHERE outcome IN ('changed', 'unchanged', 'tombsto
 async def match(
     connection: asyncpg.Connection, source_id: int, own: Sequence[asyncpg.Range[int]], *, email_aliases: bool
 ) -> int:
-    """Find the outcome of every staged account and count the changed ones.
+    """Set the outcome of every staged account and count the changed ones.
 
     `own`: ids that this load has added; `email_aliases`: whether the source opts in to identifiers with `@`.
     """
@@ -173,27 +173,27 @@ async def match(
 
 
 def _is_same(login: str, other: str) -> bool:
-    """Tell whether two logins of different sources differ in case alone; an accent more is another person."""
+    """Return whether two logins of different sources differ only in case; a differing accent means another person."""
     return login.casefold() == other.casefold()
 
 
 async def touch(connection: asyncpg.Connection) -> None:
-    """Note which accounts this batch has met."""
+    """Record which accounts this batch has found."""
     await connection.execute(TOUCH)
 
 
-# Writing what changed of staged accounts into the store: whole sets, in the caller's transaction.
+# Writing the changes of staged accounts: whole sets, in the caller's transaction.
 #
-# The caller holds the binding gate closed, so nobody else adds accounts or binds Okta ids meanwhile; states may
+# The caller holds the binding lock exclusively, so nothing else adds accounts or binds Okta ids meanwhile; states can
 # change.
 
-# In the order of id, as everybody who locks accounts does.
+# In the order of id, like every transaction that locks accounts.
 LOCK_CHANGED = """
 SELECT id, state FROM accounts WHERE id IN (SELECT account_id FROM staged WHERE outcome = 'changed')
 ORDER BY id FOR UPDATE
 """
 
-# Waits for a re-encryption of these hashes that is under way.
+# Waits for a running re-encryption of these hashes.
 HOLD_KEPT = """
 SELECT staged.line, kept.hash, kept.key_id
 FROM staged JOIN hashes AS kept ON kept.account_id = staged.account_id AND kept.source_id = $1
@@ -231,7 +231,7 @@ SET recipe_id = excluded.recipe_id, hash = excluded.hash, salt = excluded.salt, 
     key_id = excluded.key_id
 """
 
-# What this source gave and gives no longer goes, unless another one gives it too.
+# What this source no longer provides is removed, unless another source provides it too.
 UNNAME = f"""
 DELETE FROM identifiers AS known USING staged JOIN accounts AS account ON account.id = staged.account_id
 WHERE staged.outcome = 'changed' AND known.account_id = staged.account_id
@@ -271,11 +271,11 @@ WHERE recipes.id = loaded.id
 
 
 class AccountsChanged(Exception):
-    """Accounts vanished, or hashes were re-encrypted, between the look and the lock; the batch begins again."""
+    """Accounts vanished, or hashes were re-encrypted, between reading and locking; the batch begins again."""
 
 
 async def hold(connection: asyncpg.Connection, source_id: int, expected: int) -> list[tuple[int, bytes, str | None]]:
-    """Lock what changed; give the hashes that others take the place of, each by its line. Raises `AccountsChanged`."""
+    """Lock what changed; return the hashes that others replace, each by its line. Raises `AccountsChanged`."""
     locked = await connection.fetch(LOCK_CHANGED)
     if len(locked) < expected:
         raise AccountsChanged
@@ -286,7 +286,7 @@ async def hold(connection: asyncpg.Connection, source_id: int, expected: int) ->
 
 
 async def change(connection: asyncpg.Connection, source_id: int, *, email_aliases: bool) -> list[int]:
-    """Write what changed, which the caller holds; give the accounts whose Okta id is new."""
+    """Write what `hold` locked; return the accounts whose Okta id is new."""
     bound = [row["id"] for row in await connection.fetch(BOUND)]
     await connection.execute(CHANGE)
     await connection.execute(REHASH, source_id)
@@ -323,12 +323,12 @@ UNARMED, WAITING = State.UNARMED.value, State.WAITING.value
 
 
 async def known_logins(connection: asyncpg.Connection, keys: Sequence[str]) -> frozenset[str]:
-    """Tell which login keys are an account's."""
+    """Return the login keys that accounts have."""
     return frozenset(row["login_key"] for row in await connection.fetch(KNOWN_LOGINS, keys))
 
 
 async def known_okta_ids(connection: asyncpg.Connection, okta_ids: Sequence[str]) -> frozenset[str]:
-    """Tell which Okta ids are an account's."""
+    """Return the Okta ids that accounts have."""
     return frozenset(row["okta_id"] for row in await connection.fetch(KNOWN_OKTA_IDS, okta_ids))
 
 
@@ -340,9 +340,9 @@ async def add_accounts(
     *,
     email_aliases: bool,
 ) -> list[int]:
-    """Add accounts with their hashes and identifiers; give their ids. `recipe_ids` are by the numbers of this load."""
+    """Add accounts with hashes and identifiers; return their ids. `recipe_ids` are by the numbers of this load."""
     ids = await _reserve(connection, len(accounts))
-    # PostgreSQL has work from the first rows on, while the other ones are made, and all of the hashes.
+    # The first statements keep PostgreSQL busy while the remaining rows and all hashes are prepared.
     columns, rows = _account_rows(ids, accounts)
     _, (hashes, names) = await asyncio.gather(
         connection.copy_records_to_table("accounts", columns=columns, records=rows),
@@ -385,7 +385,7 @@ def _hanging_on(
     *,
     email_aliases: bool,
 ) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-    """Make the rows of the hashes and of the identifiers."""
+    """Create the rows of the hashes and of the identifiers."""
     known = list(zip(ids, accounts, strict=True))
     hashes: list[tuple[object, ...]] = [
         (i, source_id, recipe_ids[a.recipe], a.hash, a.salt, a.username, a.key_id)
@@ -398,7 +398,7 @@ def _hanging_on(
 
 
 async def _reserve(connection: asyncpg.Connection, number: int) -> list[int]:
-    """Take ids that follow each other, as they do while nobody else adds accounts; else as many more as it needs."""
+    """Reserve consecutive ids; if other transactions took some in between, as many more as are needed."""
     row = await connection.fetchrow(RESERVE, number)
     assert row is not None  # noqa: S101 (an aggregate gives one row)
     if row["last"] - row["first"] + 1 == number:
@@ -416,7 +416,7 @@ WHERE account.login_key = ANY($1::text[]) GROUP BY account.login_key
 async def other_recipes(
     connection: asyncpg.Connection, login_keys: Sequence[str], source_id: int
 ) -> dict[str, Sequence[int]]:
-    """Give the recipes of the hashes that accounts have of other sources, by the keys of their logins."""
+    """Return the recipes of the hashes that accounts have from other sources, by login key."""
     rows = await connection.fetch(OTHER_RECIPES, login_keys, source_id)
     return {row["login_key"]: row["recipe_ids"] for row in rows}
 

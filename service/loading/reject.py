@@ -4,7 +4,7 @@ import enum
 
 
 class Reason(enum.StrEnum):
-    """Why a row is refused; the value is what the report says."""
+    """Why a row is rejected; the value is the report's text."""
 
     UNREADABLE = "not readable as a row"
     NO_LOGIN = "no login"
@@ -24,7 +24,7 @@ class Reason(enum.StrEnum):
 
     @property
     def is_unverifiable(self) -> bool:
-        """Tell whether it is the hash that can't be checked, so that the account counts against the coverage."""
+        """Return whether the hash cannot be checked, so that the account counts against the coverage."""
         return self in UNVERIFIABLE
 
 
@@ -41,7 +41,7 @@ UNVERIFIABLE = frozenset(
 
 
 class RejectedRow(Exception):
-    """A row is not loaded; the message never quotes a hash."""
+    """A row that is not loaded; the message never quotes a hash."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(reason, detail)
@@ -49,5 +49,5 @@ class RejectedRow(Exception):
         self.detail = detail
 
     def __str__(self) -> str:
-        """Say the reason, and what of this row makes it so."""
+        """Return the reason and its detail for this row."""
         return f"{self.reason}: {self.detail}" if self.detail else self.reason.value

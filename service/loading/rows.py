@@ -1,4 +1,4 @@
-"""A row of an export as an account for the store, or the reason for rejecting it."""
+"""Conversion of a row of an export to an account for the store, or to the reason for rejecting it."""
 
 import enum
 import json
@@ -34,7 +34,7 @@ _write = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def refuse_secrets(names: Sequence[str]) -> None:
-    """Refuse what would put a secret into the profile. Raises `RejectedRow`."""
+    """Reject columns that would put a secret into the profile. Raises `RejectedRow`."""
     for name, advice in NEVER_STORED.items():
         if name in names:
             raise RejectedRow(Reason.BAD_COLUMN, advice)
@@ -42,31 +42,31 @@ def refuse_secrets(names: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """How the rows of one export are read, decided once by its first rows."""
+    """How to read the rows of one export, decided once from its first rows."""
 
     declared: frozenset[str] = frozenset(BASE_PROFILE)
     """Attributes that are stored."""
     forced: frozenset[str] = frozenset()
     """Attributes that are stored although they look like credentials."""
     has_hashes: bool = True
-    """Whether a column is taken as `password_hash`, or the operator says that there is none."""
+    """Whether a column is used as `password_hash`, or the operator stated that there is none."""
     null_columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By column, the texts such as NULL that are no value in it."""
+    """By column, the NULL spellings that mean a missing value in it."""
     null_texts: frozenset[str] = frozenset()
-    """Texts that are no value in any column."""
+    """Texts that mean a missing value in any column."""
     product: Product | None = None
     examined: int | None = None
-    """The number of rows by which this was decided: a later one that contradicts it is refused. None: no row was."""
+    """The number of rows that decided this: a later row that contradicts it is rejected. None if there were no rows."""
     kept_nulls: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """By column and spelling, the number of these rows in which it is read as a text."""
+    """By column and spelling, the number of these rows in which it is read as text."""
 
     @property
     def changes_nothing(self) -> bool:
-        """Tell whether rows are read as they are."""
+        """Return whether rows are read unchanged."""
         return not (self.null_columns or self.null_texts or self.product)
 
     def applied_to(self, fields: Mapping[str, object]) -> Mapping[str, object]:
-        """Give the fields of a row as they are meant. Raises `RejectedRow`."""
+        """Apply the decisions to a row; return its columns. Raises `RejectedRow`."""
         meant = {name: self._value(name, value) for name, value in fields.items()}
         return meant if self.product is None else renamed(self.product, meant)
 
@@ -83,16 +83,16 @@ class Decisions:
 
 
 NULL_SHARE, NULL_ROWS = 0.01, 10
-"""A column has a text such as NULL for no value where as many rows have it; below that it may be a person's name."""
+"""The share of a column's rows from which NULL means a missing value; below that it may be a person's name."""
 
 
 def is_null_share(number: int, rows: int) -> bool:
-    """Tell whether so many of the rows have a text such as NULL in one column that it is no value there."""
+    """Return whether a text such as NULL occurs in so many rows of a column that it means a missing value."""
     return number >= max(NULL_ROWS, NULL_SHARE * rows)
 
 
 def nulls_in(name: str, value: object) -> set[str]:
-    """Give the texts such as NULL in a column that may be values of it."""
+    """Return the NULL spellings in a column that may be real values."""
     values = value.split(";") if isinstance(value, str) and name in LISTS else [value]
     given = value if isinstance(value, list) else values
     possible = WORDS if name == "salt" else NULLS
@@ -100,25 +100,25 @@ def nulls_in(name: str, value: object) -> set[str]:
 
 
 class ProfileColumns:
-    """The columns of one layout that are attributes of the profile."""
+    """The profile columns of one layout."""
 
     def __init__(self, names: Sequence[str], unused: Sequence[str], decisions: Decisions, *, nested: bool) -> None:
-        """With `nested`, the column `profile` holds more of them as an object; `unused` columns are no attributes."""
+        """Select attributes; with `nested`, `profile` is an object with more of them; `unused` columns are none."""
         self._nested = nested
         self._names = names
         self._unused = unused
         self._nesting = ("profile",) if nested else ()
         self._decisions = decisions
         self.ignored = set(unused)
-        """Names that no attribute is declared by."""
+        """Column names that cannot be attributes."""
         self._has_email = "email" in names
         self._quoted = [(f"{_quote(name)}:", name) for name in names]
 
     def read(self, fields: Mapping[str, object]) -> tuple[str, list[str] | None]:
-        """Give the attributes as JSON, and the names of those that the row says are empty. Raises `RejectedRow`."""
+        """Return the attributes as JSON, and the names of those that the row clears. Raises `RejectedRow`."""
         if not self._nested:
             try:
-                # Written by hand where all values are texts, as in every CSV: a third of the encoder's time.
+                # If all values are texts, as in every CSV, this takes a third of the encoder's time.
                 parts = [quoted + _quote(fields[name]) for quoted, name in self._quoted if fields[name]]  # type: ignore[arg-type]
             except TypeError:
                 return self._slowly(fields)
@@ -131,7 +131,7 @@ class ProfileColumns:
         return self._slowly(fields)
 
     def require_no_credentials(self, profile: str) -> None:
-        """Refuse attributes that look like hashes, which the first rows did not have. Raises `RejectedRow`."""
+        """Reject attributes that look like hashes, which the first rows did not have. Raises `RejectedRow`."""
         for name, value in leaves(json.loads(profile)):
             if is_hash(value) and name.partition(".")[0] not in self._decisions.forced:
                 raise RejectedRow(
@@ -139,13 +139,13 @@ class ProfileColumns:
                 )
 
     def require_no_overlooked_hash(self, fields: Mapping[str, object]) -> None:
-        """Refuse a row without a hash in which another column looks like one. Raises `RejectedRow`."""
+        """Reject a row without a hash if another column looks like one. Raises `RejectedRow`."""
         for path, value in leaves({name: fields[name] for name in (*self._unused, *self._nesting)}):
             if holds_hash(path, value):
                 raise RejectedRow(Reason.CREDENTIAL, f"{path} looks like a hash: --map {path}=password_hash")
 
     def email_key(self, fields: Mapping[str, object], profile: str, login: str, key: str) -> str | None:
-        """Give the key of an email that is another name than the login, also where it is in the column `profile`."""
+        """Return the key of an email address that differs from the login, also if it is in the column `profile`."""
         if self._has_email:
             email = fields["email"]
             return None if email == login or not email else _email_key(email, key)
@@ -182,14 +182,14 @@ def _object(nested: object) -> dict[str, object]:
 
 
 NOTES = frozenset({"line", "reason", "unreadable"})
-"""What a rejects file adds."""
+"""The columns that a rejects file adds."""
 OWN_COLUMNS = HASH_COLUMNS | NOTES | {"login", "okta_id", "identifiers", "groups", "profile"}
 OKTA_LONGEST = 100
-"""Characters of a login that Okta takes."""
+"""Maximum characters of a login in Okta."""
 NAMES_KEPT = 1000
-"""Ignored columns that are noted of one layout."""
+"""Maximum ignored columns that are recorded for one layout."""
 LAYOUTS_KEPT = 1000
-"""Rows of JSON may all differ in their keys."""
+"""Maximum layouts: JSON rows may all differ in their keys."""
 
 
 class AccountReader:
@@ -204,11 +204,11 @@ class AccountReader:
         self._decided = sys.maxsize if decisions.examined is None else decisions.examined
         self._nulls = Counter(decisions.kept_nulls)
         self.long_logins = 0
-        """How many logins are longer than Okta takes."""
+        """Number of logins that are longer than Okta allows."""
         self.disabled = 0
-        """How many rows have no hash because the account is disabled in the old system."""
+        """Number of rows without a hash whose account is disabled in the old system."""
         self.elsewhere = 0
-        """How many rows have no hash because another verifier checks the password, as a directory's `{SASL}` says."""
+        """Number of rows without a hash because another verifier checks the password, such as `{SASL}`."""
 
     def read(self, row: Row) -> StagedAccount:
         """Read one row. Raises `RejectedRow`."""
@@ -242,7 +242,7 @@ class AccountReader:
         )  # fmt: skip
 
     def _require_decided(self, fields: Mapping[str, object], username: str | None, profile: str) -> None:
-        """Refuse a row that has a text such as NULL where the first rows do not. Raises `RejectedRow`."""
+        """Reject a row with a NULL spelling in a column where the first rows have none. Raises `RejectedRow`."""
         values: list[tuple[str, object]] = [("username", username)] if username in NULLS else []
         if "identifiers" in fields:
             values.append(("identifiers", fields["identifiers"]))
@@ -261,7 +261,7 @@ class AccountReader:
 
     @property
     def ignored(self) -> set[str]:
-        """Columns that are not stored."""
+        """Return the columns that are not stored."""
         return set[str]().union(*(each.ignored for each in self._profiles.values()))
 
     def _login(self, fields: Mapping[str, object]) -> tuple[str, str]:
@@ -292,49 +292,49 @@ class AccountReader:
 
 
 LONGEST_GROUP = 255
-"""Characters of a group's name in Okta."""
+"""Maximum characters of a group's name in Okta."""
 LISTS = ("identifiers", "groups")
-"""Columns with `;` between their values."""
+"""Columns whose values are separated by `;`."""
 NO_HASH = (NULLS - WORDS) | {"", "''", '""'}
-"""What exports write where there is no hash; `WORDS` say so too, but may be passwords in clear."""
+"""What exports write for a missing hash; `WORDS` mean that too, but may be passwords in clear."""
 DISABLED = "disabled in the old system"
 MARKS = frozenset("!*xXLlNnDdRrTt{ \t")
-"""How a text begins that may be no hash."""
+"""The beginning of a text that may not be a hash."""
 DIGESTS = frozenset({"{S", "{s", "{M", "{m", "{P", "{p", "{A", "{a"})
-"""How the schemes of digests begin; most hashes of a directory are of one."""
+"""The beginning of digest schemes, which most hashes of a directory have."""
 LONGEST_SCHEME = 24
-"""Characters of a scheme without a digest behind it."""
+"""Maximum characters of a scheme without a digest."""
 LOCKED = re.compile(
     r"(?i:\s*(?:\{crypt\})?(?:!.*|\*+|x+|\*LK\*.*|\*LOCKED\*.*|\*?NP\*?|LK|\*?NOLOGIN\*?|\*lock(?:ed)?\*"
     r"|\*?NO ?PASSWORD\*?|locked|disabled|\*[01]|not cached|restored|to be generated)\s*"
     r"|\s*\{(?!noop|plain|clear)[a-z0-9._-]{2,30}\}[!*x]*\s*)",
     re.DOTALL,
 )
-"""What stands in the place of a hash where nobody may sign in with a password: `!` before a hash is Django's and
+"""Values in place of a hash if nobody can sign in with a password: `!` before a hash is Django's and
 usermod's (shadow(5), passwd(1)), `*0` is crypt(3)'s failure, `not cached`, `restored` and `to be generated` are
-Moodle's, the others are of Solaris, FreeBSD and directories, which also leave a scheme without its digest. Behind the
-scheme of a password in clear anything is the password."""
+Moodle's; the others come from Solaris, FreeBSD and directories, which also write a scheme without a digest. After the
+scheme of a password in clear, anything is the password."""
 ELSEWHERE = re.compile(r"(?i:\s*\{(?:SASL|KERBEROS|UNIX|PASSTHROUGH|LDAP-BIND)\}[^$]*)")
-"""Values of a directory that name another verifier, and are no hash."""
+"""Values of a directory that name another verifier, and are not hashes."""
 
 
 def is_disabled(text: str) -> bool:
-    """Tell whether a text in the place of a hash says that nobody may sign in."""
+    """Return whether a text in place of a hash means that nobody can sign in."""
     return LOCKED.fullmatch(text) is not None
 
 
 class Absence(enum.Enum):
-    """Why a row has no hash although its column is not empty."""
+    """Why a row has no hash although its column has a value."""
 
     DISABLED = enum.auto()
-    """Nobody may sign in with a password."""
+    """Nobody can sign in with a password."""
     ELSEWHERE = enum.auto()
     """Another verifier checks the password."""
     NULL = enum.auto()
 
 
 def usable_hash(fields: Mapping[str, object], resolver: HashResolver) -> tuple[str | None, Absence | None]:
-    """Give the hash of a row, None where it has none, and what stands in its place. Raises `RejectedRow`."""
+    """Return the hash of a row, None if it has none, and the reason for its absence. Raises `RejectedRow`."""
     text = hash_text(fields)
     if text is None or text[0] not in MARKS or (len(text) > LONGEST_SCHEME and text[:2] in DIGESTS):
         return text, None
@@ -351,7 +351,7 @@ def _absence(text: str) -> Absence | None:
 
 
 def hash_text(fields: Mapping[str, object]) -> str | None:
-    """Give the hash of a row as one text; None where it has none. Raises `RejectedRow`."""
+    """Return the hash of a row as one text; None if it has none. Raises `RejectedRow`."""
     value = fields.get("password_hash")
     if isinstance(value, str):
         return None if value in NO_HASH or value.strip() in NO_HASH else value
@@ -364,7 +364,7 @@ def hash_text(fields: Mapping[str, object]) -> str | None:
 
 
 def _usable(values: list[object]) -> object:
-    """Give those of several values that are hashes; where none is, one that says so."""
+    """Return the usable hashes among several values; if there are none, a value that explains why."""
     usable = [each for each in values if not isinstance(each, str) or not _says_nothing(each)]
     locked = [each for each in values if isinstance(each, str) and is_disabled(each)]
     kept = usable or locked[:1] or values
@@ -390,7 +390,7 @@ def _email_key(email: object, key: str) -> str | None:
 
 
 def _groups(given: object) -> list[str]:
-    """Give the names of a row's Okta groups, each once, in the order of their bytes."""
+    """Return the names of a row's Okta groups, without duplicates, in byte order."""
     if given is None or given == "":
         return []
     names = given.split(";") if isinstance(given, str) else given
@@ -407,7 +407,7 @@ def _groups(given: object) -> list[str]:
 
 
 def _identifiers(given: object, key: str) -> list[str]:
-    """Give the keys of the other names, in the order of their bytes."""
+    """Return the keys of the other names, in byte order."""
     if given is None or given == "":
         return []
     names = given.split(";") if isinstance(given, str) else given
@@ -418,17 +418,17 @@ def _identifiers(given: object, key: str) -> list[str]:
     return sorted({login_key(name.strip()) for name in names} - {"", key})
 
 
-# Which column of an export is which: in any case, by another usual name, or as --map says.
+# The mapping of an export's column names: in any case, under another usual name, or given by --map.
 
 ALIASES = {"hash": "password_hash", "formula": "format"}
-"""Other names of columns that people give them; `--map` is for all others."""
+"""Common alternative names of columns; `--map` is for all others."""
 IN_ANY_CASE = (OWN_COLUMNS | NEVER_STORED.keys() | ALIASES.keys()) - OPTIONS - NOTES - {"profile"}
-"""Oracle writes PASSWORD_HASH, and a hash must not become an attribute. Other names are attributes, whose case counts;
-those of options are too short to be meant by chance."""
+"""Oracle writes PASSWORD_HASH, and a hash must not become an attribute. Other names are attributes with their case;
+short option names might match by chance."""
 
 
 def naming(given: Mapping[str, str]) -> Callable[[str], str]:
-    """Make the function that names columns; `given` comes first."""
+    """Return the function that maps column names; `given` has priority."""
 
     def named(column: str) -> str:
         name = given.get(column, column)

@@ -1,6 +1,6 @@
 """The TOML file that SOURCES names: what the hashes of each legacy store need.
 
-The file is checked whole, and every fault is named with its place, before the first row is read.
+The whole file is validated, and every fault is reported with its location, before the first row is read.
 """
 
 import difflib
@@ -17,10 +17,10 @@ from service.hashing.limits import MAX_DIGITS
 from service.immutable import immutable
 from service.settings import is_setting
 
-# What is wrong with the settings of a source.
+# Validation of a source's settings.
 
 SALT_ENCODINGS = ("text", "hex", "base64")
-"""What a salt column may hold."""
+"""Permitted encodings of a salt column."""
 OPTIONS = frozenset(
     {
         "signer_key",
@@ -38,11 +38,11 @@ OPTIONS = frozenset(
         "password_algorithm",
     }
 )
-"""What only some formats need; each is also a column that a row may have."""
+"""Properties that only some formats need; each is also a column that a row may have."""
 
 
 def faults_of(table: object) -> Iterator[str]:
-    """Give every fault of a source's table, each beginning with the place within it."""
+    """Yield every fault of a source's table, each beginning with the location within it."""
     if not isinstance(table, dict):
         yield ": must be a table, as [sources.NAME] makes it"
         return
@@ -61,7 +61,7 @@ def faults_of(table: object) -> Iterator[str]:
 
 
 def formats_in(value: object) -> list[str]:
-    """Give the formats of a setting that is one or a list of them."""
+    """Return the formats of a setting that is one format or a list of them."""
     return [name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str)]
 
 
@@ -80,7 +80,7 @@ def _text_fault(value: object) -> str | None:
 
 
 MOST_PEPPERS = 32
-"""A wrong password is tried with each. Moodle has up to 21 salts of the site."""
+"""A wrong password is checked with each pepper. Moodle has up to 21 salts per site."""
 
 
 def _pepper_fault(value: object) -> str | None:
@@ -148,39 +148,39 @@ CHECKS: dict[str, Callable[[object], str | None]] = {
 
 
 LONGEST_NAME = 100
-"""Characters of the name of a source."""
+"""Maximum characters of a source's name."""
 MAX_FILE = 1 << 20
 """Bytes."""
 
 
 class BadSources(Exception):
-    """The file of sources is wrong; each fault stands on a line of its own, with its place."""
+    """Invalid file of sources; the message has one line per fault, with its location."""
 
 
 @immutable
 class Source:
-    """A legacy store, as its hashes need it; a row may say otherwise for itself."""
+    """A legacy store and the properties of its hashes; a row may override them."""
 
     name: str
     format: str | None = None
-    """A format or formula for every hash that its shape fits; the others are read by their own description."""
+    """A format or formula for every hash whose shape it matches; the others are parsed by their own description."""
     charset: str = "utf-8"
     pepper_env: str | None = None
     iterations: int | None = None
     salt_encoding: str = "text"
     username: str | None = None
-    """The column that holds the name which was mixed into the hash; None for `username` or `user`."""
+    """The column with the name that is part of the hash; None for `username` or `user`."""
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     email_aliases: bool = False
-    """Whether identifiers with `@` count at sign-in; only for a store that proves who owns an address."""
+    """Whether identifiers with `@` open accounts; only for a store that verifies who owns an address."""
     other_formats: tuple[str, ...] = ()
     """Formats that are tried after `format`, in this order."""
     attributes: tuple[str, ...] = ()
-    """Attributes that are stored besides Okta's base profile."""
+    """Attributes that are stored in addition to Okta's base profile."""
 
 
 def choose_source(name: str, file: Path | None) -> Source:
-    """Give the source called `name`; without a file of sources, one that needs nothing. Raises `BadSources`."""
+    """Return the source called `name`; without a file of sources, one without properties. Raises `BadSources`."""
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise BadSources(f"the name of a source has 1 to {LONGEST_NAME} printable characters")
     if file is None:

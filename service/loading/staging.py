@@ -1,6 +1,6 @@
 """The staging table of a load.
 
-It is a temporary table: of the session, written to no log, and empty again at the end of each transaction.
+It is a temporary table: private to the session, not logged, and emptied at the end of each transaction.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from service.store.database import connect
 from service.store.encryption import DecryptionFailed, HashKeys, bound_to, recipe_context
 from service.store.name_report import NameReport, counted, problems, report_names
 
-# What a dry run adds in thought, batch by batch, so that a later batch collides with it. Writes no account.
+# What a dry run would add, batch by batch, so that later batches collide with it. Writes no account.
 
 REJECT_IN_DRY_RUN = """
 UPDATE staged
@@ -30,7 +30,7 @@ WHERE outcome = 'new' OR outcome = 'changed' AND okta_id IS NOT NULL
 """
 
 
-# What a dry run would change of the names that mean an account. New accounts have numbers below 0.
+# What a dry run would change of the names that open accounts. New accounts have numbers below 0.
 ADD_NAMED = """
 INSERT INTO dry_run_accounts (id, login_key, bound, armed)
 SELECT coalesce(account_id, -line), login_key, okta_id IS NOT NULL,
@@ -46,7 +46,7 @@ ON CONFLICT DO NOTHING
 
 
 async def dry_run(connection: asyncpg.Connection, source_id: int, *, email_aliases: bool) -> None:
-    """Refuse what an earlier batch of a dry run would have added, and note what this one would add."""
+    """Reject what an earlier batch of a dry run would have added, and record what this one would add."""
     await connection.execute(REJECT_IN_DRY_RUN)
     await connection.execute(ADD_TO_DRY_RUN)
     await connection.execute(ADD_NAMED)
@@ -59,7 +59,7 @@ SELECT id, account.login_key, okta_login_key, okta_id IS NOT NULL OR coalesce(dr
 FROM accounts AS account LEFT JOIN dry_run_accounts AS dry USING (id)
 UNION ALL SELECT id, login_key, NULL, bound, false, armed FROM dry_run_accounts WHERE id < 0"""
 
-# What the source gives no longer is left out, as a load takes it away.
+# What the source no longer provides is left out, as a load removes it.
 NAMED_IDENTIFIERS = """
 SELECT account_id, identifier_key, bool_or(opted_in) AS opted_in
 FROM (
@@ -75,7 +75,7 @@ NAMES_WITH_DELETED = counted(problems(NAMED_ACCOUNTS, NAMED_IDENTIFIERS, with_de
 
 
 async def report_dry_run_names(connection: asyncpg.Connection) -> NameReport:
-    """Count the names that would open no account after what the dry run saw of an export."""
+    """Count the names that would open no account after loading the rows of the dry run."""
     return await report_names(connection, queries=(NAMES, NAMES_WITH_DELETED))
 
 
@@ -96,12 +96,12 @@ WHERE account.login_key = staged.login_key AND kept.source_id = $1 AND staged.li
 
 
 async def under_other_keys(connection: asyncpg.Connection, source_id: int) -> list[tuple[int, bytes, str | None]]:
-    """Give the kept hashes, with their keys, that are under another key than the staged ones; each by its line."""
+    """Return the stored hashes, with their keys, that are under another key than the staged ones; each by its line."""
     return [tuple(row) for row in await connection.fetch(UNDER_OTHER_KEYS, source_id)]
 
 
 async def take_kept(connection: asyncpg.Connection, source_id: int, lines: Sequence[int]) -> None:
-    """Stage what is kept already, for lines that say the same."""
+    """Stage the stored hashes for lines with an equal hash."""
     await connection.execute(TAKE_KEPT, source_id, lines)
 
 
@@ -134,7 +134,7 @@ MAKE_NUMBERED = "CREATE TEMPORARY TABLE IF NOT EXISTS numbered (recipe integer P
 NUMBER = "INSERT INTO numbered (recipe, recipe_id) VALUES ($1, $2) ON CONFLICT (recipe) DO NOTHING"
 
 MAKE_TOUCHED = "CREATE TEMPORARY TABLE IF NOT EXISTS touched (account_id bigint PRIMARY KEY)"
-"""The accounts that were in the store before this load and that it has met."""
+"""The accounts that were stored before this load and that it has found."""
 
 CREATE_DRY_RUN_ROWS = """
 CREATE TEMPORARY TABLE IF NOT EXISTS dry_run_rows (login_key text PRIMARY KEY, okta_id text UNIQUE)
@@ -157,10 +157,10 @@ SETTINGS = (
     # A server crash may then roll back the last batches, each as a whole. `make_durable` waits for the disk before a
     # load is reported as done.
     "SET synchronous_commit = off",
-    # Compiling the plans of statements that run for some milliseconds would take longer than they do.
+    # Compiling the plans takes longer than statements of a few milliseconds would gain.
     "SET jit = off",
-    # A batch looks up some thousand of many rows. While a table grows the planner takes it for smaller than it is, and
-    # would read all of it for each batch.
+    # A batch looks up some thousand of many rows. While a table grows the planner underestimates its size, and would
+    # read all of it for each batch.
     "SET enable_seqscan = off",
     "SET random_page_cost = 1.1",
 )
@@ -185,14 +185,14 @@ COLUMNS = (
 
 
 class StagedAccount(NamedTuple):
-    """An account as a row of an export has it, ready for the store; a tuple, because a million of them are made."""
+    """An account as read from a row of an export; a tuple, because a million of them are created."""
 
     line: int
     login: str
     login_key: str
     okta_id: str | None
     recipe: int | None
-    """The number that its recipe has within this load; None where the row has no hash."""
+    """The number of its recipe in this load; None if the row has no hash."""
     hash: bytes | None
     salt: str | None
     username: str | None
@@ -200,23 +200,23 @@ class StagedAccount(NamedTuple):
     profile: str
     """JSON."""
     cleared: list[str] | None
-    """Attributes that the row says are empty; those that it does not name stay as they are."""
+    """Attributes that the row clears; attributes that it does not name remain."""
     identifiers: list[str] | None
-    """Their keys; None where the export does not say."""
+    """The keys of its identifiers; None if the export has none."""
     email_key: str | None = None
-    """Of the email, where that is another name than the login."""
+    """The key of the email address, if it differs from the login."""
     disabled_reason: str | None = None
     """Why the row has no hash although the export has a value in its place."""
     groups: list[str] | None = None
-    """The names of Okta groups; None where the export does not say."""
+    """The names of Okta groups; None if the export has none."""
 
     def __repr__(self) -> str:
-        """Name the row without its contents."""
+        """Return a representation without the contents of the row."""
         return f"StagedAccount(line={self.line})"
 
 
 async def prepare_session(connection: asyncpg.Connection) -> None:
-    """Make the temporary tables of a load, and set how its statements are planned and committed."""
+    """Create the temporary tables of a load, and set how its statements are planned and committed."""
     tables = (MAKE_STAGED, MAKE_NUMBERED, MAKE_TOUCHED, CREATE_DRY_RUN_ROWS)
     for statement in (*SETTINGS, *tables, CREATE_DRY_RUN_ACCOUNTS, CREATE_DRY_RUN_IDENTIFIERS):
         await connection.execute(statement)
@@ -228,11 +228,11 @@ async def stage(connection: asyncpg.Connection, accounts: Sequence[StagedAccount
 
 
 async def number_recipe(connection: asyncpg.Connection, number: int, recipe_id: int | None) -> None:
-    """Say which recipe a number in the staging table means; None for one that the store does not have."""
+    """Map a recipe number of the staging table to a stored recipe; None for one that is not stored."""
     await connection.execute(NUMBER, number, recipe_id)
 
 
-# The one way by which the bytes of a hash go into the store.
+# The only place where the bytes of a hash are prepared for the store.
 
 
 class HashEncrypter:
@@ -245,27 +245,27 @@ class HashEncrypter:
 
     @property
     def key_id(self) -> str | None:
-        """The id of the key that encrypts; None where hashes are stored as they are."""
+        """Return the id of the encrypting key; None if hashes are stored unencrypted."""
         return self._keys.active
 
     @property
     def is_on(self) -> bool:
-        """Tell whether hashes are encrypted."""
+        """Return whether hashes are encrypted."""
         return self.key_id is not None
 
     def learn(self, recipe: int, format_name: str, parameters: Mapping[str, Any]) -> None:
-        """Take note of a recipe by the number that this load gives it."""
+        """Register a recipe under its number in this load."""
         self._contexts[recipe] = recipe_context(self.source, format_name, parameters)
 
     def encrypt(self, accounts: Sequence[StagedAccount]) -> Sequence[StagedAccount]:
-        """Give the accounts with their hashes as they are to be kept.
+        """Return the accounts with their hashes in the form to be stored.
 
-        The same hash always gives the same bytes under one key: a load compares them to see what changed.
+        Under one key equal hashes give equal bytes: a load compares them to find changes.
         """
         return [self._encrypted(account) for account in accounts] if self.is_on else accounts
 
     def is_same(self, account: StagedAccount, kept: bytes, key_id: str | None) -> bool:
-        """Tell whether a kept hash, under whichever key, is the one of a row. One that can't be opened is not."""
+        """Return whether a stored hash, under any key, equals that of a row; False for one that cannot be decrypted."""
         if account.recipe is None or account.hash is None:
             return False
         if key_id == account.key_id:
@@ -284,7 +284,7 @@ class HashEncrypter:
         return account._replace(hash=kept, key_id=key_id)
 
 
-# The connection of a load: one session from end to end, because the temporary tables are the session's.
+# The connection of a load: one session throughout, because the temporary tables belong to it.
 
 CONNECT_WITHIN = 10.0
 """Seconds."""
@@ -294,7 +294,7 @@ WAIT_FOR_DISK = "SET LOCAL synchronous_commit TO DEFAULT"
 
 @asynccontextmanager
 async def loading_session(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """Connect, and make the temporary tables; they go with the session."""
+    """Connect and create the temporary tables, which end with the session."""
     connection = await connect(dsn, timeout=CONNECT_WITHIN)
     try:
         await prepare_session(connection)
@@ -304,10 +304,10 @@ async def loading_session(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def make_durable(connection: asyncpg.Connection) -> None:
-    """Wait until all that this session committed is where the server's own setting wants it: on disk, or replicated."""
+    """Wait until all commits of this session are as durable as the server is configured: on disk or replicated."""
     async with connection.transaction():
         await connection.execute(WAIT_FOR_DISK)
-        # Only a transaction that wrote something waits, and with it for all before; to lock a row is to write.
+        # Only a transaction that writes waits, and with it for all earlier ones; locking a row is a write.
         await acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
 
 
@@ -321,18 +321,18 @@ ADD_SOURCE = "INSERT INTO sources (name) VALUES ($1) ON CONFLICT (name) DO NOTHI
 
 
 async def find_source(connection: asyncpg.Connection, name: str) -> int | None:
-    """Give the id of a source; None where nothing was loaded from it yet."""
+    """Return the id of a source; None if nothing has been loaded from it."""
     source_id: int | None = await connection.fetchval(FIND_SOURCE, name)
     return source_id
 
 
 async def source_names(connection: asyncpg.Connection) -> list[str]:
-    """List the sources that anything was ever loaded from."""
+    """List the sources from which anything was ever loaded."""
     return [row["name"] for row in await connection.fetch(SOURCE_NAMES)]
 
 
 async def ensure_source(connection: asyncpg.Connection, name: str) -> int:
-    """Give the id of a source, making its row where there is none yet."""
+    """Return the id of a source; create its row if there is none."""
     found = await find_source(connection, name)
     if found is None:
         await connection.execute(ADD_SOURCE, name)

@@ -1,4 +1,4 @@
-"""Reads what legacy systems export: CSV, JSON Lines, LDIF, a PostgreSQL.
+"""Readers of exports from legacy systems: CSV, JSON Lines, LDIF, and a PostgreSQL query.
 
-Every reader gives rows with the place they stand at; what can't be read is a row too, with its fault, never lost.
+Every reader yields rows with their position; an unreadable row is yielded with its fault and never lost.
 """

@@ -1,8 +1,8 @@
 """CSV with a header: quotes, newlines in fields, any line ends, any usual delimiter.
 
-RFC 4180, read as leniently as real exports need it; a record that spans lines and has the wrong number of columns is
-taken for a stray quote: its first line is refused, and the next ones are read again. Lines are taken some hundred at a
-time: where each of them is a record without a fault, as most are, nothing needs to be noted of any.
+RFC 4180, as leniently as real exports need. A record that spans lines and has the wrong number of columns is treated as
+a stray quote: its first line is rejected, and the following lines are read again. Lines are read in blocks of some
+hundred: if each line of a block is a valid record, as most are, no per-line bookkeeping is needed.
 """
 
 import csv
@@ -17,18 +17,18 @@ from service.loading.files.dialect import END, NULL, BadEscape, Dialect, dialect
 from service.loading.files.row import MOST_COLUMNS, MOST_VALUES, VALUE, FaultyRow, Row, UnreadableFile
 from service.loading.files.text import Export, fault_of, is_clean
 
-# The header of a CSV: what stands between its columns, and what is wrong with their names. Reads no row.
+# The header of a CSV: its delimiter and the faults of its names.
 
 DELIMITERS = ",;\t|"
 
 
 def delimiter_of(line: str) -> str:
-    """Tell the delimiter by the header: the one that it has most of."""
+    """Return the delimiter that occurs most often in the header."""
     return max(DELIMITERS, key=line.count)
 
 
 def require_header(header: Sequence[str], columns: Sequence[str], export: Export) -> None:
-    """Look at the names as they are in the file, and at those that they mean. Raises `UnreadableFile`."""
+    """Check the names as written in the file and as renamed. Raises `UnreadableFile`."""
     where = export.path
     if not header or not any(header):
         raise UnreadableFile(f"{where}: the file is empty; its first line must name the columns")
@@ -44,18 +44,18 @@ def require_header(header: Sequence[str], columns: Sequence[str], export: Export
 
 
 SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
-"""The line above a header by which spreadsheets name the delimiter."""
+"""The line above a header in which spreadsheets name the delimiter."""
 LOOKED_AT = 10_000
-"""Lines by which the dialect of tab-separated text is told."""
+"""Lines from which the dialect of tab-separated text is detected."""
 LONGEST_RECORD = 1 << 21
-"""Characters, over all lines of a record: quotes that close and open at each line's end must not fill the memory."""
+"""Characters in all lines of a record: quotes that close and reopen at each line end must not fill the memory."""
 LONGEST_FIELD = 1 << 20
-"""Characters; a stray quote must not take the rest of the file into memory."""
+"""Characters; a stray quote must not read the rest of the file into memory."""
 BLOCK = 200
-"""Lines taken at once: enough that what is done once for them costs little, and few that are read one by one because
-there is a newline in a field of one of them."""
+"""Lines in a block: large enough for a small cost per line, small enough that few lines are read one by one because
+one of them contains a newline in a field."""
 BLOCK_CHARACTERS = 1 << 21
-"""Characters after which fewer lines are taken at once."""
+"""Characters after which a block ends with fewer lines."""
 
 
 class CsvReader:
@@ -70,18 +70,18 @@ class CsvReader:
         rename: Callable[[str], str],
         dialect: Dialect | None = None,
     ) -> None:
-        """Read the header; without a dialect, tell it by the first lines. Raises `UnreadableFile`."""
+        """Read the header; without a dialect, detect it from the first lines. Raises `UnreadableFile`."""
         csv.field_size_limit(LONGEST_FIELD)
         self.export = export
         self.size = export.size
         self._line = 1
-        """Where the next record begins."""
+        """The line number at which the next record begins."""
         self._taken: list[str] = []
-        """The lines of the record at hand."""
+        """The lines of the current record."""
         self._size = 0
-        """Their characters."""
+        """Their number of characters."""
         self._values = 0
-        """Cells of the rows so far."""
+        """Number of cells so far."""
         above = list(itertools.islice((line for line in export.look(LOOKED_AT) if line.strip("\r\n")), 2))
         named = SEPARATOR.fullmatch(above[0].strip()) if above else None
         if named:
@@ -89,14 +89,14 @@ class CsvReader:
             above = above[1:]
         self.delimiter = delimiter or delimiter_of("".join(above[:1]))
         self.told = self._tell(dialect)
-        """The dialect, None where nothing says which: then no row may have a backslash."""
+        """The dialect; None if unknown, in which case no row may contain a backslash."""
         self._lines = export.lines()
         first = self._first_line()
         if named:
             self._line += 1
             first = self._first_line()
         self._again = deque([first])
-        """Lines to be read again."""
+        """Lines that were pushed back."""
         try:
             self.header = [name.strip() for name in next(self._records(), [])]
         except (csv.Error, BadEscape) as error:
@@ -113,7 +113,7 @@ class CsvReader:
         return dialect_of(self.export.look(LOOKED_AT))
 
     def _first_line(self) -> str:
-        """Take the first line that is not empty."""
+        """Return the first line that is not empty."""
         for line in self._lines:
             if line.strip("\r\n"):
                 return line
@@ -121,7 +121,7 @@ class CsvReader:
         return ""
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
-        """Give each record; empty lines are none."""
+        """Yield each record, skipping empty lines."""
         self._next_record()
         while block := list(self._block()):
             records = self._at_once(block)
@@ -131,13 +131,13 @@ class CsvReader:
                 continue
             has_nulls = any(NULL in line for line in block)
             for line, cells in enumerate(records, self._line):
-                # Their number was looked at already, of all at once.
+                # The number of columns was checked already, for all rows at once.
                 yield Row(line, self._fields(cells) if has_nulls else dict(zip(self.columns, cells)), cells)  # noqa: B905
             self._line += len(block)
             self._values += len(block) * len(self.columns)
 
     def _block(self) -> Iterator[str]:
-        """Take the next lines, by number and size."""
+        """Return the next lines, limited by number and size."""
         size = 0
         for line in itertools.islice(self._lines, BLOCK):
             yield line
@@ -146,7 +146,7 @@ class CsvReader:
                 return
 
     def _at_once(self, block: list[str]) -> list[list[str]] | None:
-        """Read lines each of which is a record without a fault; None where one is not."""
+        """Parse lines that are each one valid record; return None if any is not."""
         text = "".join(block)
         if text.count(self.delimiter) > max(MOST_COLUMNS, 4 * len(block) * len(self.columns)):
             return None
@@ -159,11 +159,11 @@ class CsvReader:
             records = list(csv.reader(block, delimiter=self.delimiter, strict=True))
         except csv.Error:
             return None
-        # No record is less than a line, so as many records as lines are a line each.
+        # A record has at least one line, so an equal number of records and lines means one line each.
         return records if len(records) == len(block) and {*map(len, records)} == {len(self.columns)} else None
 
     def _one_by_one(self) -> Iterator[Row | FaultyRow]:
-        """Give the records of the lines that are to be read again; the last may take more lines than these."""
+        """Yield the records of lines that are parsed again; the last may extend beyond these lines."""
         while self._again:
             try:
                 for cells in self._records():
@@ -194,15 +194,15 @@ class CsvReader:
         self._size = 0
 
     def consumed(self) -> int:
-        """Bytes read so far."""
+        """Return the number of bytes read so far."""
         return self.export.consumed()
 
     def volume(self) -> int:
-        """Characters read so far, and what the cells take."""
+        """Return the number of characters read so far, plus the memory of the cells."""
         return self.export.volume + VALUE * self._values
 
     def interrupt(self) -> None:
-        """End a read that waits in another thread."""
+        """Interrupt a read that waits in another thread."""
         self.export.interrupt()
 
     def close(self) -> None:
@@ -212,11 +212,11 @@ class CsvReader:
     def _records(self) -> Iterator[list[str]]:
         if self.told is Dialect.COPY:
             return self._escaped_records()
-        # Strict, because else a quote that is never closed makes one cell of the rest of the file, without a word.
+        # Strict: otherwise an unclosed quote would silently turn the rest of the file into one cell.
         return csv.reader(self._noted(), delimiter=self.delimiter, strict=True)
 
     def _escaped_records(self) -> Iterator[list[str]]:
-        """Give the records of COPY's dialect: a line each, but for line ends behind a backslash."""
+        """Yield the records of COPY's dialect: one line each, unless a backslash escapes the end of line."""
         for line in self._noted():
             text = line.rstrip("\r\n")
             while _ends_open(text) and (more := next(self._noted(), None)) is not None:
@@ -228,7 +228,7 @@ class CsvReader:
                 yield []
 
     def _noted(self) -> Iterator[str]:
-        """Give the lines, noting them: also those that are given back while this runs."""
+        """Yield the lines and record them, including lines that are pushed back during the iteration."""
         while True:
             if self._size > LONGEST_RECORD and len(self._taken) > 1:
                 raise csv.Error(f"a record longer than {LONGEST_RECORD} characters; is a quote not closed?")
@@ -242,7 +242,7 @@ class CsvReader:
             yield line
 
     def _refuse(self, line: int, cells: list[str]) -> FaultyRow:
-        """Refuse a record; of one that spans lines only its first, for a stray quote takes the next ones with it."""
+        """Return a rejected record. If it spans lines, only its first: a stray quote takes the next lines with it."""
         text = "".join(self._taken)
         if len(cells) == len(self.columns) and is_clean(text):
             if self.told is None:
@@ -253,30 +253,30 @@ class CsvReader:
         if len(self._taken) > 1:
             self._give_back()
             return FaultyRow(line, "a quote that is never closed, or a wrong number of columns", self._taken[0])
-        # Of many columns the text is kept: the cells take many times as much memory.
+        # Of many columns the text is kept, because the cells take many times as much memory.
         raw = cells if len(cells) <= MOST_COLUMNS else self._taken[0]
         return FaultyRow(line, f"{len(cells)} columns, and the header has {len(self.columns)}", raw)
 
     def _give_back(self) -> None:
-        """Let all lines of the record but the first be read again."""
+        """Push back all lines of the record except the first, to be read again."""
         self._again.extendleft(reversed(self._taken[1:]))
         del self._taken[1:]
         self._size = len(self._taken[0])
 
 
 def _ends_open(text: str) -> bool:
-    """Tell whether a line ends in a backslash that escapes its end."""
+    """Return whether a line ends in a backslash that escapes the end of line."""
     return (len(text) - len(text.rstrip("\\"))) % 2 == 1
 
 
-# Refused rows of a CSV, written so that they can be corrected and loaded again, as often as it takes.
+# Rejected rows of a CSV, written so that they can be corrected and loaded again any number of times.
 
 NOTES = ("line", "reason")
-"""The columns that the rejects file adds, and that are passed over when it is loaded."""
+"""The columns that the rejects file adds, and that are ignored when it is loaded."""
 
 
 class CsvRejects:
-    """Refused rows as CSV: line and reason first, so that a row of any width stays as it was."""
+    """Rejected rows as CSV: line and reason first, so that a row with any number of columns stays unchanged."""
 
     def __init__(self, file: TextIO, reader: CsvReader) -> None:
         self._file = file
@@ -287,11 +287,11 @@ class CsvRejects:
         between = re.escape(reader.delimiter)
         notes = rf'\d+{between}(?:"(?:[^"]|"")*"|[^{between}"]*){between}'
         self._old_notes = re.compile(notes if tuple(reader.header[:2]) == NOTES else "")
-        """What an earlier rejects file says at the beginning of a line."""
+        """The beginning of lines that an earlier rejects file wrote."""
         self._write_row([*NOTES, *self._own(reader.header)])
 
     def write(self, row: Row | FaultyRow, reason: str) -> None:
-        """Write one row; a line that is no record is written as it is."""
+        """Write one row; a line that is not a record is written unchanged."""
         if isinstance(row.raw, str):
             notes = io.StringIO()
             csv.writer(notes, delimiter=self._delimiter, lineterminator=self._delimiter).writerow([row.line, reason])

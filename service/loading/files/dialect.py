@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Dialect(StrEnum):
-    """How the fields of a delimited file are written."""
+    """How the fields of a delimited file are escaped."""
 
     CSV = "csv"
     """Quotes around a field, doubled inside."""
@@ -22,7 +22,7 @@ class Dialect(StrEnum):
 NULL = "\\N"
 """What COPY and MySQL write for NULL."""
 END = "\\."
-"""COPY's mark of the end of the data."""
+"""COPY's end-of-data marker."""
 ESCAPES = {
     "0": "\0", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "Z": "\x1a", "\\": "\\",
     '"': '"', "'": "'",
@@ -30,22 +30,22 @@ ESCAPES = {
 _WRITTEN = {character: letter for letter, character in ESCAPES.items() if letter not in "\"'"}
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 _QUOTED = re.compile(r'(?:^|\t)"(?:[^"\t]|"")*""(?:[^"\t]|"")*"(?=\t|$)')
-"""A field in quotes with quotes doubled inside, which only CSV has."""
+"""A quoted field with doubled quotes inside, which only CSV has."""
 
 
 class BadEscape(ValueError):
-    """A backslash that begins no escape of the dialect."""
+    """A backslash that begins no escape sequence of the dialect."""
 
 
 def escaped_fields(line: str, delimiter: str) -> list[str]:
-    """Split a line without its end into its fields, escapes decoded. Raises `BadEscape`."""
+    """Split a line, without its end, into decoded fields. Raises `BadEscape`."""
     if "\\" not in line:
         return line.split(delimiter)
     return [_decoded(field, delimiter) for field in _split(line, delimiter)]
 
 
 def escaped(text: str, delimiter: str) -> str:
-    """Write a field with its escapes."""
+    """Escape a field."""
     return "".join(
         f"\\{_WRITTEN[character]}"
         if character in _WRITTEN
@@ -57,7 +57,7 @@ def escaped(text: str, delimiter: str) -> str:
 
 
 def _split(line: str, delimiter: str) -> list[str]:
-    """Split at delimiters that no backslash stands before: `INTO OUTFILE` writes them so."""
+    """Split at delimiters that are not escaped by a backslash, as `INTO OUTFILE` writes them."""
     fields, begin, place = [], 0, 0
     while place < len(line):
         if line[place] == "\\":
@@ -84,9 +84,9 @@ def _character(after: str, delimiter: str) -> str:
 
 
 def dialect_of(lines: Iterable[str]) -> Dialect | None:
-    """Tell the dialect of tab-separated lines; None where no backslash says which it is.
+    """Return the dialect of tab-separated lines; None if no backslash determines it.
 
-    Every backslash begins an escape in COPY; in a CSV some would stand before another character.
+    In COPY every backslash begins an escape sequence; in a CSV some would precede another character.
     """
     found = False
     for line in lines:

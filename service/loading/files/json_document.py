@@ -1,7 +1,7 @@
 """The objects of a JSON document that holds all users: an array, or the array under the key `users` of an object.
 
 Keycloak exports a realm as such an object, `mongoexport --jsonArray` writes an array. The document is read piece by
-piece: no more of it is in memory than one member of its array, or one value before it.
+piece: at most one item of its array, or one value before it, is in memory.
 """
 
 import json
@@ -14,24 +14,24 @@ KEY = "users"
 LONGEST = 1 << 26
 """Characters of one value."""
 USUAL = 1 << 20
-"""Characters up to which the values within a value are not counted."""
+"""Characters up to which nested values are not counted."""
 MOST_WITHIN = 2_000_000
-"""Values within one value before or in the array: Python takes some 100 bytes for each."""
+"""Maximum nested values of one value before or in the array: Python needs some 100 bytes for each."""
 _AFTER = frozenset(",:]} \t\r\n")
-"""What may stand behind a value."""
+"""Characters that may follow a value."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 _ONE_LINE = re.compile(r'\{.*"users"\s*:\s*\[\s*[{\]]|\{\s*"users"\s*:\s*\[')
-"""How an object begins, in one line, that holds all users."""
+"""The beginning, in one line, of an object that holds all users."""
 
 
 def is_document(head: str) -> bool:
-    """Tell by its first characters whether a text is one document, and no JSON Lines."""
+    """Return whether a text is one document and not JSON Lines, judged by its first characters."""
     first, end, _ = head.lstrip().partition("\n")
     return first.startswith("[") or (first.strip() == "{" and bool(end)) or _ONE_LINE.match(first) is not None
 
 
 class Document:
-    """A document that is read once, from its beginning."""
+    """A document that is read once, from the beginning."""
 
     def __init__(self, pieces: Iterator[str], place: object) -> None:
         self._pieces = pieces
@@ -39,11 +39,11 @@ class Document:
         self._text = ""
         self._at = 0
         self._line = 1
-        """Of the beginning of the text at hand."""
+        """The line in which the buffered text begins."""
         self._decoder = json.JSONDecoder()
 
     def objects(self) -> Iterator[tuple[int, str]]:
-        """Give the text of each member of the array, with its first line. Raises `UnreadableFile`."""
+        """Yield the text of each item of the array, with its first line. Raises `UnreadableFile`."""
         if self._peek() == "{":
             self._find_array()
         if self._peek() != "[":
@@ -69,7 +69,7 @@ class Document:
                 self._pass(",")
 
     def _value(self) -> tuple[int, str]:
-        """Take the text of the next value, and the line in which it begins."""
+        """Return the text of the next value, and the line in which it begins."""
         self._peek()
         line = self._line
         while True:
@@ -80,7 +80,7 @@ class Document:
                 if isinstance(error, RecursionError) or not self._read_on():
                     raise self._fault("a value is no JSON") from None
                 continue
-            # A number at the end of a piece may go on in the next.
+            # A number at the end of a piece may continue in the next one.
             if self._text[end : end + 1] in _AFTER or not self._read_on():
                 break
         text = self._text[self._at : end]
@@ -88,12 +88,12 @@ class Document:
         return line, text
 
     def _require_few(self) -> None:
-        """Raise `UnreadableFile` where the text at hand is long, and would take gigabytes once it is decoded."""
+        """Raise `UnreadableFile` if the buffered text is long and would take gigabytes once decoded."""
         if len(self._text) - self._at > USUAL and sum(self._text.count(mark, self._at) for mark in ",[{") > MOST_WITHIN:
             raise self._fault(f"a value holds more than {MOST_WITHIN:,} others")
 
     def _peek(self) -> str:
-        """Give the character with which the next value or mark begins; empty at the end."""
+        """Return the first character of the next value or delimiter; empty at the end."""
         while True:
             found = _SPACE.match(self._text, self._at)
             self._take(found.end() if found else self._at)
@@ -110,7 +110,7 @@ class Document:
         self._at = end
 
     def _read_on(self) -> bool:
-        """Add as much to the text at hand as it has, so that a long value is not begun too often."""
+        """Double the buffered text, so that the parsing of a long value is not repeated too often."""
         rest = self._text[self._at :]
         added, size = [], 0
         while size <= len(rest) and len(rest) + size < LONGEST and (piece := next(self._pieces, "")):

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line; or a document that holds all objects.
+"""JSON Lines: one object a line; or one document that contains all objects.
 
 https://jsonlines.org/
 """
@@ -13,15 +13,15 @@ from service.loading.files.json_document import Document, is_document
 from service.loading.files.row import MOST_COLUMNS, MOST_VALUES, VALUE, FaultyRow, Row
 from service.loading.files.text import Export, fault_of, is_clean
 
-# JSON as the store can keep it: each key once, finite numbers, no NUL, no half surrogate pair.
+# JSON that the store can keep: unique keys, finite numbers, no NUL, no unpaired surrogate.
 
 
 class Unusable(ValueError):
-    """JSON that would lose something, or that PostgreSQL refuses; the message quotes no value."""
+    """JSON that would be altered, or that PostgreSQL rejects; the message quotes no value."""
 
 
 def decode(text: str) -> object:
-    """Read one value. Raises `ValueError`; its message quotes no value. Nesting too deep is one of the faults."""
+    """Parse one value. Raises `ValueError`, also for too deep nesting; its message quotes no value."""
     try:
         found = careful.decode(text)
         if "\\u" in text and not is_clean_throughout(found):
@@ -32,12 +32,12 @@ def decode(text: str) -> object:
 
 
 def no_constant(name: str) -> None:
-    """Refuse `NaN` and `Infinity`, which Python would take."""
+    """Reject `NaN` and `Infinity`, which Python would accept."""
     raise Unusable(f"{name} is no JSON number")
 
 
 def finite(digits: str) -> float:
-    """Read a number; PostgreSQL has no JSON for one that a float can't hold."""
+    """Parse a number; reject one that a float cannot hold, since PostgreSQL has no JSON for it."""
     number = float(digits)
     if math.isinf(number):
         raise Unusable("a number is too large")
@@ -45,7 +45,7 @@ def finite(digits: str) -> float:
 
 
 def each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object. Of two values under one key Python would keep the last without a word."""
+    """Create an object; reject duplicate keys, of which Python would silently keep the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise Unusable("an object has the same key twice")
@@ -53,7 +53,7 @@ def each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def is_clean_throughout(value: object) -> bool:
-    """Tell whether all texts in a value can be kept."""
+    """Return whether all texts in a value can be stored."""
     if isinstance(value, str):
         return is_clean(value)
     if isinstance(value, dict):
@@ -66,20 +66,20 @@ def is_clean_throughout(value: object) -> bool:
 careful = json.JSONDecoder(object_pairs_hook=each_key_once, parse_constant=no_constant, parse_float=finite)
 
 
-# Refused rows of JSON Lines or of a query, written so that they can be corrected and loaded again. Judges none.
+# Rejected rows of JSON Lines or of a query, written so that they can be corrected and loaded again.
 
 NOTES = ("line", "reason")
-"""The keys that the rejects file adds to each row, and that are passed over when it is loaded."""
+"""The keys that the rejects file adds to each row, and that are ignored when it is loaded."""
 
 
 class JsonRejects:
-    """Refused rows as JSON Lines, with line and reason as their first members."""
+    """Rejected rows as JSON Lines, with line and reason as their first keys."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
 
     def write(self, row: Row | FaultyRow, reason: str) -> None:
-        """Write one row; a line that is not exactly one JSON object is kept as text in the member `unreadable`."""
+        """Write one row; a line that is not exactly one JSON object is stored as text under the key `unreadable`."""
         notes: dict[str, object] = {"line": row.line, "reason": reason}
         found = row.raw if isinstance(row.raw, dict) else _parsed(row.raw)
         own = {"unreadable": row.raw} if found is None else {k: v for k, v in found.items() if k not in NOTES}
@@ -93,14 +93,14 @@ class JsonRejects:
 def _parsed(raw: object) -> dict[str, Any] | None:
     try:
         found = json.loads(str(raw), object_pairs_hook=each_key_once)
-        json.dumps(found)  # takes more depth than reading does
+        json.dumps(found)  # writing needs more stack depth than reading
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
 def value_at(value: object, path: Sequence[str]) -> object:
-    """Give what stands at a path of keys and of positions in lists; None where nothing does."""
+    """Return the value at a path of keys and list indexes; None if there is none."""
     for step in path:
         if isinstance(value, dict):
             value = value.get(step)
@@ -112,13 +112,13 @@ def value_at(value: object, path: Sequence[str]) -> object:
 
 
 LAYOUTS_KEPT = 1000
-"""Lines may all differ in their keys."""
+"""Maximum layouts kept: all lines may differ in their keys."""
 WIDEST_KEPT = 1000
-"""Keys of a layout that is kept."""
+"""Maximum keys of a layout that is kept."""
 USUAL_LINE = 10_000
 """Characters up to which the values of a line are not counted."""
 LONGEST_LINE = 1 << 20
-"""Characters; a row has some hundred."""
+"""Characters; a typical row has some hundred."""
 
 
 class JsonLinesReader:
@@ -127,19 +127,19 @@ class JsonLinesReader:
     kind = "jsonl"
 
     def __init__(self, export: Export, rename: Callable[[str], str], paths: Mapping[str, str] | None = None) -> None:
-        """Read an export; `paths` are columns by their dotted path, as `services.password.bcrypt`."""
+        """Read an export; `paths` are columns given by a dotted path, such as `services.password.bcrypt`."""
         self.export = export
         self.size = export.size
         self._rename = rename
         self._paths = [(tuple(path.split(".")), name) for path, name in (paths or {}).items() if "." in path]
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
-        """By the keys of an object as they are in the file."""
+        """Layouts by the keys of an object as written."""
         self._values = 0
-        """Values of the long lines so far."""
+        """Number of values in long lines so far."""
         self._quick = json.JSONDecoder(parse_constant=no_constant, parse_float=finite)
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
-        """Give each line that is not empty, or each object of a document. Raises `UnreadableFile`."""
+        """Yield each line that is not empty, or each object of a document. Raises `UnreadableFile`."""
         if is_document(self.export.head()):
             for number, text in Document(self.export.pieces(), self.export.path).objects():
                 yield self._read(number, text)
@@ -150,15 +150,15 @@ class JsonLinesReader:
                 yield self._read(number, line)
 
     def consumed(self) -> int:
-        """Bytes read so far."""
+        """Return the number of bytes read so far."""
         return self.export.consumed()
 
     def volume(self) -> int:
-        """Characters read so far, and what the values of long lines take."""
+        """Return the number of characters read so far, plus the memory of the values of long lines."""
         return self.export.volume + VALUE * self._values
 
     def interrupt(self) -> None:
-        """End a read that waits in another thread."""
+        """Interrupt a read that waits in another thread."""
         self.export.interrupt()
 
     def close(self) -> None:
@@ -183,7 +183,7 @@ class JsonLinesReader:
             return FaultyRow(number, f"not JSON: {getattr(error, 'msg', None) or error}", line)
 
     def _fields(self, line: str) -> dict[str, object]:
-        """Give the columns of a line. Raises `ValueError`."""
+        """Return the columns of a line. Raises `ValueError`."""
         found = self._decode(line)
         if not isinstance(found, dict):
             raise Unusable("not a JSON object")
@@ -204,7 +204,7 @@ class JsonLinesReader:
         """Decode a line. Raises `ValueError`."""
         with suppress(RecursionError):
             found, end = self._quick.raw_decode(line)
-            # A key takes a colon: as many of them as keys that differ, and none is there twice. To look at the keys
+            # Each key has a colon, so as many colons as distinct keys means that no key is repeated. Comparing the keys
             # takes longer.
             once = end == len(line) and isinstance(found, dict) and line.count(":") == len(found)
             if once and ("\\u" not in line or is_clean_throughout(found)):

@@ -1,6 +1,6 @@
-"""LDIF content records: entries, and which columns their attributes are.
+"""LDIF content records: entries, and the mapping of their attributes to columns.
 
-RFC 2849. Change records are refused.
+RFC 2849. Change records are rejected.
 """
 
 import base64
@@ -12,22 +12,22 @@ from typing import TextIO
 from service.loading.files.row import MOST_VALUES, VALUE, FaultyRow, Row
 from service.loading.files.text import Export, fault_of, is_clean
 
-# The lines of an LDIF entry: folded ones joined, comments left out, values in base64 read.
+# The lines of an LDIF entry: continued lines joined, comments removed, base64 values decoded.
 #
-# RFC 2849. Values that lie behind a URL are refused; what follows a `#` is a comment.
+# RFC 2849. Values given by a URL are rejected; a line that begins with `#` is a comment.
 
 PASSWORD = "userpassword"  # noqa: S105 (the attribute, in lower case)
 LINE_END = re.compile(r"\r\n|\r|\n")
-"""Python's own `splitlines` also ends lines at characters that are part of a value, as U+2028 or latin-1's 0x85."""
+"""Python's own `splitlines` also splits at characters that are part of a value, such as U+2028 or latin-1's 0x85."""
 
 
 def lines_of(text: str) -> list[str]:
-    """Split a text where LDIF has lines."""
+    """Split a text at LDIF's line ends."""
     return LINE_END.split(text.rstrip("\r\n"))
 
 
 def unfolded(text: str) -> Iterator[str]:
-    """Join a line with those after it that begin with a space; leave comments out."""
+    """Join a line with its continuation lines, which begin with a space; remove comments."""
     whole: str | None = None
     for line in lines_of(text):
         if line.startswith(" ") and whole is not None:
@@ -41,7 +41,7 @@ def unfolded(text: str) -> Iterator[str]:
 
 
 def attribute(line: str) -> tuple[str, str | None]:
-    """Give an attribute's name without its options and its value; None for one that is no text, as a photograph is.
+    """Return an attribute's name without options, and its value; None for binary values such as photographs.
 
     Raises `ValueError` with the fault.
     """
@@ -68,11 +68,11 @@ def attribute(line: str) -> tuple[str, str | None]:
     return name, value
 
 
-# Refused entries of an LDIF file, written so that they can be corrected and loaded again. Judges none.
+# Rejected entries of an LDIF file, written so that they can be corrected and loaded again.
 
 
 class LdifRejects:
-    """Refused entries as LDIF, each under a comment with its line and reason."""
+    """Rejected entries as LDIF, each under a comment with its line and reason."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -89,7 +89,7 @@ class LdifRejects:
 
 
 NAMES = {"userpassword": "password_hash", "givenname": "firstName", "sn": "lastName"}
-"""What the columns of an account are called in a directory."""
+"""The names that directories use for the columns of an account."""
 OPERATIONAL = frozenset(
     {
         "dn", "objectclass", "structuralobjectclass", "entryuuid", "entrycsn", "entrydn", "createtimestamp",
@@ -97,9 +97,9 @@ OPERATIONAL = frozenset(
         "nsuniqueid", "entryid", "parentid", "numsubordinates",
     }
 )  # fmt: skip
-"""Attributes that say nothing of a person."""
+"""Operational attributes, which do not describe a person."""
 LONGEST_RECORD = 1 << 24
-"""Characters; photographs are in it. What is longer is cut off there, so that no file fills the memory."""
+"""Characters; photographs are included. Longer entries are cut off there, so that no file fills the memory."""
 
 
 class LdifReader:
@@ -108,7 +108,7 @@ class LdifReader:
     kind = "ldif"
 
     def __init__(self, export: Export, rename: Callable[[str], str]) -> None:
-        """Entries have the columns `login`, `identifiers` and `password_hash`; `rename` comes before that."""
+        """Read an export; columns `login`, `identifiers` and `password_hash` are derived after `rename` was applied."""
         self.export = export
         self.size = export.size
         self._rename = rename
@@ -117,20 +117,20 @@ class LdifReader:
         """Lines of the entries so far."""
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
-        """Give each entry with the line that it begins at."""
+        """Yield each entry with the line at which it begins."""
         for line, text in self._records():
             yield self._read(line, text)
 
     def consumed(self) -> int:
-        """Bytes read so far."""
+        """Return the number of bytes read so far."""
         return self.export.consumed()
 
     def volume(self) -> int:
-        """Characters read so far, and what the values take."""
+        """Return the number of characters read so far, plus the memory of the values."""
         return self.export.volume + VALUE * self._values_read
 
     def interrupt(self) -> None:
-        """End a read that waits in another thread."""
+        """Interrupt a read that waits in another thread."""
         self.export.interrupt()
 
     def close(self) -> None:
@@ -138,7 +138,7 @@ class LdifReader:
         self.export.close()
 
     def _records(self) -> Iterator[tuple[int, str]]:
-        """Give what stands between empty lines; comments and the version are no record."""
+        """Yield the records, which empty lines separate; comments and the version line are not records."""
         begin, lines, size = 1, [""][:0], 0
         for number, line in enumerate(self.export.lines(), 1):
             if not line.strip("\r\n"):
@@ -168,7 +168,7 @@ class LdifReader:
             return FaultyRow(line, str(fault), text)
 
     def _fields(self, text: str) -> dict[str, object]:
-        """Give the columns of an entry. Raises `ValueError` with the fault."""
+        """Return the columns of an entry. Raises `ValueError` with the fault."""
         values = self._values(text)
         fields: dict[str, object] = {}
         for name, found in values.items():
@@ -190,7 +190,7 @@ class LdifReader:
         return fields
 
     def _values(self, text: str) -> dict[str, list[str]]:
-        """Give the values of each attribute, by the spelling that the file used first."""
+        """Return the values of each attribute, under the spelling that the file used first."""
         values: dict[str, list[str]] = {}
         for line in unfolded(text):
             name, value = attribute(line)

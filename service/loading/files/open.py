@@ -18,7 +18,7 @@ from service.private_files import open_private
 
 STANDARD_OUTPUT = Path("-")
 
-# Tells what kind of file an export is: by its name, else by how it begins. Reads no row.
+# The kind of an export, by its name, otherwise by its beginning.
 
 
 class Kind(StrEnum):
@@ -40,20 +40,20 @@ ENDINGS = {
 
 
 LOOKED_AT = 1000
-"""Lines: more than any licence or notice that stands above the first entry of a directory."""
+"""Lines: more than any licence or notice above the first entry of a directory export."""
 ABOVE_ENTRIES = re.compile(r"#(?!\w)|version:")
-"""How a line begins that may stand above the entries of LDIF alone; `#login` may be the header of a CSV."""
+"""The beginning of lines that only LDIF has above its entries; `#login` may be the header of a CSV."""
 
 
 def kind_named(name: str | None) -> Kind | None:
-    """Give the kind that an operator names. Raises `UnreadableFile`."""
+    """Return the kind with a name that an operator gave. Raises `UnreadableFile`."""
     if name is None or name in tuple(Kind):
         return None if name is None else Kind(name)
     raise UnreadableFile(f"no kind of file is called {name!r}: csv, jsonl or ldif")
 
 
 def kind_of(export: Export) -> Kind:
-    """Tell the kind by the name, else by the first lines. Raises `UnreadableFile` if the file is not an export."""
+    """Return the kind by the file name, or by the first lines. Raises `UnreadableFile` if the file is not an export."""
     endings = [ending.lower() for ending in export.path.suffixes]
     for ending in reversed(endings):
         if ending in ENDINGS:
@@ -68,7 +68,7 @@ def kind_of(export: Export) -> Kind:
 
 
 def kind_of_lines(lines: Iterable[str]) -> Kind | None:
-    """Tell the kind by the first line that says something; None where it fits none."""
+    """Return the kind by the first significant line; None if it matches none."""
     above = ""
     for line in lines:
         begin = line.strip().lower()
@@ -76,7 +76,7 @@ def kind_of_lines(lines: Iterable[str]) -> Kind | None:
             return Kind.LDIF
         if begin.startswith(("#", "version:")):
             above = above or begin
-        elif begin and not (above and line.startswith(" ")):  # else a comment goes on in this line
+        elif begin and not (above and line.startswith(" ")):  # otherwise a comment continues in this line
             return _without_entries(above or begin)
     return _without_entries(above)
 
@@ -99,7 +99,7 @@ def open_export(
 ) -> Reader:
     """Open a file or standard input for reading. Raises `UnreadableFile`.
 
-    `paths`: columns of JSON that are deeper than the first level, by their dotted path.
+    `paths`: columns of nested JSON, by their dotted path.
     """
     export = Export(path, charset)
     try:
@@ -116,7 +116,7 @@ def open_export(
 
 
 def open_rejects(path: Path, reader: Reader) -> Rejects:
-    """Open a rejects file for a reader's rows; only its owner may read it, for it holds hashes. Raises `OSError`."""
+    """Open a rejects file for a reader's rows. It contains hashes, so only its owner can read it. Raises `OSError`."""
     match reader:
         case CsvReader():
             return CsvRejects(open_private_output(path, reader.export), reader)
@@ -127,7 +127,7 @@ def open_rejects(path: Path, reader: Reader) -> Rejects:
 
 
 class TemporaryRejects:
-    """A rejects file that is opened before the first row, and removed where no row was refused."""
+    """A rejects file that is opened before the first row, and removed if no row was rejected."""
 
     def __init__(self, path: Path, reader: Reader) -> None:
         """Open it. Raises `OSError`."""
@@ -148,10 +148,10 @@ class TemporaryRejects:
 
 
 class Terminal(io.TextIOWrapper):
-    """A terminal, which is shown refused rows without what it would obey."""
+    """A terminal to which rejected rows are written with control characters escaped."""
 
     def write(self, text: str, /) -> int:
-        """Write a text, its control characters escaped."""
+        """Write a text with its control characters escaped."""
         return super().write(
             "".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text)
         )

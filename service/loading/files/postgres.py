@@ -1,6 +1,6 @@
 """Rows of a legacy PostgreSQL: a query read through a cursor, in one read-only snapshot.
 
-The values come as the query gives them; a column that is no text should be cast there.
+The values are those that the query returns; other types should be cast to text in the query.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ class QueryReader:
     size: int | None = None
 
     def __init__(self, dsn: str, query: str, rename: Callable[[str], str]) -> None:
-        """Connect and begin the query. Raises `UnreadableFile`; the message has no password, and no row."""
-        # A loop of its own, because rows are read in a thread beside the one that talks to the store.
+        """Connect and start the query. Raises `UnreadableFile`; the message contains no password and no row."""
+        # A separate event loop, because rows are read in another thread than the one that uses the store.
         self._loop = asyncio.new_event_loop()
         self._rename = rename
         self._volume = 0
@@ -42,7 +42,7 @@ class QueryReader:
             raise
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
-        """Give each row."""
+        """Yield each row."""
         number = 0
         while records := self._wait(self._cursor.fetch(AT_ONCE)):
             columns = [self._rename(name) for name in records[0].keys()]  # noqa: SIM118 (a record is no mapping)
@@ -61,15 +61,15 @@ class QueryReader:
                 yield Row(number, fields, fields)
 
     def consumed(self) -> int:
-        """Nobody knows how many rows there are."""
+        """Return 0: the total is unknown."""
         return 0
 
     def volume(self) -> int:
-        """Characters read so far, and what the values take; rows come `AT_ONCE`."""
+        """Return the number of characters read so far, plus the memory of the values; rows are fetched `AT_ONCE`."""
         return self._volume
 
     def interrupt(self) -> None:
-        """End a read that waits in another thread."""
+        """Interrupt a read that waits in another thread."""
         if self._connection is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._connection.terminate)
 
@@ -100,7 +100,7 @@ class QueryReader:
 
 
 def _plain(value: object) -> object:
-    """Give a value as JSON has it."""
+    """Convert a value to a JSON value."""
     if value is None:
         return ""
     if isinstance(value, bytes | bytearray | memoryview):
@@ -114,7 +114,7 @@ def _plain(value: object) -> object:
 
 
 def _binary(column: str, raw: bytes) -> dict[str, object]:
-    """Give a salt of bytes as hex, and a hash as text where all its bytes are printable.
+    """Return a binary salt as hex, and a binary hash as text if all its bytes are printable.
 
     A raw digest of 16 bytes is printable by chance once in ten million.
     """

@@ -1,4 +1,4 @@
-"""The result of reading a row: its values and place, or the fault."""
+"""The result of reading a row: its values and position, or the fault."""
 
 from collections.abc import Iterator
 from dataclasses import field
@@ -7,35 +7,35 @@ from typing import NamedTuple, Protocol
 from service.immutable import immutable
 
 MOST_COLUMNS = 10_000
-"""Columns, or keys of an object; PostgreSQL's tables have 1,600 at most."""
+"""Columns, or keys of an object; tables of PostgreSQL have at most 1,600."""
 MOST_VALUES = 100_000
-"""Values of a row, with all that are nested; a row of more is refused before they are made."""
+"""Values of a row, including nested ones; a row with more is rejected before they are created."""
 VALUE = 50
-"""Characters that a value counts for besides its own: Python keeps it in that many bytes."""
+"""Characters that each value counts in addition to its own, for its memory in Python."""
 
 
 class UnreadableFile(Exception):
-    """The file as a whole cannot be read; the message says why, and quotes no row."""
+    """The file as a whole cannot be read; the message gives the reason and quotes no row."""
 
 
 class Row(NamedTuple):
     """One row of an export; a tuple, because a million of them are made."""
 
     line: int
-    """Where it begins: a line of the file, counted from 1, or the number of a query's row."""
+    """The position: a line of the file, counted from 1, or the number of a query's row."""
     fields: dict[str, object]
-    """By the name of their column; an empty cell is an empty text."""
+    """Values by column; an empty cell is an empty text."""
     raw: object
-    """What the rejects file needs to write the row again, as the reader of this kind of file knows it."""
+    """What the rejects file needs to write the row again, in the representation of its reader."""
 
     def __repr__(self) -> str:
-        """Name the row without its contents."""
+        """Return a representation without the contents of the row."""
         return f"Row(line={self.line})"
 
 
 @immutable
 class FaultyRow:
-    """What could not be read as a row."""
+    """A record that could not be parsed as a row."""
 
     line: int
     fault: str
@@ -43,10 +43,10 @@ class FaultyRow:
 
 
 class Rejects(Protocol):
-    """Writes refused rows in the kind of file that they came in, so that they can be corrected and loaded again."""
+    """Writes rejected rows in the kind of file that they came from, so that they can be corrected and loaded again."""
 
     def write(self, row: Row | FaultyRow, reason: str) -> None:
-        """Write one refused row."""
+        """Write one rejected row."""
         ...
 
     def close(self) -> None:
@@ -59,20 +59,20 @@ class Reader(Protocol):
 
     kind: str
     size: int | None
-    """Bytes of the file as it lies on disk; None for a stream."""
+    """Bytes of the file as stored on disk; None for a stream."""
 
     def __iter__(self) -> Iterator[Row | FaultyRow]: ...
 
     def consumed(self) -> int:
-        """Bytes of the file that were read so far, for the time left."""
+        """Return the bytes of the file read so far, for the remaining time; None if unknown."""
         ...
 
     def volume(self) -> int:
-        """Characters that were read so far, and `VALUE` for each value: what the rows take in memory, about."""
+        """Return the characters read so far, and `VALUE` for each value: the approximate memory of the rows."""
         ...
 
     def interrupt(self) -> None:
-        """End a read that waits in another thread; nothing more is read then."""
+        """Interrupt a read that waits in another thread; nothing more is read then."""
         ...
 
     def close(self) -> None:

@@ -15,20 +15,20 @@ from typing import Any, BinaryIO, TextIO, cast
 
 from service.loading.files.row import UnreadableFile
 
-# What is text in the charset of an export, and what is none.
+# Whether text can be stored, in the charset of an export.
 #
-# What is outside the charset becomes lone surrogates (Python's `surrogateescape`; in UTF-16 and UTF-32 they are in
-# the file already), so that the row that holds them is refused by itself and can be written to the rejects file as it
-# was.
+# Bytes outside the charset become lone surrogates (Python's `surrogateescape`; UTF-16 and UTF-32 files contain them
+# already), so that only the row that contains them is rejected and can be written to the rejects file
+# unchanged.
 
 
 def errors_in(charset: str) -> str:
-    """Name the error handler that keeps undecodable bytes, so that they can be written again."""
+    """Return the error handler that preserves undecodable bytes, so that they can be written again."""
     return "surrogatepass" if codecs.lookup(charset).name.startswith(("utf-16", "utf-32")) else "surrogateescape"
 
 
 def is_clean(text: str) -> bool:
-    """Tell whether PostgreSQL can keep it as text: no NUL, and nothing outside the charset of its file."""
+    """Return whether PostgreSQL can store a text: no NUL, and nothing outside the charset of its file."""
     if text.isascii():
         return "\0" not in text
     try:
@@ -39,25 +39,25 @@ def is_clean(text: str) -> bool:
 
 
 def fault_of(text: str, charset: str) -> str:
-    """Say what is wrong with a text that is not clean."""
+    """Return the fault of a text that is not clean."""
     return "a NUL character" if "\0" in text else f"bytes that are not {charset}"
 
 
-# Standard input that can be told to wait no longer.
+# Standard input that can be interrupted.
 
 LOOK_EVERY = 0.2
-"""Seconds between two looks whether what waits should go on waiting."""
+"""Seconds between checks whether a wait should continue."""
 
 
 class StandardInput(io.FileIO):
-    """Standard input that another thread can tell to wait no longer: Ctrl-C ends a load whose pipe is silent."""
+    """Standard input that another thread can interrupt: Ctrl-C ends a load whose pipe sends nothing."""
 
     def __init__(self) -> None:
         super().__init__(sys.stdin.fileno(), closefd=False)
         self.interrupted = False
 
     def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 (any buffer; 3.12 has a name for it)
-        """Read what is there, as soon as there is some; nothing once it was interrupted."""
+        """Read the available bytes, waiting for some; none after an interruption."""
         while not self.interrupted:
             if select.select([self], [], [], LOOK_EVERY)[0]:
                 return super().readinto(buffer)
@@ -65,9 +65,9 @@ class StandardInput(io.FileIO):
 
 
 LONGEST_LINE = 1 << 24
-"""Characters; photographs are in the entries of a directory."""
+"""Characters; entries of a directory contain photographs."""
 MOST_AHEAD = 1 << 24
-"""Characters of the lines that are looked at before they are read."""
+"""Characters of the lines that are examined before reading."""
 PIECE = 1 << 18
 """Characters read at once."""
 LINE_ENDS = ("\n", "\r")
@@ -79,7 +79,7 @@ def _cut(line: str) -> str:
 
 GZIP = b"\x1f\x8b"
 DAMAGED = (EOFError, OSError, zlib.error)
-"""What a compressed file raises that is cut off or altered, and a disk that fails."""
+"""Raised by a compressed file that is truncated or altered, and by a failing disk."""
 STANDARD_INPUT = Path("-")
 BUFFER = 1 << 18
 """Bytes read at once."""
@@ -93,7 +93,7 @@ BYTE_ORDER_MARKS = (
 
 
 class Export:
-    """An open export: its bytes, its text, and how far it is read."""
+    """An open export: its bytes, its text, and the position of reading."""
 
     def __init__(self, path: Path, charset: str = "utf-8") -> None:
         """Open it. Raises `UnreadableFile`."""
@@ -107,7 +107,7 @@ class Export:
 
     def _begin(self, charset: str) -> None:
         self.size = _size(self._raw)
-        """Bytes of the file as it lies on disk; None for a stream."""
+        """Bytes of the file as stored on disk; None for a stream."""
         head = self._raw.peek(4)[:4]
         self.compressed = head.startswith(GZIP)
         plain = cast("io.BufferedReader", gzip.GzipFile(fileobj=self._raw)) if self.compressed else self._raw
@@ -117,20 +117,20 @@ class Export:
             self._plain, encoding=self.charset, errors=errors_in(self.charset), newline="", write_through=False
         )
         self.volume = 0
-        """Characters that were read so far."""
+        """Characters read so far."""
         self._all = self._bounded()
         self._ahead: list[str] = []
-        """Lines that were looked at, and are still to be taken."""
+        """Lines that were examined, and are still to be yielded."""
 
     def consumed(self) -> int:
-        """Bytes of the file that were taken so far (compressed ones, where it is)."""
+        """Return the number of bytes of the file read so far (compressed ones, if it is compressed)."""
         try:
             return self._raw.raw.tell()
         except (OSError, ValueError):
             return 0
 
     def look(self, most: int) -> Iterator[str]:
-        """Give some of the first lines; `lines` gives them again. Raises `UnreadableFile`."""
+        """Yield some of the first lines; `lines` yields them again. Raises `UnreadableFile`."""
         yield from list(self._ahead[:most])
         size = sum(map(len, self._ahead))
         while len(self._ahead) < most and size < MOST_AHEAD:
@@ -142,15 +142,15 @@ class Export:
             yield line
 
     def lines(self) -> Iterator[str]:
-        """Give the lines with their ends. Raises `UnreadableFile` where the file ends too early or is no text.
+        """Yield the lines with their ends. Raises `UnreadableFile` if the file ends too early or is not text.
 
-        Of a line beyond `LONGEST_LINE` its first characters and one more come, without its end.
+        Of a line longer than `LONGEST_LINE` only its first characters and one more are yielded, without its end.
         """
         ahead, self._ahead = self._ahead, []
         return itertools.chain(ahead, self._all)
 
     def head(self) -> str:
-        """Give some of the first characters; all of them come again."""
+        """Return some of the first characters; all of them are read again."""
         if self._ahead:
             return "".join(self._ahead)
         try:
@@ -159,7 +159,7 @@ class Export:
             raise UnreadableFile(f"{self.path}: the file is cut off or damaged ({type(error).__name__})") from None
 
     def pieces(self) -> Iterator[str]:
-        """Give the text in pieces of any length. Raises `UnreadableFile` as `lines` does."""
+        """Yield the text in pieces of any length. Raises `UnreadableFile` as `lines` does."""
         if not self._ahead:
             with self._faults_named():
                 while piece := self.text.read(PIECE):
@@ -175,12 +175,12 @@ class Export:
             yield line
 
     def _bounded(self) -> Iterator[str]:
-        """Read pieces and split them: Python's own lines would take a line of any length into memory."""
+        """Read pieces and split them: Python's own line iteration would read a line of any length into memory."""
         with self._faults_named():
             rest, skipping = "", False
             while piece := self.text.read(PIECE):
                 self.volume += len(piece)
-                if piece.endswith("\r"):  # the other half of the line's end may follow
+                if piece.endswith("\r"):  # the second half of the line end may follow
                     piece += self.text.read(1)
                 lines = list(io.StringIO(rest + piece, newline=""))
                 rest = "" if lines[-1].endswith(LINE_ENDS) else lines.pop()
@@ -210,7 +210,7 @@ class Export:
             ) from None
 
     def interrupt(self) -> None:
-        """End a read that waits for standard input in another thread."""
+        """Interrupt a read that waits for standard input in another thread."""
         if isinstance(self._raw.raw, StandardInput):
             self._raw.raw.interrupted = True
 
@@ -222,7 +222,7 @@ class Export:
     def _charset(self, given: str) -> tuple[str, bytes]:
         try:
             b" ".decode(given, "replace")
-        except (LookupError, UnicodeError):  # there are also codecs that make no text, as base64
+        except (LookupError, UnicodeError):  # some codecs do not produce text, such as base64
             raise UnreadableFile(
                 f"--charset {given}: there is no such charset; common ones are utf-8, latin-1, cp1252 and utf-16"
             ) from None
@@ -240,11 +240,11 @@ class Export:
 FEWEST = 4
 """Characters of a header."""
 LOOKED_AT = 40
-"""Bytes by which UTF-16 without a byte order mark is told; in no other charset is every other byte of a header NUL."""
+"""Bytes that identify UTF-16 without a byte order mark: in other charsets not every other byte of a header is NUL."""
 
 
 def _without_mark(head: bytes) -> str | None:
-    """Name the UTF-16 that a file without a byte order mark begins in, None for any other charset."""
+    """Return the UTF-16 variant in which a file without a byte order mark begins; None for other charsets."""
     even, odd = head[0::2], head[1::2]
     if len(odd) >= FEWEST and not any(odd) and all(even):
         return "utf-16-le"
