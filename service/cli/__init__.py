@@ -1,6 +1,6 @@
-"""The command line: one module a command, each parses, calls one action and prints.
+"""The command line: one module per command, each parses, calls one feature and prints.
 
-0 done; 1 it failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.
+Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 done, but some rows were rejected and are listed.
 """
 
 import sys
@@ -35,7 +35,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="markdown",  # in the other modes lines break where the source's do, and [default: …] is markup
+    rich_markup_mode="markdown",  # the other modes keep the source's line breaks, and interpret [default: …] as markup
     help="Lets people keep their password while their accounts move to Okta.",
     epilog="Settings come from the environment and from .env; docs/settings.md lists them. Exit codes: 0 done; 1 it "
     "failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.",
@@ -63,11 +63,11 @@ def options(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Options of the command line as a whole."""
+    """Read the options of the command line as a whole."""
 
 
-def command_line() -> Any:  # noqa: ANN401 (typer keeps the classes of its commands for itself)
-    """Give the whole command line. Switches take no value, so their help names no type."""
+def command_line() -> Any:  # noqa: ANN401 (typer does not export the classes of its commands)
+    """Return the whole command line. Flags take no value, so their help shows no type."""
     command = typer.main.get_command(app)
     _without_types(command)
     return command
@@ -91,7 +91,7 @@ def _without_types(command: Any) -> None:  # noqa: ANN401 (likewise)
 
 
 def main() -> None:
-    """Run a command. Whatever goes wrong is one line on standard error and an exit code, never a traceback."""
+    """Run a command. Every error becomes a message on standard error and an exit code, never a traceback."""
     forbid_core_dumps()
     open_standard_streams()
     sys.exit(reported(command_line()))

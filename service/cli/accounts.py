@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from service.administration.queries import Filters
     from service.store.database import Database
 
-# Which accounts the commands of `accounts` mean, from the options given. Prints nothing.
+# The selection of accounts by the options of the commands.
 
 States = Annotated[
     list[str] | None, typer.Option("--state", help="unarmed, waiting, verified, migrated or retired; may be repeated.")
@@ -30,7 +30,7 @@ OfFormat = Annotated[str | None, typer.Option("--format", help="Those that have 
 
 
 def filters_of(states: list[str] | None, source: str | None, of_format: str | None) -> "Filters":
-    """Read the options."""
+    """Return the filters given by the options."""
     from service.administration.queries import Filters
     from service.store.accounts import State
 
@@ -41,7 +41,7 @@ def filters_of(states: list[str] | None, source: str | None, of_format: str | No
 
 
 async def require_known(connection: "asyncpg.Connection", filters: "Filters") -> None:
-    """Refuse a source that nothing was ever loaded from, and a format that no hash ever had."""
+    """Reject a source from which nothing was ever loaded, and a format that no hash ever had."""
     from service.loading.staging import source_names
     from service.store.recipes import formats_loaded
 
@@ -58,7 +58,7 @@ def _require(option: str, given: str, known: list[str]) -> None:
 
 
 async def selected(database: "Database", logins: list[str], filters: "Filters") -> "tuple[Filters, list[str]]":
-    """Find the accounts of logins, which come beside the filters; give also the logins that no account has."""
+    """Return the filters with the ids of the given logins, and the logins that no account has."""
     from dataclasses import replace
 
     from service.administration.accounts import find_logins
@@ -73,7 +73,7 @@ async def selected(database: "Database", logins: list[str], filters: "Filters") 
     return replace(filters, ids=ids), unknown
 
 
-# `accounts forget` and `accounts delete`: ends of accounts, which are asked for before. Never prints a hash.
+# `accounts forget` and `accounts delete`, which ask for confirmation. Never print a hash.
 
 Logins = Annotated[list[str] | None, typer.Argument(metavar="[LOGIN]...", help="Exactly these logins.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -82,7 +82,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def forget(
     login: Logins = None, state: States = None, source: OfSource = None, of_format: OfFormat = None, yes: Yes = False
 ) -> None:
-    """Forget the hashes of accounts for good; the accounts stay as tombstones, so no load brings the hashes back."""
+    """Delete the hashes of accounts permanently; the accounts remain as tombstones, and no load restores the hashes."""
     filters = filters_of(state, source, of_format)
     _counted(run(_forget(login or [], filters, yes)), "forgotten")
 
@@ -98,7 +98,7 @@ def delete(
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Delete accounts with their hashes. A keyed digest of the login stays, so that a later load skips them."""
+    """Delete accounts with their hashes. A keyed digest of each login is kept, so that later loads skip them."""
     filters = filters_of(state, source, of_format)
     done, forgiven = run(_delete(login or [], filters, yes, erase))
     if forgiven:
@@ -152,14 +152,14 @@ async def _purge(yes: bool) -> "_Counted":
 
 
 class _Counted(NamedTuple):
-    """How many accounts a command did, and the exit code of the signal that stopped it, or 0."""
+    """The number of accounts that a command processed, and the exit code of the signal that stopped it, or 0."""
 
     number: int
     code: int
 
 
 async def _counting(command: str, work: "Callable[[Callable[[int], None]], Coroutine[Any, Any, int]]") -> _Counted:
-    """Show the progress of work that counts accounts; SIGINT and SIGTERM end it after a whole transaction."""
+    """Show the progress of work that counts accounts; SIGINT and SIGTERM stop it after the current transaction."""
     done = 0
     with show_progress(command, "accounts") as shown:
 
@@ -195,7 +195,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")
 
 @accounts.command("list")
 def list_(state: States = None, source: OfSource = None, of_format: OfFormat = None, as_json: AsJson = False) -> None:
-    """List accounts as CSV, or as JSON Lines, with filters by state, source and format."""
+    """List accounts as CSV or JSON Lines, filtered by state, source and format."""
     run(_list(filters_of(state, source, of_format), as_json))
 
 

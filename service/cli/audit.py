@@ -26,9 +26,9 @@ def export(
     login: Annotated[str | None, typer.Option(help="Only what was done to this account.")] = None,
     action: Annotated[str | None, typer.Option(help="verified, refused, throttled, screened, forgotten, …")] = None,
 ) -> None:
-    """Print the audit trail as JSON Lines, the oldest entry first; it holds no password and no hash.
+    """Print the audit trail as JSON Lines, oldest entry first. It contains no password and no hash.
 
-    A sign-in that Okta's System Log shows (`inline_hook.response.processed`) is found by its `--code`.
+    `--code` finds a sign-in that Okta's System Log shows (`inline_hook.response.processed`).
     """
     from service.store.accounts import login_key
     from service.store.audit import Action, Chosen

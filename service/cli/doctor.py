@@ -1,4 +1,4 @@
-"""The command `doctor`: what is wrong with an installation, and how to mend it."""
+"""The command `doctor`: problems of an installation, and how to fix them."""
 
 import asyncio
 import json
@@ -34,12 +34,12 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> int:
-    """Examine the installation: each line is ok, unknown, warning or failure, with the fix.
+    """Examine the installation; each finding is ok, unknown, warning or failure, with its fix.
 
-    Database, role, schema, clocks, disk, keys and their backup, hashes, peppers, cores against the cost of what is
-    loaded, stored attributes, names, TLS, secret files, Okta's credentials and rate limits, hooks, age of reconcile.
-    Run it where the service runs, with the same settings. It creates and changes nothing; Okta calls the inline hooks
-    once, with a probe for an invented person. Exit code 1 on any failure, else 0.
+    Examines the database, role, schema, clocks, disk, keys and their backup, hashes, peppers, cores compared with the
+    cost of the hashes, stored attributes, names, TLS, secret files, Okta's credentials and rate limits, hooks, and the
+    last reconciliation. Run it where the service runs, with the same settings. It changes nothing. Okta calls the
+    inline hooks once, with a probe for an invented person. The exit code is 1 on any failure, otherwise 0.
     """
     expected = _read_peak(peak) if peak else None
     found = run(_doctor(key_backup, expected, print_at_once=not as_json))
@@ -114,7 +114,7 @@ async def _surroundings(
 
 
 async def _database(settings: "Settings", stack: AsyncExitStack) -> "tuple[Database | None, Finding | None]":
-    """Open the database that there is. An embedded one is started, and never created."""
+    """Open the database. An embedded one is started, but never created."""
     from service.administration.doctor import Area, failure
     from service.embedded_postgres import NoPostgres, PostgresDidNotStart
     from service.store.connect import database_dsn
@@ -152,7 +152,7 @@ async def _org(settings: "Settings", stack: AsyncExitStack) -> "tuple[OktaOrg | 
         chosen = org_settings(settings)
     except BadSettings as bad:
         return None, [failure(Area.OKTA, sentence(line), CORRECT) for line in str(bad).splitlines()]
-    # All of the limit: the calls are few, and a share that others have used up would make doctor wait.
+    # All of the limit: the calls are few, and with a share that other clients have used up doctor would wait.
     return await stack.enter_async_context(open_org(chosen, share=1.0)), []
 
 
@@ -193,7 +193,7 @@ async def _hooks(
 
 
 def hook_finding(found: "HookFinding") -> "Finding | None":
-    """Return a finding of `hooks check` as one of doctor's; None for the clock, which has a line of its own."""
+    """Convert a finding of `hooks check`; return None for the clock, which has a finding of its own."""
     from service.administration.doctor import Area, Finding, Status, sentence
     from service.hooks.findings import Fault
 
@@ -209,7 +209,7 @@ def hook_finding(found: "HookFinding") -> "Finding | None":
 
 
 async def _costs(settings: "Settings", database: "Database | None") -> "HashCosts | None":
-    """Measure the stored recipes one by one, and what all cores verify with the pool that serve would have."""
+    """Measure each stored recipe, and what all cores verify together with the pool that serve would use."""
     from service.administration import queries
     from service.administration.doctor import HashCosts
     from service.administration.doctor_store import NoDatabase
@@ -241,11 +241,11 @@ async def _costs(settings: "Settings", database: "Database | None") -> "HashCost
     return HashCosts(cores, found, cores / cost.core_seconds if cost and cost.core_seconds else None)
 
 
-# What it prints.
+# The output.
 
 
 def lines(finding: "Finding", *, with_fix: bool = True) -> Iterator[str]:
-    """Tell a finding in one line, and its fix in a second one."""
+    """Yield the line of a finding, and a second one for its fix."""
     status = finding.status.value.ljust(9)
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         status = typer.style(status, fg=COLOURS[finding.status])
@@ -266,7 +266,7 @@ def counts(found: "Sequence[Finding]") -> dict[str, int]:
 
 
 def summary(found: "Sequence[Finding]") -> dict[str, Any]:
-    """Return the findings for a script."""
+    """Return the findings as JSON values."""
     return {
         "counts": counts(found),
         "findings": [

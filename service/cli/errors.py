@@ -20,17 +20,17 @@ from service.settings import BadSettings
 from service.store.database import NOT_THE_PRIMARY, DatabaseUnavailable, SchemaNotReady
 from service.telemetry import describe
 
-# Whether anybody still reads what a command prints: `| head` leaves early.
+# Detection of a reader that stopped reading, such as `| head`.
 
 
 def nobody_reads() -> bool:
-    """Tell whether the reader of standard output is gone; what was not written yet then goes nowhere, without a word.
+    """Return whether the reader of standard output is gone; if so, discard the remaining output silently.
 
-    Else Python would try again at its end, and complain: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    Otherwise Python would write again at exit, and fail: https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """
     output = sys.stdout.fileno()
     look = select.poll()
-    look.register(output, 0)  # an end that is closed is told of in any case
+    look.register(output, 0)  # a closed standard output is reported elsewhere
     if not look.poll(0):
         return False
     _discard_output()
@@ -47,23 +47,23 @@ def open_standard_streams() -> None:
     """Reopen standard streams that the parent process closed (`>&-`).
 
     Otherwise the next file or socket would get descriptor 0, 1 or 2, and libuv aborts when it closes one of these. A
-    write to standard output still fails, as it should; a write to standard error is discarded.
+    write to standard output still fails; a write to standard error is discarded.
     """
     for number, name, flags in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, flags)  # takes the lowest free number, which is this one
+            os.open(os.devnull, flags)  # returns the lowest free number, which is this one
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 DONE, FAILED, WRONG_USAGE, SOME_REFUSED = 0, 1, 2, 3
 INTERRUPTED = 130
-"""128 + SIGINT, as shells have it."""
+"""128 + SIGINT, as in shells."""
 
 
 class CommandFailed(Exception):
-    """A command could not do its work; the message says what and how to mend it."""
+    """A command failed; the message says why and how to fix it."""
 
     def __init__(self, message: str, code: int = FAILED) -> None:
         super().__init__(message)
@@ -71,9 +71,9 @@ class CommandFailed(Exception):
 
 
 def printable(text: str, keep: str = "\n\t") -> str:
-    """Escape what a terminal would obey: names of a legacy store may hold any character.
+    """Escape control characters: names of a legacy store may contain any character.
 
-    In a name, `keep` is empty: a line break would let it begin a line of its own.
+    In a name, `keep` is empty: a line break would make it look like a line of output.
     """
     return "".join(
         each if each.isprintable() or each in keep else each.encode("unicode_escape").decode() for each in text
@@ -81,12 +81,12 @@ def printable(text: str, keep: str = "\n\t") -> str:
 
 
 def printable_names(names: Iterable[str]) -> str:
-    """List names of a legacy store in a line."""
+    """Join names of a legacy store in one line."""
     return ", ".join(printable(name, keep="") for name in names)
 
 
 def reported(run: Callable[..., object]) -> int:
-    """Run the command line and give its exit code; a closed pipe is not an error."""
+    """Run the command line and return its exit code; a closed pipe is not an error."""
     try:
         result = run(standalone_mode=False)
         sys.stdout.flush()
@@ -96,7 +96,7 @@ def reported(run: Callable[..., object]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _say("stopped", INTERRUPTED)
     except (BrokenPipeError, SystemExit) as error:
-        # Typer makes an exit of every broken pipe: also of one to a server, which is a fault.
+        # Typer exits on every broken pipe, also on one to a server, which is an error.
         fault = error.__context__ if isinstance(error, SystemExit) else error
         return (
             DONE
@@ -105,16 +105,16 @@ def reported(run: Callable[..., object]) -> int:
             if isinstance(fault, Exception)
             else FAILED
         )
-    except Exception as error:  # noqa: BLE001 (the end of the line: what no command expected is said here)
+    except Exception as error:  # noqa: BLE001 (the last handler: reports what no command expected)
         if _is_of_output(error):
             _discard_output()
         return _say(*_message(error))
-    # Typer makes an exit code of Ctrl-C by itself, and says nothing.
+    # Typer turns Ctrl-C into an exit code itself, without a message.
     return _say("stopped", INTERRUPTED) if result == INTERRUPTED else result if isinstance(result, int) else DONE
 
 
 def _ended_by_rich(error: BaseException) -> bool:
-    """Tell whether rich met the closed pipe: it puts /dev/null in the place of standard output and exits."""
+    """Return whether rich handled the closed pipe: it redirects standard output to /dev/null and exits."""
     return any(frame.name == "on_broken_pipe" for frame in traceback.extract_tb(error.__traceback__))
 
 
@@ -131,7 +131,7 @@ def _message(error: Exception) -> tuple[str, int]:
 
 
 def _show(error: TyperException) -> None:
-    # Wrong usage knows its command and how to ask for help; typer names the base only, and keeps the rest for itself.
+    # A usage error knows its command and help option; typer exports only its base class.
     error.message = _in_words(error.message)
     show: Callable[[], None] | None = getattr(error, "show", None)
     if show is not None:
@@ -165,14 +165,14 @@ def _plain(error: Exception) -> str:
     told = _of_database(error) or _of_system(error)
     if told:
         return f"{_place(error)}{told}"
-    # Its message may quote a secret; its type and the places that it passed can't.
+    # Its message may quote a secret; its type and the places that it passed cannot.
     details = describe(error)
     return f"an internal error, please report it: {details['exception']} at {', '.join(details['trace'])}"
 
 
 def _of_database(error: Exception) -> str | None:
     if isinstance(error, asyncpg.PostgresError):
-        # The server's main message names tables and constraints; its detail quotes rows, and is left out.
+        # The server's main message names tables and constraints; its detail quotes rows, and is omitted.
         return f"PostgreSQL: {error.args[0] if error.args else 'the server gave no reason'}"
     if isinstance(error, NOT_THE_PRIMARY):
         return "no server there may be written to"
@@ -195,7 +195,7 @@ def _of_system(error: Exception) -> str | None:
 
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
-"""Numbers of errors without a file name that only a write to standard output gives."""
+"""Error numbers that, without a file name, only a write to standard output gives."""
 
 
 def _is_of_output(error: Exception) -> bool:
@@ -231,7 +231,7 @@ FIXES: tuple[tuple[type[Exception] | int, str], ...] = (
     (errno.ENOENT, "correct the path"),
     (errno.EBADF, "direct it to a file or a program"),
 )
-"""What helps, by the type of an error or its number."""
+"""Fixes by the type or number of an error."""
 
 
 def _fix(error: Exception) -> str:
@@ -245,5 +245,5 @@ def _fix(error: Exception) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"password-import: {printable(message)}", file=sys.stderr)  # noqa: T201 (the command line speaks by printing)
+    print(f"password-import: {printable(message)}", file=sys.stderr)  # noqa: T201 (the command line prints)
     return code

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
     from service.store.database import Database
 
-# What the commands on hooks share: options, and all that is open while one runs.
+# What the hooks commands share: options, and the resources that are open while one runs.
 
 Registration = Annotated[
     bool, typer.Option("--registration/--no-registration", help="With the registration hook, or without.")
@@ -38,7 +38,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Replace hooks that this instal
 
 
 def approval(yes: bool) -> "Approve":
-    """Give what asks whether a hook of others may be replaced. Raises `CommandFailed` where nobody can answer."""
+    """Return a function that asks whether to replace a foreign hook. Raises `CommandFailed` if nobody can answer."""
 
     def approve(kind: "HookKind", hook: "Hook", claim: "Claim") -> bool:
         from service.hooks.ownership import describe_claim
@@ -56,7 +56,7 @@ def approval(yes: bool) -> "Approve":
 
 @asynccontextmanager
 async def opened(settings: "Settings") -> "AsyncIterator[tuple[Database, OktaOrg, Probe]]":
-    """Give the store, the org, and what calls the service from here."""
+    """Yield the store, the org, and a client that calls the service from here."""
     from service.app import open_database
     from service.okta_client import open_org, org_settings
     from service.okta_client.probing import open_probe
@@ -66,11 +66,11 @@ async def opened(settings: "Settings") -> "AsyncIterator[tuple[Database, OktaOrg
         yield database, org, probe
 
 
-# From the settings to what the org's hooks must be, and the check of it. Prints nothing.
+# The desired hooks according to the settings, and their check.
 
 
 async def base_url_of(database: "Database", given: str | None, *, allow_http: bool = False) -> str:
-    """Give the service's public address: as given, else as it was registered."""
+    """Return the service's public address: as given, otherwise as registered."""
     from service.hooks.findings import is_https
     from service.hooks.queries import HOOKS_BASE_URL, get_text
 
@@ -97,7 +97,7 @@ def desired_hooks(
     oauth: bool = False,
     hook_key: str | None = None,
 ) -> "DesiredHooks":
-    """Give what the hooks must be; `newest` takes the last of the accepted secrets instead of the first."""
+    """Return the desired hooks; `newest` uses the last of the accepted secrets instead of the first."""
     from service.hooks.register import DesiredHooks
 
     event_proof = _header(settings, settings.event_secrets(), newest, basic=not settings.has_event_secrets())
@@ -118,14 +118,14 @@ def desired_hooks(
 
 
 def _tokens_alone() -> "Proof":
-    """The proof of inline hooks where the service takes tokens alone: nothing of it is compared or sent."""
+    """Return the header channel for a service that accepts only tokens: it is neither compared nor sent."""
     from service.okta.hooks import OAuthChannel
 
     return OAuthChannel("", "", "")
 
 
 def secret_header(settings: "Settings", secrets: tuple[bytes, ...]) -> "HeaderChannel":
-    """Give the header by which the inline hooks know Okta. Raises `CommandFailed` where they take tokens alone."""
+    """Return the header that authenticates Okta's inline hooks. Raises `CommandFailed` if only tokens are accepted."""
     header = _header(settings, secrets, newest=False, basic=True)
     if header is None:
         raise CommandFailed(
@@ -166,7 +166,7 @@ def _oauth(settings: "Settings", hook_key: str | None) -> "Proof":
 
 
 def say(findings: "Sequence[Finding]", *, as_json: bool, verified: bool = True) -> int:
-    """Print what is wrong, and what was not tried; 1 where people could not sign in."""
+    """Print the findings and what was not tried; return 1 if people could not sign in."""
     if as_json:
         typer.echo(json.dumps([_shown(each) for each in findings]))
     else:
@@ -181,7 +181,7 @@ def say(findings: "Sequence[Finding]", *, as_json: bool, verified: bool = True) 
 async def refuse_without_hooks(
     settings: "Settings", database: "Database", org: "OktaOrg", base_url: str | None
 ) -> None:
-    """Check the hooks first: people who are created before they work could not sign in. Raises `CommandFailed`."""
+    """Check the hooks first, since people who are created without them could not sign in. Raises `CommandFailed`."""
     from service.hooks.check import HookCheck
     from service.hooks.ownership import StoredOwnership
     from service.okta_client.probing import open_probe
@@ -214,7 +214,7 @@ def _shown(finding: "Finding") -> dict[str, Any]:
     }
 
 
-# `hooks rotate-secret` lets Okta send the newest secret. Parses and prints; the order of things is the action's.
+# `hooks rotate-secret` makes Okta send the newest secret. Parses and prints.
 
 
 def rotate_secret(
@@ -228,10 +228,10 @@ def rotate_secret(
     ] = 300.0,
     yes: Yes = False,
 ) -> int:
-    """Let Okta send the newest secret: the last in HOOK_SECRETS (and EVENT_HOOK_SECRETS).
+    """Make Okta send the newest secret: the last in HOOK_SECRETS (and EVENT_HOOK_SECRETS).
 
-    Before: add the new secret at the end of the list, keep the old one, and let every replica read it. Every replica is
-    called with it first; if one does not take it, nothing is changed. Afterwards: remove the old secret from the list.
+    Before: append the new secret to the list, keep the old one, and let every replica read it. Every replica is called
+    with it first; if one does not accept it, nothing is changed. Afterwards: remove the old secret from the list.
     """
     with errors_reported():
         rotated = run(_rotate(prepare(), base_url, registration, replica or [], overlap, yes))
@@ -284,7 +284,7 @@ async def _read_log(settings: "Settings", database: "Database", org: "OktaOrg") 
         print_progress(f"{held}: what was delivered to neither hook comes by it")
 
 
-# `hooks register` and `hooks check`. Parses and prints; what is wrong with a hook, its action knows.
+# `hooks register` and `hooks check`. Parse and print.
 
 app = typer.Typer(no_args_is_help=True, help="Register and check the org's hooks, and rotate their secret.")
 
@@ -304,12 +304,12 @@ def register(
     ] = True,
     yes: Yes = False,
 ) -> int:
-    """Make the password import, registration and event hooks lead to the service, or update those that exist.
+    """Register the password import, registration and event hooks of the service in Okta, or update them.
 
-    They get the first secret that the service accepts: HOOK_SECRETS, else the pair of BASIC_AUTH_USER and
-    BASIC_AUTH_PASSWORD. Only hooks that this installation made are changed; about another one in the way it asks.
-    Before the first change the service is called at URL. The event hook is verified. At the end Okta calls the hooks,
-    with a probe for an invented person. The registration hook must then be attached to a policy in the Admin Console
+    They get the first secret that the service accepts: HOOK_SECRETS, otherwise the pair of BASIC_AUTH_USER and
+    BASIC_AUTH_PASSWORD. Only hooks that this installation created are changed; it asks before replacing another one.
+    Before the first change the service is called at URL. The event hook is verified. Finally Okta calls the hooks
+    with a probe for an invented person. Attach the registration hook to a policy in the Admin Console afterwards
     (docs/migration-guide.md).
     """
     changed: list[str] = []
@@ -324,7 +324,7 @@ def register(
 
 
 def _again() -> str:
-    """The command as it was given; it holds no secret."""
+    """Return the command as it was given, which contains no secret."""
     return shlex.join(["password-import", *sys.argv[1:]])
 
 
@@ -337,7 +337,7 @@ def check(
     ] = True,
     as_json: AsJson = False,
 ) -> int:
-    """Check the hooks, and say how to fix each fault. Exit code 1 where people could not sign in."""
+    """Check the hooks, and print how to fix each fault. The exit code is 1 if people could not sign in."""
     with errors_reported():
         findings = run(_check(prepare(), base_url, registration, verify))
     return say(findings, as_json=as_json, verified=verify)
@@ -385,7 +385,7 @@ async def _register(
             typer.echo(f"{kind.label}: {what.value}, {hook.id}, {hook.uri}")
         async with database.connection() as connection:
             await set_text(connection, HOOKS_BASE_URL, address)
-        # Each event hook was verified just now.
+        # Each event hook has just been verified.
         findings = await HookCheck(org, ownership, probe, desired, verify=False).run()
         await _keep(database, findings)
         return say(findings, as_json=False)
@@ -407,7 +407,7 @@ async def _check(settings: "Settings", base_url: str | None, registration: bool,
 
 
 async def _keep(database: "Database", findings: "Sequence[Finding]") -> None:
-    """Keep what was found, for the status page."""
+    """Store the findings for the status page."""
     from service.store.figures import HooksCheck, keep_hooks_check
 
     warnings = sum(each.fault.is_warning for each in findings)

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from service.loading.sources import Source
     from service.settings import Settings
 
-# What `identify` says of a hash, and of many.
+# The output of `identify` for one hash, and for many.
 
 
 def report_lines(found: "Identified") -> Iterator[str]:
-    """Give the lines of one hash."""
+    """Yield the lines of one hash."""
     yield found.format
     if found.fault is not None:
         yield f"  can't be checked: {found.fault}"
@@ -38,7 +38,7 @@ def report_lines(found: "Identified") -> Iterator[str]:
 
 
 def lines(report: "HashReport") -> Iterator[str]:
-    """Give the lines of the report."""
+    """Yield the lines of the report."""
     hashes = report.verifiable + report.unverifiable
     yield f"{report.rows:,} accounts, {hashes:,} hashes, {report.without_hash:,} without a hash"
     if hashes:
@@ -62,7 +62,7 @@ def lines(report: "HashReport") -> Iterator[str]:
 
 
 def as_dict(report: "HashReport") -> dict[str, Any]:
-    """Give the report for a script."""
+    """Return the report as JSON values."""
     return {
         "rows": report.rows,
         "without_hash": report.without_hash,
@@ -103,10 +103,10 @@ def identify(
     formats: Annotated[bool, typer.Option("--formats", help="List the names of all formats.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> int:
-    """Say what a hash is, what it costs here, and whether Okta could import it directly.
+    """Identify a hash: its format, its cost on this machine, and whether Okta could import it directly.
 
-    Without a hash, a report over the store, or with --file over an export: formats, the share that can be computed
-    and the share that Okta could take directly, unknown shapes, the slowest, and the sign-ins a second to expect here.
+    Without a hash, reports on the store, or with --file on an export: formats, the share that can be checked, the
+    share that Okta could import directly, unknown shapes, the slowest hashes, and the sign-ins per second to expect.
     """
     if formats:
         return _formats()

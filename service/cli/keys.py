@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 keys = typer.Typer(no_args_is_help=True, help="Make, rotate and write off the keys of stored hashes.")
 
 PLAIN = "REQUIRE_ENCRYPTED_HASHES is set: unencrypted hashes are left as they are, since they may have been planted"
-"""Encrypting it here would turn a planted hash into a valid one."""
+"""Encrypting it here would make a planted hash valid."""
 
 
 @keys.command()
 def make() -> None:
     """Print a new random key, to be put in front of those in HASH_KEYS (docs/encryption.md).
 
-    It is printed and not stored: without the key the hashes are lost.
+    The key is not stored. If it is lost, so are the hashes that it encrypts.
     """
     from service.store.encryption import KEY
 
@@ -36,10 +36,10 @@ def make() -> None:
 
 @keys.command()
 def rotate() -> int:
-    """Put every stored hash under the first key of HASH_KEYS, while the service runs; plain ones are encrypted.
+    """Encrypt every stored hash under the first key of HASH_KEYS, while the service runs.
 
-    First give the new key, in front of the old one, to every process that reads hashes. Can be stopped and run again.
-    When it is done, status names only the new key, and the old one can be destroyed.
+    First give the new key, in front of the old one, to every process that reads hashes. The command can be stopped and
+    run again. When it is done, `status` names only the new key, and the old one can be destroyed.
     """
     done, why, stopped = run(_rotate(prepare()))
     if stopped != DONE:
@@ -60,7 +60,7 @@ def mark_destroyed(
 ) -> None:
     """Record that every copy of a key was destroyed; the report for auditors states it, with the time.
 
-    Refused while a stored hash is under the key, or HASH_KEYS still has it. A repetition keeps the first time.
+    Refused while a stored hash is under the key, or HASH_KEYS contains it. Repeating it keeps the first time.
     """
     destroyed_at = run(_mark_destroyed(prepare(), key_id))
     typer.echo(f"the key {key_id} is recorded as destroyed at {destroyed_at:%Y-%m-%d %H:%M} UTC")

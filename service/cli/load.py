@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from service.loading.sources import Source
     from service.store.encryption import HashKeys
 
-# What a load reads and where it writes what it refuses, from the options given. Loads nothing.
+# The reader and the rejects file that the options describe.
 
 
 def file_reader(
@@ -83,7 +83,7 @@ def _require_columns(file: Path, reader: "CsvReader", mapping: Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is read by a command that loads nothing: the options of `load` with the same names."""
+    """How a command that loads nothing reads a file: the options of `load` with the same names."""
 
     mapping: list[str]
     kind: str | None = None
@@ -105,7 +105,7 @@ class Reading:
         )
 
     def examine(self, file: Path, reader: "Reader", source: "Source", *, needs_login: bool = True) -> "Examined":
-        """Decide how its rows are read, as `load` does."""
+        """Decide how to read its rows, as `load` does."""
         from service.loading.examine import Asked
 
         asked = Asked(
@@ -119,7 +119,7 @@ class Reading:
 
 
 VALUE = re.compile(r".*[@$:{}].*|[0-9A-Fa-f]{16,}|[0-9]+|.{41,}")
-"""A cell that names no column: an address, a hash, a number. It is not quoted in a message."""
+"""A cell that cannot be a column's name: an address, a hash, a number. It is not quoted in a message."""
 
 
 def _is_value(cell: str) -> bool:
@@ -127,7 +127,7 @@ def _is_value(cell: str) -> bool:
 
 
 def examined(place: object, reader: "Reader", source: "Source", asked: "Asked") -> "Examined":
-    """Decide how the rows of a reader are read."""
+    """Decide how to read the rows of a reader."""
     from service.loading.examine import BadExport, examine
 
     try:
@@ -141,12 +141,12 @@ def examined(place: object, reader: "Reader", source: "Source", asked: "Asked") 
 
 
 def with_format(source: "Source", given: str | None) -> "Source":
-    """Take --format where SOURCES names none."""
+    """Return the source with --format if SOURCES names none."""
     return source if source.format is not None else replace(source, format=given)
 
 
 def query_reader(file: Path | None, dsn: str | None, query: str | None, mapping: Mapping[str, str]) -> "Reader":
-    """Begin a query. Raises `UnreadableFile`."""
+    """Start a query. Raises `UnreadableFile`."""
     from service.loading.files.postgres import QueryReader
     from service.loading.rows import naming
 
@@ -156,7 +156,7 @@ def query_reader(file: Path | None, dsn: str | None, query: str | None, mapping:
 
 
 def source_of(settings: Settings, name: str) -> "Source":
-    """Choose the source, whose pepper must be there."""
+    """Return the source. Raises `CommandFailed` if its pepper is not set."""
     from service.loading.sources import BadSources, choose_source
     from service.stored_hashes import pepper_names
 
@@ -171,7 +171,7 @@ def source_of(settings: Settings, name: str) -> "Source":
 
 
 def open_rejects_for(file: Path, given: Path | None, reader: "Reader") -> tuple[Path, "Rejects"]:
-    """Open the rejects file before the first row; the one beside the export is removed where no row was refused."""
+    """Open the rejects file before the first row; one beside the export is removed if no row was rejected."""
     from service.loading.files.open import STANDARD_OUTPUT, TemporaryRejects, open_rejects
 
     if given is None:
@@ -194,7 +194,7 @@ def open_rejects_for(file: Path, given: Path | None, reader: "Reader") -> tuple[
 
 
 class NamedRejects:
-    """A rejects file whose faults name it: a full disk ends the load."""
+    """A rejects file that is named in its errors: a full disk stops the load."""
 
     def __init__(self, path: Path, rejects: "Rejects") -> None:
         self._path, self._rejects = path, rejects
@@ -213,7 +213,7 @@ class NamedRejects:
     def _named(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError:  # the reader of standard output left
+        except BrokenPipeError:  # the reader of standard output is gone
             raise
         except OSError as error:
             raise CommandFailed(
@@ -223,7 +223,7 @@ class NamedRejects:
 
 
 def _beside(file: Path, kind: str) -> Path:
-    """Give the name of a rejects file that does not exist yet."""
+    """Return the name of a rejects file that does not exist yet."""
     folder = file.parent
     stem = "standard-input" if str(file) == "-" else file.name.split(".")[0]
     number = 1
@@ -235,7 +235,7 @@ def _beside(file: Path, kind: str) -> Path:
 
 
 def mapped(pairs: list[str]) -> dict[str, str]:
-    """Read the pairs of --map."""
+    """Parse the values of --map."""
     names = {}
     for pair in pairs:
         column, equals, name = pair.partition("=")
@@ -285,11 +285,11 @@ def load(
     query: Annotated[str | None, typer.Option(metavar="SQL", help="With --from-dsn: what to read there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON for a script.")] = False,
 ) -> int:
-    """Load legacy accounts: add new ones and update known ones. A forgotten hash does not come back.
+    """Load legacy accounts: add new ones and update known ones. Deleted hashes are not restored.
 
-    Columns: login (required), password_hash, format, salt, iterations, okta_id, identifiers, the attributes of Okta's
-    base profile; others are ignored unless --attributes names them. Rows that can't be loaded go to the rejects file,
-    to be corrected and loaded again; exit code 3.
+    Columns: login (required), password_hash, format, salt, iterations, okta_id, identifiers, and those of Okta's base
+    profile. Others are ignored unless --attributes names them. Rows that can't be loaded go to the rejects file, to be
+    corrected and loaded again; the exit code is then 3.
     """
     from service.loading.examine import Asked
     from service.loading.files.row import UnreadableFile
@@ -331,7 +331,7 @@ def load(
 
 
 def names_in(given: list[str] | None) -> frozenset[str]:
-    """Read the names of an option that may be repeated, or have commas."""
+    """Return the names of an option that may be repeated or contain commas."""
     return frozenset(name.strip() for each in given or [] for name in each.split(",") if name.strip())
 
 
@@ -341,7 +341,7 @@ def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> 
 
     lines = [load_report.as_json(totals, rejects, dry_run=dry_run)] if as_json else None
     for line in lines or load_report.report(totals, rejects, dry_run=dry_run):
-        # Where the refused rows are on standard output, they are what a script reads there.
+        # Standard output then contains the rejected rows, which a script reads there.
         typer.echo(line, err=rejects == STANDARD_OUTPUT)
 
 
@@ -354,7 +354,7 @@ async def _load(
     *,
     dry_run: bool,
 ) -> "tuple[Totals, int]":
-    """Load; give the totals, and 0 or a signal's exit code."""
+    """Load the rows; return the totals, and 0 or a signal's exit code."""
     from service.administration.status import too_costly_accounts
     from service.auth.authenticator import hash_keys
     from service.loading.hashes import HashResolver
@@ -379,7 +379,7 @@ async def _load(
             consumed=reader.volume,
             decisions=found.decisions,
         )
-        # What is alive now stays alive, and rows are no cycles: else the collector takes a fifth of the time.
+        # The objects that exist now remain, and rows form no cycles: collecting garbage would take a fifth of the time.
         gc.freeze()
         gc.set_threshold(200_000, 20, 100)
 
@@ -396,7 +396,7 @@ async def _load(
 
 
 async def _require_keys(connection: "asyncpg.Connection", keys: "HashKeys") -> None:
-    """Refuse a load that would store hashes in clear where others are encrypted: the keys were forgotten."""
+    """Reject a load that would store hashes unencrypted although others are encrypted: the keys were forgotten."""
     from service.store.hash_keys import keys_in_use
 
     if keys.active is None and await keys_in_use(connection):

@@ -1,4 +1,4 @@
-"""The totals of `load`, for people and as JSON."""
+"""The totals of `load` as text and as JSON."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ SHOWN = (
 
 
 def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[str]:
-    """Give the lines of the report."""
+    """Yield the lines of the report."""
     done = ", ".join(
         f"{totals.row_outcomes[outcome]:,} {word}"
         for outcome, word in SHOWN
@@ -71,9 +71,9 @@ def _without_hash(totals: Totals) -> Iterator[str]:
 
 
 def coverage(totals: Totals) -> str:
-    """Say which share of the hashes can be computed, and what keeps the others from it.
+    """Return which share of the hashes can be checked, and why the others cannot.
 
-    That a hash can be computed does not show that it is computed as the old system did.
+    That a hash can be checked does not prove that it is computed as in the old system.
     """
     good = sum(totals.formats.values())
     bad = sum(number for reason, number in totals.refusals.items() if reason.is_unverifiable)
@@ -96,7 +96,7 @@ def _rows(number: int) -> str:
 
 
 def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:
-    """Give the report for a script."""
+    """Return the report as JSON values."""
     return json.dumps(
         {
             "dry_run": dry_run,

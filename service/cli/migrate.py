@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def migrate() -> None:
     """Upgrade the schema of the database to this version.
 
-    Connects with MIGRATION_DATABASE_URL where it is set, else DATABASE_URL, else to the embedded server in DATA_DIR,
-    which is created where there is none.
+    Connects with MIGRATION_DATABASE_URL, or else DATABASE_URL, or else to the embedded server in DATA_DIR, which is
+    created if it does not exist.
     """
     from service.cli.name_report import costly_lines, name_lines
 
@@ -45,7 +45,7 @@ async def _migrate() -> "tuple[str, NameReport, tuple[int, list[str]]]":
                 print_created(folder)
             if before in (None, newest):
                 return newest, {}, (0, [])
-            # Once, before new code serves: what names mean may have changed, and what a check may cost.
+            # Once, before new code serves: the rules for names and the cost limits of checks may have changed.
             with show_progress("migrate"):
                 return newest, (await count_names(connection)).report, await too_costly_accounts(connection)
         finally:
@@ -66,5 +66,5 @@ async def _upgrade(dsn: str) -> None:
         except Stopped as stopped:
             print_progress("stopped: the server undoes what was begun, and the schema stays as it was")
             sys.stdout.flush()
-            # Nothing ends the thread sooner. All migrations are one transaction, which ends with its connection.
+            # The thread cannot be stopped sooner. All migrations are one transaction, which ends with its connection.
             os._exit(stopped.code)

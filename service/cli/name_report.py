@@ -1,4 +1,4 @@
-"""Lines and JSON about names that open no account, as `load`, `status` and `migrate` tell them."""
+"""Text and JSON about names that open no account, for `load`, `status` and `migrate`."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ WORDS = {
 
 
 def name_lines(report: NameReport, counted_at: datetime | None = None) -> Iterator[str]:
-    """Tell how many names open no account, what helps, and which they are; with a moment, as of when."""
+    """Yield the number of names that open no account, the remedy, the names, and the time of the count if given."""
     if not any(count.number for count in report.values()):
         return
     counted = f", as counted at {counted_at:%Y-%m-%d %H:%M} UTC" if counted_at else ""
@@ -30,14 +30,14 @@ def name_lines(report: NameReport, counted_at: datetime | None = None) -> Iterat
 
 
 def costly_lines(number: int, names: Sequence[str]) -> Iterator[str]:
-    """Tell how many accounts have hashes too costly to check, stored before costs were limited, and the first."""
+    """Yield the number of accounts with hashes stored before costs were limited and too costly, and the first names."""
     if number:
         yield f"{number:,} accounts {TOO_COSTLY}"
         yield f"  {printable_names(names)}{', …' if number > len(names) else ''}"
 
 
 def names_as_json(report: NameReport) -> dict[str, Any]:
-    """Give the same for a script."""
+    """Return the same as JSON values."""
     return {
         problem.value: {"number": count.number, "remedy": REMEDIES[problem], "names": list(count.names)}
         for problem, count in report.items()

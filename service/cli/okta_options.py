@@ -16,16 +16,16 @@ from service.cli.errors import CommandFailed
 from service.settings import Settings, load_settings
 from service.telemetry import configure_logging
 
-# How a command runs: settings read, logging set, one event loop.
+# How a command runs: settings, logging, one event loop.
 
 T = TypeVar("T")
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def prepare(*, log_level: str = "error") -> Settings:
-    """Read the settings and set up logging to standard error, from `log_level` on unless LOG_LEVEL is set.
+    """Read the settings and log to standard error from `log_level` on, unless LOG_LEVEL is set. Raises `BadSettings`.
 
-    A command has output of its own; only what runs as a service logs what it does. Raises `BadSettings`.
+    Commands print their results; only what runs as a service logs its work.
     """
     settings = load_settings()
     begin_logging(settings, log_level)
@@ -33,13 +33,13 @@ def prepare(*, log_level: str = "error") -> Settings:
 
 
 def begin_logging(settings: Settings, log_level: str) -> None:
-    """Log to standard error from LOG_LEVEL on, or else `log_level`."""
+    """Log to standard error from LOG_LEVEL on, or from `log_level` on if that is not set."""
     colors = not os.environ.get("NO_COLOR")  # https://no-color.org
     configure_logging(settings.log_level or log_level, settings.log_format, colors=colors)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the fastest event loop there is."""
+    """Run a coroutine on the fastest available event loop."""
     try:
         import uvloop
     except ImportError:
@@ -48,36 +48,36 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def print_progress(text: str) -> None:
-    """Say on standard error what goes on; standard output is for the result."""
+    """Print progress to standard error; standard output is for the result."""
     typer.echo(text, file=sys.stderr)
 
 
 def print_created(folder: Path) -> None:
-    """Say that an embedded database was created, and where."""
+    """Print that an embedded database was created, and where."""
     print_progress(f"created an embedded PostgreSQL database in {folder}")
 
 
 def print_warning(text: str) -> None:
-    """Say on standard error what may be said again and again, with the time (UTC)."""
+    """Print a message that may be repeated to standard error, with the time (UTC)."""
     print_progress(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {text}")
 
 
 def print_wait(name: str, seconds: float) -> None:
-    """Say that the command waits for another one (`service.store.leases.OnWait`)."""
+    """Print that the command waits for another one (`service.store.leases.OnWait`)."""
     print_progress(f"{name} is running elsewhere, or ended less than {seconds:.0f} s ago without notice; waiting")
 
 
 class Stopped(Exception):
-    """SIGINT or SIGTERM came; what was done until then is kept."""
+    """SIGINT or SIGTERM was received; what was done until then is kept."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.code = 128 + number
-        """The exit code, as shells have it."""
+        """The exit code, as in shells."""
 
 
 async def until_stopped(work: Coroutine[Any, Any, T]) -> T:
-    """Work until SIGINT or SIGTERM comes. Raises `Stopped`, so that the totals can still be printed."""
+    """Run work until SIGINT or SIGTERM. Raises `Stopped`, so that the totals can still be printed."""
     task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
     received: list[int] = []
 
@@ -100,7 +100,7 @@ async def until_stopped(work: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def errors_reported() -> Iterator[None]:
-    """Say what Okta or a lease holds against the work, in one line."""
+    """Convert the errors of Okta and of leases to one-line messages."""
     from service.okta.errors import NoAnswer, OktaFault, ReadOnly, Refused
     from service.store.leases import Held, LeaseLost
 
@@ -124,7 +124,7 @@ def errors_reported() -> Iterator[None]:
 
 
 def read_share(text: str, option: str = "--share") -> float:
-    """Read `50%`."""
+    """Parse a share such as `50%`."""
     try:
         share = float(text.strip().removesuffix("%")) / 100
     except ValueError:
@@ -135,7 +135,7 @@ def read_share(text: str, option: str = "--share") -> float:
 
 
 def read_moment(text: str | None) -> datetime | None:
-    """Read a moment (ISO 8601, UTC unless it says otherwise), or a span back from now: `36h`, `7d`."""
+    """Parse a moment (ISO 8601, UTC by default), or a time span before now: `36h`, `7d`."""
     if text is None:
         return None
     unit, now = {"h": "hours", "d": "days"}.get(text[-1:]), datetime.now(UTC)
@@ -145,6 +145,6 @@ def read_moment(text: str | None) -> datetime | None:
         raise typer.BadParameter("write 2026-11-22T10:00, 36h or 7d", param_hint="--since") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if moment > now:
-        # Reading would go on from then, and what happens until then would be skipped.
+        # Reading would continue from then, and skip what happens until then.
         raise typer.BadParameter(f"{moment:%Y-%m-%d %H:%M} UTC is in the future", param_hint="--since")
     return moment

@@ -1,4 +1,4 @@
-"""Progress of a command that takes long: a bar on a terminal, a line every 30 seconds elsewhere."""
+"""Progress of a long-running command: a bar on a terminal, otherwise a line every 30 seconds."""
 
 import os
 import stat
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 EVERY = 30.0
-"""Seconds between lines where standard error is no terminal."""
+"""Seconds between lines if standard error is not a terminal."""
 RECENT = 600.0
-"""Seconds that the rate is taken over: Okta's limits let work come in bursts."""
+"""Seconds over which the rate is measured: Okta's limits make the work proceed in bursts."""
 SAMPLE_EVERY = 1.0
 """Seconds between two samples of the rate."""
 
 
 class Progress:
-    """How far a piece of work is. Updated by the work, read by another thread."""
+    """The progress of some work, which updates it while another thread reads it."""
 
     def __init__(self, what: str, unit: str = "", *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin; `what` names the command, `unit` what it counts."""
+        """Begin; `what` is the command, `unit` what it counts."""
         self._what, self._unit, self._clock = what, unit, clock
         self._began = clock()
         self._samples = deque([(self._began, 0)])
         self._done, self._note = 0, ""
         self.share: float | None = None
-        """From 0 to 1; None where the end is not known."""
+        """From 0 to 1; None if the end is unknown."""
 
     def update(self, done: int, total: int | None = None, *, share: float | None = None, note: str = "") -> None:
-        """Take the number that is done over, and where it is known the total, or else the share of the work."""
+        """Set the number done, and the total or the share of the work if known."""
         if total is not None:
             share = done / total if total else None
         self.share = None if share is None else min(1.0, share)
@@ -47,11 +47,11 @@ class Progress:
         now = self._clock()
         if now - self._samples[-1][0] >= SAMPLE_EVERY:
             self._samples.append((now, done))
-            while now - self._samples[1][0] > RECENT:  # the first one is the last before the time that counts
+            while now - self._samples[1][0] > RECENT:  # the first one is the last before the measured period
                 self._samples.popleft()
 
     def line(self) -> str:
-        """Write the progress in a line: `load: 120,000 rows, 4,000/s, 43 %, about 2 min left, 12 refused`."""
+        """Return the progress as a line: `load: 120,000 rows, 4,000/s, 43 %, about 2 min left, 12 rejected`."""
         elapsed = self._clock() - self._began
         if not self._done and not self._note:
             return f"{self._what}: running for {_span(elapsed)}"
@@ -78,7 +78,7 @@ def _span(seconds: float) -> str:
 
 @contextmanager
 def show_progress(what: str, unit: str = "") -> Iterator[Progress]:
-    """Show the progress of a piece of work while it runs, on standard error."""
+    """Show the progress of some work on standard error while it runs."""
     from rich.console import Console
 
     console, shown = Console(stderr=True), Progress(what, unit)
@@ -87,9 +87,9 @@ def show_progress(what: str, unit: str = "") -> Iterator[Progress]:
 
 
 async def streamed(what: str, unit: str, rows: AsyncIterable[T]) -> AsyncIterator[T]:
-    """Give rows that go to standard output, and show the progress where that is a file.
+    """Yield rows that go to standard output, and show the progress if that is a file.
 
-    On a terminal the rows themselves show it, and a pager has the terminal for itself.
+    On a terminal the rows themselves show it, and a pager needs the terminal for itself.
     """
     with show_progress(what, unit) if output_is_file() else nullcontext(Progress(what, unit)) as shown:
         number = 0
@@ -100,10 +100,10 @@ async def streamed(what: str, unit: str, rows: AsyncIterable[T]) -> AsyncIterato
 
 
 def output_is_file() -> bool:
-    """Tell whether standard output is a file, and neither a terminal nor another program's input."""
+    """Return whether standard output is a file, and neither a terminal nor another program's input."""
     try:
         return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
-    except (OSError, ValueError):  # a stream of Python's own has no number
+    except (OSError, ValueError):  # Python streams without a file have no file number
         return False
 
 
@@ -132,7 +132,7 @@ def _lines(shown: Progress) -> Iterator[None]:
         while not ended.wait(EVERY):
             typer.echo(printable(shown.line()), err=True)
 
-    # A thread: some work is one long statement, or blocks the event loop.
+    # A thread, because some work is one long statement or blocks the event loop.
     thread = threading.Thread(target=work, name="progress", daemon=True)
     thread.start()
     try:

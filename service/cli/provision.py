@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from service.store.database import Database
     from service.store.encryption import HashKeys
 
-# The totals of a provisioning run, for people and for a script.
+# The totals of a provisioning run as text and as JSON.
 
 
 SCHEMA_FAULTS = {
@@ -48,7 +48,7 @@ SCHEMA_FAULTS = {
 
 
 def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:
-    """Give the totals for a script."""
+    """Return the totals as JSON values."""
     return {
         "accounts": totals.total,
         "outcomes": {outcome.value: number for outcome, number in totals.outcomes.items()},
@@ -66,7 +66,7 @@ def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:
 
 
 def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool) -> Iterator[str]:
-    """Tell the totals in lines."""
+    """Yield the totals in lines."""
     if dry_run:
         yield f"{totals.total:,} accounts would be created"
         yield from (f"  by {method.value}: {number:,}" for method, number in totals.methods.items())
@@ -86,13 +86,13 @@ def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool)
         yield f"{refused:,} refused accounts, each with the reason, are {where}; corrected, give it to --corrected"
 
 
-# The report of the accounts that Okta refuses: written, and taken up again once corrected.
+# The report of the accounts that Okta rejected: written, and applied once corrected.
 
 
 async def take_corrections(
     database: "Database", corrected: Path | None, forget_when: "ForgetWhen", keys: "HashKeys"
 ) -> None:
-    """Take up a corrected report, where one is given. Raises `CommandFailed` where it can't be read."""
+    """Apply a corrected report, if one is given. Raises `CommandFailed` if it cannot be read."""
     from service.provisioning.corrections import BadReport, correct_accounts, read_report
 
     if corrected is None:
@@ -110,7 +110,7 @@ async def take_corrections(
 
 
 async def write_refused(database: "Database", path: Path) -> int:
-    """List what Okta refused; give the number. A report of before stays where there is nothing to list."""
+    """List what Okta rejected; return the number. If there is nothing to list, an earlier report remains."""
     from service.loading.files.open import STANDARD_OUTPUT, open_private_output
     from service.provisioning.corrections import write_report
     from service.provisioning.queries import list_refused
@@ -133,12 +133,12 @@ async def write_refused(database: "Database", path: Path) -> int:
     return refused
 
 
-# What `provision` does, step by step: hooks, lease, corrections, group, users, report.
+# The steps of `provision`: hooks, lease, corrections, group, users, report.
 
 
 @immutable
 class Options:
-    """What was asked for besides the choice of accounts."""
+    """The options other than the selection of accounts."""
 
     dry_run: bool
     group: str | None
@@ -154,7 +154,7 @@ class Options:
 
 
 async def run_provision(settings: "Settings", choice: "Choice", options: Options) -> "tuple[Totals, int, int]":
-    """Create the accounts, or foresee it; give the totals, how many the report lists, and 0 or a signal's code."""
+    """Create the accounts or do a dry run; return the totals, the rows of the report, and 0 or a signal's exit code."""
     from service.app import open_database
     from service.auth.authenticator import hash_keys
     from service.okta_client import open_org, org_settings
@@ -187,7 +187,7 @@ async def run_provision(settings: "Settings", choice: "Choice", options: Options
 
 
 async def _schema(org: "OktaOrg") -> "UserSchema | None":
-    """Read the user schema; a warning where that is refused or fails, since a dry run is of use without it."""
+    """Read the user schema; if that fails, print a warning, since a dry run is useful without it."""
     from service.okta.errors import OktaFault
 
     try:
@@ -198,7 +198,7 @@ async def _schema(org: "OktaOrg") -> "UserSchema | None":
 
 
 async def _name_other_types(org: "OktaOrg", totals: "Totals") -> None:
-    """Say of undefined attributes that another user type has them: new users get the default type."""
+    """Print which undefined attributes belong to another user type: new users get the default type."""
     from service.okta.errors import OktaFault
     from service.okta.schema import SchemaFault
 
@@ -257,7 +257,7 @@ def _plan(
 
 
 def _warned(find: "FindGroup") -> "FindGroup":
-    """Give what looks groups up for a dry run: where that is refused, a warning once, and every group exists."""
+    """Return a group look-up for a dry run: if it fails, it prints one warning and every group counts as existing."""
     told: list[str] = []
 
     async def found(name: str) -> str | None:
@@ -322,11 +322,11 @@ def provision(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON for a script.")] = False,
 ) -> int:
-    """Create the waiting accounts in Okta, active, with the password import hook; no mail is sent.
+    """Create the loaded accounts in Okta, active, with the password import hook; no mail is sent.
 
-    Refuses to begin while `hooks check` finds that they could not sign in. Can be stopped at any time and run again:
-    no user is created twice, and an existing user is compared and never changed. What Okta refuses is
-    listed in a report; correct it, and give it back by --corrected. The exit code is then 3.
+    Does not begin while `hooks check` reports that they could not sign in. Can be stopped at any time and run again: no
+    user is created twice, and an existing user is compared but never changed. Accounts that Okta rejects are listed in
+    a report; correct it and pass it to --corrected. The exit code is then 3.
     """
     settings = prepare()
     choice = _choice(
@@ -348,7 +348,7 @@ def provision(
     with errors_reported():
         totals, refused, stopped = run(run_provision(settings, choice, options))
     lines = report_lines(totals, refused, report, dry_run=dry_run)
-    # Where the refused accounts are on standard output, they are what a script reads there.
+    # Standard output then contains the rejected accounts, which a script reads there.
     typer.echo(json.dumps(summary(totals, refused, report)) if as_json else "\n".join(lines), err=str(report) == "-")
     if stopped != DONE:
         return stopped

@@ -1,4 +1,4 @@
-"""The command `reconcile`: catches up with Okta's System Log and users."""
+"""The command `reconcile`: applies missed events of Okta's System Log, and compares the users."""
 
 import asyncio
 import json
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from service.settings import ForgetWhen, Settings
     from service.store.database import Database
 
-# The totals of a reconciliation, for people and for a script.
+# The totals of a reconciliation as text and as JSON.
 
 
 def summary(report: "Report") -> dict[str, Any]:
-    """Give the report for a script."""
+    """Return the report as JSON values."""
     return {"log": _log(report.log), "users": report.users and _users(report.users)}
 
 
@@ -64,7 +64,7 @@ def _users(users: "UsersReport") -> dict[str, Any]:
 
 
 def report_lines(report: "Report") -> Iterator[str]:
-    """Tell the report in lines."""
+    """Yield the report in lines."""
     yield from _log_lines(report.log)
     if report.users is not None:
         yield from _users_lines(report.users)
@@ -94,9 +94,9 @@ def _users_lines(users: "UsersReport") -> Iterator[str]:
 
 
 CALLS_SHARE = 0.25
-"""Of the share of Okta's rate limits, so much is for reading the calls of our hooks."""
+"""The part of the share of Okta's rate limits that is used for reading the calls of our hooks."""
 FAULTS = {"hook_calls_failed", "reconcile_failed", "log_warning", "too_many_missing", "lease_lost"}
-"""Progress messages of following that need, or may need, an operator's attention."""
+"""Progress messages of --follow that need, or may need, an operator's attention."""
 
 
 def reconcile(
@@ -113,14 +113,14 @@ def reconcile(
     share: Annotated[str, typer.Option(help="Share of Okta's rate limits to use.")] = "50%",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for a script.")] = False,
 ) -> int:
-    """Catch up with missed events: read Okta's System Log from where reading stopped, and apply it.
+    """Apply missed events: read Okta's System Log from where reading stopped, and apply it.
 
-    Then the waiting and verified accounts are compared with the org's users. The hash of a user who has a password set
-    in Okta, is deleted, or has been deactivated for 30 days is forgotten, with the proof. Suspended and locked users
-    keep theirs. Okta keeps its log for 90 days. A repetition changes nothing.
+    Then compare the waiting and verified accounts with the org's users. The hash of a user who has a password set
+    in Okta, is deleted, or has been deactivated for 30 days is deleted, with the proof recorded. Suspended and locked
+    users keep theirs. Okta keeps its log for 90 days. Repeating the command changes nothing.
 
-    --follow logs what it does as JSON lines to standard error; stopped by SIGINT or SIGTERM, it prints the totals. With
-    --since, a process that follows already reads the log again from then on.
+    --follow logs its work as JSON lines to standard error; stopped by SIGINT or SIGTERM, it prints the totals. With
+    --since, a process that already follows reads the log again from then on.
     """
     begin = read_moment(since)
     settings = prepare(log_level="info" if follow else "error")
@@ -139,7 +139,7 @@ def reconcile(
 
 @immutable
 class _Options:
-    """What was asked for besides the moment."""
+    """The options other than --since."""
 
     users: bool
     allow_missing: bool

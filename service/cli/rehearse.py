@@ -1,4 +1,4 @@
-"""The command `rehearse`: a load test of a deployment before people come."""
+"""The command `rehearse`: a load test of a deployment before the migration begins."""
 
 import asyncio
 import json
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 MAX_RATE = 10_000.0
-"""Sign-ins a second: more than one process can send."""
+"""Sign-ins per second: more than one process can send."""
 MAX_SECONDS = 24 * 3600.0
 USABLE = 0.9
-"""The share of its cores that the service turns into answers (docs/capacity.md)."""
+"""The share of the cores' time that the service can spend on answers (docs/capacity.md)."""
 BEHIND = 0.5
-"""Seconds; where arrivals are sent later than that, this machine was too busy for the rate."""
+"""Seconds; if calls are sent later than that, this machine was too busy for the rate."""
 
 
 def rehearse(
@@ -50,11 +50,11 @@ def rehearse(
     wrong: Annotated[str, typer.Option(help="The share of sign-ins with a wrong password, or 0%.")] = "20%",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
-    """Sign invented people in at a rate, and tell how many were answered in time and which cores that takes.
+    """Sign in invented people at a given rate; print how many were answered in time, and how many cores that needs.
 
-    The people have the formats and costs of what is loaded, in their proportions, random passwords and logins that end
-    in `.rehearsal.invalid`. They are not accounts, and are removed at the end. Exit code 0 where every sign-in had its
-    verdict in time, else 1.
+    The people have the formats and costs of the loaded hashes, in their proportions, random passwords, and logins that
+    end in `.rehearsal.invalid`. They are not accounts, and are removed at the end. The exit code is 0 if every sign-in
+    got its verdict in time, otherwise 1.
     """
     from service.rehearsal.load import Plan
 
@@ -74,7 +74,7 @@ def rehearse(
 
 
 def read_rate(text: str) -> float:
-    """Read `40/s`, `40` or `300/m` as sign-ins a second."""
+    """Parse `40/s`, `40` or `300/m` as sign-ins per second."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/(s|m))?", text.strip())
     rate = float(found[1]) / UNITS[found[2] or "s"] if found else 0.0
     if not 0 < rate <= MAX_RATE:
@@ -85,7 +85,7 @@ def read_rate(text: str) -> float:
 
 
 def read_duration(text: str) -> float:
-    """Read `90s`, `5m` or `1h` as seconds."""
+    """Parse `90s`, `5m` or `1h` as seconds."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)", text.strip())
     seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
     if not 0 < seconds <= MAX_SECONDS:
@@ -94,7 +94,7 @@ def read_duration(text: str) -> float:
 
 
 def hook_url(base: str) -> str:
-    """Give the address of the password import hook of the service at `base`."""
+    """Return the address of the password import hook of the service at `base`."""
     from service.okta.hooks import HookKind
 
     try:
@@ -125,7 +125,7 @@ async def _rehearse(settings: "Settings", url: str, plan: "Plan") -> "tuple[Resu
             mix, known = await rehearsals.mix(connection), await recipes.list_recipes(connection)
         if not mix:
             raise CommandFailed("no hash is loaded, so there is nothing to rehearse: load accounts first")
-        # Before the load, which would make it slower where the service runs on this machine.
+        # Before the load test, which would slow it down if the service runs on this machine.
         try:
             choice = await asyncio.to_thread(choose_bcrypt, settings.bcrypt)
         except BcryptUnavailable as unavailable:
@@ -140,7 +140,7 @@ async def _rehearse(settings: "Settings", url: str, plan: "Plan") -> "tuple[Resu
 async def _run_plan(
     database: "Database", caller: "Caller", plan: "Plan", mix: "Mapping[int, int]"
 ) -> "tuple[Result, int]":
-    """Run the plan; give what came of it until its end or a signal, and 0 or the signal's exit code."""
+    """Run the plan; return the result until its end or a signal, and 0 or the signal's exit code."""
     from service.rehearsal.load import Result
     from service.rehearsal.run import CannotRehearse, rehearse
 
@@ -163,7 +163,7 @@ async def _run_plan(
 
 
 def _document(plan: "Plan", result: "Result", cost: "Cost | None") -> dict[str, Any]:
-    """Give the result for a script."""
+    """Return the result as JSON values."""
     cores = cost.cores(plan.rate) if cost else None
     return {
         "rate": plan.rate,
@@ -191,7 +191,7 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def report_lines(found: dict[str, Any]) -> "list[str]":
-    """Write the result for people."""
+    """Yield the result as lines of text."""
     total = found["sign_ins"]
     lines = [
         f"{total:,} sign-ins in {found['calls']:,} calls at {found['rate']:g}/s",

@@ -37,11 +37,11 @@ def write(
     ] = None,
     okta: Annotated[bool, typer.Option(help="Ask Okta which hooks are left, where OKTA_CLIENT_ORGURL is set.")] = True,
 ) -> int:
-    """Write evidence for auditors: counts, each forgotten hash with its proof, keys in use or destroyed, hooks left.
+    """Write evidence for auditors: counts, every forgotten hash with its proof, keys used or destroyed, hooks left.
 
     A new folder gets report.html, report.json and forgotten.csv, which lists every forgotten hash by account number
-    with its proof and time; with --sign also report.json.sig. No person is named. The proofs are to be compared with
-    Okta's System Log. All figures are of one moment. Exit code 1 where they do not add up.
+    with its proof and time; with --sign also report.json.sig. No person is named. Compare the proofs with Okta's
+    System Log. All figures are of one moment. The exit code is 1 if they do not add up.
     """
     if context.invoked_subcommand is not None:
         return DONE
@@ -59,7 +59,7 @@ def verify(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What report wrote.")],
     key: Annotated[Path, typer.Option(metavar="PUBLIC.pem", help="The signer's public key.")],
 ) -> None:
-    """Check that a report is what was signed: the signature of report.json, and the digest of each other file."""
+    """Verify that a report is unchanged: the signature of report.json, and the digest of each other file."""
     from service.administration import report as evidence
 
     public = _keyed(key, evidence.read_public_key)
@@ -72,7 +72,7 @@ def verify(
 
 
 def lines(document: Mapping[str, Any], folder: Path) -> Iterator[str]:
-    """Tell in lines what was written."""
+    """Yield lines about what was written."""
     accounts, forgotten, held = (document[part]["total"] for part in ("accounts", "forgotten", "hashes"))
     yield f"{accounts:,} accounts, {forgotten:,} forgotten hashes, {held:,} hashes left"
     for each in document["sums"]:
@@ -115,7 +115,7 @@ async def _write(
 
 
 SHOWN_EVERY = 30.0
-"""Seconds between two lines of progress."""
+"""Seconds between two progress lines."""
 
 
 def _progress() -> Callable[[int], None]:
@@ -150,7 +150,7 @@ async def _hooks_of_org(settings: "Settings") -> "OrgHooks":
 
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
-    """Return a folder to write to, and rename it at the end: a report that was interrupted is never there."""
+    """Yield a folder to write to, and rename it at the end: an interrupted report never has the final name."""
     if folder.exists():
         raise CommandFailed(f"{folder}: exists already; choose another --output", WRONG_USAGE)
     try:

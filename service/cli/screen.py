@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from service.registration.screen import Screening
     from service.settings import Settings
 
-# What `screen` says of a request that it has tried: the rules, the decision and the answer. Decides nothing.
+# The output of `screen`: the rules, the decision and the answer.
 
 
 def summary(request: "ScreeningRequest", screening: "Screening") -> dict[str, Any]:
-    """Give it for a script."""
+    """Return the screening as JSON values."""
     return {
         "kind": request.kind,
         "decision": screening.decided,
@@ -36,7 +36,7 @@ def summary(request: "ScreeningRequest", screening: "Screening") -> dict[str, An
 
 
 def report_lines(request: "ScreeningRequest", screening: "Screening") -> Iterator[str]:
-    """Tell it line by line, rule by rule."""
+    """Yield the screening in lines, rule by rule."""
     engine = f" ({request.engine} engine)" if request.kind == "registration" else ""
     yield f"A request of the kind {request.kind}{engine}, with {', '.join(request.profile) or 'no attribute'}."
     for step in screening.judgement.steps:
@@ -69,12 +69,12 @@ def screen(
     stranger: Annotated[bool, typer.Option("--stranger", help="Assume an unknown person; query no database.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
-    """Try a registration request against the policy, and explain rule by rule what it decided.
+    """Try a registration request against the policy, and explain the decision rule by rule.
 
-    Nothing is sent and nothing is recorded. The legacy store is asked only where the policy asks it.
+    Nothing is sent and nothing is recorded. The legacy store is queried only if the policy needs it.
 
     Exit codes: 0 a decision was made; 1 the request is not one of Okta's, or the policy failed; 2 the policy has
-    faults, each named with its line.
+    faults, each listed with its line.
     """
     if legacy is not None and stranger:
         raise typer.BadParameter("--legacy and --stranger contradict each other")
@@ -118,7 +118,7 @@ async def _screen(
     configure_logging("error")
     loaded = _load_policy(policy or settings.registration_policy)
     screener = RegistrationScreener(loaded, _Lookup(settings, known), Telemetry())
-    # A database may have to be started first; code must answer as fast as in the service.
+    # A database may have to be started first; policy code gets as much time as in the service.
     within = settings.request_timeout if loaded.code is not None else None
     try:
         async with asyncio.timeout(within):
@@ -142,7 +142,7 @@ def _load_policy(named: str | None) -> "Policy":
 
 
 class _Lookup:
-    """Gives what the option says of the person, else asks the store; the database is opened only if it is asked."""
+    """Returns the profile given by the option, otherwise queries the store; the database is opened only when needed."""
 
     def __init__(self, settings: "Settings", known: "Sequence[LegacyProfile] | None") -> None:
         self._settings = settings

@@ -9,7 +9,7 @@ def serve() -> None:
 
     Okta calls HOST:PORT (127.0.0.1:8082). The status page, /metrics and /status.json are on ADMIN_HOST:ADMIN_PORT
     (127.0.0.1:8083).
-    Needs a way to authenticate Okta: BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS.
+    Okta must be authenticated: set BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, or HOOK_SECRETS.
     """
     from service.app import serve as run_service
 

@@ -1,6 +1,6 @@
-"""The command `simulate`: the whole story against a simulated Okta org.
+"""The command `simulate`: a complete migration against a simulated Okta org.
 
-The one part of the service that knows the simulator. The stage, the story and how it is told are beside it.
+The only part of the service that uses the simulator, together with the modules for its setting and steps.
 """
 
 from typing import Annotated
@@ -17,11 +17,11 @@ def simulate(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show each call of Okta in full.")] = False,
 ) -> None:
-    """Play the whole story against a simulated Okta org and print it.
+    """Play a complete migration against a simulated Okta org and print it.
 
-    Starts the service, a simulated org and, where DATABASE_URL is unset, the embedded PostgreSQL; loads the three
-    users of Okta's guide; signs them in, wrongly and rightly, with Okta read-only and with a delivery repeated.
-    Exit code 0 only if every step was verified against the database.
+    Starts the service, a simulated org and, if DATABASE_URL is unset, the embedded PostgreSQL. Loads the three users of
+    Okta's guide and signs them in, with wrong and correct passwords, with Okta read-only, and with a repeated delivery.
+    The exit code is 0 only if every step was verified in the database.
     """
     from service.cli.simulate_story import play, stay_on_stage
 

@@ -26,12 +26,12 @@ from service.store.migrations import ROOT, upgrade
 from service.web.server import listening
 from simulator import HeaderSecret, Org, serve
 
-# A fresh database for the story, beside the one in use, so that playing it can't touch anybody's accounts.
+# A temporary database for the simulation, beside the one in use, so that no existing account is affected.
 
 
 @asynccontextmanager
 async def fresh_database(settings: Settings) -> AsyncIterator[str]:
-    """Make and migrate a database of its own on the server of the settings; drop it afterwards."""
+    """Create and migrate a database on the server of the settings; drop it afterwards."""
     name = f"story_{secrets.token_hex(4)}"
     async with server_dsn(settings) as server:
         await _execute(server, f"CREATE DATABASE {name}")
@@ -56,7 +56,7 @@ async def _execute(dsn: str, statement: str) -> None:
 
 
 INSTALLED = Path(__file__).with_name("examples")
-"""Where a wheel has the examples; in a checkout they are in `examples/`."""
+"""The location of the examples in a wheel; in a checkout they are in `examples/`."""
 EXAMPLES = INSTALLED if INSTALLED.is_dir() else ROOT / "examples"
 LEGACY_USERS = EXAMPLES / "legacy-users.csv"
 GUIDE_POLICY = EXAMPLES / "registration" / "guide.toml"
@@ -66,7 +66,7 @@ USER = "okta"
 
 @dataclass(frozen=True)
 class Stage:
-    """What a story is played on."""
+    """What a simulation runs on."""
 
     org: Org
     database: Database
@@ -74,12 +74,12 @@ class Stage:
     admin_url: str
     org_url: str
     authorization: str = field(repr=False)
-    """The header by which Okta proves itself: random, made for this stage."""
+    """The header that authenticates Okta: random, for this run only."""
 
 
 @asynccontextmanager
 async def set_stage(settings: Settings, *, ports: tuple[int, int, int] = (0, 0, 0)) -> AsyncIterator[Stage]:
-    """Start everything on loopback, with a secret that nobody had before; end it all afterwards."""
+    """Start everything on loopback, with a new random secret; stop it all afterwards."""
     password = secrets.token_urlsafe(24)
     authorization = basic_header(USER, password)
     async with fresh_database(settings) as dsn:
@@ -117,7 +117,7 @@ async def _load_legacy_users(dsn: str, settings: Settings) -> None:
 
 
 async def _connect(org: Org, service_url: str, secret: HeaderSecret) -> None:
-    """Do what an administrator does by hand: three hooks, one verification, three users with the password hook."""
+    """Play the administrator: create three hooks, verify one, create three users with the password hook."""
     org.set_password_hook(f"{service_url}/okta/password-import", secret)
     org.set_registration_hook(f"{service_url}/okta/registration", secret)
     hook = org.add_event_hook(f"{service_url}/okta/events", secret)

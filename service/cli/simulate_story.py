@@ -21,10 +21,10 @@ from simulator import SignIn
 from simulator.registration import Registration
 from simulator.transcript import Exchange
 
-# `simulate --stay`: the stage without a story, for trying by hand. Prints where everything is and how to stop.
+# `simulate --stay`: the setting without the steps, for trying by hand. Prints the URLs and how to stop.
 
 SIMULATOR_AFTER = 2
-"""The simulated org listens this many ports after the service: the admin port lies between."""
+"""The simulated org listens this many ports after the service: the admin port is between them."""
 
 
 async def stay_on_stage(settings: Settings) -> None:
@@ -35,7 +35,7 @@ async def stay_on_stage(settings: Settings) -> None:
     ports = settings.port, settings.admin_port, settings.port + SIMULATOR_AFTER
     async with set_stage(settings, ports=ports) as stage:
         _print_help(stage, Console())
-        begin_logging(settings, "info")  # from now on: one line a sign-in
+        begin_logging(settings, "info")  # from now on: one line per sign-in
         await stop.wait()
 
 
@@ -62,28 +62,28 @@ The secret below was made at random for this run. Ask as Okta does:
     )  # fmt: skip
 
 
-# The output of the story: steps, calls, and what the database says.
+# The output of the simulation: steps, calls, and the state of the database.
 
 KEPT_OF_EVENT = ("uuid", "published", "eventType", "outcome", "target")
 LONGEST = 30
-"""Lines of a body that are shown; the rest is more of the same."""
+"""Maximum lines of a body that are shown; the rest is similar."""
 
 
 class StoryPrinter:
-    """Prints the story and remembers whether all of it was true."""
+    """Prints the simulation and records whether all facts were true."""
 
     def __init__(self, console: Console, *, verbose: bool) -> None:
-        """Begin; `verbose` shows the headers and bodies of each call instead of a line."""
+        """Begin; `verbose` shows the headers and bodies of each call instead of one line."""
         self._console, self._verbose = console, verbose
         self.steps = self.calls = self.facts = self.false = 0
 
     def step(self, title: str) -> None:
-        """Begin a step."""
+        """Print the title of a step."""
         self.steps += 1
         self._print(f"\n[bold cyan]{self.steps}. {title}[/]")
 
     def wire(self, exchange: Exchange) -> None:
-        """Show a call of Okta's and our answer; secrets are masked already."""
+        """Print a call of Okta's and our answer; secrets are masked already."""
         self.calls += 1
         if self._verbose:
             self._print_in_full(exchange)
@@ -95,14 +95,14 @@ class StoryPrinter:
             )
 
     def seen(self, fact: str, true: bool) -> None:
-        """Tell a fact that was looked up, true or not."""
+        """Print a fact that was looked up, whether true or not."""
         self.facts += 1
         self.false += not true
         mark = "[bold green]✓[/]" if true else "[bold red]✗[/]"
         self._print(f"   {mark} {escape(fact)}")
 
     def end(self, states: Counter[str]) -> None:
-        """Print the summary, and what to do next."""
+        """Print the summary and the next steps."""
         accounts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
         total = f"{self.steps} steps, {self.calls} calls of Okta, {states.total()} accounts: {accounts}."
         self._print(f"\n[bold]{total}[/]")
@@ -137,7 +137,7 @@ def _milliseconds(exchange: Exchange) -> str:
 
 
 def _gist(exchange: Exchange) -> str:
-    """Give the credential, the decision or the events of a call in a few words."""
+    """Return the credential, the decision or the events of a call in a few words."""
     if exchange.url.endswith("/okta/events"):
         events = (_read(exchange.body).get("data") or {}).get("events") or []
         return ", ".join(f"{each['eventType']} {each['outcome']['result']}" for each in events)
@@ -159,7 +159,7 @@ def _lines(body: str) -> list[str]:
 
 
 def _pruned(body: dict[str, Any]) -> dict[str, Any]:
-    """Leave out of log events what this story is not about."""
+    """Return log events without the parts that this simulation does not need."""
     events = (body.get("data") or {}).get("events") if isinstance(body.get("data"), dict) else None
     if events is None:
         return body
@@ -171,7 +171,7 @@ JESSIE, KIM, RAJIV = "jessie.smith@example.com", "kim.sato@example.com", "rajiv.
 
 
 async def play(settings: Settings, *, verbose: bool = False) -> bool:
-    """Play the story; tell whether every step was true."""
+    """Play all steps; return whether every fact was true."""
     printer = StoryPrinter(Console(), verbose=verbose)
     async with set_stage(settings) as stage:
         actors = _Actors(stage, printer)
@@ -198,7 +198,7 @@ class _Actors:
     printer: StoryPrinter
 
     async def sign_in(self, login: str, password: str) -> SignIn:
-        """Sign in at the org, let it report its events, and show what went over the wire."""
+        """Sign in at the org, let it report its events, and print the calls."""
         mark = self.stage.org.transcript.total
         result = await self.stage.org.sign_in(login, password)
         await self.stage.org.flush_events()
@@ -287,7 +287,7 @@ async def _registration(actors: _Actors) -> None:
     mark = stage.org.transcript.total
     inside = await stage.org.register(_profile("new.person@example.com"), "Passw0rd!")
     outside = await stage.org.register(_profile("mallory@example.com.evil.example"), "Passw0rd!")
-    actors._show(mark)  # noqa: SLF001 (the steps and their actors are one)
+    actors._show(mark)  # noqa: SLF001 (the functions of the steps are in this module)
     actors.printer.seen("the first is registered", inside.allowed)
     actors.printer.seen(f"the second reads: {_shown(outside)}", not outside.allowed and bool(outside.shown.inline))
 

@@ -33,7 +33,7 @@ def status(
     all_names: Annotated[bool, typer.Option("--all-names", help=ALL_NAMES)] = False,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help=HTML)] = None,
 ) -> None:
-    """Tell how far the migration is: by state, source, format and day, how fast it goes, and who is stuck and why."""
+    """Show the migration's progress by state, source, format and day, its pace, and stuck accounts with the reasons."""
     from service.cli.name_report import name_lines, names_as_json
 
     if html is not None:
@@ -76,7 +76,7 @@ async def _page() -> str:
 
 
 def _write(path: Path, page: str) -> None:
-    """Replace the file as a whole: a web server may be reading it."""
+    """Replace the file atomically: a web server may be reading it."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
         new.write_text(page, encoding="utf-8")
@@ -87,7 +87,7 @@ def _write(path: Path, page: str) -> None:
 
 
 def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator[str]:
-    """Tell the report in lines, and name the first few of those who are stuck."""
+    """Yield the report in lines, with the names of the first few stuck accounts."""
     accounts = dict(found["accounts"])
     total = accounts.pop("total")
     yield f"{total:,} accounts"
@@ -118,11 +118,11 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
 
 
 NAMED = 5
-"""Formats that are named."""
+"""Maximum formats that are named."""
 
 
 def recommendation(formats: Collection[str], tried: Collection[str]) -> Iterator[str]:
-    """Say for how many formats a known password was VERIFIED, and what to run for the others."""
+    """Yield for how many formats a known password was VERIFIED, and the command for the others."""
     if not formats:
         return
     untried = sorted(set(formats).difference(tried))
@@ -133,7 +133,7 @@ def recommendation(formats: Collection[str], tried: Collection[str]) -> Iterator
 
 
 def unknown_products(formats: Mapping[str, int], tried: Collection[str]) -> Iterator[str]:
-    """Warn of hashes that name no product, where products exist that change the typed password before they hash it.
+    """Yield warnings about formats that name no product, if there are products that transform the typed password first.
 
     A known password that was VERIFIED for the format ends the warning.
     """

@@ -41,10 +41,10 @@ def stragglers(
     yes: Annotated[bool, typer.Option("--yes", help="With --retire: do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON for a script.")] = False,
 ) -> None:
-    """List who has not migrated, as CSV, with the reason: for the mails at the end of the programme.
+    """List accounts that have not migrated, as CSV with the reasons: for the mails at the end of the programme.
 
-    With --retire their hashes are forgotten, with the end of the programme as the recorded proof. That can't be undone:
-    afterwards a legacy password that was not used before is refused.
+    With --retire their hashes are deleted, with the end of the programme as the recorded proof. This cannot be undone:
+    afterwards a legacy password that has not been used before is rejected.
     """
     settings = prepare()
     if retire and not yes and not typer.confirm("Forget the hashes of all who have not migrated, for good?", err=True):
@@ -61,13 +61,13 @@ def stragglers(
 async def _stragglers(
     settings: "Settings", output: Path | None, retire: bool
 ) -> "tuple[Counter[Why], Counter[Proof], int]":
-    """List, and perhaps retire; give both counts, and 0 or a signal's exit code."""
+    """List the accounts and, if requested, retire them; return both counts, and 0 or a signal's exit code."""
     from service.administration.stragglers import write_stragglers
     from service.app import open_database
     from service.store.leases import LIFE, PROVISION, hold_lease
 
     async with open_database(settings) as database:
-        # The list is written first: afterwards nobody knows any more who was left.
+        # The list is written first: after the retirement it can no longer be made.
         if output is None:
             with show_progress("stragglers") if output_is_file() else nullcontext():
                 counts = await write_stragglers(database, sys.stdout, printable)
@@ -109,7 +109,7 @@ async def _to_file(database: "Database", path: Path) -> "Counter[Why]":
 
 
 def _say(counts: "Counter[Why]", retired: "Counter[Proof]", *, as_json: bool, to_stdout: bool, ended: bool) -> None:
-    """Say the totals: where the CSV is on standard output, to standard error."""
+    """Print the totals, to standard error if the CSV goes to standard output."""
     if as_json:
         report = {
             "left": {why.value: number for why, number in counts.items()},

@@ -65,12 +65,12 @@ def try_password(
 ) -> int:
     """Check a known password against a stored or given hash, with the code that answers sign-ins.
 
-    The password is asked for without echo, or read from one line of standard input. It is never an argument.
-    Prints VERIFIED with the interpretation of the hash, or UNVERIFIED. The try is written to the audit trail;
+    The password is prompted for without echo, or read from one line of standard input. It is never an argument. Prints
+    VERIFIED with the interpretation of the hash, or UNVERIFIED. The trial is recorded in the audit trail;
     no account changes, and the person is not throttled.
 
-    Use it before go-live with one known password per format: that a hash can be computed does not show that it is
-    computed as the old system did.
+    Use it before go-live with one known password per format: a hash that can be checked is not necessarily computed as
+    in the old system.
 
     - `try jo@example.com`: the account's stored hashes
     - `try --file export.csv --row 17 --source shop`: one row, before it is loaded
@@ -113,7 +113,7 @@ def _require_one_subject(name: str | None, file: Path | None, row: int | None, *
 
 
 def _given_source(settings: "Settings", name: str | None, of_format: str | None) -> "Source | None":
-    """The source that the options describe; None where they say nothing."""
+    """Return the source that the options describe; None if they describe none."""
     from service.cli.load import source_of
     from service.hashing import registry
     from service.hashing.format import UnusableHash
@@ -165,7 +165,7 @@ def _of_name(
 
 
 def _of_stored(settings: "Settings", name: str) -> "Subject | None":
-    """The account that has the name; None where none has it, or where there is no store and the name is a hash."""
+    """Return the account with the name; None if there is none, or if the name is a hash and there is no store."""
     from service.hashing.registry import candidates
     from service.store.database import SchemaNotReady
 
@@ -178,7 +178,7 @@ def _of_stored(settings: "Settings", name: str) -> "Subject | None":
 
 
 async def _of_account(settings: "Settings", name: str) -> "Subject | None":
-    """The account that the name means at sign-in; None where no account has the name."""
+    """Return the account that the name opens at sign-in; None if there is none."""
     from service.app import open_database
     from service.auth.authenticator import hash_keys
     from service.loading.known_password import NoSubject, account_subject
@@ -210,7 +210,7 @@ def _of_hash(text: str, source: "Source | None", salt: str | None, user: str | N
 
 
 class _Row(NamedTuple):
-    """A row of an export, and how the export is read."""
+    """A row of an export, and how to read the export."""
 
     file: Path
     line: int
@@ -236,7 +236,7 @@ def _of_file(row: _Row, source: "Source | None", salt: str | None, user: str | N
 
 
 def _fields(row: _Row, source: "Source") -> "tuple[dict[str, object], Source]":
-    """The row as `load` reads it, and the source with the format that the export shows. Raises `RejectedRow`."""
+    """Return the row as `load` reads it, and the source with the export's format. Raises `RejectedRow`."""
     from contextlib import closing
 
     from service.loading.files.row import FaultyRow, UnreadableFile
@@ -257,7 +257,7 @@ def _fields(row: _Row, source: "Source") -> "tuple[dict[str, object], Source]":
 
 
 def _columns(salt: str | None, user: str | None) -> dict[str, object]:
-    """The options as the columns of a row."""
+    """Return the options as the columns of a row."""
     return {name: value for name, value in (("salt", salt), ("username", user)) if value is not None}
 
 
@@ -268,7 +268,7 @@ def _password() -> str:
 
 
 def _line(what: str) -> str:
-    """One line of standard input, without its end."""
+    """Read one line of standard input, without its end."""
     line = sys.stdin.buffer.readline()
     if not line:
         raise CommandFailed(f"standard input holds no {what}: give it on a line of its own", WRONG_USAGE)
@@ -291,7 +291,7 @@ def _diagnosed(
     peppers: dict[str, bytes],
     seconds: float,
 ) -> "Finding | None":
-    """Search for the recipe of each hash. Ctrl-C ends the search, is recorded and is no fault."""
+    """Search for the recipe of each hash. Ctrl-C ends the search, is recorded and is not an error."""
     from service.cli.try_report import diagnosing, interrupted
     from service.hashing.diagnosis import OutOfTime, diagnose
     from service.loading.known_password import cases_of
@@ -314,7 +314,7 @@ def _diagnosed(
 
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end a search as Ctrl-C does, with its count and its record."""
+    """Handle SIGTERM like Ctrl-C during a search, so that the number tried is printed and recorded."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -323,7 +323,7 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
 
 
 def _record(settings: "Settings", subject: "Subject", recipe: "Recipe | None", *, diagnosed: bool) -> None:
-    """Write the audit entry. A given hash can be tried without a store: it is then said that nothing was recorded."""
+    """Write the audit entry. A hash can be tried without a store; a warning then says that nothing was recorded."""
     import asyncpg
 
     from service.embedded_postgres import NoPostgres, PostgresDidNotStart

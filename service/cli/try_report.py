@@ -17,7 +17,7 @@ SETTINGS = ("format", "charset", "pepper_env", "iterations", "salt_encoding")
 
 @contextmanager
 def diagnosing(seconds: float) -> Iterator[Budget]:
-    """Give the budget of a search, and show its stage and the candidates tried."""
+    """Yield the budget of a search, and show its stage and the number of candidates tried."""
     with show_progress("try --diagnose", "candidates") as shown:
         yield Budget(
             seconds, lambda spent: shown.update(spent.tried, share=spent.elapsed / spent.seconds, note=spent.stage)
@@ -25,12 +25,12 @@ def diagnosing(seconds: float) -> Iterator[Budget]:
 
 
 def interrupted(budget: Budget) -> str:
-    """How far a search came."""
+    """Return how far a search came."""
     return f"{budget.tried:,} candidates tried, up to: {budget.stage or 'the start'}"
 
 
 def lines(verdict: Verdict, finding: Finding | None, *, diagnosed: bool) -> Iterator[str]:
-    """Give the lines of a verdict."""
+    """Yield the lines of a verdict."""
     if finding is not None:
         yield f"VERIFIED, if read as {_interpretation(finding.recipe)}"
         yield from snippet(finding)
@@ -46,7 +46,7 @@ def lines(verdict: Verdict, finding: Finding | None, *, diagnosed: bool) -> Iter
 
 
 def snippet(finding: Finding) -> Iterator[str]:
-    """The option and the source, ready to paste, with what the export needs first."""
+    """Yield the option and the source to paste, and what the export needs first."""
     yield from (f"  first: {note}" for note in finding.notes)
     yield f"  --format {shlex.quote(finding.recipe.format)}"
     yield ""
@@ -57,14 +57,14 @@ def snippet(finding: Finding) -> Iterator[str]:
 
 
 def settings_of(recipe: Recipe) -> dict[str, Any]:
-    """The settings of a source that differ from the defaults."""
+    """Return the settings of a source that differ from the defaults."""
     defaults = Recipe("")
     found = {name: getattr(recipe, name) for name in SETTINGS}
     return {name: value for name, value in found.items() if value != getattr(defaults, name)}
 
 
 def as_dict(verdict: Verdict, finding: Finding | None) -> dict[str, Any]:
-    """Give the verdict for a script."""
+    """Return the verdict as JSON values."""
     recipe = finding.recipe if finding else verdict.recipe
     return {
         "verdict": "UNVERIFIED" if recipe is None else "VERIFIED",
@@ -84,5 +84,5 @@ def _interpretation(recipe: Recipe) -> str:
 
 
 def _toml(value: object) -> str:
-    """A value in TOML: its basic strings have the escapes of JSON's."""
+    """Format a value as TOML, whose basic strings have the escapes of JSON."""
     return json.dumps(value)
