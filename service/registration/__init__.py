@@ -1,7 +1,7 @@
 """The rules of self-service registration: read from TOML, or written in Python.
 
-A policy in code needs from here `ScreeningRequest`, `Kind`, `Allow`, `Deny` and `Cause`; to look at the legacy store
-`LegacyAccounts` and `LegacyProfile`, to compare domains `domain_of`, `comparable` and `is_within`.
+A policy in code needs from here `ScreeningRequest`, `Kind`, `Allow`, `Deny` and `Cause`; for the legacy store
+`LegacyAccounts` and `LegacyProfile`, and for comparing domains `domain_of`, `comparable` and `is_within`.
 """
 
 from service.okta.registration import Allow, Cause, Decision, Deny, Engine, Kind, ScreeningRequest

@@ -1,7 +1,7 @@
-"""Registration policies written in Python: their loading, their calls, and the check of what they return.
+"""Registration policies written in Python: loading, calling, and validation of what they return.
 
-A policy in code has an event loop and a thread of its own: code that blocks makes registrations fail, and leaves
-sign-ins alone.
+A policy in code has its own event loop and thread: code that blocks makes registrations fail, but does not affect
+sign-ins.
 """
 
 import asyncio
@@ -33,50 +33,50 @@ PolicyFunction = Callable[..., Awaitable[Decision]]
 
 
 class PolicyFailed(Exception):
-    """The registration policy could not decide; the message names the fault, and no value of anybody."""
+    """The registration policy could not decide; the message names the fault, and no value of a person."""
 
 
 class LegacyLookup(Protocol):
-    """Finds accounts of the legacy store. Both raise what the store raises."""
+    """Finds accounts of the legacy store. Both methods raise the store's errors."""
 
     async def by_names(self, names: Sequence[str]) -> Sequence[LegacyProfile]:
-        """Find those that have one of these names as a login or, if none has, as another identifier or email."""
+        """Find accounts with one of these names as login or, if none has, as another identifier or email."""
         ...
 
     async def by_attribute(self, attribute: str, value: str) -> Sequence[LegacyProfile]:
-        """Find those whose declared attribute has this value."""
+        """Find accounts whose declared attribute has this value."""
         ...
 
 
 class LegacyAccounts:
-    """The legacy accounts, as the code of a policy may look at them: no hash, no state, only declared attributes."""
+    """The legacy accounts as visible to policy code: no hash, no state, only declared attributes."""
 
     def __init__(self, request: ScreeningRequest, lookup: LegacyLookup) -> None:
         self._request = request
         self._lookup = lookup
         self._loop = asyncio.get_running_loop()
         self.fault: BaseException | None = None
-        """Why the store gave no answer: then there is no decision, whatever the code makes of it."""
+        """The store's error, if it did not answer: then there is no decision, whatever the code returns."""
 
     async def find(self) -> list[LegacyProfile]:
-        """Find the person's accounts by login and email, of an update those that Okta has.
+        """Find the person's accounts by login and email address; for an update, by those that Okta has.
 
-        More than one where several fit equally well.
+        Returns more than one if several match equally well.
         """
         names = names_of(self._request)
         return await self._ask(self._lookup.by_names(names)) if names else []
 
     async def find_by(self, attribute: str, value: object) -> list[LegacyProfile]:
-        """Find accounts by a declared attribute, at most ten; none where the value is empty, a list or an object.
+        """Find at most ten accounts by a declared attribute; none if the value is empty, a list or an object.
 
-        Texts must be equal in every character but outer blanks; a number is found by its digits. The profile of a
-        migrated person is gone, so nobody finds it.
+        Texts must be equal except for surrounding blanks; a number matches by its digits. Migrated persons are not
+        found, since their profile is deleted.
         """
         text = (as_text(value) or "").strip()
         return await self._ask(self._lookup.by_attribute(attribute, text)) if text and "\0" not in text else []
 
     async def _ask(self, query: Coroutine[Any, Any, Sequence[LegacyProfile]]) -> list[LegacyProfile]:
-        # The connections belong to the service's loop, and this runs on the policy's.
+        # The connections belong to the service's event loop, and this runs on the policy's.
         try:
             return list(await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(query, self._loop)))
         except Exception as error:
@@ -85,7 +85,7 @@ class LegacyAccounts:
 
 
 class CodePolicy:
-    """A policy in code: an async function from a request, and the legacy accounts if it wants them, to a decision."""
+    """A policy in code: an async function that maps a request, and optionally the legacy accounts, to a decision."""
 
     def __init__(self, name: str, function: PolicyFunction, *, wants_legacy: bool = False) -> None:
         self.name = name
@@ -94,18 +94,18 @@ class CodePolicy:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def decide(self, request: ScreeningRequest, lookup: LegacyLookup) -> Decision:
-        """Ask the policy. Raises `PolicyFailed`, and what the store raises.
+        """Call the policy. Raises `PolicyFailed`, and the store's errors.
 
-        Where the caller's time runs out, the policy is cancelled.
+        If the caller's time runs out, the policy is cancelled.
         """
         legacy = LegacyAccounts(request, lookup)
         asked = asyncio.run_coroutine_threadsafe(self._ask(request, legacy), self._running_loop())
         return await asyncio.wrap_future(asked)
 
     def close(self, after: float = 0) -> None:
-        """Stop the policy's loop, after so many seconds in which calls may end.
+        """Stop the policy's event loop, after so many seconds for running calls to end.
 
-        The thread is a daemon, so code that hangs can't keep the process alive.
+        The thread is a daemon, so blocking code cannot keep the process alive.
         """
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._loop.call_later, after, self._loop.stop)
@@ -120,7 +120,7 @@ class CodePolicy:
             if task is not None and _was_ended(task, error):
                 raise
             if legacy.fault is None:
-                # The message of the exception may quote what the person submitted; its type and places can't.
+                # The message of the exception may quote what the person submitted; its type and location cannot.
                 log.error("policy_failed", rule=self.name, **describe(error))  # noqa: TRY400 (its traceback shows values)
                 raise PolicyFailed(f"{self.name} raised {type(error).__name__}") from None
         if legacy.fault is not None:
@@ -142,28 +142,28 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _was_ended(task: asyncio.Task[Any], error: BaseException) -> bool:
-    """Tell whether the policy was ended from outside: what it raises of the same kind by itself is a fault like any."""
+    """Return whether the policy was stopped from outside; if it raises such an error itself, that is its fault."""
     if isinstance(error, asyncio.CancelledError):
         return task.cancelling() > 0  # the caller's time ran out
-    # A call that is still open when the loop ends is closed by the garbage collector, outside its own task.
+    # A call that is still running when the loop ends is closed by the garbage collector, outside its own task.
     return isinstance(error, GeneratorExit) and asyncio.current_task(task.get_loop()) is not task
 
 
-# The check of what a policy returned: the fault names the field, and never its value.
+# Validation of what a policy returned: the fault names the field, but never its value.
 
 MAX_DEPTH = 50
-"""Levels of a value that is set; Okta's own attributes have two."""
+"""Nesting depth of a value that is set; Okta's own attributes have two levels."""
 _SHOWABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
 def fail(name: str, fault: str) -> NoReturn:
-    """Log what is wrong with a policy's answer. Raises `PolicyFailed`."""
+    """Log a fault of a policy's answer. Raises `PolicyFailed`."""
     log.error("policy_failed", rule=name, fault=fault)
     raise PolicyFailed(f"{name}: {fault}")
 
 
 def checked(decision: object, name: str) -> Decision:
-    """Give a decision that can be said to Okta. Raises `PolicyFailed`, which names the field that can't."""
+    """Return a decision that can be sent to Okta. Raises `PolicyFailed`, which names the invalid field."""
     if not isinstance(decision, Allow | Deny):
         fail(name, f"the function must return Allow or Deny, not {_kind(decision)}")
     for fault in _faults_of_allow(decision) if isinstance(decision, Allow) else _faults_of_deny(decision):
@@ -190,7 +190,7 @@ def _faults_of_allow(decision: Allow) -> Iterator[str]:
 
 
 def _faults_of_value(value: object, place: str, levels: int) -> Iterator[str]:
-    """Give what keeps a value from being written as JSON that Okta can read."""
+    """Yield the reasons why a value cannot be written as JSON that Okta can read."""
     match value:
         case str() if not _is_unicode(value):
             yield f"{place} holds half of a surrogate pair, which is no character"
@@ -250,7 +250,7 @@ def _kind(value: object) -> str:
     return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
-# The module of a policy. Its helpers are those modules beside it that its first import brought in.
+# The module of a policy. Its helpers are the modules in the same folder that its first import loaded.
 
 CODE = re.compile(r"(?P<module>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<function>[A-Za-z_]\w*)")
 """`module:function`."""
@@ -258,9 +258,9 @@ _helpers: dict[str, frozenset[str]] = {}
 
 
 def load_code(named: str, *, again: bool = False, folder: Path | None = None) -> CodePolicy:
-    """Load a policy in code, from the current folder, `folder` or wherever Python finds it.
+    """Load a policy in code from the current folder, from `folder`, or from Python's path.
 
-    `again`: with what its file and its helpers' files hold now. Raises `FaultyPolicy`; then what was loaded stays.
+    `again`: reload its file and its helpers' files. Raises `FaultyPolicy`; the loaded policy then stays.
     """
     code = CODE.fullmatch(named)
     if code is None:
@@ -286,7 +286,7 @@ def load_code(named: str, *, again: bool = False, folder: Path | None = None) ->
 
 def _make_findable(folder: Path | None) -> None:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        # An installed command, unlike `python -m`, does not look where it was started.
+        # An installed command, unlike `python -m`, does not search the current folder.
         sys.path.insert(0, str(Path.cwd()))
     if folder is not None and str(folder.resolve()) not in sys.path:
         sys.path.append(str(folder.resolve()))  # last, so that no file of it hides an installed module
@@ -296,7 +296,7 @@ def _import(named: str, module_name: str, *, again: bool) -> ModuleType:
     old = _helpers.get(module_name, {module_name}) if again else ()
     before = {name: sys.modules.pop(name) for name in old if name in sys.modules}
     known = frozenset(sys.modules)
-    # Bytecode is told from its source by size and second, so it would hide a quick change.
+    # Python matches bytecode to its source by size and second, so it would hide a quick change.
     writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         importlib.invalidate_caches()
@@ -315,10 +315,10 @@ def _import(named: str, module_name: str, *, again: bool) -> ModuleType:
 
 
 def _beside(module_name: str, names: frozenset[str]) -> list[str]:
-    """Give those of these modules that lie in the folder of a policy's module, and were not installed there."""
+    """Return the modules in the folder of a policy's module that are not installed packages."""
     try:
         spec = importlib.util.find_spec(module_name)
-    except Exception:  # noqa: BLE001 (a parent package that can't be imported)
+    except Exception:  # noqa: BLE001 (a parent package that cannot be imported)
         return []
     if spec is None or spec.origin is None:
         return []

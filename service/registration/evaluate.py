@@ -22,20 +22,20 @@ from service.registration.policy import (
 from service.registration.predicates import MISSING, Facts
 from service.registration.values import is_empty
 
-# The values that a policy gives to a profile: those of `set`, and those from the legacy account.
+# The values that a policy sets in a profile: those of `set`, and those from the legacy account.
 
 NEVER_COMPLETED = frozenset({"login", "email", "password"})
-"""`complete = true` leaves these alone: the first two name the person, and Okta lets no hook set the third."""
+"""`complete = true` does not change these: the first two name the person, and no hook can set the third."""
 
 
 def values_to_set(effect: Set, facts: Facts) -> dict[str, object]:
-    """Give what a rule sets, in the order of the file; nothing for an attribute whose source has no value."""
+    """Return the values that a rule sets, in the order of the file, without attributes whose source has no value."""
     values = {attribute: _value(source, facts) for attribute, source in effect.attributes}
     return {attribute: value for attribute, value in values.items() if value is not MISSING}
 
 
 def _value(source: Source, facts: Facts) -> object:
-    """Give the value to set, or `MISSING` where there is nothing to copy."""
+    """Return the value to set, or `MISSING` if there is nothing to copy."""
     if isinstance(source, Constant):
         return source.value
     value = facts.value(source.name)
@@ -45,7 +45,7 @@ def _value(source: Source, facts: Facts) -> object:
 
 
 def values_to_complete(known: Complete, untouched: frozenset[str], facts: Facts) -> dict[str, object]:
-    """Give what the person left out and the legacy account has; nothing for the attributes in `untouched`."""
+    """Return the legacy account's values of attributes that the person left empty, except those in `untouched`."""
     legacy = facts.legacy or {}
     if isinstance(known.attributes, Everything):
         names = tuple(name for name in legacy if name not in NEVER_COMPLETED)
@@ -54,7 +54,7 @@ def values_to_complete(known: Complete, untouched: frozenset[str], facts: Facts)
     return {
         name: legacy[name]
         for name in names
-        # A sensitive attribute never arrives, so it always looks as if the person had left it out.
+        # Okta never sends a sensitive attribute, so it always looks empty.
         if name not in untouched and not is_empty(legacy.get(name)) and is_empty(facts.request.profile.get(name))
     }
 
@@ -65,7 +65,7 @@ UNKNOWN_REQUEST_TYPES = "unknown_request_types"
 
 @dataclass
 class _Findings:
-    """What the rules have found so far."""
+    """The result of the rules so far."""
 
     denials: list[Deny] = field(default_factory=list)
     updates: list[Mapping[str, object]] = field(default_factory=list)
@@ -76,10 +76,10 @@ class _Findings:
 def judge(
     policy: Policy, request: ScreeningRequest, legacy: Mapping[str, object] | None = None, *, migrated: bool = False
 ) -> Judgement:
-    """Apply every rule in the order of the file; `legacy` is the profile of the account that the person has with us.
+    """Apply all rules in the order of the file; `legacy` is the profile of the person's legacy account.
 
-    Of a migrated person the profile is gone: a rule that depends on it is not met, and so denies nothing. What the
-    rules leave open is for the policy's code to decide, which is not asked here.
+    The profile of a migrated person is deleted: a rule that depends on it is not met, so it does not deny. What the
+    rules leave undecided is left to the policy's code, which is not called here.
     """
     facts = Facts(request, legacy, migrated)
     findings = _Findings()
@@ -124,7 +124,7 @@ def _is_met(rule: Rule, facts: Facts) -> tuple[bool, tuple[str, ...]]:
     met, reasons = True, []
     for word, condition, expected in (("when", rule.when, True), ("unless", rule.unless, False)):
         if condition is not None:
-            unclear = expected is rule.denies  # in doubt a rule that denies applies, and every other one does not
+            unclear = expected is rule.denies  # if unclear, a denying rule applies and every other rule does not
             met = met and holds(condition, facts, unclear=unclear) is expected
             reasons += [f"{word} {line}" for line in explain(condition, facts, unclear=unclear)]
     return met, tuple(reasons)
@@ -138,7 +138,7 @@ def _note(update: Mapping[str, object], findings: _Findings) -> Outcome:
 
 
 def _meet(policy: Policy, known: Deny | Complete, facts: Facts, findings: _Findings) -> Step:
-    """Deal with a person whom the legacy store knows; only those whom no rule denied are told that it does."""
+    """Handle a person whom the legacy store knows, unless a rule has denied; otherwise the answer would reveal it."""
     if findings.denials:
         return Step(KNOWN_ACCOUNTS, Outcome.NOT_REACHED)
     if facts.known is None and isinstance(known, Deny):
@@ -165,7 +165,7 @@ def _conclude(findings: _Findings) -> Decision:
 
 
 def add_code(judged: Judgement, decision: Decision | None, name: str) -> Judgement:
-    """Add what the policy's code decided to what the rules found; None where the rules left it nothing to decide."""
+    """Combine the decision of the policy's code with the rules' result; None if the rules left it nothing to decide."""
     if decision is None:
         return Judgement(judged.decision, (*judged.steps, Step(name, Outcome.NOT_REACHED)))
     if isinstance(decision, Deny) or isinstance(judged.decision, Deny):
@@ -176,5 +176,5 @@ def add_code(judged: Judgement, decision: Decision | None, name: str) -> Judgeme
 
 
 def _unsent(step: Step) -> Step:
-    """Tell of a rule that has set something that it came to nothing, since the answer is to deny."""
+    """Return the step of a rule whose values are not sent, since the decision is to deny."""
     return replace(step, outcome=Outcome.NOTHING_SET) if step.outcome is Outcome.SET else step

@@ -1,4 +1,4 @@
-"""The loading of the policy that the setting names, and the parser of its TOML: every fault at once, with its line."""
+"""Loading of the policy that the setting names, and the parser of its TOML: all faults at once, with their lines."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from service.registration.policy import AttributeTest, Effect, Policy, Rule, lea
 from service.registration.predicates import Scope
 from service.registration.toml_document import FaultyPolicy, Node, hint_of_rule, open_document
 
-# Reading one rule of a policy, with every fault that can be seen in it alone.
+# Parsing of one rule, with every fault that can be found in it alone.
 
 MAX_RULE_NAME = 100
 """Characters; the name is a label of a metric."""
@@ -30,7 +30,7 @@ _MISPLACED = dict.fromkeys(
 
 
 def read_rule(node: Node, sensitive: frozenset[str]) -> Rule:
-    """Read one `[[rule]]`; where it has faults, what is left of it is given."""
+    """Parse one `[[rule]]`; if it has faults, its valid parts are returned."""
     members = node.table(_RULE, lambda word: _MISPLACED.get(word) or hint_of_rule(word))
     for required, why in (("name", "what it is called"), ("for", '"registration", "update" or "both"')):
         if isinstance(node.value, dict) and required not in members:
@@ -50,7 +50,7 @@ def _name(node: Node | None) -> str:
     if node and len(text) > MAX_RULE_NAME:
         node.fault(f"name is longer than {MAX_RULE_NAME} characters")
     if node and any(unicodedata.category(character) == "Cc" for character in text):
-        # PostgreSQL keeps no NUL: the audit trail could never be written again. The others would break its lines.
+        # PostgreSQL cannot store NUL, so the audit entry could not be written. The others would break its lines.
         node.fault("name holds a control character")
     return text
 
@@ -73,7 +73,7 @@ def _effects(node: Node, members: dict[str, Node], rule: Rule, around: Surroundi
 
 
 def _only_attribute(rule: Rule) -> str | None:
-    """Give the one submitted attribute that the rule looks at: a message without a location stands beside it."""
+    """Return the only submitted attribute that the rule tests: a message without a location is shown next to it."""
     tests = [leaf for part in (rule.when, rule.unless) if part is not None for leaf in leaves(part)]
     names = {test.name for test in tests if isinstance(test, AttributeTest) and test.name.scope is Scope.SUBMITTED}
     return names.pop().attribute if len(names) == 1 else None
@@ -81,14 +81,14 @@ def _only_attribute(rule: Rule) -> str | None:
 
 _POLICY = ("rule", "known_accounts", "unknown_request_types", "sensitive", "code")
 MAX_FILE = 1024 * 1024
-"""Bytes; a policy has some kilobytes, and a log file named by mistake should be refused, not read."""
+"""Bytes; a policy has some kilobytes, and a log file named by mistake should be rejected unread."""
 
 
 def load_policy(named: str, *, again: bool = False) -> Policy:
     """Load the policy that `REGISTRATION_POLICY` names: a TOML file, or `module:function`.
 
-    `again`: with what the files of its code hold now. Raises `FaultyPolicy`, which names every fault, those of a file
-    with their lines.
+    `again`: reload the files of its code. Raises `FaultyPolicy`, which lists every fault, those of a file with their
+    lines.
     """
     path = Path(named)
     if CODE.fullmatch(named) and not path.exists():
@@ -108,9 +108,9 @@ def _read(path: Path) -> str:
 
 
 def read_policy(text: str, place: str = "policy", *, again: bool = False, folder: Path | None = None) -> Policy:
-    """Read a policy, and import the code that it names, also from `folder`.
+    """Parse a policy, and import the code that it names, also from `folder`.
 
-    Raises `FaultyPolicy`, which names every fault with its line.
+    Raises `FaultyPolicy`, which lists every fault with its line.
     """
     root = open_document(place, text)
     members = root.table(_POLICY)

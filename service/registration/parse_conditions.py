@@ -24,11 +24,11 @@ from service.registration.predicates import (
 from service.registration.toml_document import Node, hint_of_join, hint_of_test, kind_of
 from service.registration.values import comparable
 
-# Which tests of one attribute contradict each other.
+# Contradictions between tests of one attribute.
 
 
 def note_contradictions(node: Node, members: Mapping[str, Node]) -> None:
-    """Note every two tests of one attribute that can't both be true, or that say the same."""
+    """Report any two tests of one attribute that cannot both be true, or that are equivalent."""
     for (word, one), (other, another) in itertools.combinations(members.items(), 2):
         if not _states(word, one.value) & _states(other, another.value):
             said = [
@@ -41,7 +41,7 @@ def note_contradictions(node: Node, members: Mapping[str, Node]) -> None:
 
 
 def _states(word: str, value: object) -> set[str]:
-    """Say in which states of an attribute a test can be true; a test of what it holds wants it filled."""
+    """Return the states of an attribute in which a test can be true; tests of the content need it to be present."""
     return _STATES.get((word, value is True), {"filled"})
 
 
@@ -54,11 +54,11 @@ _STATES = {
 }
 
 
-# Reading the tests that have bounds (`length`, `number`) from a policy, with their faults.
+# Parsing of the tests that have bounds (`length`, `number`).
 
 
 def read_length(node: Node) -> Length:
-    """Read how many characters there must be: a number, or bounds."""
+    """Parse the permitted number of characters: a number, or bounds."""
     if isinstance(node.value, dict):
         members = node.table(("min", "max"))
         least = _count(members["min"]) if "min" in members else 0
@@ -79,7 +79,7 @@ def _count(node: Node) -> int:
 
 
 def read_number(node: Node) -> Range:
-    """Read between which numbers the value must be."""
+    """Parse the bounds of a number."""
     members = node.table(("min", "max"))
     if node.value == {}:
         node.fault("number needs min, max or both")
@@ -101,13 +101,13 @@ def _check_order(node: Node, least: Decimal | int | None, most: Decimal | int | 
         node.fault(f"{node.key}: min is greater than max, so nothing can meet it")
 
 
-# Reading the tests of one attribute from a policy, with their faults: which words there are, and what each takes.
+# Parsing of the tests of one attribute: the keywords, and the value of each.
 
 Reader = Callable[..., ValueTest | None]
 
 
 def read_tests(node: Node) -> list[ValueTest]:
-    """Read all tests of one attribute; every one must hold."""
+    """Parse all tests of one attribute; every one must be true."""
     members = node.table((*TESTS, "ignore_case"), hint_of_test)
     if not node.value:
         node.fault(f"{node.key} has no test; it may be {', '.join(TESTS)}")
@@ -160,7 +160,7 @@ def _read_pattern(node: Node, *, ignore_case: bool) -> ValueTest | None:
     options = re2.Options()
     options.case_sensitive = not ignore_case
     options.log_errors = False
-    options.dot_nl = True  # else a line break in the value would hide it from ".*admin.*"
+    options.dot_nl = True  # otherwise a line break in the value would hide it from ".*admin.*"
     try:
         return Pattern(text, re2.compile(text, options), ignore_case) if text else None
     except re2.error as error:
@@ -213,7 +213,7 @@ _SCOPE_WORDS = {scope.value for scope in Scope}
 
 
 def read_condition(node: Node, around: Surroundings) -> Condition:
-    """Read a table of conditions, all of which must be true."""
+    """Parse a table of conditions, all of which must be true."""
     members = node.members()
     if not members and isinstance(node.value, dict):
         node.fault(f"{node.key} is empty: leave it out, or say what it asks")
@@ -233,7 +233,7 @@ def _read_member(key: str, node: Node, around: Surroundings) -> list[Condition]:
 
 
 def _misread(key: str, node: Node) -> str | None:
-    """Say what was meant where a key is no attribute's name, going by what stands below it."""
+    """Return a suggestion for a key that is not an attribute's name, based on the keys below it."""
     if key in _SCOPE_WORDS and _looks_nested(node):
         inner = next(iter(node.members()))
         return f'to look at {inner!r} of {key!r}, write the name in quotes: "{key}.{inner}"'
@@ -244,7 +244,7 @@ def _misread(key: str, node: Node) -> str | None:
 
 
 def _looks_nested(node: Node) -> bool:
-    """Tell whether `user.email.present` was written without quotes, so that TOML made tables of it."""
+    """Return whether `user.email.present` was written without quotes, which TOML parses as nested tables."""
     return isinstance(node.value, dict) and any(
         isinstance(value, dict) and key not in TESTS for key, value in node.value.items()
     )

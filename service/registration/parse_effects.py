@@ -9,7 +9,7 @@ from service.registration.policy import ALREADY_KNOWN, Complete, Constant, Copy,
 from service.registration.predicates import AttributeName, Scope
 from service.registration.toml_document import Node, kind_of
 
-# Reading the names of attributes from a policy, with their faults.
+# Parsing of attribute names.
 
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 """Okta's variable names: letters, digits and underscores."""
@@ -18,14 +18,14 @@ _SCOPES = {"user": Scope.USER, "legacy": Scope.LEGACY, "submitted": Scope.SUBMIT
 
 @immutable
 class Surroundings:
-    """What a rule's names are read against."""
+    """The context in which a rule's names are parsed."""
 
     kinds: frozenset[Kind]
     sensitive: frozenset[str]
 
 
 def read_name(node: Node, text: str, around: Surroundings) -> AttributeName | None:
-    """Read the name of an attribute whose value is looked at: `email`, `user.email`, `legacy.email`."""
+    """Parse the name of an attribute whose value is read: `email`, `user.email`, `legacy.email`."""
     prefix, dot, attribute = text.partition(".")
     scope = _SCOPES.get(prefix) if dot else Scope.SUBMITTED
     attribute = attribute if dot else prefix
@@ -42,14 +42,14 @@ def read_name(node: Node, text: str, around: Surroundings) -> AttributeName | No
 
 
 def read_target(node: Node, text: str) -> str:
-    """Read the name of an attribute that is set, or that a message stands beside."""
+    """Parse the name of an attribute that is set, or next to which a message is shown."""
     if not _ATTRIBUTE.fullmatch(text):
         node.fault(f"{text!r} is no attribute of an Okta profile: write its variable name, such as email")
     return text
 
 
 _TEMPLATE = re.compile(r"(?<!\\)[$#%]\{\s*[A-Za-z_][^{}]*\}|\{\{[^{}]*\}\}")
-"""`${firstName}`, `{{ firstName }}` and the like; in a pattern `\\p{L}` is none, nor is an escaped dollar sign."""
+r"""`${firstName}`, `{{ firstName }}` and similar, but not `\p{L}` in a pattern or an escaped dollar sign."""
 _TEMPLATE_OF_VALUE = re.compile(
     rf"{_TEMPLATE.pattern}|\{{\s*[A-Za-z_][\w.]*\s*\}}|\b(?:user|legacy|submitted)\.[A-Za-z_]\w*\s*\+"
 )
@@ -57,7 +57,7 @@ _TEMPLATE_OF_VALUE = re.compile(
 
 
 def refuse_template(node: Node, value: object, template: re.Pattern[str] = _TEMPLATE) -> None:
-    """Note a text that was meant to be filled in: this language has no templates, and would take it as it is."""
+    """Report a text that looks like a template: the language has none, and would use the text unchanged."""
     found = template.search(value) if isinstance(value, str) else None
     if found is not None:
         remedy = (
@@ -70,7 +70,7 @@ def refuse_template(node: Node, value: object, template: re.Pattern[str] = _TEMP
 
 DEFAULT_REASON = "DENIED_BY_POLICY"
 MAX_MESSAGE = 1000
-"""Characters of a summary or a message: it has to fit beside a field of a form."""
+"""Characters of a summary or a message, which is shown next to a form field."""
 MAX_CONSTANT = 8192
 """Characters of a constant, written as JSON: all answers together stay far from Okta's limit of 256 KB."""
 _LOCATION = "data.userProfile."
@@ -81,7 +81,7 @@ _DENIAL = ("summary", "message", "reason", "location", "domain")
 
 
 def read_denial(node: Node, default_location: str | None, default: Deny | None = None) -> Deny:
-    """Read `deny`: a table, a summary, or `true`, which denies with Okta's own message or with the `default` one."""
+    """Parse `deny`: a table, a summary, or `true`, which denies with Okta's own message or with the `default` one."""
     if isinstance(node.value, bool):
         if not node.value:
             node.fault("deny = false denies nothing: leave it out")
@@ -115,7 +115,7 @@ def _message(node: Node) -> str:
 
 
 def _location(denial: Node, node: Node | None, default: str | None) -> str | None:
-    """Give the attribute beside which the message is shown; None where it is to be shown nowhere."""
+    """Return the attribute next to which the message is shown; None for no location."""
     if node is None:
         if default is None:
             denial.fault(
@@ -138,7 +138,7 @@ def _warn_unshown(members: dict[str, Node]) -> None:
 
 
 def read_set(node: Node, around: Surroundings) -> Set:
-    """Read `set`: attributes, each with a constant or with where its value is copied from."""
+    """Parse `set`: attributes, each with a constant or with the source to copy from."""
     members = node.members()
     if node.value == {}:
         node.fault("set is empty: leave it out, or name an attribute")
@@ -146,7 +146,7 @@ def read_set(node: Node, around: Surroundings) -> Set:
 
 
 def read_settable(node: Node, text: str) -> str:
-    """Read the name of an attribute that an answer may set."""
+    """Parse the name of an attribute that an answer may set."""
     if text == "password":
         node.fault("Okta lets no hook set the password")
     return read_target(node, text)
@@ -178,11 +178,11 @@ def _constant(node: Node) -> object:
     return node.value
 
 
-# Reading what a policy does with people whom the legacy store knows, with its faults.
+# Parsing of the treatment of people whom the legacy store knows.
 
 
 def read_known_accounts(node: Node, sensitive: frozenset[str]) -> Deny | Complete | None:
-    """Read `known_accounts`: to deny them, or to complete their profile."""
+    """Parse `known_accounts`: deny them, or complete their profile."""
     if isinstance(node.value, str):
         word = node.choice(("deny", "complete"))
         return ALREADY_KNOWN if word == "deny" else Complete(Everything.EVERYTHING)

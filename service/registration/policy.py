@@ -8,7 +8,7 @@ from service.okta.registration import Allow, Cause, Decision, Deny, Kind
 from service.registration.code_policy import CodePolicy
 from service.registration.predicates import AttributeName, Facts, Scope, ValueTest
 
-# Conditions: tests of attributes, joined by all, any and not. Pure; each can be explained line by line.
+# Conditions: tests of attributes, combined by all, any and not. Pure; each can be explained line by line.
 
 
 @immutable
@@ -42,7 +42,7 @@ class AnyOf:
 
 @immutable
 class Not:
-    """The contrary."""
+    """The negation."""
 
     condition: "Condition"
 
@@ -51,11 +51,11 @@ Condition = AttributeTest | KnownAccount | AllOf | AnyOf | Not
 
 
 def holds(condition: Condition, facts: Facts, *, unclear: bool) -> bool | None:
-    """Tell whether a condition is true of a request, in the three-valued logic of SQL.
+    """Return whether a condition is true of a request, in the three-valued logic of SQL.
 
     A test may have no answer: the value is not an email address, or is a list instead of a string. `unclear` is then
-    used as its answer, inverted inside `not`. So the caller chooses whether a rule applies in doubt.
-    None: it depends on an attribute that is gone because the person migrated.
+    used as its answer, inverted inside `not`, so that the caller chooses whether a rule applies if unclear.
+    None: it depends on an attribute that was deleted because the person migrated.
     """
     match condition:
         case AttributeTest(name, test):
@@ -86,7 +86,7 @@ _WORDS = {True: "yes", False: "no", None: "not known, since the person migrated"
 
 
 def explain(condition: Condition, facts: Facts, *, unclear: bool) -> Iterator[str]:
-    """Say of each part of a condition whether it is true; the values themselves are not said."""
+    """Return for each part of a condition whether it is true, without the values."""
     answer = _WORDS[holds(condition, facts, unclear=unclear)]
     match condition:
         case AttributeTest(name, test):
@@ -111,7 +111,7 @@ def explain(condition: Condition, facts: Facts, *, unclear: bool) -> Iterator[st
 
 
 def leaves(condition: Condition) -> Iterator[AttributeTest | KnownAccount]:
-    """Give every single test in a condition, in the order of the file."""
+    """Yield every single test in a condition, in the order of the file."""
     match condition:
         case AttributeTest() | KnownAccount():
             yield condition
@@ -123,33 +123,33 @@ def leaves(condition: Condition) -> Iterator[AttributeTest | KnownAccount]:
 
 
 def asks_legacy_store(condition: Condition) -> bool:
-    """Tell whether a condition can't be judged without the legacy store."""
+    """Return whether evaluating a condition needs the legacy store."""
     return any(isinstance(leaf, KnownAccount) or leaf.name.scope is Scope.LEGACY for leaf in leaves(condition))
 
 
-# What a judgement says: the decision, and what became of each rule. Judges nothing.
+# The result of applying a policy: the decision, and the outcome of each rule.
 
 
 class Outcome(enum.StrEnum):
-    """What became of a rule; the value is the metric's label."""
+    """The outcome of a rule; the value is the metric's label."""
 
     OTHER_KIND = "other_kind"
     """The rule is for requests of another kind."""
     NOT_MET = "not_met"
     """The request does not meet its condition."""
     NOT_REACHED = "not_reached"
-    """What came before has decided already."""
+    """An earlier rule has decided already."""
     NOTHING_SET = "nothing_set"
-    """It had nothing to set, or what it set is not sent because a rule denied."""
+    """It had nothing to set, or its values are not sent because a rule denied."""
     DENIED = "denied"
     SET = "set"
-    """The answer has a command of it, whether or not the person had sent the same value."""
+    """The answer contains a command from it, whether or not the person had sent the same value."""
     ALLOWED = "allowed"
 
 
 @immutable
 class Step:
-    """One rule's part in a judgement; `reasons` hold no value of an attribute."""
+    """One rule's part in a judgement; `reasons` contain no attribute value."""
 
     rule: str
     outcome: Outcome
@@ -158,28 +158,28 @@ class Step:
 
 @immutable
 class Judgement:
-    """The decision, and how the rules came to it, one by one."""
+    """The decision, and the steps that led to it."""
 
     decision: Decision
     steps: tuple[Step, ...] = ()
 
     @property
     def decided_by(self) -> tuple[Step, ...]:
-        """Give the steps that had a part in the decision."""
+        """Return the steps that determined the decision."""
         idle = (Outcome.OTHER_KIND, Outcome.NOT_MET, Outcome.NOT_REACHED, Outcome.NOTHING_SET)
         return tuple(step for step in self.steps if step.outcome not in idle)
 
 
 @immutable
 class Constant:
-    """A value that the policy itself gives."""
+    """A value that the policy itself contains."""
 
     value: object
 
 
 @immutable
 class Copy:
-    """The value of another attribute, in lower case where that is asked."""
+    """The value of another attribute, optionally in lower case."""
 
     name: AttributeName
     lower: bool = False
@@ -200,7 +200,7 @@ Effect = Deny | Set | Allow
 
 @immutable
 class Rule:
-    """What is done with the requests of some kinds that meet a condition."""
+    """The effect on requests of certain kinds that meet a condition."""
 
     name: str
     line: int
@@ -211,12 +211,12 @@ class Rule:
 
     @property
     def denies(self) -> bool:
-        """Tell whether the rule turns people away: it does so, too, where its conditions cannot be told."""
+        """Return whether the rule denies; such a rule also applies if its condition is unclear."""
         return any(isinstance(effect, Deny) for effect in self.effects)
 
     @property
     def asks_legacy_store(self) -> bool:
-        """Tell whether the rule can't be applied without the legacy store."""
+        """Return whether applying the rule needs the legacy store."""
         conditions = [condition for condition in (self.when, self.unless) if condition is not None]
         return any(map(asks_legacy_store, conditions)) or any(
             isinstance(source, Copy) and source.name.scope is Scope.LEGACY
@@ -236,7 +236,7 @@ ALREADY_KNOWN = Deny(
         ),
     ),
 )
-"""What `known_accounts = "deny"` answers; also to migrated persons, whose profile can not complete theirs."""
+"""The answer of `known_accounts = "deny"`, also to migrated persons, whose profile cannot complete theirs."""
 
 
 class Everything(enum.Enum):
@@ -247,7 +247,7 @@ class Everything(enum.Enum):
 
 @immutable
 class Complete:
-    """Fill in what the person did not send, from the legacy account."""
+    """Complete the profile with values of the legacy account."""
 
     attributes: tuple[str, ...] | Everything
 
@@ -258,15 +258,15 @@ class Policy:
 
     rules: tuple[Rule, ...] = ()
     known_accounts: Deny | Complete | None = None
-    """What is done with the registration of a person whom the legacy store knows; None: nothing."""
+    """The treatment of a registration by a person whom the legacy store knows; None: no special treatment."""
     deny_unknown_request_types: bool = True
     sensitive: frozenset[str] = frozenset()
     """Attributes that Okta never sends."""
     code: CodePolicy | None = None
-    """Decides on what the rules do not decide."""
+    """Decides where the rules do not."""
 
     def asks_legacy_store(self, kind: Kind) -> bool:
-        """Tell whether requests of this kind can't be judged without the legacy store."""
+        """Return whether requests of this kind need the legacy store."""
         if kind is Kind.REGISTRATION and self.known_accounts is not None:
             return True
         return any(rule.asks_legacy_store for rule in self.rules if kind in rule.kinds)

@@ -1,7 +1,7 @@
-"""Predicates over attributes. Pure; each describes itself.
+"""Predicates over attributes. Pure; each can describe itself.
 
-A test of an attribute that was not sent, or is empty, is false. Lists and objects are only ever sent, present or
-empty: what a test of text or of a number comes to for them cannot be told.
+A test of an attribute that was not sent, or is empty, is false. Lists and objects can only be sent, present or
+empty: the result of a text or number test of them is unknown.
 """
 
 import enum
@@ -14,16 +14,16 @@ from service.immutable import immutable
 from service.okta.registration import Kind, ScreeningRequest
 from service.registration.values import as_number, as_text, composed, domain_of, is_empty, is_within, plain, same
 
-# What a rule can ask about: the attributes of a request and of the legacy account, by name. Pure; judges nothing.
+# The attributes that a rule can test, by name: those of the request and of the legacy account. Pure.
 
 
 class Scope(enum.StrEnum):
     """Where an attribute is looked up."""
 
     SUBMITTED = "submitted"
-    """What the person sent with the form."""
+    """The submitted value."""
     USER = "user"
-    """Okta's current profile of the user who updates it."""
+    """Okta's current profile of the user whose profile is updated."""
     LEGACY = "legacy"
     """The profile of the account in the legacy store."""
 
@@ -36,7 +36,7 @@ class AttributeName:
     attribute: str
 
     def __str__(self) -> str:
-        """Give the name as it stands in a policy."""
+        """Return the name as written in a policy."""
         return self.attribute if self.scope is Scope.SUBMITTED else f"{self.scope}.{self.attribute}"
 
 
@@ -51,17 +51,17 @@ MISSING: Final = Missing.MISSING
 
 @immutable
 class Facts:
-    """A request, and what the legacy store knows of the person."""
+    """A request, and what the legacy store knows about the person."""
 
     request: ScreeningRequest
     legacy: Mapping[str, object] | None = field(default=None, repr=False)
-    """The profile of the account; None where nobody is known by the login or the e-mail address."""
+    """The profile of the account; None if no account has the login or the e-mail address."""
     migrated: bool = False
-    """Whether Okta has the profile of the account, and the store has none any more."""
+    """Whether the account migrated, so that Okta has its profile and the store no longer does."""
 
     @property
     def known(self) -> bool | None:
-        """Tell whether the legacy store has an account of the person; None where it cannot be asked."""
+        """Return whether the legacy store has an account of the person; None if it cannot be queried."""
         if (
             self.legacy is None
             and self.request.kind is Kind.REGISTRATION
@@ -71,11 +71,11 @@ class Facts:
         return self.legacy is not None
 
     def is_gone(self, name: AttributeName) -> bool:
-        """Tell whether the attribute is missing because the person migrated, which says nothing of the person."""
+        """Return whether the attribute is missing only because the person migrated."""
         return self.migrated and name.scope is Scope.LEGACY
 
     def value(self, name: AttributeName) -> object:
-        """Give the attribute's value, or `MISSING`."""
+        """Return the attribute's value, or `MISSING`."""
         return self._scope(name.scope).get(name.attribute, MISSING)
 
     def _scope(self, scope: Scope) -> Mapping[str, object]:
@@ -89,7 +89,7 @@ class Facts:
 
 
 def names_of(request: ScreeningRequest) -> list[str]:
-    """Give the names by which the store may know the person.
+    """Return the names by which the store may know the person.
 
     In a profile update, Okta's own profile of the user identifies the person, not the submitted values.
     """
@@ -99,7 +99,7 @@ def names_of(request: ScreeningRequest) -> list[str]:
 
 
 def _can_be_looked_up(profile: Mapping[str, object]) -> bool:
-    """Tell whether no account can be missed because the names are no text, or the email is no address."""
+    """Return whether a look-up is complete: the names are texts, and the email is an address."""
     for attribute in ("login", "email"):
         value = profile.get(attribute)
         if not is_empty(value) and not isinstance(value, str):
@@ -108,12 +108,12 @@ def _can_be_looked_up(profile: Mapping[str, object]) -> bool:
     return is_empty(email) or domain_of(str(email).strip()) is not None
 
 
-# The tests of whether an attribute was sent, and with anything in it. Pure; looks no further into the value.
+# Tests of whether an attribute was sent and is not empty. Pure.
 
 
 @immutable
 class Sent:
-    """Whether Okta sent the attribute, with whatever value."""
+    """Whether Okta sent the attribute, with any value."""
 
     expected: bool
 
@@ -121,13 +121,13 @@ class Sent:
         return "was sent" if self.expected else "was not sent"
 
     def holds(self, value: object) -> bool:
-        """Tell whether it is so."""
+        """Return whether the test is true."""
         return (value is not MISSING) is self.expected
 
 
 @immutable
 class Present:
-    """Whether Okta sent the attribute with something in it."""
+    """Whether Okta sent the attribute with a value that is not empty."""
 
     expected: bool
 
@@ -135,37 +135,37 @@ class Present:
         return "is present" if self.expected else "is missing or empty"
 
     def holds(self, value: object) -> bool:
-        """Tell whether it is so."""
+        """Return whether the test is true."""
         return (value is not MISSING and not is_empty(value)) is self.expected
 
 
 @immutable
 class Empty:
-    """Whether Okta sent the attribute with nothing in it."""
+    """Whether Okta sent the attribute with an empty value."""
 
     def __str__(self) -> str:
         return "was sent empty"
 
     def holds(self, value: object) -> bool:
-        """Tell whether it is so."""
+        """Return whether the test is true."""
         return value is not MISSING and is_empty(value)
 
 
 class ValueTest(Protocol):
-    """One question about one value; its string is the question in words, without the value."""
+    """A test of a value; its string describes the test without the value."""
 
     def holds(self, value: object) -> bool | None:
-        """Tell whether it is so; None where it cannot be told. Never raises."""
+        """Return whether the test is true; None if unknown. Never raises."""
         ...
 
 
 def _is_nested(value: object) -> bool:
-    """Tell whether a value is a list or an object with something in it, which no test of text can read."""
+    """Return whether a value is a list or object that is not empty, which no text test can read."""
     return isinstance(value, list | dict) and bool(value)
 
 
 def _or_unclear(value: object, looks_so: Callable[[str], bool]) -> bool | None:
-    """Say of a value that fails a test whether that is certain: not where it looks as if it passed, or is nested."""
+    """Return False for a value that clearly fails a test; None if it appears to pass or is nested."""
     if _is_nested(value):
         return None
     seen = plain(value) if isinstance(value, str) else ""
@@ -174,7 +174,7 @@ def _or_unclear(value: object, looks_so: Callable[[str], bool]) -> bool | None:
 
 @immutable
 class OneOf:
-    """Whether the value is one of those given."""
+    """Whether the value is one of the given values."""
 
     values: tuple[object, ...]
     ignore_case: bool = False
@@ -184,7 +184,7 @@ class OneOf:
         return (f"is one of {listed}" if len(self.values) > 1 else f"equals {listed}") + _case(self.ignore_case)
 
     def holds(self, value: object) -> bool | None:
-        """Tell whether it is so."""
+        """Return whether the test is true."""
         return True if self._has(value) else _or_unclear(value, self._looks_had)
 
     def _has(self, value: object) -> bool:
@@ -197,7 +197,7 @@ class OneOf:
 
 @immutable
 class Pattern:
-    """Whether the whole text matches, by RE2: in time linear in the text, whatever the pattern."""
+    """Whether the whole text matches a pattern, by RE2: in linear time, whatever the pattern."""
 
     pattern: str
     compiled: Any = field(repr=False, compare=False)
@@ -207,7 +207,7 @@ class Pattern:
         return f"matches {self.pattern}" + _case(self.ignore_case)
 
     def holds(self, value: object) -> bool | None:
-        """Tell whether it is so."""
+        """Return whether the test is true."""
         text = as_text(value)
         if text is not None and (self._matches(text) or self._matches(composed(text))):
             return True
@@ -219,7 +219,7 @@ class Pattern:
 
 @immutable
 class Length:
-    """Whether the text is so many characters long."""
+    """Whether the text has a permitted number of characters."""
 
     least: int = 0
     most: int | None = None
@@ -230,7 +230,7 @@ class Length:
         return "is " + _between(self.least or None, self.most) + " characters long"
 
     def holds(self, value: object) -> bool | None:
-        """Tell whether it is so."""
+        """Return whether the test is true."""
         if _is_nested(value):
             return None
         text = as_text(value)
@@ -259,7 +259,7 @@ class Domain:
 
 @immutable
 class Range:
-    """Whether the value is a number between two others, both included."""
+    """Whether the value is a number within a range, bounds included."""
 
     least: Decimal | None = None
     most: Decimal | None = None
@@ -268,7 +268,7 @@ class Range:
         return f"is a number, {_between(self.least, self.most)}"
 
     def holds(self, value: object) -> bool | None:
-        """Tell whether it is so."""
+        """Return whether the test is true."""
         return True if self._has(value) else _or_unclear(value, self._has)
 
     def _has(self, value: object) -> bool:

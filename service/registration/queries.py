@@ -14,7 +14,7 @@ from service.store.accounts import login_key
 from service.store.attributes import DECLARED_PROFILE
 from service.store.database import Database
 
-# A loaded login that Okta's has replaced is another name of its account, and no more its login.
+# A loaded login that Okta's login has replaced is only another name of its account.
 FIND_PROFILES = f"""
 WITH named AS (
     SELECT id, CASE WHEN superseded OR okta_login_key <> login_key THEN 2 ELSE 1 END AS class
@@ -37,7 +37,7 @@ ORDER BY account.id
 """  # noqa: S608 (constants)
 
 MOST_FOUND = 10
-"""Accounts found by an attribute; more than one already means that the value names nobody."""
+"""Maximum accounts found by an attribute; more than one already means that the value identifies no person."""
 
 FIND_BY_ATTRIBUTE = f"""
 WITH found AS (
@@ -49,7 +49,7 @@ WITH found AS (
 )
 SELECT login, profile, false AS migrated FROM found WHERE profile ? '%s' ORDER BY id
 """  # noqa: S608 (constants; the name of the attribute is checked)
-"""The name stands in the text of the query, so that PostgreSQL can use an index on `(profile ->> 'name')`."""
+"""The name is part of the query's text, so that PostgreSQL can use an index on `(profile ->> 'name')`."""
 
 ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 """Okta's variable names: letters, digits and underscores."""
@@ -57,18 +57,18 @@ ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 @immutable
 class LegacyProfile:
-    """An account as a registration may see it: no hash, no state."""
+    """An account as visible to a registration: no hash, no state."""
 
     login: str
     profile: dict[str, object] = field(repr=False)
-    """Declared attributes; of a migrated account none, since Okta has its profile."""
+    """Declared attributes; empty for a migrated account, whose profile Okta has."""
     migrated: bool = False
 
 
 async def find_legacy_profiles(connection: asyncpg.Connection, names: Sequence[str]) -> list[LegacyProfile]:
     """Find the accounts with one of these names as current login; if there are none, with any other name or email.
 
-    However the names spell their domain, and with blanks around them.
+    Finds names with any spelling of their domain, and with surrounding blanks.
     """
     keys = sorted({login_key(spelling) for name in names for spelling in spellings(name)})
     rows = await connection.fetch(FIND_PROFILES, [key for key in keys if key and "\0" not in key])
@@ -76,7 +76,7 @@ async def find_legacy_profiles(connection: asyncpg.Connection, names: Sequence[s
 
 
 async def find_by_attribute(connection: asyncpg.Connection, attribute: str, value: str) -> list[LegacyProfile]:
-    """Find the accounts whose declared attribute has this value. Raises `ValueError` where that is no name of one."""
+    """Find the accounts whose declared attribute has this value. Raises `ValueError` for an invalid attribute name."""
     if not ATTRIBUTE_NAME.fullmatch(attribute):
         raise ValueError("this is no attribute of an Okta profile")
     return list(map(_profile, await connection.fetch(FIND_BY_ATTRIBUTE % (attribute, attribute), value)))
@@ -87,7 +87,7 @@ def _profile(row: asyncpg.Record) -> LegacyProfile:
 
 
 ATTRIBUTE_LOOKUPS = 2
-"""At once, by attribute: without an index each reads all accounts, and must not keep sign-ins from a connection."""
+"""Maximum concurrent look-ups by attribute: without an index each reads all accounts, and sign-ins need connections."""
 
 
 class StoreLookup:

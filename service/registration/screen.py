@@ -29,11 +29,11 @@ from service.telemetry import Telemetry
 log = structlog.get_logger()
 
 CALLS_END = 10.0
-"""Seconds after which no call can still be screened by a policy that was replaced: more than REQUEST_TIMEOUT."""
+"""Seconds after which no running call can still use a replaced policy: more than REQUEST_TIMEOUT."""
 
 
 class Decided(StrEnum):
-    """What a screening came to; the value is the metric's label."""
+    """The result of a screening; the value is the metric's label."""
 
     ALLOWED = "allowed"
     CHANGED = "changed"
@@ -43,14 +43,14 @@ class Decided(StrEnum):
 
 @immutable
 class Screening:
-    """A decision, how it came about, and the answer to Okta; no answer means there is nothing to say."""
+    """A decision, the steps that led to it, and the answer to Okta; None for an empty answer."""
 
     judgement: Judgement
     answer: bytes | None
 
     @property
     def decided(self) -> Decided:
-        """Say in a word what was decided."""
+        """Return the decision as one word."""
         decision = self.judgement.decision
         if isinstance(decision, Deny):
             return Decided.DENIED
@@ -58,7 +58,7 @@ class Screening:
 
 
 class RegistrationScreener:
-    """Screens registrations and profile updates by one policy; without one, it lets everybody through."""
+    """Screens registrations and profile updates by one policy; without a policy, it allows all."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class RegistrationScreener:
         self._telemetry = telemetry
 
     async def screen(self, request: ScreeningRequest) -> Screening:
-        """Decide. Raises `PolicyFailed`, and whatever the legacy store raises: a fault never lets anybody through."""
+        """Decide. Raises `PolicyFailed`, and the store's errors: a fault never allows a registration."""
         judgement = await self._judge(request)
         code = new_code()
         screening = Screening(judgement, self._written(request.kind, judgement.decision, code))
@@ -81,13 +81,13 @@ class RegistrationScreener:
         return screening
 
     def replace_policy(self, policy: Policy) -> None:
-        """Screen by another policy from the next request on; requests that are being screened end by the old one."""
+        """Use another policy for the requests that follow; running ones finish with the old policy."""
         if self.policy is not None and self.policy.code is not None:
             self.policy.code.close(after=CALLS_END)
         self.policy = policy
 
     def close(self) -> None:
-        """End what a policy in code runs on."""
+        """Close the resources of a policy in code."""
         if self.policy is not None and self.policy.code is not None:
             self.policy.code.close()
 
@@ -114,7 +114,7 @@ class RegistrationScreener:
             fault = f"the answer would have {MAX_ANSWER // 1024} KB or more"
         except (TypeError, ValueError, RecursionError) as error:
             fault = type(error).__name__
-        # What a file of rules sets is bounded, and so is a request: this comes from code or from a legacy profile.
+        # Values of a rules file are bounded, and so is a request: this value comes from code or a legacy profile.
         return fail(
             self.policy.code.name if self.policy is not None and self.policy.code is not None else "policy", fault
         )
@@ -142,5 +142,5 @@ class RegistrationScreener:
 def _legacy_profile(found: Sequence[LegacyProfile]) -> Mapping[str, object] | None:
     if len(found) == 1:
         return {} if found[0].migrated else found[0].profile | {"login": found[0].login}
-    # Two accounts: the person is known, but whose attributes would these be?
+    # With two accounts the person is known, but it is unknown whose attributes to use.
     return {} if found else None

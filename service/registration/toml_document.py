@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from service.immutable import immutable
 
-# The tokens of a TOML document, each with its line.
+# The tokens of a TOML document with their lines.
 #
 # Grammar: https://toml.io/en/v1.0.0.
 
@@ -27,7 +27,7 @@ _PATTERN = re.compile(
 
 @immutable
 class Token:
-    """A piece of the text, and the line on which it begins. A line break is one; white space and comments are not."""
+    """A piece of the text, and the line on which it begins. Line breaks are tokens; spaces and comments are not."""
 
     text: str
     line: int
@@ -35,7 +35,7 @@ class Token:
 
 
 def tokens_of(document: str) -> Iterator[Token]:
-    """Take a document apart; the last token, which has no text, is its end."""
+    """Split a document into tokens; the last one, without text, is its end."""
     line = 1
     for match in _PATTERN.finditer(document):
         if match.lastgroup != "skipped":
@@ -45,7 +45,7 @@ def tokens_of(document: str) -> Iterator[Token]:
 
 
 def key_of(token: Token) -> str:
-    """Give the key that a token stands for, without its quotes."""
+    """Return the key of a token, without its quotes."""
     if not token.is_string:
         return token.text
     if token.text.startswith("'"):
@@ -60,16 +60,16 @@ def _unescaped(match: re.Match[str]) -> str:
     return {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r"}.get(escape, escape)
 
 
-# On which line of a TOML document each value stands, which `tomllib` does not say. Reads what tomllib has accepted.
+# The line of each value of a TOML document, which `tomllib` does not provide. Reads what tomllib has accepted.
 #
 # Grammar: https://toml.io/en/v1.0.0.
 
 Path = tuple[str | int, ...]
-"""The way to a value through tables (by key) and arrays (by position)."""
+"""The path to a value through tables (by key) and arrays (by position)."""
 
 
 def lines_of(document: str) -> dict[Path, int]:
-    """Give the line, counted from 1, on which each key and each item of an array stands first."""
+    """Return the line, counted from 1, of the first occurrence of each key and each array item."""
     scanner = _Scanner(list(tokens_of(document)))
     scanner.scan()
     return scanner.lines
@@ -120,7 +120,7 @@ class _Scanner:
             self.take()
 
     def resolved(self, path: Path, line: int) -> Path:
-        """Step into the last table where `path` is an array of tables."""
+        """Return `path` within the last table if it is an array of tables."""
         self.lines.setdefault(path, line)
         if path in self.arrays:
             path = (*path, self.arrays[path])
@@ -139,7 +139,7 @@ class _Scanner:
         for key in self.keys():
             path = (*path, key)
             self.lines.setdefault(path, line)
-        self.take()  # the sign of equality
+        self.take()  # the equals sign
         self.value(path)
 
     def value(self, path: Path) -> None:
@@ -163,10 +163,10 @@ class _Scanner:
         self.take()
 
 
-# Words that a policy does not have, and what was probably meant by them. Reads no policy.
+# Suggestions for unknown words in a policy.
 #
-# A word that is merely mistyped is guessed by its letters. Words of other languages need a hint of their own: by
-# their letters they are like nothing, or like the contrary of what is meant (`not_equals` is close to `equals`).
+# A mistyped word is guessed by its letters. Words of other languages need a hint of their own: by their letters they
+# resemble nothing, or even the opposite of what is meant (`not_equals` is close to `equals`).
 
 _WRITE_PATTERN = "write pattern, which matches the whole value"
 _CONTRARY = "write not before the attribute, as in when.not.country.equals, or ask in unless"
@@ -211,34 +211,34 @@ _HINTS_OF_JOINS = _by_word(_JOINS)
 
 
 def suggestion(word: str, allowed: Collection[str]) -> str:
-    """Say which word was probably meant."""
+    """Return the most similar permitted word as a suggestion."""
     close = difflib.get_close_matches(word, allowed, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; it may be {', '.join(allowed)}"
 
 
 def hint_of_rule(word: str) -> str | None:
-    """Say what this language has for a word that other languages make a rule of; None for any other word."""
+    """Return the equivalent of another language's keyword for a rule; None for any other word."""
     return _HINTS_OF_RULE.get(_plain(word))
 
 
 def hint_of_test(word: str) -> str | None:
-    """Say what this language has for a word that other languages test a value by; None for any other word."""
+    """Return the equivalent of another language's keyword for a test; None for any other word."""
     return _HINTS_OF_TESTS.get(_plain(word))
 
 
 def hint_of_join(word: str) -> str | None:
-    """Say what this language has for a word that other languages join conditions by; None for any other word."""
+    """Return the equivalent of another language's keyword for combining conditions; None for any other word."""
     return _HINTS_OF_JOINS.get(_plain(word))
 
 
 def _plain(word: str) -> str:
-    """Give a word however it is spelt: `startsWith` and `starts-with` as `startswith`."""
+    """Return a word without its spelling style: `startsWith` and `starts-with` as `startswith`."""
     return re.sub(r"[^a-z]", "", word.lower())
 
 
 @immutable
 class Fault:
-    """One thing that is wrong, and where."""
+    """A fault and its location."""
 
     line: int
     message: str
@@ -248,7 +248,7 @@ class Fault:
 
 
 class FaultyPolicy(Exception):
-    """The registration policy can't be used; every fault stands on a line of its own."""
+    """The registration policy is invalid; the message has one line per fault."""
 
     def __init__(self, place: str, faults: Collection[Fault] | str) -> None:
         self.place = place
@@ -259,19 +259,19 @@ class FaultyPolicy(Exception):
 
 @dataclass
 class Document:
-    """Where the values of one file stand, and what was found wrong with them."""
+    """The location of each value of a file, and the faults found."""
 
     lines: dict[Path, int]
     faults: list[Fault] = field(default_factory=list)
 
 
 def open_document(place: str, text: str) -> "Node":
-    """Parse a document. Raises `FaultyPolicy` where it is no TOML."""
+    """Parse a document. Raises `FaultyPolicy` if it is not TOML."""
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FaultyPolicy(place, [_syntax_fault(error, text)]) from None
-    except (ValueError, RecursionError):  # tomllib lets these of the interpreter's limits through
+    except (ValueError, RecursionError):  # tomllib does not catch these limits of the interpreter
         raise FaultyPolicy(place, "a number in it has too many digits, or it nests too deeply") from None
     return Node(value, (), Document(lines_of(text.replace("\r\n", "\n"))))
 
@@ -294,32 +294,32 @@ class Node:
 
     @property
     def key(self) -> str:
-        """The value's name, as it is said in a fault."""
+        """Return the value's name, as used in a fault."""
         named = [str(step) for step in self.path if isinstance(step, str)]
         return named[-1] if named else "the policy"
 
     @property
     def line(self) -> int:
-        """The line on which the value begins."""
+        """Return the line on which the value begins."""
         return self.document.lines.get(self.path, 1)
 
     def fault(self, message: str) -> None:
-        """Note what is wrong with this value."""
+        """Report a fault of this value."""
         self.document.faults.append(Fault(self.line, message))
 
     def child(self, step: str | int, value: object) -> "Node":
-        """Give a value inside this one."""
+        """Return a value inside this one."""
         return Node(value, (*self.path, step), self.document)
 
     def members(self) -> dict[str, "Node"]:
-        """Give the members of a table; none, and a fault, where it is no table."""
+        """Return the members of a table; empty, and a fault reported, if it is not a table."""
         if not isinstance(self.value, dict):
             self.fault(f"{self.key} must be a table, not {kind_of(self.value)}")
             return {}
         return {key: self.child(key, value) for key, value in self.value.items()}
 
     def table(self, allowed: Collection[str], hint: Callable[[str], str | None] | None = None) -> dict[str, "Node"]:
-        """Give the members of a table that may have only these keys; `hint` says of another what to do about it."""
+        """Return the members of a table that may have only these keys; `hint` returns advice for another key."""
         members = self.members()
         for key, node in members.items():
             if key not in allowed:
@@ -328,7 +328,7 @@ class Node:
         return {key: node for key, node in members.items() if key in allowed}
 
     def items(self) -> list["Node"]:
-        """Give the items of an array that holds at least one; none, and a fault, where it is no such array."""
+        """Return the items of a non-empty array; empty, and a fault reported, for anything else."""
         if not isinstance(self.value, list):
             self.fault(f"{self.key} must be a list, not {kind_of(self.value)}")
             return []
@@ -337,7 +337,7 @@ class Node:
         return [self.child(position, value) for position, value in enumerate(self.value)]
 
     def text(self) -> str:
-        """Give a string that is not blank; "", and a fault, where it is no such string."""
+        """Return a non-blank string; "", and a fault reported, for anything else."""
         if not isinstance(self.value, str):
             self.fault(f"{self.key} must be a string, not {kind_of(self.value)}")
             return ""
@@ -346,7 +346,7 @@ class Node:
         return self.value
 
     def choice(self, allowed: Collection[str]) -> str:
-        """Give one of these words; "", and a fault, where it is none of them."""
+        """Return one of these words; "", and a fault reported, for anything else."""
         if isinstance(self.value, str) and self.value in allowed:
             return self.value
         said = repr(self.value) if isinstance(self.value, str) else kind_of(self.value)
@@ -355,14 +355,14 @@ class Node:
         return ""
 
     def boolean(self) -> bool:
-        """Give true or false; false, and a fault, where it is neither."""
+        """Return a boolean; false, and a fault reported, for anything else."""
         if not isinstance(self.value, bool):
             self.fault(f"{self.key} must be true or false, not {kind_of(self.value)}")
         return self.value is True
 
 
 def kind_of(value: object) -> str:
-    """Name the kind of a TOML value."""
+    """Return the name of a TOML value's type."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     names = {bool: "a boolean", str: "a string", int: "a number", float: "a number", list: "a list", dict: "a table"}

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import idna
 
-# The domain of an e-mail address, and whether it is the one that is meant. Pure; never a substring test.
+# The domain of an e-mail address, and its comparison. Pure; never a substring test.
 #
 # Local parts by RFC 5321, section 4.1.2; internationalised domains by IDNA 2008 with the mapping of UTS #46.
 
@@ -21,9 +21,9 @@ _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 
 
 def domain_of(address: str) -> str | None:
-    """Give the domain of an address in its comparable form; None where the text is not one address.
+    """Return the domain of an address in its comparable form; None if the text is not a single address.
 
-    A quoted local part may hold `@`; an unquoted one may not, so `jo@a.example@b.example` has no domain.
+    A quoted local part may contain `@`; an unquoted one may not, so `jo@a.example@b.example` has no domain.
     """
     local, at, domain = address.rpartition("@")
     if not at or not (_UNQUOTED.fullmatch(local) or _QUOTED.fullmatch(local)):
@@ -32,7 +32,7 @@ def domain_of(address: str) -> str | None:
 
 
 def comparable(domain: str) -> str | None:
-    """Give a domain in lower case, as ASCII, without the dot of the root; None where it is none."""
+    """Return a domain in lower case, as ASCII, without the root's dot; None if it is invalid."""
     if not domain or len(domain) > MAX_DOMAIN:
         return None
     try:
@@ -44,14 +44,14 @@ def comparable(domain: str) -> str | None:
 
 
 def is_within(domain: str, parent: str) -> bool:
-    """Tell whether `domain` is `parent` or one of its subdomains; both in their comparable form."""
+    """Return whether `domain` is `parent` or one of its subdomains; both in their comparable form."""
     return domain == parent or domain.endswith("." + parent)
 
 
 def spellings(name: str) -> list[str]:
-    """Give the ways in which the store may hold a login or an address: as it is, and the domain in each of its forms.
+    """Return the forms in which the store may have a login or an address: unchanged, and with each form of the domain.
 
-    The domain stands in ASCII and in Unicode, with and without the dot of the root.
+    The forms of the domain are ASCII and Unicode, with and without the root's dot.
     """
     name = name.strip()
     domain = domain_of(name)
@@ -69,21 +69,21 @@ def _forms(domain: str) -> Iterator[str]:
         yield idna.decode(domain)
 
 
-# When two attribute values are the same, and how they read as text and as numbers. Pure.
+# The equality of two attribute values, and their conversion to texts and numbers. Pure.
 #
-# Okta sends an employee number as `"1234"` or as `1234`, depending on the schema and the engine; both are the same
+# Okta sends an employee number as `"1234"` or as `1234`, depending on the schema and the engine; both are equal
 # here.
 
-# As JSON writes a number, without exponents: "0042" and "1e3" are texts that happen to be made of digits.
+# As JSON writes a number, without exponents: "0042" and "1e3" are texts that consist of digits only by chance.
 _NUMERIC = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _DIGITS = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 MAX_DIGITS = 64
-"""Characters of a string that is read as a number; Okta's own numbers have at most 17 digits."""
+"""Maximum characters of a string that is parsed as a number; Okta's own numbers have at most 17 digits."""
 
 
 def as_text(value: object) -> str | None:
-    """Give a string as it is, and a number as its digits; None for everything else."""
+    """Return a string unchanged, and a number as its digits; None for everything else."""
     match value:
         case str():
             return value
@@ -97,17 +97,17 @@ def as_text(value: object) -> str | None:
 
 
 def as_number(value: object) -> Decimal | None:
-    """Give a number or a string of digits as a number, also where the string begins with zeros; None for the rest."""
+    """Return a number, or a string of digits as a number, including leading zeros; None for everything else."""
     if isinstance(value, str):
         return Decimal(value) if len(value) <= MAX_DIGITS and _DIGITS.fullmatch(value) else None
-    # However large or small: what is a number must not slip past a range.
+    # Of any size: no number must escape a range test.
     return Decimal(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def same(one: object, other: object, *, ignore_case: bool = False) -> bool:
-    """Tell whether two values are the same; a number and a string that reads as that number are.
+    """Return whether two values are equal; a number equals a string that represents it.
 
-    Texts are compared in Unicode's normal form C: a letter may be sent with its accent in one character or in two.
+    Texts are compared in Unicode's normal form C: an accented letter may be sent as one character or as two.
     """
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
@@ -118,7 +118,7 @@ def same(one: object, other: object, *, ignore_case: bool = False) -> bool:
 
 
 def composed(text: str, *, ignore_case: bool = False) -> str:
-    """Give a text in normal form C, on request without case."""
+    """Return a text in normal form C, optionally case-folded."""
     if text.isascii():
         return text.lower() if ignore_case else text
     composed = unicodedata.normalize("NFC", text)
@@ -126,18 +126,18 @@ def composed(text: str, *, ignore_case: bool = False) -> str:
 
 
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10)))
-"""Fillers and variation selectors: shown as nothing, though Unicode calls them letters, marks or symbols."""
+"""Fillers and variation selectors: invisible, although Unicode classifies them as letters, marks or symbols."""
 
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 MAX_PLAIN = 4096
-"""Characters of a text that is not ASCII and is still folded: longer ones would take milliseconds a test."""
+"""Maximum characters of a non-ASCII text that is folded: longer ones would take milliseconds per test."""
 
 
 def plain(text: str) -> str | None:
-    """Give a text as it looks: compatibility forms folded (NFKC), invisible characters and outer blanks removed.
+    """Return a text as it appears: compatibility forms folded (NFKC), invisible characters and outer blanks removed.
 
-    None for a text that is too long to be folded.
+    None for a text that is too long for this.
     """
     if text.isascii():
         return _CONTROLS.sub("", text).strip()
@@ -152,7 +152,7 @@ def plain(text: str) -> str | None:
 
 
 def is_empty(value: object) -> bool:
-    """Tell whether a value that was sent holds nothing: null, no visible character, an empty list or object."""
+    """Return whether a sent value is empty: null, no visible character, an empty list or object."""
     if isinstance(value, str):
         return not value.strip() or plain(value) == ""
     return value is None or (isinstance(value, list | dict) and not value)
