@@ -62,7 +62,7 @@ class TextComparison:
         return is_short(password, "utf-8", looped=self.looped)
 
     def verify(self, password: str) -> bool:
-        """Also reject a password that the charset cannot encode."""
+        """Return whether `password` is right; one that the charset cannot encode is not."""
         if self.padded and "\0" in password:
             return False
         try:
@@ -93,7 +93,7 @@ class Comparison:
         return is_short(password, self.charset, looped=self.looped)
 
     def verify(self, password: str) -> bool:
-        """Also reject a password that the source's charset cannot encode."""
+        """Return whether `password` is right; one that the source's charset cannot encode is not."""
         if self.padded and password.endswith("\0"):
             return False
         secret = encode(password, self.charset)
@@ -124,7 +124,7 @@ class Either:
 
     @property
     def looped(self) -> bool:
-        """Whether either is looped."""
+        """Return whether either is looped."""
         return self.first.looped or self.second.looped
 
     def takes(self, password: str) -> bool:

@@ -84,7 +84,7 @@ def _repeated(digest: bytes, length: int) -> bytes:
 
 
 def _sha2_order(size: int) -> Iterator[int]:
-    """Drepper's byte order: groups that step by a third of the digest and rotate, then the remaining bytes."""
+    """Return Drepper's byte order: groups that step by a third of the digest and rotate, then the remaining bytes."""
     third = size // 3
     step = 2 if size == hashlib.sha256().digest_size else 1
     first = 0

@@ -156,7 +156,7 @@ def keyed_digest(name: str, key: bytes, data: bytes) -> bytes:
 
 
 def _hmac(name: str, key: bytes, data: bytes) -> bytes:
-    """HMAC for the digests that hashlib may lack; both have blocks of 64 bytes."""
+    """Compute HMAC with a digest that hashlib may lack; both of these have blocks of 64 bytes."""
     block = (digest(name, key) if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
     inner = digest(name, bytes(byte ^ 0x36 for byte in block) + data)
     return digest(name, bytes(byte ^ 0x5C for byte in block) + inner)

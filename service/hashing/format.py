@@ -84,7 +84,7 @@ class Check(Protocol):
 
     @property
     def looped(self) -> bool:
-        """Whether each round hashes the password again, so that time grows with its length."""
+        """Return whether each round hashes the password again, so that time grows with its length."""
         ...
 
     def takes(self, password: str) -> bool:

@@ -100,7 +100,7 @@ def check_scrypt_work(n: int, r: int, p: int) -> float:
 
 
 def check_argon2(memory: int, passes: int, lanes: int) -> float:
-    """RFC 9106 section 3.1: at least 8 KiB per lane; `memory` is in KiB. Returns the share of `MAX_WORK`."""
+    """Bound argon2 by RFC 9106 section 3.1; `memory` is in KiB, at least 8 per lane. Return the share of `MAX_WORK`."""
     if passes < 1 or lanes < 1 or memory < 8 * lanes:
         raise MalformedHash("argon2 needs a pass, a lane and 8 KiB a lane")
     if memory * 1024 > MAX_MEMORY:

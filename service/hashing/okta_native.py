@@ -79,7 +79,7 @@ def _of_comparison(check: Comparison) -> NativeHash | NotNative:
 
 
 def _bcrypt(key: bytes, prepare: object, variant: object, setting: bytes) -> NativeHash | NotNative:
-    """`setting` is `$2b$`, two digits of cost, `$`, and 22 characters of salt."""
+    """Return Okta's form of bcrypt; `setting` is `$2b$`, two digits of cost, `$`, and 22 characters of salt."""
     if prepare is not bcrypt.plain or variant is not bcrypt.plain:
         return NotNative.COMPOSITION
     _, _, cost, salt = setting.decode("ascii").split("$")

@@ -181,7 +181,7 @@ def _is_marked(text: str) -> bool:
 
 
 def _is_whole(name: str) -> bool:
-    """Whether the name must match as written: `{SHA}` is a directory's scheme, and `sha` a bare digest."""
+    """Return whether the name must match as written: `{SHA}` is a directory's scheme, and `sha` a bare digest."""
     return _is_marked(name) or name.startswith("{")
 
 

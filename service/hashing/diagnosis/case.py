@@ -24,7 +24,7 @@ class Case:
 
     @property
     def is_ascii(self) -> bool:
-        """Whether every part is ASCII, so that all single-byte charsets encode it alike."""
+        """Return whether every part is ASCII, so that all single-byte charsets encode it alike."""
         return all(text.isascii() for text in (self.password, self.salt or "", self.username or ""))
 
 

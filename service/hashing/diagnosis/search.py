@@ -206,7 +206,7 @@ def _nested(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _windows(world: World, budget: Budget) -> Iterator[str]:
-    """MD4 in UTF-16 under a second MD4 or another digest, as in Windows's cached credentials."""
+    """Search MD4 in UTF-16 under a second MD4 or another digest, as in Windows's cached credentials."""
     inner = list(digested(world.terms.passwords[:3], ("md4",), (Form.RAW, Form.HEX)))
     yield from search(inner, world.core, [*world.usual, *quick(world.rare)], budget)
 
@@ -224,7 +224,7 @@ def _keyed(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _keys(world: World, budget: Budget) -> Iterator[str]:
-    """PBKDF2 and scrypt with common parameters."""
+    """Search PBKDF2 and scrypt with common parameters."""
     key = key_of(world.digest)
     if key is not None:
         salts, secrets = world.salts, world.secrets
@@ -237,7 +237,7 @@ def _keys(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _keys_high(world: World, budget: Budget) -> Iterator[str]:
-    """PBKDF2 with the iterations that are recommended today."""
+    """Search PBKDF2 with the iterations that are recommended today."""
     key = key_of(world.digest)
     if key is not None:
         yield from derivation.counted(world.secrets[:1], world.salts[:2], key, derivation.HIGH[:8], budget)
@@ -265,7 +265,7 @@ def _wide(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _nested_wide(world: World, budget: Budget) -> Iterator[str]:
-    """Two digests with every possible context around either of them."""
+    """Search two digests with every possible context around either of them."""
     yield from search(world.nested, world.full, world.usual, budget)
     inner = enumeration.inner_digests(world.terms.passwords[:3], world.full)
     yield from search(inner, world.core, world.usual, budget)
@@ -274,7 +274,7 @@ def _nested_wide(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _keyed_wide(world: World, budget: Budget) -> Iterator[str]:
-    """Digests of HMACs, HMACs of digests."""
+    """Search digests of HMACs and HMACs of digests."""
     messages = list(enumeration.placed(world.terms.passwords[:3], world.core))
     inner = list(enumeration.keyed_terms(world.keys, messages))
     yield from search(inner, world.core, world.usual, budget)
@@ -285,35 +285,35 @@ def _keyed_wide(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _thrice(world: World, budget: Budget) -> Iterator[str]:
-    """Three digests."""
+    """Search three digests."""
     once = enumeration.inner_digests([world.terms.password], world.core)
     twice = enumeration.inner_digests(once[:600], [BARE, *world.core[1:9]], MAIN, (Form.HEX, Form.RAW, Form.UPPER))
     yield from search(twice, world.core, world.usual, budget)
 
 
 def _thrice_in_hex(world: World, budget: Budget) -> Iterator[str]:
-    """Three digests in hex with the usual contexts; these are few enough to try early."""
+    """Search three digests in hex with the usual contexts; these are few enough to try early."""
     once = enumeration.inner_digests([world.terms.password], world.core, MAIN, (Form.HEX,))
     twice = enumeration.inner_digests(once, world.core[:9], MAIN, (Form.HEX,))
     yield from search(twice, world.core[:15], world.usual, budget)
 
 
 def _pieces(world: World, budget: Budget) -> Iterator[str]:
-    """A substring of a longer digest."""
+    """Search a substring of a longer digest."""
     part = hex_part_of(world.digest)
     if part is not None:
         yield from enumeration.truncated(world.terms.passwords, world.core, part, budget)
 
 
 def _pieces_wide(world: World, budget: Budget) -> Iterator[str]:
-    """A substring of a longer digest over a digest."""
+    """Search a substring of a longer digest over a digest."""
     part = hex_part_of(world.digest)
     if part is not None:
         yield from enumeration.truncated(world.nested, world.core[:7], part, budget)
 
 
 def _keys_wide(world: World, budget: Budget) -> Iterator[str]:
-    """PBKDF2 and scrypt over digests, with many iterations."""
+    """Search PBKDF2 and scrypt over digests, with many iterations."""
     key = key_of(world.digest)
     if key is not None:
         salts, secrets = world.salts, world.secrets
@@ -325,7 +325,7 @@ def _keys_wide(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _argon2(world: World, budget: Budget) -> Iterator[str]:
-    """Argon2 whose salt and parameters are not in the hash."""
+    """Search argon2 whose salt and parameters are not in the hash."""
     key = key_of(world.digest)
     if key is not None:
         yield from derivation.argon2s(world.secrets[:1], world.salts[:3], key, budget, derivation.ARGON2)
@@ -333,7 +333,7 @@ def _argon2(world: World, budget: Budget) -> Iterator[str]:
 
 
 def _nested_all(world: World, budget: Budget) -> Iterator[str]:
-    """Two digests over every variant of the password."""
+    """Search two digests over every variant of the password."""
     inner = enumeration.inner_digests([*world.terms.passwords, *world.terms.wide], world.core)
     yield from search(inner, world.core, [*world.usual, *quick(world.rare)], budget)
     every = enumeration.inner_digests(world.terms.passwords[:4], world.full)

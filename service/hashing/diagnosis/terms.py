@@ -169,7 +169,7 @@ class Terms:
                 yield Term(f"left({term.formula}, {length})", value)
 
     def _halves(self, salt: str) -> Iterator[Term]:
-        """Give two salts in one column, with a colon between."""
+        """Return two salts that are in one column, separated by a colon."""
         first, colon, second = salt.partition(":")
         for name, text in (("$salt1", first), ("$salt2", second)):
             if colon and text:

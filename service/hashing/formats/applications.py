@@ -62,7 +62,7 @@ def read_shiro(stored: StoredHash, match: re.Match[str]) -> Check:
 
 
 def stretched(check: Comparison, secret: bytes) -> bytes:
-    """PBKDF2 over the hex of SHA-512, for passwords that may be long."""
+    """Return PBKDF2 of the hex of SHA-512, for passwords that may be long."""
     return check.derive(digest("sha512", secret).hex().encode("ascii"))
 
 

@@ -28,7 +28,7 @@ KEY = 32
 
 
 def azure(salt: bytes, iterations: int, secret: bytes) -> bytes:
-    """PBKDF2 of the NT hash of a password in UTF-16."""
+    """Return PBKDF2 of the NT hash of a password in UTF-16."""
     nt = digest("md4", secret).hex().upper().encode("utf-16-le")
     return pbkdf2("sha256", salt, iterations, KEY, nt)
 
@@ -78,7 +78,7 @@ def membership(name: str, salt: bytes, secret: bytes) -> bytes:
 
 
 def keyed_membership(salt: bytes, secret: bytes) -> bytes:
-    """HMAC-SHA256, the default of .NET 4; .NET fills the 64-byte key by repeating the salt."""
+    """Return HMAC-SHA256, the default of .NET 4; .NET fills the 64-byte key by repeating the salt."""
     return keyed_digest("sha256", (salt * KEYED)[:KEYED], secret)
 
 

@@ -118,7 +118,7 @@ def hash_bcrypt(secret: bytes, salt: bytes, variant: Prepare = plain) -> bytes:
 
 
 def _is_disguised(secret: bytes) -> bool:
-    """The key is repeated with a NUL between, so `a` NUL `a` would be the same as `a`."""
+    """Return whether a shorter secret has the same key: a key is repeated with NULs, so `a` equals `a` NUL `a`."""
     head, nul, _ = secret.partition(b"\0")
     return bool(nul) and unterminated(head + b"\0") == unterminated(secret + b"\0")
 
@@ -178,7 +178,7 @@ class BcryptCheck(Interleavable):
         return limits.is_short(password, self.charset, looped=False)
 
     def verify(self, password: str) -> bool:
-        """Also reject a password that the source's charset cannot encode."""
+        """Return whether `password` is right; one that the source's charset cannot encode is not."""
         secret = encode(password, self.charset)
         return secret is not None and hmac.compare_digest(
             derive(self.prepare, self.variant, self.salt, secret), self.key

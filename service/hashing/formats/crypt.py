@@ -48,7 +48,7 @@ class CryptCheck:
 
     @property
     def looped(self) -> bool:
-        """Whether the whole password is used: then each round hashes it again, or libxcrypt rejects a long one."""
+        """Return whether the whole password is used: rounds then hash it again, or libxcrypt rejects a long one."""
         return self.longest is None
 
     def takes(self, password: str) -> bool:
@@ -130,7 +130,7 @@ class BigcryptOrCrypt16:
         return self.bigcrypt.verify(password) | hmac.compare_digest(self._crypt16(password), self.digest)
 
     def _crypt16(self, password: str) -> bytes:
-        """BSDi's method with the traditional salt and other round counts is the same DES."""
+        """Return crypt16 by BSDi's method: the same DES, with the traditional salt and other round counts."""
         secret = encode(password, self.bigcrypt.charset)
         if secret is None or b"\0" in secret:
             return b""

@@ -38,12 +38,12 @@ def mysql323(secret: Iterable[int]) -> bytes:
 
 
 def zope_mysql(password: str) -> bytes:
-    """The same over code points, as in `AuthEncoding.MySQLEncryptionScheme`."""
+    """Return the same as `mysql323`, over code points, as in `AuthEncoding.MySQLEncryptionScheme`."""
     return mysql323(map(ord, password))
 
 
 def mysql_sha2(salt: bytes, rounds: int, secret: bytes) -> bytes:
-    """SHA-256-crypt without its limit of 16 bytes of salt."""
+    """Return SHA-256-crypt without its limit of 16 bytes of salt."""
     return crypt_loops.sha2_crypt("sha256", secret, salt, rounds).encode("ascii")
 
 

@@ -59,7 +59,7 @@ def pix(username: bytes, secret: bytes) -> bytes:
 
 
 def asa(username: bytes, secret: bytes) -> bytes:
-    """The same as on the PIX if password and name are short."""
+    """Return the same as on the PIX if password and name are short."""
     named = secret + _repeated(username) if len(secret) < ASA_NAMELESS else secret
     return _encoded(secret, named, ASA_LENGTH, ASA_LENGTH if len(named) > PIX_LENGTH else PIX_LENGTH)
 
@@ -144,7 +144,7 @@ def open_ive(head: bytes, closed: bytes) -> bytes:
 
 
 def close_ive(head: bytes, inner: bytes) -> bytes:
-    """The reverse: encrypt a text padded with NULs."""
+    """Encrypt a text padded with NULs; the reverse of `open_ive`."""
     return AES.new(IVE_KEY, AES.MODE_CBC, head.ljust(BYTES, b"\0")).encrypt(inner.ljust(IVE_LENGTH, b"\0"))
 
 

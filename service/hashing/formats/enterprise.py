@@ -57,7 +57,7 @@ def _mix(state: bytes, block: bytes) -> bytes:
 
 
 def digest5(data: bytes) -> bytes:
-    """Lotus's digest over whole padded blocks followed by their checksum."""
+    """Return Lotus's digest of whole padded blocks followed by their checksum."""
     missing = BLOCK - len(data) % BLOCK
     padded = data + bytes([missing]) * missing
     state, checksum = bytes(BLOCK), bytearray(BLOCK)
@@ -251,14 +251,14 @@ def _mixed(first: bytes, secret: bytes, name: bytes) -> bytes:
 
 
 def bcode(username: str, password: str) -> bytes:
-    """Version B: MD5, folded to half its length."""
+    """Return version B: MD5, folded to half its length."""
     secret, name = _coded(password[:B_LONGEST]), _coded(username)
     raw = digest("md5", _mixed(digest("md5", secret + name), secret, name))
     return bytes(a ^ b for a, b in zip(raw[:8], raw[8:], strict=True))
 
 
 def passcode(username: str, password: str) -> bytes:
-    """Version F: SHA-1."""
+    """Return version F: SHA-1."""
     secret, name = password.encode(), username.upper().encode()
     first = digest("sha1", secret + name)
     size = LEAST + sum(byte % 6 for byte in first[:10])

@@ -56,7 +56,7 @@ class AnyOf(Interpreted):
 
     @property
     def looped(self) -> bool:
-        """Whether any check is looped."""
+        """Return whether any check is looped."""
         return any(check.looped for check in self.checks)
 
     def takes(self, password: str) -> bool:

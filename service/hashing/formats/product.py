@@ -76,7 +76,7 @@ class Product:
         return parse_formula(text, stored.recipe.iterations or self.iterations)
 
     def _has_length(self, digest: str) -> bool:
-        """Whether the digest has the length of this formula's value."""
+        """Return whether the digest has the length of this formula's value."""
         return fits(self._any(), digest)
 
     def _any(self) -> Formula:

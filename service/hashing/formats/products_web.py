@@ -46,7 +46,7 @@ FORUMS = (
 
 
 def _restful(site_key: str, salt: str, rounds: int) -> str:
-    """Rails' restful_authentication: each round hashes the last digest, salt, password and site key, joined by `--`."""
+    """Return the formula: each round hashes the last digest, salt, password and site key, joined by `--`."""
     formula = site_key
     for _ in range(rounds):
         formula = f"sha1({formula}.'--'.{salt}.'--'.$pass.'--'.{site_key})"

@@ -37,7 +37,7 @@ def salted(name: str, salt: bytes, secret: bytes) -> bytes:
 
 
 def standard(salt: bytes, pepper: bytes, secret: bytes) -> bytes:
-    """StandardPasswordEncoder: iterated SHA-256 of salt, pepper and password."""
+    """Return StandardPasswordEncoder's iterated SHA-256 of salt, pepper and password."""
     key = salt + pepper + secret
     for _ in range(STANDARD_ROUNDS):
         key = digest("sha256", key)

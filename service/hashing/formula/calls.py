@@ -106,7 +106,7 @@ def _algorithm(text: str) -> str | None:
 
 
 def _takes(kind: str) -> frozenset[str]:
-    """The digests available for an HMAC or a PBKDF2: iterating those that OpenSSL lacks would be too slow."""
+    """Return the digests available for an HMAC or a PBKDF2: iterating those that OpenSSL lacks is too slow."""
     keyed = frozenset(name for name in digests.SIZES if not name.startswith("keccak"))
     return keyed if kind == "hmac_" else keyed - digests.NOT_IN_HASHLIB
 

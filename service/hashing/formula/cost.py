@@ -146,7 +146,7 @@ def growth(operation: Operation, name: str | None = None) -> int:
 
 
 def loops_over_password(alternatives: tuple[Operation, ...]) -> bool:
-    """Whether rounds hash the password again, or a digest in Python reads all of it."""
+    """Return whether rounds hash the password again, or a digest in Python reads all of it."""
     every = (each for root in alternatives for each in walk(root) if isinstance(each, Hashed))
     looping = (each for each in every if _chains(each) or weight(each.algorithm) >= IN_PYTHON)
     return any(growth(each.operand, "pass") for each in looping)
@@ -162,7 +162,7 @@ def _rounds(alternatives: tuple[Operation, ...]) -> int:
 
 
 def pads_password(interpretations: Iterable[Operation]) -> bool:
-    """Whether the password ends the key of an HMAC, which is padded with NUL (as in PBKDF2 and scrypt)."""
+    """Return whether the password ends the key of an HMAC, which is padded with NUL (as in PBKDF2 and scrypt)."""
     operations = (each for root in interpretations for each in walk(root))
     keys = (_key(each) for each in operations)
     return any(key is not None and uses_password(key) for key in keys)
@@ -179,5 +179,5 @@ def _key(operation: Operation) -> Operation | None:
 
 
 def uses_password(operation: Operation) -> bool:
-    """Whether the value depends on the password."""
+    """Return whether the value depends on the password."""
     return any(isinstance(each, Variable) and each.name == "pass" for each in walk(operation))

@@ -87,7 +87,7 @@ def _to_bytes(function: Callable[[str], bytes]) -> Function:
 
 
 def _symfony_if_long(given: Given, value: Value) -> Value:
-    """Symfony's key for bcrypt: the base64 of SHA-512 if bcrypt could not take the password."""
+    """Return Symfony's key for bcrypt: the base64 of SHA-512 if bcrypt could not take the password."""
     secret = given.encode(value)
     if not needs_symfony_digest(secret):
         return value

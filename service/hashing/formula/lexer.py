@@ -16,7 +16,7 @@ class MalformedFormula(MalformedHash):
     """The formula cannot be parsed."""
 
     def __init__(self, fault: str, text: str, position: int) -> None:
-        """`position` counts characters from 0; the message counts from 1 and draws a caret under the position."""
+        """Locate the error: `position` counts characters from 0; the message counts from 1 and has a caret below."""
         super().__init__(f"{fault}, at position {position + 1} of the formula\n  {text}\n  {' ' * position}^")
         self.fault = fault
         self.position = position

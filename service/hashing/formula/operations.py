@@ -23,7 +23,7 @@ class Operation(Protocol):
         ...
 
     def parts(self) -> "tuple[Operation, ...]":
-        """The operations whose values this one uses."""
+        """Return the operations whose values this one uses."""
         ...
 
 
@@ -38,7 +38,7 @@ class Literal:
         return self.value
 
     def parts(self) -> tuple[Operation, ...]:
-        """None."""
+        """Return none."""
         return ()
 
 
@@ -65,7 +65,7 @@ class Variable:
                 return given.decode(given.salt).partition(":")[2]
 
     def parts(self) -> tuple[Operation, ...]:
-        """None."""
+        """Return none."""
         return ()
 
 
@@ -82,7 +82,7 @@ class Concatenation:
         return "".join(texts) if len(texts) == len(values) else b"".join(map(given.encode, values))
 
     def parts(self) -> tuple[Operation, ...]:
-        """The values."""
+        """Return the values."""
         return self.values
 
 
@@ -99,7 +99,7 @@ class Applied:
         return FUNCTIONS[self.function].apply(given, self.operand.evaluate(given), *self.numbers)
 
     def parts(self) -> tuple[Operation, ...]:
-        """The operand."""
+        """Return the operand."""
         return (self.operand,)
 
 
@@ -115,7 +115,7 @@ class Checked:
         return given.decode(self.operand.evaluate(given))
 
     def parts(self) -> tuple[Operation, ...]:
-        """The operand."""
+        """Return the operand."""
         return (self.operand,)
 
 
@@ -176,7 +176,7 @@ class Hashed:
         return value
 
     def parts(self) -> tuple[Operation, ...]:
-        """The operand."""
+        """Return the operand."""
         return (self.operand,)
 
 
@@ -220,7 +220,7 @@ class Pbkdf2:
         return written(key, self.form)
 
     def parts(self) -> tuple[Operation, ...]:
-        """Password and salt."""
+        """Return password and salt."""
         return (self.password, self.salt)
 
 
@@ -244,7 +244,7 @@ class Scrypt:
         return written(key, self.form)
 
     def parts(self) -> tuple[Operation, ...]:
-        """Password and salt."""
+        """Return password and salt."""
         return (self.password, self.salt)
 
 
@@ -270,7 +270,7 @@ class Argon2:
         return written(argon2_key(TYPES[self.kind], VERSION, cost, salt, self.size, password), self.form)
 
     def parts(self) -> tuple[Operation, ...]:
-        """Password and salt."""
+        """Return password and salt."""
         return (self.password, self.salt)
 
 
@@ -289,7 +289,7 @@ class Bcrypt:
         return hash_bcrypt(given.encode(self.operand.evaluate(given)), given.setting).decode("ascii")
 
     def parts(self) -> tuple[Operation, ...]:
-        """The operand."""
+        """Return the operand."""
         return (self.operand,)
 
 
@@ -317,7 +317,7 @@ def length_of(operation: Operation) -> int | None:
 
 
 def yields_bytes(operation: Operation) -> bool:
-    """Whether the value is known to be raw bytes, which functions of text cannot use."""
+    """Return whether the value is known to be raw bytes, which functions of text cannot use."""
     match operation:
         case Hashed() | Keyed() | Pbkdf2() | Scrypt() | Argon2():
             return operation.form is Form.RAW

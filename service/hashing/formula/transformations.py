@@ -42,32 +42,32 @@ BCRYPT_KEY = 72
 
 
 def addslashes(text: str) -> str:
-    """PHP's `addslashes`: a backslash before quotes and backslashes; NUL becomes a backslash and the digit 0."""
+    """Apply PHP's `addslashes`: a backslash before quotes and backslashes; NUL becomes a backslash and the digit 0."""
     return text.translate(_SLASHED)
 
 
 def stripslashes(text: str) -> str:
-    """PHP's `stripslashes`: the reverse; a single backslash is removed."""
+    """Apply PHP's `stripslashes`: the reverse; a single backslash is removed."""
     return re.sub(r"\\(.?)", lambda match: "\0" if match[1] == "0" else match[1], text, flags=re.DOTALL)
 
 
 def htmlspecialchars_compat(text: str) -> str:
-    """PHP's `htmlspecialchars` with ENT_COMPAT: `'` is unchanged; an entity is encoded again."""
+    """Apply PHP's `htmlspecialchars` with ENT_COMPAT: `'` is unchanged; an entity is encoded again."""
     return text.translate(_COMPAT_TABLE)
 
 
 def htmlspecialchars_quotes(text: str) -> str:
-    """PHP's `htmlspecialchars` with ENT_QUOTES: `'` becomes `&#039;`."""
+    """Apply PHP's `htmlspecialchars` with ENT_QUOTES: `'` becomes `&#039;`."""
     return text.translate(_QUOTES_TABLE)
 
 
 def htmlspecialchars_decode(text: str) -> str:
-    """SMF's `un_htmlspecialchars`: the five special characters and `&nbsp;`, in one pass."""
+    """Apply SMF's `un_htmlspecialchars`: the five special characters and `&nbsp;`, in one pass."""
     return _SPECIAL_PATTERN.sub(lambda match: _SPECIAL[match[0]], text)
 
 
 def unescape_html(text: str) -> str:
-    """PHP's `html_entity_decode` with ENT_QUOTES: entities of HTML 4.01 and numeric ones, in one pass."""
+    """Apply PHP's `html_entity_decode` with ENT_QUOTES: entities of HTML 4.01 and numeric ones, in one pass."""
     return _ENTITY.sub(_decoded, text)
 
 
@@ -80,27 +80,27 @@ def _decoded(match: re.Match[str]) -> str:
 
 
 def unix_newlines(text: str) -> str:
-    """CRLF and CR become LF."""
+    """Replace CRLF and CR by LF."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def phpbb_clean(text: str) -> str:
-    """The `type_cast_helper` of phpBB since late 3.2: `unix_newlines`; NUL and U+FEFF are removed."""
+    """Apply the `type_cast_helper` of phpBB since late 3.2: `unix_newlines`; NUL and U+FEFF are removed."""
     return unix_newlines(text).replace("\0", "").replace("\ufeff", "")
 
 
 def fluxbb_clean(text: str) -> str:
-    """FluxBB's `remove_bad_characters`: removes control and invisible characters, and replaces wide blanks."""
+    """Apply FluxBB's `remove_bad_characters`: removes control and invisible characters, replaces wide blanks."""
     return strip_controls(text).translate(_FLUXBB)
 
 
 def punbb_clean(text: str) -> str:
-    """PunBB's `forum_remove_bad_characters`, then `forum_trim`, which removes NO-BREAK SPACE too."""
+    """Apply PunBB's `forum_remove_bad_characters`, then `forum_trim`, which removes NO-BREAK SPACE too."""
     return text.translate(_PUNBB).strip(FORUM_BLANKS)
 
 
 def prestashop_clean(text: str) -> str:
-    """PrestaShop's `Tools::getValue`: NUL and backslashes before zeros are removed, then `stripslashes`."""
+    """Apply PrestaShop's `Tools::getValue`: removes NUL and backslashes before zeros, then `stripslashes`."""
     return stripslashes(_ESCAPED_NUL.sub("", text))
 
 
@@ -108,7 +108,7 @@ _MARKUP = re.compile(r"<!-(?:-.*?(?<=--)>|-.*|[^>]*>?)|<![^>]*>?|<(?=\?)(?!\?xm[
 
 
 def filter_string(text: str) -> str:
-    """PHP's `FILTER_SANITIZE_STRING`: encodes quotes as `&#34;` and `&#39;`, and removes tags, also an unclosed one."""
+    """Apply PHP's `FILTER_SANITIZE_STRING`: quotes become `&#34;` and `&#39;`; tags are removed, also unclosed ones."""
     found, depth, rest = "", 0, text.translate(_QUOTE_ENTITIES)
     while rest:
         skipped = None if depth else _MARKUP.match(rest)
@@ -145,7 +145,7 @@ def ascii_ignore(text: str) -> str:
 
 
 def cesu8(text: str) -> bytes:
-    """CESU-8 (Unicode Technical Report 26): UTF-8 of each UTF-16 unit by itself."""
+    """Encode in CESU-8 (Unicode Technical Report 26): UTF-8 of each UTF-16 unit by itself."""
     units = memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")
     return "".join(map(chr, units)).encode("utf-8", "surrogatepass")
 
@@ -171,12 +171,12 @@ def _cp1252_or_utf8(character: str) -> bytes:
 
 
 def sha512_if_long(secret: bytes) -> bytes:
-    """Bun's key for bcrypt: more than 72 bytes are replaced by the 64 bytes of their SHA-512."""
+    """Return Bun's key for bcrypt: more than 72 bytes are replaced by the 64 bytes of their SHA-512."""
     return hashlib.sha512(secret).digest() if len(secret) > BCRYPT_KEY else secret
 
 
 def needs_symfony_digest(secret: bytes) -> bool:
-    """Whether Symfony 5.3 and later hash a digest instead, because bcrypt would truncate it or stop at a NUL."""
+    """Return whether Symfony 5.3 and later hash a digest instead, because bcrypt would truncate it or stop at a NUL."""
     return len(secret) > BCRYPT_KEY or b"\0" in secret
 
 

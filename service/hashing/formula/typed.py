@@ -42,7 +42,7 @@ class Attempt:
 
     @property
     def looped(self) -> bool:
-        """Whether the check is looped."""
+        """Return whether the check is looped."""
         return self.check.looped
 
     def takes(self, password: str) -> bool:  # noqa: ARG002 (already interpreted)
@@ -84,7 +84,7 @@ class TypedCheck(Interpreted):
 
     @property
     def looped(self) -> bool:
-        """Whether the check is looped."""
+        """Return whether the check is looped."""
         return self.check.looped
 
     def takes(self, password: str) -> bool:

@@ -21,7 +21,7 @@ def pi_words(count: int) -> list[int]:
 
 
 def _arctan_of_inverse(x: int, bits: int) -> int:
-    """arctan(1/x) = 1/x - 1/(3 x^3) + 1/(5 x^5) - …, times two to the power of `bits`."""
+    """Return arctan(1/x) = 1/x - 1/(3 x^3) + 1/(5 x^5) - …, times two to the power of `bits`."""
     power = (1 << bits) // x
     total, divisor, sign = 0, 1, 1
     while power:
