@@ -7,7 +7,7 @@ import sys
 
 
 def lives(port: int, *, tls: bool) -> bool:
-    """Tell whether `GET /healthz` on loopback answers 200 within three seconds."""
+    """Return whether `GET /healthz` on loopback answers 200 within three seconds."""
     if tls:
         # The certificate names the public host and not loopback; nothing secret is sent.
         context = ssl._create_unverified_context()  # noqa: S323, SLF001

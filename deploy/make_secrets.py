@@ -34,7 +34,7 @@ def write(path: Path, text: str, *, owner: int) -> None:
 
 
 def database_password(folder: Path, given: str) -> str:
-    """Give the password that the database was or will be made with. Exits where another one is given later."""
+    """Return the password that the database was or will be made with. Exits where another one is given later."""
     path = folder / "postgres_password"
     kept = path.read_text(encoding="utf-8") if path.exists() else ""
     if kept and given and given != kept:
@@ -59,7 +59,7 @@ def check_password(password: str) -> None:
 
 
 def kept(folder: Path, name: str, made: str, given: str = "") -> str:
-    """Give what is given, else what the file holds, else `made`; and keep it in the file."""
+    """Return what is given, else what the file holds, else `made`; and keep it in the file."""
     path = folder / name
     if not given and path.exists():
         return path.read_text(encoding="utf-8")
@@ -114,7 +114,7 @@ def pgpass(user: str, password: str) -> str:
 
 
 def first_of(name: str, listed: str) -> str:
-    """Give the first of a JSON list of strings. Exits where it is none."""
+    """Return the first of a JSON list of strings. Exits where it is none."""
     try:
         found = json.loads(listed)
     except ValueError:

@@ -6,9 +6,9 @@ import ssl
 
 
 def explain(error: BaseException) -> str:
-    """Say why a connection or a file could not be had; no word of it comes from what was sent.
+    """Return why a connection or a file operation failed; the text contains nothing that was sent.
 
-    A client of HTTP keeps the cause in `os_error` or `certificate_error` (aiohttp).
+    aiohttp keeps the cause in `os_error` or `certificate_error`.
     """
     cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
     return _of_tls(cause) if isinstance(cause, ssl.SSLError) else _of_system(cause)
@@ -16,7 +16,7 @@ def explain(error: BaseException) -> str:
 
 def _of_tls(cause: ssl.SSLError) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
-        reason = getattr(cause, "verify_message", "")  # set by OpenSSL's handshake alone
+        reason = getattr(cause, "verify_message", "")  # only set by OpenSSL's handshake
         return "its TLS certificate is not accepted" + (f": {reason}" if reason else "")
     return f"TLS failed: {(cause.reason or 'the connection ended').lower().replace('_', ' ')}"
 
@@ -28,6 +28,6 @@ def _of_system(cause: BaseException) -> str:
         return f"the host name can't be resolved ({cause.strerror})"
     if isinstance(cause, OSError) and cause.errno:
         return os.strerror(cause.errno)
-    if "rejected SSL upgrade" in str(cause):  # asyncpg's words for a PostgreSQL without TLS
+    if "rejected SSL upgrade" in str(cause):  # asyncpg's message for a PostgreSQL without TLS
         return "the server has no TLS; set sslmode=prefer in the URL, or ssl = on at the server"
     return "the connection can't be made" if isinstance(cause, ConnectionError) else "the connection broke"

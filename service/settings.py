@@ -17,11 +17,11 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-# How values are written in variables and files, secrets above all.
+# The notation of values in variables and files, in particular of secrets.
 
 
 class BadSettings(Exception):
-    """The configuration is wrong; each fault stands on a line of its own and no value is quoted."""
+    """The configuration is wrong; the message has one line per fault and quotes no value."""
 
 
 def _secret_list(value: object) -> object:
@@ -29,7 +29,7 @@ def _secret_list(value: object) -> object:
 
 
 def _parse_secrets(value: str) -> tuple[SecretStr, ...]:
-    """Read a JSON list of strings; the fault never quotes what was given."""
+    """Parse a JSON list of strings; the fault never quotes the input."""
     if not value.strip():
         return ()
     try:
@@ -44,7 +44,7 @@ def _parse_secrets(value: str) -> tuple[SecretStr, ...]:
 
 
 def is_utf8(text: str) -> bool:
-    """Tell whether a header can carry it."""
+    """Return whether a header can contain the text."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -54,16 +54,16 @@ def is_utf8(text: str) -> bool:
 
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_list)]
 MIN_SECRET = 8
-"""Characters. `supersecret` of Okta's guide has eleven."""
+"""Characters. `supersecret` in Okta's guide has eleven."""
 HASH_KEY = 32
-"""Bytes of a key that hashes are encrypted under."""
+"""Bytes of a key that encrypts hashes."""
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def read_secrets(name: str, given: tuple[SecretStr, ...], file: Path | None) -> tuple[bytes, ...]:
-    """Give the secrets of a variable and of the file beside it. Raises `BadSettings`, also where the file holds none.
+    """Return the secrets of a variable and of the file next to it. Raises `BadSettings`, also if the file has none.
 
-    An empty file is one that is being written, and must not mean that other secrets hold.
+    An empty file is probably being written, and must not enable other secrets.
     """
     in_file: tuple[SecretStr, ...] = ()
     if file is not None:
@@ -82,7 +82,7 @@ def read_secrets(name: str, given: tuple[SecretStr, ...], file: Path | None) -> 
 
 
 def read_secret_file(name: str, file: Path) -> str:
-    """Read the secret file that a setting names. Raises `BadSettings`, also where others could have written it."""
+    """Read the secret file that a setting names. Raises `BadSettings`, also if others could have written it."""
     require_unwritable(name, file)
     try:
         return file.read_text(encoding="utf-8")
@@ -95,14 +95,14 @@ def _unreadable(name: str, file: Path, error: OSError | UnicodeDecodeError) -> B
     return BadSettings(f"{name}: {file} cannot be read: {why}: name a file that the service's user may read")
 
 
-# Who else may read or write a file on which the service relies.
+# Permissions of the files on which the service relies.
 
 SECRETS_MOUNT = Path("/run/secrets")
-"""Where Docker and Podman mount secrets, with modes of their own."""
+"""Where Docker and Podman mount secrets, with permissions of their own."""
 
 
 def require_unwritable(name: str, file: Path) -> None:
-    """Raise `BadSettings` where another user could have written a file, unless its mount is read-only."""
+    """Raise `BadSettings` if another user could have written a file, unless its mount is read-only."""
     try:
         found = file.stat()
     except OSError as error:
@@ -116,7 +116,7 @@ def require_unwritable(name: str, file: Path) -> None:
 
 
 def is_readable_by_all(file: Path) -> bool:
-    """Tell whether every user of the machine may read a secret file."""
+    """Return whether every user of the machine may read a secret file."""
     try:
         return bool(file.stat().st_mode & stat.S_IROTH) and not _is_mounted_safely(file)
     except OSError:
@@ -129,7 +129,7 @@ def _is_mounted_safely(file: Path) -> bool:
 
 
 def _is_private_group(found: os.stat_result) -> bool:
-    """Tell whether the file's group is its owner's own, as many systems make for each user, with a umask of 002."""
+    """Return whether the file's group is its owner's private group, which many systems create with a umask of 002."""
     try:
         group, owner = grp.getgrgid(found.st_gid), pwd.getpwuid(found.st_uid)
     except KeyError:
@@ -138,7 +138,7 @@ def _is_private_group(found: os.stat_result) -> bool:
 
 
 def parse_hash_keys(name: str, text: str) -> dict[str, bytes]:
-    """Read `{"id": "base64 of 32 bytes", …}`, the active key first; the faults quote no key."""
+    """Parse `{"id": "base64 of 32 bytes", …}`, the active key first; the faults quote no key."""
     shape = BadSettings(f'{name}: must be a JSON object, {{"key id": "32 bytes in base64", …}}, the active key first')
     try:
         parsed = json.loads(text, object_pairs_hook=list)
@@ -165,7 +165,7 @@ def _hash_key(name: str, position: int, encoded: object) -> bytes:
 
 
 def secret_faults(name: str, secrets: list[bytes]) -> list[str]:
-    """Name those that no caller can have been given, and those that are short enough to be guessed."""
+    """Return the faults of secrets that no caller can use, and of those short enough to be guessed."""
     faults = []
     for position, secret in enumerate(secrets, 1):
         if not secret or secret != secret.strip():
@@ -176,7 +176,7 @@ def secret_faults(name: str, secrets: list[bytes]) -> list[str]:
 
 
 def _without_scheme(secret: bytes) -> bytes:
-    """Give what is secret of a header's value: of Basic the password, of Bearer the token."""
+    """Return the secret part of a header's value: of Basic the password, of Bearer the token."""
     scheme, _, rest = secret.partition(b" ")
     if scheme.lower() == b"bearer":
         return rest.strip()
@@ -188,7 +188,7 @@ def _without_scheme(secret: bytes) -> bytes:
         return secret
 
 
-# The settings of who may call, and what each must agree with.
+# The settings of callers' credentials, and their consistency.
 
 _SAFE_ISSUER = re.compile(
     r"https://[^\s/?#@]+(/[^\s?#]*)?|http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/[^\s?#]*)?"
@@ -196,7 +196,7 @@ _SAFE_ISSUER = re.compile(
 
 
 class AdmissionSettings(BaseSettings):
-    """How Okta proves who it is."""
+    """The credentials that authenticate Okta's calls."""
 
     basic_auth_user: str | None = None
     basic_auth_password: SecretStr | None = None
@@ -222,7 +222,7 @@ class AdmissionSettings(BaseSettings):
     @field_validator("oauth_issuer")
     @classmethod
     def _issuer_is_safe(cls, url: str | None) -> str | None:
-        # Without TLS, a man in the middle could serve signing keys of their own.
+        # Without TLS, a man in the middle could serve his own signing keys.
         if url is not None and not _SAFE_ISSUER.fullmatch(url):
             raise ValueError("must be an https URL without query or fragment (http only on this machine)")
         return url
@@ -247,21 +247,21 @@ class AdmissionSettings(BaseSettings):
         return self
 
     def inline_hook_secrets(self) -> tuple[bytes, ...]:
-        """Give the header values that the inline hooks accept as they are. Raises `BadSettings`."""
+        """Return the header values that the inline hooks accept. Raises `BadSettings`."""
         return read_secrets("HOOK_SECRETS", self.hook_secrets, self.hook_secrets_file)
 
     def oauth_clients(self) -> tuple[str, ...]:
-        """Give the client ids that are accepted in tokens; several are separated by spaces or commas."""
+        """Return the client ids that are accepted in tokens; several are separated by spaces or commas."""
         return tuple((self.oauth_client_id or "").replace(",", " ").split())
 
     def has_event_secrets(self) -> bool:
-        """Tell whether the event hook has secrets of its own, which then are the only ones that open it."""
+        """Return whether the event hook has its own secrets, which are then the only ones that it accepts."""
         return "event_hook_secrets" in self.model_fields_set or self.event_hook_secrets_file is not None
 
     def event_secrets(self) -> tuple[bytes, ...]:
-        """Give the header values that the event hook accepts; the inline hooks' where it has none of its own.
+        """Return the header values that the event hook accepts; those of the inline hooks if it has none of its own.
 
-        Raises `BadSettings`, also where its own are none, or one of them opens the inline hooks too.
+        Raises `BadSettings`, also if its own list is empty, or contains a secret of the inline hooks.
         """
         inline = self.inline_hook_secrets()
         if not self.has_event_secrets():
@@ -271,25 +271,25 @@ class AdmissionSettings(BaseSettings):
             raise BadSettings("EVENT_HOOK_SECRETS: holds no secret; unset it to use the secrets of the inline hooks")
         basic = self.basic_credentials()
         others = {*map(_without_scheme, inline), *([] if basic is None else [basic.partition(b":")[2]])}
-        # Without scheme and user, which are no secrets: a caller who knows one could make the other.
+        # Without scheme and user name, which are not secret: a caller who knows one value could derive the other.
         if others & set(map(_without_scheme, own)):
             raise BadSettings("EVENT_HOOK_SECRETS: a secret opens the inline hooks too; give the event hook its own")
         return own
 
     def secret_files(self) -> dict[str, Path]:
-        """Give the files of secrets by the settings that name them."""
+        """Return the files of secrets by setting."""
         named = {"HOOK_SECRETS_FILE": self.hook_secrets_file, "EVENT_HOOK_SECRETS_FILE": self.event_hook_secrets_file}
         return {name: file for name, file in named.items() if file is not None}
 
     def basic_credentials(self) -> bytes | None:
-        """Give `user:password` as it stands, base64-encoded, in an Authorization header; None where unset."""
+        """Return `user:password` in base64, as in an Authorization header; None if unset."""
         if self.basic_auth_user is None or self.basic_auth_password is None:
             return None
         return f"{self.basic_auth_user}:{self.basic_auth_password.get_secret_value()}".encode()
 
 
 def require_authentication(settings: AdmissionSettings) -> None:
-    """Raise `BadSettings` where nothing could tell Okta from anybody else, or a secret is no secret."""
+    """Raise `BadSettings` if no credentials authenticate Okta's calls, or a secret is too weak."""
     faults = []
     basic = settings.basic_credentials()
     if basic is not None:
@@ -312,18 +312,18 @@ def require_authentication(settings: AdmissionSettings) -> None:
 
 
 def basic_header(user: str, password: str) -> str:
-    """Make the value to paste into Okta's "Authentication secret" field: scheme, space and base64."""
+    """Return the value to paste into Okta's "Authentication secret" field: scheme, space and base64."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-# The settings of where things are: the store, the ports, the certificate. Connects to nothing.
+# The settings of locations: the store, the ports, the certificate.
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 
 
 class PlaceSettings(BaseSettings):
-    """Where the store is, and where the service listens."""
+    """The location of the store, and the addresses on which the service listens."""
 
     database_url: SecretStr | None = None
     migration_database_url: SecretStr | None = None
@@ -355,7 +355,7 @@ class PlaceSettings(BaseSettings):
         return url
 
     def admin_names(self) -> frozenset[str]:
-        """Give the host names of the admin port beside `localhost`; several are separated by spaces or commas."""
+        """Return the host names of the admin port besides `localhost`; several are separated by spaces or commas."""
         return frozenset((self.admin_hosts or "").replace(",", " ").lower().split())
 
     @field_validator("admin_password")
@@ -375,7 +375,7 @@ class PlaceSettings(BaseSettings):
 
 
 def _has_sound_ports(url: str) -> bool:
-    # A / ? or # that is not encoded ends the hosts in the midst of a password: its first part is then a port.
+    # An unencoded / ? or # ends the hosts in the middle of a password: its first part is then read as a port.
     try:
         hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
     except ValueError:
@@ -387,16 +387,16 @@ ENV_FILE = ".env"
 
 
 class ForgetWhen(StrEnum):
-    """Which SUCCESS is believed."""
+    """The SUCCESS events that are accepted."""
 
     SUCCESS = "success"
-    """Every one that Okta reports (see docs/decisions/0002)."""
+    """Every SUCCESS that Okta reports (see docs/decisions/0002)."""
     VERIFIED = "verified"
-    """Only one that a VERIFIED of ours explains."""
+    """Only a SUCCESS that follows a VERIFIED of ours."""
 
 
 class Settings(AdmissionSettings, PlaceSettings):
-    """The service's settings; docs/settings.md says what each is for."""
+    """The service's settings, which docs/settings.md describes."""
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE, extra="ignore", hide_input_in_errors=True, populate_by_name=False, frozen=True
@@ -430,18 +430,18 @@ class Settings(AdmissionSettings, PlaceSettings):
     @model_validator(mode="before")
     @classmethod
     def _empty_is_unset(cls, given: dict[str, Any]) -> dict[str, Any]:
-        # An empty HOST would listen on every address, an empty DATA_DIR would be the folder of the command.
+        # An empty HOST would listen on every address; an empty DATA_DIR would be the current folder.
         return {name: value for name, value in given.items() if value != ""}
 
     def all_hash_keys(self) -> dict[str, bytes]:
-        """Give the keys that hashes are encrypted under, by their ids, the active one first. Raises `BadSettings`."""
+        """Return the encryption keys of hashes by id, the active one first. Raises `BadSettings`."""
         given = {} if self.hash_keys is None else parse_hash_keys("HASH_KEYS", self.hash_keys.get_secret_value())
         if self.hash_keys_file is None:
             return given
         return given | parse_hash_keys("HASH_KEYS_FILE", read_secret_file("HASH_KEYS_FILE", self.hash_keys_file))
 
     def secret_files(self) -> dict[str, Path]:
-        """Give the files of secrets by the settings that name them."""
+        """Return the files of secrets by setting."""
         named = {"HASH_KEYS_FILE": self.hash_keys_file, "TLS_KEY": self.tls_key}
         return super().secret_files() | {name: file for name, file in named.items() if file is not None}
 
@@ -453,21 +453,21 @@ RENAMED = {
     "AUDIT_KEEP_DAYS": "AUDIT_RETENTION_DAYS",
     "DATABASE_CONNECTIONS": "DATABASE_POOL_SIZE",
 }
-"""Former names. They are errors: to ignore a set `SEALED_HASHES_ONLY` would accept plain hashes again."""
+"""Former names. They are errors: ignoring a set `SEALED_HASHES_ONLY` would accept unencrypted hashes again."""
 
 
 _OWN_PREFIXES = ("OKTA_CLIENT_", "PG")
-"""Of variables that Okta's SDK and libpq read, beside those that are fields."""
+"""Prefixes of variables that Okta's SDK and libpq read, in addition to the fields."""
 
 
 def is_setting(name: str) -> bool:
-    """Tell whether the service or what it connects with reads a variable called `name`: it may hold another secret."""
+    """Return whether the service, or a library that it connects with, reads this variable: it may contain a secret."""
     upper = name.strip().upper()
     return upper in {field.upper() for field in Settings.model_fields} or upper.startswith(_OWN_PREFIXES)
 
 
 def load_settings() -> Settings:
-    """Read the environment. Raises `BadSettings`, which names every fault at once."""
+    """Read the environment. Raises `BadSettings`, which lists every fault."""
     if Path(ENV_FILE).exists():
         require_unwritable(ENV_FILE, Path(ENV_FILE))
     faults = _renamed()
@@ -499,7 +499,7 @@ _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less tha
 
 
 def _expected(name: str, error: ErrorDetails) -> str | None:
-    """Say what a setting must be, where pydantic's text names a type of Python or one bound of two."""
+    """Return the required value in words, if pydantic's text names a Python type or one bound of two."""
     kind, field = error["type"].partition("_")[0], Settings.model_fields.get(name)
     if kind == "bool":
         return "must be true or false"

@@ -25,11 +25,11 @@ LOG_FIELDS = frozenset(
 """The only fields that a log line may have besides its event, level and time."""
 
 COSTS_SHOWN = 100
-"""Costs come with the hashes that were loaded: a store with random rounds has thousands."""
+"""Costs come from the loaded hashes: a store with random rounds has thousands."""
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter that nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # no second series for each counter, which nobody reads
 
 
 class Telemetry:
@@ -95,28 +95,28 @@ class Telemetry:
         return Counter(f"password_import_{name}", meaning, labels, registry=self.registry)
 
     def show_pool(self, states: Mapping[str, int], seconds: Mapping[str, float]) -> None:
-        """Take the pool's figures over, as they are when the metrics are asked for."""
+        """Copy the pool's current figures when the metrics are requested."""
         for state, number in states.items():
             self.pool.labels(state).set(number)
         for cost, measured in list(seconds.items())[:COSTS_SHOWN]:
             self.check_duration_seconds.labels(cost).set(measured)
 
     def exposition(self) -> bytes:
-        """Write all metrics in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self.registry)
 
 
 EVENT_WIDTH = 20
-"""Characters that the event takes at least on a terminal, so that the fields begin below each other."""
+"""Minimum width of the event on a terminal, so that the fields are aligned."""
 
 
 def configure_logging(
     level: str, log_format: str | None = None, *, colors: bool = True, stream: TextIO | None = None
 ) -> None:
-    """Send every log line, the libraries' too, to standard error.
+    """Send every log line, including those of libraries, to standard error.
 
-    `log_format` is `json`, one object a line with the event first, or `console`, short lines for people; by default
-    `console` on a terminal, there with `colors`, and `json` elsewhere.
+    `log_format` is `json`, one object per line with the event first, or `console`, short lines for people; the default
+    is `console` on a terminal, there with `colors`, and `json` elsewhere.
     """
     stream = stream or sys.stderr
     is_terminal = stream.isatty()
@@ -133,7 +133,7 @@ def configure_logging(
     )
     handler = _LibraryHandler()
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    # Python would print the message of what ends a thread or a destructor, and that may quote a secret.
+    # Python would print the message of an exception that ends a thread or a destructor, and it may quote a secret.
     sys.excepthook = lambda _kind, error, _trace: _crashed(error)
     threading.excepthook = lambda crash: _crashed(crash.exc_value)
     sys.unraisablehook = lambda crash: _crashed(crash.exc_value)
@@ -156,7 +156,7 @@ def _event_first(_logger: object, _method: str, event: Mapping[str, Any]) -> Map
 
 
 def _printable(_logger: object, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Escape what a terminal would obey. The renderer takes `exception` for a traceback, so it gets another name."""
+    """Escape control characters. The renderer treats `exception` as a traceback, so it gets another name."""
     return {
         "fault" if name == "exception" else name: _escaped(value) if isinstance(value, str) else value
         for name, value in event.items()
@@ -173,7 +173,7 @@ def _crashed(error: BaseException | None) -> None:
 
 
 class _LibraryHandler(logging.Handler):
-    """What libraries log: where and how grave, never the message, which may quote what it was about."""
+    """Handles log records of libraries: location and level, but never the message, which may quote its subject."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -182,7 +182,7 @@ class _LibraryHandler(logging.Handler):
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """Name an exception by its type and the places it passed; its message may quote a secret, so it is left out."""
+    """Describe an exception by its type and location, without its message, which may quote a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
     return {"exception": type(error).__qualname__, "trace": places}

@@ -27,7 +27,7 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether Okta accepts the answer: only a 2xx."""
+        """Return whether Okta accepts the answer: only a 2xx."""
         return self.status is not None and self.status // 100 == 2  # noqa: PLR2004 - the class of the status
 
     @property

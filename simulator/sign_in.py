@@ -40,12 +40,12 @@ class SignIn:
 
     @property
     def signed_in(self) -> bool:
-        """Whether the person was signed in."""
+        """Return whether the person was signed in."""
         return self.outcome is Outcome.SIGNED_IN
 
     @property
     def hook_called(self) -> bool:
-        """Whether the password import hook was called."""
+        """Return whether the password import hook was called."""
         return self.answer is not None
 
 

@@ -9,7 +9,7 @@ BLOCKED = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_dat
 
 
 async def until_blocked_or_done(pool: asyncpg.Pool, task: "asyncio.Task[Any]") -> bool:
-    """Wait until a session waits for a lock, or the task has ended; tell whether one waits."""
+    """Wait until a session waits for a lock, or the task has ended; return whether one waits."""
     async with asyncio.timeout(300):
         while not task.done():
             if await pool.fetchval(BLOCKED):

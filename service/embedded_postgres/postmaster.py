@@ -45,7 +45,7 @@ def _lines(data: Path) -> list[str]:
 
 
 def _serves(pid: int, data: Path) -> bool:
-    """Whether `pid` is a postgres that works in `data`. A zombie has no working folder, so it does not count."""
+    """Return whether `pid` is a postgres that works in `data`. A zombie has no working folder, so it does not count."""
     if not Path("/proc/self/cwd").exists():
         shown = subprocess.run(
             ["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False

@@ -55,7 +55,7 @@ def running(home: Home, settings: Mapping[str, str]) -> Iterator[Postmaster]:
 
 
 def _is_kept(home: Home) -> bool:
-    """Whether a keeper runs. It holds its lock shared, so an exclusive lock is tried."""
+    """Return whether a keeper runs. It holds its lock shared, so an exclusive lock is tried."""
     with contextlib.suppress(BlockingIOError), home.locked("keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
         return False
     return True

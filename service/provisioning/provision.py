@@ -83,7 +83,7 @@ class Totals:
 
     @property
     def done(self) -> int:
-        """Number of accounts processed."""
+        """Return the number of accounts processed."""
         return sum(self.outcomes.values())
 
 

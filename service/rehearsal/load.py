@@ -38,12 +38,12 @@ class Caller(Protocol):
     """Calls the password import hook of a service."""
 
     async def call(self, payload: dict[str, Any], within: float) -> tuple[int, object] | None:
-        """Post a payload; give the status and the JSON, or None where no answer came `within` so many seconds."""
+        """Post a payload; return the status and the JSON, or None if no answer came `within` so many seconds."""
         ...
 
 
 async def sign_in(caller: Caller, payload: dict[str, Any]) -> Reply | None:
-    """Call once, as Okta does; None where no answer came in time."""
+    """Call once, as Okta does; None if no answer came in time."""
     answered = await caller.call(payload, OKTA_WAITS)
     if answered is None:
         return None
@@ -96,7 +96,7 @@ class Result:
         return self.in_time + self.refused + self.late + self.wrong_verdicts
 
     def percentile(self, share: float) -> float | None:
-        """Give the time within which so many of the calls were answered; three seconds mean that they were not."""
+        """Return the time within which so many of the calls were answered; three seconds mean that they were not."""
         if not self.waits:
             return None
         ordered = sorted(self.waits)

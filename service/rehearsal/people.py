@@ -29,7 +29,7 @@ def invent(mix: Mapping[int, int], number: int) -> list[RehearsalPerson]:
 
 
 def _spread(mix: Mapping[int, int], number: int) -> list[int]:
-    """Give each recipe its share of `number`, by the largest remainders."""
+    """Return each recipe its share of `number`, by the largest remainders."""
     total = sum(mix.values())
     shares = {recipe: number * hashes / total for recipe, hashes in mix.items()}
     counts = {recipe: int(share) for recipe, share in shares.items()}
@@ -49,14 +49,14 @@ class Cost:
     """Of the hashes whose recipe was measured: all but those with a pepper that is not set here, or a rare recipe."""
 
     def cores(self, rate: float) -> float:
-        """Give the cores that so many sign-ins a second keep busy."""
+        """Return the cores that so many sign-ins a second keep busy."""
         return rate * self.core_seconds
 
 
 async def measure(
     pool: HashingPool, opener: HashOpener, recipes: Sequence[KeptRecipe], mix: Mapping[int, int]
 ) -> Cost | None:
-    """Measure what a sign-in costs here, all cores being busy; None where no recipe can be opened."""
+    """Measure what a sign-in costs here, all cores being busy; None if no recipe can be opened."""
     usual = sorted((each for each in recipes if mix.get(each.id)), key=lambda each: -mix[each.id])[:MEASURED]
     checks = {each.id: check for each in usual if (check := _check(opener, each)) is not None}
     await pool.warm({check.cost: check for check in checks.values()}.values())

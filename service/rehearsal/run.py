@@ -32,7 +32,7 @@ async def rehearse(
 ) -> Result:
     """Run `plan` against a service that uses `database`, with people in the proportions of `mix`.
 
-    Raises `CannotRehearse`, and `Held` where another rehearsal runs.
+    Raises `CannotRehearse`, and `Held` if another rehearsal runs.
     """
     people = invent(mix, min(plan.sign_ins, MOST))
     async with hold_lease(database, REHEARSE, wait=LIFE.total_seconds() + 1, on_wait=on_wait) as fenced:

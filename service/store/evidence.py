@@ -106,7 +106,7 @@ async def forgotten(connection: asyncpg.Connection) -> AsyncIterator[Forgotten]:
 
 
 async def count(connection: asyncpg.Connection) -> Counts:
-    """Count."""
+    """Return the counts."""
     row = await connection.fetchrow(COUNTS, timeout=WITHIN)
     assert row is not None  # noqa: S101 (a query without FROM returns one row)
     return Counts(**row)

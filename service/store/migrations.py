@@ -24,9 +24,9 @@ def _scripts() -> Path:
 
 
 def alembic_config(dsn: str | None = None, on_step: Callable[[str], None] | None = None) -> "Config":
-    """Make Alembic's configuration; with `dsn`, for that database instead of the one in the settings.
+    """Return Alembic's configuration; with `dsn`, for that database instead of the one in the settings.
 
-    `on_step` is told each revision after its migration ran.
+    `on_step` is called with each revision after its migration ran.
     """
     from alembic.config import Config  # noqa: PLC0415 (0.4 s, which every command would pay)
 
@@ -40,9 +40,9 @@ def alembic_config(dsn: str | None = None, on_step: Callable[[str], None] | None
 
 
 def upgrade(dsn: str, on_step: Callable[[str], None] | None = None) -> None:
-    """Run every migration that is missing. Blocks, and runs an event loop of its own: call it from a thread.
+    """Run every missing migration. Blocks, and runs its own event loop, so it must be called in a thread.
 
-    Raises what asyncpg raises; then the schema stays as it was.
+    Raises the errors of asyncpg; the schema is then unchanged.
     """
     from alembic import command  # noqa: PLC0415 (as above)
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 (as above)
@@ -50,15 +50,15 @@ def upgrade(dsn: str, on_step: Callable[[str], None] | None = None) -> None:
     try:
         command.upgrade(alembic_config(dsn, on_step), "head")
     except DBAPIError as error:
-        # asyncpg's error, which the callers know: SQLAlchemy puts two of its own around it.
+        # The error of asyncpg, which the callers handle; SQLAlchemy wraps it twice.
         cause = error.orig.__cause__ if error.orig is not None else None
         raise cause or error from None
 
 
 def known_revisions() -> tuple[str, ...]:
-    """List the revisions of this code, the newest first.
+    """Return the revisions of this code, the newest first.
 
-    They are read from the scripts' text: Alembic would import each of them, and SQLAlchemy.
+    They are read from the scripts' text: Alembic would import each script, and SQLAlchemy.
     """
     found = [_REVISION.search(script.read_text(encoding="utf-8")) for script in _scripts().glob("versions/*.py")]
     after: dict[str | None, str] = {match[2]: match[1] for match in found if match}
@@ -79,6 +79,6 @@ async def schema_revision(connection: asyncpg.Connection) -> str | None:
 
 
 async def is_current(connection: asyncpg.Connection, known: tuple[str, ...]) -> bool:
-    """Return whether the schema is at this code's newest revision, or at a later one that it does not know."""
+    """Return whether the schema is at this code's newest revision, or at a later, unknown one."""
     version = await schema_revision(connection)
     return version is not None and (version == known[0] or version not in known)

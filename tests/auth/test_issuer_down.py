@@ -212,7 +212,7 @@ Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Callable[[Handler, Handler], Coroutine[Any, Any, str]]]:
-    """Start an issuer with these two answers; give its name."""
+    """Start an issuer with these two answers; yield its name."""
     servers: list[TestServer] = []
 
     async def start(metadata: Handler, jwks: Handler) -> str:

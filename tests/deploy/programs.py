@@ -64,7 +64,7 @@ def written(log: Path | None) -> str:
 
 
 async def answers(session: aiohttp.ClientSession, url: str, status: int = 200) -> bool:
-    """Whether a URL answers with a status."""
+    """Return whether a URL answers with a status."""
     try:
         async with session.get(url) as answer:
             return answer.status == status

@@ -227,7 +227,7 @@ async def test_alerts_on_a_condition_end_with_it(exporter: Exporter, prometheus:
 
 
 def busy(exporter: Exporter) -> None:
-    """Give every series of the dashboard a value."""
+    """Return every series of the dashboard a value."""
     for outcome in ("verified", "wrong_password"):
         exporter.count("sign_ins", outcome=outcome)
     exporter.count("requests", route=SIGN_IN, status="200")

@@ -47,7 +47,7 @@ EACH_QUERY = pytest.mark.parametrize("expression", [pytest.param(query, id=name)
 
 
 def selectors(expression: str) -> list[promql_parser.VectorSelector]:
-    """Every selector of a query. Raises `ValueError` where it is not PromQL."""
+    """Every selector of a query. Raises `ValueError` if it is not PromQL."""
     found: list[promql_parser.VectorSelector] = []
 
     def visit(node: object) -> bool:

@@ -131,7 +131,7 @@ def all_gone(data_dir: Path, within: float = 300) -> bool:
 
 
 async def answers(url: str, within: float = 300) -> bool:
-    """Whether the server answers before long."""
+    """Return whether the server answers before long."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         try:

@@ -10,7 +10,7 @@ from simulator import Org
 
 
 async def reconciled(org: Org, url: str, *arguments: str) -> dict[str, dict[str, dict[str, int]]]:
-    """Run `reconcile`; give what it tells."""
+    """Run `reconcile`; return what it tells."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "service", "reconcile", "--json", *arguments,
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

@@ -69,7 +69,7 @@ class Traffic:
                     raise fault
 
     async def until_well(self) -> float:
-        """Wait until there is a row of answers without a fault; give how long after now the last fault was."""
+        """Wait until there is a row of answers without a fault; return how long after now the last fault was."""
         began = time.monotonic()
         while True:
             seen, faults = self.answers.total(), self.faults

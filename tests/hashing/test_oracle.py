@@ -95,7 +95,7 @@ def test_a_nul_inside_a_password_counts_like_any_character(name: str) -> None:
 
 
 def is_prepared(password: str) -> bool:
-    """Tell whether SASLprep takes a password: libpass refuses the others."""
+    """Return whether SASLprep takes a password: libpass refuses the others."""
     try:
         libpass.scram.using(rounds=1).hash(password)
     except ValueError:

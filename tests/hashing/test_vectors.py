@@ -63,7 +63,7 @@ def members(label: str) -> set[str]:
 
 
 def must_be_named(text: str, label: str, *, beside: bool) -> bool:
-    """Tell whether a hash does not say what it is: a formula or family, what others look like, or no mark."""
+    """Return whether a hash does not say what it is: a formula or family, what others look like, or no mark."""
     if registry.is_formula(label):
         return True
     found = registry.by_name(label)

@@ -298,7 +298,7 @@ def _verified(world: World, login: str) -> World:
 
 @asynccontextmanager
 async def playing(dsn: str, forget_when: ForgetWhen) -> AsyncIterator[Player]:
-    """Give a player for a database of its own."""
+    """Yield a player for a database of its own."""
     observer = await asyncpg.connect(dsn)
     try:
         async with HashingPool(workers=1) as pool:

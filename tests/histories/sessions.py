@@ -27,7 +27,7 @@ class Sessions:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[asyncpg.Connection]:
-        """Give a session that nobody else uses."""
+        """Yield a session that nobody else uses."""
         stack, connection = self._open.pop()
         async with stack:
             yield connection

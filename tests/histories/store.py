@@ -47,7 +47,7 @@ async def empty(connection: asyncpg.Connection) -> None:
 
 
 async def place_in_log(connection: asyncpg.Connection) -> int:
-    """Tell how many events of the log are before the place where reading stopped."""
+    """Return how many events of the log are before the place where reading stopped."""
     return int(await connection.fetchval("SELECT next_link FROM log_cursors") or 0)
 
 

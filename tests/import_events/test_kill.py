@@ -57,7 +57,7 @@ class Service:
         await drained
 
     async def post(self, path: str, body: bytes) -> int | None:
-        """The status of the answer; None where the service died over it."""
+        """The status of the answer; None if the service died over it."""
         headers = {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}
         try:
             async with (

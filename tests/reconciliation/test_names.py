@@ -73,7 +73,7 @@ class Stage:
         self.org.rename(user_of(self.org, login), other)
 
     async def sign_in(self, name: str, password: str) -> str | None:
-        """Sign in; give the login of the user that Okta stored the password on, if it did."""
+        """Sign in; return the login of the user that Okta stored the password on, if it did."""
         result = await self.org.sign_in(name, password)
         return result.user.login if result.imported and result.user else None
 

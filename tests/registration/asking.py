@@ -58,6 +58,6 @@ def answer(policy: Policy | str, body: bytes, legacy: Mapping[str, object] | Non
 
 
 def is_denied(answered: Mapping[str, Any]) -> bool:
-    """Whether Okta would turn the person away."""
+    """Return whether Okta would turn the person away."""
     denying = {"type": "com.okta.action.update", "value": {"registration": "DENY"}}
     return "error" in answered or denying in answered.get("commands", ())

@@ -18,7 +18,7 @@ async def put(pool: asyncpg.Pool, login: str, *identifiers: str, **profile: obje
 
 
 async def rename(pool: asyncpg.Pool, person: Person, okta_login: str, *, superseded: bool = False) -> None:
-    """Give an account the login that Okta knows it by."""
+    """Return an account the login that Okta knows it by."""
     await pool.execute(
         "UPDATE accounts SET okta_id = $2, okta_login = $3, okta_login_key = $3, okta_updated_at = now(),"
         " superseded = $4 WHERE id = $1",

@@ -28,7 +28,7 @@ def syntax(path: Path) -> ast.Module:
 
 
 def calls(paths: list[Path], *names: str) -> Iterator[ast.Call]:
-    """Give the calls of functions or methods with these names."""
+    """Yield the calls of functions or methods with these names."""
     for path in paths:
         for node in ast.walk(syntax(path)):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in names:
@@ -95,7 +95,7 @@ COMING = {"identify"}
 
 
 def commands() -> dict[str, set[str]]:
-    """Give the command line's commands with the options of each."""
+    """Return the command line's commands with the options of each."""
     found: dict[str, set[str]] = {}
 
     def walk(command: Any, name: str) -> None:  # noqa: ANN401 (typer keeps the classes of its commands for itself)

@@ -41,7 +41,7 @@ class Wire:
             await self.writer.drain()
 
     async def answer(self) -> Answer | None:
-        """The next answer; None where the connection was closed instead."""
+        """The next answer; None if the connection was closed instead."""
         try:
             head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 300)
         except (asyncio.IncompleteReadError, ConnectionError):

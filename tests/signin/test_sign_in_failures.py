@@ -46,7 +46,7 @@ def who(parts: Parts, login: str = KIM, address: str = HERE) -> ThrottleKey:
 
 
 async def counted(pool: asyncpg.Pool, one: ThrottleKey) -> tuple[int | None, ...]:
-    """The failures of the pair and of the login; None where nothing is kept."""
+    """The failures of the pair and of the login; None if nothing is kept."""
     async with pool.acquire() as proxy:
         known: Failures = await read_failures(plain(proxy), one)
     return tuple(streak.failures if streak else None for streak in (known.pair, known.login))

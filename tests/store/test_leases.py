@@ -223,7 +223,7 @@ class Through:
 
 
 async def follow_for(database: Database, okta: OktaOrg, rounds: int) -> list[str]:
-    """Follow until the log was read so many times; give what was told."""
+    """Follow until the log was read so many times; return what was told."""
     stop, progress = asyncio.Event(), list[str]()
 
     class Counted(Through):

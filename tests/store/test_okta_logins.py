@@ -19,7 +19,7 @@ def read(okta_id: str, login: str, minute: int | None) -> ReadLogin:
 
 
 async def keep(pool: asyncpg.Pool, *users: ReadLogin) -> bool:
-    """Keep what was read; tell whether that was said to change anything."""
+    """Keep what was read; return whether that was said to change anything."""
     async with pool.acquire() as proxy, proxy.transaction():
         changes = await has_changes(plain(proxy), users)
         await keep_okta_logins(plain(proxy), users)
