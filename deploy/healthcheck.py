@@ -1,4 +1,4 @@
-"""Asks the service in this container whether it lives; the exit code is the answer."""
+"""Asks the service in this container whether it is alive; the exit code is the answer."""
 
 import http.client
 import os

@@ -1,6 +1,6 @@
-"""The database roles of docker-compose.yml: `roles.sql`, and a user each for the service and the commands.
+"""The database roles of docker-compose.yml: `roles.sql`, and one user each for the service and the commands.
 
-Run after each `migrate`, as the owner of the tables; it can be repeated.
+Runs after each `migrate`, as the owner of the tables; it can be repeated.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ STATEMENT = "SELECT format($1, $2::text, $3::text)"
 
 
 async def make_roles(dsn: str, folder: Path) -> None:
-    """Make the roles, or bring them up to date, with the passwords of `folder`."""
+    """Create or update the roles, with the passwords in `folder`."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(SCRIPT.read_text(encoding="utf-8"))

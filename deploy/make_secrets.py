@@ -1,6 +1,6 @@
-"""The secrets of docker-compose.yml: made once in a volume of their own, and copied into the volume of each container.
+"""The secrets of docker-compose.yml: created once in a separate volume, and copied to the volume of each container.
 
-A value given in the environment (from `.env`) is written; what is not given is random, and kept ever after.
+A value from the environment (from `.env`) is used as given; a missing one is random, and kept from then on.
 """
 
 import base64
@@ -22,7 +22,7 @@ ROLES = {"service": "import_serve", "operator": "import_ops"}
 
 
 def write(path: Path, text: str, *, owner: int) -> None:
-    """Put `text` at `path`, whole or not at all, readable only by `owner`."""
+    """Write `text` to `path` atomically, readable only by `owner`."""
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
@@ -34,7 +34,7 @@ def write(path: Path, text: str, *, owner: int) -> None:
 
 
 def database_password(folder: Path, given: str) -> str:
-    """Return the password that the database was or will be made with. Exits where another one is given later."""
+    """Return the password with which the database was or will be created. Exits if another one is given later."""
     path = folder / "postgres_password"
     kept = path.read_text(encoding="utf-8") if path.exists() else ""
     if kept and given and given != kept:
@@ -50,16 +50,16 @@ def database_password(folder: Path, given: str) -> str:
 
 
 def check_password(password: str) -> None:
-    """Exit where the readers of a password file (PostgreSQL manual, 32.16) would not agree on the password.
+    """Exit if libpq and asyncpg would read different passwords from a password file (PostgreSQL manual, 32.16).
 
-    libpq undoes backslashes in the last field and asyncpg doesn't; both take its colons as they are.
+    libpq unescapes backslashes in the last field and asyncpg does not; both accept unescaped colons in it.
     """
     if "\\" in password or password != password.strip() or not password.isprintable():
         sys.exit("POSTGRES_PASSWORD must be printable, without a backslash and without space around it")
 
 
 def kept(folder: Path, name: str, made: str, given: str = "") -> str:
-    """Return what is given, else what the file holds, else `made`; and keep it in the file."""
+    """Return the given value, or else that of the file, or else `made`; store it in the file."""
     path = folder / name
     if not given and path.exists():
         return path.read_text(encoding="utf-8")
@@ -68,9 +68,9 @@ def kept(folder: Path, name: str, made: str, given: str = "") -> str:
 
 
 def fill(folder: Path, parts: Path, given: Mapping[str, str]) -> None:
-    """Make every secret that is missing, take those that are given, and copy to each container what it needs.
+    """Create missing secrets, store given ones, and copy to each container what it needs.
 
-    `folder` keeps all of them and is mounted nowhere else; `parts` has a folder for each container.
+    `folder` contains all of them and is mounted nowhere else; `parts` has a folder for each container.
     """
     for name in ("HOOK_SECRETS", "EVENT_HOOK_SECRETS"):
         if given.get(name):
@@ -83,7 +83,7 @@ def fill(folder: Path, parts: Path, given: Mapping[str, str]) -> None:
     key = base64.b64encode(secrets.token_bytes(32)).decode("ascii")
     keys = kept(folder, "hash_keys.json", json.dumps({"first": key}))
     passwords = {each: kept(folder, f"{each}_password", secrets.token_urlsafe(32)) for each in ROLES}
-    # The first of the secrets by themselves: what the org is given, and the simulator uses.
+    # The first secret alone: for the org, and for the simulator.
     plain = {
         "hook_secret": first_of("HOOK_SECRETS", hooks),
         "event_hook_secret": first_of("EVENT_HOOK_SECRETS", events),
@@ -109,12 +109,12 @@ def copy(part: Path, files: Mapping[str, str], *, owner: int = SERVICE_UID) -> N
 
 
 def pgpass(user: str, password: str) -> str:
-    """Write a password file. asyncpg, like libpq, ignores one that anyone but its owner may read."""
+    """Write a password file. Like libpq, asyncpg ignores one that other users can read."""
     return f"*:*:*:{user}:{password}\n"
 
 
 def first_of(name: str, listed: str) -> str:
-    """Return the first of a JSON list of strings. Exits where it is none."""
+    """Return the first of a JSON list of strings. Exits if the text is not such a list."""
     try:
         found = json.loads(listed)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: by the service's own settings, time-boxed, one migration at a time."""
+"""Alembic's connection to the database: by the service's settings, with time limits, one migration at a time."""
 
 import asyncio
 import functools
@@ -17,7 +17,7 @@ from service.store.connect import administration_dsn
 from service.store.database import connect
 from service.store.schema import metadata
 
-# Give up rather than queue behind a long transaction: whoever waits for our lock would wait behind us.
+# Give up instead of waiting behind a long transaction: other transactions would wait for our lock meanwhile.
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "15min"
 
@@ -47,7 +47,7 @@ def _migrate(connection: Connection) -> None:
     with context.begin_transaction():
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
-        # Two migrations at once would both see the old version; this lock ends with the transaction.
+        # Two concurrent migrations would both see the old version; this lock is held until the transaction ends.
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('password-import migrations'))"))
         context.run_migrations()
 

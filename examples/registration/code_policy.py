@@ -1,6 +1,6 @@
 """A registration policy in Python: REGISTRATION_POLICY=examples.registration.code_policy:screen.
 
-For what TOML can't say; here, invitations that run out. docs/registration.md describes the values.
+For rules that TOML cannot express; here, invitations that expire. docs/registration.md describes the values.
 """
 
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ INVITATIONS = {"A7K2": datetime(2099, 12, 31, tzinfo=UTC), "B3M9": datetime(2020
 
 
 async def screen(request: ScreeningRequest) -> Decision:
-    """Let people register who have an invitation that is still good."""
+    """Allow people to register with a valid invitation."""
     if request.kind is not Kind.REGISTRATION:
         return Allow()
     expires = INVITATIONS.get(str(request.profile.get("invitation")))

@@ -1,4 +1,4 @@
-"""Admission by a list of domains that stands in a file. See domain-list.toml."""
+"""Admission by a list of domains in a file. See domain-list.toml."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from service.registration import Allow, Cause, Decision, Deny, Kind, ScreeningRe
 
 
 def read_domains(path: Path) -> dict[str, bool]:
-    """Read the domains, each with whether its subdomains count; a line that is no domain stops the service's start."""
+    """Read the domains, each with whether its subdomains count. An invalid line prevents the service's start."""
     domains: dict[str, bool] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         text = line.partition("#")[0].strip()
@@ -22,7 +22,7 @@ DOMAINS = read_domains(Path(__file__).with_name("domains.txt"))
 
 
 async def screen(request: ScreeningRequest) -> Decision:
-    """Let people register whose address is of a domain in the list."""
+    """Allow people to register whose address has a domain in the list."""
     if request.kind is not Kind.REGISTRATION:
         return Allow()
     email = request.profile.get("email")

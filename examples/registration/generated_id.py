@@ -9,9 +9,9 @@ ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
 async def screen(request: ScreeningRequest) -> Decision:
-    """Set a number of 60 random bits: that two of a million people get the same has a probability of 0.0000004.
+    """Set a number of 60 random bits: two of a million people get the same one with a probability of 0.0000004.
 
-    Okta may ask twice about one person; only one of the two answers counts.
+    Okta may ask twice about one person; only one of the two answers is used.
     """
     if request.kind is not Kind.REGISTRATION:
         return Allow()

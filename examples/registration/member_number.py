@@ -1,4 +1,4 @@
-"""Registration of members by their number, which the legacy store is asked for. See member-number.toml."""
+"""Registration of members by their number, which is looked up in the legacy store. See member-number.toml."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,11 @@ from service.registration import Allow, Cause, Decision, Deny, Kind, LegacyAccou
 
 
 async def screen(request: ScreeningRequest, legacy: LegacyAccounts) -> Decision:
-    """Let people register who know a member's number and last name, and give them the member's branch."""
+    """Allow people to register who know a member's number and last name; set the member's branch."""
     if request.kind is not Kind.REGISTRATION:
         return Allow()
     members = await legacy.find_by("memberNumber", request.profile.get("memberNumber"))
-    # One answer for a wrong number and a wrong name: so nobody can find out which numbers there are.
+    # The same answer for a wrong number and a wrong name, so that existing numbers cannot be found out.
     if len(members) != 1 or not _is_same_person(members[0].profile, request.profile):
         cause = Cause("We know no member of this number and last name.", "UNKNOWN_MEMBER", attribute="memberNumber")
         return Deny("The member is unknown.", (cause,))

@@ -1,6 +1,6 @@
-"""Accounts, their hashes, and the events that make tombstones of them.
+"""Accounts, their hashes, and the events that turn them into tombstones.
 
-Plain SQL, because it is what PostgreSQL will hold: `alembic check` compares it with `service.store.schema`.
+Plain SQL, since that is what PostgreSQL executes; `alembic check` compares it with `service.store.schema`.
 """
 
 from alembic import op
@@ -108,7 +108,7 @@ COMMENT ON TABLE unreadable_events IS
     'what an authenticated caller sent that could not be read, as bytes, for inspection';
 """
 
-# A late SUCCESS is a stronger proof than the one an account was retired for; nothing else ends a tombstone.
+# A late SUCCESS is a stronger proof than the one an account was retired for; nothing else changes a tombstone.
 TOMBSTONES_STAY = (
     """
 CREATE FUNCTION keep_tombstone() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -126,7 +126,7 @@ CREATE TRIGGER accounts_keep_tombstone BEFORE UPDATE OF state ON accounts
 """,
 )
 
-# gen_random_uuid() draws from the server's strong generator; two of them are 244 random bits.
+# gen_random_uuid() uses the server's cryptographic generator; two of them contain 244 random bits.
 FIRST_ROWS = """
 INSERT INTO installation (name, value) VALUES
     ('binding_gate', ''),

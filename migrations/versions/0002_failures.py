@@ -1,4 +1,4 @@
-"""Failed sign-ins, counted so that guesses can be throttled."""
+"""Failed sign-ins, counted so that guessing can be throttled."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# Unlogged: a wrong password then waits for no disk. A crash of the server empties the table, and guesses start anew.
+# Unlogged: a wrong password does not wait for the disk. A crash of the server empties the table and resets the counts.
 # The fill factor leaves room for each row's next version on its own page.
 TABLE = """
 CREATE UNLOGGED TABLE failures (

@@ -1,4 +1,4 @@
-"""The logins of accounts that an operator deleted, as keyed digests: loading again does not bring them back."""
+"""The logins of accounts that an operator deleted, as keyed digests: a load does not add them again."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""What the Okta side remembers: how far the System Log is read, who is being created in Okta, and who may do it now."""
+"""The state of work on Okta: the position in the System Log, users being created, and leases."""
 
 from alembic import op
 

@@ -1,7 +1,7 @@
-"""Sources and recipes are never deleted, which one trigger holds; so hashes need no foreign key to them.
+"""A trigger that prevents the deletion of sources and recipes, so that hashes need no foreign keys to them.
 
-PostgreSQL checks a foreign key once a row: the two took half of the time of loading a hash. The third, which makes a
-hash on a tombstone impossible, stays.
+PostgreSQL checks a foreign key for each row: these two took half of the time of loading a hash. The third, which
+prevents a hash on a tombstone, remains.
 """
 
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which keys hashes are encrypted under must be told at every readiness check: an index makes that a few probes."""
+"""An index on the keys of hashes: each readiness check determines the keys in use, which then takes a few probes."""
 
 from alembic import op
 
@@ -9,7 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Only sealed hashes are in it, and before this migration there are none: it is made in no time.
+    # It contains only encrypted hashes, and before this migration there are none, so creating it takes no time.
     op.execute("CREATE INDEX hashes_key_id_idx ON hashes (key_id) WHERE key_id IS NOT NULL")
 
 

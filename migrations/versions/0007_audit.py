@@ -1,4 +1,4 @@
-"""The audit trail: rows are added, and after their time a function takes them away; nothing changes one."""
+"""The audit trail: rows are only added; a function deletes them after the retention time."""
 
 from alembic import op
 
@@ -25,13 +25,13 @@ CREATE TABLE audit (
 COMMENT = "COMMENT ON TABLE audit IS 'what was done, to whom, when and why; never a secret; only added to'"
 
 INDEXES = (
-    # Rows come in the order of time, so the coarse index is as good as the fine one, and costs next to nothing.
+    # Rows are in the order of time, so a BRIN index is as good as a B-tree, and much cheaper.
     "CREATE INDEX audit_at_idx ON audit USING brin (at)",
     "CREATE INDEX audit_account_id_idx ON audit (account_id)",
     "CREATE INDEX audit_code_idx ON audit (code) WHERE code IS NOT NULL",
 )
 
-# Runs with its owner's rights: the service's role may not delete, and through this only what is old enough.
+# Runs with its owner's rights: the service's role must not delete rows, except expired ones through this function.
 # 100 days: longer than Okta keeps its own log.
 PRUNE = """
 CREATE FUNCTION prune_audit(keep interval, most integer) RETURNS bigint
