@@ -1,4 +1,4 @@
-"""Waiting until a task of a test is blocked by a lock of the store, so that races happen in one order."""
+"""Waiting until a task is blocked by a lock of the store, so that races happen in a known order."""
 
 import asyncio
 from typing import Any
@@ -9,7 +9,7 @@ BLOCKED = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_dat
 
 
 async def until_blocked_or_done(pool: asyncpg.Pool, task: "asyncio.Task[Any]") -> bool:
-    """Wait until a session waits for a lock, or the task has ended; return whether one waits."""
+    """Wait until a session waits for a lock, or the task has ended; return whether a session waits."""
     async with asyncio.timeout(300):
         while not task.done():
             if await pool.fetchval(BLOCKED):

@@ -1,7 +1,7 @@
 """A real PostgreSQL for the tests: one server for all runs, a migrated template, a fresh clone for each test that asks.
 
-Several runs may share the server (pytest-xdist, two terminals): databases have random names, and what a killed run left
-is dropped after an hour. The data folder is kept from run to run, and so is the template until the schema changes.
+Several runs may share the server (pytest-xdist, two terminals): databases have random names, and those left by a killed
+run are dropped after an hour. The data folder is kept between runs, and so is the template until the schema changes.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ import structlog
 from service.embedded_postgres import embedded_sync
 from service.store.migrations import ROOT, upgrade
 
-# The same examples at each run, so that a red run can be repeated and a green one means the same for everybody; and no
-# deadlines, because a busy machine is no fault. To look further: HYPOTHESIS_PROFILE=searching.
+# The same examples in each run, so that a failure can be reproduced and success means the same everywhere; and no
+# deadlines, because a busy machine is not a fault. To search further: HYPOTHESIS_PROFILE=searching.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("searching", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
@@ -40,7 +40,7 @@ TEMPLATES_KEPT = 10
 
 
 class Administrator:
-    """A connection for making and dropping databases, with an event loop of its own: tests may have one or none."""
+    """A connection for creating and dropping databases, with its own event loop: tests may have one or none."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -53,7 +53,7 @@ class Administrator:
         asyncio.run_coroutine_threadsafe(self._connection.execute(statement), self._loop).result()
 
     def databases(self) -> list[str]:
-        """The names of all databases, the oldest first."""
+        """Return the names of all databases, the oldest first."""
         query = self._connection.fetch("SELECT datname FROM pg_database ORDER BY oid")
         return [str(row["datname"]) for row in asyncio.run_coroutine_threadsafe(query, self._loop).result()]
 
@@ -69,7 +69,7 @@ class Administrator:
 
 @pytest.fixture(autouse=True)
 def unconfigured_logging() -> Iterator[None]:
-    """What a command that runs in this process sets for all of it, such as the log level, is put back."""
+    """Restore what a command that runs in this process changes for the whole process, such as the log level."""
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     yield
     sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
@@ -78,7 +78,7 @@ def unconfigured_logging() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def administrator() -> Iterator[Administrator]:
-    """The server of the tests; it stops with the last run that uses it."""
+    """Yield the server of the tests; it stops with the last run that uses it."""
     with embedded_sync(DATA_DIR, server_settings=UNSAFE) as url:
         administrator = Administrator(url)
         _drop_stale(administrator)
@@ -88,7 +88,7 @@ def administrator() -> Iterator[Administrator]:
 
 @pytest.fixture(scope="session")
 def template_database(administrator: Administrator) -> str:
-    """The name of a database that is migrated to head, and which nothing may connect to."""
+    """Return the name of a migrated database that nothing may connect to."""
     name = f"template_{_schema_digest()}"
     with _locked(DATA_DIR / "template.lock"):
         if name not in administrator.databases():
@@ -102,29 +102,29 @@ def template_database(administrator: Administrator) -> str:
 
 @pytest.fixture
 def database_url(administrator: Administrator, template_database: str) -> Iterator[str]:
-    """The URL of a fresh, migrated, empty database."""
+    """Yield the URL of a fresh, migrated, empty database."""
     yield from _database(administrator, template_database)
 
 
 @pytest.fixture
 def empty_database_url(administrator: Administrator) -> Iterator[str]:
-    """The URL of a fresh database without any schema."""
+    """Yield the URL of a fresh database without any schema."""
     yield from _database(administrator, "template1")
 
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    """A pool on the fresh database."""
+    """Yield a pool on the fresh database."""
     async with asyncpg.create_pool(database_url, min_size=1, max_size=10) as pool:
         yield pool
 
 
 def _database(administrator: Administrator, template: str) -> Iterator[str]:
     name = _new_name()
-    # Copying files is quicker here than `wal_log`, the default: 22 and 9 ms to make and drop, against 24 and 19.
+    # Copying files is faster here than `wal_log`, the default: 22 and 9 ms to create and drop, compared with 24 and 19.
     administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     yield administrator.url_of(name)
-    with contextlib.suppress(asyncpg.InsufficientPrivilegeError):  # autovacuum is in it: it goes when it is stale
+    with contextlib.suppress(asyncpg.InsufficientPrivilegeError):  # autovacuum is using it: dropped when stale
         administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -137,12 +137,12 @@ def _drop_stale(administrator: Administrator) -> None:
     templates = [name for name in names if name.startswith("template_")]
     old = [name for name in names if name.startswith("test_") and int(name.split("_")[1]) < time.time() - STALE_AFTER]
     for name in old + templates[:-TEMPLATES_KEPT]:
-        with contextlib.suppress(asyncpg.PostgresError):  # another run was quicker, or still clones it
+        with contextlib.suppress(asyncpg.PostgresError):  # another run was faster, or is still cloning it
             administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _schema_digest() -> str:
-    """A digest of all that the template is made from, so that a changed migration makes a new one."""
+    """Return a digest of the template's sources, so that a changed migration creates a new template."""
     files = sorted((ROOT / "migrations").rglob("*.py")) + sorted((ROOT / "service" / "store").glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 

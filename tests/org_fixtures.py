@@ -1,4 +1,4 @@
-"""A simulated org over HTTP, our client of it, and a store; the hooks are answered by the service itself."""
+"""A simulated org over HTTP, our client of it, and a store; the service itself answers the hooks."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def org() -> AsyncIterator[Org]:
-    """An org whose events go out only when a test flushes them; its API has limits that no small test meets."""
+    """Yield an org whose events are delivered only when a test flushes them; its API limits exceed what tests need."""
     async with Org(seed=1, hook_timeout=PATIENCE, batch_window=0.01, reveal=True) as org:
         org.hold_deliveries = True
         async with serve(org):
@@ -77,7 +77,7 @@ async def service(settings: Settings, database: Database) -> AsyncIterator[Runni
 
 @pytest.fixture
 async def hooked(org: Org, service: Running) -> Org:
-    """The org with its hooks set to the service, the event hook verified."""
+    """Return the org with its hooks set to the service, and the event hook verified."""
     secret = HeaderSecret("Authorization", SECRET)
     org.set_password_hook(f"{service.url}/okta/password-import", secret)
     assert await org.verify_event_hook(org.add_event_hook(f"{service.url}/okta/events", secret))
@@ -86,14 +86,14 @@ async def hooked(org: Org, service: Running) -> Org:
 
 @pytest.fixture
 async def there(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    """An org, a service and accounts, for stories that run the commands in processes of their own."""
+    """Yield an org, a service and accounts, for tests that run the commands in separate processes."""
     async with world(database_url, tmp_path, STORY_ACCOUNTS) as there:
         yield there
 
 
 @pytest.fixture
 def add(pool: asyncpg.Pool) -> Add:
-    """Put an account into the store, by default a waiting one with the hash of its password."""
+    """Add an account to the store, by default a waiting one with the hash of its password."""
 
     async def put(login: str, password: str | None = "password1", **more: object) -> Person:
         return await add_person(pool, login, password, **more)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Accounts put into the store for a test, and what the store holds of them afterwards."""
+"""Accounts that tests add to the store, and their state afterwards."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Proxy = asyncpg.pool.PoolConnectionProxy
 
 
 def plain(proxy: Proxy) -> asyncpg.Connection:
-    """The connection that a pool lends: one in all but its type."""
+    """Return the connection that a pool lends: a connection in all but its type."""
     return cast("asyncpg.Connection", proxy)
 
 
@@ -41,7 +41,7 @@ async def add_person(
     format_name: str = "bcrypt",
     source: str = "legacy",
 ) -> Person:
-    """An account that waits, where a password or a stored hash is given; otherwise an unarmed one.
+    """Add an account, waiting if a password or a stored hash is given, otherwise unarmed; return its id.
 
     With `email_aliases` the source of its identifiers has opted in to those with `@`.
     """
@@ -85,7 +85,7 @@ async def hashes_of(pool: asyncpg.Pool, person: Person) -> int:
 
 
 def sign_in(username: object, password: object, **more: object) -> bytes:
-    """The body of a password import call, as Okta sends it."""
+    """Return the body of a password import call, as Okta sends it."""
     credential = {"username": username, "password": password}
     payload = {
         "eventId": "3o9jBzq1SmOGmmsDsqyyeQ",
@@ -113,7 +113,7 @@ def event(
     result: str = "SUCCESS",
     published: str = "2026-11-22T10:00:00.000Z",
 ) -> dict[str, object]:
-    """An import event, as Okta reports it: the User is not the first target."""
+    """Return an import event as Okta reports it: the User is not the first target."""
     user = {"id": user_id, "type": "User", "alternateId": login, "displayName": "Somebody", "detailEntry": None}
     return {
         "uuid": uuid,
@@ -128,7 +128,7 @@ def event(
 
 
 def delivery(*events: object, event_id: str = "11111111-1111-4111-8111-111111111111") -> bytes:
-    """The body of a delivery of the event hook."""
+    """Return the body of a delivery of the event hook."""
     return json.dumps(
         {
             "eventType": "com.okta.event_hook",

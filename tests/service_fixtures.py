@@ -1,4 +1,4 @@
-"""The service on a real port over a real database, with Okta's credentials at hand."""
+"""The service on a real port with a real database, and Okta's credentials."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -27,13 +27,13 @@ Client = TestClient[web.Request, web.Application]
 
 
 def settings_of(**given: Any) -> Settings:
-    """Settings as the environment would give them, without the `.env` of whoever runs the tests, and patient."""
+    """Return settings as from the environment, without the developer's `.env`, and with long time limits."""
     settings = Settings(_env_file=None, **given)
     return settings if "request_timeout" in given else answering_within(settings, PATIENCE)
 
 
 def answering_within(settings: Settings, seconds: float) -> Settings:
-    """The same settings with a limit that Okta would not wait for."""
+    """Return the same settings with another time limit, also one that Okta would not wait for."""
     return settings.model_copy(update={"request_timeout": seconds})
 
 
@@ -67,14 +67,14 @@ async def client(parts: Parts) -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def stranger(client: Client) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client that brings no credentials."""
+    """Yield a client without credentials."""
     async with aiohttp.ClientSession(client.make_url("/")) as session:
         yield session
 
 
 @pytest.fixture
 def add(pool: asyncpg.Pool) -> Add:
-    """Put an account into the store, by default a waiting one with the hash of its password."""
+    """Add an account to the store, by default a waiting one with the hash of its password."""
 
     async def put(login: str, password: str | None = None, **more: object) -> Person:
         return await add_person(pool, login, password, **more)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""An installation that a test puts faults into, for `doctor` and `report`."""
+"""An installation into which a test puts faults, for `doctor` and `report`."""
 
 import asyncio
 import base64
@@ -49,7 +49,7 @@ class Authority:
         return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, self.name)])
 
     def issue(self, name: str, key: ec.EllipticCurvePrivateKey, begin: int = -10, end: int = 90) -> str:
-        """A certificate in PEM, valid for these days from now."""
+        """Return a certificate in PEM, valid for these days from now."""
         now = dt.datetime.now(dt.UTC)
         certificate = (
             x509.CertificateBuilder()
@@ -74,7 +74,7 @@ def pem(key: ec.EllipticCurvePrivateKey) -> str:
 
 
 class ReadableOrg:
-    """An org that answers every reading call; `faults` are raised by the calls that they name."""
+    """An org that answers every read call; `faults` are raised by the calls that they name."""
 
     def __init__(self) -> None:
         self.host = "example.okta.com"
@@ -112,7 +112,7 @@ class ReadableOrg:
 
 @dataclass
 class Case:
-    """An installation that a test puts a fault into."""
+    """An installation into which a test puts a fault."""
 
     folder: Path
     url: str = "postgresql://127.0.0.1:9/none"
@@ -152,7 +152,7 @@ class Case:
         await self.pool.execute(f"ALTER DATABASE {name} SET {setting}")
 
     async def make_role(self, name: str, options: str = "") -> None:
-        """Make a role of the whole server, which other tests may do at the same time."""
+        """Create a role, which is shared by the whole server, so that other tests may create it at the same time."""
         await self.retried(
             f"DO $$ BEGIN CREATE ROLE {name} {options}; "
             "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
@@ -167,7 +167,7 @@ class Case:
             try:
                 await self.pool.execute(statement)
                 break
-            except asyncpg.InternalServerError:  # roles are the whole server's: another run changes them, too
+            except asyncpg.InternalServerError:  # roles belong to the whole server, and another run changes them too
                 await asyncio.sleep(0.01)
 
     async def add(self, login: str, **more: Any) -> int:
@@ -180,7 +180,7 @@ class Case:
         return path
 
     async def encrypt(self, **keys: bytes) -> None:
-        """Put every hash under the first of these keys."""
+        """Encrypt every hash under the first of these keys."""
         database = Database(self.url, connections=1)
         await database.open()
         await rotate_keys(database, HashKeys(keys))

@@ -1,4 +1,4 @@
-"""`doctor` names every fault that is prepared, and none in a healthy installation."""
+"""`doctor` names every prepared fault, and none in a healthy installation."""
 
 import json
 import ssl
@@ -46,7 +46,7 @@ FAULTS: list[Any] = []
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
-    """An installation without a database, for the areas that need none."""
+    """Return an installation without a database, for the areas that need none."""
     monkeypatch.chdir(tmp_path)
     return Case(tmp_path)
 
@@ -80,7 +80,7 @@ def faults(*, of_the_store: bool) -> pytest.MarkDecorator:
 
 
 def fault(area: Area, status: Status, *texts: str) -> Callable[[Prepare], Prepare]:
-    """Register what prepares a fault, and what the doctor has to say of it."""
+    """Register the function that prepares a fault, and the expected finding."""
 
     def register(prepare: Prepare) -> Prepare:
         FAULTS.append(pytest.param(prepare, area, status, texts, id=prepare.__name__))
@@ -183,12 +183,12 @@ async def forgetful_commits(case: Case) -> None:
 
 @fault(Area.DATABASE, WARNING, "fsync or full_page_writes is off")
 async def no_fsync(_case: Case) -> None:
-    """The server of the tests runs so."""
+    """Do nothing: the tests' server runs this way."""
 
 
 @fault(Area.DATABASE, WARNING, "autovacuum is off")
 async def no_autovacuum(_case: Case) -> None:
-    """The server of the tests runs so."""
+    """Do nothing: the tests' server runs this way."""
 
 
 @fault(Area.DATABASE, WARNING, "logs statements with their parameters")
@@ -223,7 +223,7 @@ async def superuser(case: Case) -> None:
 
 @fault(Area.ROLE, WARNING, "owns the tables")
 async def owner(_case: Case) -> None:
-    """The user of the tests is the owner."""
+    """Do nothing: the tests' user is the owner."""
 
 
 @fault(Area.ROLE, FAILURE, "Every role of the server may read the table hashes")
@@ -276,7 +276,7 @@ async def older_schema(case: Case) -> None:
 
 @fault(Area.SCHEMA, WARNING, "No account is loaded")
 async def empty_store(_case: Case) -> None:
-    """Nothing is loaded at first."""
+    """Do nothing: the store is empty at first."""
 
 
 @fault(Area.CLOCK, FAILURE, "s ahead of that of the database")
@@ -484,7 +484,7 @@ async def inert_logins(case: Case) -> None:
 
 @fault(Area.TLS, UNKNOWN, "TLS_CERT is unset")
 async def tls_by_a_proxy(_case: Case) -> None:
-    """The proxy's certificate is what the hooks show."""
+    """Do nothing: the hooks show the proxy's certificate."""
 
 
 @fault(Area.TLS, FAILURE, "TLS_CERT or TLS_KEY can't be used", "no PEM")
@@ -612,7 +612,7 @@ async def failed_calls(case: Case) -> None:
     case.board.log = [failed]
 
 
-# Reconciling
+# Reconciliation
 
 
 async def log_read(case: Case, age: timedelta, users: timedelta | None = timedelta(0)) -> None:
@@ -623,7 +623,7 @@ async def log_read(case: Case, age: timedelta, users: timedelta | None = timedel
 
 @fault(Area.RECONCILE, WARNING, "was never read")
 async def never_reconciled(_case: Case) -> None:
-    """Nobody has signed in yet."""
+    """Do nothing: nobody has signed in yet."""
 
 
 @fault(Area.RECONCILE, FAILURE, "was never read")
@@ -746,7 +746,7 @@ def test_the_authorities_of_this_machine_are_given_by_their_names() -> None:
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No setting of the machine that runs the tests."""
+    """Remove the settings of the machine that runs the tests."""
     monkeypatch.chdir(tmp_path)
     for name in ("DATABASE_URL", "OKTA_CLIENT_ORGURL", "OKTA_CLIENT_TOKEN", "BASIC_AUTH_USER", "BASIC_AUTH_PASSWORD"):
         monkeypatch.delenv(name, raising=False)

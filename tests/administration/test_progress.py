@@ -1,4 +1,4 @@
-"""How far the migration is, who is left, and its end."""
+"""The progress of the migration, the remaining accounts, and the end."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The report for auditors: counts that add up, proofs that stream, keys, hooks, signatures."""
+"""The report for auditors: consistent counts, streamed proofs, keys, hooks, signatures."""
 
 import csv
 import io

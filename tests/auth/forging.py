@@ -1,4 +1,4 @@
-"""Bearer tokens that must not get in: forged, expired, mis-issued, with confused algorithms, or no tokens at all."""
+"""Bearer tokens that must be rejected: forged, expired, mis-issued, with confused algorithms, or not tokens at all."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ CLIENT, SCOPE, AUDIENCE, KID = "0oaclient", "hooks", "api://default", "the-issue
 
 @dataclass(frozen=True)
 class Issuer:
-    """An issuer, and what somebody knows who is not: its public key, and a private key of their own."""
+    """An issuer, and what an attacker has: its public key, and a private key of his own."""
 
     url: str
     key: rsa.RSAPrivateKey = field(repr=False)
@@ -40,7 +40,7 @@ class Issuer:
         return {name: value for name, value in said.items() if value is not ...}
 
     def sign(self, header: dict[str, Any] | None = None, **changes: Any) -> bytes:
-        """A token by the issuer's own key, which says what it should but for `changes`."""
+        """Return a token signed by the issuer, with valid claims except for `changes`."""
         return rs256(self.key, {"alg": "RS256", "kid": self.kid} | (header or {}), self.claims(**changes))
 
     def public_pem(self) -> bytes:
@@ -68,7 +68,7 @@ def hs256(secret: bytes, header: object, claims: object) -> bytes:
 
 
 def _other(issuer: Issuer, algorithm: str) -> bytes:
-    """A token that another algorithm signed, and that says so."""
+    """Return a token that is signed by another algorithm and names it."""
     header, claims = {"alg": algorithm, "kid": issuer.kid}, issuer.claims()
     text = unsigned(header, claims)
     match algorithm:
@@ -95,7 +95,7 @@ def _swapped_claims(issuer: Issuer) -> bytes:
 
 
 def _respelled(token: bytes) -> bytes:
-    """The same bytes in base64, but for the spare bits of the last character, which decoders ignore."""
+    """Return the same bytes in base64 with other spare bits in the last character, which decoders ignore."""
     alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return token[:-1] + bytes([alphabet[alphabet.index(token[-1]) + 1]])
 
@@ -106,13 +106,13 @@ def _own_key_in_header(issuer: Issuer, **header: Any) -> bytes:
 
 
 def _signed(issuer: Issuer, claims: bytes) -> bytes:
-    """Any bytes as claims, under the issuer's own signature."""
+    """Return any bytes as claims, signed by the issuer."""
     text = b64(json.dumps({"alg": "RS256", "kid": issuer.kid}).encode()) + b"." + b64(claims)
     return text + b"." + b64(issuer.key.sign(text, padding.PKCS1v15(), SHA256()))
 
 
 def _spelt(issuer: Issuer, members: bytes) -> bytes:
-    """Good claims, and members at their end as they are spelt here."""
+    """Return valid claims, followed by members in the given spelling."""
     return _signed(issuer, json.dumps(issuer.claims(exp=...)).encode()[:-1] + b", " + members + b"}")
 
 

@@ -1,4 +1,4 @@
-"""Nobody but Okta gets past: every credential that is not one of the accepted ones, byte for byte."""
+"""Only Okta is authenticated: every credential that differs from the accepted ones in any byte is rejected."""
 
 import base64
 import json
@@ -135,7 +135,7 @@ def test_a_blank_secret_of_the_file_is_told_as_the_files(tmp_path: Path) -> None
 
 
 def test_an_empty_value_is_no_value_for_any_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)  # where no .env is
+    monkeypatch.chdir(tmp_path)  # a folder without .env
     for name in Settings.model_fields:
         monkeypatch.setenv(name.upper(), "")
     assert load_settings() == Settings.model_construct()

@@ -1,4 +1,4 @@
-"""Secrets and Basic pairs that are almost right, sent byte for byte by a bare socket: only the right ones get in."""
+"""Secrets and Basic pairs that are almost right, sent byte for byte over a socket: only the right ones are accepted."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -129,7 +129,7 @@ async def status_of(url: URL, lines: Lines, path: bytes = b"/okta/password-impor
 async def test_nothing_that_is_almost_right_gets_in(url: URL) -> None:
     assert len(WRONG) > 40
     refused = {name: await status_of(url, lines) for name, lines in WRONG.items()}
-    # What is no HTTP, as a NUL or a folded line in a header, is no call.
+    # Invalid HTTP, such as a NUL or a folded line in a header, is not a call.
     assert {name: status for name, status in refused.items() if status not in (400, 401)} == {}
     assert [name for name, status in refused.items() if status == 400] == ["with a NUL", "in a folded line"]
 

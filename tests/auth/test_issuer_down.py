@@ -1,4 +1,4 @@
-"""The issuer of tokens is down, slow or wrong: how often it is asked, who waits, and which keys stay in use."""
+"""An issuer of tokens that is down, slow or wrong: how often it is asked, who waits, and which keys stay in use."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -41,7 +41,7 @@ def private() -> rsa.RSAPrivateKey:
 
 
 class FakeIssuer:
-    """What `fetch_keys` brings: the answer, or the fault; `gate` holds it up, and fetching takes `seconds`."""
+    """Fakes `fetch_keys`: returns the answer or raises the fault; `gate` delays it, and fetching takes `seconds`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, answer: tuple[Keys, float]) -> None:
         self.answer = answer
@@ -141,7 +141,7 @@ async def test_a_call_that_gives_up_ends_the_fetch_of_no_other(issuer: FakeIssue
 
 
 async def test_keys_are_as_old_as_the_question_that_brought_them(issuer: FakeIssuer) -> None:
-    """A key may have been rotated while the answer was on its way."""
+    """A key may have been rotated while the answer was in transit."""
     issuer.seconds = 4.0
     await issuer.keys.renew()
     issuer.now += 1.0
@@ -158,7 +158,7 @@ async def test_a_failed_fetch_keeps_the_keys_that_are_known(issuer: FakeIssuer) 
 
 
 class Sleeps:
-    """The sleeps of the background work, one for each step of a test; it never ends on its own."""
+    """The sleeps of the background work, one for each step of a test; it never ends by itself."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, steps: list[Callable[[], object]]) -> None:
         self.slept: list[float] = []
@@ -205,7 +205,7 @@ async def test_the_service_goes_on_asking_an_issuer_that_was_down_at_its_start(
     assert issuer.keys.are_known
 
 
-# What an issuer may answer
+# Answers that an issuer may give
 
 Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
 

@@ -1,4 +1,4 @@
-"""Secrets that are empty, half-written, short, shared or in files of others are refused, at start and at a reload."""
+"""Secrets that are empty, incomplete, short, shared or in other users' files are rejected, at start and on reload."""
 
 import base64
 import json

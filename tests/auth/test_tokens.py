@@ -1,4 +1,4 @@
-"""OAuth on the inline hooks: good tokens get in, no forged one does, and a key that can't be had is our fault."""
+"""OAuth on the inline hooks: valid tokens are accepted, forged ones are not, and a missing key is our error."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -167,7 +167,7 @@ async def test_a_thousand_unknown_keys_cost_the_issuer_one_question(
     started = asyncio.get_running_loop().time()
     answers = await asyncio.gather(*(ask(guarded, f"Bearer {token}") for token in tokens * 50))
     assert {answer.status for answer in answers} == {401}
-    # One more where a busy machine takes so long over the thousand that asking again is due.
+    # One more if a busy machine takes so long for the thousand that another request is due.
     due = 1 + (asyncio.get_running_loop().time() - started) // REFETCH_AFTER
     assert 1 <= keys.fetches - 1 <= due
 
@@ -226,7 +226,7 @@ async def test_the_simulated_org_signs_people_in_by_oauth_alone_across_a_rotatio
 
 
 def pass_time(parts: Parts, seconds: float) -> None:
-    """Let the keys be older by some seconds."""
+    """Let the keys become older by some seconds."""
     keys = parts.issuer_keys
     assert keys is not None
     clock = keys._clock

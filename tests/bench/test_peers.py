@@ -1,4 +1,4 @@
-"""The peers that ours is measured against are installed from any registry."""
+"""The peers of the benchmarks can be installed from any registry."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The short form of the bench, only to see that it works: no number of it is looked at."""
+"""The short form of the benchmarks, only to check that it runs: its numbers are not evaluated."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The commands as they are run: register, check, provision, reconcile, against an org and a service over HTTP."""
+"""The commands as an operator runs them: register, check, provision and reconcile, against an org and a service."""
 
 import asyncio
 import csv

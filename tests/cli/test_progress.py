@@ -1,4 +1,4 @@
-"""Progress of long commands: what its line says, and when it is written where there is no terminal."""
+"""Progress of long commands: its line, and when it is written without a terminal."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ class Clock:
 
 
 def after(seconds: float, unit: str = "rows", *updates: tuple[int, float | None]) -> str:
-    """The line after updates that come evenly within so many seconds."""
+    """Return the line after updates that are evenly distributed over so many seconds."""
     clock = Clock()
     shown = Progress("load", unit, clock=clock)
     for number, (done, share) in enumerate(updates, 1):

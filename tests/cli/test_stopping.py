@@ -1,4 +1,4 @@
-"""Long work that is stopped tells what it has done, and who is in the way is asked rather than waited for."""
+"""Long work that is stopped reports what it has done; work that another process does is reported, not waited for."""
 
 import asyncio
 import os
@@ -41,7 +41,7 @@ async def stopped_by(number: int) -> None:
 
 
 class StoppedWhileComparing(FakeOrg):
-    """An org in the midst of whose users the signal comes."""
+    """An org that receives the signal while its users are read."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class StoppedWhileComparing(FakeOrg):
 
 
 class StoppedWhileCreating(CreatingOrg):
-    """An org that makes one user before the signal comes."""
+    """An org that creates one user before the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Whole stories in small: provisioning under faults and a real kill, and a migration whose events get lost."""
+"""Complete migrations on a small scale: provisioning with faults and a real kill, and a migration with lost events."""
 
 import asyncio
 import signal

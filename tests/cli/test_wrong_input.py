@@ -1,4 +1,4 @@
-"""Wrong input and wrong surroundings: each command says what is wrong and what helps, and nothing of Python's."""
+"""Wrong input and environments: each command reports the fault and the fix, without any text of Python's."""
 
 import os
 import re
@@ -41,7 +41,7 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process, in a folder with `FILES`; gives the exit code and the message in one line."""
+    """Run a command in this process, in a folder with `FILES`; return the exit code and the message as one line."""
     for name, content in FILES.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "folder").mkdir()

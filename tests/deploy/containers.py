@@ -1,4 +1,4 @@
-"""Pods of a manifest as containers of an engine: the same user, limits, read-only file system, secret files."""
+"""Pods of a manifest as containers: the same user, limits, read-only file system and secret files."""
 
 import contextlib
 import shutil
@@ -21,7 +21,7 @@ UNITS = {"Ki": "k", "Mi": "m", "Gi": "g"}
 
 @dataclass
 class Engine:
-    """A container engine, and a network of its own on it."""
+    """A container engine, and a separate network on it."""
 
     image: str
     network: str = field(default_factory=lambda: f"password-import-{uuid.uuid4().hex[:12]}")
@@ -33,7 +33,7 @@ class Engine:
         return done.stdout.strip()
 
     def start(self, name: str, *arguments: str, network: str | None = None) -> str:
-        """Start a container in the background; others reach it by `name`."""
+        """Start a container in the background; others reach it as `name`."""
         own = f"{self.network}-{name}"
         self.names.append(own)
         where = ["--network", network] if network else ["--network", self.network, "--network-alias", name]
@@ -41,7 +41,7 @@ class Engine:
         return own
 
     def run(self, *arguments: str, given: str | None = None) -> str:
-        """Run a container to its end, which must be 0."""
+        """Run a container to its end; its exit code must be 0."""
         return self.docker("run", "--rm", "--interactive", "--network", self.network, *arguments, given=given)
 
     def until(self, container: str, what: str, *command: str) -> None:
@@ -65,7 +65,7 @@ class Engine:
 
 @contextlib.contextmanager
 def an_engine(image: str) -> Iterator[Engine]:
-    """The engine that DOCKER_HOST names, or the local one; skips, visibly, where it or the image is missing."""
+    """Yield the engine that DOCKER_HOST names, or the local one; skip if it or the image is missing."""
     if (
         shutil.which("docker") is None
         or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
@@ -86,7 +86,7 @@ def an_engine(image: str) -> Iterator[Engine]:
 def arguments_of(
     pod: Document, values: Mapping[str, Mapping[str, str]], folders: Mapping[str, Path], image: str
 ) -> list[str]:
-    """What `docker run` needs to run a pod's only container as its manifest says, up to the image.
+    """Return the arguments with which `docker run` runs a pod's only container, up to the image.
 
     `values` are the data of ConfigMaps and Secrets, `folders` the files of Secrets, both by name.
     """
@@ -95,7 +95,7 @@ def arguments_of(
 
 
 def command_of(pod: Document) -> list[str]:
-    """The arguments of a pod's only container."""
+    """Return the arguments of a pod's only container."""
     return list(pod["containers"][0]["args"])
 
 

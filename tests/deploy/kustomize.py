@@ -1,4 +1,4 @@
-"""A small kustomize: what `deploy/kubernetes` uses of it, so that the manifests are read where kubectl is missing.
+"""A small kustomize with the features that `deploy/kubernetes` uses, so that kubectl is not needed.
 
 Resources, a namespace, ConfigMaps from literals and files, and strategic merges of patches. A test compares it with
 `kubectl kustomize`. Source: the kustomization reference, https://kubectl.docs.kubernetes.io/references/kustomize/
@@ -21,12 +21,12 @@ HASH = re.compile(r"-[0-9a-z]{10}$")
 
 
 def documents(path: Path) -> list[Document]:
-    """The documents of a YAML file."""
+    """Return the documents of a YAML file."""
     return [document for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document]
 
 
 def render(folder: Path) -> list[Document]:
-    """The resources of a kustomization, generated names without their hashes."""
+    """Return the resources of a kustomization, generated names without their hashes."""
     (kustomization,) = documents(folder / "kustomization.yaml")
     assert set(kustomization) <= UNDERSTOOD, f"{folder}: kustomize.py knows only {sorted(UNDERSTOOD)}"
     found: list[Document] = []
@@ -46,7 +46,7 @@ def render(folder: Path) -> list[Document]:
 
 
 def merge(base: Any, patch: Any) -> Any:  # noqa: ANN401 (any YAML)
-    """A strategic merge: mappings key by key, lists of named elements by their names, everything else replaced."""
+    """Return a strategic merge: mappings by key, lists of named elements by name, everything else replaced."""
     if isinstance(base, dict) and isinstance(patch, dict):
         return base | {key: merge(base[key], value) if key in base else value for key, value in patch.items()}
     if isinstance(base, list) and isinstance(patch, list) and (key := _merge_key(base + patch)):
@@ -57,7 +57,7 @@ def merge(base: Any, patch: Any) -> Any:  # noqa: ANN401 (any YAML)
 
 
 def without_hashes(found: list[Document]) -> list[Document]:
-    """What kubectl renders, with the names of generated ConfigMaps as they are in the files."""
+    """Return what kubectl renders, with the names of generated ConfigMaps as in the files."""
     text = yaml.safe_dump_all(found)
     for document in found:
         name = document["metadata"]["name"]

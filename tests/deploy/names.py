@@ -18,13 +18,13 @@ _RESERVED = {"le", "instance", "job"}
 
 
 def collectors(registry: CollectorRegistry) -> dict[str, MetricWrapperBase]:
-    """The metrics of a registry, by their names without a counter's `_total`."""
+    """Return the metrics of a registry by name, without a counter's `_total`."""
     found = {each for each in registry._collector_to_names if isinstance(each, MetricWrapperBase)}
     return {each._name: each for each in found}
 
 
 def series() -> dict[str, set[str]]:
-    """Every series that the service exposes, with the labels that it may have."""
+    """Return every series that the service exposes, with the labels that it may have."""
     known = collectors(Telemetry().registry)
     return {
         name + suffix: {*metric._labelnames, *_RESERVED}
@@ -34,10 +34,10 @@ def series() -> dict[str, set[str]]:
 
 
 def settings() -> set[str]:
-    """Every variable that the service reads."""
+    """Return every variable that the service reads."""
     return {name.upper() for name in Settings.model_fields}
 
 
 def unknown_settings(names: Iterable[str]) -> set[str]:
-    """The names that are no setting of the service, PostgreSQL's clients' aside."""
+    """Return the names that are neither settings of the service nor of PostgreSQL's clients."""
     return {name for name in names if not name.startswith("PG")} - settings()

@@ -1,4 +1,4 @@
-"""Programs that a test starts and ends: found or skipped, on a free port, with their output kept for a failure."""
+"""Programs that a test starts and stops: found or skipped, on a free port, with their output kept for a failure."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ PAUSE = 0.1
 
 
 def find(name: str, package: str) -> str:
-    """The path of a program; skips, visibly, where it is not installed."""
+    """Return the path of a program; skip if it is not installed."""
     path = shutil.which(name)
     if path is None:
         pytest.skip(f"{name} is not installed (Debian: {package})")
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def running(*command: str, log: Path, cwd: Path | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a program; it is asked to end, and killed where it does not."""
+    """Run a program; terminate it afterwards, and kill it if it does not end."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(*command, cwd=cwd, stdout=output, stderr=output)
     try:
@@ -49,17 +49,17 @@ async def running(*command: str, log: Path, cwd: Path | None = None) -> AsyncIte
 
 
 async def until(holds: Callable[[], Awaitable[bool]], what: str, log: Path | None = None) -> None:
-    """Wait for a condition. Fails with what the program wrote."""
+    """Wait for a condition. Fails with the program's output."""
     try:
         async with asyncio.timeout(PATIENCE):
-            while not await holds():  # noqa: ASYNC110 (another program's state: nothing here can be waited for)
+            while not await holds():  # noqa: ASYNC110 (another program's state cannot be awaited)
                 await asyncio.sleep(PAUSE)
     except TimeoutError:
         pytest.fail(f"not within {PATIENCE:g} s: {what}\n{written(log)}")
 
 
 def written(log: Path | None) -> str:
-    """The end of a program's output."""
+    """Return the end of a program's output."""
     return log.read_text(encoding="utf-8", errors="replace")[-3000:] if log else ""
 
 

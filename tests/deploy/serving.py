@@ -1,4 +1,4 @@
-"""The service as an operator starts it: `migrate`d database, loaded accounts, `serve` in a process of its own."""
+"""The service as an operator starts it: migrated database, loaded accounts, `serve` in a separate process."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ def environment(database_url: str, **more: str) -> dict[str, str]:
 
 
 def load(database_url: str, folder: Path) -> None:
-    """Load the examples: jessie.smith@example.com's password is `password1`."""
+    """Load the examples: the password of jessie.smith@example.com is `password1`."""
     command = [
         sys.executable,
         "-m",
@@ -47,7 +47,7 @@ def load(database_url: str, folder: Path) -> None:
 
 @contextlib.contextmanager
 def program(*command: str, log: Path, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program in the folder of its log; it is asked to end, and killed where it does not."""
+    """Run a program in the folder of its log; terminate it afterwards, and kill it if it does not end."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=log.parent, env=env, stdout=output, stderr=output)
     try:
@@ -62,7 +62,7 @@ def program(*command: str, log: Path, env: dict[str, str] | None = None) -> Iter
 
 
 def until(holds: Callable[[], bool], what: str, log: Path) -> None:
-    """Wait for a condition. Fails with what the program wrote."""
+    """Wait for a condition. Fails with the program's output."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline, f"{what}: {log.read_text(errors='replace')[-3000:]}"
@@ -81,7 +81,7 @@ def a_service(database_url: str, folder: Path, **more: str) -> Iterator[Ports]:
 
 
 def _ports(log: Path) -> dict[str, int]:
-    """Where it listens, as it says."""
+    """Return the ports on which it listens, from its log."""
     lines = [line for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
     said = [json.loads(line) for line in lines if line.startswith("{")]
     listening = [line for line in said if line["event"] == "listening"]

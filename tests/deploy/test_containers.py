@@ -31,21 +31,21 @@ READY = "import urllib.request as u; u.urlopen('http://127.0.0.1:8082/readyz', t
 
 @dataclass
 class Cluster:
-    """What the Secrets hold, and the containers so far."""
+    """The contents of the Secrets, and the containers so far."""
 
     engine: Engine
     values: dict[str, dict[str, str]]
     folders: dict[str, Path]
 
     def pod(self, kind: str, name: str) -> tuple[list[str], list[str]]:
-        """What `docker run` needs for a pod: everything up to the image, and its command."""
+        """Return the arguments of `docker run` for a pod: everything up to the image, and its command."""
         spec = named(FOUND, kind, name)["spec"]["template"]["spec"]
         return arguments_of(spec, self.values, self.folders, self.engine.image), command_of(spec)
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """PostgreSQL, and Secrets as Kubernetes mounts them: files of root's with mode 0644."""
+    """Start PostgreSQL, with Secrets as Kubernetes mounts them: files owned by root with mode 0644."""
     password, token = secrets.token_hex(16), secrets.token_hex(16)
     folder = tmp_path_factory.mktemp("files")
     key = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -98,7 +98,7 @@ def serving(loaded: Cluster) -> tuple[Cluster, str]:
 
 
 def ask(cluster: Cluster, typed: str) -> str:
-    """The verdict that the service gives to a caller in another container."""
+    """Return the verdict of the service for a caller in another container."""
     environment = [f"--env=TYPED={typed}", f"--env=SECRET={SECRET}"]
     answer = json.loads(cluster.engine.run(*environment, "--entrypoint=python", cluster.engine.image, "-c", ASK))
     return str(answer["commands"][0]["value"]["credential"])
@@ -138,7 +138,7 @@ def test_the_pool_has_a_worker_for_each_core_of_the_limit(serving: tuple[Cluster
 
 
 def test_reconcile_follows_the_org_and_ends_when_it_is_told_to(loaded: Cluster) -> None:
-    """The org is a simulated one on the pod's loopback: Okta's own is called by https only."""
+    """The org is simulated on the pod's loopback: Okta's own is only called by https."""
     engine = loaded.engine
     options = ["--api-token-file=/files/api_token", "--listen=127.0.0.1:8090"]
     org = engine.start(

@@ -1,4 +1,4 @@
-"""What greets contributors: hooks run what `make` runs; workflows are valid, pinned and least privileged."""
+"""The files for contributors: hooks run what `make` runs; workflows are valid, pinned and least privileged."""
 
 import json
 import re
@@ -20,7 +20,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def tracked(*suffixes: str) -> list[Path]:
-    """The project's files with these suffixes; skips, visibly, where this is no checkout."""
+    """Return the project's files with these suffixes; skip if this is not a checkout."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("no git checkout: the project's files are unknown")
     names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout

@@ -43,7 +43,7 @@ def pods(found: list[Document]) -> Iterator[tuple[str, Document]]:
 
 
 def containers(found: list[Document]) -> Iterator[tuple[Document, Document]]:
-    """Each container with its pod's spec."""
+    """Yield each container with its pod's spec."""
     for _, pod in pods(found):
         yield from ((container, pod["spec"]) for container in pod["spec"]["containers"])
 
@@ -196,14 +196,14 @@ def pool_size(found: list[Document]) -> int:
 
 
 def replicas_at_most(found: list[Document]) -> int:
-    """All replicas and the one that a rolling update adds."""
+    """Return the number of replicas, including the one that a rolling update adds."""
     scaler = named(found, "HorizontalPodAutoscaler", "password-import")["spec"]
     surge = named(found, "Deployment", "password-import")["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
     return int(scaler["maxReplicas"] + surge)
 
 
 def past_the_pooler(found: list[Document]) -> int:
-    """Connections of everything but `serve`: reconcile, migrate, PostgreSQL's reserve, people."""
+    """Return the connections that do not use the pooler: reconcile, migrate, PostgreSQL's reserve, people."""
     return pool_size(found) + 1 + RESERVED_CONNECTIONS + PEOPLE
 
 
@@ -259,7 +259,7 @@ def test_only_prometheus_reaches_the_admin_port() -> None:
 
 
 def test_the_service_monitor_has_the_fields_that_the_operator_knows() -> None:
-    """By hand, from the operator's API reference, monitoring.coreos.com/v1: its CRD is in no package."""
+    """Based on the operator's API reference, monitoring.coreos.com/v1: its CRD is not in any package."""
     found = render(FOLDERS[0])
     (monitor,) = of_kind(found, "ServiceMonitor")
     assert monitor["apiVersion"] == "monitoring.coreos.com/v1"

@@ -1,4 +1,4 @@
-"""A real Prometheus over the service's metrics: every alert fires for its fault, every query of the dashboard runs."""
+"""A real Prometheus with the service's metrics: every alert fires for its fault, every query of the dashboard runs."""
 
 import copy
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +26,7 @@ SIGN_IN = "/okta/password-import"
 
 @dataclass
 class Exporter:
-    """The metrics of a service in which everything can be made to go wrong."""
+    """The metrics of a service in which any fault can be caused."""
 
     telemetry: Telemetry = field(default_factory=Telemetry)
     is_up: bool = True
@@ -95,13 +95,13 @@ class Prometheus:
         return list((await self.get("query", query=query))["result"])
 
     async def evaluations(self) -> float:
-        """How often the rules were evaluated since the start."""
+        """Return the number of evaluations of the rules since the start."""
         (sample,) = await self.value('prometheus_rule_group_iterations_total{job="self"}') or [{"value": [0, "0"]}]
         return float(sample["value"][1])
 
 
 def without_waiting(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rules with `for` shortened, so that a test need not wait."""
+    """Return the rules with `for` shortened, so that a test need not wait."""
     short = copy.deepcopy(rules)
     for rule in short:
         if "for" in rule:
@@ -167,7 +167,7 @@ async def ends(prometheus: Prometheus, alert: str) -> None:
 
 
 async def evaluated(prometheus: Prometheus, times: int) -> None:
-    """Wait until the rules were evaluated so many times more."""
+    """Wait for so many further evaluations of the rules."""
     before = await prometheus.evaluations()
 
     async def holds() -> bool:
@@ -227,7 +227,7 @@ async def test_alerts_on_a_condition_end_with_it(exporter: Exporter, prometheus:
 
 
 def busy(exporter: Exporter) -> None:
-    """Return every series of the dashboard a value."""
+    """Set a value for every series of the dashboard."""
     for outcome in ("verified", "wrong_password"):
         exporter.count("sign_ins", outcome=outcome)
     exporter.count("requests", route=SIGN_IN, status="200")

@@ -1,4 +1,4 @@
-"""Caddy and nginx in front of a real service, by the files in `deploy/`: TLS, what is forwarded, limits, addresses."""
+"""Caddy and nginx in front of a real service, with the files in `deploy/`: TLS, forwarding, limits, addresses."""
 
 import contextlib
 import http.client
@@ -38,13 +38,13 @@ class Answer:
 
 @dataclass
 class Front:
-    """A proxy that runs, and what its clients trust."""
+    """A running proxy, and what its clients trust."""
 
     port: int
     certificate: Path
 
     def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
-        """Call through TLS; a path goes out as it is."""
+        """Call through TLS; the path is sent unchanged."""
         context = ssl.create_default_context(cafile=str(self.certificate))
         given = {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -80,7 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def certificate(folder: Path) -> Path:
-    """A certificate for localhost that signs itself; its key lies beside it."""
+    """Return a self-signed certificate for localhost; its key is next to it."""
     path = folder / "certificate.pem"
     command = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-out", str(path)]
@@ -90,7 +90,7 @@ def certificate(folder: Path) -> Path:
 
 
 def replaced(text: str, *changes: tuple[str, str]) -> str:
-    """The text with changes, each of which must apply."""
+    """Return the text with changes, each of which must apply."""
     for old, new in changes:
         assert old in text, f"{old!r} is not in the file any more"
         text = text.replace(old, new)
@@ -202,7 +202,7 @@ def test_a_delivery_far_over_a_mebibyte_arrives(front: Front) -> None:
 def test_a_body_beyond_what_the_service_takes_is_refused_and_harms_nobody_else(
     front: Front, path: str, size: int
 ) -> None:
-    with contextlib.suppress(ConnectionError, ssl.SSLError):  # it may be closed before all is sent
+    with contextlib.suppress(ConnectionError, ssl.SSLError):  # it may be closed before everything is sent
         assert front.call("POST", path, b" " * size).status == 413
     assert front.call("POST", SIGN_IN, b"{}").status == 400, "the service still answers"
 

@@ -1,4 +1,4 @@
-"""What `make release` builds: the same bytes each time, a list of every locked package, checksums that fit."""
+"""The result of `make release`: reproducible bytes, a list of every locked package, correct checksums."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Alert rules and dashboard: valid PromQL over metrics that exist, and every alert of the docs has its rule."""
+"""Alert rules and dashboard: valid PromQL over existing metrics, and a rule for every alert of the docs."""
 
 import json
 import re
@@ -47,7 +47,7 @@ EACH_QUERY = pytest.mark.parametrize("expression", [pytest.param(query, id=name)
 
 
 def selectors(expression: str) -> list[promql_parser.VectorSelector]:
-    """Every selector of a query. Raises `ValueError` if it is not PromQL."""
+    """Return every selector of a query. Raises `ValueError` if it is not PromQL."""
     found: list[promql_parser.VectorSelector] = []
 
     def visit(node: object) -> bool:
@@ -72,7 +72,7 @@ def test_every_query_names_metrics_and_labels_that_exist(expression: str) -> Non
 
 
 def zeros() -> dict[str, list[dict[str, str]]]:
-    """The series that a service shows before the first call, with their labels."""
+    """Return the series that a service shows before the first call, with their labels."""
     telemetry = Telemetry()
     create_zero_counts(telemetry)
     families = text_string_to_metric_families(telemetry.exposition().decode())
@@ -85,7 +85,7 @@ def zeros() -> dict[str, list[dict[str, str]]]:
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule["alert"]) for rule in RULES])
 def test_every_count_that_an_alert_watches_is_zero_from_the_start(rule: dict[str, Any]) -> None:
-    """Otherwise `rate` and `increase` miss the first one. It also shows that the labels' values exist."""
+    """Otherwise `rate` and `increase` miss the first one. This also shows that the labels' values exist."""
     shown = zeros()
     for selector in selectors(rule["expr"]):
         if not str(selector.name).endswith("_total"):
@@ -121,7 +121,7 @@ def test_every_panel_and_variable_reads_the_chosen_data_source() -> None:
 
 
 def documented_alerts() -> set[str]:
-    """The alerts of the table in docs/operations.md that name a rule."""
+    """Return the alerts of the table in docs/operations.md that name a rule."""
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     table = operations.partition("### Alerts")[2].partition("###")[0]
     return set(re.findall(r"`(PasswordImport\w+)`", table))

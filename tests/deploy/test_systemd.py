@@ -1,4 +1,4 @@
-"""The systemd units: accepted by systemd, hardened alike, and true to the settings and commands that exist."""
+"""The systemd units: accepted by systemd, equally hardened, and consistent with the settings and commands."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ EXPOSURE = 15
 
 @pytest.fixture
 def installed(tmp_path: Path) -> list[Path]:
-    """The units with a program that exists here, which is what systemd checks."""
+    """Return the units with an existing program in place of theirs, since systemd checks that."""
     for unit in UNITS:
         (tmp_path / unit.name).write_text(unit.read_text().replace(PROGRAM, sys.executable))
     return sorted(tmp_path.iterdir())
@@ -75,7 +75,7 @@ def test_every_setting_that_a_unit_names_exists(unit: Path) -> None:
 
 @EACH_UNIT
 def test_the_home_of_the_user_can_be_read(unit: Path) -> None:
-    """Clients of PostgreSQL look for ~/.postgresql and ~/.pgpass: where ProtectHome forbids to look, they fail."""
+    """Clients of PostgreSQL look for ~/.postgresql and ~/.pgpass, and fail if ProtectHome makes them unreadable."""
     assert "ProtectHome=yes" in lines(unit, "Service")
     assert "Environment=HOME=%S/password-import" in lines(unit, "Service")
 

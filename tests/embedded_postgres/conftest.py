@@ -1,4 +1,4 @@
-"""Data folders of embedded servers, which no test leaves a process in."""
+"""Data folders of embedded servers; no test leaves a process in one."""
 
 import subprocess
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from tests.embedded_postgres.using import QUICK, kill_all, processes
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[Path]:
-    """A folder that does not exist yet, with a space in its name."""
+    """Yield a folder that does not exist yet, with a space in its name."""
     yield from _cleared(tmp_path / "data dir")
 
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a cluster, stopped."""
+    """Return a folder with a cluster, stopped."""
     path = tmp_path_factory.mktemp("made") / "data dir"
     with embedded_sync(path, server_settings=QUICK):
         pass
@@ -27,7 +27,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def made_data_dir(made_once: Path, tmp_path: Path) -> Iterator[Path]:
-    """A copy of a folder with a cluster: quicker than making one."""
+    """Yield a copy of a folder with a cluster: faster than creating one."""
     subprocess.run(["cp", "-a", str(made_once), str(tmp_path)], check=True)
     yield from _cleared(tmp_path / made_once.name)
 

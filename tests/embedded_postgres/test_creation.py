@@ -1,4 +1,4 @@
-"""Who creates an embedded database, and what becomes of one whose creation was cut off."""
+"""The creation of an embedded database, and the handling of an interrupted creation."""
 
 import asyncio
 import contextlib
@@ -50,7 +50,7 @@ def ended(process: "subprocess.Popen[str]") -> Iterator["subprocess.Popen[str]"]
 def test_a_creation_that_was_killed_counts_as_none_and_load_and_serve_at_once_complete_it(
     data_dir: Path, tmp_path: Path
 ) -> None:
-    """The story in one test, since each start of a server is dear."""
+    """All in one test, since each start of a server is slow."""
     (tmp_path / "people.csv").write_text(EXPORT)
     with ended(command(data_dir, "migrate")) as first:
         while not (data_dir / "postgres/data").exists():
@@ -81,7 +81,7 @@ def test_a_creation_that_was_killed_counts_as_none_and_load_and_serve_at_once_co
 
 
 async def use(settings: Settings, *, on_created: OnCreated | None = None) -> None:
-    """What a command does that needs the database to be there, or else may create it."""
+    """Use the database as a command does that requires one, or else may create one."""
     async with database_dsn(settings, on_created=on_created) as dsn:
         connection = await connect(dsn)
         try:

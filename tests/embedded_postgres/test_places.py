@@ -1,4 +1,4 @@
-"""Where the embedded server finds its programs, what it touches, whom it runs as, what it says when it can't start."""
+"""Where the embedded server finds its programs, what it changes, as whom it runs, and its errors at start."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ def shared_memory() -> set[str]:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder with a short name that every user may enter and write in, unlike `tmp_path`."""
+    """Yield a folder with a short name in which every user may write, unlike `tmp_path`."""
     with tempfile.TemporaryDirectory() as path:
         Path(path).chmod(0o777)
         yield Path(path)
@@ -173,7 +173,7 @@ def test_root_in_a_user_s_folder_runs_the_server_as_that_user(open_data_dir: Pat
 def test_root_gets_an_error_that_helps_where_the_server_may_not_enter_and_cannot_be_let_in(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))  # where no setpriv is
+    monkeypatch.setenv("PATH", str(tmp_path))  # without setpriv
     with pytest.raises(PostgresDidNotStart, match=r"may not enter .*set DATA_DIR"), embedded_sync(data_dir):
         pass
 
@@ -182,7 +182,7 @@ def test_root_gets_an_error_that_helps_where_the_server_may_not_enter_and_cannot
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv")
 def test_a_user_s_folder_serves_that_user_and_root_and_refuses_others(open_data_dir: Path) -> None:
     def user(name: str) -> tuple[str, ...]:
-        # The capability is for Python and this checkout, which may lie where only root may enter.
+        # The capability is for Python and this checkout, which only root may be able to enter.
         entry, capability = pwd.getpwnam(name), "-all,+dac_read_search"
         identity = (f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups")
         return ("setpriv", *identity, f"--inh-caps={capability}", f"--ambient-caps={capability}", "--")

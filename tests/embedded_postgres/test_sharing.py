@@ -1,4 +1,4 @@
-"""The embedded server, used by several processes: one server for all, none afterwards."""
+"""The embedded server used by several processes: one server for all, none afterwards."""
 
 import asyncio
 import contextlib

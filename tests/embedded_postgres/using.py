@@ -1,7 +1,7 @@
-"""A process that uses the embedded server, as the service and a command do: run as a script, and steered by its pipes.
+"""A process that uses the embedded server like the service and a command: run as a script, controlled by its pipes.
 
-It prints the URL once it has it, then does as told until its input ends: `write` inserts rows, and prints each number
-once it is acknowledged.
+It prints the URL once it is available, then follows commands until its input ends: `write` inserts rows, and prints
+each number once it is acknowledged.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Process:
-    """Such a process, from outside."""
+    """Such a process, seen from outside."""
 
     def __init__(self, data_dir: Path, *orders: str, prefix: tuple[str, ...] = (), **environment: str) -> None:
         self.popen = subprocess.Popen(
@@ -41,27 +41,27 @@ class Process:
         )
 
     def url(self) -> str:
-        """The URL, once the server is there."""
+        """Return the URL once the server is available."""
         line = self.lines(1)
         assert line, self.popen.stderr and self.popen.stderr.read()
         return line[0]
 
     def lines(self, most: int | None = None) -> list[str]:
-        """What it printed: so many lines, or all until its end."""
+        """Return its output: so many lines, or all until its end."""
         assert self.popen.stdout
         if most is None:
             return self.popen.stdout.read().splitlines()
         return [line.rstrip("\n") for _ in range(most) if (line := self.popen.stdout.readline())]
 
     def leave(self) -> None:
-        """Let it end as it should."""
+        """End its input, so that it exits normally."""
         assert self.popen.stdin
         self.popen.stdin.close()
         assert self.popen.wait(300) == 0, self.popen.stderr and self.popen.stderr.read()
         self._close()
 
     def kill(self) -> None:
-        """End it by kill -9."""
+        """Kill it with kill -9."""
         self.popen.kill()
         self.popen.wait()
 
@@ -84,14 +84,14 @@ def using(data_dir: Path, *orders: str, prefix: tuple[str, ...] = (), **environm
 
 
 def server_pid(data_dir: Path) -> int:
-    """The process of the server."""
+    """Return the process id of the server."""
     server = postmaster(data_dir / "postgres" / "data")
     assert server
     return server.pid
 
 
 def processes(data_dir: Path) -> list[psutil.Process]:
-    """Every live process that belongs to the folder: the server's, and the keeper. Its users are not among them."""
+    """Return every live process of the folder: the server's and the keeper, but not their users."""
     home, found = str(data_dir / "postgres"), []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -102,12 +102,12 @@ def processes(data_dir: Path) -> list[psutil.Process]:
 
 
 def keepers(data_dir: Path) -> list[psutil.Process]:
-    """The keepers of the folder."""
+    """Return the keepers of the folder."""
     return [process for process in processes(data_dir) if process.name() != "postgres"]
 
 
 def kill_all(found: list[psutil.Process]) -> None:
-    """End them by kill -9, as nearly at once as can be, and wait: one that is writing to disk dies only then."""
+    """Kill them with kill -9, as simultaneously as possible, and wait: one that writes to disk ends only afterwards."""
     for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGKILL)
@@ -123,7 +123,7 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def all_gone(data_dir: Path, within: float = 300) -> bool:
-    """Wait until no process belongs to the folder any more."""
+    """Wait until no process of the folder is left."""
     deadline = time.monotonic() + within
     while processes(data_dir) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -131,7 +131,7 @@ def all_gone(data_dir: Path, within: float = 300) -> bool:
 
 
 async def answers(url: str, within: float = 300) -> bool:
-    """Return whether the server answers before long."""
+    """Return whether the server answers soon."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         try:

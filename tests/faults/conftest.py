@@ -1,4 +1,4 @@
-"""A service in a process of its own over servers that a test breaks, and traffic to it all the while."""
+"""A service in a separate process with servers that a test breaks, under constant load."""
 
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from tests.import_events.test_kill import Service
 async def under_load(
     url: str, *, prepared_by: str | None = None, services: int = 1, pause: float = 0.01, **environment: str
 ) -> AsyncIterator[Traffic]:
-    """Run services over a database, which is prepared by another URL where that is given, and keep them busy."""
+    """Run services over a database, prepared by another URL if given, and keep them busy."""
     signers, leavers = await prepare(prepared_by or url)
     running = [Service(url, **environment) for _ in range(services)]
     async with _all(running) as processes:
@@ -24,7 +24,7 @@ async def under_load(
 
 
 async def tell(what: str, traffic: Traffic) -> None:
-    """Wait until all is well again, and print how long that took."""
+    """Wait until there are no more errors, and print how long that took."""
     after = await traffic.until_well()
     print(f"{what}: last fault {after:.1f} s after it was mended; {dict(traffic.answers)}")  # noqa: T201
 

@@ -1,4 +1,4 @@
-"""A network between the service and its database that is slow, or lets nothing through and says nothing."""
+"""A network between the service and its database that is slow, or silently drops everything."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The command that reads an org's System Log, run as an operator runs it."""
+"""The command that reads an org's System Log, run as an operator does."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from simulator import Org
 
 
 async def reconciled(org: Org, url: str, *arguments: str) -> dict[str, dict[str, dict[str, int]]]:
-    """Run `reconcile`; return what it tells."""
+    """Run `reconcile`; return its totals."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "service", "reconcile", "--json", *arguments,
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode before a server, where it is installed."""
+"""PgBouncer in transaction mode in front of a server, if it is installed."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ CONNECTIONS = 4
 
 @contextlib.contextmanager
 def a_pooler(server: Server) -> Iterator[str]:
-    """The URL of the server's database by the pooler."""
+    """Yield the URL of the server's database through the pooler."""
     port, user = free_port(), "nobody" if is_root() else pwd.getpwuid(os.geteuid()).pw_name
     with tempfile.TemporaryDirectory(prefix="faults-") as made:
         folder = Path(made)

@@ -1,4 +1,4 @@
-"""PostgreSQL servers that a test may restart, freeze, fill and kill: each a process tree of its own, on a TCP port."""
+"""PostgreSQL servers that a test may restart, freeze, fill and kill: each a separate process tree, on a TCP port."""
 
 import contextlib
 import os
@@ -56,7 +56,7 @@ class Server:
         return self._process is not None and self._process.poll() is None
 
     def make(self) -> None:
-        """Make the cluster; of its users every one may replicate."""
+        """Create the cluster; all of its users may replicate."""
         secret = self._home.path / "password"
         secret.write_text(self.password)
         shutil.chown(secret, *self._home.owner)
@@ -64,7 +64,7 @@ class Server:
                   "--encoding=UTF8", "--locale=C", "--no-sync")  # fmt: skip
 
     def copy_from(self, other: "Server") -> None:
-        """Become a standby of another."""
+        """Become a standby of another server."""
         self.password = other.password
         self._run("pg_basebackup", "-D", str(self._home.data), "-d", other.url, "-R", "-X", "stream", "-c", "fast",
                   "--no-sync")  # fmt: skip
@@ -85,7 +85,7 @@ class Server:
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT ends the sessions; SIGQUIT loses no time with it; SIGKILL is a power failure, but for the disk."""
+        """Stop the server: SIGINT ends the sessions, SIGQUIT does so at once, SIGKILL resembles a power failure."""
         if self._process is None:
             return
         tree = self._tree()
@@ -130,7 +130,7 @@ class Server:
 
 @contextlib.contextmanager
 def a_server(folder: Path | None = None, **settings: str) -> Iterator[Server]:
-    """A server that runs, with an empty database."""
+    """Yield a running server with an empty database."""
     with _folder(folder) as place:
         server = Server(place)
         server.make()
@@ -143,7 +143,7 @@ def a_server(folder: Path | None = None, **settings: str) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def a_standby(primary: Server) -> Iterator[Server]:
-    """A server that follows another."""
+    """Yield a server that follows another."""
     with _folder(None) as place:
         standby = Server(place, primary.password)
         standby.copy_from(primary)
@@ -156,7 +156,7 @@ def a_standby(primary: Server) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def _folder(given: Path | None) -> Iterator[Path]:
-    """A folder that the server's user may enter, which pytest's own are not."""
+    """Yield a folder that the server's user may enter, unlike those of pytest."""
     if given is not None:
         yield given
         return

@@ -1,4 +1,4 @@
-"""What lies between the service and PostgreSQL: a slow network, one that is cut, PgBouncer in transaction mode."""
+"""Between the service and PostgreSQL: a slow network, an interrupted one, PgBouncer in transaction mode."""
 
 import asyncio
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ async def test_a_connection_to_which_the_server_said_goodbye_is_given_up_though_
         assert await one(database) == 1
         await asyncio.to_thread(server.run_sql, END_ALL)
         await network.hidden.wait()
-        await asyncio.sleep(0.05)  # the goodbye arrives; where it comes later, the statement's own limit ends it
+        await asyncio.sleep(0.05)  # the close arrives; if later, the statement's own limit applies
         with pytest.raises(DATABASE_UNAVAILABLE):
             await one(database)
         assert await one(database) == 1
@@ -81,8 +81,8 @@ async def test_behind_pgbouncer_in_transaction_mode_every_answer_is_right(server
     with a_pooler(server) as url:
         async with under_load(url, prepared_by=server.url, DATABASE_POOLER="1", DATABASE_POOL_SIZE="8") as traffic:
             await traffic.until_well()
-            assert not traffic.answers["database_away"]  # a busy machine may be out of time
-            # Its connections to the server are lost, ours to it are not.
+            assert not traffic.answers["database_away"]  # a busy machine may exceed the time
+            # The pooler's connections to the server are lost, ours to the pooler are not.
             server.run_sql(END_ALL)
             await tell("behind PgBouncer", traffic)
             await traffic.assert_nothing_lost(server.url)

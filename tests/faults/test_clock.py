@@ -1,4 +1,4 @@
-"""Clocks that jump: which SUCCESS is believed follows from the times of Okta and PostgreSQL; nothing waits for them."""
+"""Clocks that jump: a SUCCESS is accepted by the times of Okta and PostgreSQL, and nothing waits for clocks."""
 
 import asyncio
 import shutil
@@ -23,7 +23,7 @@ FAKETIME = shutil.which("faketime")
 async def test_a_jump_of_the_database_clock_never_deletes_more_than_the_setting_allows(
     database_url: str, pool: asyncpg.Pool, ahead: timedelta, forget_when: ForgetWhen
 ) -> None:
-    """Our VERIFIED seems to be `ahead` of Okta's SUCCESS; where it is later, the careful setting keeps the hash."""
+    """Our VERIFIED appears to be `ahead` of Okta's SUCCESS; if it is later, the careful setting keeps the hash."""
     person = await add_person(pool, "jessie@example.com", "right")
     async with pool.acquire() as proxy:
         await record_verified(plain(proxy), person.id)
@@ -49,7 +49,7 @@ async def test_a_service_whose_clock_is_a_year_off_answers_as_ever(database_url:
 
 
 async def _library() -> str:
-    """What `faketime` preloads."""
+    """Return the library that `faketime` preloads."""
     shown = await asyncio.create_subprocess_exec(
         str(FAKETIME), "now", "sh", "-c", "echo $LD_PRELOAD", stdout=asyncio.subprocess.PIPE
     )

@@ -1,7 +1,7 @@
-"""The primary dies or falls silent under load, and its standby is promoted: by the URL with both hosts all goes on.
+"""The primary fails or stops responding under load, and its standby is promoted: a URL with both hosts still works.
 
-With a synchronous standby nothing that was acknowledged is lost. With an asynchronous one it may be; then reading the
-System Log again puts it back.
+With a synchronous standby, nothing acknowledged is lost. With an asynchronous one it may be; reading the System Log
+again then restores it.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ async def test_what_an_asynchronous_standby_had_not_got_is_put_back_from_the_log
     primary: Server, standby: Server
 ) -> None:
     async with under_load(both(primary, standby), prepared_by=primary.url) as traffic:
-        await asyncio.to_thread(standby.stop)  # it falls behind
+        await asyncio.to_thread(standby.stop)  # the standby falls behind
         seen = len(traffic.acknowledged)
         await until(lambda: len(traffic.acknowledged) > seen + 20)
         await asyncio.to_thread(primary.stop, signal.SIGKILL)
@@ -91,7 +91,7 @@ async def recorded(server: Server) -> set[int]:
 
 
 async def read_log_again(url: str, traffic: Traffic) -> None:
-    """Run the command against an org whose log has what was delivered."""
+    """Run the command against an org whose log contains what was delivered."""
     async with Org() as org, serve(org):
         now = org.clock.now()
         for number in sorted(traffic.acknowledged):

@@ -1,6 +1,6 @@
-"""PostgreSQL restarted, frozen, out of connections and out of disk, under load: no verdict is wrong, nothing is lost.
+"""PostgreSQL restarted, frozen, out of connections and out of disk, under load: no wrong verdict, nothing lost.
 
-And the service is well again by itself. How long that took is printed (`pytest -s`), and judged by nobody.
+The service recovers by itself. The time that this takes is printed (`pytest -s`), but not tested.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ async def test_no_connection_to_be_had_is_a_503_until_there_is_one(server: Serve
         while True:
             taken.append(await asyncpg.connect(server.url))
     mine = [killer.get_server_pid(), *(each.get_server_pid() for each in taken)]
-    # The service loses its connections, and these are quicker to take them than it is.
+    # The service loses its connections, and this test takes them before the service can.
     seen = traffic.answers["too_many"] + traffic.answers["database_away"]
     async with asyncio.timeout(PATIENCE):
         while traffic.answers["database_away"] < seen + 5:
@@ -83,7 +83,7 @@ async def test_no_connection_to_be_had_is_a_503_until_there_is_one(server: Serve
 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
-    """A file system that is soon full."""
+    """Yield a file system that is soon full."""
     if not is_root() or shutil.which("mount") is None:
         pytest.skip("NOT TESTED: a full disk; only root can mount a small one")
     with tempfile.TemporaryDirectory(prefix="faults-") as made:
@@ -101,11 +101,11 @@ async def test_a_full_disk_costs_no_right_password_its_verified_and_loses_nothin
             with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
                 while True:
                     file.write(bytes(65536))
-            with contextlib.suppress(asyncpg.PostgresError, OSError):  # room in WAL and tables is used up
+            with contextlib.suppress(asyncpg.PostgresError, OSError):  # the free space in WAL and tables is used up
                 await _use_up(server.url)
             await traffic.until_503("delivery")
             filler.unlink()
-            with contextlib.suppress(AssertionError):  # out of WAL it ends itself; whoever watches it starts it again
+            with contextlib.suppress(AssertionError):  # without WAL it shuts down; its supervisor restarts it
                 if not server.is_running:
                     await asyncio.to_thread(server.start)
             await tell("out of disk", traffic)

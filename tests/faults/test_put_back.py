@@ -1,6 +1,6 @@
-"""After a restore the store has forgotten what happened since the backup; `reconcile --since` puts it back.
+"""After a restore the store lacks what happened since the backup; `reconcile --since` restores it.
 
-People sign in at a simulated org, and the command reads that org's System Log, as an operator would.
+People sign in at a simulated org, and the command reads that org's System Log, as an operator does.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ async def test_what_happened_since_a_backup_comes_back_by_the_command(primary: S
 
 
 async def lost_and_put_back(org: Org, server: Server) -> None:
-    """The hashes of those who were lost are back, until the command has run: then each is as the org's log says."""
+    """Check that the lost changes are missing before the command runs, and match the org's log afterwards."""
     assert await migrated(server) == set(BEFORE)
     await migrate(org, AFTER, server)
     progress = await reconciled(org, server.url, "--since", "1d")
@@ -65,7 +65,7 @@ async def lost_and_put_back(org: Org, server: Server) -> None:
 
 
 async def prepare(server: Server, org: Org) -> None:
-    """People in the store and in the org, and no event yet."""
+    """Add people to the store and to the org, without events."""
     await asyncio.to_thread(upgrade, server.url)
     async with asyncpg.create_pool(server.url, min_size=1, max_size=2) as pool:
         for login in PEOPLE:
@@ -75,7 +75,7 @@ async def prepare(server: Server, org: Org) -> None:
 
 @asynccontextmanager
 async def hooked(org: Org, url: str) -> AsyncIterator[None]:
-    """Run the service over a database, and let the org's hooks lead to it."""
+    """Run the service over a database, and set the org's hooks to it."""
     service = Service(url)
     secret = HeaderSecret("Authorization", AUTHORIZATION)
     async with service.running():
@@ -106,12 +106,12 @@ async def migrated(server: Server) -> set[str]:
 
 async def until_migrated(server: Server, number: int) -> None:
     async with asyncio.timeout(300):
-        while len(await migrated(server)) < number:  # noqa: ASYNC110 (it comes true by what other processes do)
+        while len(await migrated(server)) < number:  # noqa: ASYNC110 (other processes make it true)
             await asyncio.sleep(0.05)
 
 
 def successes(org: Org) -> set[str]:
-    """Of whom the org's log says that it has the password."""
+    """Return the users whose password the org has, according to its log."""
     return {
         target["alternateId"]
         for record in org.log.records

@@ -1,4 +1,4 @@
-"""Several services over one database, and one that is told to stop: all that was accepted is done, and done once."""
+"""Several services over one database, and one that is stopped: every accepted call is processed exactly once."""
 
 import asyncio
 import signal
@@ -37,7 +37,7 @@ async def test_two_replicas_given_the_same_events_at_once_do_them_once(server: S
 
             async def deliver(url: str, numbers: list[int]) -> None:
                 events = [success_of(number, traffic.leavers[number]) for number in numbers]
-                while True:  # a busy machine says 503 after Okta's time, and Okta then sends again
+                while True:  # a busy machine answers 503 after Okta's time limit, and Okta then sends again
                     async with session.post(f"{url}/okta/events", data=delivery(*events)) as answer:
                         if answer.status == 204:
                             return
@@ -57,7 +57,7 @@ async def test_a_service_told_to_stop_under_load_finishes_what_it_accepted(serve
         stopping = traffic.processes[0]
         stopping.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(stopping.wait(), WAIT) == 0
-        # Who had connected and was not answered was never accepted: the port is closed before the last answer.
+        # A connection without an answer was not accepted: the port is closed before the last answer.
         unanswered = {kind for kind in traffic.answers if "Error" in kind} - REFUSED
         assert not unanswered, traffic.answers
         await traffic.assert_nothing_lost(server.url)

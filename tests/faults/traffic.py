@@ -1,4 +1,4 @@
-"""Okta and its people while something breaks: sign-ins and deliveries without end, and what they were answered."""
+"""Constant sign-ins and deliveries while something breaks, and the answers to them."""
 
 import asyncio
 import itertools
@@ -32,13 +32,13 @@ PATIENCE = 300
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 (it comes true by what other processes do)
+        while not condition():  # noqa: ASYNC110 (other processes make it true)
             await asyncio.sleep(0.02)
 
 
 @dataclass
 class Traffic:
-    """What goes on against the services of some URLs."""
+    """The traffic against the services at some URLs."""
 
     urls: Sequence[str]
     signers: list[Person]
@@ -54,7 +54,7 @@ class Traffic:
 
     @asynccontextmanager
     async def flowing(self, pause: float = 0.01) -> AsyncIterator[None]:
-        """Keep it going while the caller breaks things; a service that is gone is no answer."""
+        """Keep up the traffic while the caller breaks things; an unreachable service counts as no answer."""
         async with aiohttp.ClientSession(headers={"Authorization": AUTHORIZATION}) as session:
             work = [self._sign_in, self._sign_in, self._deliver, self._deliver]
             flows = [asyncio.create_task(self._flow(session, one, pause, n)) for n, one in enumerate(work)]
@@ -69,7 +69,7 @@ class Traffic:
                     raise fault
 
     async def until_well(self) -> float:
-        """Wait until there is a row of answers without a fault; return how long after now the last fault was."""
+        """Wait for consecutive answers without a fault; return the seconds until the last fault."""
         began = time.monotonic()
         while True:
             seen, faults = self.answers.total(), self.faults
@@ -78,7 +78,7 @@ class Traffic:
                 return max(0.0, self.last_fault - began)
 
     async def until_503(self, *routes: str) -> None:
-        """Wait until each of these routes was answered 503 once more."""
+        """Wait until each of these routes has answered 503 once more."""
         seen = Counter(self.answers)
         await until(lambda: all(self.answers[f"{route} 503"] > seen[f"{route} 503"] for route in routes))
 
@@ -133,7 +133,7 @@ class Traffic:
         return status, text
 
     async def assert_nothing_lost(self, url: str, *, acknowledged_are_there: bool = True) -> None:
-        """Only answers of the table were seen; what was acknowledged is done; no hash is gone without its SUCCESS."""
+        """Assert that all answers are documented, acknowledged work is done, and each missing hash has its SUCCESS."""
         assert not self.bad, Counter(self.bad)
         assert self.answers["sign-in 200"], self.answers
         assert self.acknowledged, self.answers
@@ -164,7 +164,7 @@ def success_of(number: int, person: Person) -> dict[str, object]:
 
 
 async def prepare(url: str, leavers: int = LEAVERS) -> tuple[list[Person], list[Person]]:
-    """Migrate the schema of a database, and put the people into it."""
+    """Migrate the schema of a database, and add the people."""
     await asyncio.to_thread(upgrade, url)
     async with asyncpg.create_pool(url, min_size=1, max_size=2) as pool:
         signers = [await add_person(pool, f"signer{number}@example.com", PASSWORD) for number in range(SIGNERS)]

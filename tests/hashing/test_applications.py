@@ -1,4 +1,4 @@
-"""What the layouts of single applications, of IBM, QNX and Juniper refuse, and what they leave to others."""
+"""Hashes that the layouts of applications, of IBM, QNX and Juniper reject, and those that they leave to others."""
 
 import pytest
 

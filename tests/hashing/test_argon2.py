@@ -1,4 +1,4 @@
-"""Argon2 with all lanes in one thread is argon2."""
+"""Argon2 with all lanes in one thread has the same results."""
 
 import pytest
 from argon2.low_level import Type, hash_secret_raw

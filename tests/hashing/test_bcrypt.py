@@ -1,4 +1,4 @@
-"""bcrypt computes what old stores computed, at the edges of its key and in its historical variants."""
+"""bcrypt agrees with old stores, at the limits of its key and in its historical variants."""
 
 import bcrypt
 import pytest

@@ -1,4 +1,4 @@
-"""The implementation of bcrypt is the fastest that is proved, or the one that is set, or an error that says why not."""
+"""The bcrypt implementation is the fastest verified one, or the configured one, or an error with the reason."""
 
 from collections.abc import Callable
 

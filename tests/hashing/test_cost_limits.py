@@ -1,4 +1,4 @@
-"""Costs at the bounds: the highest that is taken, and the first that is not, also where functions are nested."""
+"""Costs at the limits: the highest accepted and the first rejected one, also with nested functions."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The formula language: what a formula computes, how rows are taken apart for it, and what it says of its faults."""
+"""The formula language: the values of formulas, the columns that they use, and the errors."""
 
 import base64
 import contextlib
@@ -66,7 +66,7 @@ COMPOSED: dict[str, Compose] = {
 
 
 @pytest.mark.parametrize("formula", COMPOSED)
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # for a busy machine
 @given(
     password=st.text(st.characters(codec="utf-8"), max_size=80).map(lambda text: text.rstrip("\0")),
     salt=st.text("abcXYZ019:$./é", max_size=12),
@@ -287,7 +287,7 @@ WORDS = [
 ]
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # for a busy machine
 @given(st.one_of(st.lists(st.sampled_from(WORDS), max_size=20).map("".join), st.text(max_size=60)))
 def test_any_text_is_a_formula_or_a_malformed_one(text: str) -> None:
     try:
@@ -296,7 +296,7 @@ def test_any_text_is_a_formula_or_a_malformed_one(text: str) -> None:
         assert 0 <= fault.position <= len(text)  # noqa: PT017 (either way is right)
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # for a busy machine
 @given(st.text(max_size=90))
 def test_any_stored_text_is_bound_or_malformed(text: str) -> None:
     for formula in ("md5($pass.$salt)", "bcrypt(md5($pass))", "left(md5($pass), 16)", "sha512_crypt(md5($pass))"):

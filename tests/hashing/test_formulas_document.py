@@ -1,4 +1,4 @@
-"""The examples of docs/formulas.md are true."""
+"""The examples of docs/formulas.md are correct."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whatever a stored hash or a password holds, the answer is a fault by name, or a verdict, and never a wrong yes."""
+"""Any stored hash and any password result in a named fault or a verdict, and never in a false match."""
 
 import random
 import string

@@ -1,4 +1,4 @@
-"""What real stores do to a layout (padding, case, alphabets, columns, left-out parameters) is read; nothing else is."""
+"""Variations of real layouts (padding, case, alphabets, columns, omitted parameters) are read, others are not."""
 
 import base64
 import hashlib
@@ -106,14 +106,14 @@ def test_opendj_keeps_the_digest_before_the_salt() -> None:
 
 
 def test_liferay_keeps_all_in_one() -> None:
-    """Layout of Liferay's PBKDF2PasswordEncryptor: bits, rounds, salt, key."""
+    """The layout of Liferay's PBKDF2PasswordEncryptor: bits, rounds, salt, key."""
     key = hashlib.pbkdf2_hmac("sha1", PASSWORD.encode(), SALT[:8], 1000, 20)
     assert is_right(opened(b64((160).to_bytes(4, "big") + (1000).to_bytes(4, "big") + SALT[:8] + key)))
 
 
 @pytest.mark.parametrize("length", [16, 20, 32, 50, 64])
 def test_a_digest_column_of_any_length_may_be_hex(length: int) -> None:
-    """Gitea and Grafana keep 50 bytes."""
+    """Gitea and Grafana store 50 bytes."""
     key = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), SALT, 100, length)
     assert is_right(opened(key.hex(), "pbkdf2_sha256", SALT.decode(), iterations=100))
 
@@ -153,7 +153,7 @@ def test_keycloak_may_hold_its_parts_as_text(nested: bool) -> None:
 
 
 def test_keycloaks_argon2_is_read() -> None:
-    """Made with argon2-cffi in the way of Keycloak's Argon2PasswordHashProvider."""
+    """Made with argon2-cffi in the same way as Keycloak's Argon2PasswordHashProvider."""
     from argon2.low_level import Type, hash_secret_raw  # noqa: PLC0415 (the oracle of one test)
 
     key = hash_secret_raw(PASSWORD.encode(), SALT, 5, 7168, 1, 32, Type.ID)
@@ -242,7 +242,7 @@ def test_cleartext_must_be_named_and_keeps_its_blanks() -> None:
     ],
 )
 def test_saslprep_follows_the_examples_of_rfc_4013(password: str, prepared: str) -> None:
-    """What it prohibits stays as it is, as PostgreSQL has it."""
+    """Prohibited passwords remain unchanged, as in PostgreSQL."""
     assert saslprep(password) == prepared
 
 

@@ -1,4 +1,4 @@
-"""A hash that could not be checked while somebody waits is refused when it is parsed; the strongest real one is not."""
+"""Hashes that cannot be checked within a sign-in are rejected when parsed; the strongest real ones are not."""
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_parameters_that_no_function_takes_are_malformed(text: str) -> None:
 
 
 def test_each_block_of_output_counts() -> None:
-    """PBKDF2-SHA1 gives 20 bytes a block: 32 cost twice."""
+    """PBKDF2-SHA1 yields 20 bytes per block, so 32 cost twice as much."""
     assert parse(DIGEST, "pbkdf2_sha1", iterations=1_000_000) == "pbkdf2-sha1 1000000 x2"
     with pytest.raises(TooCostly):
         parse(DIGEST, "pbkdf2_sha1", iterations=1_000_001)

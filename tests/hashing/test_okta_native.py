@@ -1,4 +1,4 @@
-"""Which hashes Okta could import itself, and in what words; each result is computed again as Okta would."""
+"""Which hashes Okta could import itself, and the reasons otherwise; each result is computed again as Okta would."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ def native(text: str, name: str | None = None, **columns: str | bytes) -> Native
 
 
 def okta_accepts(fields: NativeHash, password: str) -> bool:
-    """What Okta's documentation says it computes."""
+    """Return what Okta computes according to its documentation."""
     secret, value = password.encode(), str(fields["value"])
     salt = base64.b64decode(str(fields.get("salt", ""))) if fields["algorithm"] != "BCRYPT" else b""
     match fields["algorithm"]:

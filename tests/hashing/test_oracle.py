@@ -1,4 +1,4 @@
-"""What libpass hashes, with passwords at random, is verified here: the formats that both know."""
+"""Hashes by libpass of random passwords are verified here, in all formats that both support."""
 
 import secrets
 import warnings
@@ -53,9 +53,9 @@ NO_NUL = {"bcrypt", "django_bcrypt", "django_bcrypt_sha256", "bcrypt_sha256"}
 
 
 def hashed(name: str, password: str) -> str:
-    """Hash by libpass."""
+    """Hash with libpass."""
     secret = password
-    if name in ("bcrypt", "django_bcrypt"):  # the bcrypt package refuses more than 72 bytes, where others cut
+    if name in ("bcrypt", "django_bcrypt"):  # the bcrypt package rejects more than 72 bytes, where others truncate
         secret = password.encode()[:72].decode("utf-8", "ignore")
     hasher: Callable[[str], str] = getattr(libpass, name).using(**QUICK[name]).hash
     return hasher(secret)
@@ -95,7 +95,7 @@ def test_a_nul_inside_a_password_counts_like_any_character(name: str) -> None:
 
 
 def is_prepared(password: str) -> bool:
-    """Return whether SASLprep takes a password: libpass refuses the others."""
+    """Return whether SASLprep accepts a password: libpass rejects the others."""
     try:
         libpass.scram.using(rounds=1).hash(password)
     except ValueError:

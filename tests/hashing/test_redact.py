@@ -1,4 +1,4 @@
-"""The pattern of an unknown hash tells its layout and none of its contents."""
+"""The pattern of an unknown hash shows its layout and none of its contents."""
 
 import pytest
 from hypothesis import given

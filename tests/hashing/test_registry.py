@@ -1,4 +1,4 @@
-"""The list of formats is whole, its names are clear, and docs/formats.md tells the same."""
+"""The list of formats is complete, its names are unambiguous, and docs/formats.md agrees with it."""
 
 import importlib
 import pkgutil
@@ -22,7 +22,7 @@ SCRAM = (
 
 
 def documented() -> dict[str, set[str]]:
-    """The names in the first column of the tables, by the module in the heading above them."""
+    """Return the names in the first column of the tables, by the module in the heading above."""
     sections = re.split(r"^### `(\w+)`.*$", DOCS.read_text("utf-8"), flags=re.MULTILINE)[1:]
     return {
         module: {

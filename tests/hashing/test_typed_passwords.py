@@ -1,4 +1,4 @@
-"""What products make of a typed password is tried: vectors of the products' own code, and the mechanism."""
+"""The products' transformations of a typed password are tried: vectors made by their own code, and the mechanism."""
 
 import hashlib
 import json
@@ -48,7 +48,7 @@ def test_what_was_typed_verifies_and_something_else_does_not(line: dict[str, obj
 
 
 def bcrypt_of(hashed: str) -> str:
-    # One salt, since xdist compares the names of tests that each worker makes.
+    # One salt, since xdist compares the names of the tests that each worker collects.
     return bcrypt.hashpw(hashed.encode(), BCRYPT.encode()).decode()
 
 

@@ -1,4 +1,4 @@
-"""Every vector of another implementation verifies its password and no other, loaded as an operator would load it."""
+"""Every vector of another implementation verifies only its password, loaded as an operator would load it."""
 
 import pickle
 import re
@@ -57,13 +57,13 @@ def test_the_format_is_told_from_the_text_or_must_be_named(line: dict[str, objec
 
 
 def members(label: str) -> set[str]:
-    """The formats that a name stands for, where it stands for several."""
+    """Return the formats of a name, if it stands for several."""
     named = None if registry.is_formula(label) else registry.by_name(label)
     return {each.name for each in named.members} if isinstance(named, Family) else set()
 
 
 def must_be_named(text: str, label: str, *, beside: bool) -> bool:
-    """Return whether a hash does not say what it is: a formula or family, what others look like, or no mark."""
+    """Return whether a hash does not identify its format: a formula or family, an ambiguous shape, or no prefix."""
     if registry.is_formula(label):
         return True
     found = registry.by_name(label)

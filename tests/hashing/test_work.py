@@ -1,4 +1,4 @@
-"""What a hash may cost as a whole, and how long a password may be that is hashed."""
+"""The maximum cost of a hash as a whole, and the maximum length of a password that is hashed."""
 
 import base64
 import hashlib

@@ -90,19 +90,19 @@ OPTIONS = ("signer_key", "salt_separator", "rounds", "mem_cost", "n", "r", "p", 
 
 @dataclass(frozen=True)
 class Vector:
-    """A stored hash with its recipe, and the password that it is of."""
+    """A stored hash with its recipe and its password."""
 
     stored: StoredHash
     password: str
 
     @property
     def check(self) -> Check:
-        """What tries passwords."""
+        """Return the check for passwords."""
         return registry.check(self.stored)
 
 
 def load(line: dict[str, object]) -> Vector:
-    """Make of a line what a row of an export becomes, the format recognised where `FORMAT_OF` names none."""
+    """Return a line as the row of an export, with the recognised format if `FORMAT_OF` names none."""
     text, label = str(line["hash"]), str(line["format"])
     fields = {"format": label} if line in MORE else dict(FORMAT_OF.get(label, {}))
     fields |= {name: line[name] for name in ("charset", "salt_encoding") if name in line}

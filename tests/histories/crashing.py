@@ -1,4 +1,4 @@
-"""Connections that die at a statement: PostgreSQL itself is asked to end them."""
+"""Connections that are terminated at a statement, by PostgreSQL itself."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ Statement = Callable[..., Awaitable[Any]]
 
 
 class Fuse:
-    """Counts the statements of all connections but its own, and ends the connection that sends the last one."""
+    """Counts the statements of all connections but its own, and terminates the connection that sends the last one."""
 
     def __init__(self, killer: asyncpg.Connection) -> None:
         self._killer = killer
@@ -21,7 +21,7 @@ class Fuse:
 
     @contextmanager
     def burning(self, statement: int, *, late: bool) -> Iterator[None]:
-        """End the connection before, or after, the statement of that number, counted from 0."""
+        """Terminate the connection before, or after, the statement with that number, counted from 0."""
         self._left, self._late = statement, late
         originals = {name: getattr(asyncpg.Connection, name) for name in METHODS}
         for name, original in originals.items():
@@ -50,8 +50,8 @@ class Fuse:
         return fused
 
     async def _end(self, connection: asyncpg.Connection) -> None:
-        """End its server, and wait until that is gone and the connection knows."""
-        # With a second argument PostgreSQL would wait by itself, but look only every 100 ms.
+        """Terminate its backend, and wait until it has ended and the connection is aware of it."""
+        # With a second argument PostgreSQL would wait by itself, but check only every 100 ms.
         server = connection.get_server_pid()
         await self._killer.execute("SELECT pg_terminate_backend($1)", server)
         while await self._killer.fetchval(LIVES, server) or not connection.is_closed():

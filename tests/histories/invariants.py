@@ -1,4 +1,4 @@
-"""What no history may break, whatever the model says. Pure: two worlds in, breaches out."""
+"""Invariants that no history may violate, whatever the model allows. Pure: compares two worlds."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,7 +9,7 @@ OTHER_PROOFS = {"password_in_okta", "deactivated_in_okta", "deleted_in_okta", "e
 
 
 def breaches(before: World, after: World, acknowledged: Iterable[str]) -> Iterator[str]:
-    """Say what is broken by a step that led from one world to the other."""
+    """Yield the violations of a step from one world to the other."""
     for login, account in after.accounts.items():
         known = before.accounts.get(login, Account())
         if account.state in TOMBSTONES and account.hashes:
@@ -24,7 +24,7 @@ def breaches(before: World, after: World, acknowledged: Iterable[str]) -> Iterat
         yield "an event is lost"
     for event, effect in after.events.values():
         selected = after.accounts.get(meant_by_event(after, event) or "")
-        # Under another Okta id it would be a mismatch, and delete nothing.
+        # Under another Okta id it would be a mismatch, and nothing would be deleted.
         is_missed = selected is not None and selected.okta_id in {None, event.okta_id}
         if event.outcome == "SUCCESS" and effect == "unmatched" and is_missed:
             yield f"the SUCCESS {event} is set aside although its account is there"

@@ -1,7 +1,7 @@
-"""The rules, as short as they can be said: what each call does to a world of accounts and events.
+"""A short model of the rules: the effect of each call on a world of accounts and events.
 
-A call is a list of moves, each of which happens wholly or not at all. After a crash the store may be in the world after
-any number of them; of two calls at once, in the world after any order of both their moves.
+A call is a list of moves, each of which happens completely or not at all. After a crash the store may be in the world
+after any number of them; after two concurrent calls, in the world after any interleaving of both their moves.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -38,7 +38,7 @@ class World:
 
 @dataclass
 class Org:
-    """Okta's side: what its users are like (import, own, deactivated or deleted), its log, and how much is read."""
+    """The state of Okta: of its users (import, own, deactivated or deleted), of its log, and how much has been read."""
 
     users: dict[str, str] = field(default_factory=lambda: dict.fromkeys(OKTA_IDS, "import"))
     log: list[Event] = field(default_factory=list)
@@ -59,17 +59,17 @@ def moves(call: Call, org: Org, forget_when: str) -> list[Move]:
         case Retire(login):
             return [lambda world: retire(world, login, "end_of_programme")]
         case RotateKeys():
-            return []  # nobody may notice
+            return []  # not observable
     log, unread = tuple(org.log), tuple(org.log[org.read :])
     return [
         lambda world: record(world, unread, forget_when),
-        lambda world: record(world, log, forget_when),  # the second look, for events that were persisted late
+        lambda world: record(world, log, forget_when),  # the second reading, for events that were persisted late
         *comparison(org, forget_when),
     ]
 
 
 def may_follow(world: World, moves: Sequence[Move]) -> list[World]:
-    """The worlds after none, some or all of the moves."""
+    """Return the worlds after none, some or all of the moves."""
     worlds = [world]
     for move in moves:
         worlds.append(move(worlds[-1]))
@@ -77,7 +77,7 @@ def may_follow(world: World, moves: Sequence[Move]) -> list[World]:
 
 
 def may_follow_both(world: World, first: Sequence[Move], second: Sequence[Move]) -> list[list[World]]:
-    """The worlds on all ways through both; the last ones are those where both are done."""
+    """Return the worlds on all interleavings of both; in the last ones both calls are complete."""
     grid: dict[tuple[int, int], list[World]] = {}
     for i in range(len(first) + 1):
         for j in range(len(second) + 1):
@@ -88,24 +88,24 @@ def may_follow_both(world: World, first: Sequence[Move], second: Sequence[Move])
 
 
 def left_alone(world: World, call: Retire, other: Sequence[Move]) -> list[World]:
-    """Whom another call binds to an Okta id while they are retired was not judged by that id: nothing is done."""
+    """Return the world in which an account that another call bound meanwhile is skipped, as decided without its id."""
     after = may_follow(world, other)[-1]
     known, bound = (each.accounts.get(call.login, Account()).okta_id for each in (world, after))
     return [after] if known != bound else []
 
 
-# Who is meant
+# The account that is meant
 
 
 def meant_by_name(world: World, name: str) -> list[str]:
-    """A login, else another name, else the part of a login before the @."""
+    """Return the account with the login, otherwise with another name, otherwise with the login's part before the @."""
     other = [login for login, account in world.accounts.items() if name in account.names]
     local = [login for login in world.accounts if login.split("@")[0] == name]
     return [name] if name in world.accounts else other or local
 
 
 def meant_by_event(world: World, event: Event) -> str | None:
-    """The account with that Okta id, else the one with that login, whatever its Okta id."""
+    """Return the account with that Okta id, otherwise the one with that login, whatever its Okta id."""
     for login, account in world.accounts.items():
         if event.okta_id is not None and account.okta_id == event.okta_id:
             return login
@@ -120,7 +120,7 @@ def verdict(world: World, name: str, password: str) -> str:
     return "VERIFIED" if right else "UNVERIFIED"
 
 
-# What calls do
+# The effects of calls
 
 
 def remember(world: World, name: str, password: str) -> World:
@@ -143,7 +143,7 @@ def load(world: World, source: str, rows: Sequence[Row], forget_when: str) -> Wo
             continue
         if row.login not in before.accounts or (row.okta_id and account.okta_id is None):
             met.append(row.login)
-        # What another source knows an account by, this one does not take away.
+        # An identifier from another source is not removed by this one.
         kept_names = account.names if row.names is None or any(known != source for known, _ in account.hashes) else ()
         names = frozenset(kept_names) | frozenset(row.names or ())
         world = world.having(row.login, okta_id=account.okta_id or row.okta_id, names=names)
@@ -155,7 +155,7 @@ def load(world: World, source: str, rows: Sequence[Row], forget_when: str) -> Wo
 
 
 def _distinct(rows: Sequence[Row]) -> list[Row]:
-    """In one file the first row of a login or of an Okta id counts."""
+    """Keep the first row of a login or of an Okta id within one file."""
     taken: list[Row] = []
     for row in rows:
         if row.login not in [each.login for each in taken] and (
@@ -166,7 +166,7 @@ def _distinct(rows: Sequence[Row]) -> list[Row]:
 
 
 def record(world: World, events: Iterable[Event], forget_when: str) -> World:
-    """Each event counts once, by its uuid; what means nobody is set aside until somebody is met."""
+    """Record each event once, by its uuid; without an account it is unmatched until an account for it is loaded."""
     bound: list[str] = []
     first = {event.uuid: event for event in reversed(tuple(events))}.values()
     for event in sorted(first, key=lambda event: (event.at is not None, event.at or 0, event.uuid)):
@@ -187,7 +187,7 @@ def apply_unmatched(world: World, logins: Sequence[str], forget_when: str) -> Wo
 
 
 def decide(world: World, event: Event, forget_when: str) -> tuple[World, str | None]:
-    """The world in which the event is recorded, and the account that it bound to its Okta id."""
+    """Return the world in which the event is recorded, and the account that it bound to its Okta id."""
     login = meant_by_event(world, event)
     if login is None:
         return replace(world, events=world.events | {event.uuid: (event, "unmatched")}), None
@@ -212,7 +212,7 @@ def effect_of(event: Event, account: Account, forget_when: str) -> str:
     return "migrated" if forget_when == "success" or explained else "unexplained"
 
 
-# What Okta's users are compared with
+# The comparison with Okta's users
 
 
 def retire(world: World, login: str, proof: str) -> World:

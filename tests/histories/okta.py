@@ -1,4 +1,4 @@
-"""As much of an Okta org as reconciling asks for: a log and users, kept in the model's `Org`. Judges nothing."""
+"""The parts of an Okta org that a reconciliation needs: a log and users, stored in the model's `Org`."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ LONG_AGO = timedelta(days=40)
 
 
 def wire(event: Event) -> dict[str, object]:
-    """The event as Okta writes it; the case of a login counts nowhere."""
+    """Return the event as Okta sends it; the case of a login is irrelevant."""
     login = event.login.upper() if event.login else None
     published = event.published.isoformat() if event.published else ""
     return log_event(event.uuid, event.okta_id, login, event.outcome, published)

@@ -1,4 +1,4 @@
-"""Plays a history against the service's actions and a real store, and holds every step against the model."""
+"""The player of a history against the service's features and a real store, which compares every step with the model."""
 
 import asyncio
 import hashlib
@@ -63,7 +63,7 @@ FAULT = "503"
 
 
 class Breach(AssertionError):
-    """The store or an answer is not as the rules say."""
+    """The store or an answer violates the rules."""
 
 
 class _NoRejects:
@@ -75,7 +75,7 @@ class _NoRejects:
 
 
 class Player:
-    """The service's parts over one store."""
+    """The parts of the service over one store."""
 
     def __init__(self, dsn: str, observer: asyncpg.Connection, pool: HashingPool, forget_when: ForgetWhen) -> None:
         self._dsn = dsn
@@ -91,7 +91,7 @@ class Player:
         self._keys = keys_of(None)
 
     async def play(self, history: Sequence[Step]) -> None:
-        """Raises `Breach`, which names the step and what was seen."""
+        """Play a history. Raises `Breach`, which names the step and the observation."""
         await empty(self._observer)
         self._org, self._world = Org(), World()
         self._wrong.clear()
@@ -101,13 +101,13 @@ class Player:
             for step in history:
                 await self._step(step)
         except BaseException:
-            # What ran beside the step that failed may still write: it must not reach the next history.
+            # Work that ran concurrently with the failed step may still write: it must not affect the next history.
             await self.stop()
             await self.start()
             raise
 
     async def start(self) -> None:
-        """Connections are kept from history to history: new ones would take most of its time."""
+        """Open the connections, which are reused by later histories: new ones would take most of the time."""
         self._database = Database(self._dsn, connections=4)
         await self._database.open()
         self._verifier = self._new_verifier()
@@ -126,7 +126,7 @@ class Player:
             case Lose(events):
                 self._org.log += events
             case Restart():
-                # What the process knew is gone; that its connections are new makes no difference to the store.
+                # The memory of the process is gone; new connections make no difference to the store.
                 self._verifier = self._new_verifier()
             case Wait():
                 await self._observer.execute("UPDATE failures SET since = since - interval '2 hours'")
@@ -156,9 +156,9 @@ class Player:
         await self._judge(Together(first, second), made, [world for worlds in grid for world in worlds], ends=ends)
 
     async def _expect(self, call: Call) -> None:
-        """Okta logs whatever it delivers; before any fault a load has its session, and the log its place.
+        """Prepare a step: Okta logs what it delivers; before a fault a load has its session, and the log its cursor.
 
-        And before the first hash is sealed, every process has the keys (docs/encryption.md).
+        Before the first hash is encrypted, every process has the keys (docs/encryption.md).
         """
         if isinstance(call, Deliver):
             self._org.log += call.events
@@ -181,7 +181,7 @@ class Player:
         ends: Sequence[World] = (),
         faults: bool = False,
     ) -> None:
-        """Hold answers against the worlds that were passed, and the store against those where the step may end."""
+        """Compare answers with the worlds that were passed, and the store with those in which the step may end."""
         before, self._world = self._world, await observe(self._observer)
         may_end = list(passed if faults else ends or passed[-1:])
         for call, answers in made:
@@ -211,7 +211,7 @@ class Player:
         if answer not in right:
             raise Breach(f"{step}\nwas answered {answer}, not {' or '.join(sorted(right))}\nin {self._world}")
 
-    # The calls, and what comes of them: a verdict, or a status
+    # The calls and their results: a verdict, or a status
 
     async def _make(self, call: Call) -> list[str]:
         times = call.times if isinstance(call, SignIn) else 1
@@ -269,7 +269,7 @@ class Player:
 
 
 def keys_of(active: str | None) -> HashKeys:
-    """All keys, the active one first; before there is one, none."""
+    """Return all keys, the active one first; none before there is one."""
     names = sorted(KEYS, key=lambda name: name != active) if active else []
     return HashKeys({name: name.encode() * 8 for name in names})
 
@@ -290,7 +290,7 @@ def _meant(worlds: Sequence[World], name: str) -> set[str]:
 
 
 def _verified(world: World, login: str) -> World:
-    """A newer hash may come between a verdict and its record."""
+    """Return the world after a recorded verdict; a newer hash may arrive between the verdict and its record."""
     known = world.accounts.get(login)
     is_waiting = known is not None and known.state == "waiting"
     return world.having(login, state="verified", was_verified=True) if is_waiting else world
@@ -298,13 +298,13 @@ def _verified(world: World, login: str) -> World:
 
 @asynccontextmanager
 async def playing(dsn: str, forget_when: ForgetWhen) -> AsyncIterator[Player]:
-    """Yield a player for a database of its own."""
+    """Yield a player with a separate database."""
     observer = await asyncpg.connect(dsn)
     try:
         async with HashingPool(workers=1) as pool:
             player = Player(dsn, observer, pool, forget_when)
             await player.start()
-            # So that a stand-in is as cheap as a check: where nothing was ever loaded, it is bcrypt.
+            # So that a dummy hash is as cheap as a check: without any load, it is bcrypt.
             await player.play([Load("old", (Row("ann@a.example", "one"),))])
             yield player
             await player.stop()

@@ -1,4 +1,4 @@
-"""Plays a printed history again: the script that a failing test prints imports all it needs from here."""
+"""Replay of a printed history: the script that a failing test prints imports everything from here."""
 
 import asyncio
 from collections.abc import Sequence
@@ -32,13 +32,13 @@ __all__ = [
 
 
 def script(history: Sequence[Step], forget_when: ForgetWhen) -> str:
-    """Write the history as a Python script, to be run in the project's folder."""
+    """Return the history as a Python script, to be run in the project's folder."""
     lines = [f"    {step!r}," for step in history]
     return "\n".join(["from tests.histories.replay import *\n", f"replay({str(forget_when)!r}, [", *lines, "])"])
 
 
 def replay(forget_when: str, history: Sequence[Step]) -> None:
-    """Play a history in a database of its own; raises what it breaks."""
+    """Play a history in a separate database; raises its violation."""
     with embedded_sync(ROOT / "var" / "replay") as dsn:
         upgrade(dsn)
         asyncio.run(_play(dsn, ForgetWhen(forget_when), history))

@@ -1,4 +1,4 @@
-"""Sessions of loads, kept for the next load: opening one takes longer than a history's other steps. Loads nothing."""
+"""Sessions of loads, reused by later loads: opening one takes longer than the other steps of a history."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,21 +13,21 @@ FORGET = "DELETE FROM pg_temp.numbered; DELETE FROM pg_temp.touched"
 
 
 class Sessions:
-    """As many open sessions as loads may run at once. One in which a load failed is closed as the service closes it."""
+    """As many open sessions as loads may run concurrently. One whose load failed is closed, as in the service."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._open: list[tuple[AsyncExitStack, asyncpg.Connection]] = []
 
     async def fill(self) -> None:
-        """Open what is missing, so that a load's statements are its own and the same at each run."""
+        """Open missing sessions, so that a load only sends its own statements, the same in each run."""
         while len(self._open) < MOST_AT_ONCE:
             stack = AsyncExitStack()
             self._open.append((stack, await stack.enter_async_context(loading_session(self._dsn))))
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[asyncpg.Connection]:
-        """Yield a session that nobody else uses."""
+        """Yield a session for exclusive use."""
         stack, connection = self._open.pop()
         async with stack:
             yield connection

@@ -1,4 +1,4 @@
-"""What can happen in a history: plain values, whose `repr` is the line that makes it happen again. Does nothing."""
+"""The steps of a history: plain values, whose `repr` is the line that creates them again."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Event:
-    """An import event; `at` orders them and is later than every sign-in, but where it is negative."""
+    """An import event; `at` orders events, and is later than every sign-in unless negative."""
 
     uuid: str
     okta_id: str | None
@@ -31,7 +31,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of an export; without a password it has no hash, without names it says nothing of them."""
+    """A row of an export; without a password it has no hash, without names no column for them."""
 
     login: str
     password: str | None
@@ -60,14 +60,14 @@ class Deliver:
 
 @dataclass(frozen=True)
 class Lose:
-    """Okta logs events, and no delivery of them ever comes."""
+    """Okta logs events, but never delivers them."""
 
     events: tuple[Event, ...]
 
 
 @dataclass(frozen=True)
 class ChangeUser:
-    """In Okta: the password is reset, the user deactivated long ago or deleted, or still to be imported."""
+    """In Okta: the password is reset, the user is deactivated long ago or deleted, or still to be imported."""
 
     okta_id: str
     becomes: str
@@ -87,14 +87,14 @@ class Retire:
 
 @dataclass(frozen=True)
 class RotateKeys:
-    """Every hash is put under this key, and what is loaded from now on; before the first, none is."""
+    """Every hash is encrypted under this key, and so are later loads; before the first rotation, none is."""
 
     active: str
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Long enough for failures to be forgotten."""
+    """Time passes until failures are forgotten."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ Call = Load | SignIn | Deliver | Reconcile | Retire | RotateKeys
 
 @dataclass(frozen=True)
 class Crash:
-    """PostgreSQL ends the connection at the statement of that number; `late`: after it was done."""
+    """PostgreSQL terminates the connection at the statement with that number; `late`: after its execution."""
 
     call: Call
     statement: int

@@ -1,4 +1,4 @@
-"""The real store as a world of the model, and emptied between histories. Judges nothing."""
+"""The real store as a world of the model; it is emptied between histories."""
 
 from datetime import datetime, timedelta
 
@@ -31,7 +31,7 @@ DELETE FROM log_cursors;
 
 
 async def observe(connection: asyncpg.Connection) -> World:
-    """What the store holds, read at one moment."""
+    """Return the contents of the store at one moment."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         accounts = await connection.fetch(ACCOUNTS)
         events = await connection.fetch(EVENTS)
@@ -42,12 +42,12 @@ async def observe(connection: asyncpg.Connection) -> World:
 
 
 async def empty(connection: asyncpg.Connection) -> None:
-    """Forget everything, but for sources and recipes, which stay."""
+    """Delete everything except sources and recipes, which stay."""
     await connection.execute(EMPTY)
 
 
 async def place_in_log(connection: asyncpg.Connection) -> int:
-    """Return how many events of the log are before the place where reading stopped."""
+    """Return how many events of the log precede the position where reading stopped."""
     return int(await connection.fetchval("SELECT next_link FROM log_cursors") or 0)
 
 

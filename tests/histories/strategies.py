@@ -1,4 +1,4 @@
-"""Any history: what hypothesis may draw. Few people, few ids and few uuids, so that they meet."""
+"""Random histories for hypothesis. Few people, ids and uuids, so that collisions occur."""
 
 from hypothesis import strategies as st
 

@@ -1,6 +1,6 @@
-"""Any history of loads, sign-ins, events, reconciling, crashes and restarts keeps to the rules of model.py.
+"""Random histories of loads, sign-ins, events, reconciliations, crashes and restarts follow the rules of model.py.
 
-A failing one is shrunk for a minute at most, and printed as a script that replays it.
+A failing one is shrunk for at most a minute, and printed as a script that replays it.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ any_history = settings(
 
 
 class Stage:
-    """A player with a loop of its own, because hypothesis calls a test as a plain function."""
+    """A player with its own event loop, because hypothesis calls a test as a plain function."""
 
     def __init__(self, dsn: str, forget_when: ForgetWhen) -> None:
         self.forget_when = forget_when
@@ -55,7 +55,7 @@ def stage(database_url: str, request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 @pytest.fixture(autouse=True)
 def shrinking_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Hypothesis has no setting for it. Without the constant this fails, so that a new version is noticed.
+    # Hypothesis has no setting for this. If the constant is missing, this fails, so that a new version is noticed.
     monkeypatch.setattr("hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS", SHRINK_WITHIN)
 
 

@@ -1,4 +1,4 @@
-"""A small org of hooks and a service, both by hand: a test says which call fails, and sees every call."""
+"""A small fake org with hooks, and a fake service: a test determines which call fails, and sees every call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ GOOD: Mapping[HookKind, object] = {
 
 
 def hook(kind: HookKind, own: str = "", **members: Any) -> Hook:
-    """A hook that is as it should be."""
+    """Return a correct hook."""
     given: dict[str, Any] = {"name": kind.label, "active": True, "uri": URL + kind.path, "header": OURS.name}
     given |= {"oauth": False, "events": (IMPORT_EVENT,) if kind is EVENTS else ()} | members
     return Hook(id=own or f"id of the {kind.label}", **given)
@@ -94,7 +94,7 @@ class HookBoard:
 
 
 class KnownHooks:
-    """The ids of the hooks that were made here, in memory; at first all of the board that is given."""
+    """The ids of the hooks that this installation created, in memory; at first all of the given board."""
 
     def __init__(self, board: HookBoard | None = None) -> None:
         known = board.hooks.items() if board else ()
@@ -112,7 +112,7 @@ class KnownHooks:
 
 @dataclass
 class Called:
-    """What a call of the service brought."""
+    """The results of calling the service."""
 
     status: int | None = 200
     answer: object = None
@@ -124,7 +124,7 @@ class Called:
 
 @dataclass
 class FakeService:
-    """A service at some addresses; `down` ones do not answer, `refusing` kinds do not take the secret."""
+    """A service at some addresses; those in `down` do not answer, kinds in `refusing` reject the secret."""
 
     down: frozenset[str] = frozenset()
     refusing: frozenset[HookKind] = frozenset()

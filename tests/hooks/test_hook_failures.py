@@ -1,4 +1,4 @@
-"""Registering and checking hooks when Okta or the service refuses: nothing is taken away, and the reason is named."""
+"""Registering and checking hooks when Okta or the service fails: nothing is removed, and the reason is named."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,7 @@ async def check(board: HookBoard, service: FakeService | None = None, *, verify:
     return await HookCheck(board, KnownHooks(board), service or FakeService(), WANTED, verify=verify).run()
 
 
-# Registering
+# Registration
 
 
 async def register(board: HookBoard, known: KnownHooks | None = None, **more: Any) -> list[tuple[object, Done, Hook]]:
@@ -126,14 +126,14 @@ async def test_what_was_changed_is_told_before_a_later_hook_fails(board: HookBoa
     assert progress == [(EVENTS, Done.CREATED)]
 
 
-# Whose hook it is
+# Foreign hooks
 
 OTHERS_URL = "https://other.example.com/hook"
 ALL_ANSWERS = [True, False]
 
 
 class Asking:
-    """An operator who gives one answer to every question, and the questions."""
+    """An operator who answers every question in the same way, and the questions."""
 
     def __init__(self, answer: bool) -> None:
         self.answer = answer
@@ -302,7 +302,7 @@ async def test_a_service_that_is_not_ready_yet_may_be_registered(board: HookBoar
     await probe_address(Empty(), WANTED)
 
 
-# Checking
+# The check
 
 
 async def test_an_org_as_it_should_be_has_no_findings(board: HookBoard) -> None:
@@ -311,7 +311,7 @@ async def test_an_org_as_it_should_be_has_no_findings(board: HookBoard) -> None:
 
 
 async def test_the_event_hook_of_a_service_that_does_not_answer_is_not_verified(board: HookBoard) -> None:
-    """A verification that fails may take the hook's events away."""
+    """A failed verification may disable the event hook."""
     board.faults["execute"] = Refused(400, INVALID, ["connect"])
     found = named(await check(board, FakeService(down=frozenset({URL}))))
     assert (Fault.NOT_SEEN_FROM_HERE, EVENTS) in found
@@ -370,7 +370,7 @@ async def test_a_warning_keeps_okta_from_being_asked_to_call_no_hook(board: Hook
     assert ("verify", OLD) in board.calls
 
 
-# What the faults are
+# The kinds of faults
 
 
 def test_the_clock_may_be_a_minute_off_either_way() -> None:

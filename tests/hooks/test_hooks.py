@@ -1,4 +1,4 @@
-"""Registering hooks, naming what is wrong with them, and changing their secret."""
+"""Registration of hooks, findings about them, and rotation of their secret."""
 
 import asyncio
 import ssl
@@ -52,7 +52,7 @@ async def desired(service: Running, add: Add) -> DesiredHooks:
 
 
 class Broken:
-    """An org whose hooks were right, to be broken."""
+    """An org with correct hooks, which tests break."""
 
     def __init__(self, org: Org, okta: OktaOrg, known: KnownHooks) -> None:
         self.org, self.okta, self.known = org, okta, known
@@ -431,7 +431,7 @@ async def test_a_replica_that_does_not_take_the_new_secret_keeps_everything_as_i
 
 
 class serving:  # noqa: N801 (used like a function)
-    """Some other server where the service should be."""
+    """Serve another application at the service's address."""
 
     def __init__(
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]], tls: ssl.SSLContext | None = None
@@ -451,7 +451,7 @@ class serving:  # noqa: N801 (used like a function)
 
 @contextmanager
 def certificate(folder: Path, *, days: int) -> Iterator[tuple[ssl.SSLContext, ssl.SSLContext]]:
-    """The two sides' contexts for a certificate of `localhost` that ends soon."""
+    """Yield both sides' contexts for a certificate of `localhost` that expires soon."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)

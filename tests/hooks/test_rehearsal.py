@@ -1,4 +1,4 @@
-"""A rehearsal against the simulator as it starts: its hooks pass the check, and http is taken where that is allowed."""
+"""The simulator with its default options: its hooks pass the check, and http is accepted if allowed."""
 
 import asyncpg
 import pytest

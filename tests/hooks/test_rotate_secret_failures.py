@@ -1,4 +1,4 @@
-"""Changing the secret when a step fails: what was there stays, what is half done is taken back, and it is told."""
+"""Rotating the secret when a step fails: the old secret stays, partial changes are undone and reported."""
 
 import asyncio
 from dataclasses import replace

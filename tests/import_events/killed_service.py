@@ -1,7 +1,7 @@
-"""Runs the service and kills it with SIGKILL where KILL_AT says: `before` or `after` a statement, by its name.
+"""Runs the service and kills it with SIGKILL as KILL_AT says: `before` or `after` a statement, by its name.
 
-Run as a program by test_kill.py. The points are the statements of a delivery's transaction, so the service itself has
-no code for dying.
+Run as a program by test_kill.py. The points are the statements of a delivery's transaction, so the service itself needs
+no code for crashing.
 """
 
 import os
@@ -36,7 +36,7 @@ def arm(point: str) -> None:
     when, name = point.split()
     if name == "answer":
         hooks.post_events = _dying_over_its_answer(hooks.post_events)  # type: ignore[assignment]  # same shape
-        app.post_events = hooks.post_events  # type: ignore[attr-defined]  # where the routes take it from
+        app.post_events = hooks.post_events  # type: ignore[attr-defined]  # the name that the routes use
         return
     for method in ("execute", "fetch"):
         setattr(asyncpg.Connection, method, _dying(getattr(asyncpg.Connection, method), when, STATEMENTS[name]))

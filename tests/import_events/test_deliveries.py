@@ -1,4 +1,4 @@
-"""`/okta/events`: the verification of the event hook, and what its deliveries do."""
+"""`/okta/events`: the verification of the event hook, and the effects of its deliveries."""
 
 import asyncio
 import io
@@ -171,7 +171,7 @@ async def test_one_bad_or_foreign_event_does_not_fail_the_others(client: Client,
 
 async def test_text_that_no_index_holds_does_not_fail_the_others(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     kim = await add("kim@example.com", "password2")
-    long = "".join(chr(0x4E00 + 7919 * number % 20000) for number in range(1000))  # 3,000 bytes that don't compress
+    long = "".join(chr(0x4E00 + 7919 * number % 20000) for number in range(1000))  # 3,000 incompressible bytes
     bad = [event(long, "00u1", "a@example.com"), event("n1", long, "b@example.com"), event("n2", "00u2", long)]
     # Its key is three times as long.
     widest = event("n3", "00u3", "".join(chr(0x1D160 + 3 * number % 5) for number in range(256)))

@@ -1,4 +1,4 @@
-"""Deliveries without a length, of several slices, too slow for the answer, and whose caller hung up."""
+"""Deliveries without a length, of several slices, too slow for the answer, and whose caller disconnected."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ FOREIGN = {"eventType": "user.session.start", "filler": "x" * 1000}
 
 
 async def chunks(body: bytes, size: int = 50_000) -> AsyncIterator[bytes]:
-    """A body that is sent in pieces, without a Content-Length."""
+    """Yield a body that is sent in pieces, without a Content-Length."""
     for start in range(0, len(body), size):
         yield body[start : start + size]
 
@@ -33,7 +33,7 @@ async def effects(pool: asyncpg.Pool) -> dict[str, str]:
 
 
 async def until(pool: asyncpg.Pool, query: str, *arguments: object) -> None:
-    """Wait until a query of the store tells true."""
+    """Wait until a query of the store returns true."""
     async with asyncio.timeout(300):
         while not await pool.fetchval(query, *arguments):  # noqa: ASYNC110 (another session makes it true)
             await asyncio.sleep(0.01)
@@ -109,7 +109,7 @@ async def test_a_delivery_answered_503_because_it_took_too_long_is_committed_all
         assert (answer.status, (await answer.json())["error"]["code"]) == (503, "out_of_time")
         closing = asyncio.create_task(parts.deliveries.close())
         await until(pool, WAITS_FOR_A_LOCK)
-        # The recording waits for the row, and a service that stops for the recording.
+        # The recording waits for the row, and a stopping service waits for the recording.
         assert not closing.done()
     await closing
     assert (await state_of(pool, kim), await hashes_of(pool, kim)) == ("migrated", 0)
@@ -181,7 +181,7 @@ async def test_no_more_large_deliveries_are_read_at_once_than_the_limit(monkeypa
             ended.append(read)
 
     handling = [asyncio.create_task(handle()) for _ in range(LARGE_AT_ONCE + 3)]
-    for _ in range(10):  # no call waits for anything but the gate and the limit: ten turns of the loop are enough
+    for _ in range(10):  # the call only waits for the gate and the limit: ten iterations of the loop are enough
         await asyncio.sleep(0)
     assert len(reading) == LARGE_AT_ONCE == 2
     go_on.set()

@@ -1,4 +1,4 @@
-"""Which import events make us forget: the rule alone, on invented accounts and events."""
+"""Which import events delete a hash: the rule alone, with invented accounts and events."""
 
 import json
 import time
@@ -62,7 +62,7 @@ def test_a_failure_keeps_the_hash_however_well_it_is_explained() -> None:
 
 @pytest.fixture(params=["UTC", "Asia/Tokyo", "America/Los_Angeles"])
 def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The time zone of the process."""
+    """Yield the time zone of the process."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", request.param)
         time.tzset()

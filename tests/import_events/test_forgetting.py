@@ -1,4 +1,4 @@
-"""Which import event deletes which account's hash: the rule alone, on invented events and accounts."""
+"""Which import event deletes which account's hash: the rule alone, with invented events and accounts."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The service killed with SIGKILL, at each point of a delivery and at random moments, and started again."""
+"""The service killed with SIGKILL, at each point of a delivery and at random moments, and restarted."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ WAIT = 300
 
 
 class Service:
-    """A service in a process of its own."""
+    """A service in a separate process."""
 
     def __init__(self, database_url: str, **environment: str) -> None:
         self._environment = os.environ | {
@@ -57,7 +57,7 @@ class Service:
         await drained
 
     async def post(self, path: str, body: bytes) -> int | None:
-        """The status of the answer; None if the service died over it."""
+        """Return the status of the answer; None if the service died meanwhile."""
         headers = {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}
         try:
             async with (
@@ -70,7 +70,7 @@ class Service:
 
 
 async def listening_at(log: asyncio.StreamReader) -> str:
-    """Where the service listens, as it says; a port that was free before may be another's by now."""
+    """Return the port on which the service listens, from its log; a port that was free before may be taken by now."""
     async with asyncio.timeout(WAIT):
         while line := await log.readline():
             said = json.loads(line)
@@ -91,7 +91,7 @@ def outcome_of(persons: Iterable[Person], fails: Callable[[int], bool]) -> list[
 
 
 async def assert_nothing_is_half_done(pool: asyncpg.Pool) -> None:
-    """Tombstones are exactly the accounts with a recorded SUCCESS, and exactly they have no hash."""
+    """Assert that the accounts with a recorded SUCCESS are tombstones, and exactly these have no hash."""
     tombstones = "SELECT array_agg(id ORDER BY id) FROM accounts WHERE state = 'migrated'"
     successes = "SELECT array_agg(DISTINCT account_id ORDER BY account_id) FROM import_events WHERE outcome = 'SUCCESS'"
     without_hash = (

@@ -1,6 +1,6 @@
-"""Recording import events beside others: gates, repeated uuids, events set aside, and slices that begin again.
+"""Concurrent recording of import events: the binding lock, repeated uuids, unmatched events, and retried slices.
 
-Each race is played in one order, which a lock that the test holds makes certain.
+Each race is played in one order, which a lock held by the test enforces.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ async def transaction(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 def after_first_look(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Awaitable[None]]], list[bool]]:
-    """Let something happen between the first look of a slice and its lock; gives the looks, locking or not."""
+    """Run something between the first read of a slice and its lock; return the reads, locking or not."""
 
     def arrange(happens: Callable[[], Awaitable[None]]) -> list[bool]:
         find, looks = queries.find_matches, list[bool]()
@@ -97,7 +97,7 @@ async def test_of_two_events_under_one_uuid_at_once_only_the_recorded_one_acts(
 ) -> None:
     kim, jessie = await add_person(pool, KIM, "x"), await add_person(pool, "jessie@example.com", "x")
     async with transaction(pool) as connection:
-        # The first event is recorded, and acts, when this transaction ends.
+        # The first event is recorded, and takes effect, when this transaction ends.
         await connection.execute(
             "INSERT INTO import_events (uuid, okta_user_id, login_key, outcome, channel, account_id, effect) "
             "VALUES ('e1', '00u1', $1, 'FAILURE', 'hook', $2, 'kept')", KIM, kim.id,
@@ -166,7 +166,7 @@ async def test_under_the_uuid_of_an_event_set_aside_another_event_does_not_act_a
 async def test_an_account_deleted_between_the_two_looks_makes_the_slice_begin_again(
     database: Database, pool: asyncpg.Pool, after_first_look: Callable[..., list[bool]]
 ) -> None:
-    # The account has the Okta id, so the gate is open at first; to set the event aside, it has to be shared.
+    # The account has the Okta id, so no lock is needed at first; an unmatched event needs the shared one.
     await add_person(pool, KIM, okta_id="00u1")
 
     async def delete() -> None:
@@ -292,7 +292,7 @@ async def test_a_binding_applies_the_success_that_was_set_aside_under_the_okta_i
 
 
 async def load(database: Database, *logins: str, forget_when: ForgetWhen = ForgetWhen.SUCCESS) -> Effects:
-    """What a load does: adds accounts, and applies the events that came before them."""
+    """Do what a load does: add accounts, and apply the events that arrived before them."""
     async with database.transaction() as connection:
         await queries.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
         ids = [
@@ -306,7 +306,7 @@ async def load(database: Database, *logins: str, forget_when: ForgetWhen = Forge
 
 
 async def test_events_set_aside_are_applied_until_nothing_is_left(database: Database, pool: asyncpg.Pool) -> None:
-    # The first binds the account to the id under which the second, and only the second, was set aside.
+    # The first binds the account to the id under which the second, and only the second, is unmatched.
     await deliver(database, event("e1", "00u1", KIM, "FAILURE"), event("e2", "00u1", "renamed@example.com"))
     assert await load(database, KIM) == {Effect.KEPT: 1, Effect.MIGRATED: 1}
     assert await recorded(pool) == {"e1": "kept", "e2": "migrated"}

@@ -1,4 +1,4 @@
-"""Something to load with."""
+"""A fixture for loading."""
 
 from pathlib import Path
 

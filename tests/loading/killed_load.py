@@ -1,4 +1,4 @@
-"""Loads a file in small batches, and says after each how far it is; for a test that kills it."""
+"""Loads a file in small batches, and prints its progress after each, for a test that kills it."""
 
 import asyncio
 import sys
@@ -8,7 +8,7 @@ from service.loading import load
 from service.store.encryption import NO_KEYS, HashKeys
 from tests.loading.loader import SEALING, Loader
 
-load.BATCH = 50  # a small file then has many moments at which to die
+load.BATCH = 50  # a small file then has many points at which to kill it
 
 if __name__ == "__main__":
     url, folder, export, encrypted = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4] == "sealed"

@@ -1,4 +1,4 @@
-"""Loads texts as files would be, and looks at what the store holds afterwards."""
+"""Loads texts as if they were files, and reads the store afterwards."""
 
 import json
 import os
@@ -91,7 +91,7 @@ class Loader:
 
 
 def command(*arguments: str, url: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command line as an operator would."""
+    """Run the command line as an operator does."""
     return subprocess.run(
         [sys.executable, "-m", "service", *arguments],
         env={**os.environ, "DATABASE_URL": url, **environment},
@@ -102,7 +102,7 @@ def command(*arguments: str, url: str, **environment: str) -> "subprocess.Comple
 
 
 async def contents(pool: asyncpg.Pool) -> list[dict[str, object]]:
-    """All accounts with their hashes and identifiers, without what differs from load to load."""
+    """Return all accounts with their hashes and identifiers, without what differs between loads."""
     rows = await pool.fetch("""
         SELECT login, login_key, okta_id, state, profile::text,
                ARRAY(SELECT identifier_key FROM identifiers WHERE account_id = account.id ORDER BY 1) AS identifiers,

@@ -1,4 +1,4 @@
-"""Accounts that are buried, retired, deleted or verified while a load looks at them, each at a certain moment."""
+"""Accounts that are migrated, retired, deleted or verified while a load reads them, each at a certain point."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ Arrange = Callable[[Callable[[], Awaitable[None]]], None]
 
 @pytest.fixture
 def after_look(monkeypatch: pytest.MonkeyPatch) -> Arrange:
-    """Let something happen once, after a load has compared a batch and before it locks what changed."""
+    """Run something once, after a load has compared a batch and before it locks what changed."""
 
     def arrange(happens: Callable[[], Awaitable[None]]) -> None:
         hold = queries.hold

@@ -1,4 +1,4 @@
-"""How many rows make a batch."""
+"""The number of rows in a batch."""
 
 from collections.abc import Iterator
 

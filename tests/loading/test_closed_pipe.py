@@ -1,4 +1,4 @@
-"""A command whose reader leaves early, as `head` does."""
+"""A command whose reader closes the pipe early, as `head` does."""
 
 import errno
 import functools
@@ -47,6 +47,6 @@ def test_a_broken_pipe_to_anybody_else_is_a_failure_that_is_said(
 
     with os.fdopen(os.dup(1), "w") as read_by_somebody:
         monkeypatch.setattr(sys, "stdout", read_by_somebody)
-        monkeypatch.setattr(sys, "stderr", sys.stderr)  # Typer puts others in the place of both
+        monkeypatch.setattr(sys, "stderr", sys.stderr)  # Typer replaces both
         assert reported(functools.partial(app, args=[])) == FAILED
     assert "Broken pipe" in capfd.readouterr().err

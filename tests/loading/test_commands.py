@@ -1,4 +1,4 @@
-"""The commands around loading, run as an operator runs them."""
+"""The commands related to loading, run as an operator runs them."""
 
 import asyncio
 import base64
@@ -151,7 +151,7 @@ async def test_identify_reports_over_an_export_and_over_the_store(database_url: 
 
 
 def heed_ctrl_c() -> None:
-    """What a shell starts in the background has SIGINT ignored, and so have its children."""
+    """Restore SIGINT, which is ignored in what a shell starts in the background, and in its children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -168,7 +168,7 @@ async def test_ctrl_c_ends_a_load_whose_pipe_is_silent_and_keeps_whole_batches(
     assert process.stderr is not None
     process.stdin.write(b"login\n" + b"".join(b"p%d@example.com\n" % number for number in range(26_000)))
     async with asyncio.timeout(300):
-        # The first 10,000 rows are looked at before any is stored, and batches are of 5,000.
+        # The first 10,000 rows are examined before any is stored, and batches have 5,000 rows.
         while await pool.fetchval("SELECT count(*) FROM accounts") < 10_000:  # noqa: ASYNC110 (another process adds them)
             await asyncio.sleep(0.05)
         process.send_signal(signal.SIGINT)

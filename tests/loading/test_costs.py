@@ -1,4 +1,4 @@
-"""Rows whose hashes cost too much are refused: alone, together in one row, and together with those of other sources."""
+"""Rows with too costly hashes are rejected: alone, together in one row, and together with those of other sources."""
 
 import json
 
@@ -11,7 +11,7 @@ BCRYPT = "$2b$%02d$abcdefghijklmnopqrstuuOnA5Ur8fKuy3VTcScDQ2vqfKBcEnQpK"
 
 
 def row(*costs: int) -> str:
-    """An export of one row with a hash of each cost."""
+    """Return an export of one row with a hash of each cost."""
     hashes = [BCRYPT % cost for cost in costs]
     return json.dumps({"login": "kim@example.com", "password_hash": hashes[0] if len(hashes) == 1 else hashes}) + "\n"
 

@@ -1,4 +1,4 @@
-"""Declared attributes: the only ones that are stored, shown and sent; what was stored before is inert, and purged."""
+"""Declared attributes: only these are stored, shown and sent; those stored earlier are ignored, and purged."""
 
 import json
 import os
@@ -23,7 +23,7 @@ EXPORT = f"login,password_hash,firstName,nick,sambaNTPassword\na@x.example,{BCRY
 
 
 async def store_undeclared(pool: asyncpg.Pool) -> int:
-    """Store what earlier versions stored of every column."""
+    """Store what earlier versions stored from every column."""
     await pool.execute("""UPDATE accounts SET profile = profile || '{"passwordHash": "x", "nick": "annie"}'""")
     account_id: int = await pool.fetchval("SELECT id FROM accounts")
     return account_id

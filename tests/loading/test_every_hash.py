@@ -1,6 +1,6 @@
-"""Every hash of another implementation, loaded by the command line as an operator would, and verified over HTTP.
+"""Every hash of another implementation, loaded with the command line as an operator would, and verified over HTTP.
 
-The row has the columns that the vector has; its format is named where the hash does not describe itself.
+The row has the columns of the vector; its format is named if the hash does not identify it.
 """
 
 import asyncio
@@ -50,19 +50,19 @@ MOST_BUSY = len(ALL) // 50
 
 
 def rows() -> dict[int, dict[str, str]]:
-    """One row a vector, by its number."""
+    """Return one row per vector, with its number."""
     made = {}
     for number, line in enumerate(ALL):
         row = {"login": f"person{number}@example.com", "password_hash": str(line["hash"])}
         row |= {"format": str(line["format"])} if line in MORE else {k: str(v) for k, v in described(line).items()}
         row |= {name: str(line[name]) for name in COLUMNS if name in line}
-        row.pop("pepper_env", None)  # the source's, not the row's
+        row.pop("pepper_env", None)  # a setting of the source, not of the row
         made[number] = {name: value.partition(" (")[0] if name == "salt" else value for name, value in row.items()}
     return made
 
 
 def described(line: dict[str, object]) -> dict[str, object]:
-    """Say of a hash what it does not say itself."""
+    """Return the columns that the hash does not imply."""
     found = registry.candidates(str(line["hash"]))
     return FORMAT_OF.get(str(line["format"]), {"format": found[0].name} if len(found) > 1 else {})
 
@@ -76,7 +76,7 @@ def peppers() -> dict[str, str]:
 
 
 def exports(folder: Path) -> Iterator[tuple[str, Path, int]]:
-    """Write an export of each source, with its sources file: one for each pepper, and one of all without."""
+    """Write an export of each source, with its sources file: one for each pepper, and one for all without."""
     peppered = {number: row for number, row in rows().items() if f"PEPPER_{number}" in peppers()}
     sources = [f'[sources.peppered{number}]\npepper_env = "PEPPER_{number}"\n' for number in peppered]
     (folder / "sources.toml").write_text("[sources.vectors]\n" + "".join(sources))
@@ -97,7 +97,7 @@ def write_csv(path: Path, written: list[dict[str, str]]) -> Path:
 
 @pytest.fixture
 async def loaded(tmp_path: Path, database_url: str) -> AsyncIterator[Client]:
-    """The service over a store that holds all vectors."""
+    """Yield the service over a store that holds all vectors."""
     given = {"SOURCES": str(tmp_path / "sources.toml"), **peppers()}
     for source, path, number in exports(tmp_path):
         done = await asyncio.to_thread(
@@ -120,7 +120,7 @@ async def loaded(tmp_path: Path, database_url: str) -> AsyncIterator[Client]:
 
 
 async def ask(client: Client, login: str, password: str) -> str:
-    """Ask as Okta does, and again where the service is busy."""
+    """Ask as Okta does, and again if the service is busy."""
     for _ in range(TRIES):
         answer = await client.post("/okta/password-import", data=sign_in(login, password), headers=JSON)
         if answer.status == 200:

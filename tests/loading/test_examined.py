@@ -1,4 +1,4 @@
-"""What exports really contain: decisions by the first rows, and rows that contradict them."""
+"""The content of real exports: decisions from the first rows, and rows that contradict them."""
 
 import gzip
 import json
@@ -29,7 +29,7 @@ PHPASS = "$P$B12345678" + "a" * 22
 def examined(
     path: Path, content: str | bytes, source: Source = SALTED, asked: Asked | None = None, **mapping: str
 ) -> tuple[Examined, dict[str, StagedAccount | str], HashResolver]:
-    """Read an export as a load does; give each account by its login, or what is wrong by its line."""
+    """Read an export as a load does; return each account by its login, or the fault by its line."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     names = {key.replace("__", "."): name for key, name in mapping.items()}
     with closing(open_export(path, rename=naming(names), paths=names)) as reader:
@@ -160,7 +160,7 @@ ROWS = 10_000
 
 
 def late(tmp_path: Path, first: str, later: str) -> dict[str, StagedAccount | str]:
-    """Read an export whose first rows have `first` in one of them, and later ones `later`."""
+    """Read an export with `first` in one of its first rows, and `later` in a later one."""
     rows = "".join(f"u{number},x;y,{first if number == 0 else 'Ann'}\n" for number in range(ROWS))
     _, read, _ = examined(tmp_path / "e.csv", f"login,identifiers,firstName\n{rows}{later}", Source("s"))
     return read

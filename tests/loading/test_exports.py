@@ -1,4 +1,4 @@
-"""Exports as systems really write them: every row is loaded or in the rejects file, and the sums agree."""
+"""Exports as real systems write them: every row is loaded or in the rejects file, and the sums agree."""
 
 import base64
 import csv

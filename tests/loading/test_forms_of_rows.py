@@ -1,4 +1,4 @@
-"""What one row says decides how that row is read: unsalted rows beside salted ones, columns of products, peppers."""
+"""Properties of single rows: unsalted rows next to salted ones, columns of products, peppers."""
 
 import hashlib
 

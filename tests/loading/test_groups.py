@@ -1,4 +1,4 @@
-"""The column `groups`: names of Okta groups, kept for provisioning; more than Okta takes are refused with their row."""
+"""The column `groups`: names of Okta groups, stored for provisioning; a row with more than Okta allows is rejected."""
 
 import asyncpg
 import pytest

@@ -1,4 +1,4 @@
-"""JSON that PostgreSQL can't keep, or that would lose something, refuses its row and never the load."""
+"""JSON that PostgreSQL cannot store, or that would be altered, causes the rejection of its row, never of the load."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A load that is killed leaves whole batches, and running it again ends where one clean run ends."""
+"""A killed load leaves complete batches, and running it again has the result of one uninterrupted run."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ PEOPLE = 3000
 
 
 def export(*, newer: bool = False) -> str:
-    """People with and without hashes, some with an Okta id, a few refused; the newer one changes every third."""
+    """Return people with and without hashes, some with an Okta id, a few faulty; every third differs if newer."""
     rows = ["login,password_hash,okta_id,identifiers,note"]
     for number in range(PEOPLE):
         text = "" if number % 7 == 0 else OTHER_BCRYPT if newer and number % 3 == 0 else BCRYPT
@@ -68,7 +68,7 @@ async def test_a_load_killed_at_random_moments_ends_like_a_clean_one(
             try:
                 await asyncio.wait_for(process.wait(), rng.uniform(0.05, 1.5))
             except TimeoutError:
-                with suppress(ProcessLookupError):  # it may have ended in this moment
+                with suppress(ProcessLookupError):  # it may have ended at this moment
                     process.kill()
                 await process.wait()
             assert (await end(pool))[2] == 0

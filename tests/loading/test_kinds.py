@@ -1,4 +1,4 @@
-"""What a file is taken for whose name does not say it."""
+"""The kind of a file whose name does not show it."""
 
 import gzip
 from pathlib import Path
@@ -13,7 +13,7 @@ ENTRY = "dn: uid=a\nuid: a\n"
 
 
 def kind_of(tmp_path: Path, content: bytes, name: str = "export", kind: str | None = None) -> tuple[str, int]:
-    """Return the kind and the number of rows without a fault."""
+    """Return the kind, and the number of rows without a fault."""
     path = tmp_path / name
     path.write_bytes(content)
     reader = open_export(path, kind=kind)

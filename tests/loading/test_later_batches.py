@@ -1,4 +1,4 @@
-"""What a load remembers from batch to batch: its own accounts, deleted ones, Okta ids, and counts."""
+"""What a load keeps between batches: its own accounts, deleted ones, Okta ids, and counts."""
 
 import asyncpg
 import pytest
@@ -161,7 +161,7 @@ async def test_a_load_waits_for_the_disk_once_and_a_dry_run_does_not(
 
 async def test_ids_that_do_not_follow_each_other_are_left_and_others_taken() -> None:
     class Connection:
-        """Gives ids as a sequence does that another session uses, too."""
+        """Returns ids like a sequence that another session uses too."""
 
         given = [{"first": 1, "last": 4}, {"first": 5, "last": 7}]  # noqa: RUF012 (one test uses it)
 

@@ -1,4 +1,4 @@
-"""Exports at the limits of the readers: blocks, long records, kinds of changes, and values at their longest."""
+"""Exports at the limits of the readers: blocks, long records, kinds of changes, and values of maximum length."""
 
 import asyncio
 import base64

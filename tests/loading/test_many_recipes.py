@@ -1,4 +1,4 @@
-"""Exports in which every row has a parameter of its own, or writes the same one in another way."""
+"""Exports in which every row has its own parameters, or another spelling of the same ones."""
 
 import json
 

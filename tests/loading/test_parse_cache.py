@@ -1,4 +1,4 @@
-"""Hashes that are alike are parsed once; whatever differs in more than its digits is parsed by itself."""
+"""Hashes that differ only in their digits are parsed once; all others are parsed separately."""
 
 import pytest
 
@@ -80,7 +80,7 @@ WRITTEN_SO = [line for line in ALL if is_alike(line)]
 
 @pytest.mark.parametrize("line", WRITTEN_SO, ids=[f"{index}-{line['format']}" for index, line in enumerate(WRITTEN_SO)])
 def test_other_digits_in_hex_base64_or_bcrypt_change_nothing_of_how_a_hash_is_checked(line: dict[str, object]) -> None:
-    """For every format that is written so: the assumption on which alike hashes are not parsed again."""
+    """For every format with such an encoding: the assumption by which similar hashes are not parsed again."""
     stored = load(line).stored
     text = stored.hash
     said = len("$2b$10$") if text.startswith("$2") else text.find("}") + 1

@@ -1,4 +1,4 @@
-"""Products are recognised by their columns, and hashes of unknown products are warned of."""
+"""Products are recognised by their columns, and hashes of unknown products cause a warning."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Rows straight from a legacy PostgreSQL."""
+"""Rows directly from a legacy PostgreSQL."""
 
 import asyncio
 import json

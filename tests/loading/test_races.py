@@ -1,4 +1,4 @@
-"""A load beside sign-ins and SUCCESSes: whichever comes first, no hash is left on a tombstone, and none is lost."""
+"""A load concurrent with sign-ins and SUCCESSes: in any order, no hash remains on a tombstone, and none is lost."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What a refused hash is told: the name that is missing, or the one that was meant. Nothing of it is repeated."""
+"""The message for a rejected hash: the missing name, or the intended one. The hash is not quoted."""
 
 from tests.loading.loader import Loader
 

@@ -1,4 +1,4 @@
-"""Loading again: what changes, what stays, and what never comes back."""
+"""Repeated loads: what changes, what stays, and what is never restored."""
 
 import asyncpg
 import pytest
@@ -22,7 +22,7 @@ kim@example.com,,Kim,
 
 
 async def versions(pool: asyncpg.Pool) -> list[tuple[object, ...]]:
-    """The transactions that wrote each row as it stands, and where it lies."""
+    """Return the transaction that wrote each row, and the row's physical position."""
     rows = await pool.fetch("""
         SELECT 'accounts' AS name, id, xmin::text, ctid::text, xmax::text FROM accounts
         UNION ALL SELECT 'hashes', account_id, xmin::text, ctid::text, xmax::text FROM hashes

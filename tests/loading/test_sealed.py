@@ -1,4 +1,4 @@
-"""Loading where hashes are encrypted: what a load compares, changes and leaves alone stays the same."""
+"""Loading with encrypted hashes: comparisons, changes and unchanged rows are the same."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def sealing(database_url: str, tmp_path: Path) -> Loader:
 
 
 async def opened(pool: asyncpg.Pool, keys: HashKeys) -> dict[str, tuple[str, str | None]]:
-    """Each login's hash as it was loaded, and the key it is under."""
+    """Return each login's decrypted hash, and its key."""
     rows = await pool.fetch("""
         SELECT login_key, hash, key_id, sources.name, format, parameters
         FROM hashes JOIN accounts ON id = account_id JOIN sources ON sources.id = source_id

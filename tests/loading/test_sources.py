@@ -1,4 +1,4 @@
-"""The file of sources: what it may say, and every fault named with its place."""
+"""The file of sources: valid settings, and every fault reported with its location."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The record of formats that a known password was tried for, and what commands say about the others."""
+"""The record of formats for which a known password was tried, and the messages about the others."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Commands whose database can't be reached."""
+"""Commands whose database cannot be reached."""
 
 import socket
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.loading.loader import command
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port that nobody listens on, nor can take."""
+    """Yield a port on which nobody listens, or can listen."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Profile events of the System Log: which users are to be read again, and when the newest event was published."""
+"""Profile events of the System Log: which users must be read again, and when the newest event was published."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Reading deliveries at their limits: repeated uuids, many faults, long texts, times, and texts that are cut off."""
+"""Parsing of deliveries at their limits: repeated uuids, many faults, long texts, times, and truncated texts."""
 
 import json
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from tests.people import delivery, event
 
 
 def read_one(item: object) -> ImportEvent | Fault:
-    """Read a delivery of one event."""
+    """Parse a delivery of one event."""
     read = parse_delivery(delivery(item))
     return read.events[0] if read.events else read.unreadable[0].fault
 
@@ -62,7 +62,7 @@ def test_a_time_with_a_zone_is_read_in_utc() -> None:
 
 
 def texts_of(item: dict[str, object], text: str) -> list[dict[str, object]]:
-    """The same event with each of its kept texts replaced in turn."""
+    """Return the same event with each of its stored texts replaced in turn."""
     user = {"type": "User", "id": "00u1", "alternateId": "kim@example.com"}
     return [
         item | {"uuid": text},

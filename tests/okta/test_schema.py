@@ -1,4 +1,4 @@
-"""The user schema: what Okta would refuse in a profile, by attribute."""
+"""The user schema: what Okta would reject in a profile, by attribute."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Okta's wire, parser by parser: any bytes give a value or a refusal, and the official samples give the right ones."""
+"""Okta's wire format, parser by parser: any bytes give a value or an error, and official samples the right values."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ VALUES = st.recursive(
 NAMES = ["data", "events", "context", "credential", "username", "password", "eventType", "target", "outcome", "uuid"]
 NEARLY = st.recursive(
     st.none()
-    | st.integers(-(10**30), 10**30)  # a longer one is read as a float
+    | st.integers(-(10**30), 10**30)  # a longer one is parsed as a float
     | st.text(max_size=20)
     | st.sampled_from(["User", "SUCCESS", "user.import.password", "kim@example.com"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),

@@ -1,4 +1,4 @@
-"""Our client of Okta's API when answers are lost, refused or late: what is sent again, what waits, and what ends."""
+"""Our client of Okta's API when answers are lost, rejected or late: what is repeated, what waits, and what fails."""
 
 import asyncio
 import time
@@ -31,7 +31,7 @@ Reply = tuple[int, object]
 
 @dataclass
 class Scripted:
-    """A server that gives the replies in turn, the last one for ever."""
+    """A server that sends the given replies in turn, the last one forever."""
 
     replies: list[Reply]
     server: TestServer | None = None
@@ -52,7 +52,7 @@ Script = Callable[..., Any]
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[Script]:
-    """Start a scripted server, and give it with a client of it."""
+    """Yield a scripted server and a client of it."""
     servers: list[TestServer] = []
 
     async def start(*replies: Reply) -> tuple[Scripted, str]:
@@ -71,7 +71,7 @@ async def scripted() -> AsyncIterator[Script]:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow each other without a pause."""
+    """Retry without pauses."""
     monkeypatch.setattr(transport, "_spread", lambda: 0.0)
 
 
@@ -130,7 +130,7 @@ async def test_a_lost_answer_counts_in_its_window_until_an_answer_tells_what_is_
                 await org.create_user(PROFILE, HOOK, ())
     assert await waits(limits, "users")
     limits.take_in("users", _headers(limit=10, remaining=2), refused=False, sent=0.0)
-    assert await waits(limits, "users")  # that answer was asked for before
+    assert await waits(limits, "users")  # that answer had been requested before
     limits.take_in("users", _headers(limit=10, remaining=2), refused=False, sent=time.monotonic())
     assert not await waits(limits, "users")
 
@@ -145,7 +145,7 @@ async def test_a_400_without_okta_s_error_code_is_a_lost_answer(scripted: Script
     assert len(script.asked) == 2
 
 
-# Refusals
+# Rejections
 
 
 async def test_a_token_refused_twice_ends_the_call(scripted: Script) -> None:
@@ -182,7 +182,7 @@ async def test_read_only_mode_is_a_refusal_that_is_waited_out_only_where_that_is
 
 
 async def test_a_404_of_a_proxy_is_no_user_that_is_missing(scripted: Script) -> None:
-    """A user that is missing costs the account its hash."""
+    """A missing user would cost the account its hash."""
     _, url = await scripted((404, "<html>"))
     async with open_org(settings(url)) as okta:
         with pytest.raises(Refused, match="404"):
@@ -236,7 +236,7 @@ async def test_a_late_refusal_of_an_old_token_does_not_forget_the_new_one(
 
 
 async def test_a_token_redirect_is_not_followed(scripted: Script, key: rsa.RSAPrivateKey) -> None:
-    """The assertion would be sent elsewhere."""
+    """The assertion would be sent to another server."""
     elsewhere, other = await scripted((200, {"access_token": "t", "expires_in": 3600}))
     _, url = await scripted((307, {"Location": other}))
     async with aiohttp.ClientSession() as session:
@@ -270,7 +270,7 @@ def test_a_bucket_is_a_kind_of_endpoint_and_a_write_is_another_than_a_read() -> 
 async def test_no_more_calls_run_at_once_than_may_and_one_that_fails_makes_room() -> None:
     limits = RateLimits(share=1.0, concurrent=2)
     async with limits.turn("a"):
-        with pytest.raises(ZeroDivisionError):  # noqa: PT012 (what fails is the call within the turn)
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012 (the call within the turn fails)
             async with limits.turn("b"):
                 assert await waits(limits, "c")
                 raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""DPoP: the proofs of a service app that requires them, against an org that verifies them by the RFC."""
+"""DPoP: the proofs of a service app that requires them, against an org that verifies them as in the RFC."""
 
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
@@ -56,7 +56,7 @@ def key() -> rsa.RSAPrivateKey:
 
 @pytest.fixture
 def credentials(org: Org, key: rsa.RSAPrivateKey) -> PrivateKeyJwt:
-    """Credentials of an app that requires DPoP."""
+    """Return credentials of an app that requires DPoP."""
     given = org_settings(oauth_settings(org, key, pem(key))).credentials
     assert isinstance(given, PrivateKeyJwt)
     org.clients["0oaservice"] = Client("0oaservice", frozenset(SCOPES.split()), public_key=key.public_key(), dpop=True)
@@ -98,7 +98,7 @@ def test_a_proof_whose_signature_is_changed_is_refused() -> None:
         read_proof(AT_TOKEN_ENDPOINT[:-4] + "AAAA")
 
 
-# The proofs that are made
+# The generated proofs
 
 
 def test_a_proof_names_method_url_without_query_time_token_and_nonce() -> None:
@@ -174,7 +174,7 @@ async def test_an_app_that_does_not_require_proofs_never_sends_one(org: Org, key
     assert set(headers) == {"Authorization"}
     assert headers["Authorization"].startswith("Bearer ")
     assert isinstance(settings.credentials, PrivateKeyJwt)
-    assert not settings.credentials._requires_proofs  # none went with the request for the token either
+    assert not settings.credentials._requires_proofs  # the request for the token had none either
 
 
 async def test_a_nonce_that_expired_costs_one_more_call(org: Org, bound: OktaOrg) -> None:

@@ -1,4 +1,4 @@
-"""Our client of Okta's API: limits, tokens, addresses, and what it never lets out."""
+"""Our client of Okta's API: limits, tokens, addresses, and what it never reveals."""
 
 import asyncio
 import json
@@ -76,7 +76,7 @@ async def test_calls_of_others_in_the_window_are_respected(org: Org) -> None:
         calls = asyncio.create_task(many(okta, 2))
         while org.limits.most_used["user"] < 13:  # noqa: ASYNC110 (what it waits for has no event)
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.3)  # in which another would have been made
+        await asyncio.sleep(0.3)  # another call would have been made in this time
         assert not calls.done()
         assert org.limits.most_used["user"] == 13
         calls.cancel()
@@ -353,14 +353,14 @@ def test_an_event_hook_is_written_as_okta_s_own_sdk_would_write_it() -> None:
 
 
 def test_okta_s_own_sdk_loses_the_secret_of_an_inline_hook() -> None:
-    """One reason for a client of our own (docs/decisions); when this fails, the reason is gone."""
+    """One reason for a client of our own (docs/decisions); if this test fails, the reason no longer exists."""
     models = pytest.importorskip("okta.models", reason="Okta's SDK is not installed: pip install '.[okta]'")
     ours = inline_hook(HookKind.REGISTRATION, "Name", "https://x/okta", HeaderChannel("Authorization", "s3cret"))
     assert "s3cret" not in str(models.InlineHookCreate.from_dict(ours).to_dict())
 
 
 def _within(ours: object, theirs: object) -> object:
-    """What the SDK kept of what we would send: it adds members, and must lose none."""
+    """Return the part of our request that the SDK kept: it may add members, but must lose none."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         return {name: _within(value, theirs.get(name)) for name, value in ours.items()}
     return theirs

@@ -1,4 +1,4 @@
-"""Provisioning when something fails: refused credentials, lost answers, a user in the way, a repeated run."""
+"""Provisioning when something fails: rejected credentials, lost answers, an existing user, a repeated run."""
 
 import io
 import json
@@ -41,7 +41,7 @@ JESSIE, KIM = "jessie.smith@example.com", "kim.sato@example.com"
 
 
 class FakeOrg:
-    """An org of which a test says what it answers; it counts what it is asked."""
+    """An org whose answers a test determines; it counts the requests."""
 
     def __init__(self) -> None:
         self.users: dict[str, OktaUser] = {}
@@ -179,7 +179,7 @@ async def test_a_run_that_shall_keep_going_does(org: FakeOrg, database: Database
 async def test_accounts_after_the_refusals_are_asked_for_by_no_run_that_stopped(
     org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool
 ) -> None:
-    """They carry no intent: the next run need not look them up."""
+    """They have no intent, so the next run need not look them up."""
     refuse_all(org, await many(add, 30))
     await provision()
     assert set((await outcomes(pool)).values()) == {"refused"}
@@ -194,7 +194,7 @@ async def test_a_dry_run_looks_at_no_more_than_the_limit(org: FakeOrg, database:
 async def test_a_lookup_refused_for_our_credentials_blames_no_account(
     org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool
 ) -> None:
-    """The user exists already and its answer was lost: without the lookup it would look like somebody else's."""
+    """The user exists already and its answer was lost: without the look-up it would appear to be another person's."""
     await add(JESSIE)
     org.losing, org.finding = {JESSIE}, Refused(403, "E0000006")
     with pytest.raises(Refused, match="403"):
@@ -234,7 +234,7 @@ async def test_a_login_that_is_taken_is_compared_with_who_has_it(
 async def test_the_way_is_recorded_of_a_request_whose_answer_was_lost(
     org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool
 ) -> None:
-    """The first run asked by the hook and made no user; the second one sent the hash."""
+    """The first run sent the hook and created no user; the second one sent the hash."""
     await add(JESSIE)
     org.creating[JESSIE] = NoAnswer()
     with pytest.raises(NoAnswer):
@@ -274,7 +274,7 @@ async def test_a_user_that_an_earlier_run_made_is_ours_however_long_ago_that_was
 async def test_a_refused_account_that_is_tried_again_begins_anew(
     org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool
 ) -> None:
-    """A user that others made between the two tries is not ours."""
+    """A user that others created between the two attempts is not ours."""
     await add(JESSIE)
     org.creating[JESSIE] = Refused(400, "E0000038", ["limit"])
     assert (await provision()).outcomes == {Outcome.REFUSED: 1}
@@ -392,7 +392,7 @@ async def test_the_refusal_of_an_org_that_is_full_is_explained(
 
 
 class Groups:
-    """Groups of an org, and how often they were looked up."""
+    """The groups of an org, and the number of look-ups."""
 
     def __init__(self, **ids: str) -> None:
         self.ids = ids
@@ -514,7 +514,7 @@ async def test_a_success_for_a_user_that_was_just_made_is_applied_with_its_bindi
     assert await state_of(pool, person) == "migrated"
 
 
-# What is sent, and who is the same person
+# The request, and the identity of an existing user
 
 
 @pytest.mark.parametrize("length, is_taken", [(4, False), (5, True), (100, True), (101, False)])

@@ -1,4 +1,4 @@
-"""Creating the accounts in Okta: each once, none re-armed, whatever is lost, refused or in the way."""
+"""Creation of the accounts in Okta: each once, none armed again, despite lost answers, rejections, existing users."""
 
 import asyncio
 import csv
@@ -158,7 +158,7 @@ async def test_a_user_from_just_before_we_asked_at_all_is_found_and_not_ours(
 
 
 class Instead:
-    """An org of which some calls go another way."""
+    """An org in which some calls are replaced."""
 
     def __init__(self, okta: OktaOrg, **instead: Callable[..., Awaitable[object]]) -> None:
         self._okta, self._instead = okta, instead
@@ -170,7 +170,7 @@ class Instead:
 async def test_somebody_else_s_short_name_is_not_taken_for_the_login(
     org: Org, okta: OktaOrg, provision: Provision, add: Add, pool: asyncpg.Pool
 ) -> None:
-    """Okta's `GET /users/{login}` takes the part before the @, too, where only one user has it."""
+    """Okta's `GET /users/{login}` also accepts the part before the @, if only one user has it."""
     person = await add("isaac.brock")
     await profile(pool, person, email="isaac@example.org")
     org.add_user("isaac.brock@example.com")
@@ -238,7 +238,7 @@ async def test_another_person_of_the_same_login_is_refused_and_not_touched(
 
 @pytest.fixture
 def python_s_own_limit() -> Iterator[None]:
-    """A load, which may have run in this process, raises the limit."""
+    """Restore Python's limit, which a load in this process may have raised."""
     before = csv.field_size_limit(131_072)
     yield
     csv.field_size_limit(before)

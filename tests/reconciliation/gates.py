@@ -1,4 +1,4 @@
-"""Whether work waits for the binding gate while somebody else passes it."""
+"""Whether work waits for the binding lock while another session holds it."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -9,7 +9,7 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 
 
 async def waits_for_the_gate(pool: asyncpg.Pool, work: Awaitable[object]) -> bool:
-    """Hold the gate as an event does that is set aside; return whether the work waits, and see it end after."""
+    """Hold the lock in shared mode; return whether the work waits, and let it finish afterwards."""
     async with pool.acquire() as other, pool.acquire() as watching:
         async with other.transaction():
             await other.execute("SELECT 1 FROM installation WHERE name = 'binding_gate' FOR SHARE")

@@ -1,4 +1,4 @@
-"""An org by hand, its log and its users: a test says what it answers, and sees what it is asked."""
+"""A fake org with a log and users: a test determines its answers, and sees the requests."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ LINK = "https://example.okta.com/api/v1/logs?after="
 
 
 def user(login: str, own: str = "", **members: Any) -> OktaUser:
-    """A user as Okta answers one; by default one that still waits for the imported password."""
+    """Return a user as Okta does; by default one whose password is still to be imported."""
     given: dict[str, Any] = {"status": Status.ACTIVE, "provider": IMPORT, "created": NOW, "status_changed": None}
     given |= {"password_changed": None, "profile": {"login": login, "email": login}} | members
     return OktaUser(id=own or f"00u-{login}", login=login, **given)

@@ -1,4 +1,4 @@
-"""Following the log and holding its lease when either fails: the work goes on, and nobody else's lease is touched."""
+"""Following the log and holding its lease when either fails: the work continues, and other leases are unaffected."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -53,7 +53,7 @@ async def test_an_expired_holder_is_none(database: Database) -> None:
 
 
 class Renewals:
-    """Renewing without its pauses: so many come at once, and then none. `faults` are raised by the first ones."""
+    """Renewal without pauses: so many times at once, and then never. `faults` are raised by the first ones."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int, *faults: Exception) -> None:
         self.slept: list[float] = []
@@ -67,7 +67,7 @@ class Renewals:
         monkeypatch.setattr(leases, "renew", self.renew)
 
     async def sleep(self, seconds: float) -> None:
-        if seconds < 1:  # somebody else's
+        if seconds < 1:  # another process's
             await self._sleep(seconds)
             return
         self.slept.append(seconds)
@@ -100,7 +100,7 @@ async def test_a_lease_is_renewed_in_time_for_long_work_and_outlives_a_database_
 async def test_work_whose_lease_was_lost_ends_quietly_where_it_wrote_nothing(
     database: Database, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever writes finds out; whoever only read has nothing to undo."""
+    """A writer notices it; a process that only reads has nothing to undo."""
     renewals = Renewals(monkeypatch, 1)
     renewals.may_renew.clear()
     async with hold_lease(database, "work", life=LIFE):
@@ -113,18 +113,18 @@ async def test_work_whose_lease_was_lost_ends_quietly_where_it_wrote_nothing(
     assert await pool.fetchval("SELECT holder FROM leases WHERE expires_at > now()") == "another"
 
 
-# Following
+# Follow mode
 
 
 class Follower:
-    """A follower of an org by hand, until something was told so often."""
+    """A follower of a fake org that stops after so many reports."""
 
     def __init__(self, database: Database, org: FakeOrg) -> None:
         self.database, self.org = database, org
         self.progress: list[tuple[str, dict[str, Any]]] = []
 
     async def run(self, *until: str, times: int = 1, **more: Any) -> None:
-        """Follow until all of these were told, or the log was asked a hundred times."""
+        """Follow until all of these were reported, or the log was read a hundred times."""
         stop = asyncio.Event()
 
         def tell(what: str, fields: dict[str, Any]) -> None:
@@ -160,7 +160,7 @@ def org() -> FakeOrg:
 
 @pytest.fixture
 async def follower(database: Database, org: FakeOrg) -> Follower:
-    """A follower of an org whose users were compared, and whose log was looked at again, just now."""
+    """Return a follower of an org whose users have just been compared, and whose log has just been read again."""
     now = datetime.now(UTC)
     async with database.transaction() as connection:
         await queries.save_cursor(connection, org.host, f"{LINK}0", now)
@@ -221,7 +221,7 @@ async def test_a_follower_counts_what_it_did_from_start_to_stop(follower: Follow
 async def test_a_lease_that_could_not_be_given_back_is_given_back_before_it_is_taken_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After PostgreSQL was away, the only follower would wait for its own lease."""
+    """After an outage of PostgreSQL, the only follower would otherwise wait for its own lease."""
     with monkeypatch.context() as patch:
 
         async def away(*_: object) -> None:
@@ -259,7 +259,7 @@ async def test_a_follower_of_another_org_says_that_too_many_are_missing_and_goes
 async def test_a_fault_of_the_database_ends_no_follower_and_is_told_without_its_words(
     follower: Follower, org: FakeOrg
 ) -> None:
-    """Its words may quote a row."""
+    """Its message may quote a row."""
     org.next_faults = [asyncpg.UniqueViolationError("Key (hash)=($2b$secret) exists"), ConnectionError("secret")]
     await follower.run("reconcile_failed", times=2)
     faults = [fields["fault"] for what, fields in follower.progress if what == "reconcile_failed"]

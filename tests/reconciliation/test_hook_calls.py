@@ -1,4 +1,4 @@
-"""What only Okta saw: calls of our hooks in its log, read beside the import events and joined with our verdicts."""
+"""Okta's log of calls to our hooks, read together with the import events and joined with our verdicts."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ CODE = "0123456789abcdef"
 
 
 def call(uuid: str, event_type: str = EXECUTED, **members: Any) -> dict[str, Any]:
-    """A log event about a call of a hook; `at` is when it was published."""
+    """Return a log event about a call of a hook; `at` is when it was published."""
     given: dict[str, Any] = {
         "uuid": uuid,
         "eventType": event_type,
@@ -97,7 +97,7 @@ async def test_a_processed_answer_is_joined_with_our_verdict_by_its_code(
 async def test_a_call_that_timed_out_for_okta_is_joined_by_its_request(
     reader: HookCallReader, org: FakeOrg, database: Database, pool: asyncpg.Pool
 ) -> None:
-    """Its answer never arrived, and so no code did."""
+    """Okta did not receive the answer, and so no code."""
     await say(database, Entry(Action.VERIFIED, "right password", code=CODE, request_id="request-1"))
     org.pages = [[call("1"), call("2", transaction={"id": "never seen here"})]]
     await reader.catch_up()

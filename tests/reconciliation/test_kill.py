@@ -1,4 +1,4 @@
-"""`reconcile` killed with SIGKILL while it reads the log, or pages of users, and run again."""
+"""`reconcile` killed with SIGKILL while it reads the log or pages of users, and run again."""
 
 import asyncio
 import random
@@ -37,7 +37,7 @@ async def test_whatever_moment_it_is_killed_at_the_next_run_reads_on_and_misses_
         await kill_when(there, recorded=part * events // (KILLS + 3), after=chance.uniform(0, 0.06))
     assert 0 < await there.pool.fetchval(RECORDED) < events
     async with open_org(org_settings(there.org), share=1.0) as okta:
-        # Not the command: its second look at the last day would find what the first had missed.
+        # Not the command: its second reading of the last day would find what the first one missed.
         report = await LogReader(database, okta, ForgetWhen.SUCCESS).catch_up()
     assert report.events < events
     assert await there.pool.fetchval(RECORDED) == events
@@ -64,7 +64,7 @@ async def test_killed_between_pages_of_users_it_has_kept_whole_pages_and_the_nex
 
 
 async def kill_when(there: World, *, recorded: int, after: float, count: str = RECORDED) -> None:
-    """Kill the command so many seconds after the store has counted so many; end its lease as half a minute would."""
+    """Kill the command so many seconds after the store's count is reached; expire its lease, as half a minute would."""
     process = await there.start("reconcile", "--share", "100%")
     while await there.pool.fetchval(count) < recorded and process.returncode is None:  # noqa: ASYNC110 (no event for it)
         await asyncio.sleep(0.005)

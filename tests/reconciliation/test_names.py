@@ -1,6 +1,6 @@
-"""Typed names from end to end: what Okta stores on whom, for names that several people claim, and for renamed people.
+"""Typed names from end to end: on which user Okta stores the password, for ambiguous names and renamed people.
 
-Each story is played in an org that looks for logins first and in one that looks for short names first.
+Each case is played in an org that looks up logins first and in one that looks up short names first.
 """
 
 import base64
@@ -41,7 +41,7 @@ HASHES = {name: bcrypt.hashpw(name.encode(), bcrypt.gensalt(4)).decode() for nam
 
 @dataclass
 class Stage:
-    """A store, an org whose hooks are answered from it, and the commands between them."""
+    """A store, an org whose hooks it answers, and the commands."""
 
     org: Org
     okta: OktaOrg
@@ -58,7 +58,7 @@ class Stage:
         )
 
     def create(self, *logins: str) -> None:
-        """Create users by hand: the accounts of these logins stay unbound until reconcile finds them."""
+        """Create users directly: the accounts of these logins stay unbound until reconcile finds them."""
         for login in logins:
             self.org.add_user(login)
 
@@ -66,7 +66,7 @@ class Stage:
         await Reconciliation(self.database, self.okta, ForgetWhen.SUCCESS, clock=self.org.clock.now).run()
 
     async def follow(self) -> None:
-        """Read the log on, as `reconcile --follow` does between two comparisons."""
+        """Continue to read the log, as `reconcile --follow` does between two comparisons."""
         await Reconciliation(self.database, self.okta, ForgetWhen.SUCCESS, clock=self.org.clock.now).read_log()
 
     def rename(self, login: str, other: str) -> None:
@@ -80,7 +80,7 @@ class Stage:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    """Every hash is encrypted, bound to the login that was loaded."""
+    """Return settings with encryption, under which every hash is bound to the login that was loaded."""
     keys = json.dumps({"key": base64.b64encode(SEALING).decode()})
     return settings_of(
         database_url=database_url, basic_auth_user="admin", basic_auth_password="supersecret", hash_keys=keys
@@ -168,7 +168,7 @@ async def test_an_alias_never_takes_the_full_login_of_another(
     assert await stage.sign_in(CEO, "two") == CEO
 
 
-# People whose login changes in Okta
+# People whose login in Okta changes
 
 
 @pytest.mark.parametrize("by_log", [False, True])
@@ -241,7 +241,7 @@ async def test_an_older_read_of_a_user_changes_nothing(stage: Stage) -> None:
 
 
 async def test_who_lost_the_login_to_another_has_none_until_read_again(stage: Stage) -> None:
-    """Also after the other one is renamed on: nobody has the name then, whoever had it first."""
+    """Also after the other one is renamed again: the name then has no holder, whoever had it first."""
     await stage.load(f"{BOB},one,", f"{CAROL},two,")
     stage.create(BOB, CAROL)
     await stage.reconcile()

@@ -1,4 +1,4 @@
-"""Reconciling at its edges: second looks, lost links, limits of what may be missing, slices, and who is left alone."""
+"""Edge cases of reconciling: second readings, lost links, limits on missing users, slices, and skipped accounts."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -187,7 +187,7 @@ async def test_a_whole_run_looks_again_and_counts_what_was_read_while_users_were
     org.users = [user(JESSIE, "00u-jessie", provider=OWN)]
     report = await work.run()
     assert (await state_of(pool, late), await state_of(pool, reset)) == ("migrated", "retired")
-    assert report.log.pages == 3  # the log, the second look, and the log before the retirement
+    assert report.log.pages == 3  # the log, the second reading, and the log before the retirement
 
 
 # The users

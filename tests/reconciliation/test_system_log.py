@@ -1,4 +1,4 @@
-"""Catching up with the System Log: what events do, where reading goes on, and what happens when it can't."""
+"""Reading the System Log: the effects of events, where reading resumes, and what happens if it cannot."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -84,7 +84,7 @@ async def test_a_second_look_overlaps_the_first(hooked: Org, reader: LogReader, 
     hooked.add_user(JESSIE)
     hooked.switch(drop=1.0)
     await sign_in(hooked, JESSIE)
-    reader.clock = lambda: datetime.now(UTC) + timedelta(seconds=1)  # Okta knows milliseconds only
+    reader.clock = lambda: datetime.now(UTC) + timedelta(seconds=1)  # Okta's precision is milliseconds
     assert (await reader.rescan()).effects == {Effect.MIGRATED: 1}
     assert (await reader.rescan()).events == 1
 
@@ -255,7 +255,7 @@ async def test_a_link_that_is_lost_in_the_midst_of_catching_up_loses_no_event(
 
 
 class _Busy:
-    """A log in which somebody signs in before each look at it."""
+    """A log in which a person signs in before each read."""
 
     host = "busy.example.com"
 
@@ -276,7 +276,7 @@ class _Busy:
 
 
 class _Small:
-    """The log, in smaller pages, of which only so many can be had."""
+    """The log in smaller pages, of which only so many are available."""
 
     def __init__(self, log: system_log.Log, page: int, pages: int = 1000) -> None:
         self.log, self.page, self.pages = log, page, pages

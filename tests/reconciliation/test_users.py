@@ -1,4 +1,4 @@
-"""Comparing accounts with the org's users: whose hash has no use any more, whose has, and on which proof it goes."""
+"""Comparison of accounts with the org's users: which hashes are no longer needed, and the proof for each."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -33,7 +33,7 @@ def work(database: Database, okta: OktaOrg, org: Org) -> Reconciliation:
 
 @pytest.fixture
 async def jessie(org: Org, add: Add) -> Person:
-    """An account whose user exists; Kim's is there too, so that the org is known to be the right one."""
+    """Add an account whose user exists; Kim exists too, so that the org is known to be the right one."""
     org.add_user(KIM)
     await add(KIM, okta_id=user_of(org, KIM).id)
     org.add_user(JESSIE)
@@ -160,7 +160,7 @@ async def test_a_stranger_of_the_same_login_from_a_directory_is_not_bound(
     pool: asyncpg.Pool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Once bound, the account would never be created, and the directory's user would decide about the hash."""
+    """If it were bound, the account would never be created, and the directory's user would decide about the hash."""
     rajiv = await add("rajiv.tal@example.com")
     org.add_user("rajiv.tal@example.com")
     provider = "ACTIVE_DIRECTORY"

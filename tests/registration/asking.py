@@ -1,4 +1,4 @@
-"""Requests as Okta sends them, and what a policy answers to them."""
+"""Requests as Okta sends them, and a policy's answers to them."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def example(name: str) -> Policy:
 
 
 def call(request_type: object = "self.service.registration", **data: object) -> bytes:
-    """The body of a call whose `data` is this."""
+    """Return the body of a call whose `data` is this."""
     envelope = {
         "eventId": "04Dmt8BcT_aEgM",
         "eventType": "com.okta.user.pre-registration",
@@ -39,18 +39,18 @@ def call(request_type: object = "self.service.registration", **data: object) -> 
 
 
 def registration(profile: object) -> bytes:
-    """The body of a call for somebody who signs up with this profile."""
+    """Return the body of a call for a person who registers with this profile."""
     return call(userProfile=profile)
 
 
 def update(changed: object, user: object = None) -> bytes:
-    """The body of a call for somebody who adds this to the profile that they have."""
+    """Return the body of a call for a person who adds this to the existing profile."""
     context = {"user": {"id": "00u48gwcu01WxvNo", "profile": user or {"login": "jo@example.com"}}}
     return call("progressive.profile", userProfileUpdate=changed, context=context)
 
 
 def answer(policy: Policy | str, body: bytes, legacy: Mapping[str, object] | None = None) -> dict[str, Any]:
-    """What Okta gets, parsed; `NOTHING` for 204."""
+    """Return the answer to Okta, parsed; `NOTHING` for 204."""
     request: ScreeningRequest = parse_request(body)
     policy = read_policy(policy) if isinstance(policy, str) else policy
     written = write_answer(request.kind, judge(policy, request, legacy).decision)
@@ -58,6 +58,6 @@ def answer(policy: Policy | str, body: bytes, legacy: Mapping[str, object] | Non
 
 
 def is_denied(answered: Mapping[str, Any]) -> bool:
-    """Return whether Okta would turn the person away."""
+    """Return whether Okta would deny the registration."""
     denying = {"type": "com.okta.action.update", "value": {"registration": "DENY"}}
     return "error" in answered or denying in answered.get("commands", ())

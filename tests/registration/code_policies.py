@@ -1,4 +1,4 @@
-"""Policies in Python, good and bad, for the tests to load."""
+"""Correct and faulty policies in Python, for the tests to load."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ async def exits(request: ScreeningRequest) -> Decision:
 
 
 class NoException(BaseException):
-    """What no `except Exception` catches."""
+    """An exception that `except Exception` does not catch."""
 
 
 async def raises_no_exception(request: ScreeningRequest) -> Decision:

@@ -1,4 +1,4 @@
-"""A policy in Python decides like any other, and none of its faults lets anybody in or holds anything else up."""
+"""A policy in Python decides like any other; its faults never allow a registration, and never block anything else."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ HERE = "tests.registration.code_policies"
 
 
 class Store:
-    """A legacy store of which a test says what it finds, or which fault it has."""
+    """A legacy store whose results or faults a test determines."""
 
     def __init__(self, *found: LegacyProfile, fault: Exception | None = None) -> None:
         self.found = found
@@ -134,7 +134,7 @@ async def test_call_that_is_left_over_when_the_loop_ends_is_no_fault_of_the_code
     coroutine = asking.get_coro()
     assert coroutine is not None
     with structlog.testing.capture_logs() as logs:
-        coroutine.close()  # as whoever frees it does
+        coroutine.close()  # like the code that releases it
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     assert logs == []
@@ -143,7 +143,7 @@ async def test_call_that_is_left_over_when_the_loop_ends_is_no_fault_of_the_code
 @pytest.mark.parametrize("screener", ["blocks"], indirect=True)
 async def test_code_that_blocks_leaves_the_service_s_loop_alone(screener: RegistrationScreener) -> None:
     blocked = asyncio.create_task(screener.screen(parse_request(registration(JO))))
-    await asyncio.sleep(0.05)  # comes back only if the loop is free
+    await asyncio.sleep(0.05)  # returns only if the loop is not blocked
     assert not blocked.done()
     code_policies.released.set()
     assert (await blocked).decided is Decided.ALLOWED

@@ -1,4 +1,4 @@
-"""What docs/registration.md shows is true: every policy in it is read, and answers what stands below it."""
+"""The examples of docs/registration.md are correct: every policy is valid, and gives the answer shown below it."""
 
 import json
 import re
@@ -14,7 +14,7 @@ BLOCKS = re.findall(r"^```(toml|json submitted[^\n]*|json answer)\n(.*?)^```", T
 
 
 def answers() -> Iterator[tuple[str, str, str, str]]:
-    """Every policy with what is submitted to it, how, and the answer that the docs promise."""
+    """Yield every policy with the request and the answer that the docs show."""
     policy, how, submitted = "", "", ""
     for info, content in BLOCKS:
         if info == "toml":

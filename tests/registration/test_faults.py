@@ -1,4 +1,4 @@
-"""A policy with faults is refused whole, every fault named with its line."""
+"""A policy with faults is rejected as a whole, with every fault and its line."""
 
 import pytest
 

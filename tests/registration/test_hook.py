@@ -59,7 +59,7 @@ async def ask(client: Client, body: bytes) -> tuple[int, object]:
         raw = await answer.read()
         said = json.loads(raw) if raw else None
         if said and "commands" in said:
-            assert re.fullmatch("[0-9a-f]{16}", said.pop("debugContext")["reason"])  # it leads to the audit trail
+            assert re.fullmatch("[0-9a-f]{16}", said.pop("debugContext")["reason"])  # the code of the audit entry
         return answer.status, said
 
 

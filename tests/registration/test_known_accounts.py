@@ -1,4 +1,4 @@
-"""People whom the legacy store knows: denied or completed, only where the policy says so."""
+"""People whom the legacy store knows: denied or completed only if the policy says so."""
 
 import pytest
 

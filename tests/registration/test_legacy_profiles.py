@@ -1,4 +1,4 @@
-"""Whom the store knows of those who register: by login, else by another identifier, never by a local part."""
+"""Registrants whom the store knows: by login, otherwise by another identifier, never by a local part."""
 
 import json
 from typing import cast
@@ -18,7 +18,7 @@ async def put(pool: asyncpg.Pool, login: str, *identifiers: str, **profile: obje
 
 
 async def rename(pool: asyncpg.Pool, person: Person, okta_login: str, *, superseded: bool = False) -> None:
-    """Return an account the login that Okta knows it by."""
+    """Set the login under which Okta has the account."""
     await pool.execute(
         "UPDATE accounts SET okta_id = $2, okta_login = $3, okta_login_key = $3, okta_updated_at = now(),"
         " superseded = $4 WHERE id = $1",

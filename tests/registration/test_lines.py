@@ -1,4 +1,4 @@
-"""Every value of a TOML document is found on its line."""
+"""The line of every value of a TOML document."""
 
 import tomllib
 from collections.abc import Iterator

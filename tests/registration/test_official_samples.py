@@ -1,4 +1,4 @@
-"""Okta's own requests get the answers that Okta documents for them."""
+"""Okta's sample requests get the answers that Okta documents for them."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Policies and requests: what each rule of the language does."""
+"""Policies and requests: the effect of each rule of the language."""
 
 from typing import Any
 
@@ -98,7 +98,7 @@ DENIED, FINE = True, False
         ("unless.email.domain = 'bücher.example'", {"email": "jo@xn--bcher-kva.example"}, FINE),
         ("unless.email.domain = 'xn--bcher-kva.example'", {"email": "jo@BÜCHER.example"}, FINE),
         ("when.email.within_domain = 'blocked.test'", {"email": "jo@x.Blocked.Test."}, DENIED),
-        # what cannot be told: a rule that denies applies
+        # unclear results: a denying rule applies
         ("when.email.domain = 'blocked.test'", {"email": "jo@x@blocked.test"}, DENIED),
         ("when.email.domain = 'blocked.test'", {"email": " jo@blocked.test"}, DENIED),
         ("when.email.domain = 'blocked.test'", {"email": "jo@blocked.test (home)"}, DENIED),

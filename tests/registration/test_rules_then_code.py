@@ -1,4 +1,4 @@
-"""A policy of rules and code: the rules come first, and the code decides on what they leave open."""
+"""A policy of rules and code: the rules are applied first, and the code decides what they leave undecided."""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ async def screen(request):
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A policy of rules and code in a folder where Python does not look by itself."""
+    """Write a policy of rules and code to a folder outside Python's path."""
     monkeypatch.setattr("sys.path", [*sys.path])
     monkeypatch.setattr("service.registration.code_policy._helpers", {})
     for name in ("company_rules", "company_words"):
@@ -198,7 +198,7 @@ def test_example_has_no_fault(path: Path) -> None:
 
 
 async def example(name: str, body: bytes, *found: LegacyProfile) -> object:
-    """What the policy makes of a request: DENY or what it sets, in one dictionary."""
+    """Return the policy's decision on a request: DENY, or the values that it sets as one dictionary."""
     named = name if ":" in name else str(EXAMPLES / f"{name}.toml")
     screening = await screened(load_policy(named), body, *found)
     answered = json.loads(screening.answer or b"{}")

@@ -1,4 +1,4 @@
-"""`password-import screen` decides as the service does, and explains."""
+"""`password-import screen` decides like the service, and explains the decision."""
 
 import json
 import os

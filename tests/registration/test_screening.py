@@ -1,4 +1,4 @@
-"""Screening joins the policy with the legacy store, and counts without telling who was meant."""
+"""Screening combines the policy with the legacy store, and counts without identifying a person."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ COPY = '[[rule]]\nname = "copies"\nfor = "registration"\nset.a = { copy = "local
 
 
 class Store:
-    """A legacy store of which a test says what it finds."""
+    """A legacy store whose results a test determines."""
 
     def __init__(self, *found: LegacyProfile) -> None:
         self.found = found
@@ -101,7 +101,7 @@ async def test_decisions_are_counted_by_rule_and_logged_without_what_was_submitt
         (COMPLETE, ["nothing_set"]),
         (SET + DENY_LONG, ["nothing_set", "denied"]),
         (SET, ["set"]),
-        (SET.replace("x", "a" * 10), ["set"]),  # what the person sent already is in the command all the same
+        (SET.replace("x", "a" * 10), ["set"]),  # the command also contains values that the person sent already
     ],
 )
 async def test_rule_is_reported_and_counted_as_set_only_where_the_answer_has_its_command(

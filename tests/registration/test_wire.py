@@ -1,4 +1,4 @@
-"""The registration hook's wire: whatever comes in is a request or a refusal, and answers are in Okta's words."""
+"""The registration hook's wire format: any input is a request or an error, and answers follow Okta's contract."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The command `rehearse` against a running service: what it prints, and that nothing of it stays."""
+"""The command `rehearse` against a running service: its output, and that nothing of it remains."""
 
 import asyncio
 import json
@@ -83,7 +83,7 @@ async def test_what_a_killed_rehearsal_left_is_removed_at_the_next_start_of_the_
     process.kill()
     await process.wait()
     assert await people(pool) > 0
-    await pool.execute("UPDATE leases SET expires_at = now() - interval '1 second'")  # as after half a minute
+    await pool.execute("UPDATE leases SET expires_at = now() - interval '1 second'")  # as if half a minute had passed
     await prepare(parts.verifier)
     assert await people(pool) == 0
 

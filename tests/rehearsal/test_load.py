@@ -1,4 +1,4 @@
-"""The load of a rehearsal counts each sign-in once, retries as Okta does, and has the proportions of what is loaded."""
+"""The load of a rehearsal counts each sign-in once, retries like Okta, and has the proportions of the loaded hashes."""
 
 import asyncio
 from collections import Counter
@@ -18,7 +18,7 @@ VERIFIED, UNVERIFIED = (
 
 
 class Service:
-    """Answers the first calls of each sign-in as told, and the others rightly."""
+    """Gives the first calls of each sign-in the given answers, and the others correct ones."""
 
     def __init__(self, *first: tuple[int, object] | None) -> None:
         self.first = first

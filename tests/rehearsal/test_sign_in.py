@@ -1,4 +1,4 @@
-"""Invented people sign in like others until their end, and nothing else knows them."""
+"""Invented people sign in like others until they expire, and no other feature finds them."""
 
 from datetime import timedelta
 

@@ -1,6 +1,6 @@
 """The public names of the project, read from the code: settings, metrics, log events, error codes, commands, formats.
 
-`python -m tests.repository.public_names` prints them; `docs/public-names.txt` holds what it printed last.
+`python -m tests.repository.public_names` prints them; `docs/public-names.txt` contains its last output.
 """
 
 import ast
@@ -31,7 +31,7 @@ def settings() -> set[str]:
 
 
 def metrics() -> set[str]:
-    """Each metric with its labels."""
+    """Return each metric with its labels."""
     found = set()
     for name, collector in vars(Telemetry()).items():
         labels = getattr(collector, "_labelnames", None)
@@ -46,10 +46,10 @@ def log_events() -> set[str]:
 
 
 def commands() -> set[str]:
-    """Each command with its arguments and options, as a shell would be given them."""
+    """Return each command with its arguments and options, as a shell would pass them."""
     found = set()
 
-    def walk(command: Any, name: str) -> None:  # noqa: ANN401 (typer keeps the classes of its commands for itself)
+    def walk(command: Any, name: str) -> None:  # noqa: ANN401 (typer does not export the classes of its commands)
         for parameter in command.params:
             for option in (*parameter.opts, *parameter.secondary_opts):
                 found.add(f"{name} {option}".strip())
@@ -62,7 +62,7 @@ def commands() -> set[str]:
 
 
 def json_keys() -> set[str]:
-    """The keys of dictionaries that are written out where documents for scripts are put together."""
+    """Return the literal keys of dictionaries in the functions that create documents for scripts."""
     found: set[str] = set()
     for path in SERVICE:
         name = str(path.relative_to(ROOT))
@@ -97,7 +97,7 @@ def sections() -> Iterable[tuple[str, set[str]]]:
 
 
 def listing() -> str:
-    """Write the list as it is kept."""
+    """Return the list in its stored form."""
     parts = ["# Public names. Written by `python -m tests.repository.public_names`; a test holds it to the code.\n"]
     for title, names in sections():
         parts.append(f"\n[{title}]\n" + "".join(f"{name}\n" for name in sorted(names)))

@@ -1,4 +1,4 @@
-"""Rules of the layout that import-linter can't express; its contracts, in pyproject.toml, hold the direction."""
+"""Layout rules that import-linter cannot express; its contracts in pyproject.toml enforce the direction of imports."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ SQL = re.compile(
 )
 PLACES_OF_SQL = re.compile(r"service/(?:store/\w+|embedded_postgres/\w+|\w+/queries|\w+/staging)\.py")
 SQL_ELSEWHERE = {
-    "service/cli/simulate_stage.py",  # CREATE and DROP DATABASE around a demonstration
+    "service/cli/simulate_stage.py",  # CREATE and DROP DATABASE for a demonstration
     "service/loading/files/postgres.py",  # runs the operator's `--query`
 }
 VAGUE = {"utils", "util", "common", "core", "helpers", "helper", "models", "misc", "base", "manager"}
@@ -26,9 +26,9 @@ MOST_FILES = 270
 
 ENVIRONMENT_READERS = {
     "service/settings.py",
-    "service/app.py",  # peppers lie in variables that the sources name, so no setting can list them
-    "service/hashing/pool/workers.py",  # hands a worker the few variables that Python needs to start
-    "service/embedded_postgres/binaries.py",  # EMBEDDED_PG_BIN: where a server is, on machines that bring their own
+    "service/app.py",  # peppers are in variables that the sources name, so no setting can list them
+    "service/hashing/pool/workers.py",  # passes a worker the few variables that Python needs to start
+    "service/embedded_postgres/binaries.py",  # EMBEDDED_PG_BIN: the location of a server that the machine provides
 }
 
 
@@ -47,7 +47,7 @@ def strings(tree: ast.AST) -> Iterator[str]:
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
-    """Every import, in functions and for the type checker too: the module, and the name that is taken from it."""
+    """Yield every import, including those in functions and for type checking: the module, and the imported name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names)
@@ -56,7 +56,7 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
 
 
 def import_graph() -> dict[str, set[str]]:
-    """The modules that each module of the service names in an import."""
+    """Return the modules that each module of the service names in an import."""
     files = {dotted(path): path for path in MODULES if name(path).startswith("service/")}
     graph: dict[str, set[str]] = {}
     for module, path in files.items():
@@ -76,7 +76,7 @@ def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
 
 
 def cycles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
-    """The sets of modules that import each other: the strongly connected components with more than one module."""
+    """Return the sets of modules that import each other: strongly connected components of several modules."""
     reach = {module: reachable(graph, module) for module in graph}
     return {
         frozenset(other for other in reach[module] if module in reach[other])
@@ -116,7 +116,7 @@ def test_modules_are_named_for_what_they_do() -> None:
 
 
 def test_only_the_settings_read_the_environment() -> None:
-    """But for the commands, which hand it to what looks up peppers."""
+    """Except the commands, which pass it to what looks up peppers."""
 
     def reads(tree: ast.AST) -> bool:
         return any(isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"} for node in ast.walk(tree))

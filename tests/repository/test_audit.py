@@ -1,4 +1,4 @@
-"""The audit of the dependencies fails for a known vulnerability alone, and says where nothing could be looked up."""
+"""The audit of the dependencies fails only for a known vulnerability, and reports if nothing could be looked up."""
 
 import importlib.util
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The scripts of the container: secrets that are made once, and a health check that tells the truth."""
+"""The scripts of the container: secrets that are created once, and a health check that is correct."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ from deploy import healthcheck, make_roles, make_secrets
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A volume, and no need to be root to give its files away."""
+    """Return a volume, and make the ownership of its files irrelevant, so that root is not needed."""
     monkeypatch.setattr(make_secrets, "SERVICE_UID", os.getuid())
     monkeypatch.setattr(make_secrets, "DATABASE_UID", os.getuid())
     return tmp_path
@@ -31,7 +31,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def fill(folder: Path, **given: str) -> dict[str, dict[str, str]]:
-    """Make the secrets, and give what each container gets."""
+    """Create the secrets and the copies for each container."""
     parts = folder / "parts"
     parts.mkdir(exist_ok=True)
     make_secrets.fill(folder, parts, given)
@@ -142,7 +142,7 @@ async def test_the_users_of_the_database_may_do_what_their_containers_do(
 
 @pytest.fixture
 async def role(pool: asyncpg.Pool) -> AsyncIterator[str]:
-    """A role of the database whose password is `a:b c`."""
+    """Yield a role of the database whose password is `a:b c`."""
     name = f"reader_{uuid.uuid4().hex}"
     await pool.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'a:b c'")
     yield name
@@ -163,7 +163,7 @@ async def test_the_password_file_opens_the_database(
 
 @pytest.fixture
 async def answering(request: pytest.FixtureRequest) -> AsyncIterator[int]:
-    """The port of a server whose /healthz answers with the status that the test names."""
+    """Yield the port of a server whose /healthz answers with the status that the test names."""
     application = web.Application()
     status: int = request.param
 
@@ -186,7 +186,7 @@ async def test_a_container_is_healthy_when_healthz_answers_200(answering: int, e
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    with socket.socket() as unheard:  # bound and not listening: nobody else gets it meanwhile
+    with socket.socket() as unheard:  # bound but not listening, so that nobody else gets it meanwhile
         unheard.bind(("127.0.0.1", 0))
         yield unheard.getsockname()[1]
 

@@ -1,4 +1,4 @@
-"""The operators' docs are whole: every metric, log line, code of a refusal and command is explained in them."""
+"""The operators' docs are complete: every metric, log line, error code and command is explained in them."""
 
 import ast
 import functools
@@ -79,7 +79,7 @@ def test_every_log_line_that_is_explained_can_be_written() -> None:
 
 
 def error_codes() -> set[str]:
-    """The codes of all error responses."""
+    """Return the codes of all error responses."""
     codes: set[str] = {*CredentialFault, *TokenFault} | {code for code, _ in (*HTTP_CODES.values(), *_LATER.values())}
     codes |= {code for _, code in _FAULTS} | literals(calls(SERVICE, "_reject", "error_response"), 1)
     codes |= literals(calls(sorted((ROOT / "service" / "okta").glob("*.py")), "MalformedCall"), 0)
@@ -98,7 +98,7 @@ def commands() -> dict[str, set[str]]:
     """Return the command line's commands with the options of each."""
     found: dict[str, set[str]] = {}
 
-    def walk(command: Any, name: str) -> None:  # noqa: ANN401 (typer keeps the classes of its commands for itself)
+    def walk(command: Any, name: str) -> None:  # noqa: ANN401 (typer does not export the classes of its commands)
         found[name] = {
             option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
         }

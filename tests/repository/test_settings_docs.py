@@ -1,4 +1,4 @@
-"""docs/settings.md is true: it lists every setting, each once, with its default."""
+"""docs/settings.md is correct: it lists every setting exactly once, with its default."""
 
 import re
 

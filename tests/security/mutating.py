@@ -1,4 +1,4 @@
-"""Hostile inputs made of good ones: bytes bent, and JSON with what decoders trip over."""
+"""Hostile inputs derived from valid ones: altered bytes, and JSON that is difficult to decode."""
 
 import gzip
 import random
@@ -45,7 +45,7 @@ def _repeat(chance: random.Random, body: bytes) -> bytes:
 
 
 def _replace_value(chance: random.Random, body: bytes) -> bytes:
-    """Put a hostile value where a member's value is."""
+    """Replace a member's value by a hostile one."""
     at = body.find(b":", chance.randrange(len(body) or 1)) + 1
     if not at:
         return chance.choice(HOSTILE_VALUES)
@@ -83,12 +83,12 @@ MUTATIONS: tuple[Mutation, ...] = (
 
 
 def mutant(chance: random.Random) -> bytes:
-    """A good call, bent one to four times."""
+    """Return a valid call with one to four alterations."""
     return bent(chance, chance.choice(SAMPLES))
 
 
 def bent(chance: random.Random, good: bytes) -> bytes:
-    """Something good, bent one to four times."""
+    """Return a valid input with one to four alterations."""
     for _ in range(chance.randrange(1, 5)):
         good = chance.choice(MUTATIONS)(chance, good)
     return good[:200_000]

@@ -33,7 +33,7 @@ def parse_body(chance: random.Random) -> None:
 
 
 def parse_log(chance: random.Random) -> None:
-    """The System Log's events, and the challenge of an event hook."""
+    """Parse the System Log's events, and the challenge of an event hook."""
     body = mutant(chance)
     with contextlib.suppress(MalformedCall):
         said = parse_object(body)

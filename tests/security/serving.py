@@ -1,4 +1,4 @@
-"""The service on a port of its own, as `serve` runs it: behind the guard, which aiohttp's test server is not."""
+"""The service on its own port, as `serve` runs it: behind the guard, which aiohttp's test server lacks."""
 
 import asyncio
 import contextlib
@@ -25,12 +25,12 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The word in an answer that refuses."""
+        """Return the error code of an answer."""
         return str(json.loads(self.body)["error"]["code"])
 
 
 class Wire:
-    """A bare connection: what is sent is what arrives, byte for byte."""
+    """A raw connection, over which the given bytes are sent unchanged."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -41,7 +41,7 @@ class Wire:
             await self.writer.drain()
 
     async def answer(self) -> Answer | None:
-        """The next answer; None if the connection was closed instead."""
+        """Return the next answer; None if the connection was closed instead."""
         try:
             head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 300)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -85,7 +85,7 @@ async def wire(url: URL) -> AsyncIterator[Wire]:
 def call(
     body: bytes | None = None, *, path: str = "/okta/password-import", method: str = "POST", **headers: str
 ) -> bytes:
-    """A whole call; by default a sign-in with a wrong password. A header's `_` is a dash."""
+    """Return a complete call; by default a sign-in with a wrong password. A header's `_` stands for a dash."""
     body = sign_in("nobody@example.com", "wrong") if body is None else body
     given = {"Host": "x", "Authorization": AUTHORIZATION, "Content-Type": "application/json"}
     given |= {"Content-Length": str(len(body))} | {name.replace("_", "-"): value for name, value in headers.items()}

@@ -1,4 +1,4 @@
-"""The audit trail: every act leaves an entry that names when, why and Okta's ids, and no entry holds a secret."""
+"""The audit trail: every action has an entry with time, reason and Okta's ids, and no entry contains a secret."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Hashes encrypted at rest: bound to their account, rotated while people sign in, worthless without their key."""
+"""Encryption of stored hashes: bound to their account, rotated while people sign in, useless without their key."""
 
 import asyncio
 import base64
@@ -43,7 +43,7 @@ BOTH = HashKeys({"new": NEW, "old": OLD})
 
 
 def text_of(**keys: bytes) -> str:
-    """HASH_KEYS as the environment has it."""
+    """Return HASH_KEYS in the format of the environment."""
     return json.dumps({key_id: base64.b64encode(key).decode() for key_id, key in keys.items()})
 
 
@@ -67,7 +67,7 @@ def test_a_sealed_hash_opens_for_whom_it_was_sealed_and_for_nobody_else(text: by
 
 
 def test_a_hash_is_encrypted_to_the_bytes_that_earlier_versions_made() -> None:
-    """Made by commit 6ca28d0: any change of a derived key, of the nonce or of the layout would change them."""
+    """Made by commit 6ca28d0: any change of a derived key, of the nonce or of the layout would change the bytes."""
     encrypted = HashKeys({"k": OLD}).encrypt(b"$2b$04$stored", b'kim@example.com\0["shop"]')
     made = "36db2f4e3dc6770a99d334154908f087f36b6a90fd65279c18997f18033ab733139178874894e1c732"
     assert encrypted == (bytes.fromhex(made), "k")
@@ -125,7 +125,7 @@ PEOPLE = [(f"person{number}@example.com", f"right {number}") for number in range
 
 @pytest.fixture
 async def loaded(database_url: str) -> list[tuple[str, str]]:
-    """Thirty people, loaded under the old key."""
+    """Load thirty people under the old key."""
     rows = [(login, bcrypt_of(password)) for login, password in PEOPLE]
     await load(database_url, HashKeys({"old": OLD}), *rows)
     return rows

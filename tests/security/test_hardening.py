@@ -1,4 +1,4 @@
-"""A crash writes no memory to disk, and what ends a thread is told without its message."""
+"""A crash writes no memory to disk, and an exception that ends a thread is logged without its message."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Hostile input: whatever is sent, the answer is one of the table, never a fault of ours, and nothing grows."""
+"""Hostile input: every answer is a documented one, never an internal error, and nothing grows."""
 
 import contextlib
 import gzip
@@ -30,7 +30,7 @@ PATHS = ("/okta/password-import", "/okta/registration", "/okta/events")
 
 
 def parse_all(body: bytes) -> None:
-    """Every parser of bodies: what is no call is `MalformedCall`, and a delivery is never refused."""
+    """Run every parser of bodies: an invalid body is a `MalformedCall`, and a delivery is never rejected."""
     for parse in (parse_call, parse_request):
         with contextlib.suppress(MalformedCall):
             parse(body)
@@ -61,7 +61,7 @@ def _put(whole: object, name: str, value: object) -> object:
 
 
 def test_mutants_of_the_official_calls_are_calls_or_malformed() -> None:
-    chance = random.Random(7)  # noqa: S311 (a seed, so that a failure comes again)
+    chance = random.Random(7)  # noqa: S311 (a seed, so that a failure can be reproduced)
     for _ in range(5000):
         parse_all(mutant(chance))
 

@@ -1,4 +1,4 @@
-"""Nothing leaks: every path is driven with marked secrets, and the marks are looked for wherever something is told."""
+"""No leaks: marked secrets are sent along every path, and must not appear in any output."""
 
 import asyncio
 import base64
@@ -76,7 +76,7 @@ def assert_clean(text: str, where: str) -> None:
 
 @dataclass
 class Running:
-    """A service in a process of its own, and everything that it said."""
+    """A service in a separate process, with all of its output."""
 
     process: asyncio.subprocess.Process
     url: str = ""
@@ -140,7 +140,7 @@ def _rsa() -> rsa.RSAPrivateKey:
 
 
 def bodies() -> Iterator[bytes]:
-    """Sign-ins, right and wrong, and broken in every place."""
+    """Yield sign-ins with right and wrong passwords, and malformed in every place."""
     right = sign_in("kim@example.com", f"right-{MARK}")
     yield right
     yield sign_in("kim@example.com", f"wrong-{MARK}")
@@ -160,7 +160,7 @@ def bodies() -> Iterator[bytes]:
 
 
 async def drive(running: Running) -> list[str]:
-    """Send everything to every path, and give all that was answered."""
+    """Send everything to every path; return all answers."""
     progress = []
     paths = (
         "/okta/password-import",
@@ -233,7 +233,7 @@ async def test_no_answer_log_line_metric_or_crash_shows_a_secret(
                 headers = {"Authorization": aiohttp.encode_basic_auth("admin", password)}
                 form = {"name": f"{login}@example.com"}
                 pages += [await (await session.post("/account", data=form, headers=headers)).text()]
-        running.process.send_signal(signal.SIGABRT)  # a crash: the fault handler writes where every thread was
+        running.process.send_signal(signal.SIGABRT)  # a crash: the fault handler writes the location of every thread
         await running.process.wait()
     crash = "".join(running.said)
     assert "Fatal Python error" in crash
@@ -247,7 +247,7 @@ async def test_no_answer_log_line_metric_or_crash_shows_a_secret(
         ("log and crash", crash),
     ):
         assert_clean(text, where)
-    # The names that nobody has are the operator's to see: Okta asks only about users that it was told to ask about.
+    # Unknown names are shown to the operator: Okta only asks about users for whom the hook was set.
     status["unknown_logins"] = []
     assert_clean(json.dumps(status), "status")
     assert {line.split()[0] for line in progress} >= {"200", "204", "400", "401", "404", "405", "415", "503"}

@@ -1,4 +1,4 @@
-"""docs/openapi.yaml is what the service does: the same routes, and every answer as it is described there."""
+"""docs/openapi.yaml agrees with the service: the same routes, and every answer matches its description."""
 
 import asyncio
 from typing import Any
@@ -30,7 +30,7 @@ OPERATIONS = [
     (path, method) for path, methods in DOCUMENT["paths"].items() for method in methods if method != "servers"
 ]
 TRIED = [(*operation, GenerationMode.POSITIVE) for operation in OPERATIONS] + [
-    (path, method, GenerationMode.NEGATIVE)  # only where something is sent that could be wrong
+    (path, method, GenerationMode.NEGATIVE)  # only for requests with content that could be invalid
     for path, method in OPERATIONS
     if {"requestBody", "parameters"} & DOCUMENT["paths"][path][method].keys()
 ]

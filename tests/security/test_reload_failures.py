@@ -1,4 +1,4 @@
-"""SIGHUP where one of several files is faulty: all secrets or none, and what was not named stays as it was."""
+"""SIGHUP when one of several files is faulty: all secrets or none are replaced, and other settings are unchanged."""
 
 import base64
 import json
@@ -68,7 +68,7 @@ async def test_a_new_event_secret_is_taken_at_the_signal(
 async def test_dummy_hashes_are_encrypted_anew_with_the_keys(
     database_url: str, database: Database, add: Add, tmp_path: Path
 ) -> None:
-    """Their key may be the one that is removed: unknown logins would answer 503, and differ from known ones."""
+    """Their key may be the removed one: unknown logins would be answered 503, unlike known ones."""
     await add("somebody@example.com")
     old, new = (base64.b64encode(bytes([byte]) * 32).decode() for byte in (1, 2))
     file = tmp_path / "keys.json"

@@ -1,4 +1,4 @@
-"""The database roles that are shipped suffice for what is done, and for nothing else."""
+"""The shipped database roles have sufficient privileges, and no further ones."""
 
 import asyncio
 import io
@@ -63,13 +63,13 @@ DO $$ BEGIN CREATE ROLE password_import_stranger; EXCEPTION WHEN duplicate_objec
 
 @pytest.fixture
 async def roles(pool: asyncpg.Pool) -> None:
-    """The roles, which this user may then take on."""
+    """Create the roles, which this user may then assume."""
     for statement in (SCRIPT, SCRIPT, STRANGER, SET_ROLE):  # the script can be repeated
         for _ in range(20):
             try:
                 await pool.execute(statement)
                 break
-            except asyncpg.InternalServerError:  # roles are the whole server's: another run changes them, too
+            except asyncpg.InternalServerError:  # roles belong to the whole server, and another run changes them too
                 await asyncio.sleep(0.01)
 
 
@@ -81,7 +81,7 @@ INVENTED = "person-1@test.rehearsal.invalid"
 
 
 async def invent_person(database_url: str) -> None:
-    """Begin a rehearsal of one person, as an operator."""
+    """Begin a rehearsal with one person, as an operator."""
     connection = await asyncpg.connect(as_role(database_url, OPERATOR))
     await rehearsals.remove_all(connection)
     (recipe,) = await rehearsals.mix(connection)

@@ -1,4 +1,4 @@
-"""Guesses at one account by many of its names: they count for the account, as those by its login do."""
+"""Attempts at one account under many of its names: they count for the account, like those with its login."""
 
 import json
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ async def guess(client: Client, name: str, password: str, event_id: str) -> int:
 
 
 async def guesses(client: Client, names: Sequence[str]) -> list[int]:
-    """The status of one wrong password for each name."""
+    """Return the status of one wrong password for each name."""
     return [await guess(client, name, f"wrong {name}", f"{number}-{name}") for number, name in enumerate(names)]
 
 

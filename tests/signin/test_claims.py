@@ -1,4 +1,4 @@
-"""Which account a typed name means: Okta's logins, short names, identifiers, deleted accounts."""
+"""The account that a typed name opens: Okta's logins, short names, identifiers, deleted accounts."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ Meaning = Callable[[str], Awaitable[str | Ambiguity | None]]
 
 @pytest.fixture
 def meaning(pool: asyncpg.Pool) -> Meaning:
-    """Gives the loaded login of the account that a name means, or why there is none."""
+    """Return the loaded login of the account that a name opens, or the reason why there is none."""
 
     async def of(name: str) -> str | Ambiguity | None:
         async with pool.acquire() as proxy:
@@ -34,7 +34,7 @@ def meaning(pool: asyncpg.Pool) -> Meaning:
 async def rename(
     pool: asyncpg.Pool, person: Person, login: str | None, *, minute: int = 0, superseded: bool = False
 ) -> None:
-    """Let Okta know the person by another login; `superseded` where another account has it by now."""
+    """Set the person's login in Okta; `superseded` if another account has it by now."""
     updated_at = NOON + timedelta(minutes=minute)
     await pool.execute(
         "UPDATE accounts SET okta_login = $2, okta_login_key = $2, okta_updated_at = $3, superseded = $4 WHERE id = $1",

@@ -1,4 +1,4 @@
-"""What one call may cost: long passwords are wrong unhashed, and hashes too costly together are answered 503."""
+"""The cost of one call: long passwords are wrong without hashing, and hashes too costly together are answered 503."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ LOGIN = "jessie@example.com"
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The cost of each check that a pool was given to run."""
+    """Return the cost of each check that a pool was asked to run."""
     costs: list[str] = []
     submit = HashingPool._submit
 

@@ -1,4 +1,4 @@
-"""A stand-in is kept, made and opened as the hash of an account is, so that it takes as long."""
+"""A dummy hash is stored, created and opened like the hash of an account, so that it takes equally long."""
 
 from service.signin.dummy_hashes import load_dummy_hashes
 from service.store.encryption import HashKeys

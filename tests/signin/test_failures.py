@@ -22,7 +22,7 @@ KIM = throttle_key(KEY, "kim@example.com", "192.0.2.1")
 
 @asynccontextmanager
 async def held(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of the pool, as the type that its proxy behaves like."""
+    """Yield a connection of the pool, as the type that its proxy behaves like."""
     async with pool.acquire() as connection:
         yield cast("asyncpg.Connection", connection)
 
@@ -33,7 +33,7 @@ async def fail(pool: asyncpg.Pool, who: ThrottleKey = JESSIE, event_id: str | No
 
 
 async def counted(pool: asyncpg.Pool, who: ThrottleKey = JESSIE) -> tuple[int, int]:
-    """The failures of the pair and of the login."""
+    """Return the failures of the pair and of the login."""
     async with held(pool) as connection:
         known = await read_failures(connection, who)
     return (known.pair.failures if known.pair else 0, known.login.failures if known.login else 0)
@@ -194,7 +194,7 @@ async def test_the_owner_gets_in_within_a_minute_while_the_whole_world_guesses(p
         assert throttled.first_attempt
         await record_first_attempts(connection, [(JESSIE.pair, timedelta())], forget_after=HOUR)
         await age(pool, seconds=61)
-        for number in range(20):  # the world goes on
+        for number in range(20):  # other people sign in
             await fail(pool, throttle_key(KEY, "jessie@example.com", f"203.0.113.{number}"))
         assert throttle(await read_failures(connection, JESSIE)) is None
 

@@ -1,4 +1,4 @@
-"""The memory of floods is bounded: beyond its size it keeps the latest, and what it forgot is asked of the store."""
+"""The throttle cache is bounded: at its limit it keeps the latest entries, and the store is asked about the others."""
 
 import pytest
 

@@ -41,7 +41,7 @@ async def test_of_a_burst_from_200_addresses_as_many_pass_as_from_one_after_the_
     client: Client, add: Add, login: str
 ) -> None:
     await add(LOGIN, "right")
-    await ask(client, "right", address="198.51.100.1")  # the first call sees that accounts are loaded
+    await ask(client, "right", address="198.51.100.1")  # the first call notices that accounts are loaded
 
     answers = await asyncio.gather(
         *(ask(client, f"wrong {number}", login=login, address=f"203.0.113.{number}") for number in range(200))
@@ -61,7 +61,7 @@ async def test_300_networks_of_one_company_pass_no_more_than_one_after_its_free_
     assert (await from_each()).count(200) <= SITE_FREE[1]
     await asyncio.sleep(0.6)  # until the first attempts are written
     await pool.execute("UPDATE failures SET since = since - $1::interval", timedelta(seconds=61))
-    # A second after the last failure one passes, two seconds later another, and so on.
+    # A second after the last failure one attempt is allowed, two seconds later another, and so on.
     assert (await from_each()).count(200) <= 4
 
 
@@ -101,7 +101,7 @@ async def test_who_is_elsewhere_gets_in_while_a_company_s_network_guesses(
     await pool.execute("UPDATE failures SET since = since - $1::interval", timedelta(seconds=61))
     for number in range(40):
         await ask(client, f"wrong {number}", address=f"2001:db8:1:{256 * number:x}::1")
-    parts.verifier.throttle_cache._logins.clear()  # it keeps the time by its own clock
+    parts.verifier.throttle_cache._logins.clear()  # it uses its own clock
     assert await ask(client, "right", address=elsewhere) == 200
 
 

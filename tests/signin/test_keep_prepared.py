@@ -1,4 +1,4 @@
-"""The refresh that runs beside the sign-ins: it goes on after a fault, prunes, and measures what is new."""
+"""The refresh that runs concurrently with sign-ins: it continues after a fault, prunes, and measures what is new."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable

@@ -1,4 +1,4 @@
-"""Look-ups that come at once share reads: each gets its own answer, or the read's fault, and none waits in vain."""
+"""Concurrent look-ups share reads: each gets its own result, or the read's error, and none waits forever."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ NAMES = ("jessie@example.com", "4711", "shared", "kim", "nobody@example.com", "t
 
 
 class Slow(Database):
-    """Counts its uses, and lets each begin only when told."""
+    """Counts its uses, and lets each begin only when the test allows it."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -88,7 +88,7 @@ async def test_names_of_any_characters_are_found_in_a_shared_read(database: Data
     assert [key for key, _ in found] == [None, *names]
 
 
-# Some accounts alone have a login of Okta's, so that the planner takes a short name's part of the query for costly.
+# Only some accounts have a login in Okta, so that the planner considers the short name's part of the query costly.
 FILL = """
 INSERT INTO accounts (login, login_key, okta_id, okta_login, okta_login_key, state)
 SELECT login, login, renamed, renamed, renamed, 'waiting'
@@ -114,7 +114,7 @@ async def test_a_read_for_one_is_not_planned_anew_each_time(database: Database, 
             lookup = AttemptsInFlight(b"key").lookup(f"user{number}@example.com", "192.0.2.1")
             await find_and_failures(connection, [lookup])
         plans = await connection.fetch(PLANS, [queries.FIND, queries.FAILURES])
-    # PostgreSQL compares the first five plans of each statement with the one for every value.
+    # PostgreSQL compares the first five plans of each statement with the generic one.
     assert {tuple(plan) for plan in plans} == {
         (statement, 5, reads - 5) for statement in (queries.FIND, queries.FAILURES)
     }
@@ -225,7 +225,7 @@ async def test_a_waiting_call_is_watched_until_its_read_begins(database: Databas
     lookups = Lookups(slow)
     both = [asyncio.create_task(look_up(lookups, "kim@example.com")) for _ in range(2)]
     await asyncio.sleep(0)
-    lookups._begun = asyncio.get_running_loop().time() + 60  # the read before is not slow yet
+    lookups._begun = asyncio.get_running_loop().time() + 60  # the earlier read is not slow yet
     lookups._read_if_slow()
     assert (slow.uses, lookups._watch is None) == (1, False)
     slow.go.set()

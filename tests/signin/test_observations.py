@@ -1,4 +1,4 @@
-"""What Okta asks about tombstones is told to the operator after the answer, and not lost when the service ends."""
+"""What Okta asks about tombstones is reported to the operator after the answer, and not lost when the service stops."""
 
 import asyncio
 import itertools

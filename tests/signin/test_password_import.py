@@ -1,4 +1,4 @@
-"""`POST /okta/password-import`: what Okta is told of a login and a password."""
+"""`POST /okta/password-import`: the answers to Okta for a login and a password."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def ask(client: Client, username: object, password: object, **more: object
 
 
 def said(answer: dict[str, object]) -> dict[str, object]:
-    """An answer without the code that leads to the audit trail, which every answer carries."""
+    """Return an answer without the code of its audit entry, which every answer contains."""
     context = answer.pop("debugContext")
     assert isinstance(context, dict)
     assert re.fullmatch("[0-9a-f]{16}", context["reason"])
@@ -179,7 +179,7 @@ async def test_verified_is_answered_even_where_its_record_fails(
 async def test_verified_is_answered_even_where_its_record_hangs(
     client: Client, add: Add, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "LAST_WRITE", PATIENCE - 1)  # given up after a second
+    monkeypatch.setattr(verify, "LAST_WRITE", PATIENCE - 1)  # cancelled after a second
     kim = await add("kim@example.com", "password2")
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT 1 FROM accounts WHERE id = $1 FOR UPDATE", kim.id)

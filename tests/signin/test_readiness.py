@@ -1,4 +1,4 @@
-"""What keeps the service from being ready, each thing by its name."""
+"""Each reason why the service is not ready, by name."""
 
 from service.signin.readiness import what_is_missing
 from service.store.database import Database

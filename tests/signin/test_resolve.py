@@ -1,4 +1,4 @@
-"""The rule by which a typed name means one account: a table of cases, and a slow reading of the rule as oracle."""
+"""The rule by which a typed name opens one account: a table of cases, and a slow implementation as the oracle."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,7 +81,7 @@ def test_a_name_means_what_the_rule_says(name: str) -> None:
 
 @dataclass(frozen=True)
 class Person:
-    """An account as the rule speaks of it; names are keys."""
+    """An account in the terms of the rule; names are keys."""
 
     loaded: str
     okta_id: str | None
@@ -109,7 +109,7 @@ def local(login: str) -> str:
 
 
 def literal(key: str, people: list[Person], gone: list[Gone]) -> Resolved:
-    """The rule, sentence by sentence; slow, and in the rule's own words."""
+    """Return the result of the rule, applied sentence by sentence, slowly and in the rule's terms."""
     known = {each.loaded for each in people} | {each.okta_login for each in people} | {each.login for each in gone}
 
     def claims(person: Person) -> bool:
@@ -136,7 +136,7 @@ def literal(key: str, people: list[Person], gone: list[Gone]) -> Resolved:
 
 
 def claims_of(key: str, index: int, person: Person) -> list[Claim]:
-    """The claims as the look-up reads them."""
+    """Return the claims as the look-up reads them."""
     bound = person.okta_id is not None
     at = None if person.updated is None else EARLY + timedelta(seconds=person.updated)
     found = []

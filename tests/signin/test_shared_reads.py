@@ -1,4 +1,4 @@
-"""Reads that several sign-ins share: each call gets its own failures, and the reads keep their bounds."""
+"""Reads that several sign-ins share: each call gets its own failures, and the reads are bounded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ async def test_each_call_of_a_read_knows_whether_it_had_an_address(
 
 
 class Reads:
-    """Stands in for the query: keeps what each read was asked, and lets each end only when told."""
+    """Replaces the query: records the arguments of each read, and lets each end only when the test allows it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sizes: list[int] = []
@@ -109,7 +109,7 @@ async def test_a_read_takes_no_more_than_its_bound_and_the_others_come_with_the_
 async def test_no_more_reads_than_two_are_under_way_however_slow_they_are(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookup_batcher, "SLOW", -1)  # each read is slow at once
+    monkeypatch.setattr(lookup_batcher, "SLOW", -1)  # each read counts as slow at once
     reads, lookups = Reads(monkeypatch), Lookups(database)
     calls = []
     for number in range(6):
@@ -132,7 +132,7 @@ async def test_a_shared_read_that_never_answers_ends_for_all_who_wait(
     lookups = Lookups(slow)
     calls = [asyncio.create_task(lookups.find(lookup("kim"))) for _ in range(4)]
     await settle()
-    calls[0].cancel()  # the one that reads alone: those who wait are read for now, and that read hangs
+    calls[0].cancel()  # the one that reads alone: waiting ones are read now, and that read blocks
     ended = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(one) for one in ended] == [asyncio.CancelledError, *[TimeoutError] * 3]
     slow.go.set()

@@ -1,4 +1,4 @@
-"""What a sign-in uses, and what becomes of it where a part of it fails: over HTTP, with one part replaced."""
+"""A sign-in when one of its parts fails: over HTTP, with one part replaced."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def who(parts: Parts, login: str = KIM, address: str = HERE) -> ThrottleKey:
 
 
 async def counted(pool: asyncpg.Pool, one: ThrottleKey) -> tuple[int | None, ...]:
-    """The failures of the pair and of the login; None if nothing is kept."""
+    """Return the failures of the pair and of the login; None if none are stored."""
     async with pool.acquire() as proxy:
         known: Failures = await read_failures(plain(proxy), one)
     return tuple(streak.failures if streak else None for streak in (known.pair, known.login))
@@ -63,12 +63,12 @@ async def guess(client: Client, times: int = 5, login: str = KIM) -> None:
 
 
 async def in_the_future(pool: asyncpg.Pool) -> None:
-    """No delay of a failure passes while the test runs."""
+    """Set the times of failures to the future, so that no delay ends while the test runs."""
     await pool.execute("UPDATE failures SET since = since + interval '10 minutes'")
 
 
 class NoReads(Lookups):
-    """Look-ups that must not be made."""
+    """Look-ups that must not happen."""
 
     async def find(self, *_: object) -> NoReturn:
         raise AssertionError("the store was read")
@@ -135,7 +135,7 @@ async def test_a_guess_that_was_refused_is_refused_again_without_a_read(
     client: Client, add: Add, parts: Parts, pool: asyncpg.Pool
 ) -> None:
     kim = await add(KIM, "right")
-    parts.verifier.throttle_cache = ThrottleCache(lambda: 1000.0)  # its second does not pass
+    parts.verifier.throttle_cache = ThrottleCache(lambda: 1000.0)  # its second never ends
     await guess(client)
     await in_the_future(pool)
     assert await ask(client, KIM, "right") == THROTTLED
@@ -162,7 +162,7 @@ async def test_guesses_that_are_counted_while_the_failures_are_read_do_not_let_m
     attempts: AttemptsInFlight = found
 
     class Late(Lookups):
-        """Reads before other guesses end, and answers after."""
+        """Reads before other attempts end, and answers afterwards."""
 
         async def find(self, asked: Lookup) -> LookedUp:
             known = await super().find(asked)
@@ -218,7 +218,7 @@ async def test_a_refused_call_is_held_for_a_moment_unless_too_many_are(
 
 
 class Recorded:
-    """Stands in for the pool's `verify`, and knows every password."""
+    """Replaces the pool's `verify`; accepts every password."""
 
     def __init__(self) -> None:
         self.accounts: list[Hashable] = []

@@ -1,4 +1,4 @@
-"""Sign-ins of one login at the same time: each gets its own verdict, and no more guesses are checked than are free."""
+"""Concurrent sign-ins of one login: each gets its own verdict, and no more attempts are checked than allowed."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ VERDICTS = {"right": "VERIFIED", "wrong": "UNVERIFIED"}
 
 
 class HeldChecks:
-    """The pool's `verify` behind a gate, with the passwords whose check was asked for."""
+    """The pool's `verify` behind a gate, with the passwords whose check was requested."""
 
     def __init__(self, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[str] = []
@@ -47,13 +47,13 @@ def held(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> HeldChecks:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop run until `condition` holds; the test's own time limit ends it where it never does."""
-    while not condition():  # noqa: ASYNC110 - what is waited for comes over a socket
+    """Run the loop until `condition` is true; the test's time limit ends it otherwise."""
+    while not condition():  # noqa: ASYNC110 - the condition depends on a socket
         await asyncio.sleep(0.001)
 
 
 async def ask(client: Client, password: str, event_id: str = "e", login: str = KIM) -> tuple[int, str]:
-    """Ask over HTTP; gives the status, and the verdict or the code of the refusal."""
+    """Ask over HTTP; return the status, and the verdict or the error code."""
     async with client.post(
         "/okta/password-import", data=sign_in(login, password, eventId=event_id), headers=JSON
     ) as answer:
@@ -110,7 +110,7 @@ async def test_guesses_beyond_the_free_ones_are_checked_one_at_a_time(
     held.lock.set()
     for number in range(PAIR_FREE):
         assert await ask(client, f"wrong {number}", f"guess-{number}") == (200, "UNVERIFIED")
-    await pool.execute("UPDATE failures SET since = since - interval '2 seconds'")  # the delay is over
+    await pool.execute("UPDATE failures SET since = since - interval '2 seconds'")  # the delay has passed
     held.lock.clear()
     first = asyncio.create_task(ask(client, "wrong again", "guess-a"))
     await until(lambda: "wrong again" in held.asked)

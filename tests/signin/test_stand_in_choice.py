@@ -1,4 +1,4 @@
-"""Which hashes stand in for those that are missing, and which kinds of check a full pool is asked about."""
+"""The choice of dummy hashes for missing ones, and the kinds of checks for which a full pool is asked."""
 
 from collections.abc import Sequence
 

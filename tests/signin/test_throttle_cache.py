@@ -1,4 +1,4 @@
-"""A flood of guesses is refused from memory, for a second at a time, and never refuses whom the store would let try."""
+"""A flood of attempts is rejected from memory, for a second at a time, but never what the store would allow."""
 
 import json
 from collections.abc import Sequence
@@ -150,7 +150,7 @@ async def test_a_flood_costs_no_read_and_its_owner_gets_in_after_the_delay(
     assert refused.status == 429
     await parts.verifier.throttle_cache.write(parts.database)
     await pool.execute("UPDATE failures SET since = since - interval '61 seconds'")
-    parts.verifier.throttle_cache = ThrottleCache()  # a second later, as it were
+    parts.verifier.throttle_cache = ThrottleCache()  # as if a second had passed
     allowed = await client.post("/okta/password-import", **sign_in_call("right", "198.51.100.1"))
     assert (allowed.status, "UNVERIFIED" not in await allowed.text()) == (200, True)
 

@@ -1,4 +1,4 @@
-"""How long guesses wait: the rule alone, on invented streaks."""
+"""The delays of attempts: the rule alone, with invented failure counts."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -113,7 +113,7 @@ def test_guesses_at_a_login_that_are_still_being_checked_from_elsewhere_count_fo
 
 
 def test_exactly_at_the_limit_with_one_in_flight_a_guess_waits_for_that_one() -> None:
-    long_ago = streak(PAIR_FREE - 1, seconds_ago=60)  # no delay of the failures themselves is left
+    long_ago = streak(PAIR_FREE - 1, seconds_ago=60)  # the failures themselves cause no more delay
     assert wait(long_ago) == 0
     assert wait(long_ago, in_flight=1) == ONE_AT_A_TIME
     assert wait(streak(PAIR_FREE - 2, seconds_ago=60), in_flight=1) == 0
@@ -132,7 +132,7 @@ def test_who_has_waited_may_try_only_once_at_a_time() -> None:
 
 
 def site_wait(*sites: FailureCount | None, in_flight: tuple[int, ...] = (0, 0)) -> float:
-    """How long a guess waits for the failures from the /56 and the /48 around its address alone."""
+    """Return the delay caused only by the failures from the /56 and the /48 around the address."""
     throttled = throttle(Failures(None, None, NOW, sites=sites), sites_in_flight=in_flight)
     return throttled.retry_after if throttled else 0
 
@@ -158,7 +158,7 @@ def test_a_wider_network_s_streak_is_forgotten_after_a_long_pause() -> None:
 
 
 def test_a_wider_network_s_guesses_that_are_still_being_checked_count_too() -> None:
-    long_ago = streak(SITE_FREE[0] - 1, seconds_ago=60)  # no delay of the failures themselves is left
+    long_ago = streak(SITE_FREE[0] - 1, seconds_ago=60)  # the failures themselves cause no more delay
     assert site_wait(long_ago, None) == 0
     assert site_wait(long_ago, None, in_flight=(1, 0)) == ONE_AT_A_TIME
     assert site_wait(streak(SITE_FREE[0] - 2, seconds_ago=60), None, in_flight=(1, 0)) == 0

@@ -1,4 +1,4 @@
-"""What a VERIFIED writes: the state of one waiting account, and the end of its own streaks."""
+"""The effects of a VERIFIED: the state of one waiting account, and the end of its failure counts."""
 
 from typing import cast
 
@@ -14,7 +14,7 @@ KIM = throttle_key(b"key", "kim@example.com", "192.0.2.1")
 
 @pytest.fixture
 async def ids(pool: asyncpg.Pool) -> list[int]:
-    """A waiting account, another, and a tombstone."""
+    """Return the ids of a waiting account, another one, and a tombstone."""
     made = (
         "INSERT INTO accounts (login, login_key, state, forgotten_at, proof) VALUES ($1, $1, $2, $3, $4) RETURNING id"
     )

@@ -1,4 +1,4 @@
-"""A service to be called: it answers as a test tells it to, over real HTTP."""
+"""A service to be called, which answers over real HTTP as a test determines."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ SECRET = HeaderSecret("Authorization", "Basic YWRtaW46c3VwZXJzZWNyZXQ=")
 
 @dataclass
 class Received:
-    """One request as it came in."""
+    """One request as received."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ def verdict(credential: str) -> web.Response:
 
 @dataclass
 class Service:
-    """`answers` is a queue of what to answer next; when it is empty, the password decides."""
+    """`answers` is a queue of the next answers; if it is empty, the password decides."""
 
     url: str = ""
     calls: list[Received] = field(default_factory=list)

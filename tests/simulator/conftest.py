@@ -1,4 +1,4 @@
-"""An org, and a service that it can call, over real HTTP."""
+"""An org, and a service that it calls, over real HTTP."""
 
 from collections.abc import AsyncIterator
 
@@ -25,7 +25,7 @@ async def service() -> AsyncIterator[Service]:
 
 @pytest.fixture
 async def org() -> AsyncIterator[Org]:
-    """An org whose events go out only when a test flushes them; it waits for a busy machine."""
+    """Yield an org whose events are delivered only when a test flushes them, with time limits for a busy machine."""
     async with Org(seed=1, hook_timeout=60.0, batch_window=0.01, reveal=True) as org:
         org.hold_deliveries = True
         yield org
@@ -33,7 +33,7 @@ async def org() -> AsyncIterator[Org]:
 
 @pytest.fixture
 async def hooked(org: Org, service: Service) -> Org:
-    """The org with a password hook, a verified event hook and Jessie, whose password is `password1`."""
+    """Return the org with a password hook, a verified event hook and Jessie, whose password is `password1`."""
     org.set_password_hook(f"{service.url}/password", SECRET)
     await org.verify_event_hook(event_hook(org, service))
     org.add_user("jessie.smith@example.com", firstName="Jessie", lastName="Smith")
@@ -44,6 +44,6 @@ async def hooked(org: Org, service: Service) -> Org:
 
 @pytest.fixture
 async def api(org: Org) -> AsyncIterator[Api]:
-    """The org's management API, over HTTP."""
+    """Yield the org's management API, over HTTP."""
     async with serve(org), aiohttp.ClientSession() as session:
         yield Api(org, session)

@@ -1,4 +1,4 @@
-"""`/api/v1/logs` of the simulated org: polling never ends, bounded reading does and may miss what comes late."""
+"""`/api/v1/logs` of the simulated org: polling never ends, bounded reading does and may miss late events."""
 
 import json
 from datetime import timedelta

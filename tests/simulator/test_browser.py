@@ -1,4 +1,4 @@
-"""The sign-in page in a real browser, where Chromium and its driver are found (Debian: chromium, chromium-driver)."""
+"""The sign-in page in a real browser, if Chromium and its driver are installed (Debian: chromium, chromium-driver)."""
 
 import asyncio
 import shutil
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not (DRIVER and BROWSER), reason="no Chromium wi
 
 
 class Browser:
-    """As much of the WebDriver protocol as filling in a form takes."""
+    """The part of the WebDriver protocol that is needed to fill in a form."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._http = session
@@ -63,10 +63,10 @@ class Browser:
         return str(shown["value"])
 
     async def text_with(self, awaited: str) -> str:
-        """What the page shows once that is in it: a click does not wait for the page that it leads to."""
+        """Return the page's text once it contains `awaited`: a click does not wait for the next page."""
         async with asyncio.timeout(60):
             while True:
-                with suppress(AssertionError):  # the page may go while it is read
+                with suppress(AssertionError):  # the page may disappear while it is read
                     if awaited.lower() in (text := await self.text()).lower():
                         return text
                 await asyncio.sleep(0.05)
@@ -78,7 +78,7 @@ class Browser:
 
 @pytest.fixture
 def profile() -> Iterator[str]:
-    # Chromium's last helper may still write there when the folder goes.
+    # Chromium's last helper may still write there while the folder is deleted.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         yield folder
 

@@ -1,4 +1,4 @@
-"""Events of the simulated org: the verification, batches, and what goes wrong with deliveries."""
+"""Events of the simulated org: the verification, batches, and faults of deliveries."""
 
 import asyncio
 from functools import partial

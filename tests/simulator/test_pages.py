@@ -138,7 +138,7 @@ async def test_an_org_can_have_another_name_than_the_address_it_listens_on() -> 
 
 
 class Labels(HTMLParser):
-    """Collects what every form control needs: a label."""
+    """Collects the label of every form control."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Registration at the simulated org: what is sent, what answers do, and what the person sees."""
+"""Registration at the simulated org: the request, the effect of answers, and what the person sees."""
 
 import json
 from functools import partial
@@ -155,7 +155,7 @@ async def test_a_debug_context_reaches_the_system_log(registering: Org, service:
 
 
 def shape(value: object) -> object:
-    """The members with their JSON types, without the values."""
+    """Return the members with their JSON types, without the values."""
     if isinstance(value, dict):
         return {name: shape(inner) for name, inner in value.items()}
     return type(value).__name__

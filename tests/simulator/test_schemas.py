@@ -1,4 +1,4 @@
-"""What the simulated org sends, held to Okta's published schemas and samples."""
+"""The simulated org's requests and answers, validated against Okta's published schemas and samples."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def openapi() -> dict[str, Any]:
 
 
 def faults(openapi: dict[str, Any], name: str, instance: object) -> list[str]:
-    """Validate. Nulls count as missing: Okta's own samples have them where its schemas allow none."""
+    """Return the faults of a validation. Nulls count as missing: Okta's samples have some that its schemas forbid."""
     schema = openapi | {"$ref": f"#/components/schemas/{name}"}
     checker = jsonschema.Draft7Validator.FORMAT_CHECKER
     validator = jsonschema.Draft7Validator(schema, format_checker=checker)

@@ -1,4 +1,4 @@
-"""Okta's own Python SDK as the judge: it reads what the simulated org sends, and works with its API over HTTP."""
+"""Okta's own Python SDK as a test: it parses what the simulated org sends, and works with its API over HTTP."""
 
 import importlib
 import warnings
@@ -21,7 +21,7 @@ Sdk: TypeAlias = Any
 
 @pytest.fixture(scope="module")
 def okta() -> Sdk:
-    """The SDK's package. Its import takes seconds, and may warn of its own past."""
+    """Return the SDK's package. Its import takes seconds, and may cause deprecation warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pytest.importorskip("okta.client", reason="Okta's SDK isn't installed: pip install okta")
@@ -35,7 +35,7 @@ def models(okta: Sdk) -> Sdk:
 
 @pytest.fixture
 async def sdk(okta: Sdk, api: Api, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sdk]:
-    """The SDK's client, pointed at the org. It speaks http only where this variable is set."""
+    """Yield the SDK's client for the org. It uses http only if this variable is set."""
     monkeypatch.setenv("OKTA_TESTING_TESTINGDISABLEHTTPSCHECK", "true")
     settings = {"orgUrl": api.org.url, "token": api.org.api_token, "rateLimit": {"maxRetries": 0}}
     async with okta.client.Client(settings) as client:

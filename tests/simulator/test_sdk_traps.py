@@ -1,7 +1,7 @@
-"""What Okta's SDK (3.4) does that a migration can't live with: why the service has a thin client of its own.
+"""Behaviour of Okta's SDK (3.4) that a migration cannot accept: the reasons for a small client of our own.
 
-Each test pins a behaviour of the SDK, not of this project. One that fails after an update of the SDK says that the
-reason it states is gone.
+Each test pins a behaviour of the SDK, not of this project. If one fails after an update of the SDK, the reason that it
+states no longer exists.
 """
 
 import json

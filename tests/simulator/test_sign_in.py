@@ -1,4 +1,4 @@
-"""Signing in at the simulated org: when the password hook is asked, and what its answers do."""
+"""Sign-ins at the simulated org: when the password hook is called, and the effect of its answers."""
 
 import pytest
 from aiohttp import web
@@ -92,7 +92,7 @@ async def test_a_call_that_takes_too_long_is_tried_once_more(hooked: Org, servic
     result = await hooked.sign_in(LOGIN, "password1")
     assert result.outcome is Outcome.HOOK_FAILED
     assert result.answer is not None
-    assert result.answer.attempts == 2  # the service may not have seen them: connecting takes time, too
+    assert result.answer.attempts == 2  # the service may not have received them: connecting takes time too
 
 
 async def test_a_refused_connection_fails_the_sign_in(hooked: Org) -> None:

@@ -1,4 +1,4 @@
-"""What the transcript keeps: everything that went over the wire, without its secrets."""
+"""The transcript contains all HTTP traffic, without the secrets."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Leases: one at a time, taken over when they expire, and useless to whoever lost them."""
+"""Leases: held by one process at a time, taken over when they expire, and useless to a former holder."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -212,7 +212,7 @@ async def test_a_follower_that_is_told_to_stop_gives_up_a_comparison_that_takes_
 
 
 class Through:
-    """An org, some of whose calls a test makes its own."""
+    """An org in which a test replaces some calls."""
 
     def __init__(self, okta: OktaOrg) -> None:
         self._okta = okta
@@ -223,7 +223,7 @@ class Through:
 
 
 async def follow_for(database: Database, okta: OktaOrg, rounds: int) -> list[str]:
-    """Follow until the log was read so many times; return what was told."""
+    """Follow until the log was read so many times; return the reports."""
     stop, progress = asyncio.Event(), list[str]()
 
     class Counted(Through):
@@ -243,7 +243,7 @@ async def follow_for(database: Database, okta: OktaOrg, rounds: int) -> list[str
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Wait; the test's own time limit ends it where it never comes true."""
+    """Wait for a condition; the test's time limit ends it otherwise."""
     while not true():  # noqa: ASYNC110 (what it waits for has no event)
         await asyncio.sleep(0.02)
 

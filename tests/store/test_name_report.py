@@ -1,4 +1,4 @@
-"""Names that open no account: counted and listed by what helps, after loads, dry runs and deletions alike."""
+"""Names that open no account: counted and listed by remedy, after loads, dry runs and deletions alike."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def loader(database_url: str, tmp_path: Path) -> Loader:
 
 
 def export(*rows: str) -> str:
-    """Rows of `login,identifiers,okta_id`, each with a hash."""
+    """Return rows of `login,identifiers,okta_id`, each with a hash."""
     return "\n".join(["login,identifiers,okta_id,password_hash", *(f"{row},{BCRYPT}" for row in rows)])
 
 

@@ -1,4 +1,4 @@
-"""Okta's logins of bound accounts: which read of a user counts, and which account has a login that two have had."""
+"""Okta's logins of bound accounts: which read of a user counts, and who holds a login that two accounts have had."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ def read(okta_id: str, login: str, minute: int | None) -> ReadLogin:
 
 
 async def keep(pool: asyncpg.Pool, *users: ReadLogin) -> bool:
-    """Keep what was read; return whether that was said to change anything."""
+    """Store what was read; return whether a change was reported."""
     async with pool.acquire() as proxy, proxy.transaction():
         changes = await has_changes(plain(proxy), users)
         await keep_okta_logins(plain(proxy), users)
@@ -32,7 +32,7 @@ async def settle(pool: asyncpg.Pool, account_id: int) -> None:
 
 
 async def kept(pool: asyncpg.Pool, login: str = ADA) -> tuple[str | None, bool]:
-    """Okta's login of the account that was loaded as `login`, and whether another account has it by now."""
+    """Return Okta's login of the account that was loaded as `login`, and whether another account has it by now."""
     row = await pool.fetchrow("SELECT okta_login, superseded FROM accounts WHERE login = $1", login)
     assert row is not None
     return row["okta_login"], row["superseded"]

@@ -1,4 +1,4 @@
-"""Load, verify and SUCCESS against each other: whatever the order, no tombstone has a hash and no SUCCESS is lost."""
+"""Concurrent load, VERIFIED and SUCCESS: in any order, no tombstone has a hash and no SUCCESS is lost."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ async def deliver(database: Database, *events: ImportEvent) -> None:
 
 
 async def load(database: Database, number: int) -> None:
-    """What a load does for one person: the account, its hash, and the events that came before it."""
+    """Do what a load does for one person: add the account and its hash, and apply the events that came before it."""
     login = f"p{number}@example.com"
     async with database.transaction() as connection:
         await queries.acquire_binding_lock(connection, BindingLock.EXCLUSIVE)
@@ -52,9 +52,9 @@ async def load(database: Database, number: int) -> None:
 
 
 async def rearm(database: Database, number: int, source: str) -> None:
-    """A newer export brings a new hash for somebody who is perhaps just being migrated."""
+    """Load a newer export with a new hash for a person who may be migrating at the moment."""
     async with database.connection() as connection:
-        with contextlib.suppress(asyncpg.ForeignKeyViolationError):  # he was: the schema refused
+        with contextlib.suppress(asyncpg.ForeignKeyViolationError):  # they had migrated: the schema refused
             await add_hash(connection, number, b"newer", source)
 
 

@@ -1,4 +1,4 @@
-"""The schema: what it makes impossible, and that migrations, metadata, statements and values agree."""
+"""The schema: what its constraints prevent, and that migrations, metadata, statements and values agree."""
 
 import importlib
 import os
@@ -31,7 +31,7 @@ MODULES = [
 
 
 def statements() -> dict[str, str]:
-    """Every SQL constant of the store, by module and name; those that begin with `_` are parts of statements."""
+    """Return every SQL constant of the store, by module and name, except parts of statements, which begin with `_`."""
     verbs = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE", "CREATE", "COPY", "TRUNCATE", "DROP", "ANALYZE")
     found = {}
     for module in MODULES:

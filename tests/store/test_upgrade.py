@@ -1,7 +1,7 @@
-"""The store that commit 6ca28d0 made and filled: every migration since then keeps all of it, and it goes on working.
+"""A store created and filled by commit 6ca28d0: every migration since then keeps its content, and it continues to work.
 
-`store-6ca28d0.sql` is a plain dump of it: accounts in every state, hashes of five sources, plain ones and ones that
-are encrypted under `KEY`, a tombstone of each kind, a deleted login, import events and the audit trail.
+`store-6ca28d0.sql` is a plain dump of it: accounts in every state, hashes of five sources, some of them encrypted
+under the key `KEY`, a tombstone of each kind, a deleted login, import events and the audit trail.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ NOT_VERIFIED = [
 
 @pytest.fixture
 def upgraded_url(empty_database_url: str) -> str:
-    """The URL of the old store after every migration."""
+    """Return the URL of the old store after every migration."""
     fill(empty_database_url)
     upgrade(empty_database_url)
     return empty_database_url
@@ -88,7 +88,7 @@ async def upgraded(upgraded_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 async def upgraded_client(upgraded_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
-    """The service over the upgraded store."""
+    """Yield the service over the upgraded store."""
     monkeypatch.setenv("SHOP_PEPPER", PEPPER)
     settings = settings_of(
         database_url=upgraded_url,
@@ -139,7 +139,7 @@ async def test_upgrading_keeps_tombstones_events_and_the_audit_trail(upgraded: a
     assert await upgraded.fetchval("SELECT count(*) FROM audit") == 14
     assert await upgraded.fetchval("SELECT count(*) FROM deleted_logins") == 1
     assert await upgraded.fetchval("SELECT count(*) FROM unreadable_events") == 1
-    assert await key_history(upgraded) == [UsedKey("k1", None, None)]  # since when is not known
+    assert await key_history(upgraded) == [UsedKey("k1", None, None)]  # the time of first use is unknown
 
 
 async def test_upgrading_keeps_every_hash(upgraded: asyncpg.Connection) -> None:

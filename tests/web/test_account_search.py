@@ -1,4 +1,4 @@
-"""The search for one account on the status page: who may, what it says, and what is written down of it."""
+"""The search for one account on the status page: who may use it, its results, and its audit entries."""
 
 import base64
 from collections.abc import AsyncIterator, Mapping
@@ -36,7 +36,7 @@ def settings(database_url: str) -> Settings:
         basic_auth_user=USER,
         basic_auth_password=PASSWORD,
         admin_password=ADMIN_PASSWORD,
-        bcrypt="package",  # the others are proved at start, which takes longer than a search
+        bcrypt="package",  # the others are verified at start, which takes longer than a search
     )
 
 

@@ -1,4 +1,4 @@
-"""The admin port answers by address and by known names, so that no page can reach it by a name of its own."""
+"""The admin port answers by address and by known names, so that no web page can reach it by a name of its own."""
 
 import pytest
 from aiohttp import web

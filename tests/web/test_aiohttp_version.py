@@ -42,7 +42,7 @@ async def _never(_request: web.BaseRequest) -> web.StreamResponse:
 
 
 def test_only_the_server_derives_from_aiohttps_classes() -> None:
-    """Whoever derives from them can reach their private members without a word from ruff."""
+    """A derived class could use their private members without a warning of ruff."""
     deriving = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "service").rglob("*.py")

@@ -90,7 +90,7 @@ async def test_a_second_call_too_must_send_its_headers_in_time(url: URL, monkeyp
         assert first is not None
         assert first.status == 200
         monkeypatch.setattr(server, "HEADERS_WITHIN", 0.1)
-        await asyncio.sleep(0.2)  # idle for longer: that alone is no fault
+        await asyncio.sleep(0.2)  # idle for longer, which is not a fault by itself
         second = await connection.ask(call()[:50])
         assert second is not None
         assert second.status == 408
@@ -134,7 +134,7 @@ async def test_a_busy_house_refuses_and_an_idle_one_makes_room(few_connections: 
             answer = await four.ask(call())
             assert answer is not None
             assert answer.status == 200
-            assert await one.is_closed()  # it was idle for longest
+            assert await one.is_closed()  # it was idle the longest
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ async def test_connections_without_headers_take_no_place_of_calls_and_the_oldest
 
 
 async def settle(parts: Parts) -> None:
-    """Let the server take what was sent: a call to the store takes longer."""
+    """Let the server process what was sent: a call to the store takes longer."""
     async with parts.database.connection() as connection:
         await connection.execute("SELECT pg_sleep(0.05)")
 

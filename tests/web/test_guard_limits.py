@@ -1,4 +1,4 @@
-"""The limits of the guard at their bounds: heads of many calls, slow drips, evictions, and the end of a port."""
+"""The guard at its limits: headers of many calls, slow senders, evictions, and closing the port."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ async def test_the_bound_of_a_head_is_one_call_s_and_not_a_connection_s(
     async with serving(parts) as url, wire(url) as connection:
         for _ in range(20):
             await connection.send(raw[: head - 2])
-            await asyncio.sleep(0.002)  # so that the two pieces are likely to arrive as two
+            await asyncio.sleep(0.002)  # so that the two pieces probably arrive as two
             answer = await connection.ask(raw[head - 2 :])
             assert answer is not None
             assert answer.status == 200

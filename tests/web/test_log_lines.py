@@ -1,4 +1,4 @@
-"""Log lines: one a sign-in, for programs and for people."""
+"""Log lines: one per sign-in, for programs and for people."""
 
 import io
 import json
@@ -19,7 +19,7 @@ LOGIN = "marked-login@example.com"
 
 
 async def line_of(client: Client, body: str | bytes) -> dict[str, Any]:
-    """The one line that a call of the password import hook leaves."""
+    """Return the single line that a call of the password import hook logs."""
     with capture_logs() as logs:
         await client.post("/okta/password-import", data=body, headers={"Content-Type": "application/json"})
     (line,) = [each for each in logs if each["event"] == "sign_in"]
@@ -66,7 +66,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def restored() -> Iterator[None]:
-    """The handlers of the libraries' logs, which `configure_logging` replaces, are put back."""
+    """Restore the handlers of the libraries' logs, which `configure_logging` replaces."""
     handlers, level = logging.root.handlers[:], logging.root.level
     yield
     logging.root.handlers[:], logging.root.level = handlers, level

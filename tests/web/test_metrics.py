@@ -1,4 +1,4 @@
-"""What `/metrics` shows of the store."""
+"""The metrics about the store."""
 
 from datetime import UTC, datetime
 

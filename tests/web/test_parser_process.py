@@ -1,4 +1,4 @@
-"""The process that parses large deliveries: it lives as long as the service, whatever is signalled."""
+"""The process that parses large deliveries: it lives as long as the service, whatever signals arrive."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ asyncio.run(main())
 
 
 def test_it_outlives_the_signals_of_a_supervisor_but_no_kill_of_the_service() -> None:
-    # It shares the standard output, which ends only when all who have it do.
+    # It shares the standard output, which ends only when all processes that have it do.
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, timeout=120)
     assert done.stdout == "parsed\n"
 
@@ -36,7 +36,7 @@ def test_it_outlives_the_signals_of_a_supervisor_but_no_kill_of_the_service() ->
 async def test_it_imports_nothing_from_the_folder_that_the_service_was_started_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    os.unsetenv("PYTHONSAFEPATH")  # another test of this process may have begun a parser
+    os.unsetenv("PYTHONSAFEPATH")  # another test in this process may have started a parser
     marker = tmp_path / "imported"
     for name in ("multiprocessing", "pickle", "socket", "json"):
         (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'a').write({name!r})\nraise SystemExit\n")

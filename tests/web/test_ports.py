@@ -1,4 +1,4 @@
-"""Ports that `serve` cannot listen on."""
+"""Ports on which `serve` cannot listen."""
 
 import socket
 

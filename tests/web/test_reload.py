@@ -1,4 +1,4 @@
-"""SIGHUP: secrets and policy are read again, a faulty file changes nothing, and rotation shows in the metrics."""
+"""SIGHUP: secrets and policy are read again, a faulty file changes nothing, and the metrics show a rotation."""
 
 import asyncio
 import json
@@ -141,7 +141,7 @@ async def test_the_running_service_reads_its_secrets_again_at_the_signal(
 
 
 async def said(stream: asyncio.StreamReader, event: str, field: str) -> str:
-    """A field of the next line of this event in the log."""
+    """Return a field of the next line of this event in the log."""
     while line := await stream.readline():
         entry = json.loads(line)
         if entry["event"] == event:

@@ -1,4 +1,4 @@
-"""Slow bodies: whoever sends one slowly gets an answer in time, and a delivery that Okta will send again."""
+"""Slow bodies: a slow sender gets an answer in time, and Okta sends such a delivery again."""
 
 import pytest
 

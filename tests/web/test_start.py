@@ -1,4 +1,4 @@
-"""What `serve` says when it starts, and when a part of it ends that should not."""
+"""The log of `serve` at its start, and when one of its background tasks ends unexpectedly."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ WAIT = 300
 
 
 async def first_line(event: str, **environment: str) -> dict[str, Any]:
-    """Start the service, and give the first line of its log about `event`."""
+    """Start the service, and return the first line of its log about `event`."""
     known = {"BASIC_AUTH_USER": USER, "BASIC_AUTH_PASSWORD": PASSWORD, "PORT": "0", "ADMIN_PORT": "0"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "service", "serve",

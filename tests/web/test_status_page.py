@@ -1,4 +1,4 @@
-"""The status page: what it shows of an empty store, in the midst of a migration, and with everything wrong at once."""
+"""The status page: for an empty store, during a migration, and with every fault at once."""
 
 import asyncio
 import base64
@@ -46,7 +46,7 @@ Command = Callable[..., Awaitable[Result]]
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    # The other implementations of bcrypt are proved at start, which takes longer than a page.
+    # The other implementations of bcrypt are verified at start, which takes longer than a page.
     return settings_of(database_url=database_url, basic_auth_user=USER, basic_auth_password=PASSWORD, bcrypt="package")
 
 
@@ -64,7 +64,7 @@ async def shown(admin: Page) -> str:
 
 
 def words(page: str) -> str:
-    """What a person reads of a page, on one line."""
+    """Return the text of a page as a person reads it, on one line."""
     page = re.sub(r"<(style|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
@@ -308,7 +308,7 @@ async def test_figures_of_another_version_do_not_break_the_page(admin: Page, poo
     assert "0 of 1 accounts migrated" in page
 
 
-# What is wrong, and what helps.
+# Faults and their remedies.
 
 
 def telemetry_with(**outcomes: int) -> Telemetry:
@@ -359,7 +359,7 @@ def view(settings: Settings | None = None, own: ReplicaFigures | None = None, **
 
 
 def events(**given: Any) -> dict[str, Any]:
-    """Counts with figures on events."""
+    """Return counts with figures on events."""
     return {"events": asdict(EventFigures(**({"migrated": 5} | given)))}
 
 
@@ -454,12 +454,12 @@ def test_an_axis_has_round_numbers(highest: float, expected: list[int]) -> None:
     assert ticks(highest) == expected
 
 
-# The same page as a file.
+# The same page in a file.
 
 
 @pytest.fixture
 def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
-    # Without its set-up of logging, which would outlive the test.
+    # Without its logging configuration, which would outlive the test.
     monkeypatch.setattr(sys.modules["service.cli.status"], "prepare", lambda: settings)
 
     async def call(*arguments: str) -> Result:

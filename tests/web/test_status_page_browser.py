@@ -1,4 +1,4 @@
-"""The status page and its search in a real browser, where Chromium and its driver are found."""
+"""The status page and its search in a real browser, if Chromium and its driver are installed."""
 
 import pytest
 from aiohttp.test_utils import TestServer

@@ -23,7 +23,7 @@ Write = Callable[..., tuple[Path, Path]]
 
 
 def make_pair(serial: int, *, passphrase: bytes | None = None) -> tuple[bytes, bytes]:
-    """A self-signed certificate for localhost and its key, as PEM."""
+    """Return a self-signed certificate for localhost and its key, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
@@ -51,7 +51,7 @@ def write(tmp_path: Path) -> Write:
 
 
 async def serial_of(url: URL) -> int:
-    """The serial number of the certificate that a new connection is shown."""
+    """Return the serial number of the certificate that a new connection is shown."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     reader, writer = await asyncio.open_connection(url.host, url.port, ssl=context)

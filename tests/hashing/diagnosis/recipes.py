@@ -1,6 +1,6 @@
-"""Home-made recipes as real applications have had them, each computed here with hashlib and other libraries.
+"""Custom recipes as found in real applications, each computed here with hashlib and other libraries.
 
-None uses the project's code, so that a recipe that is found is found and not repeated.
+None uses the project's code, so that a recipe is really found and not repeated.
 """
 
 import base64
@@ -81,7 +81,7 @@ def unhex(text: str) -> bytes:
 
 @dataclass(frozen=True)
 class Known:
-    """A hash with its password, as a person who diagnoses it has them."""
+    """A hash with its password, as the input of a diagnosis."""
 
     recipe: str
     hash: str

@@ -1,4 +1,4 @@
-"""A diagnosis finds recipes that nobody named, confirms them with the code of sign-in, and gives up in time."""
+"""A diagnosis finds unnamed recipes, confirms them with the code of sign-in, and stops in time."""
 
 import pytest
 

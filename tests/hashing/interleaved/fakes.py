@@ -1,10 +1,10 @@
-"""A kernel in Python on the bcrypt package, to be made faulty by subclasses."""
+"""A kernel in Python, based on the bcrypt package; subclasses make it faulty."""
 
 from service.hashing.interleaved import recheck
 
 
 class PackageKernel:
-    """Ends the cheapest job at each step."""
+    """Finishes the cheapest job at each step."""
 
     def __init__(self) -> None:
         self.jobs: dict[int, tuple[bytes, bytes, int]] = {}

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def build(folder: Path, compiler: str | None = None) -> tuple[list[str], str]:
-    """Run the build in `folder`: the extensions that it made, and what it printed."""
+    """Run the build in `folder`; return the created extensions and the output."""
     environment = {**os.environ, **({"CC": compiler} if compiler else {})}
     done = subprocess.run(
         [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", folder, "--build-temp", folder / "temp"],

@@ -1,4 +1,4 @@
-"""The engine keeps each job with the digest it expects, and reports a kernel that breaks its contract."""
+"""The engine keeps each job with its expected digest, and reports a kernel that violates its contract."""
 
 import bcrypt
 import pytest

@@ -1,4 +1,4 @@
-"""Each bcrypt hash of another implementation has a binary form, and it has the verdict of its check."""
+"""Each bcrypt hash of another implementation has a binary form with the same verdict as its check."""
 
 import pickle
 
@@ -15,7 +15,7 @@ VECTORS = [load(line) for line in ALL if "$2" in str(line["hash"])]
 
 
 def first_attempt(check: Check, password: str) -> Check:
-    """The check of the password as it was typed."""
+    """Return the check of the password as it was typed."""
     return attempts_at(check, password)[0]
 
 

@@ -1,6 +1,6 @@
-"""The C extension computes what the bcrypt package computes, in every width and order, and checks what it is given.
+"""The C extension agrees with the bcrypt package in every width and order, and validates its input.
 
-Skipped where the extension was not built.
+Skipped if the extension was not built.
 """
 
 import random
@@ -30,7 +30,7 @@ def engine(kernel: Kernel) -> Engine[int]:
 
 
 def random_jobs(count: int, chance: random.Random) -> Iterator[BcryptJob]:
-    """Checks of the package's own hashes: mostly cost 4, keys of all lengths and bytes, many at the edges."""
+    """Yield checks of the package's own hashes: mostly cost 4, keys of all lengths and bytes, many at the edges."""
     for _ in range(count):
         key = chance.randbytes(chance.choice([0, 1, 71, 72, chance.randint(0, 72), chance.randint(0, 16)]))
         cost = chance.choices([4, 5, 6], [0.9, 0.08, 0.02])[0]
@@ -39,7 +39,7 @@ def random_jobs(count: int, chance: random.Random) -> Iterator[BcryptJob]:
 
 
 def run(engine: Engine[int], jobs: list[BcryptJob], width: Callable[[], int]) -> dict[int, bool]:
-    """Run jobs that join in order while fewer than `width()` run; their verdicts."""
+    """Run jobs that join in order while fewer than `width()` run; return their verdicts."""
     waiting, verdicts = list(enumerate(jobs))[::-1], dict[int, bool]()
     while waiting or len(engine):
         while waiting and len(engine) < width():
@@ -179,7 +179,7 @@ def test_engines_in_several_threads_do_not_mix_up_their_jobs(engine: Engine[int]
 
 
 def test_a_step_frees_the_gil_and_refuses_calls_of_other_threads_meanwhile(kernel: Kernel) -> None:
-    kernel.add(1, b"a", SALT, 18)  # thousands of steps: it does not end before it is discarded
+    kernel.add(1, b"a", SALT, 18)  # thousands of steps: it is discarded before it ends
     stop = threading.Event()
     stepping = threading.Thread(target=lambda: [kernel.step() for _ in iter(stop.is_set, True)])
     stepping.start()
@@ -191,7 +191,7 @@ def test_a_step_frees_the_gil_and_refuses_calls_of_other_threads_meanwhile(kerne
 
 
 def discard_for_ever(kernel: Kernel) -> None:
-    while True:  # it could not turn while the step kept the GIL
+    while True:  # it could not run while the step held the GIL
         kernel.discard(2)
 
 

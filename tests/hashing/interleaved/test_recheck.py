@@ -1,4 +1,4 @@
-"""A sample of refusals is rechecked by the package, whose verdict is the answer; one disagreement ends the use."""
+"""A sample of mismatches is rechecked by the package, whose verdict counts; one disagreement disables the kernel."""
 
 import pytest
 

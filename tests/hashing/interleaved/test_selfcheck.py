@@ -1,4 +1,4 @@
-"""The kernel is used only where it is proved equal to the bcrypt package and faster than the alternative."""
+"""The kernel is only used if it agrees with the bcrypt package and is faster than the alternative."""
 
 import itertools
 from collections.abc import Callable
@@ -62,7 +62,7 @@ class Raises(PackageKernel):
 
 
 def clock(theirs: float, *ours: float) -> Callable[[], float]:
-    """CPU seconds as the self-check sees them: a run of the alternative, then of the kernel in each width."""
+    """Return the CPU seconds for the self-check: a run of the alternative, then of the kernel in each width."""
     deltas = itertools.cycle([0.0, theirs, *itertools.chain.from_iterable((0.0, each) for each in ours)])
     return itertools.accumulate(deltas).__next__
 

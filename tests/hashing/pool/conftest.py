@@ -1,4 +1,4 @@
-"""Pools for the tests; each is closed, so that no thread and no process outlives its test."""
+"""Pools for the tests; each is closed, so that no thread or process outlives its test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -16,17 +16,17 @@ async def pool() -> AsyncIterator[HashingPool]:
 
 @pytest.fixture
 async def narrow() -> AsyncIterator[HashingPool]:
-    """A pool of one worker, so that all but two calls (one running, one handed over) wait."""
+    """Yield a pool of one worker, so that all but two calls (one running, one handed over) wait."""
     async with HashingPool(workers=1) as one:
         yield one
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop run until `condition` holds; the test's own time limit ends it where it never does."""
-    while not condition():  # noqa: ASYNC110 - what is waited for happens in threads and processes, too
+    """Run the loop until `condition` is true; the test's time limit ends it otherwise."""
+    while not condition():  # noqa: ASYNC110 - the condition may depend on threads and processes
         await asyncio.sleep(0.001)
 
 
 async def until_queued(pool: HashingPool, calls: int) -> None:
-    """Let the loop run until so many calls wait."""
+    """Run the loop until so many calls wait."""
     await until(lambda: pool.snapshot().queued == calls)

@@ -1,4 +1,4 @@
-"""Checks that do as they are told, so that the order of things is the test's and not the clock's."""
+"""Checks that tests control, so that the order of events does not depend on the clock."""
 
 import os
 import threading
@@ -10,7 +10,7 @@ from service.hashing.executor import Executor
 
 
 class Fake:
-    """What every check says of itself."""
+    """The properties of every fake check."""
 
     work = 0.0
 
@@ -37,7 +37,7 @@ class Fixed(Fake):
 
 @dataclass(frozen=True)
 class Broken(Fake):
-    """Breaks down, and its exception quotes the password."""
+    """Raises an exception that quotes the password."""
 
     executor: Executor = Executor.THREAD
     cost: str = "broken"
@@ -48,7 +48,7 @@ class Broken(Fake):
 
 @dataclass(frozen=True)
 class Gated(Fake):
-    """Takes until the test opens the gate, and notes who was hashed."""
+    """Waits until the test opens the gate, and records which passwords were hashed."""
 
     executor: Executor = Executor.THREAD
     cost: str = "gated"
@@ -62,7 +62,7 @@ class Gated(Fake):
 
 @dataclass(frozen=True)
 class WhereAmI(Fake):
-    """Notes the thread it ran in."""
+    """Records the thread that it ran in."""
 
     executor: Executor = Executor.INLINE
     cost: str = "where"
@@ -75,7 +75,7 @@ class WhereAmI(Fake):
 
 @dataclass(frozen=True)
 class Environment(Fake):
-    """Runs in a worker process; the password is the name of a variable that must not be there."""
+    """Runs in a worker process; the password is the name of a variable that must not be set there."""
 
     executor: Executor = Executor.PROCESS
     cost: str = "environment"
@@ -97,7 +97,7 @@ class Pid(Fake):
 
 @dataclass(frozen=True)
 class Sleeps(Fake):
-    """Runs in a worker process for a long time; the password is the file that tells it has begun."""
+    """Runs in a worker process for a long time; the password is a file that it creates at its start."""
 
     executor: Executor = Executor.PROCESS
     cost: str = "sleeps"

@@ -1,4 +1,4 @@
-"""As many workers as cores that may really be used."""
+"""The number of workers is that of the usable cores."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a check costs is measured, and a wrong measurement heals."""
+"""The cost of checks is measured, and a wrong measurement is corrected."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whose turn it is."""
+"""The order of the fair queue."""
 
 import asyncio
 from collections import Counter, deque
@@ -187,7 +187,7 @@ def test_a_band_that_was_idle_gets_its_share_and_no_arrears() -> None:
     queue.take()
     for n in range(400):
         queue.put(job(f"a{n}", 0.05))
-    seconds_by_price(queue, 100)  # five seconds in which nothing dear waited
+    seconds_by_price(queue, 100)  # five seconds in which no expensive call waited
     for n in range(20):
         queue.put(job(f"b{n}", 0.8))
     spent = seconds_by_price(queue, 85)
@@ -202,7 +202,7 @@ def test_a_band_that_was_given_more_than_its_share_gets_no_new_one_by_being_empt
         one = queue.take()
         assert one is not None
         spent[one.seconds] += one.seconds
-        if one.seconds > 0.5:  # its band is empty until the next one comes
+        if one.seconds > 0.5:  # its band is empty until the next call arrives
             queue.put(job(f"dear {n}", 0.8))
     assert spent[0.05] == pytest.approx(spent[0.8], abs=0.9)
 

@@ -1,4 +1,4 @@
-"""The faster bcrypt is the same bcrypt.
+"""The faster bcrypt returns the same results.
 
 Vectors: those that Openwall ships with crypt_blowfish (wrapper.c, https://www.openwall.com/crypt/).
 """

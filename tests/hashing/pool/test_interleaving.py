@@ -1,4 +1,4 @@
-"""A pool that interleaves: the fewest first, one lane a job, no verdict from a kernel that is at fault."""
+"""A pool that interleaves: small batches first, one lane per job, no verdict from a faulty kernel."""
 
 import asyncio
 import threading
@@ -41,7 +41,7 @@ class Refuses(Bcrypt):
 
 
 class Kernels:
-    """The kernels of a pool, in the order in which its workers made them; none ends a job while the gate is shut."""
+    """The kernels of a pool, in the order of their creation; none finishes a job while the gate is closed."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -170,12 +170,12 @@ async def test_another_kind_of_check_has_a_worker_for_itself_and_stalls_no_other
     waiting = ask(pool, other)
     await until(lambda: any(worker.alone for worker in pool._workers._workers))
     more = [ask(pool) for _ in range(3)]
-    await until(lambda: kernels.widths == [1, 4])  # one worker takes no more lanes
+    await until(lambda: kernels.widths == [1, 4])  # one worker takes no further lanes
     assert not other.hashed
     kernels.gate.set()
     assert all(await asyncio.gather(*calls, *more))
     await until(lambda: other.hashed == ["right"])
-    assert await ask(pool)  # the other worker goes on
+    assert await ask(pool)  # the other worker continues
     other.gate.set()
     assert await waiting
 
@@ -212,7 +212,7 @@ async def test_the_packages_verdict_is_the_answer_and_the_kernel_is_switched_off
     interleaving: Interleaving, kernels: Kernels, faults: list[str]
 ) -> None:
     kernels.faulty = True
-    async with HashingPool(workers=1, interleaving=interleaving) as pool:  # no second one refuses during the recheck
+    async with HashingPool(workers=1, interleaving=interleaving) as pool:  # no second mismatch during the recheck
         pool._estimates.learn("bcrypt 4", 0.01)
         calls = [ask(pool) for _ in range(10)]
         await until(lambda: kernels.widths == [4])

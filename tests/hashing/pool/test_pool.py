@@ -1,4 +1,4 @@
-"""The pool gives verdicts in time or refuses at once, is fair, and never turns a fault into a verdict."""
+"""The pool gives verdicts in time or rejects at once, is fair, and never turns a fault into a verdict."""
 
 import asyncio
 import threading
@@ -149,7 +149,7 @@ async def test_a_caller_that_hangs_up_while_it_waits_costs_no_hash(narrow: Hashi
     price(narrow, check, 0.01)
     calls = [ask(narrow, check, f"call {n}", n) for n in range(4)]
     await until_queued(narrow, 2)
-    for call in calls[1:3]:  # one was handed over already, one stands in the queue
+    for call in calls[1:3]:  # one was handed over already, one is in the queue
         call.cancel()
     await asyncio.wait(calls[1:3])
     check.gate.set()

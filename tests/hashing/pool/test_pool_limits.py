@@ -1,4 +1,4 @@
-"""When a call is let in, and when one that waits is dropped: on a clock that the test moves."""
+"""When a call is admitted, and when a waiting one is dropped, on a clock that the test controls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +18,7 @@ FAR = NOW + 1e6
 
 
 class Clock:
-    """The part of an event loop that the pool plans with, under the test's control."""
+    """The part of an event loop with which the pool plans, controlled by the test."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -57,7 +57,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def pool(clock: Clock) -> AsyncIterator[HashingPool]:
-    """A pool of one worker and much patience, on the test's clock."""
+    """Yield a pool of one worker with long time limits, on the test's clock."""
     async with HashingPool(workers=1, queue_timeout=1000.0) as one:
         one._loop = cast("asyncio.AbstractEventLoop", clock)
         yield one

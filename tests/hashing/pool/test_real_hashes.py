@@ -1,4 +1,4 @@
-"""Real hashes, made by libpass, through the real pool: one format for each way in which a check can run."""
+"""Real hashes, made by libpass, in the real pool: one format for each executor."""
 
 import asyncio
 

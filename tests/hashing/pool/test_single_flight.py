@@ -1,4 +1,4 @@
-"""A call about the same thing joins the one in flight."""
+"""A call for the same work joins the one in flight."""
 
 import asyncio
 import math
@@ -12,7 +12,7 @@ NEVER = math.inf
 
 
 class Work:
-    """Counts its runs and ends when the test says so."""
+    """Counts its runs and ends when the test allows it."""
 
     def __init__(self) -> None:
         self.runs = 0
@@ -175,7 +175,7 @@ async def test_a_caller_that_hangs_up_as_the_work_ends_leaves_the_others_their_v
     await work.begun.wait()
 
     async def hang_up() -> None:
-        await work.end.wait()  # it wakes behind the work, which has its verdict by then
+        await work.end.wait()  # it wakes after the work, which has its verdict by then
         first.cancel()
 
     hanging_up = asyncio.create_task(hang_up())

@@ -1,4 +1,4 @@
-"""Checks in Python run in processes that may die without taking the service with them."""
+"""Checks in Python run in processes that may crash without affecting the service."""
 
 import asyncio
 import os
@@ -121,7 +121,7 @@ def test_a_signal_to_the_whole_service_leaves_its_workers_to_it(
 
 
 class Unpicklable(Fixed):
-    """A check that no pipe can carry, as a mistake in a format would make one."""
+    """A check that cannot be pickled, as a mistake in a format would cause."""
 
     def __reduce__(self) -> str:
         raise TypeError("right")
