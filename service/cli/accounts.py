@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 # The selection of accounts by the options of the commands.
 
 States = Annotated[
-    list[str] | None, typer.Option("--state", help="unarmed, waiting, verified, migrated or retired; may be repeated.")
+    list[str] | None, typer.Option("--state", help="unarmed, waiting, verified, migrated or retired; repeatable.")
 ]
-OfSource = Annotated[str | None, typer.Option("--source", help="Those that have a hash of this source.")]
-OfFormat = Annotated[str | None, typer.Option("--format", help="Those that have a hash of this format or formula.")]
+OfSource = Annotated[str | None, typer.Option("--source", help="Only accounts with a hash of this source.")]
+OfFormat = Annotated[str | None, typer.Option("--format", help="Only accounts with a hash of this format or formula.")]
 
 
 def filters_of(states: list[str] | None, source: str | None, of_format: str | None) -> "Filters":
@@ -67,7 +67,7 @@ async def selected(database: "Database", logins: list[str], filters: "Filters") 
         await require_known(connection, filters)
     if not logins:
         if filters.says_nothing:
-            raise CommandFailed("say which accounts: logins, or --state, --source, --format", WRONG_USAGE)
+            raise CommandFailed("select accounts: logins, or --state, --source, --format", WRONG_USAGE)
         return filters, []
     ids, unknown = await find_logins(database, logins)
     return replace(filters, ids=ids), unknown
@@ -75,8 +75,10 @@ async def selected(database: "Database", logins: list[str], filters: "Filters") 
 
 # `accounts forget` and `accounts delete`, which ask for confirmation. Never print a hash.
 
-Logins = Annotated[list[str] | None, typer.Argument(metavar="[LOGIN]...", help="Exactly these logins.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Logins = Annotated[
+    list[str] | None, typer.Argument(metavar="[LOGIN]...", help="The accounts with exactly these logins.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 def forget(
@@ -94,7 +96,7 @@ def delete(
     of_format: OfFormat = None,
     erase: Annotated[
         bool,
-        typer.Option("--erase", help="Keep no trace: loading again brings them back. Also for those deleted before."),
+        typer.Option("--erase", help="Keep no record, so that a load may add them again; also of earlier deletions."),
     ] = False,
     yes: Yes = False,
 ) -> None:
@@ -189,7 +191,7 @@ def _accounts(number: int) -> str:
     return f"{number:,} account{'' if number == 1 else 's'}"
 
 
-accounts = typer.Typer(no_args_is_help=True, help="Show accounts, forget their hashes, delete them.")
+accounts = typer.Typer(no_args_is_help=True, help="Show accounts, delete their hashes, delete accounts.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
 

@@ -20,10 +20,17 @@ WHEN = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 @audit.command()
 def export(
-    since: Annotated[datetime | None, typer.Option(formats=WHEN, help="From this moment on (UTC).")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=WHEN, help="Before this moment (UTC).")] = None,
-    code: Annotated[str | None, typer.Option(help="The `reason` of `debugContext` in Okta's System Log.")] = None,
-    login: Annotated[str | None, typer.Option(help="Only what was done to this account.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="TIME", formats=WHEN, help="Entries from this time on (UTC): 2026-11-22 or 2026-11-22T10:00:00."
+        ),
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(metavar="TIME", formats=WHEN, help="Entries before this time (UTC).")
+    ] = None,
+    code: Annotated[str | None, typer.Option(help="The `reason` in `debugContext` of Okta's System Log.")] = None,
+    login: Annotated[str | None, typer.Option(help="Only entries about this account.")] = None,
     action: Annotated[str | None, typer.Option(help="verified, refused, throttled, screened, forgotten, …")] = None,
 ) -> None:
     """Print the audit trail as JSON Lines, oldest entry first. It contains no password and no hash.

@@ -27,10 +27,11 @@ ORDER = ("failure", "warning", "unknown", "ok")
 
 def doctor(
     key_backup: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A restored copy of HASH_KEYS, compared with the keys at hand.")
+        Path | None, typer.Option(metavar="FILE", help="A backup of HASH_KEYS to compare with the configured keys.")
     ] = None,
     peak: Annotated[
-        str | None, typer.Option(metavar="RATE", help="Sign-ins to expect at most, 40/s or 300/m. [default: estimated]")
+        str | None,
+        typer.Option(metavar="RATE", help="Expected peak of sign-ins, such as 40/s or 300/m. [default: estimated]"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> int:

@@ -26,15 +26,13 @@ if TYPE_CHECKING:
 
 # What the hooks commands share: options, and the resources that are open while one runs.
 
-Registration = Annotated[
-    bool, typer.Option("--registration/--no-registration", help="With the registration hook, or without.")
-]
+Registration = Annotated[bool, typer.Option("--registration/--no-registration", help="Include the registration hook.")]
 BaseUrl = Annotated[
     str | None, typer.Option(metavar="URL", help="The service's public address. [default: as it was registered]")
 ]
 
 
-Yes = Annotated[bool, typer.Option("--yes", help="Replace hooks that this installation did not make, without asking.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Replace hooks that this installation did not create without asking.")]
 
 
 def approval(yes: bool) -> "Approve":
@@ -221,10 +219,10 @@ def rotate_secret(
     base_url: BaseUrl = None,
     registration: Registration = True,
     replica: Annotated[
-        list[str] | None, typer.Option(metavar="URL", help="Address of a replica; once for each. [default: base URL]")
+        list[str] | None, typer.Option(metavar="URL", help="Address of a replica; repeatable. [default: base URL]")
     ] = None,
     overlap: Annotated[
-        float, typer.Option(min=0, help="Seconds in which the old and the new event hook both deliver.")
+        float, typer.Option(min=0, help="Seconds during which the old and the new event hook both deliver.")
     ] = 300.0,
     yes: Yes = False,
 ) -> int:
@@ -288,7 +286,7 @@ async def _read_log(settings: "Settings", database: "Database", org: "OktaOrg") 
 
 app = typer.Typer(no_args_is_help=True, help="Register and check the org's hooks, and rotate their secret.")
 
-OAuth = Annotated[bool, typer.Option("--oauth", help="The inline hooks prove themselves by OAuth.")]
+OAuth = Annotated[bool, typer.Option("--oauth", help="Authenticate the inline hooks by OAuth.")]
 HookKey = Annotated[str | None, typer.Option(metavar="ID", help="With --oauth: the hook key, for private_key_jwt.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
@@ -300,7 +298,8 @@ def register(
     oauth: OAuth = False,
     hook_key: HookKey = None,
     probe: Annotated[
-        bool, typer.Option(help="Call the service at URL first. Turn off where only Okta resolves URL (split DNS).")
+        bool,
+        typer.Option(help="Call the service at URL first. Turn this off if only Okta can resolve URL (split DNS)."),
     ] = True,
     yes: Yes = False,
 ) -> int:
@@ -333,7 +332,7 @@ def check(
     base_url: BaseUrl = None,
     registration: Registration = True,
     verify: Annotated[
-        bool, typer.Option(help="Verify the event hook again, which shows whether Okta has our secret.")
+        bool, typer.Option(help="Verify the event hook again, which shows whether Okta has the current secret.")
     ] = True,
     as_json: AsJson = False,
 ) -> int:

@@ -85,13 +85,16 @@ def _share(part: int, whole: int) -> str:
 def identify(
     text: Annotated[
         str | None,
-        typer.Argument(metavar="[HASH]", help="The hash; - reads it from standard input, past the shell's history."),
+        typer.Argument(
+            metavar="[HASH]",
+            help="The hash; - reads it from standard input, not kept in the shell's history.",
+        ),
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="Report over an export before it is loaded.")] = None,
-    source: Annotated[str | None, typer.Option(help="The source in SOURCES whose settings apply.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Report on an export before it is loaded.")] = None,
+    source: Annotated[str | None, typer.Option(help="Use the settings of this source in SOURCES.")] = None,
     of_format: Annotated[str | None, typer.Option("--format", help="A format or formula.")] = None,
-    salt: Annotated[str | None, typer.Option(help="The salt, where it has a column of its own.")] = None,
-    username: Annotated[str | None, typer.Option(help="The name that was mixed into the hash.")] = None,
+    salt: Annotated[str | None, typer.Option(help="The salt, if it is in a separate column.")] = None,
+    username: Annotated[str | None, typer.Option(help="The user name that is part of the hash.")] = None,
     iterations: Annotated[int | None, typer.Option(min=1)] = None,
     charset: Annotated[str, typer.Option(help="The charset of the file.")] = "utf-8",
     mapping: Annotated[list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="As in load.")] = None,

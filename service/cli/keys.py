@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from service.administration.rotate_keys import Rotated
     from service.settings import Settings
 
-keys = typer.Typer(no_args_is_help=True, help="Make, rotate and write off the keys of stored hashes.")
+keys = typer.Typer(no_args_is_help=True, help="Create and rotate keys of stored hashes, record their destruction.")
 
 PLAIN = "REQUIRE_ENCRYPTED_HASHES is set: unencrypted hashes are left as they are, since they may have been planted"
 """Encrypting it here would make a planted hash valid."""

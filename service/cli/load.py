@@ -246,26 +246,31 @@ def mapped(pairs: list[str]) -> dict[str, str]:
 
 
 def load(
-    source: Annotated[str, typer.Option(help="The legacy store that it comes from, as SOURCES names it.")],
+    source: Annotated[str, typer.Option(help="The legacy store of the export, as named in SOURCES.")],
     file: Annotated[
         Path | None,
         typer.Argument(help="CSV with a header, JSON Lines or LDIF, also gzipped; - is standard input."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print what would change.")] = False,
     rejects: Annotated[
-        Path | None, typer.Option(help="Where refused rows go, with line and reason. [default: beside FILE]")
+        Path | None, typer.Option(help="Where to write refused rows, with line and reason. [default: next to FILE]")
     ] = None,
     of_format: Annotated[
-        str | None, typer.Option("--format", help="A format or formula, for hashes that neither row nor SOURCES name.")
+        str | None,
+        typer.Option("--format", help="The format or formula of hashes for which neither row nor SOURCES names one."),
     ] = None,
     mapping: Annotated[
-        list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="Take a column under another name.")
+        list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="Use a column under another name.")
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="csv, jsonl or ldif. [default: by name, else by content]")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="csv, jsonl or ldif. [default: by name, otherwise by content]")
+    ] = None,
     charset: Annotated[str, typer.Option(help="The charset of the file.")] = "utf-8",
-    delimiter: Annotated[str | None, typer.Option(help="Between columns. [default: by the header]")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="The delimiter between columns. [default: detected in the header]")
+    ] = None,
     dialect: Annotated[
-        str | None, typer.Option(help="csv, or copy for backslash escapes (COPY, mysql -B). [default: by the rows]")
+        str | None, typer.Option(help="csv, or copy for backslash escapes (COPY, mysql -B). [default: detected]")
     ] = None,
     attributes: Annotated[
         list[str] | None,
@@ -275,14 +280,16 @@ def load(
         list[str] | None,
         typer.Option("--force-attribute", help="Store this attribute although it looks like a credential."),
     ] = None,
-    null: Annotated[list[str] | None, typer.Option(help="A text that means no value, in any column.")] = None,
+    null: Annotated[list[str] | None, typer.Option(help="A text that means a missing value in any column.")] = None,
     without_hashes: Annotated[
-        bool, typer.Option("--without-hashes", help="Load accounts without hashes although columns look like them.")
+        bool, typer.Option("--without-hashes", help="Load accounts without hashes although a column looks like hashes.")
     ] = False,
     from_dsn: Annotated[
-        str | None, typer.Option(metavar="URL", help="Read from this PostgreSQL instead of FILE; PGPASSWORD counts.")
+        str | None, typer.Option(metavar="URL", help="Read from this PostgreSQL instead of FILE; PGPASSWORD is used.")
     ] = None,
-    query: Annotated[str | None, typer.Option(metavar="SQL", help="With --from-dsn: what to read there.")] = None,
+    query: Annotated[
+        str | None, typer.Option(metavar="SQL", help="With --from-dsn: the query whose rows are loaded.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON for a script.")] = False,
 ) -> int:
     """Load legacy accounts: add new ones and update known ones. Deleted hashes are not restored.

@@ -282,41 +282,41 @@ async def _groups(org: "OktaOrg", name: str | None) -> Sequence[str]:
 def provision(
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Change nothing; print what would happen and what the user schema refuses."),
+        typer.Option("--dry-run", help="Change nothing; print what would happen, and what the user schema rejects."),
     ] = False,
     state: Annotated[
-        list[str] | None, typer.Option(help="Only accounts in this state: waiting, verified, unarmed.")
+        list[str] | None, typer.Option(help="Only accounts in this state: waiting, verified or unarmed.")
     ] = None,
     without_hash: Annotated[
-        bool, typer.Option("--without-hash", help="Accounts without a usable hash too; those people reset a password.")
+        bool,
+        typer.Option("--without-hash", help="Include accounts without a usable hash; they reset the password."),
     ] = False,
     include_disabled: Annotated[
-        bool, typer.Option("--include-disabled", help="Of those, also the ones that were disabled in the old system.")
+        bool,
+        typer.Option("--include-disabled", help="With --without-hash: include accounts disabled in the old system."),
     ] = False,
     source: Annotated[list[str] | None, typer.Option(help="Only accounts with a hash of this source.")] = None,
-    format_name: Annotated[list[str] | None, typer.Option("--format", help="Only with a hash of this format.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, for a pilot.")] = None,
-    group: Annotated[str | None, typer.Option(help="Put them into the group of this name and today's date.")] = None,
+    format_name: Annotated[
+        list[str] | None, typer.Option("--format", help="Only accounts with a hash of this format.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of accounts, for a pilot.")] = None,
+    group: Annotated[str | None, typer.Option(help="Add the users to a group with this name and today's date.")] = None,
     attribute: Annotated[
-        list[str] | None, typer.Option(help="Send only these profile attributes besides login. [default: all]")
+        list[str] | None, typer.Option(help="Send only these profile attributes and the login. [default: all]")
     ] = None,
     direct: Annotated[
-        bool, typer.Option("--direct", help="Send the hashes that Okta can check itself; the rest goes by the hook.")
+        bool, typer.Option("--direct", help="Send the hashes that Okta can check itself; the others use the hook.")
     ] = False,
     share: Annotated[str, typer.Option(help="Share of Okta's rate limits to use.")] = "50%",
-    concurrency: Annotated[int, typer.Option(min=1, max=75, help="Calls at once.")] = 8,
+    concurrency: Annotated[int, typer.Option(min=1, max=75, help="Maximum concurrent calls.")] = 8,
     report: Annotated[
-        Path, typer.Option(help="Where the accounts that Okta refuses are listed, - for standard output.")
+        Path, typer.Option(help="Where to list the accounts that Okta refuses; - is standard output.")
     ] = Path("refused.csv"),
     corrected: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A corrected report: taken up first.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A corrected report, which is applied first.")
     ] = None,
-    retry_refused: Annotated[
-        bool, typer.Option("--retry-refused", help="Try the refused ones again as they are.")
-    ] = False,
-    keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Go on after 20 refusals in a row without a success between them.")
-    ] = False,
+    retry_refused: Annotated[bool, typer.Option("--retry-refused", help="Retry refused accounts unchanged.")] = False,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Continue after 20 consecutive refusals.")] = False,
     base_url: Annotated[
         str | None, typer.Option(metavar="URL", help="The service's public address. [default: as it was registered]")
     ] = None,

@@ -102,14 +102,18 @@ FAULTS = {"hook_calls_failed", "reconcile_failed", "log_warning", "too_many_miss
 def reconcile(
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME|SPAN", help="Read the log again from then on, for instance after a restore: 7d."),
+        typer.Option(
+            metavar="TIME|SPAN", help="Read the log again from this time on, for instance 7d after a restore."
+        ),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Keep doing it; one replica at a time does.")] = False,
-    users: Annotated[bool, typer.Option(help="Compare the accounts with the org's users too.")] = True,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Retire the hashes of missing users however many there are.")
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Continue until stopped; one replica at a time works.")
     ] = False,
-    every: Annotated[float, typer.Option(min=1, help="Seconds between two reads of the log with --follow.")] = 10.0,
+    users: Annotated[bool, typer.Option(help="Also compare the accounts with the org's users.")] = True,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Retire the hashes of missing users, however many are missing.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=1, help="With --follow: seconds between two reads of the log.")] = 10.0,
     share: Annotated[str, typer.Option(help="Share of Okta's rate limits to use.")] = "50%",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for a script.")] = False,
 ) -> int:

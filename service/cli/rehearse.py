@@ -44,10 +44,12 @@ BEHIND = 0.5
 
 def rehearse(
     context: typer.Context,
-    url: Annotated[str, typer.Argument(metavar="URL", help="The service's address, as https://passwords.example.com.")],
-    rate: Annotated[str, typer.Option(help="Sign-ins a second or a minute: 40/s, 300/m.")] = "10/s",
-    duration: Annotated[str, typer.Option("--for", help="How long: 90s, 5m, 1h.")] = "1m",
-    wrong: Annotated[str, typer.Option(help="The share of sign-ins with a wrong password, or 0%.")] = "20%",
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="The service's address, such as https://passwords.example.com.")
+    ],
+    rate: Annotated[str, typer.Option(help="Sign-ins per second or minute: 40/s, 300/m.")] = "10/s",
+    duration: Annotated[str, typer.Option("--for", help="The duration: 90s, 5m, 1h.")] = "1m",
+    wrong: Annotated[str, typer.Option(help="The share of sign-ins with a wrong password; may be 0%.")] = "20%",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """Sign in invented people at a given rate; print how many were answered in time, and how many cores that needs.

@@ -30,12 +30,13 @@ report = typer.Typer(invoke_without_command=True)
 def write(
     context: typer.Context,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="A new folder. [default: report-DATE]")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="The folder to create. [default: report-DATE]"),
     ] = None,
     sign: Annotated[
-        Path | None, typer.Option(metavar="KEY.pem", help="An Ed25519 private key that signs report.json.")
+        Path | None, typer.Option(metavar="KEY.pem", help="The Ed25519 private key that signs report.json.")
     ] = None,
-    okta: Annotated[bool, typer.Option(help="Ask Okta which hooks are left, where OKTA_CLIENT_ORGURL is set.")] = True,
+    okta: Annotated[bool, typer.Option(help="Ask Okta which hooks are left, if OKTA_CLIENT_ORGURL is set.")] = True,
 ) -> int:
     """Write evidence for auditors: counts, every forgotten hash with its proof, keys used or destroyed, hooks left.
 
@@ -56,7 +57,7 @@ def write(
 
 @report.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What report wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that report wrote.")],
     key: Annotated[Path, typer.Option(metavar="PUBLIC.pem", help="The signer's public key.")],
 ) -> None:
     """Verify that a report is unchanged: the signature of report.json, and the digest of each other file."""

@@ -52,10 +52,10 @@ def report_lines(request: "ScreeningRequest", screening: "Screening") -> Iterato
 def screen(
     request: Annotated[
         typer.FileBinaryRead,
-        typer.Argument(metavar="REQUEST.json", help="What Okta sends, in a file; - is standard input."),
+        typer.Argument(metavar="REQUEST.json", help="A file with the request that Okta sends; - is standard input."),
     ],
     policy: Annotated[
-        str | None, typer.Option(metavar="FILE|MODULE:FUNCTION", help="The policy, if not REGISTRATION_POLICY.")
+        str | None, typer.Option(metavar="FILE|MODULE:FUNCTION", help="The policy, instead of REGISTRATION_POLICY.")
     ] = None,
     legacy: Annotated[
         Path | None,

@@ -13,9 +13,9 @@ from service.cli.okta_options import prepare, run
 
 def simulate(
     stay: Annotated[
-        bool, typer.Option("--stay", help="Don't play the story: serve, print the URLs, and stay until Ctrl-C.")
+        bool, typer.Option("--stay", help="Do not play the steps: serve, print the URLs, and run until Ctrl-C.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show each call of Okta in full.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show each of Okta's calls in full.")] = False,
 ) -> None:
     """Play a complete migration against a simulated Okta org and print it.
 
@@ -29,4 +29,4 @@ def simulate(
     if stay:
         run(stay_on_stage(settings))
     elif not run(play(settings, verbose=verbose)):
-        raise CommandFailed("the story did not go as it should: see the lines marked with a cross")
+        raise CommandFailed("the simulation failed: see the lines marked with a cross")

@@ -24,8 +24,8 @@ STUCK = {
 }
 
 
-ALL_NAMES = "Count the names that open no account anew, and list all instead of the first of each kind."
-HTML = "Write the status page of the admin port to a file instead: numbers, and no name."
+ALL_NAMES = "Count the names that open no account again, and list all of them instead of the first few."
+HTML = "Write the status page of the admin port to a file instead; it contains numbers and no names."
 
 
 def status(

@@ -33,12 +33,10 @@ docs/migration-guide.md says it at length."""
 def stragglers(
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where the CSV goes. [default: standard output]"),
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write the CSV. [default: standard output]"),
     ] = None,
-    retire: Annotated[
-        bool, typer.Option("--retire", help="Forget their hashes, and with that end the programme.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --retire: do not ask.")] = False,
+    retire: Annotated[bool, typer.Option("--retire", help="Delete their hashes, which ends the programme.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --retire: do not ask for confirmation.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON for a script.")] = False,
 ) -> None:
     """List accounts that have not migrated, as CSV with the reasons: for the mails at the end of the programme.

@@ -31,26 +31,30 @@ def try_password(
         str | None,
         typer.Argument(
             metavar="[LOGIN-OR-HASH]",
-            help="A login, where an account has it; else a hash. - reads a hash from the first line of standard input.",
+            help="A login if an account has it, otherwise a hash; - reads a hash from a line of standard input.",
         ),
     ] = None,
-    only_hash: Annotated[bool, typer.Option("--hash", help="The argument is a hash; look up no account.")] = False,
-    file: Annotated[Path | None, typer.Option(help="Instead of the argument: an export, with --row.")] = None,
+    only_hash: Annotated[
+        bool, typer.Option("--hash", help="Treat the argument as a hash; look up no account.")
+    ] = False,
+    file: Annotated[
+        Path | None, typer.Option(help="Read the row from this export instead of the argument; needs --row.")
+    ] = None,
     row: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="With --file: the line number, as in the rejects file.")
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="Take format, charset and pepper from this source in SOURCES.")
+        str | None, typer.Option(help="Use format, charset and pepper of this source in SOURCES.")
     ] = None,
     of_format: Annotated[str | None, typer.Option("--format", help="A format or formula.")] = None,
-    salt: Annotated[str | None, typer.Option(help="The salt, where it has a column of its own.")] = None,
-    user: Annotated[str | None, typer.Option(help="The name that was mixed into the hash.")] = None,
+    salt: Annotated[str | None, typer.Option(help="The salt, if it is in a separate column.")] = None,
+    user: Annotated[str | None, typer.Option(help="The user name that is part of the hash.")] = None,
     pepper_env: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="With --diagnose: an environment variable that may hold the pepper."),
     ] = None,
     diagnose: Annotated[
-        bool, typer.Option("--diagnose", help="Where the password is UNVERIFIED, search for the recipe.")
+        bool, typer.Option("--diagnose", help="If the password is UNVERIFIED, search for the recipe.")
     ] = False,
     seconds: Annotated[
         float, typer.Option("--for", metavar="SECONDS", min=0.1, help="With --diagnose: the time limit.")
@@ -58,9 +62,9 @@ def try_password(
     mapping: Annotated[list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="As in load.")] = None,
     kind: Annotated[str | None, typer.Option(help="csv, jsonl or ldif, as in load.")] = None,
     charset: Annotated[str, typer.Option(help="The charset of the file, as in load.")] = "utf-8",
-    delimiter: Annotated[str | None, typer.Option(help="Between columns, as in load.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="The delimiter between columns, as in load.")] = None,
     dialect: Annotated[str | None, typer.Option(help="csv or copy, as in load.")] = None,
-    null: Annotated[list[str] | None, typer.Option(help="A text that is no value in any column, as in load.")] = None,
+    null: Annotated[list[str] | None, typer.Option(help="A text that means a missing value, as in load.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> int:
     """Check a known password against a stored or given hash, with the code that answers sign-ins.
