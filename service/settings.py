@@ -39,7 +39,7 @@ def _parse_secrets(value: str) -> tuple[SecretStr, ...]:
     if not isinstance(parsed, list) or not all(isinstance(item, str) for item in parsed):
         raise ValueError('must be a JSON list of strings, for instance ["one", "two"]')
     if not all(map(is_utf8, parsed)):
-        raise ValueError("holds a lone surrogate, which no header can carry")
+        raise ValueError("contains an unpaired surrogate, which a header cannot contain")
     return tuple(SecretStr(item) for item in parsed)
 
 
@@ -350,7 +350,7 @@ class PlaceSettings(BaseSettings):
             raise ValueError("must begin with postgresql://")
         if not _has_sound_ports(url.get_secret_value()):
             raise ValueError(
-                "has a port that is no number; in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25"
+                "has a port that is not a number; in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25"
             )
         return url
 

@@ -236,8 +236,8 @@ def check_settings(around: Surroundings) -> Iterator[Finding]:
     if settings.admin_host not in LOOPBACK:
         yield warning(
             area,
-            f"The admin port listens on {settings.admin_host}, and anybody may read /metrics and /status.json there.",
-            "set ADMIN_HOST=127.0.0.1, or let only Prometheus and operators reach the port",
+            f"The admin port listens on {settings.admin_host}, where anybody can read /metrics and /status.json.",
+            "set ADMIN_HOST=127.0.0.1, or restrict access to the port to Prometheus and operators",
         )
 
 
@@ -245,7 +245,7 @@ def _event_secrets(settings: Settings) -> Iterator[Finding]:
     if not settings.has_event_secrets():
         yield warning(
             Area.SETTINGS,
-            "The secrets of the inline hooks open /okta/events too, the route that deletes hashes.",
+            "The secrets of the inline hooks are also accepted by /okta/events, the route that deletes hashes.",
             "set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE, then run `password-import hooks register URL`",
         )
 
@@ -264,7 +264,7 @@ def check_secret_files(around: Surroundings) -> Iterator[Finding]:
     faults = [fault for name, file in files.items() if (fault := _file_fault(name, file)) is not None]
     yield from faults
     if not faults:
-        named = f"Secret files are private: {', '.join(files)}." if files else "No secret is in a file."
+        named = f"Secret files are private: {', '.join(files)}." if files else "No secret is stored in a file."
         yield ok(Area.SECRET_FILES, named)
 
 
@@ -272,14 +272,14 @@ def _file_fault(name: str, file: Path) -> Finding | None:
     try:
         require_unwritable(name, file)
     except BadSettings as bad:
-        return failure(Area.SECRET_FILES, f"{bad} ({file})", "mend the file's owner, mode or path, then restart")
+        return failure(Area.SECRET_FILES, f"{bad} ({file})", "correct the file's owner, mode or path, then restart")
     if not os.access(file, os.R_OK):
         return failure(
             Area.SECRET_FILES, f"{name}: {file} can't be read.", "give it to the service's user: chown, chmod 0400"
         )
     if is_readable_by_all(file):
         where = f"{name}: every" if name != str(file) else "Every"
-        return warning(Area.SECRET_FILES, f"{where} user of this machine may read {file}.", f"chmod o-r {file}")
+        return warning(Area.SECRET_FILES, f"{where} user of this machine can read {file}.", f"chmod o-r {file}")
     return None
 
 
@@ -310,7 +310,7 @@ def disk_finding(around: Surroundings, folder: Path, size: int) -> Finding:
     try:
         free = around.free_space(folder)
     except OSError as error:
-        return unknown(Area.DISK, f"The free space of {folder} can't be seen: {error.strerror}.", "look with df")
+        return unknown(Area.DISK, f"The free space of {folder} is unknown: {error.strerror}.", "check it with df")
     said = f"{as_bytes(free)} are free in {folder}; the database has {as_bytes(size)}."
     if free < LEAST_FREE:
         return failure(Area.DISK, said, "free some space or enlarge the disk now: PostgreSQL stops when it is full")
@@ -369,11 +369,11 @@ async def check_cores(around: Surroundings) -> AsyncIterator[Finding]:
 def _cores_for_peak(around: Surroundings, costs: HashCosts) -> Finding:
     speed = costs.sign_ins_per_second
     if not speed:
-        return unknown(Area.CORES, "No check could be measured here.", "see the peppers and keys that are missing")
+        return unknown(Area.CORES, "No check could be measured here.", "see the findings on peppers and keys")
     hashes = sum(each.hashes for each in costs.recipes)
     peak = around.peak or hashes * FIRST_MORNING * BUSIEST_HOUR / 3600 * BURST
     needed = peak * (costs.cores / speed) * (1 + WRONG) / USABLE
-    source = "--peak" if around.peak else "an estimate for the first morning by docs/capacity.md"
+    source = "--peak" if around.peak else "estimated for the first morning as in docs/capacity.md"
     said = (
         f"{costs.cores} cores here verify {speed:,.0f} sign-ins/s; {peak:,.1f}/s ({source}) need {needed:,.1f} cores, "
         "wrong passwords included."
@@ -393,7 +393,7 @@ def check_key_backup(around: Surroundings, needed: Sequence[str], held: Mapping[
     if file is None:
         yield unknown(
             area,
-            f"A backup of {_listed(needed)} can't be seen from here; without the key the hashes are lost.",
+            f"Whether {_listed(needed)} has a backup is unknown here; if the key is lost, so are the hashes.",
             "restore the backup to a file and run `password-import doctor --key-backup FILE`",
         )
         return
@@ -401,16 +401,16 @@ def check_key_backup(around: Surroundings, needed: Sequence[str], held: Mapping[
         copied = parse_hash_keys("the backup", file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, BadSettings) as error:
         why = str(error) if isinstance(error, BadSettings) else f"{file} can't be read"
-        yield failure(area, f"The backup of the keys is of no use: {why}.", "make a new copy of HASH_KEYS")
+        yield failure(area, f"The backup of the keys is unusable: {why}.", "make a new backup of HASH_KEYS")
         return
     if lacking := [key for key in needed if key not in copied]:
-        yield failure(area, f"The backup lacks {_listed(lacking)}, and stored hashes need it.", "copy HASH_KEYS again")
+        yield failure(area, f"The backup lacks {_listed(lacking)}, which stored hashes need.", "copy HASH_KEYS again")
     elif other := [key for key in needed if key in held and held[key] != copied[key]]:
-        yield failure(area, f"The backup has another key under the id of {_listed(other)}.", "copy HASH_KEYS again")
+        yield failure(area, f"The backup has a different value for {_listed(other)}.", "copy HASH_KEYS again")
     else:
-        yield ok(area, f"The backup has {_listed(needed)}, as HASH_KEYS has it.")
+        yield ok(area, f"The backup contains {_listed(needed)}, with the same value as HASH_KEYS.")
     if is_readable_by_all(file):
-        yield warning(area, f"Every user of this machine may read the backup {file}.", f"chmod o-r {file}")
+        yield warning(area, f"Every user of this machine can read the backup {file}.", f"chmod o-r {file}")
 
 
 def _listed(keys: Sequence[str]) -> str:
@@ -425,6 +425,6 @@ def keys_beside_database(around: Surroundings) -> Iterator[Finding]:
     if file.resolve().is_relative_to(around.settings.data_dir.resolve()):
         yield warning(
             Area.KEYS,
-            f"HASH_KEYS_FILE is in DATA_DIR ({file}): a backup of that folder holds the hashes and their key.",
+            f"HASH_KEYS_FILE is in DATA_DIR ({file}): a backup of that folder contains the hashes and their key.",
             "keep the file outside of DATA_DIR",
         )

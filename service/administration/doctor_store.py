@@ -67,7 +67,7 @@ async def check_database(around: Surroundings) -> AsyncIterator[Finding]:
     for fault in faults:
         yield fault
     if not faults:
-        yield ok(Area.DATABASE, f"PostgreSQL {server.version // 10000} answers and takes writes.")
+        yield ok(Area.DATABASE, f"PostgreSQL {server.version // 10000} answers and accepts writes.")
 
 
 def _server_faults(server: health.Server) -> Iterator[Finding]:
@@ -91,13 +91,13 @@ def _server_faults(server: health.Server) -> Iterator[Finding]:
         )
     if not server.has_autovacuum:
         yield warning(
-            area, "autovacuum is off: the bytes of forgotten hashes stay in the table.", "set autovacuum to on"
+            area, "autovacuum is off: the bytes of forgotten hashes remain in the table.", "set autovacuum to on"
         )
     if server.logs_parameters:
         yield warning(
             area,
-            "The server logs statements with their parameters, hashes among them.",
-            "set log_parameter_max_length = 0, and treat the logs until now as you treat the hashes",
+            "The server logs statements with their parameters, which include hashes.",
+            "set log_parameter_max_length = 0, and protect the existing logs like the hashes",
         )
 
 
@@ -131,12 +131,12 @@ async def check_role(around: Surroundings) -> AsyncIterator[Finding]:
     faults = [*_role_faults(around, role)]
     for shipped in sorted({each for each, _ in lacking}):
         tables = ", ".join(table for each, table in lacking if each == shipped)
-        faults.append(failure(Area.ROLE, f"{shipped} may not read {tables}.", ROLES_AGAIN))
+        faults.append(failure(Area.ROLE, f"{shipped} cannot read {tables}.", ROLES_AGAIN))
     if is_public:
-        faults.append(failure(Area.ROLE, "Every role of the server may read the table hashes.", ROLES_AGAIN))
+        faults.append(failure(Area.ROLE, "Every role of the server can read the table hashes.", ROLES_AGAIN))
     if readers:
-        said = f"Other roles may read the table hashes: {', '.join(readers)}."
-        faults.append(warning(Area.ROLE, said, "REVOKE that right, unless it is meant; and encrypt the hashes"))
+        said = f"Other roles can read the table hashes: {', '.join(readers)}."
+        faults.append(warning(Area.ROLE, said, "REVOKE that privilege unless it is intended, and encrypt the hashes"))
     for fault in faults:
         yield fault
     if around.settings.database_url is None:
@@ -174,7 +174,7 @@ async def check_schema(around: Surroundings) -> AsyncIterator[Finding]:
     elif revision != known[0]:
         yield ok(Area.SCHEMA, f"The schema is at revision {revision}, newer than this version, which is allowed.")
     else:
-        yield ok(Area.SCHEMA, f"The schema is at revision {revision}, as this version needs.")
+        yield ok(Area.SCHEMA, f"The schema is at revision {revision}, as this version requires.")
     if not loaded:
         yield warning(Area.SCHEMA, "No account is loaded, so the service is not ready.", "run `password-import load …`")
 
@@ -219,8 +219,8 @@ async def check_disk(around: Surroundings) -> AsyncIterator[Finding]:
         yield disk_finding(around, Path(folder), server.size)
     else:
         size = as_bytes(server.size)
-        said = f"The disk of the database server can't be seen from here; the database has {size}."
-        yield unknown(Area.DISK, said, "let the server's own monitoring warn of a full disk")
+        said = f"The free space of the database server cannot be determined from here; the database has {size}."
+        yield unknown(Area.DISK, said, "let the server's own monitoring warn about a full disk")
 
 
 # Keys and hashes.
@@ -253,7 +253,7 @@ async def check_keys(around: Surroundings) -> AsyncIterator[Finding]:
     if not missing:
         idle = sorted(held.keys() - {*needed, keys.active})
         spare = f" No hash is under {', '.join(idle)} any more." if idle else ""
-        yield ok(Area.KEYS, f"The keys at hand decrypt the stored hashes: {', '.join(needed)}.{spare}")
+        yield ok(Area.KEYS, f"The configured keys decrypt the stored hashes: {', '.join(needed)}.{spare}")
     for finding in check_key_backup(around, needed, held):
         yield finding
 
@@ -315,7 +315,7 @@ def _pepper_fault(around: Surroundings, name: str, *, is_missing: bool) -> Findi
         fix = f"set {name} in the environment of every replica, as the legacy system had it"
         return failure(Area.PEPPERS, f"The pepper {name} is not set, and stored hashes need it.", fix)
     if value == "":
-        fix = "set its value; people with these hashes are told that their password is wrong"
+        fix = "set its value; otherwise sign-ins with these hashes are answered UNVERIFIED"
         return failure(Area.PEPPERS, f"The pepper {name} is set and empty.", fix)
     if value is not None and value != value.strip():
         fix = "remove it, unless the legacy system hashed it too; then check with `password-import try LOGIN`"
@@ -395,14 +395,18 @@ async def check_reconcile(around: Surroundings) -> AsyncIterator[Finding]:
     own = [log for log in logs if around.org is None or log[0] == around.org.host]
     if not own:
         begun = any(states.get(state) for state in (State.VERIFIED, State.MIGRATED))
-        said = "Okta's System Log was never read: a SUCCESS that the event hook lost stays lost."
+        said = "Okta's System Log was never read: a SUCCESS that the event hook lost is not applied."
         yield (failure if begun else warning)(Area.RECONCILE, said, FOLLOW)
         return
     _, read, compared = max(own, key=lambda log: log[1])
     yield _log_finding(around.now() - read, follower)
     if compared is None or around.now() - compared > USERS_STALE:
-        when = f"since {compared:%Y-%m-%d}" if compared else "ever"
-        said = f"The accounts were not compared with Okta's users {when}: hashes of deleted users stay."
+        when = (
+            f"not compared with Okta's users since {compared:%Y-%m-%d}"
+            if compared
+            else "never compared with Okta's users"
+        )
+        said = f"The accounts were {when}: hashes of deleted users remain."
         yield warning(Area.RECONCILE, said, "run `password-import reconcile` without --no-users")
 
 

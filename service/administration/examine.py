@@ -71,7 +71,7 @@ async def check_okta(around: Surroundings) -> AsyncIterator[Finding]:
     if not refused:
         yield ok(
             Area.OKTA,
-            f"{around.org.host} takes the credentials for reading; the right to create users shows with provision.",
+            f"{around.org.host} accepts the credentials for reading; provision shows whether they may create users.",
         )
     if around.org.clock_ahead is not None:
         yield clock_finding("Okta", timedelta(seconds=around.org.clock_ahead))
@@ -107,13 +107,13 @@ async def _fault_of(call: Callable[[], Awaitable[object]]) -> OktaFault | None:
 def _access_finding(name: str, fault: OktaFault) -> Finding:
     scope, commands = RIGHTS[name]
     if isinstance(fault, ProofRefused):
-        return failure(Area.OKTA, f"Okta refuses the DPoP proofs: {fault}.", PROOF_REMEDY)
+        return failure(Area.OKTA, f"Okta rejects the DPoP proofs: {fault}.", PROOF_REMEDY)
     if isinstance(fault, NoToken):
         return failure(Area.OKTA, f"{fault}.", "correct OKTA_CLIENT_* or the app's scopes (docs/okta-api.md)")
     if isinstance(fault, Refused) and fault.status == UNAUTHORIZED:
-        return failure(Area.OKTA, f"Okta refuses the credentials: {fault}.", "make a new token, set OKTA_CLIENT_TOKEN")
+        return failure(Area.OKTA, f"Okta rejects the credentials: {fault}.", "make a new token, set OKTA_CLIENT_TOKEN")
     if isinstance(fault, Refused) and fault.is_about_us:
-        said = f"The credentials may not read {name}, which {commands} need: {fault}."
+        said = f"The credentials may not read {name}, needed by {commands}: {fault}."
         fix = f"grant {scope}, and an admin role that has it (docs/okta-api.md)"
         return warning(Area.OKTA, said, fix) if name in OPTIONAL else failure(Area.OKTA, said, fix)
     return failure(Area.OKTA, f"Okta did not answer as expected: {fault}.", "check OKTA_CLIENT_ORGURL and the network")
@@ -124,33 +124,36 @@ async def check_rate_limits(around: Surroundings) -> AsyncIterator[Finding]:
     limits = around.org.rate_limits() if around.org is not None else {}
     if not limits:
         if around.org is None or around.check_hooks is None:
-            said, fix = "Okta did not take any call.", "see the lines on okta"
+            said, fix = "Okta answered no call.", "see the lines on okta"
         else:
-            said, fix = "Okta's answers told no rate limit.", "a proxy may remove the headers X-Rate-Limit-*"
+            said, fix = (
+                "Okta's answers contained no rate limits.",
+                "check whether a proxy removes the headers X-Rate-Limit-*",
+            )
         yield unknown(Area.RATE_LIMITS, said, fix)
         return
     short = {name: each for name, each in limits.items() if each[1] < LITTLE * each[0]}
     for name, (limit, left) in short.items():
         yield warning(
             Area.RATE_LIMITS,
-            f"{left} of {limit} calls a minute are left for {name}: others, or --share 100%, use the rest.",
-            "find the others in the Admin Console (Reports > Rate Limits), or lower --share",
+            f"{left} of {limit} calls a minute are left for {name}: other clients, or --share 100%, use the rest.",
+            "find the other clients in the Admin Console (Reports > Rate Limits), or lower --share",
         )
     if not short:
         told = ", ".join(f"{name} {left} of {limit}" for name, (limit, left) in sorted(limits.items()))
-        yield ok(Area.RATE_LIMITS, f"Left in this minute: {told}.")
+        yield ok(Area.RATE_LIMITS, f"Calls left in this minute: {told}.")
 
 
 async def check_hooks(around: Surroundings) -> AsyncIterator[Finding]:
     """Check the hooks in the same way as `hooks check --no-verify`."""
     if around.check_hooks is None:
-        yield unknown(Area.HOOKS, "The hooks were not checked, because Okta can't be asked.", "see the lines on okta")
+        yield unknown(Area.HOOKS, "The hooks were not checked: Okta can't be reached.", "see the lines on okta")
         return
     findings = await around.check_hooks()
     for finding in findings:
         yield finding
     if not findings:
-        yield ok(Area.HOOKS, "The hooks lead to the service, and it answers them.")
+        yield ok(Area.HOOKS, "The hooks point to the service, and it answers them.")
 
 
 # The certificate, its key and its chain, if no proxy terminates TLS.
@@ -164,16 +167,16 @@ def check_tls(around: Surroundings) -> Iterator[Finding]:
     if certificate is None or key is None:
         yield unknown(
             Area.TLS,
-            "TLS_CERT is unset, so something in front of the service ends TLS.",
-            "`password-import hooks check` looks at the certificate that it shows",
+            "TLS_CERT is unset, so a proxy in front of the service terminates TLS.",
+            "`password-import hooks check` checks the certificate that it presents",
         )
         return
     try:
         chain = x509.load_pem_x509_certificates(certificate.read_bytes())
         private = load_pem_private_key(key.read_bytes(), None)
     except (OSError, ValueError, TypeError) as error:
-        why = error.strerror or "" if isinstance(error, OSError) else "it is no PEM, or has a passphrase"
-        yield failure(Area.TLS, f"TLS_CERT or TLS_KEY can't be used: {why}.", "name PEM files without a passphrase")
+        why = error.strerror or "" if isinstance(error, OSError) else "it is not PEM, or has a passphrase"
+        yield failure(Area.TLS, f"TLS_CERT or TLS_KEY can't be used: {why}.", "use PEM files without a passphrase")
         return
     faults = [*_leaf_faults(around, chain[0], private), *_chain_faults(around, chain)]
     yield from faults
@@ -183,20 +186,18 @@ def check_tls(around: Surroundings) -> Iterator[Finding]:
 
 def _leaf_faults(around: Surroundings, leaf: x509.Certificate, private: Any) -> Iterator[Finding]:  # noqa: ANN401 (any kind of key)
     if _public(leaf.public_key()) != _public(private.public_key()):
-        yield failure(
-            Area.TLS, "TLS_KEY is not the key of the certificate in TLS_CERT.", "install the pair that belongs together"
-        )
+        yield failure(Area.TLS, "TLS_KEY is not the key of the certificate in TLS_CERT.", "install a matching pair")
     now, end = around.now(), leaf.not_valid_after_utc
     if end <= now:
         yield failure(
-            Area.TLS, f"The certificate ended on {end:%Y-%m-%d}: Okta does not call.", "renew it, then send SIGHUP"
+            Area.TLS, f"The certificate expired on {end:%Y-%m-%d}: Okta does not call.", "renew it, then send SIGHUP"
         )
     elif end < now + RENEW_WITHIN:
-        yield warning(Area.TLS, f"The certificate ends on {end:%Y-%m-%d}.", "renew it, then send SIGHUP")
+        yield warning(Area.TLS, f"The certificate expires on {end:%Y-%m-%d}.", "renew it, then send SIGHUP")
     if leaf.not_valid_before_utc > now:
         begin = leaf.not_valid_before_utc
         yield failure(
-            Area.TLS, f"The certificate begins on {begin:%Y-%m-%d}.", "set the clock, or use another certificate"
+            Area.TLS, f"The certificate is not valid before {begin:%Y-%m-%d}.", "correct the clock, or renew it"
         )
     host = _host(around.base_url)
     if host is not None and not any(_covers(name, host) for name in _names(leaf)):
@@ -209,26 +210,26 @@ def _chain_faults(around: Surroundings, chain: Sequence[x509.Certificate]) -> It
     leaf, last = chain[0], chain[-1]
     fix = "put the authority's intermediate certificates into TLS_CERT, after the certificate, in order"
     if leaf.issuer == leaf.subject:
-        yield failure(Area.TLS, "The certificate is self-signed, and Okta refuses it.", "get one of a public authority")
+        yield failure(Area.TLS, "The certificate is self-signed; Okta rejects it.", "get one from a public authority")
         return
     for child, parent in itertools.pairwise(chain):
         try:
             child.verify_directly_issued_by(parent)
         except (ValueError, TypeError, InvalidSignature):
             yield failure(
-                Area.TLS, "The certificates in TLS_CERT are no chain: one did not issue the one before it.", fix
+                Area.TLS, "The certificates in TLS_CERT are not a chain: one did not issue the one before it.", fix
             )
             return
     known = around.authorities()
     if last.issuer.public_bytes() in known or last.subject.public_bytes() in known:
         return
     if len(chain) == 1:
-        yield failure(Area.TLS, "TLS_CERT has the certificate alone, without its chain: Okta may refuse it.", fix)
+        yield failure(Area.TLS, "TLS_CERT contains the certificate without its chain: Okta may reject it.", fix)
     else:
         yield warning(
             Area.TLS,
             "The chain leads to an authority that this machine does not trust.",
-            "get a certificate of a public authority: Okta trusts no private one",
+            "get a certificate from a public authority: Okta does not trust private ones",
         )
 
 
@@ -319,22 +320,22 @@ async def _guarded(around: Surroundings, area: Area, check: Check) -> AsyncItera
         async for finding in check(around):
             yield finding
     except NoDatabase:
-        yield unknown(area, "This can't be seen without the database.", "see the lines on the database")
+        yield unknown(area, "This cannot be checked without the database.", "see the lines on the database")
     except asyncpg.InsufficientPrivilegeError as error:
-        said = f"The role of DATABASE_URL may not see this: {error.args[0]}."
+        said = f"The role of DATABASE_URL has no privilege for this: {error.args[0]}."
         yield unknown(area, said, "run doctor as the operator's role (docs/database-roles.md)")
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError):
-        yield unknown(area, "This can't be seen, because the schema is missing or older.", store.MIGRATE)
+        yield unknown(area, "This cannot be checked, because the schema is missing or older.", store.MIGRATE)
     except TimeoutError as error:
         if area is Area.DATABASE:
             yield _away(area, error)
         else:
-            yield unknown(area, "This took longer than the time for one statement.", "run doctor at a quiet time")
+            yield unknown(area, "This took longer than the time limit of a statement.", "run doctor at a quiet time")
     except DATABASE_UNAVAILABLE as error:
         yield _away(area, error)
     except Exception as error:  # noqa: BLE001 (one failing check must not hide the findings of the others)
         found = describe(error)
-        said = f"This check ended by a fault of its own: {found['exception']} at {found['trace'][-1]}."
+        said = f"This check failed with an internal error: {found['exception']} at {found['trace'][-1]}."
         yield unknown(area, said, "report the bug")
 
 
@@ -359,4 +360,4 @@ def _why(error: BaseException) -> str:
         return f"TLS failed ({error.reason or 'no reason given'})"
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno).lower()
-    return "it does not answer as a PostgreSQL server does"
+    return "it does not answer like a PostgreSQL server"

@@ -219,10 +219,10 @@ def _key(key_id: str, used: UsedKey | None, hashes: int, *, is_held: bool) -> di
 
 def _key_state(hashes: int, *, is_held: bool, is_destroyed: bool) -> str:
     if is_destroyed:
-        return "recorded as destroyed, but still at hand" if hashes or is_held else "destroyed"
+        return "recorded as destroyed, but still configured" if hashes or is_held else "destroyed"
     if hashes:
-        return "in use" if is_held else "in use, not at hand"
-    return "not in use, at hand" if is_held else "not in use, not at hand"
+        return "in use" if is_held else "in use, not configured"
+    return "not in use, configured" if is_held else "not in use, not configured"
 
 
 def _hooks(made: Sequence[MadeHook], org: OrgHooks | None, base_url: str | None) -> dict[str, Any]:
@@ -278,9 +278,9 @@ def read_private_key(text: bytes) -> Ed25519PrivateKey:
     except TypeError:
         raise BadKey("has a passphrase: remove it with openssl pkey") from None
     except ValueError:
-        raise BadKey("holds no private key in PEM: make one with openssl genpkey -algorithm ed25519") from None
+        raise BadKey("contains no private key in PEM: make one with openssl genpkey -algorithm ed25519") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise BadKey("is no Ed25519 key: make one with openssl genpkey -algorithm ed25519")
+        raise BadKey("is not an Ed25519 key: make one with openssl genpkey -algorithm ed25519")
     return key
 
 
@@ -289,9 +289,9 @@ def read_public_key(text: bytes) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(text)
     except ValueError:
-        raise BadKey("holds no public key in PEM: write it with openssl pkey -in KEY -pubout") from None
+        raise BadKey("contains no public key in PEM: write it with openssl pkey -in KEY -pubout") from None
     if not isinstance(key, Ed25519PublicKey):
-        raise BadKey("is no Ed25519 key")
+        raise BadKey("is not an Ed25519 key")
     return key
 
 
@@ -309,7 +309,7 @@ def verify(key: Ed25519PublicKey, document: bytes, signature: bytes, digests: Ma
     try:
         key.verify(signature, document)
     except InvalidSignature:
-        raise NotAuthentic(f"{JSON_FILE}: the signature is not of this key, or the file was changed") from None
+        raise NotAuthentic(f"{JSON_FILE}: the signature does not match this key, or the file was changed") from None
     files: dict[str, dict[str, Any]] = json.loads(document)["files"]
     for name, known in files.items():
         if digests.get(name) is None:
@@ -357,16 +357,18 @@ def _sections(document: Mapping[str, Any]) -> Iterator[str]:
     rows, digest = files[CSV_FILE]["rows"], files[CSV_FILE]["sha256"]
     yield f"<p>Each of the {rows:,} is a row of {CSV_FILE}, SHA-256 <code>{escape(digest)}</code>.</p>"
     yield _counts(
-        "Hashes that are left", {"all": held["total"], "not encrypted": held["not_encrypted"]} | held["by_format"]
+        "Remaining hashes", {"all": held["total"], "not encrypted": held["not_encrypted"]} | held["by_format"]
     )
     yield f"<p>{document['users_with_hook']:,} users in Okta still have the password hook.</p>"
     yield _table("Encryption keys", ("key", "state", "hashes", "first_used_at", "destroyed_at"), document["keys"])
     hooks = document["hooks"]
-    asked = f"As {escape(hooks['asked'])} has them." if hooks["asked"] else "Okta was not asked which of them are left."
-    yield _table("Hooks that this installation made", ("org", "kind", "id", "made_at", "left"), hooks["made"])
+    asked = (
+        f"According to {escape(hooks['asked'])}." if hooks["asked"] else "Okta was not asked which of them still exist."
+    )
+    yield _table("Hooks that this installation created", ("org", "kind", "id", "made_at", "left"), hooks["made"])
     yield f"<p>{asked}</p>"
     if hooks["others_to_this_service"]:
-        yield _table("Other hooks that lead to this service", ("kind", "id"), hooks["others_to_this_service"])
+        yield _table("Other hooks that point to this service", ("kind", "id"), hooks["others_to_this_service"])
     yield _counts("Import events by effect", document["events"])
     yield _table("Users created", ("method", "outcome", "number"), document["provisioned"])
     yield _table("Reconciled with Okta until", ("log", "users"), [document["reconciled"]])

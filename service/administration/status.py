@@ -35,7 +35,7 @@ async def migration_status(connection: asyncpg.Connection) -> dict[str, object]:
 def encryption(by_key: dict[str | None, int]) -> dict[str, object]:
     """Return which keys the hashes are under, and whether some are not encrypted."""
     plain = by_key.get(None, 0)
-    told = f"{plain:,} hashes are not encrypted: set HASH_KEYS and run `password-import keys rotate`" if plain else None
+    told = f"unencrypted hashes: {plain:,}; set HASH_KEYS and run `password-import keys rotate`" if plain else None
     return {"plain": plain, "by_key": {key: number for key, number in by_key.items() if key}, "warning": told}
 
 

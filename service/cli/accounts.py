@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from service.cli.errors import DONE, WRONG_USAGE, CommandFailed, printable
+from service.cli.errors import DONE, WRONG_USAGE, CommandFailed, plural, printable
 from service.cli.okta_options import Stopped, prepare, run, until_stopped
 from service.cli.progress import show_progress, streamed
 
@@ -104,7 +104,7 @@ def delete(
     filters = filters_of(state, source, of_format)
     done, forgiven = run(_delete(login or [], filters, yes, erase))
     if forgiven:
-        typer.echo(f"{_accounts(forgiven)} deleted before: a load may bring them back now")
+        typer.echo(f"{plural(forgiven, 'account')} deleted earlier: a load may add them again now")
     _counted(done, "deleted")
 
 
@@ -116,7 +116,7 @@ async def _forget(logins: list[str], filters: "Filters", yes: bool) -> "_Counted
         filters, unknown = await selected(database, logins, filters)
         if unknown:
             raise CommandFailed(f"no account has the login {', '.join(unknown)}")
-        _confirm(f"Forget the hashes of {_accounts(await count_accounts(database, filters))}, for good?", yes)
+        _confirm(f"Delete the hashes of {plural(await count_accounts(database, filters), 'account')} permanently?", yes)
         return await _counting("accounts forget", lambda counted: forget_accounts(database, filters, counted))
 
 
@@ -128,7 +128,7 @@ async def _delete(logins: list[str], filters: "Filters", yes: bool, erase: bool)
         filters, unknown = await selected(database, logins, filters)
         if unknown and not erase:
             raise CommandFailed(f"no account has the login {', '.join(unknown)}")
-        _confirm(f"Delete {_accounts(await count_accounts(database, filters))}?", yes)
+        _confirm(f"Delete {plural(await count_accounts(database, filters), 'account')}?", yes)
         forgiven = await forgive_logins(database, logins) if erase and logins else 0
         done = await _counting(
             "accounts delete", lambda counted: delete_accounts(database, filters, counted, erase=erase)
@@ -149,7 +149,7 @@ async def _purge(yes: bool) -> "_Counted":
     async with open_database(prepare()) as database:
         async with database.connection() as connection:
             number = await count_undeclared(connection)
-        _confirm(f"Remove undeclared attributes of about {_accounts(number)}, for good?", yes)
+        _confirm(f"Remove undeclared attributes of about {plural(number, 'account')} permanently?", yes)
         return await _counting("accounts purge-attributes", lambda counted: purge_attributes(database, counted))
 
 
@@ -177,7 +177,7 @@ async def _counting(command: str, work: "Callable[[Callable[[int], None]], Corou
 
 
 def _counted(done: _Counted, what: str) -> None:
-    typer.echo(f"{_accounts(done.number)} {what}")
+    typer.echo(f"{plural(done.number, 'account')} {what}")
     if done.code != DONE:
         raise CommandFailed("stopped: run the command again for the others", done.code)
 
@@ -185,10 +185,6 @@ def _counted(done: _Counted, what: str) -> None:
 def _confirm(question: str, yes: bool) -> None:
     if not yes and not typer.confirm(question, err=True):
         raise CommandFailed("nothing was done")
-
-
-def _accounts(number: int) -> str:
-    return f"{number:,} account{'' if number == 1 else 's'}"
 
 
 accounts = typer.Typer(no_args_is_help=True, help="Show accounts, delete their hashes, delete accounts.")

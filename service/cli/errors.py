@@ -80,6 +80,14 @@ def printable(text: str, keep: str = "\n\t") -> str:
     )
 
 
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 account`, `2,000 hashes`, `0 deliveries`."""
+    if number == 1:
+        return f"1 {noun}"
+    ending = "ies" if noun.endswith("y") else "es" if noun.endswith("sh") else "s"
+    return f"{number:,} {noun.removesuffix('y')}{ending}"
+
+
 def printable_names(names: Iterable[str]) -> str:
     """Join names of a legacy store in one line."""
     return ", ".join(printable(name, keep="") for name in names)
@@ -120,13 +128,13 @@ def _ended_by_rich(error: BaseException) -> bool:
 
 def _message(error: Exception) -> tuple[str, int]:
     if isinstance(error, BadSettings):
-        return f"the configuration is wrong:\n{error}", WRONG_USAGE
+        return f"the configuration is invalid:\n{error}", WRONG_USAGE
     if isinstance(error, CommandFailed):
         return str(error), error.code
     if isinstance(error, NoPostgres | PostgresDidNotStart | SchemaNotReady):
         return str(error), FAILED
     if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
-        return f"{_plain(error)}: bring the store up to date first, with `password-import migrate`", FAILED
+        return f"{_plain(error)}: update the store first, with `password-import migrate`", FAILED
     return f"failed: {_plain(error)}{_fix(error)}", FAILED
 
 
@@ -175,9 +183,9 @@ def _of_database(error: Exception) -> str | None:
         # The server's main message names tables and constraints; its detail quotes rows, and is omitted.
         return f"PostgreSQL: {error.args[0] if error.args else 'the server gave no reason'}"
     if isinstance(error, NOT_THE_PRIMARY):
-        return "no server there may be written to"
+        return "no server there accepts writes"
     if isinstance(error, CONNECTION_FAULTS):
-        return "the connection can't be made as the URL says" if _place(error) else "the connection was lost"
+        return "the URL does not allow a connection" if _place(error) else "the connection was lost"
     return None
 
 
@@ -189,7 +197,7 @@ def _of_system(error: Exception) -> str | None:
     if _place(error):
         return explain(error)
     if isinstance(error, TimeoutError):
-        return "the database gave no answer in time"
+        return "the database did not answer in time"
     place = error.filename or ("standard output" if _is_of_output(error) else "")
     return f"{place}: {error.strerror}" if place and error.strerror else error.strerror
 
@@ -216,20 +224,20 @@ FIXES: tuple[tuple[type[Exception] | int, str], ...] = (
     (asyncpg.InsufficientPrivilegeError, "grant the role what it needs (docs/database-roles.md)"),
     (asyncpg.TooManyConnectionsError, "lower DATABASE_POOL_SIZE, or raise max_connections of the server"),
     (asyncpg.CannotConnectNowError, "the server starts or stops: try again"),
-    (asyncpg.ReadOnlySQLTransactionError, "name the primary in the URL, or wait until it is one again"),
+    (asyncpg.ReadOnlySQLTransactionError, "use the primary in the URL, or wait until this server is the primary again"),
     (asyncpg.LockNotAvailableError, "another transaction holds the tables: end it, and run the command again"),
     (asyncpg.PostgresConnectionError, "check that the server still runs, and run the command again"),
-    (NOT_THE_PRIMARY, "name the primary in the URL, or wait until there is one"),
+    (NOT_THE_PRIMARY, "use the primary in the URL, or wait until there is one"),
     (ssl.SSLError, "correct sslmode and sslrootcert in the URL"),
     (socket.gaierror, "correct the host name"),
     (TimeoutError, "check that the server runs, and the host, the port and the firewall"),
     (errno.ECONNREFUSED, "check that the server runs, and the host and the port"),
-    (errno.EADDRINUSE, "stop what listens there, or choose another port"),
+    (errno.EADDRINUSE, "stop the program that listens there, or choose another port"),
     (errno.EADDRNOTAVAIL, "choose an address of this machine"),
-    (errno.ENOSPC, "free space, or name another place"),
-    (errno.EACCES, "run as a user who may do that, or name another place"),
+    (errno.ENOSPC, "free space, or choose another location"),
+    (errno.EACCES, "run as a user with the permission, or choose another location"),
     (errno.ENOENT, "correct the path"),
-    (errno.EBADF, "direct it to a file or a program"),
+    (errno.EBADF, "redirect it to a file or a program"),
 )
 """Fixes by the type or number of an error."""
 

@@ -80,7 +80,7 @@ async def base_url_of(database: "Database", given: str | None, *, allow_http: bo
         kept = await get_text(connection, HOOKS_BASE_URL)
     if kept is None:
         raise CommandFailed(
-            "the service's public address is not known: give --base-url, or run password-import hooks register URL",
+            "the service's public address is unknown: give --base-url, or run password-import hooks register URL",
             WRONG_USAGE,
         )
     return kept
@@ -171,8 +171,8 @@ def say(findings: "Sequence[Finding]", *, as_json: bool, verified: bool = True) 
         for each in findings:
             typer.echo(_line(each))
         if not findings:
-            untried = "" if verified else "; the event hook's secret was not tried (--no-verify)"
-            typer.echo(f"the hooks are as they should be{untried}")
+            untried = "" if verified else "; the event hook's secret was not verified (--no-verify)"
+            typer.echo(f"the hooks are correct{untried}")
     return FAILED if _is_broken(findings) else DONE
 
 
@@ -191,7 +191,7 @@ async def refuse_without_hooks(
     for finding in findings:
         print_progress(_line(finding))
     if _is_broken(findings):
-        raise CommandFailed("the hooks are not ready: nobody was created, because they could not sign in")
+        raise CommandFailed("the hooks are not ready: no user was created, because they could not sign in")
 
 
 def _is_broken(findings: "Sequence[Finding]") -> bool:
@@ -277,9 +277,9 @@ async def _read_log(settings: "Settings", database: "Database", org: "OktaOrg") 
     try:
         async with hold_lease(database, RECONCILE) as fenced:
             log = await Reconciliation(fenced, org, settings.forget_when).read_log()
-        print_progress(f"the System Log is read: {log.events} import events")
+        print_progress(f"the System Log was read: {log.events} import events")
     except Held as held:
-        print_progress(f"{held}: what was delivered to neither hook comes by it")
+        print_progress(f"{held}: it applies events that were delivered to neither hook")
 
 
 # `hooks register` and `hooks check`. Parse and print.
@@ -318,7 +318,7 @@ def register(
     except CommandFailed as failed:
         if not changed:
             raise
-        already = f"changed in Okta before that: {', '.join(changed)}. To complete it: {_again()}"
+        already = f"changed in Okta before that: {', '.join(changed)}. To complete the change: {_again()}"
         raise CommandFailed(f"{failed}\n{already}", failed.code) from None
 
 
@@ -377,7 +377,7 @@ async def _register(
                 await probe_address(probe, desired)
             done = await register_hooks(org, ownership, desired, approve=approval(yes), progress=report)
         except AddressUnusable as error:
-            raise CommandFailed(f"{error}\nnothing was changed; --no-probe registers it all the same") from None
+            raise CommandFailed(f"{error}\nnothing was changed; --no-probe registers the hooks nevertheless") from None
         except NotApproved as error:
             raise CommandFailed(str(error)) from None
         for kind, what, hook in done:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import FAILED, SOME_REFUSED, CommandFailed, printable
+from service.cli.errors import FAILED, SOME_REFUSED, CommandFailed, plural, printable
 from service.cli.load import Reading
 from service.cli.okta_options import prepare, run
 from service.cli.progress import show_progress
@@ -40,10 +40,10 @@ def report_lines(found: "Identified") -> Iterator[str]:
 def lines(report: "HashReport") -> Iterator[str]:
     """Yield the lines of the report."""
     hashes = report.verifiable + report.unverifiable
-    yield f"{report.rows:,} accounts, {hashes:,} hashes, {report.without_hash:,} without a hash"
+    yield f"{plural(report.rows, 'account')}, {plural(hashes, 'hash')}, {report.without_hash:,} without a hash"
     if hashes:
-        yield f"{_share(report.verifiable, hashes)} can be computed; {report.unverifiable:,} can't"
-        yield "  Whether they are computed as the old system did shows only a known password: password-import try"
+        yield f"{_share(report.verifiable, hashes)} can be checked; {report.unverifiable:,} can't"
+        yield "  Only a known password shows whether they are computed as in the old system: password-import try"
         yield f"{_share(report.okta_direct, hashes)} could be imported by Okta directly"
     for each in sorted(report.recipes, key=lambda each: -each.hashes):
         time = f"{each.milliseconds:9.3g} ms" if each.milliseconds is not None else " " * 12
@@ -58,7 +58,7 @@ def lines(report: "HashReport") -> Iterator[str]:
     )
     if slowest is not None and report.sign_ins_per_second:
         yield f"the slowest: {slowest.format} ({slowest.cost}), {slowest.milliseconds:.3g} ms"
-        yield f"about {report.sign_ins_per_second:,.0f} sign-ins a second on the {report.cores} cores here"
+        yield f"about {report.sign_ins_per_second:,.0f} sign-ins per second on {plural(report.cores, 'core')} here"
 
 
 def as_dict(report: "HashReport") -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _one(text: str, source: "Source", salt: str | None, username: str | None, *,
     else:
         typer.echo("\n".join(line for each in found for line in report_lines(each)))
         if len(found) > 1:
-            typer.echo(f"{len(found)} formats look like this: say which with `format`, in the file or in SOURCES.")
+            typer.echo(f"{len(found)} formats match: name one with `format`, in the file or in SOURCES.")
     return 0 if any(each.fault is None for each in found) else FAILED
 
 

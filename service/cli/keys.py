@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed
+from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed, plural
 from service.cli.okta_options import Stopped, prepare, run, until_stopped
 from service.cli.progress import show_progress
 
@@ -44,11 +44,12 @@ def rotate() -> int:
     done, why, stopped = run(_rotate(prepare()))
     if stopped != DONE:
         raise CommandFailed(
-            f"stopped: {done.encrypted:,} hashes put under the new key; run the command again for the others", stopped
+            f"stopped: {plural(done.encrypted, 'hash')} put under the new key; run the command again for the others",
+            stopped,
         )
-    typer.echo(f"{done.encrypted:,} hashes put under the new key, {done.left:,} left")
+    typer.echo(f"{plural(done.encrypted, 'hash')} put under the new key, {done.left:,} left")
     if done.shut:
-        typer.echo(f"{done.shut:,} can't be opened with the keys at hand", err=True)
+        typer.echo(f"{plural(done.shut, 'hash')} can't be decrypted with the configured keys", err=True)
         for reason in why:
             typer.echo(reason, err=True)
     return DONE if done.left == 0 else FAILED

@@ -47,7 +47,7 @@ def file_reader(
     if file is None:
         raise CommandFailed("name a FILE, or - for standard input, or --from-dsn and --query", WRONG_USAGE)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
-        raise CommandFailed("--delimiter: one character, and no quote", WRONG_USAGE)
+        raise CommandFailed("--delimiter: must be one character other than a quote", WRONG_USAGE)
     if dialect is not None and dialect not in tuple(Dialect):
         raise CommandFailed(f"--dialect {dialect}: one of {', '.join(Dialect)}", WRONG_USAGE)
     reader = open_export(
@@ -71,14 +71,14 @@ def file_reader(
 def _require_columns(file: Path, reader: "CsvReader", mapping: Mapping[str, str]) -> None:
     if any(map(_is_value, reader.header)) and "login" not in reader.columns:
         raise CommandFailed(
-            f"{file}: line 1 is a row and no header: add a line above it that names the columns, "
+            f"{file}: line 1 is a row and not a header: add a line above it that names the columns, "
             "for instance login,password_hash",
             WRONG_USAGE,
         )
     columns = ", ".join(reader.header[:20])
     for column in mapping:
         if column not in reader.header:
-            raise CommandFailed(f"{file}: no column is called {column}, as --map says ({columns})", WRONG_USAGE)
+            raise CommandFailed(f"{file}: there is no column {column}, which --map names ({columns})", WRONG_USAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def query_reader(file: Path | None, dsn: str | None, query: str | None, mapping:
     from service.loading.rows import naming
 
     if file is not None or dsn is None or query is None:
-        raise CommandFailed("--from-dsn and --query go together, and without FILE", WRONG_USAGE)
+        raise CommandFailed("--from-dsn and --query must be used together, without FILE", WRONG_USAGE)
     return QueryReader(dsn, query, naming(mapping))
 
 
@@ -180,16 +180,16 @@ def open_rejects_for(file: Path, given: Path | None, reader: "Reader") -> tuple[
             return path, NamedRejects(path, TemporaryRejects(path, reader))
         except OSError as error:
             raise CommandFailed(
-                f"{path}: {error.strerror}: say where refused rows go, with --rejects FILE, or --rejects - for "
+                f"{path}: {error.strerror}: name a file for refused rows with --rejects FILE, or --rejects - for "
                 "standard output",
                 WRONG_USAGE,
             ) from None
     if given != STANDARD_OUTPUT and given.exists() and file.exists() and given.samefile(file):
-        raise CommandFailed(f"--rejects {given}: that is the file to load", WRONG_USAGE)
+        raise CommandFailed(f"--rejects {given}: this is the file to load", WRONG_USAGE)
     try:
         return given, NamedRejects(given, open_rejects(given, reader))
     except OSError as error:
-        why = "it is a link, which is not followed" if given.is_symlink() else error.strerror
+        why = "it is a symbolic link, which is not followed" if given.is_symlink() else error.strerror
         raise CommandFailed(f"--rejects {given}: {why}", WRONG_USAGE) from None
 
 
@@ -217,7 +217,7 @@ class NamedRejects:
             raise
         except OSError as error:
             raise CommandFailed(
-                f"{self._path}: {error.strerror}: refused rows can't be written; free space, or name another file "
+                f"{self._path}: {error.strerror}: refused rows can't be written; free space, or choose another file "
                 "with --rejects, and run the load again"
             ) from None
 
@@ -408,5 +408,5 @@ async def _require_keys(connection: "asyncpg.Connection", keys: "HashKeys") -> N
 
     if keys.active is None and await keys_in_use(connection):
         raise CommandFailed(
-            "stored hashes are encrypted and HASH_KEYS is not set: this load would store them in clear", WRONG_USAGE
+            "stored hashes are encrypted and HASH_KEYS is not set: this load would store plain ones", WRONG_USAGE
         )

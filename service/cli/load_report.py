@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.cli.errors import printable
+from service.cli.errors import plural, printable
 from service.cli.name_report import costly_lines, name_lines, names_as_json
 from service.cli.status import recommendation, unknown_products
 from service.loading.examine import ignored_lines
@@ -30,7 +30,7 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         if totals.row_outcomes[outcome] or outcome is RowOutcome.NEW
     )
     would = "Dry run: " if dry_run else ""
-    yield f"{_rows(totals.rows)}: {would}{done}, {totals.refused:,} refused"
+    yield f"{plural(totals.rows, 'row')}: {would}{done}, {totals.refused:,} refused"
     for reason, number in totals.refusals.most_common():
         yield f"  refused {number:,}: {reason}"
     for name, number in totals.formats.most_common():
@@ -38,10 +38,10 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
     yield from _without_hash(totals)
     yield from (f"  {printable(line)}" for line in (*totals.notes, *ignored_lines(totals.ignored)))
     if totals.long_logins:
-        yield f"  warning: {totals.long_logins:,} logins are longer than the 100 characters that Okta takes"
+        yield f"  warning: logins longer than the 100 characters that Okta allows: {totals.long_logins:,}"
     yield from _unused(totals)
     if totals.effects:
-        yield f"  import events that had come before: {sum(totals.effects.values()):,}"
+        yield f"  import events that had arrived earlier: {sum(totals.effects.values()):,}"
     yield from name_lines(totals.names)
     yield from costly_lines(*totals.too_costly)
     yield coverage(totals)
@@ -58,16 +58,16 @@ def _unused(totals: Totals) -> Iterator[str]:
     for name in totals.unused_salts:
         yield f"  warning: rows have a salt, and {name} is computed without it"
     if totals.named_by_login:
-        yield f"  warning: {_rows(totals.named_by_login)} without username: their logins are taken for $user"
+        yield f"  warning: {plural(totals.named_by_login, 'row')} without username: their logins are taken for $user"
 
 
 def _without_hash(totals: Totals) -> Iterator[str]:
     if totals.unarmed:
         yield f"  without a hash: {totals.unarmed:,}"
     if totals.disabled:
-        yield f"  without a hash since {DISABLED}: {totals.disabled:,}"
+        yield f"  without a hash because {DISABLED}: {totals.disabled:,}"
     if totals.elsewhere:
-        yield f"  without a hash since another system checks the password, as {{SASL}} says: {totals.elsewhere:,}"
+        yield f"  without a hash because another system checks the password, as {{SASL}} says: {totals.elsewhere:,}"
 
 
 def coverage(totals: Totals) -> str:
@@ -83,16 +83,12 @@ def coverage(totals: Totals) -> str:
     if bad and share == "100.0":
         share = "99.9"
     unknown = totals.refusals[Reason.UNKNOWN_SHAPE]
-    said = [f"{share} % of the hashes can be computed"]
+    said = [f"{share} % of the hashes can be checked"]
     if unknown:
-        said.append(f"{_rows(unknown)} of unknown shape")
+        said.append(f"{plural(unknown, 'row')} of unknown shape")
     if bad > unknown:
-        said.append(f"{_rows(bad - unknown)} refused for {'other reasons' if unknown else 'their hashes'}")
+        said.append(f"{plural(bad - unknown, 'row')} refused for {'other reasons' if unknown else 'their hashes'}")
     return "; ".join(said)
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} row{'' if number == 1 else 's'}"
 
 
 def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 from service.cli.errors import printable_names
 from service.store.name_report import REMEDIES, NameProblem, NameReport
 
-TOO_COSTLY = "have hashes too costly or impossible to check, and get 503: reset their passwords in Okta"
+TOO_COSTLY = "whose hashes are too costly or impossible to check, answered 503"
 WORDS = {
-    NameProblem.AMBIGUOUS_UNTIL_BOUND: "logins are ambiguous until their accounts are bound",
-    NameProblem.AMBIGUOUS: "names are claimed by several accounts",
-    NameProblem.INERT_WITHOUT_OPT_IN: "aliases with @ do not count, since no source opts in",
-    NameProblem.INERT_LOGIN_OF_ANOTHER: "aliases do not count, since they are logins of others",
+    NameProblem.AMBIGUOUS_UNTIL_BOUND: "logins that are ambiguous until their accounts are bound",
+    NameProblem.AMBIGUOUS: "names that several accounts claim",
+    NameProblem.INERT_WITHOUT_OPT_IN: "aliases with @, although no source opts in",
+    NameProblem.INERT_LOGIN_OF_ANOTHER: "aliases that are logins of other accounts",
 }
 
 
@@ -24,7 +24,7 @@ def name_lines(report: NameReport, counted_at: datetime | None = None) -> Iterat
     yield f"Names that open no account{counted} (count and list all: password-import status --all-names)"
     for problem, count in report.items():
         if count.number:
-            yield f"  {count.number:,} {WORDS[problem]}: {REMEDIES[problem]}"
+            yield f"  {WORDS[problem]}: {count.number:,} ({REMEDIES[problem]})"
             more = ", …" if count.number > len(count.names) else ""
             yield f"    {printable_names(count.names)}{more}"
 
@@ -32,7 +32,7 @@ def name_lines(report: NameReport, counted_at: datetime | None = None) -> Iterat
 def costly_lines(number: int, names: Sequence[str]) -> Iterator[str]:
     """Yield the number of accounts with hashes stored before costs were limited and too costly, and the first names."""
     if number:
-        yield f"{number:,} accounts {TOO_COSTLY}"
+        yield f"Accounts {TOO_COSTLY}: {number:,} (reset their passwords in Okta)"
         yield f"  {printable_names(names)}{', …' if number > len(names) else ''}"
 
 

@@ -64,7 +64,7 @@ def print_warning(text: str) -> None:
 
 def print_wait(name: str, seconds: float) -> None:
     """Print that the command waits for another one (`service.store.leases.OnWait`)."""
-    print_progress(f"{name} is running elsewhere, or ended less than {seconds:.0f} s ago without notice; waiting")
+    print_progress(f"{name} is running elsewhere, or was killed less than {seconds:.0f} s ago; waiting")
 
 
 class Stopped(Exception):
@@ -109,18 +109,20 @@ def errors_reported() -> Iterator[None]:
     except ReadOnly:
         raise CommandFailed("Okta is in read-only mode; try again when it has ended") from None
     except Refused as refused:
-        hint = "" if refused.code else "; Okta's own errors have a code: is OKTA_CLIENT_ORGURL the org's address?"
+        hint = (
+            "" if refused.code else "; errors of Okta have a code: check that OKTA_CLIENT_ORGURL is the org's address"
+        )
         if refused.is_about_us:
-            hint = "; the token is wrong, or lacks a permission or scope (docs/okta-api.md)"
+            hint = "; the token is invalid, or lacks a permission or scope (docs/okta-api.md)"
         raise CommandFailed(f"{refused}{hint}") from None
     except NoAnswer as error:
-        raise CommandFailed(f"{error}; what was done is kept, run the command again") from None
+        raise CommandFailed(f"{error}; completed work is kept; run the command again") from None
     except OktaFault as error:
         raise CommandFailed(str(error)) from None
     except Held as held:
         raise CommandFailed(f"{held}; stop it first, or wait until it has ended") from None
     except LeaseLost:
-        raise CommandFailed("another process took the work over; run the command again") from None
+        raise CommandFailed("another process has taken over the work; run the command again") from None
 
 
 def read_share(text: str, option: str = "--share") -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import DONE, FAILED, SOME_REFUSED, WRONG_USAGE, CommandFailed
+from service.cli.errors import DONE, FAILED, SOME_REFUSED, WRONG_USAGE, CommandFailed, plural
 from service.cli.hooks import refuse_without_hooks
 from service.cli.okta_options import (
     Stopped,
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 SCHEMA_FAULTS = {
     "undefined": "is not defined in the org's user schema: add it there, or leave it out with --attribute",
     "wrong_type": "has another type in the org's user schema",
-    "missing": "is required by the org's user schema, and missing",
+    "missing": "is required by the org's user schema, but missing",
     "bad_length": "is too short or too long for the org's user schema",
-    "not_in_list": "is none of the values that the org's user schema lists",
+    "not_in_list": "is not among the values that the org's user schema lists",
 }
 
 
@@ -68,22 +68,22 @@ def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:
 def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool) -> Iterator[str]:
     """Yield the totals in lines."""
     if dry_run:
-        yield f"{totals.total:,} accounts would be created"
+        yield f"Dry run: {plural(totals.total, 'account')} to create"
         yield from (f"  by {method.value}: {number:,}" for method, number in totals.methods.items())
         yield from (f"  {outcome.value}: {number:,}" for outcome, number in totals.outcomes.items())
         for (name, fault), number in totals.schema_faults.most_common():
-            yield f"  {name}: {SCHEMA_FAULTS[fault.value]} ({number:,} accounts)"
+            yield f"  {name}: {SCHEMA_FAULTS[fault.value]} ({plural(number, 'account')})"
         return
-    yield f"{totals.total:,} accounts to create"
+    yield f"{plural(totals.total, 'account')} to create"
     yield from (f"  {outcome.value}: {number:,}" for outcome, number in totals.outcomes.items())
     yield from (f"  by {method.value}: {number:,}" for method, number in totals.methods.items())
     if totals.unanswered:
-        yield f"  no answer from Okta for {totals.unanswered:,}: run it again, they are looked up first"
+        yield f"  no answer from Okta: {totals.unanswered:,}; run the command again, which looks them up first"
     if totals.gave_up:
-        yield f"stopped after 20 refusals in a row, the last: {totals.gave_up}; --keep-going goes on all the same"
+        yield f"stopped after 20 consecutive refusals, the last: {totals.gave_up}; --keep-going continues nevertheless"
     if refused:
         where = "on standard output" if str(report) == "-" else f"in {report}"
-        yield f"{refused:,} refused accounts, each with the reason, are {where}; corrected, give it to --corrected"
+        yield f"refused accounts and reasons: {refused:,}, {where}; correct the report and pass it to --corrected"
 
 
 # The report of the accounts that Okta rejected: written, and applied once corrected.
@@ -104,7 +104,7 @@ async def take_corrections(
         fault = str(error) if isinstance(error, BadReport) else "is not UTF-8"
         raise CommandFailed(f"--corrected {corrected}: {fault}", WRONG_USAGE) from None
     done = await correct_accounts(database, rows, forget_when=forget_when, keys=keys)
-    print_progress(f"{done.corrected:,} accounts corrected")
+    print_progress(f"{plural(done.corrected, 'account')} corrected")
     for refused in done.refused:
         print_progress(f"{corrected}, {refused}")
 
@@ -123,7 +123,7 @@ async def write_refused(database: "Database", path: Path) -> int:
         file = open_private_output(beside)
     except OSError as error:
         raise CommandFailed(
-            f"--report {path}: {error.strerror}: name another file, or - for standard output; running the command "
+            f"--report {path}: {error.strerror}: choose another file, or - for standard output; running the command "
             "again lists the refused accounts"
         ) from None
     with file:
@@ -206,7 +206,7 @@ async def _name_other_types(org: "OktaOrg", totals: "Totals") -> None:
     try:
         others = await org.other_schemas() if undefined else {}
     except OktaFault as fault:
-        print_progress(f"warning: other user types were not looked at ({fault}): grant okta.userTypes.read")
+        print_progress(f"warning: other user types were not checked ({fault}): grant okta.userTypes.read")
         return
     for name in undefined:
         if types := [each for each, schema in others.items() if name in schema.attributes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import DONE, CommandFailed
+from service.cli.errors import DONE, CommandFailed, plural
 from service.cli.okta_options import (
     STOPPING,
     Stopped,
@@ -73,24 +73,24 @@ def report_lines(report: "Report") -> Iterator[str]:
 def _log_lines(log: "LogReport") -> Iterator[str]:
     yield from (f"warning: {warning}" for warning in log.warnings)
     begin = f" since {log.since:%Y-%m-%d %H:%M} UTC" if log.since else ""
-    yield f"{log.events:,} import events read{begin}"
+    yield f"{plural(log.events, 'import event')} read{begin}"
     yield from (f"  {effect.value}: {number:,}" for effect, number in log.effects.most_common())
     if log.unreadable:
-        yield f"  {log.unreadable:,} could not be read, and are kept for inspection"
+        yield f"  unreadable, kept for inspection: {log.unreadable:,}"
 
 
 def _users_lines(users: "UsersReport") -> Iterator[str]:
-    yield f"{users.compared:,} accounts compared with {users.users:,} users"
+    yield f"{plural(users.compared, 'account')} compared with {plural(users.users, 'user')}"
     if users.bound:
         yield f"  {users.bound:,} found by their login and bound"
     yield from (f"  retired, {proof.value.replace('_', ' ')}: {number:,}" for proof, number in users.retired.items())
     if users.own_password_unbound:
         yield (
-            f"  {users.own_password_unbound:,} users have the login of a waiting account and a password of their own,"
-            " and were not created for it: left alone"
+            f"  users with the login of a waiting account and a password of their own, not created for it, left alone: "
+            f"{users.own_password_unbound:,}"
         )
     for provider, number in users.other_providers.items():
-        yield f"  {number:,} users sign in by {provider}: left alone"
+        yield f"  users who sign in by {provider}, left alone: {number:,}"
 
 
 CALLS_SHARE = 0.25
@@ -132,7 +132,7 @@ def reconcile(
     code = DONE
     if follow:
         if since:
-            raise typer.BadParameter("--since and --follow exclude each other: give --since to another reconcile")
+            raise typer.BadParameter("--since and --follow exclude each other: run another reconcile with --since")
         report = run(_follow(settings, every, chosen))
     else:
         with errors_reported():
@@ -167,8 +167,8 @@ async def _reconcile(settings: "Settings", since: datetime | None, options: _Opt
             async with database.transaction() as connection:
                 await ask_to_reread(connection, since)
             raise CommandFailed(
-                f"{held}: it reads the log again from {since:%Y-%m-%d %H:%M} UTC on in its next round, because this"
-                " command asked it to; or stop it, and run this command again",
+                f"{held}: it reads the log again from {since:%Y-%m-%d %H:%M} UTC in its next round, as requested;"
+                " or stop it, and run this command again",
                 DONE,
             ) from None
 
@@ -183,7 +183,7 @@ async def _run_once(
 
         def report(report: "Report") -> None:
             last.log, last.users = report.log, report.users
-            users = f"{report.users.users:,} users compared" if report.users else "reading the System Log"
+            users = f"{plural(report.users.users, 'user')} compared" if report.users else "reading the System Log"
             shown.update(report.log.events, note=users)
 
         work = Reconciliation(database, org, forget_when, allow_missing=options.allow_missing, progress=report)
@@ -201,8 +201,8 @@ def _missing_said(host: str) -> Iterator[None]:
         yield
     except TooManyMissing:
         raise CommandFailed(
-            f"so many of the users are not in {host} that it is probably another org: nothing was retired for that;"
-            " --allow-missing retires them all the same"
+            f"so many of the users are not in {host} that it is probably another org: none of them was retired;"
+            " --allow-missing retires them nevertheless"
         ) from None
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from service.cli.errors import DONE, FAILED, CommandFailed
+from service.cli.errors import DONE, FAILED, CommandFailed, plural
 from service.cli.hooks import secret_header
 from service.cli.okta_options import (
     Stopped,
@@ -70,7 +70,7 @@ def rehearse(
     typer.echo(json.dumps(document) if as_json else "\n".join(report_lines(document)))
     if stopped != DONE:
         raise CommandFailed(
-            "stopped: the figures are of the sign-ins that had ended; the invented people are removed", stopped
+            "stopped: the figures cover the completed sign-ins; the invented people are removed", stopped
         )
     context.exit(DONE if result.in_time == result.sign_ins else FAILED)
 
@@ -81,7 +81,7 @@ def read_rate(text: str) -> float:
     rate = float(found[1]) / UNITS[found[2] or "s"] if found else 0.0
     if not 0 < rate <= MAX_RATE:
         raise typer.BadParameter(
-            f"write a number of sign-ins, up to {MAX_RATE:,.0f}/s: 40/s or 300/m", param_hint="--rate"
+            f"must be a number of sign-ins, up to {MAX_RATE:,.0f}/s: 40/s or 300/m", param_hint="--rate"
         )
     return rate
 
@@ -91,7 +91,7 @@ def read_duration(text: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)", text.strip())
     seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
     if not 0 < seconds <= MAX_SECONDS:
-        raise typer.BadParameter("write a time up to 24h: 90s, 5m or 1h", param_hint="--for")
+        raise typer.BadParameter("must be a duration up to 24h: 90s, 5m or 1h", param_hint="--for")
     return seconds
 
 
@@ -106,7 +106,7 @@ def hook_url(base: str) -> str:
     except ValueError:
         is_good = False
     if not is_good:
-        raise typer.BadParameter("write the service's address: https://passwords.example.com", param_hint="URL")
+        raise typer.BadParameter("must be the service's address: https://passwords.example.com", param_hint="URL")
     return base.rstrip("/") + HookKind.PASSWORD_IMPORT.path
 
 
@@ -196,27 +196,27 @@ def report_lines(found: dict[str, Any]) -> "list[str]":
     """Yield the result as lines of text."""
     total = found["sign_ins"]
     lines = [
-        f"{total:,} sign-ins in {found['calls']:,} calls at {found['rate']:g}/s",
+        f"{plural(total, 'sign-in')} in {plural(found['calls'], 'call')} at {found['rate']:g}/s",
         *(_count(found[name], total, words) for name, words in COUNTS.items()),
     ]
     if found["p50_seconds"] is not None:
         spread = ", ".join(f"p{p} {found[f'p{p}_seconds']:.3f} s" for p in (50, 95, 99))
         lines.append(f"verdicts: {spread}; Okta waits 3 s")
-    lines += [f"answers that were no verdict: {_statuses(found['statuses'])}"] if found["statuses"] else []
+    lines += [f"answers without a verdict: {_statuses(found['statuses'])}"] if found["statuses"] else []
     lines += _cores(found)
     if found["behind_seconds"] > BEHIND:
         lines.append(
-            f"warning: calls were sent up to {found['behind_seconds']:.1f} s late, as this machine was too busy: "
-            "run the rehearsal on another one than the service"
+            f"warning: calls were sent up to {found['behind_seconds']:.1f} s late, because this machine was busy: "
+            "run the rehearsal on another machine than the service"
         )
     return lines
 
 
 COUNTS = {
     "in_time": "answered in time",
-    "refused": "refused at once (429)",
-    "late": "without an answer, also at the retry",
-    "wrong_verdicts": "answered otherwise than they should be",
+    "refused": "rejected at once (429)",
+    "late": "without an answer, also to the retry",
+    "wrong_verdicts": "answered incorrectly",
 }
 
 
@@ -230,11 +230,9 @@ def _statuses(statuses: dict[str, int]) -> str:
 
 def _cores(found: dict[str, Any]) -> list[str]:
     if found["busy_cores"] is None:
-        return ["the cores are not known: no loaded hash can be checked here; set the peppers that they need"]
+        return ["the number of cores is unknown: no loaded hash can be checked here; set the peppers that they need"]
     busy, each = f"{found['busy_cores']:.2f}", f"{1000 * found['core_seconds']:.1f} ms"
-    lines = [
-        f"cores: {found['rate']:g}/s keep {busy} like this machine's busy ({each} each): order {found['cores_needed']}"
-    ]
+    lines = [f"cores: {found['rate']:g}/s occupy {busy} cores of this kind ({each} each): plan {found['cores_needed']}"]
     if found["measured_share"] < 1:
         lines.append(
             f"  measured for {100 * found['measured_share']:.1f} % of the hashes; the others count as their mean"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed
+from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed, plural
 from service.cli.okta_options import errors_reported, prepare, print_progress, run
 from service.cli.progress import show_progress
 
@@ -69,19 +69,19 @@ def verify(
         files = evidence.verify(public, document, signature, _digests(folder))
     except evidence.NotAuthentic as error:
         raise CommandFailed(str(error)) from None
-    typer.echo(f"The signature is valid, and {files + 1} files are as they were signed.")
+    typer.echo(f"The signature is valid, and {files + 1} files are unchanged.")
 
 
 def lines(document: Mapping[str, Any], folder: Path) -> Iterator[str]:
     """Yield lines about what was written."""
     accounts, forgotten, held = (document[part]["total"] for part in ("accounts", "forgotten", "hashes"))
-    yield f"{accounts:,} accounts, {forgotten:,} forgotten hashes, {held:,} hashes left"
+    yield f"{plural(accounts, 'account')}, {plural(forgotten, 'forgotten hash')}, {plural(held, 'hash')} left"
     for each in document["sums"]:
         if not each["agrees"]:
             yield f"does not add up: {each['sum']}: {each['left']:,} and {each['right']:,}"
     yield f"written to {folder}: {', '.join(['report.json', *document['files']])}"
     if document["signature"] is None:
-        yield "not signed: --sign KEY.pem signs it (openssl genpkey -algorithm ed25519 -out KEY.pem)"
+        yield "not signed: --sign KEY.pem signs the report (openssl genpkey -algorithm ed25519 -out KEY.pem)"
     else:
         yield f"signed by the key {document['signature']['public_key']}"
     yield "Compare the proofs in forgotten.csv with Okta's System Log, which Okta keeps for 90 days."
@@ -126,7 +126,7 @@ def _progress() -> Callable[[int], None]:
         nonlocal shown
         if time.monotonic() - shown >= SHOWN_EVERY:
             shown = time.monotonic()
-            print_progress(f"report: {rows:,} forgotten hashes written")
+            print_progress(f"report: {plural(rows, 'forgotten hash')} written")
 
     return show
 
@@ -144,7 +144,7 @@ async def _hooks_of_org(settings: "Settings") -> "OrgHooks":
 
     with errors_reported():
         async with open_org(org_settings(settings)) as org:
-            print_progress(f"asking {org.host} which hooks are left")
+            print_progress(f"asking {org.host} which hooks still exist")
             found = [FoundHook(kind, each.id, each.uri) for kind in HookKind for each in await org.list_hooks(kind)]
             return OrgHooks(org.host, found)
 
@@ -153,11 +153,11 @@ async def _hooks_of_org(settings: "Settings") -> "OrgHooks":
 def _new_folder(folder: Path) -> Iterator[Path]:
     """Yield a folder to write to, and rename it at the end: an interrupted report never has the final name."""
     if folder.exists():
-        raise CommandFailed(f"{folder}: exists already; choose another --output", WRONG_USAGE)
+        raise CommandFailed(f"{folder}: exists already: choose another --output", WRONG_USAGE)
     try:
         made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.absolute().parent))
     except OSError as error:
-        raise CommandFailed(f"{folder}: can't be made ({error.strerror}); choose another --output") from None
+        raise CommandFailed(f"{folder}: can't be created ({error.strerror}): choose another --output") from None
     try:
         yield made
         made.rename(folder)

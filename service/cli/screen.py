@@ -44,7 +44,7 @@ def report_lines(request: "ScreeningRequest", screening: "Screening") -> Iterato
         yield from (f"  {'':12}    {reason}" for reason in step.reasons)
     yield f"The decision: {screening.decided}."
     if screening.answer is None:
-        yield "The answer: 204, nothing to say."
+        yield "The answer: 204, without content."
     else:
         yield "The answer: 200\n" + json.dumps(json.loads(screening.answer), indent=2)
 
@@ -102,7 +102,7 @@ def _profile(path: Path) -> "LegacyProfile":
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise typer.BadParameter(f"{path} must hold a JSON object", param_hint="--legacy")
+        raise typer.BadParameter(f"{path} must contain a JSON object", param_hint="--legacy")
     return LegacyProfile(str(value.get("login", "")), value)
 
 

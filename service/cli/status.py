@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import WRONG_USAGE, CommandFailed, printable_names
+from service.cli.errors import WRONG_USAGE, CommandFailed, plural, printable_names
 from service.cli.name_report import TOO_COSTLY
 from service.cli.okta_options import prepare, run
 from service.cli.progress import show_progress
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from service.store.name_report import CountedNames
 
 STUCK = {
-    "verified_without_success": "signed in more than a day ago, and Okta has not stored the password: run reconcile",
-    "not_in_okta": "have a hash and are not in Okta yet: provision creates them",
-    "refused_by_okta": "were refused by Okta: correct the report of provision, and give it to --corrected",
-    "too_costly": TOO_COSTLY,
+    "verified_without_success": "signed in more than a day ago, but Okta has not stored the password; run reconcile",
+    "not_in_okta": "with a hash, but not in Okta yet; provision creates them",
+    "refused_by_okta": "refused by Okta; correct the report of provision, and pass it to --corrected",
+    "too_costly": f"{TOO_COSTLY}; reset their passwords in Okta",
 }
 
 
@@ -90,7 +90,7 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
     """Yield the report in lines, with the names of the first few stuck accounts."""
     accounts = dict(found["accounts"])
     total = accounts.pop("total")
-    yield f"{total:,} accounts"
+    yield plural(total, "account")
     yield from (f"  {state:10} {number:>12,}{_share(number, total)}" for state, number in accounts.items())
     yield from _pace(found)
     yield from _table("Hashes by source and format", found["sources"], ("source", "format", "state", "number"))
@@ -108,11 +108,11 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
     if not found["logs"]:
         warnings.append("the System Log was never read: run reconcile, or keep reconcile --follow running")
     if found["unreadable_events"]:
-        warnings.append(f"{found['unreadable_events']:,} deliveries could not be read, and are kept")
+        warnings.append(f"unreadable deliveries, kept for inspection: {found['unreadable_events']:,}")
     if found["undeclared_attributes"]:
         warnings.append(
-            f"{found['undeclared_attributes']:,} accounts have stored attributes that no source declares; they are "
-            "neither shown nor sent: run accounts purge-attributes"
+            f"accounts with stored attributes that no source declares: {found['undeclared_attributes']:,}; they are "
+            "neither shown nor sent; run accounts purge-attributes"
         )
     yield from (f"warning: {warning}" for warning in warnings if warning)
 
@@ -126,7 +126,7 @@ def recommendation(formats: Collection[str], tried: Collection[str]) -> Iterator
     if not formats:
         return
     untried = sorted(set(formats).difference(tried))
-    yield f"A known password was VERIFIED for {len(formats) - len(untried):,} of {len(formats):,} formats."
+    yield f"A known password was VERIFIED for {len(formats) - len(untried):,} of {plural(len(formats), 'format')}."
     if untried:
         yield f"  not tried: {', '.join(untried[:NAMED])}{', …' if len(untried) > NAMED else ''}"
         yield "  Try one for each before go-live: password-import try LOGIN"
@@ -164,7 +164,7 @@ def _stuck(counts: dict[str, int], names: dict[str, list[str]]) -> Iterator[str]
     yield "Stuck (all of them, and why: password-import stragglers)"
     for kind, what in STUCK.items():
         if number := counts[kind]:
-            yield f"  {number:,} {what}"
+            yield f"  {plural(number, 'account')} {what}"
             more = ", …" if number > len(names[kind]) else ""
             yield f"    {printable_names(names[kind])}{more}"
 
@@ -172,8 +172,8 @@ def _stuck(counts: dict[str, int], names: dict[str, list[str]]) -> Iterator[str]
 def _pace(found: dict[str, Any]) -> Iterator[str]:
     if not found["left"]:
         return
-    end = f", at the earliest done on {found['expected_end']}" if found["expected_end"] else ""
-    yield f"{found['left']:,} left; {found['migrated_per_day']:,} migrate a day{end}"
+    end = f", complete on {found['expected_end']} at the earliest" if found["expected_end"] else ""
+    yield f"{found['left']:,} left; {found['migrated_per_day']:,} migrate per day{end}"
 
 
 def _share(number: int, total: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.errors import DONE, CommandFailed, printable
+from service.cli.errors import DONE, CommandFailed, plural, printable
 from service.cli.okta_options import Stopped, errors_reported, prepare, print_wait, run, until_stopped
 from service.cli.progress import output_is_file, show_progress
 
@@ -45,14 +45,14 @@ def stragglers(
     afterwards a legacy password that has not been used before is rejected.
     """
     settings = prepare()
-    if retire and not yes and not typer.confirm("Forget the hashes of all who have not migrated, for good?", err=True):
+    if retire and not yes and not typer.confirm("Delete all remaining hashes permanently?", err=True):
         raise CommandFailed("nothing was forgotten")
     with errors_reported():
         counts, retired, stopped = run(_stragglers(settings, output, retire))
     _say(counts, retired, as_json=as_json, to_stdout=output is not None, ended=retire and stopped == DONE)
     if stopped != DONE:
         raise CommandFailed(
-            f"stopped: {retired.total():,} hashes were forgotten; run the command again for the others", stopped
+            f"stopped: {plural(retired.total(), 'hash')} forgotten; run the command again for the others", stopped
         )
 
 
@@ -115,8 +115,8 @@ def _say(counts: "Counter[Why]", retired: "Counter[Proof]", *, as_json: bool, to
         }
         typer.echo(json.dumps(report), err=not to_stdout)
         return
-    lines = [f"{counts.total():,} accounts have not migrated"]
+    lines = [f"{plural(counts.total(), 'account')} not migrated"]
     lines += [f"  {why.value.replace('_', ' ')}: {number:,}" for why, number in counts.most_common()]
     if ended:
-        lines += [f"{retired.total():,} hashes forgotten", NEXT]
+        lines += [f"{plural(retired.total(), 'hash')} forgotten", NEXT]
     typer.echo("\n".join(lines), err=not to_stdout)

@@ -196,7 +196,7 @@ async def _of_account(settings: "Settings", name: str) -> "Subject | None":
         if found is None:
             return None
         if isinstance(found, Ambiguity):
-            raise NoSubject("two accounts have this name, so that nobody can sign in with it: give the login")
+            raise NoSubject("two accounts have this name, so nobody can sign in with it: give the login")
         login = await login_of(connection, found.id)
     return account_subject(found, login, HashOpener(os.environ, hash_keys(settings)))
 
@@ -209,7 +209,7 @@ def _of_hash(text: str, source: "Source | None", salt: str | None, user: str | N
 
     known = certain or source is not None or salt is not None
     if not known and not candidates(text) and not goals_of(text, salt):
-        raise NoSubject("no account has this name, and it is not a hash of known shape; with --hash it is taken as one")
+        raise NoSubject("no account has this name, and it is not a hash of known shape; --hash treats it as one")
     return row_subject(_columns(salt, user), text, source or Source(""), os.environ, None)
 
 
@@ -275,7 +275,7 @@ def _line(what: str) -> str:
     """Read one line of standard input, without its end."""
     line = sys.stdin.buffer.readline()
     if not line:
-        raise CommandFailed(f"standard input holds no {what}: give it on a line of its own", WRONG_USAGE)
+        raise CommandFailed(f"standard input contains no {what}: give it on a line of its own", WRONG_USAGE)
     try:
         return line.rstrip(b"\r\n").decode("utf-8")
     except UnicodeDecodeError:

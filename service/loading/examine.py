@@ -128,7 +128,7 @@ def _kept_nulls(kept: Mapping[tuple[str, str], int]) -> Iterator[str]:
     for (name, text), number in sorted(kept.items()):
         if name != "salt":  # rejected row by row
             option = f"--null {shlex.quote(text)}"
-            yield f"warning: {text} is read as a text in {name} ({number:,} rows); {option} reads it as no value"
+            yield f"warning: {text} is read as text in {name} ({number:,} rows); {option} reads it as a missing value"
 
 
 def _with_product(
@@ -140,9 +140,7 @@ def _with_product(
     table, because = recognised.table, recognised.because
     if source.format is not None:
         is_other = is_generic(source.format)
-        warning = (
-            f"warning: the product is {table.format} by {because}, and the format {source.format} is used as named"
-        )
+        warning = f"warning: the product is {table.format} by {because}, but {source.format} is used, as configured"
         return source, (warning,) if is_other else ()
     if table.needs and source.pepper_env is None:
         warning = (
@@ -151,9 +149,9 @@ def _with_product(
         )
         return source, (warning,)
     username = table.username if source.username is None and table.username in columns else source.username
-    told = [f"format {table.format}, by {because}; --format or SOURCES says otherwise"]
+    told = [f"format {table.format}, by {because}; --format or SOURCES overrides this"]
     if table.lacks:
-        told.append(f"warning: export the column {table.lacks} too, where the table has it: only some counts are known")
+        told.append(f"warning: export the column {table.lacks} too, if the table has it: only some counts are known")
     return replace(source, format=table.format, username=username), told
 
 
@@ -162,9 +160,9 @@ def _notes(decided: Decisions, source: Source, fields: Sequence[Mapping[str, obj
         yield f"columns of {decided.product.name}: their algorithms and salts are read"
     for text in sorted({text for texts in decided.null_columns.values() for text in texts}):
         names = sorted(name for name, texts in decided.null_columns.items() if text in texts)
-        yield f"{text} is read as no value in: {', '.join(names)}"
+        yield f"{text} is read as a missing value in: {', '.join(names)}"
     if asked.nulls:
-        yield f"read as no value in every column: {', '.join(sorted(asked.nulls))}"
+        yield f"read as a missing value in every column: {', '.join(sorted(asked.nulls))}"
     if source.salt_encoding == "text" and decided.product is None:
         yield from _salt_warnings([row["salt"] for row in fields if row.get("salt") and not row.get("salt_encoding")])
 
@@ -191,7 +189,7 @@ def _require_login(columns: Sequence[str], fields: Sequence[Mapping[str, object]
     paths = list(dict.fromkeys(path for row in fields[:100] for path, _ in leaves(row)))
     likely = [name for name in LOGINS if name in paths] or [path for path in paths if path.endswith(".address")]
     advice = f"--map {shlex.quote(likely[0])}=login" if likely else "--map COLUMN=login"
-    raise BadExport(f"no column is called login; say which: {advice} ({', '.join(columns[:NAMED])})")
+    raise BadExport(f"there is no column login; choose one: {advice} ({', '.join(columns[:NAMED])})")
 
 
 def _has_hashes(columns: Collection[str], decided: Decisions) -> bool:
@@ -218,7 +216,7 @@ def _require_no_hashes(fields: Sequence[Mapping[str, object]], decided: Decision
     others = [path for path in found if path != best]
     also = f" (or {', '.join(others[:NAMED])})" if others else ""
     raise BadExport(
-        f"no column is taken as password_hash, and {best} looks like it: "
+        f"no column is used as password_hash, but {best} looks like it: "
         f"--map {shlex.quote(best)}=password_hash{also}; --without-hashes loads the accounts without"
     )
 
@@ -252,6 +250,6 @@ def ignored_lines(ignored: Collection[str]) -> Iterator[str]:
     secret = sorted(name for name in ignored if is_credential_name(name))
     others = sorted(set(ignored) - set(secret))
     if others:
-        yield f"ignored: {', '.join(others)}; keep with --attributes"
+        yield f"ignored columns: {', '.join(others)}; --attributes keeps them"
     if secret:
-        yield f"ignored, and they look like credentials: {', '.join(secret)}"
+        yield f"ignored columns that look like credentials: {', '.join(secret)}"

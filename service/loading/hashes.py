@@ -232,7 +232,9 @@ def _pepper_env(fields: Mapping[str, object], source: Source) -> str | None:
     """Return the variable of the source. A row must not name one: it could have any variable hashed."""
     if recipe_text(fields, "pepper_env") is not None:
         lines = f'[sources.{source.name}] and under it pepper_env = "NAME_OF_THE_VARIABLE"'
-        raise RejectedRow(Reason.BAD_COLUMN, f"pepper_env is no column of a row; write in the file of SOURCES {lines}")
+        raise RejectedRow(
+            Reason.BAD_COLUMN, f"pepper_env must not be a column of a row; write in the file of SOURCES {lines}"
+        )
     return source.pepper_env
 
 
@@ -249,7 +251,8 @@ def recipe_text(fields: Mapping[str, object], name: str) -> str | None:
         return value
     if name == "salt" and value in WORDS:
         raise RejectedRow(
-            Reason.BAD_COLUMN, f"the salt {value} may be a salt or no value: --null {value} reads it as no value"
+            Reason.BAD_COLUMN,
+            f"the salt {value} may be a real one or a missing value: --null {value} reads it as a missing value",
         )
     return None
 
@@ -263,7 +266,7 @@ def text_of(fields: Mapping[str, object], name: str) -> str | None:
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    raise RejectedRow(Reason.BAD_COLUMN, f"{name} is no text")
+    raise RejectedRow(Reason.BAD_COLUMN, f"{name} is not a text")
 
 
 def _whole(fields: Mapping[str, object], name: str) -> int | None:
@@ -271,19 +274,19 @@ def _whole(fields: Mapping[str, object], name: str) -> int | None:
     if text is None:
         return None
     if not (text.strip().isascii() and text.strip().isdigit()) or len(text) > MAX_DIGITS:
-        raise RejectedRow(Reason.BAD_COLUMN, f"{name} is no whole number")
+        raise RejectedRow(Reason.BAD_COLUMN, f"{name} is not a whole number")
     return int(text)
 
 
 def _charset(name: str | None) -> str | None:
     if name is not None and not is_charset(name):
-        raise RejectedRow(Reason.BAD_COLUMN, f"no charset is called {name!r}")
+        raise RejectedRow(Reason.BAD_COLUMN, f"unknown charset {name!r}")
     return name
 
 
 def _salt_encoding(name: str | None) -> str | None:
     if name is not None and name not in SALT_ENCODINGS:
-        raise RejectedRow(Reason.BAD_COLUMN, f"salt_encoding is none of {', '.join(SALT_ENCODINGS)}")
+        raise RejectedRow(Reason.BAD_COLUMN, f"salt_encoding must be one of {', '.join(SALT_ENCODINGS)}")
     return name
 
 
@@ -307,7 +310,7 @@ def _object(given: object) -> dict[str, str]:
         except ValueError:
             given = None
     if not isinstance(given, dict):
-        raise RejectedRow(Reason.BAD_COLUMN, "options is no JSON object")
+        raise RejectedRow(Reason.BAD_COLUMN, "options is not a JSON object")
     return {str(name): str(value) for name, value in given.items() if value is not None}
 
 

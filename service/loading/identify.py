@@ -32,9 +32,9 @@ TRIED = "not the password of anybody"
 WHY_NOT = {
     NotNative.ALGORITHM: "Okta does not compute this function",
     NotNative.COMPOSITION: "Okta hashes the password and one salt, once; this is iterated, nested or keyed",
-    NotNative.CHARSET: "the store did not hash UTF-8",
-    NotNative.AMBIGUOUS: "it may mean two things",
-    NotNative.ITERATIONS: "Okta wants 4,096 iterations of PBKDF2 at least, and a work factor of bcrypt up to 20",
+    NotNative.CHARSET: "the password was not hashed as UTF-8",
+    NotNative.AMBIGUOUS: "it is ambiguous",
+    NotNative.ITERATIONS: "Okta requires at least 4,096 iterations of PBKDF2, and a bcrypt work factor of at most 20",
 }
 
 

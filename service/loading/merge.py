@@ -71,7 +71,7 @@ async def conclude(connection: asyncpg.Connection, merged: Merged) -> None:
 
 def _refusal(refused: RejectedStagedRow) -> RejectedRow:
     return RejectedRow(
-        REASONS[refused.outcome], f"{refused.kept_login!r} is in the store" if refused.kept_login else ""
+        REASONS[refused.outcome], f"{refused.kept_login!r} is already in the store" if refused.kept_login else ""
     )
 
 

@@ -42,7 +42,7 @@ def read_gitea(fields: Mapping[str, object]) -> Fields:
     number, formula = GITEA_FORMULAS.get(name, (0, ""))
     parameters = rest.split("$")
     if len(parameters) != number or not all(each.isascii() and each.isdigit() for each in parameters):
-        raise RejectedRow(Reason.BAD_COLUMN, "passwd_hash_algo is none of Gitea's: pbkdf2, argon2, scrypt, bcrypt")
+        raise RejectedRow(Reason.BAD_COLUMN, "passwd_hash_algo is not one of Gitea's: pbkdf2, argon2, scrypt, bcrypt")
     encoding = "text" if len(str(fields.get("salt") or "")) == GITEA_TEXT_SALT else "hex"
     return found | {"format": formula.format(*parameters), "salt_encoding": fields.get("salt_encoding") or encoding}
 

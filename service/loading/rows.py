@@ -25,7 +25,7 @@ from service.store.attributes import BASE_PROFILE
 
 NEVER_STORED = {
     "pepper": "a pepper is never stored: put it into an environment variable, and name that in pepper_env",
-    "password": "a column `password` would be kept as it is; call a column of hashes password_hash (--map)",
+    "password": "a column `password` would be stored unchanged; name a column of hashes password_hash (--map)",
 }
 """Columns that would put a secret into the profile."""
 
@@ -173,11 +173,11 @@ def _object(nested: object) -> dict[str, object]:
         except ValueError:
             nested = None
     if not isinstance(nested, dict):
-        raise RejectedRow(Reason.BAD_COLUMN, "profile is no JSON object")
+        raise RejectedRow(Reason.BAD_COLUMN, "profile is not a JSON object")
     names = [name.lower() for name in nested]
     refuse_secrets(names)
     if "password_hash" in names:
-        raise RejectedRow(Reason.BAD_COLUMN, "password_hash stands beside the profile, not in it")
+        raise RejectedRow(Reason.BAD_COLUMN, "password_hash must be next to the profile, not in it")
     return nested
 
 
@@ -256,7 +256,7 @@ class AccountReader:
                     raise RejectedRow(
                         Reason.BAD_COLUMN,
                         f"{text} in {name}, which the first {self._decided:,} rows do not have or have less often: "
-                        f"--null {shlex.quote(text)} reads it as no value",
+                        f"--null {shlex.quote(text)} reads it as a missing value",
                     )
 
     @property
@@ -274,7 +274,7 @@ class AccountReader:
             self.long_logins += 1
         key = login_key(login)
         if not key:
-            raise RejectedRow(Reason.BAD_LOGIN, "nothing is left of it without diacritics")
+            raise RejectedRow(Reason.BAD_LOGIN, "it is empty without diacritics")
         return login, key
 
     def _profile_columns(self, fields: Mapping[str, object]) -> ProfileColumns:
@@ -395,11 +395,11 @@ def _groups(given: object) -> list[str]:
         return []
     names = given.split(";") if isinstance(given, str) else given
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise RejectedRow(Reason.BAD_COLUMN, "groups is no list of texts")
+        raise RejectedRow(Reason.BAD_COLUMN, "groups is not a list of texts")
     found = sorted({name.strip() for name in names} - {""})
     if len(found) > MAX_GROUPS:
         raise RejectedRow(
-            Reason.BAD_COLUMN, f"there are {len(found)} groups, and Okta takes {MAX_GROUPS} of a new user"
+            Reason.BAD_COLUMN, f"there are {len(found)} groups, but Okta allows {MAX_GROUPS} for a new user"
         )
     if any(len(name) > LONGEST_GROUP for name in found):
         raise RejectedRow(Reason.BAD_COLUMN, f"the name of a group is longer than {LONGEST_GROUP} characters")
@@ -412,7 +412,7 @@ def _identifiers(given: object, key: str) -> list[str]:
         return []
     names = given.split(";") if isinstance(given, str) else given
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise RejectedRow(Reason.BAD_COLUMN, "identifiers is no list of texts")
+        raise RejectedRow(Reason.BAD_COLUMN, "identifiers is not a list of texts")
     if any(map(is_too_long, names)):
         raise RejectedRow(Reason.BAD_COLUMN, f"an identifier is longer than {MAX_NAME} bytes")
     return sorted({login_key(name.strip()) for name in names} - {"", key})

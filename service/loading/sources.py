@@ -53,7 +53,7 @@ def faults_of(table: object) -> Iterator[str]:
             fault = _option(value)
         else:
             close = difflib.get_close_matches(key, [*CHECKS, *OPTIONS], n=1)
-            fault = "no such setting" + (f"; meant {close[0]}?" if close else "")
+            fault = "unknown setting" + (f"; did you mean {close[0]}?" if close else "")
         if fault:
             yield f".{key}: {fault}"
     for name in formats_in(table.get("format")):
@@ -107,7 +107,7 @@ def _attributes_fault(value: object) -> str | None:
 def _charset(value: object) -> str | None:
     if not isinstance(value, str):
         return "must be the name of a charset"
-    return None if is_charset(value) else f"no charset is called {value!r}"
+    return None if is_charset(value) else f"unknown charset {value!r}"
 
 
 def _iterations(value: object) -> str | None:
@@ -182,12 +182,12 @@ class Source:
 def choose_source(name: str, file: Path | None) -> Source:
     """Return the source called `name`; without a file of sources, one without properties. Raises `BadSources`."""
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        raise BadSources(f"the name of a source has 1 to {LONGEST_NAME} printable characters")
+        raise BadSources(f"the name of a source must have 1 to {LONGEST_NAME} printable characters")
     if file is None:
         return Source(name)
     sources = read_sources(_text(file), str(file))
     if name not in sources:
-        raise BadSources(f"{file}: no source is called {name!r}; there are: {', '.join(sources) or 'none'}")
+        raise BadSources(f"{file}: unknown source {name!r}; the file has: {', '.join(sources) or 'none'}")
     return sources[name]
 
 

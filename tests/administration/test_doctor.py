@@ -102,7 +102,7 @@ async def short_secret(case: Case) -> None:
     case.settings["basic_auth_password"] = "short"
 
 
-@fault(Area.SETTINGS, WARNING, "open /okta/events too")
+@fault(Area.SETTINGS, WARNING, "are also accepted by /okta/events")
 async def shared_secrets(case: Case) -> None:
     del case.defaults["event_hook_secrets"]
 
@@ -127,17 +127,17 @@ async def writable_secret_file(case: Case) -> None:
     case.settings["hook_secrets_file"] = case.file("secrets.json", '["secret of hooks"]', 0o666)
 
 
-@fault(Area.SECRET_FILES, WARNING, "HASH_KEYS_FILE: every user of this machine may read")
+@fault(Area.SECRET_FILES, WARNING, "HASH_KEYS_FILE: every user of this machine can read")
 async def readable_secret_file(case: Case) -> None:
     case.settings["hash_keys_file"] = case.file("keys.json", keys_json(k1=KEY), 0o644)
 
 
-@fault(Area.SECRET_FILES, WARNING, "Every user of this machine may read .env")
+@fault(Area.SECRET_FILES, WARNING, "Every user of this machine can read .env")
 async def readable_env_file(case: Case) -> None:
     case.file(".env", "", 0o644)
 
 
-@fault(Area.SECRET_FILES, WARNING, "OKTA_CLIENT_PRIVATEKEY: every user of this machine may read")
+@fault(Area.SECRET_FILES, WARNING, "OKTA_CLIENT_PRIVATEKEY: every user of this machine can read")
 async def readable_okta_key(case: Case) -> None:
     case.settings["okta_client_privatekey"] = str(case.file("okta.pem", pem(LEAF_KEY), 0o644))
 
@@ -226,30 +226,30 @@ async def owner(_case: Case) -> None:
     """Do nothing: the tests' user is the owner."""
 
 
-@fault(Area.ROLE, FAILURE, "Every role of the server may read the table hashes")
+@fault(Area.ROLE, FAILURE, "Every role of the server can read the table hashes")
 async def public_hashes(case: Case) -> None:
     await case.execute("GRANT SELECT (hash) ON hashes TO PUBLIC")
 
 
-@fault(Area.ROLE, WARNING, "Other roles may read the table hashes", "password_import_reader")
+@fault(Area.ROLE, WARNING, "Other roles can read the table hashes", "password_import_reader")
 async def another_reader(case: Case) -> None:
     await case.make_role("password_import_reader", "LOGIN")
     await case.execute("GRANT SELECT ON hashes TO password_import_reader")
 
 
-@fault(Area.ROLE, FAILURE, f"{OPERATOR_ROLE} may not read tried_formats")
+@fault(Area.ROLE, FAILURE, f"{OPERATOR_ROLE} cannot read tried_formats")
 async def forgotten_roles(case: Case) -> None:
     await case.shipped_roles()
     await case.execute(f"REVOKE ALL ON tried_formats FROM {OPERATOR_ROLE}")
 
 
-@fault(Area.ROLE, FAILURE, f"{SERVICE_ROLE} may not read rehearsal_people")
+@fault(Area.ROLE, FAILURE, f"{SERVICE_ROLE} cannot read rehearsal_people")
 async def forgotten_service_role(case: Case) -> None:
     await case.shipped_roles()
     await case.execute(f"REVOKE ALL ON rehearsal_people FROM {SERVICE_ROLE}")
 
 
-@fault(Area.HASHES, UNKNOWN, "The role of DATABASE_URL may not see this")
+@fault(Area.HASHES, UNKNOWN, "The role of DATABASE_URL has no privilege for this")
 async def role_without_rights(case: Case) -> None:
     await case.shipped_roles()
     await case.execute(f"REVOKE ALL ON hashes FROM {OPERATOR_ROLE}")
@@ -331,7 +331,7 @@ async def encryption_without_keys(case: Case) -> None:
     case.settings["require_encrypted_hashes"] = True
 
 
-@fault(Area.KEYS, UNKNOWN, "A backup of the key k1 can't be seen from here")
+@fault(Area.KEYS, UNKNOWN, "Whether the key k1 has a backup is unknown")
 async def unseen_backup(case: Case) -> None:
     await no_key(case)
     case.settings["hash_keys"] = keys_json(k1=KEY)
@@ -343,19 +343,19 @@ async def old_backup(case: Case) -> None:
     case.more["key_backup"] = case.file("backup.json", keys_json(k0=KEY))
 
 
-@fault(Area.KEYS, FAILURE, "The backup has another key under the id of the key k1")
+@fault(Area.KEYS, FAILURE, "The backup has a different value for the key k1")
 async def wrong_backup(case: Case) -> None:
     await unseen_backup(case)
     case.more["key_backup"] = case.file("backup.json", keys_json(k1=OTHER_KEY))
 
 
-@fault(Area.KEYS, FAILURE, "The backup of the keys is of no use", "can't be read")
+@fault(Area.KEYS, FAILURE, "The backup of the keys is unusable", "can't be read")
 async def missing_backup(case: Case) -> None:
     await unseen_backup(case)
     case.more["key_backup"] = case.folder / "missing.json"
 
 
-@fault(Area.KEYS, WARNING, "Every user of this machine may read the backup")
+@fault(Area.KEYS, WARNING, "Every user of this machine can read the backup")
 async def readable_backup(case: Case) -> None:
     await unseen_backup(case)
     case.more["key_backup"] = case.file("backup.json", keys_json(k1=KEY), 0o644)
@@ -425,7 +425,7 @@ async def too_few_cores(case: Case) -> None:
     case.more["peak"] = 500.0
 
 
-@fault(Area.CORES, WARNING, "an estimate for the first morning")
+@fault(Area.CORES, WARNING, "estimated for the first morning")
 async def too_few_cores_by_the_estimate(case: Case) -> None:
     case.recipes, case.speed = [RecipeReport("bcrypt", "bcrypt 12", 5_000_000, 250.0, okta=True)], 8.0
 
@@ -487,7 +487,7 @@ async def tls_by_a_proxy(_case: Case) -> None:
     """Do nothing: the hooks show the proxy's certificate."""
 
 
-@fault(Area.TLS, FAILURE, "TLS_CERT or TLS_KEY can't be used", "no PEM")
+@fault(Area.TLS, FAILURE, "TLS_CERT or TLS_KEY can't be used", "not PEM")
 async def malformed_certificate(case: Case) -> None:
     case.certify("this is no certificate")
 
@@ -497,17 +497,17 @@ async def another_certificate_s_key(case: Case) -> None:
     case.certify(ROOT_CA.issue(HOST, LEAF_KEY), key=ec.generate_private_key(ec.SECP256R1()))
 
 
-@fault(Area.TLS, FAILURE, "The certificate ended on")
+@fault(Area.TLS, FAILURE, "The certificate expired on")
 async def expired_certificate(case: Case) -> None:
     case.certify(ROOT_CA.issue(HOST, LEAF_KEY, end=-1))
 
 
-@fault(Area.TLS, WARNING, "The certificate ends on")
+@fault(Area.TLS, WARNING, "The certificate expires on")
 async def expiring_certificate(case: Case) -> None:
     case.certify(ROOT_CA.issue(HOST, LEAF_KEY, end=7))
 
 
-@fault(Area.TLS, FAILURE, "The certificate begins on")
+@fault(Area.TLS, FAILURE, "The certificate is not valid before")
 async def early_certificate(case: Case) -> None:
     case.certify(ROOT_CA.issue(HOST, LEAF_KEY, begin=2))
 
@@ -527,7 +527,7 @@ async def certificate_without_its_chain(case: Case) -> None:
     case.certify(INTERMEDIATE.issue(HOST, LEAF_KEY))
 
 
-@fault(Area.TLS, FAILURE, "are no chain")
+@fault(Area.TLS, FAILURE, "are not a chain")
 async def broken_chain(case: Case) -> None:
     case.certify(INTERMEDIATE.issue(HOST, LEAF_KEY), ROOT_CA.issue("An intermediate of that name", LEAF_KEY))
 
@@ -541,7 +541,7 @@ async def private_authority(case: Case) -> None:
 # Okta
 
 
-@fault(Area.OKTA, FAILURE, "Okta refuses the credentials", "401")
+@fault(Area.OKTA, FAILURE, "Okta rejects the credentials", "401")
 async def wrong_token(case: Case) -> None:
     case.org.faults["users"] = Refused(401, "E0000011", ["Invalid token provided"])
 
@@ -551,12 +551,12 @@ async def ungranted_scope(case: Case) -> None:
     case.org.faults["users"] = NoToken(400, "invalid_scope", ["no access token", "scope"])
 
 
-@fault(Area.OKTA, FAILURE, "refuses the DPoP proofs: Okta answered 401: Require Demonstrating Proof of Possession")
+@fault(Area.OKTA, FAILURE, "rejects the DPoP proofs: Okta answered 401: Require Demonstrating Proof of Possession")
 async def proofs_refused(case: Case) -> None:
     case.org.faults["users"] = ProofRefused(401, None, ["Require Demonstrating Proof of Possession"])
 
 
-@fault(Area.OKTA, FAILURE, "may not read the System Log, which reconcile need")
+@fault(Area.OKTA, FAILURE, "may not read the System Log, needed by reconcile")
 async def role_without_the_log(case: Case) -> None:
     case.org.faults["log"] = Refused(403, "E0000006", ["You do not have permission"])
 
@@ -576,7 +576,7 @@ async def spent_rate_limit(case: Case) -> None:
     case.org.limits = {"users": (600, 40), "logs": (120, 110)}
 
 
-@fault(Area.RATE_LIMITS, UNKNOWN, "told no rate limit")
+@fault(Area.RATE_LIMITS, UNKNOWN, "contained no rate limits")
 async def no_rate_limit_headers(case: Case) -> None:
     case.org.limits = {}
 
@@ -649,7 +649,7 @@ async def lost_log(case: Case) -> None:
     await log_read(case, timedelta(days=80))
 
 
-@fault(Area.RECONCILE, WARNING, "The accounts were not compared with Okta's users ever")
+@fault(Area.RECONCILE, WARNING, "The accounts were never compared with Okta's users")
 async def users_never_compared(case: Case) -> None:
     await log_read(case, timedelta(0), None)
 
@@ -697,7 +697,7 @@ async def test_a_healthy_installation_has_no_warning_of_its_own(case: Case) -> N
     case.more["key_backup"] = case.file("backup.json", keys_json(k1=KEY))
     case.certify(INTERMEDIATE.issue(HOST, LEAF_KEY), ROOT_CA.issue(INTERMEDIATE.name, INTERMEDIATE.key))
     found = await examined(case)
-    of_the_tests_server = ("fsync", "autovacuum", "The disk of the database server")
+    of_the_tests_server = ("fsync", "autovacuum", "The free space of the database server")
     assert [each for each in found if each.status is not OK and not each.message.startswith(of_the_tests_server)] == []
     assert {each.area for each in found} == set(Area)
 
@@ -730,7 +730,7 @@ async def test_a_fault_of_a_check_is_one_line_and_the_others_go_on(bare: Case) -
     bare.more["authorities"] = broken
     found = await examined(bare, Area.TLS, Area.OKTA)
     assert found[0].status is UNKNOWN
-    assert found[0].message.startswith("This check ended by a fault of its own: RuntimeError at ")
+    assert found[0].message.startswith("This check failed with an internal error: RuntimeError at ")
     assert found[1].area is Area.OKTA
     assert "hidden" not in str(found)
 

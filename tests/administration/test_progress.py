@@ -75,7 +75,7 @@ async def test_the_report_counts_and_names_who_is_stuck(
     assert "4 accounts" in progress
     assert "2 left" in progress
     assert list(name_lines(ambiguous))[1:] == [
-        "  1 names are claimed by several accounts: type the full login", "    shared"
+        "  names that several accounts claim: 1 (type the full login)", "    shared"
     ]  # fmt: skip
 
 

@@ -143,12 +143,12 @@ async def test_keys_are_in_use_idle_or_destroyed(database: Database, case: Case)
     document, _ = await collected(database, held_keys={"new", "next"})
     keys = {each["key"]: each for each in document["keys"]}
     assert {key: each["state"] for key, each in keys.items()} == {
-        "old": "destroyed", "new": "in use", "next": "not in use, at hand"
+        "old": "destroyed", "new": "in use", "next": "not in use, configured"
     }  # fmt: skip
     assert (keys["new"]["hashes"], keys["old"]["hashes"]) == (1, 0)
     assert keys["new"]["first_used_at"] is not None
     still_held, _ = await collected(database, held_keys={"new", "old"})
-    assert "recorded as destroyed, but still at hand" in {each["state"] for each in still_held["keys"]}
+    assert "recorded as destroyed, but still configured" in {each["state"] for each in still_held["keys"]}
 
 
 async def test_a_key_that_is_used_again_is_not_destroyed(database: Database, case: Case) -> None:
@@ -229,7 +229,7 @@ def test_a_signed_report_is_verified_here_and_by_openssl(
     assert set(signed) == {"report.json", "report.html", "forgotten.csv", "report.json.sig"}
     assert {oct(path.stat().st_mode & 0o777) for path in signed.values()} == {"0o600"}
     verify(Path("out"), Path("public.pem"))
-    assert capsys.readouterr().out == "The signature is valid, and 3 files are as they were signed.\n"
+    assert capsys.readouterr().out == "The signature is valid, and 3 files are unchanged.\n"
     openssl = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "public.pem", "-rawin"]
     files = ["-in", str(signed["report.json"]), "-sigfile", str(signed["report.json.sig"])]
     done = subprocess.run([*openssl, *files], capture_output=True, text=True, check=False)
@@ -260,8 +260,8 @@ def test_a_report_without_a_key_is_not_signed_and_says_so(case: Case, capsys: py
 @pytest.mark.parametrize(
     "content, said",
     [
-        ("no key", "holds no private key in PEM"),
-        (pem(ec.generate_private_key(ec.SECP256R1())), "is no Ed25519 key"),
+        ("no key", "contains no private key in PEM"),
+        (pem(ec.generate_private_key(ec.SECP256R1())), "is not an Ed25519 key"),
     ],
 )
 def test_another_kind_of_key_is_refused_before_anything_is_written(bare: Case, content: str, said: str) -> None:

@@ -157,7 +157,7 @@ def test_an_address_with_a_port_that_is_no_number_is_refused_and_not_quoted(url:
     if sound:
         assert settings_of(database_url=url).database_url is not None
         return
-    with pytest.raises(ValidationError, match="a port that is no number") as refused:
+    with pytest.raises(ValidationError, match="a port that is not a number") as refused:
         settings_of(database_url=url)
     assert "marked" not in str(refused.value)
 

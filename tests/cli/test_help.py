@@ -39,5 +39,5 @@ def test_a_reader_that_leaves_the_help_early_is_no_error() -> None:
 def test_a_closed_standard_output_is_named() -> None:
     script = f"exec {sys.executable} -m service keys make >&-"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
-    said = "password-import: failed: standard output: Bad file descriptor: direct it to a file or a program\n"
+    said = "password-import: failed: standard output: Bad file descriptor: redirect it to a file or a program\n"
     assert (done.returncode, done.stderr) == (1, said)

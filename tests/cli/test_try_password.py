@@ -224,13 +224,13 @@ def test_load_and_status_recommend_try_until_a_known_password_was_verified_for_e
     database_url: str, export: Path
 ) -> None:
     loaded = service("load", str(export), "--source", "legacy", "--rejects", f"{export}.rejects", url=database_url)
-    said = "A known password was VERIFIED for 0 of 1 formats.\n  not tried: sha256($salt.$pass)\n"
+    said = "A known password was VERIFIED for 0 of 1 format.\n  not tried: sha256($salt.$pass)\n"
     assert said in loaded.stdout
-    assert "% of the hashes can be computed" in loaded.stdout
+    assert "% of the hashes can be checked" in loaded.stdout
     assert said in service("status", url=database_url).stdout
     attempt(database_url, "jo@example.com")
     status = service("status", url=database_url).stdout
-    assert "A known password was VERIFIED for 1 of 1 formats.\n" in status
+    assert "A known password was VERIFIED for 1 of 1 format.\n" in status
     assert "not tried" not in status
     assert json.loads(service("status", "--json", url=database_url).stdout)["untried_formats"] == []
 

@@ -109,7 +109,7 @@ SERVER = [
     ("load ok.csv --source s", REFUSED, "Connection refused: check that the server runs"),
     ("status", f"postgresql://app:{SECRET}@no.invalid/app", "no.invalid:5432: the host name can't be resolved"),
     ("status", "postgresql:///app?host=/nowhere", "No such file or directory: correct the path"),
-    ("status", f"{REFUSED}?sslmode=bogus", "the connection can't be made as the URL says: correct the parameters"),
+    ("status", f"{REFUSED}?sslmode=bogus", "the URL does not allow a connection: correct the parameters"),
     ("status", f"{REFUSED}?sslmode=verify-full&sslrootcert=junk.pem", "TLS failed: no certificate or crl found"),
     ("status", f"{REFUSED}?sslmode=verify-full&sslrootcert=nowhere", "No such file or directory: correct the path"),
 ]
@@ -166,21 +166,21 @@ INPUT = [
     ("load ok.csv", "Missing option '--source'"),
     (
         "load ok.csv --source s --charset nonsense",
-        "--charset nonsense: there is no such charset; common ones are utf-8",
+        "--charset nonsense: unknown charset; common ones are utf-8",
     ),
-    ("load ok.csv --source s --delimiter ;;", "--delimiter: one character"),
+    ("load ok.csv --source s --delimiter ;;", "--delimiter: must be one character"),
     ("load ok.csv --source s --dialect x", "--dialect x: one of csv, copy"),
-    ("load ok.csv --source s --kind xml", "'xml': csv, jsonl or ldif"),
+    ("load ok.csv --source s --kind xml", "'xml': use csv, jsonl or ldif"),
     ("load ok.csv --source s --map x", "write --map COLUMN=NAME"),
     ("load ok.csv --source s --rejects folder", "--rejects folder: Is a directory"),
     ("load ok.csv --source s --rejects /dev/full", "/dev/full: No space left on device: refused rows can't be written"),
     (f"load --source s --from-dsn {REFUSED} --query x", "--from-dsn: Connection refused: check its host and port"),
-    ("load --source s --from-dsn nonsense --query x", "--from-dsn: is no URL of a PostgreSQL: write postgresql://"),
+    ("load --source s --from-dsn nonsense --query x", "--from-dsn: is not a URL of a PostgreSQL: write postgresql://"),
     ("identify --file nowhere", "nowhere: No such file or directory"),
     ("identify --iterations x --formats", "Invalid value for '--iterations': must be a whole number"),
     ("screen nowhere.json", "'nowhere.json': No such file or directory"),
     ("screen request.json --policy nowhere", "request.json: the service would answer 400: the body is not JSON"),
-    ("screen request.json --legacy binary", "binary must hold a JSON object"),
+    ("screen request.json --legacy binary", "binary must contain a JSON object"),
     ("provision --limit 0", "Invalid value for '--limit': must be at least 1"),
     ("provision --limit x", "Invalid value for '--limit': must be a whole number"),
     ("provision --concurrency 999", "must be at most 75"),
@@ -197,8 +197,8 @@ INPUT = [
     ("try --file ok.csv --row x", "Invalid value for '--row': must be a whole number"),
     ("try x --for 0 --diagnose", "Invalid value for '--for': must be at least 0.1"),
     ("try nobody", "no account has this name"),
-    ("rehearse nonsense", "write the service's address"),
-    ("rehearse http://127.0.0.1:9 --for x", "write a time up to 24h: 90s, 5m or 1h"),
+    ("rehearse nonsense", "must be the service's address"),
+    ("rehearse http://127.0.0.1:9 --for x", "must be a duration up to 24h: 90s, 5m or 1h"),
     ("rehearse http://127.0.0.1:9 --wrong x", "Invalid value for --wrong: write a percentage"),
     ("keys rotate", "HASH_KEYS is not set"),
     ("accounts list --state x", "--state x: one of unarmed, waiting"),
@@ -240,7 +240,7 @@ def test_a_port_in_use_is_named_with_its_setting(run: Run) -> None:
         port = taken.getsockname()[1]
         code, told = run("serve", PORT=str(port), LOG_LEVEL="error")
     place = f"HOST and PORT, 127.0.0.1:{port}"
-    said = f"{place}: Address already in use: stop what listens there, or choose another port"
+    said = f"{place}: Address already in use: stop the program that listens there, or choose another port"
     assert (code, told) == (1, f"password-import: failed: {said}")
 
 
@@ -252,18 +252,24 @@ def at(place: str, error: Exception) -> Exception:
 @pytest.mark.parametrize(
     "error, said",
     [
-        (TimeoutError(), "the database gave no answer in time: check that the server runs"),
+        (TimeoutError(), "the database did not answer in time: check that the server runs"),
         (DatabaseUnavailable(), "the connection was lost: check that the server runs, and try again"),
         (asyncpg.InterfaceError("x"), "the connection was lost: check that the server runs, and try again"),
         (
             asyncpg.ConnectionDoesNotExistError("it was closed"),
             "PostgreSQL: it was closed: check that the server still",
         ),
-        (at("the database", NOT_THE_PRIMARY("x")), "the database: no server there may be written to: name the primary"),
-        (at("the database", asyncpg.InterfaceError("x")), "can't be made as the URL says: correct the parameters"),
+        (at("the database", NOT_THE_PRIMARY("x")), "the database: no server there accepts writes: use the primary"),
+        (
+            at("the database", asyncpg.InterfaceError("x")),
+            "the URL does not allow a connection: correct the parameters",
+        ),
         (at("the database", ssl.SSLCertVerificationError("x")), "its TLS certificate is not accepted"),
         (asyncpg.InsufficientPrivilegeError("no"), "grant the role what it needs (docs/database-roles.md)"),
-        (PermissionError(13, "Permission denied", "x.csv"), "x.csv: Permission denied: run as a user who may"),
+        (
+            PermissionError(13, "Permission denied", "x.csv"),
+            "x.csv: Permission denied: run as a user with the permission",
+        ),
         (KeyError("marked-secret"), "an internal error, please report it: KeyError at "),
     ],
 )

@@ -55,7 +55,7 @@ async def test_load_ends_with_3_and_keeps_the_rejects_to_their_owner(database_ur
     rejects = people.with_name("out.csv")
     code, out, _ = await run(database_url, "load", str(people), "--source", "legacy", "--rejects", str(rejects))
     assert code == 3
-    assert "66.7 % of the hashes can be computed; 1 row of unknown shape" in out
+    assert "66.7 % of the hashes can be checked; 1 row of unknown shape" in out
     assert rejects.stat().st_mode & 0o777 == 0o600
     assert "???" not in out
 
@@ -64,9 +64,9 @@ async def test_load_ends_with_3_and_keeps_the_rejects_to_their_owner(database_ur
     "arguments, fault",
     [
         (["--source", "x", "--map", "nonsense"], "--map COLUMN=NAME"),
-        (["--source", "x", "--map", "pwd=password_hash"], "no column is called pwd"),
+        (["--source", "x", "--map", "pwd=password_hash"], "there is no column pwd"),
         (["--source", "x", "--delimiter", '"'], "--delimiter"),
-        (["--source", "x", "--rejects", "{file}"], "that is the file to load"),
+        (["--source", "x", "--rejects", "{file}"], "this is the file to load"),
         (["--source", " "], "printable"),
     ],
 )

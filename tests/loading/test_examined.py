@@ -137,7 +137,7 @@ def test_null_in_many_rows_of_a_column_is_no_value(tmp_path: Path) -> None:
     text = "login,identifiers,firstName\n" + "".join(f"u{number},x;NULL,NULL\n" for number in range(10))
     found, read, _ = examined(tmp_path / "e.csv", text, Source("s"))
     assert {each.profile for each in read.values() if isinstance(each, StagedAccount)} == {"{}"}
-    assert found.notes == ["NULL is read as no value in: firstName, identifiers"]
+    assert found.notes == ["NULL is read as a missing value in: firstName, identifiers"]
 
 
 @pytest.mark.parametrize("spelling", ["null", "(null)", "None", "[NULL]", "<null>"])
@@ -373,10 +373,10 @@ def test_missing_login_is_complained_of_with_the_column_that_may_be_it(tmp_path:
 
 def test_ignored_columns_that_look_like_credentials_are_named_by_themselves() -> None:
     assert list(ignored_lines({"shoeSize", "passwd", "city", "user.pw"})) == [
-        "ignored: city, shoeSize; keep with --attributes",
-        "ignored, and they look like credentials: passwd, user.pw",
+        "ignored columns: city, shoeSize; --attributes keeps them",
+        "ignored columns that look like credentials: passwd, user.pw",
     ]
-    assert list(ignored_lines({"passwordChangedAt"})) == ["ignored: passwordChangedAt; keep with --attributes"]
+    assert list(ignored_lines({"passwordChangedAt"})) == ["ignored columns: passwordChangedAt; --attributes keeps them"]
 
 
 def test_every_value_has_its_path_through_objects_and_lists() -> None:
@@ -457,7 +457,7 @@ def test_values_of_a_document_may_be_cut_anywhere() -> None:
     [
         ('{\n"people": []\n}', "line 3: .* key users"),
         ('{"users": [{"login":"a"} {"login":"b"}]}', "line 1: , is missing"),
-        ('[\n{"login":"a"},\n{"login":', "line 3: a value is no JSON"),
+        ('[\n{"login":"a"},\n{"login":', "line 3: a value is not JSON"),
     ],
 )
 def test_document_that_cannot_be_read_is_refused_with_its_line(tmp_path: Path, text: str, fault: str) -> None:

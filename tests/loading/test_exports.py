@@ -235,7 +235,7 @@ async def test_columns_can_be_mapped(loader: Loader, pool: asyncpg.Pool) -> None
     [
         (b"", "empty"),
         (b"login,,x\n", "has no name"),
-        (b"login,a,a\n", "names a column twice"),
+        (b"login,a,a\n", "contains a column twice"),
         (gzip.compress(b"login\na\n", mtime=0)[:-6], "cut off or damaged"),
         (gzip.compress(b"login\na\n", mtime=0)[:10] + b"\xff" * 20, "cut off or damaged"),
     ],

@@ -27,9 +27,9 @@ def test_the_names_of_groups_are_read_each_once(given: object, names: list[str])
 @pytest.mark.parametrize(
     "given, fault",
     [
-        (";".join(f"g{number}" for number in range(21)), "there are 21 groups, and Okta takes 20"),
-        ({"name": "Staff"}, "no list of texts"),
-        ([1], "no list of texts"),
+        (";".join(f"g{number}" for number in range(21)), "there are 21 groups, but Okta allows 20"),
+        ({"name": "Staff"}, "not a list of texts"),
+        ([1], "not a list of texts"),
         ("x" * 256, "longer than 255"),
     ],
 )

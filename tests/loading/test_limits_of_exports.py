@@ -28,7 +28,7 @@ async def test_each_kind_of_change_but_add_is_refused_by_its_line(
     text = f"dn: uid=a\nuid: a\n\ndn: uid=b\nchangetype: {change}\nuid: b\n\ndn: uid=c\nchangetype: add\nuid: c\n"
     totals = await loader.load(text, name="export.ldif")
     assert (totals.rows, totals.refusals) == (3, {Reason.UNREADABLE: 1})
-    assert "# line 4: not readable as a row: a record of changes" in loader.rejected()
+    assert "# line 4: not readable as a row: a change record" in loader.rejected()
     assert [row["login"] for row in await contents(pool)] == ["a", "c"]
     assert "changetype" not in str(await contents(pool))
 
@@ -51,11 +51,11 @@ async def test_an_entry_that_is_too_long_is_refused_and_the_next_ones_are_read(
 @pytest.mark.parametrize(
     "line, fault",
     [
-        ("userPassword:< file:///etc/passwd", "userPassword lies behind a URL"),
+        ("userPassword:< file:///etc/passwd", "userPassword is given by a URL"),
         ("cn:: YWJj!", "cn is not base64"),
-        ("userPassword:: //79", "userPassword is no text"),
-        ("uid:: AAAA", "uid is no text"),
-        ("mail:: //79", "mail is no text"),
+        ("userPassword:: //79", "userPassword is not text"),
+        ("uid:: AAAA", "uid is not text"),
+        ("mail:: //79", "mail is not text"),
         ("no colon", "a line without an attribute"),
     ],
 )
@@ -238,7 +238,7 @@ async def test_a_row_with_fewer_columns_than_an_earlier_one_is_read_by_its_own(
 CSV, JSONL = "login,password_hash\n", '{{"login": "a", "x": [0{long}]}}\n{{"login": "b"}}\n'
 WIDE = {
     "a row of many cells": ("export.csv", CSV + "{long}\nb,\n", ",x", "more than 50 columns"),
-    "a row of some cells": ("export.csv", CSV + "{short}\nb,\n", ",x", "31 columns, and the header has 2"),
+    "a row of some cells": ("export.csv", CSV + "{short}\nb,\n", ",x", "31 columns, but the header has 2"),
     "a row of COPY": ("export.tsv", "login\tpassword_hash\n{long}\nb\t\\N\n", "\tx", "more than 50 columns"),
     "a list in JSON": ("export.jsonl", JSONL, ",0", "more than 50 values"),
     "an entry": ("export.ldif", "dn: a\nuid: a\n{long}\n\nuid: b\n", "x: y\n", "an entry of more than 50 lines"),

@@ -74,7 +74,7 @@ def test_product_of_the_columns_gives_the_format_and_it_is_said() -> None:
     )
     assert account.recipe == 1
     assert resolver.new[0].format == "wordpress"
-    assert found.notes == ["format wordpress, by the columns user_login, user_pass; --format or SOURCES says otherwise"]
+    assert found.notes == ["format wordpress, by the columns user_login, user_pass; --format or SOURCES overrides this"]
 
 
 def test_name_that_smf_mixes_in_is_taken_from_its_own_column() -> None:

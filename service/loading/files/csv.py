@@ -38,7 +38,7 @@ def require_header(header: Sequence[str], columns: Sequence[str], export: Export
         raise UnreadableFile(f"{where}: column {header.index('') + 1} of the header has no name")
     doubled = sorted({name for name in columns if columns.count(name) > 1})
     if doubled:
-        raise UnreadableFile(f"{where}: the header names a column twice: {', '.join(doubled)}")
+        raise UnreadableFile(f"{where}: the header contains a column twice: {', '.join(doubled)}")
     if not is_clean("".join(header)):
         raise UnreadableFile(f"{where}: the header has {fault_of(''.join(header), export.charset)}")
 
@@ -231,7 +231,7 @@ class CsvReader:
         """Yield the lines and record them, including lines that are pushed back during the iteration."""
         while True:
             if self._size > LONGEST_RECORD and len(self._taken) > 1:
-                raise csv.Error(f"a record longer than {LONGEST_RECORD} characters; is a quote not closed?")
+                raise csv.Error(f"a record longer than {LONGEST_RECORD} characters; check for an unclosed quote")
             line = self._again.popleft() if self._again else next(self._lines, None)
             if line is None:
                 return
@@ -246,16 +246,16 @@ class CsvReader:
         text = "".join(self._taken)
         if len(cells) == len(self.columns) and is_clean(text):
             if self.told is None:
-                return FaultyRow(line, "a backslash, which no row before had: say --dialect copy or csv", cells)
+                return FaultyRow(line, "a backslash, which no earlier row had: choose --dialect copy or csv", cells)
             return FaultyRow(line, fault_of("".join(cells), self.export.charset), cells)
         if len(cells) == len(self.columns):
             return FaultyRow(line, fault_of(text, self.export.charset), cells)
         if len(self._taken) > 1:
             self._give_back()
-            return FaultyRow(line, "a quote that is never closed, or a wrong number of columns", self._taken[0])
+            return FaultyRow(line, "an unclosed quote, or a wrong number of columns", self._taken[0])
         # Of many columns the text is kept, because the cells take many times as much memory.
         raw = cells if len(cells) <= MOST_COLUMNS else self._taken[0]
-        return FaultyRow(line, f"{len(cells)} columns, and the header has {len(self.columns)}", raw)
+        return FaultyRow(line, f"{len(cells)} columns, but the header has {len(self.columns)}", raw)
 
     def _give_back(self) -> None:
         """Push back all lines of the record except the first, to be read again."""

@@ -79,7 +79,7 @@ def _decoded(field: str, delimiter: str) -> str:
 def _character(after: str, delimiter: str) -> str:
     found = after if after == delimiter else ESCAPES.get(after)
     if found is None or not after:
-        raise BadEscape("a backslash that begins no escape; say --dialect csv where backslashes are literal")
+        raise BadEscape("a backslash that begins no escape; use --dialect csv if backslashes are literal")
     return found
 
 

@@ -47,7 +47,7 @@ class Document:
         if self._peek() == "{":
             self._find_array()
         if self._peek() != "[":
-            raise self._fault(f"there is no array, and none under the key {KEY}")
+            raise self._fault(f"there is no array, also not under the key {KEY}")
         return self._members()
 
     def _find_array(self) -> None:
@@ -78,7 +78,7 @@ class Document:
                 _, end = self._decoder.raw_decode(self._text, self._at)
             except (ValueError, RecursionError) as error:
                 if isinstance(error, RecursionError) or not self._read_on():
-                    raise self._fault("a value is no JSON") from None
+                    raise self._fault("a value is not JSON") from None
                 continue
             # A number at the end of a piece may continue in the next one.
             if self._text[end : end + 1] in _AFTER or not self._read_on():

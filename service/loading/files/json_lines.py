@@ -25,7 +25,7 @@ def decode(text: str) -> object:
     try:
         found = careful.decode(text)
         if "\\u" in text and not is_clean_throughout(found):
-            raise Unusable("a NUL character or half a surrogate pair")
+            raise Unusable("a NUL character or an unpaired surrogate")
     except RecursionError:
         raise Unusable("it is nested too deeply") from None
     return found
@@ -33,7 +33,7 @@ def decode(text: str) -> object:
 
 def no_constant(name: str) -> None:
     """Reject `NaN` and `Infinity`, which Python would accept."""
-    raise Unusable(f"{name} is no JSON number")
+    raise Unusable(f"{name} is not a JSON number")
 
 
 def finite(digits: str) -> float:
@@ -167,7 +167,7 @@ class JsonLinesReader:
 
     def _read(self, number: int, line: str) -> Row | FaultyRow:
         if len(line) > LONGEST_LINE:
-            return FaultyRow(number, "the line is absurdly long", line)
+            return FaultyRow(number, "the line is too long", line)
         if len(line) > USUAL_LINE:
             values = line.count(",") + line.count("[") + line.count("{")
             self._values += values

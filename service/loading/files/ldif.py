@@ -50,7 +50,7 @@ def attribute(line: str) -> tuple[str, str | None]:
     if not colon or not name:
         raise ValueError("a line without an attribute")
     if rest.startswith("<"):
-        raise ValueError(f"{name} lies behind a URL, which is not followed")
+        raise ValueError(f"{name} is given by a URL, which is not followed")
     if not rest.startswith(":"):
         return name, rest.removeprefix(" ").rstrip() if name.lower() != PASSWORD else rest.strip()
     try:
@@ -63,7 +63,7 @@ def attribute(line: str) -> tuple[str, str | None]:
         value = "\0"
     if "\0" in value:
         if name.lower() in {PASSWORD, "uid", "mail"}:
-            raise ValueError(f"{name} is no text")
+            raise ValueError(f"{name} is not text")
         return name, None
     return name, value
 
@@ -160,7 +160,7 @@ class LdifReader:
             return FaultyRow(line, f"an entry of more than {MOST_VALUES:,} lines", text)
         if len(text) >= LONGEST_RECORD:
             return FaultyRow(
-                line, f"the entry is longer than {LONGEST_RECORD >> 20} MiB; only its beginning is here", text
+                line, f"the entry is longer than {LONGEST_RECORD >> 20} MiB; only its beginning is kept", text
             )
         try:
             return Row(line, self._fields(text), text)
@@ -196,7 +196,7 @@ class LdifReader:
             name, value = attribute(line)
             lower = name.lower()
             if lower == "changetype" and value != "add":
-                raise ValueError("a record of changes; only entries as they are can be loaded")
+                raise ValueError("a change record; only content records can be loaded")
             if value is not None and lower != "version":
                 values.setdefault(self._spellings.setdefault(lower, name), []).append(value)
         return values

@@ -49,7 +49,7 @@ def kind_named(name: str | None) -> Kind | None:
     """Return the kind with a name that an operator gave. Raises `UnreadableFile`."""
     if name is None or name in tuple(Kind):
         return None if name is None else Kind(name)
-    raise UnreadableFile(f"no kind of file is called {name!r}: csv, jsonl or ldif")
+    raise UnreadableFile(f"unknown kind of file {name!r}: use csv, jsonl or ldif")
 
 
 def kind_of(export: Export) -> Kind:

@@ -94,7 +94,7 @@ class QueryReader:
             raise UnreadableFile(f"the database of --from-dsn: {explain(error)}: check its host and port") from None
         except (asyncpg.InterfaceError, ValueError):
             raise UnreadableFile(
-                "--from-dsn: is no URL of a PostgreSQL: write postgresql://USER@HOST:5432/DATABASE; in a password, "
+                "--from-dsn: is not a URL of a PostgreSQL: write postgresql://USER@HOST:5432/DATABASE; in a password, "
                 "write / ? # @ : % as %2F %3F %23 %40 %3A %25"
             ) from None
 

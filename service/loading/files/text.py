@@ -169,8 +169,8 @@ class Export:
         for line in self.lines():
             if len(line) > LONGEST_LINE:
                 raise UnreadableFile(
-                    f"{self.path}: a line is longer than {LONGEST_LINE:,} characters; say --kind, so that no line is "
-                    "looked at before"
+                    f"{self.path}: a line is longer than {LONGEST_LINE:,} characters; use --kind, so that no line is "
+                    "examined first"
                 )
             yield line
 
@@ -206,7 +206,7 @@ class Export:
             raise UnreadableFile(f"{self.path}: the file is cut off or damaged: copy it again") from None
         except UnicodeError:
             raise UnreadableFile(
-                f"{self.path}: the file is not {self.charset}; name its charset with --charset"
+                f"{self.path}: the file is not {self.charset}; set its charset with --charset"
             ) from None
 
     def interrupt(self) -> None:
@@ -224,7 +224,7 @@ class Export:
             b" ".decode(given, "replace")
         except (LookupError, UnicodeError):  # some codecs do not produce text, such as base64
             raise UnreadableFile(
-                f"--charset {given}: there is no such charset; common ones are utf-8, latin-1, cp1252 and utf-16"
+                f"--charset {given}: unknown charset; common ones are utf-8, latin-1, cp1252 and utf-16"
             ) from None
         try:
             head = self._plain.peek(4)[:4]
