@@ -37,7 +37,7 @@ def test_the_pace_is_the_mean_of_the_last_full_week() -> None:
     assert pace({today - timedelta(days=2): 10}, 10, today).per_day == 5
 
 
-def test_where_nobody_migrates_no_end_is_foreseen() -> None:
+def test_where_nobody_migrates_no_end_is_forecast() -> None:
     assert pace({}, 10, date(2026, 11, 22)).expected_end is None
     assert pace({date(2026, 11, 1): 5}, 10, date(2026, 11, 22)).expected_end is None
 

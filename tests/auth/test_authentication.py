@@ -128,7 +128,7 @@ def test_blank_and_padded_secrets_are_refused_at_start_by_position(secret: str) 
         require_authentication(settings_of(hook_secrets=json.dumps(["good secret", secret])))
 
 
-def test_a_blank_secret_of_the_file_is_told_as_the_files(tmp_path: Path) -> None:
+def test_a_blank_secret_of_the_file_is_reported_as_one_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "secrets").write_text('["good secret", " "]')
     with pytest.raises(BadSettings, match="HOOK_SECRETS_FILE: secret 2 is blank"):
         require_authentication(settings_of(hook_secrets='["one secret"]', hook_secrets_file=str(tmp_path / "secrets")))

@@ -119,7 +119,7 @@ async def test_a_call_waits_for_the_fetch_that_is_under_way(issuer: FakeIssuer) 
     assert issuer.keys.fetches == 1
 
 
-async def test_keys_at_hand_are_not_fetched_anew(issuer: FakeIssuer) -> None:
+async def test_known_keys_are_not_fetched_again(issuer: FakeIssuer) -> None:
     await issuer.keys.renew()
     issuer.now = 4.9
     await issuer.keys.renew()

@@ -269,7 +269,7 @@ async def test_wrong_usage_is_said_with_code_2(
     assert said in " ".join(ran.err.replace("│", "").split())
 
 
-async def test_reconcile_follow_applies_events_until_it_is_told_to_end(
+async def test_reconcile_follow_applies_events_until_it_is_stopped(
     hooked: Org, database_url: str, add: Add, pool: asyncpg.Pool, environment: dict[str, str], tmp_path: Path
 ) -> None:
     person = await add(JESSIE)

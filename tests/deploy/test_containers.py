@@ -137,7 +137,7 @@ def test_the_pool_has_a_worker_for_each_core_of_the_limit(serving: tuple[Cluster
     assert f'password_import_pool{{state="workers"}} {float(limit["limits"]["cpu"])}' in metrics
 
 
-def test_reconcile_follows_the_org_and_ends_when_it_is_told_to(loaded: Cluster) -> None:
+def test_reconcile_follows_the_org_and_ends_when_it_is_stopped(loaded: Cluster) -> None:
     """The org is simulated on the pod's loopback: Okta's own is only called by https."""
     engine = loaded.engine
     options = ["--api-token-file=/files/api_token", "--listen=127.0.0.1:8090"]

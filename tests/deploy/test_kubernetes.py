@@ -231,7 +231,7 @@ def test_pgbouncer_has_room_for_all_replicas_and_postgresql_for_all_pgbouncers()
     assert behind + past_the_pooler(found) <= max_connections(found)
 
 
-def test_behind_pgbouncer_the_service_knows_it() -> None:
+def test_the_service_detects_pgbouncer() -> None:
     assert named(render(FOLDERS[2]), "ConfigMap", "password-import")["data"]["DATABASE_POOLER"] == "true"
     assert pgbouncer()["pool_mode"] == "transaction"
 

@@ -25,7 +25,7 @@ VICTIMS = (("user", "keeper", "server"), ("user", "server"), ("user", "keeper"),
 """Who is killed at once, in rounds one after the other. A user that is not killed at first goes with its connection."""
 
 
-async def test_no_acknowledged_row_is_lost_whoever_is_killed_under_load(made_data_dir: Path) -> None:
+async def test_no_acknowledged_row_is_lost_whichever_process_is_killed_under_load(made_data_dir: Path) -> None:
     acknowledged: set[int] = set()
     for victims in VICTIMS:
         with using(made_data_dir, "write") as writer:
@@ -82,7 +82,7 @@ async def test_two_starts_at_once_after_a_crash_give_one_server(made_data_dir: P
 @pytest.mark.parametrize(
     "first_line", [str(os.getpid()), "1", "", "-7", "junk"], ids=["ours", "init", "none", "single", "junk"]
 )
-def test_a_stale_pid_file_is_no_hindrance_whoever_has_its_pid_now(made_data_dir: Path, first_line: str) -> None:
+def test_a_stale_pid_file_does_no_harm_whichever_process_has_its_pid(made_data_dir: Path, first_line: str) -> None:
     data = made_data_dir / "postgres/data"
     stale = [first_line, str(data), "1", "5432", str(made_data_dir / "postgres/run"), "", "1 1", "ready"]
     (data / "postmaster.pid").write_text("\n".join(stale) + "\n" if first_line else "")

@@ -52,7 +52,7 @@ async def test_two_replicas_given_the_same_events_at_once_do_them_once(server: S
         await traffic.assert_nothing_lost(server.url)
 
 
-async def test_a_service_told_to_stop_under_load_finishes_what_it_accepted(server: Server) -> None:
+async def test_a_service_stopped_under_load_finishes_what_it_accepted(server: Server) -> None:
     async with under_load(server.url, services=2, pause=0.0) as traffic:
         stopping = traffic.processes[0]
         stopping.send_signal(signal.SIGTERM)

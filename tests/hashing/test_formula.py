@@ -94,7 +94,7 @@ def test_a_digest_of_another_length_or_alphabet_is_malformed(damage: str) -> Non
         formula_check(stored("md5($pass)", damage))
 
 
-def test_a_salt_behind_the_first_colon_may_hold_colons() -> None:
+def test_a_salt_behind_the_first_colon_may_contain_colons() -> None:
     assert verifies("md5($pass.$salt)", md5(b"passworda:b:c") + ":a:b:c", "password")
 
 
@@ -346,7 +346,7 @@ def test_a_check_survives_pickling_and_shows_no_secret() -> None:
     assert not {word for word in ("salty", "secret", "joe", row.hash) if word in repr(check) + repr(row)}
 
 
-def test_a_stand_in_has_the_shape_and_cost_and_is_nobodys() -> None:
+def test_a_dummy_hash_has_the_shape_and_cost_and_belongs_to_no_account() -> None:
     for row in (
         stored("md5(md5($pass).$salt)", md5(md5(b"pw").encode() + b"salt") + ":salt"),
         stored("md5(md5($pass).$salt)", md5(md5(b"pw").encode() + b"salt"), "salt"),
@@ -368,13 +368,13 @@ def test_a_salt_that_the_charset_cannot_write_is_malformed_and_no_verdict() -> N
             formula_check(row)
 
 
-def test_a_charset_that_nobody_knows_is_refused() -> None:
+def test_an_unknown_charset_is_refused() -> None:
     with pytest.raises(MalformedHash, match="charset"):
         registry.check(stored("md5($pass)", md5(b""), charset="klingon"))
 
 
 @pytest.mark.parametrize("mark", ["0x", "\\x", "$BLAKE2$"])
-def test_a_stand_in_keeps_the_mark_before_hex(mark: str) -> None:
+def test_a_dummy_hash_keeps_the_mark_before_hex(mark: str) -> None:
     stored = StoredHash(mark + "ab" * 20, Recipe("sha1($pass)"))
     made = registry.dummy_hash(stored)
     assert made.hash.startswith(mark)

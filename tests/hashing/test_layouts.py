@@ -80,13 +80,13 @@ def test_a_salt_whose_padding_shows_base64_is_tried_as_that_too() -> None:
         assert is_right(opened(scrypted, "scrypt", b64(SALT), options={"n": "16", "r": "8", "p": "1"}))
 
 
-def test_a_hash_too_dear_to_be_read_in_two_ways_is_read_in_one() -> None:
+def test_a_hash_too_costly_to_be_read_in_two_ways_is_read_in_one() -> None:
     found = opened(SHA256_KEY.hex(), "pbkdf2_sha256", b64(SALT), iterations=1_500_000)
     assert found.cost == "pbkdf2-sha256 1500000"
 
 
 @pytest.mark.parametrize("text", ["{SSHA512}%s", "%s"])
-def test_a_salted_scheme_may_hold_hex(text: str) -> None:
+def test_a_salted_scheme_may_contain_hex(text: str) -> None:
     raw = hashlib.sha512(PASSWORD.encode() + SALT).digest() + SALT
     assert is_right(opened(text % raw.hex(), "ldap_ssha512"))
 
@@ -124,7 +124,7 @@ def test_dovecot_uses_the_salt_as_text() -> None:
 
 
 @pytest.mark.parametrize("text", [SHA256_KEY.hex(), b64(SHA256_KEY)])
-def test_an_unsalted_scheme_may_hold_hex(text: str) -> None:
+def test_an_unsalted_scheme_may_contain_hex(text: str) -> None:
     raw = hashlib.sha256(PASSWORD.encode()).digest()
     assert is_right(opened("{SHA256}" + raw.hex()))
     assert is_right(opened("{sha256.b64}" + b64(raw)))
@@ -141,7 +141,7 @@ def test_a_salted_scheme_takes_a_salt_of_any_length(salt: bytes) -> None:
 
 
 @pytest.mark.parametrize("nested", [True, False])
-def test_keycloak_may_hold_its_parts_as_text(nested: bool) -> None:
+def test_keycloak_may_contain_its_parts_as_text(nested: bool) -> None:
     secret = {"value": b64(SHA256_KEY), "salt": b64(SALT), "additionalParameters": {}}
     credential = {"hashIterations": 1000, "algorithm": "pbkdf2-sha256", "additionalParameters": {}}
     whole = {

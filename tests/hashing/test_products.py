@@ -182,11 +182,11 @@ def test_a_product_refuses_what_is_no_hash_of_its_own(product: Product) -> None:
             product.parse(StoredHash(text, Recipe(product.name), salt="s", username="u", pepper=b"p"))
 
 
-def test_a_digest_without_its_layout_has_a_stand_in_with_the_usual_rounds() -> None:
+def test_a_digest_without_its_layout_has_a_dummy_hash_with_the_usual_rounds() -> None:
     stored = StoredHash("ab" * 32, Recipe("sspr_3"), "salt")
     assert registry.check(registry.dummy_hash(stored)).cost == registry.check(stored).cost
 
 
-def test_half_a_surrogate_pair_is_no_hash() -> None:
+def test_an_unpaired_surrogate_is_no_hash() -> None:
     with pytest.raises(MalformedHash):
         registry.check(StoredHash("8743b52063cd84\ud8009", Recipe("half_md5")))

@@ -67,7 +67,7 @@ def test_an_unknown_name_is_answered_with_close_ones() -> None:
         by_name("djngo_pbkdf2")
 
 
-def test_a_hash_nobody_knows_has_no_candidate() -> None:
+def test_an_unknown_hash_has_no_candidate() -> None:
     assert candidates("$unknown$12$o6hx.Wog/wvFSkT/Bp/6DOxCtLRTDj7lm9on9suF/WaCGNVHbkfL6") == ()
 
 

@@ -77,7 +77,7 @@ def test_each_interpretation_of_a_product_verifies_what_the_product_hashed(name:
 
 
 @pytest.mark.parametrize("password", ["plain", "it's", "Tom & <Jerry>", " blank ", "x" * 80, "é😀"])
-def test_a_stand_in_takes_as_many_attempts_as_the_recipe_for_any_password(password: str) -> None:
+def test_a_dummy_hash_takes_as_many_attempts_as_the_recipe_for_any_password(password: str) -> None:
     lines = {(line["product"], line["format"]): line for line in LINES}.values()
     for line in lines:
         stored = stored_of(line)
@@ -194,7 +194,7 @@ def test_a_formula_may_change_the_password_as_products_do(formula: str, right: s
     assert not check.verify(wrong)
 
 
-def test_argon2_may_stand_in_a_formula() -> None:
+def test_argon2_may_be_part_of_a_formula() -> None:
     from argon2.low_level import Type, hash_secret_raw  # noqa: PLC0415 (only here)
 
     key = hash_secret_raw(

@@ -29,7 +29,7 @@ def test_a_wrong_password_does_not(line: dict[str, object]) -> None:
 
 
 @each_vector
-def test_a_stand_in_costs_the_same_and_is_nobodys(line: dict[str, object]) -> None:
+def test_a_dummy_hash_costs_the_same_and_belongs_to_no_account(line: dict[str, object]) -> None:
     vector = load(line)
     made = registry.dummy_hash(vector.stored)
     check, original = registry.check(made), vector.check

@@ -47,7 +47,7 @@ def test_hashes_that_are_too_costly_only_together_are_refused(text: str) -> None
 
 
 @pytest.mark.parametrize("text", [several(*[BCRYPT % 12] * 8), several(*[ARGON2 % 65536] * 8), BCRYPT % 15])
-def test_hashes_that_together_cost_no_more_than_the_dearest_single_one_are_taken(text: str) -> None:
+def test_hashes_that_together_cost_no_more_than_the_most_expensive_single_one_are_taken(text: str) -> None:
     assert 0 < read(text, "multiple" if text.startswith("[") else "").work <= 1
 
 

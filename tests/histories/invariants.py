@@ -27,7 +27,7 @@ def breaches(before: World, after: World, acknowledged: Iterable[str]) -> Iterat
         # Under another Okta id it would be a mismatch, and nothing would be deleted.
         is_missed = selected is not None and selected.okta_id in {None, event.okta_id}
         if event.outcome == "SUCCESS" and effect == "unmatched" and is_missed:
-            yield f"the SUCCESS {event} is set aside although its account is there"
+            yield f"the SUCCESS {event} is unmatched although its account exists"
 
 
 def _is_proven(world: World, account: Account) -> bool:

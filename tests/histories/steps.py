@@ -10,7 +10,7 @@ NICKNAME = "nick"
 PASSWORDS = ("one", "two")
 WRONG = "wrong"
 KEYS = ("2025", "2026")
-"""Of encryption at rest: all are at hand, one is the active one."""
+"""Encryption keys: all are configured, one is active."""
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 

@@ -61,7 +61,7 @@ def shrinking_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 ANN, BO, BO_BEFORE = "ann@a.example", "bo@a.example", "renamed@a.example"
 FOUND: dict[str, list[Step]] = {
-    "a SUCCESS under an Okta id that another event set aside makes known": [
+    "a SUCCESS under an Okta id that another unmatched event reveals": [
         Deliver((Event("e1", "00uc", BO, "FAILURE"), Event("e2", "00uc", BO_BEFORE))),
         Load("old", (Row(BO, "one"),)),
     ],
@@ -69,7 +69,7 @@ FOUND: dict[str, list[Step]] = {
         Deliver((Event("e1", "00ub", BO, "FAILURE"),)),
         Load("old", (Row(BO, "one"), Row(ANN, "one", "00ub"))),
     ],
-    "another event under the uuid of a SUCCESS that is set aside": [
+    "another event under the uuid of an unmatched SUCCESS": [
         Load("old", (Row(BO, "one"),)),
         Deliver((Event("e1", "00ua", ANN),)),
         Deliver((Event("e1", "00uc", BO, "FAILURE"),)),
@@ -82,8 +82,8 @@ FOUND: dict[str, list[Step]] = {
 @pytest.mark.parametrize("stage", list(ForgetWhen), indirect=True)
 @any_history
 @given(history=histories)
-@example(history=FOUND["a SUCCESS under an Okta id that another event set aside makes known"])
+@example(history=FOUND["a SUCCESS under an Okta id that another unmatched event reveals"])
 @example(history=FOUND["an event that means one account by its id and another by its login"])
-@example(history=FOUND["another event under the uuid of a SUCCESS that is set aside"])
+@example(history=FOUND["another event under the uuid of an unmatched SUCCESS"])
 def test_every_history_keeps_to_the_rules(stage: Stage, history: list[Step]) -> None:
     stage.play(history)

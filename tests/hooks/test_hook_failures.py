@@ -117,7 +117,7 @@ async def test_a_hook_that_is_updated_keeps_its_name(board: HookBoard) -> None:
     assert done[0][2].name == "Named by an admin"
 
 
-async def test_what_was_changed_is_told_before_a_later_hook_fails(board: HookBoard) -> None:
+async def test_what_was_changed_is_reported_before_a_later_hook_fails(board: HookBoard) -> None:
     del board.hooks[OLD]
     board.faults["replace"] = NOT_ALLOWED
     progress: list[tuple[object, Done]] = []
@@ -379,7 +379,7 @@ def test_the_clock_may_be_a_minute_off_either_way() -> None:
     assert said == ["this machine is 61 s behind Okta", "this machine is 61 s ahead of Okta"]
 
 
-def test_a_certificate_is_told_three_weeks_before_its_end() -> None:
+def test_a_certificate_is_reported_three_weeks_before_its_end() -> None:
     now = datetime(2026, 11, 22, tzinfo=UTC)
     assert list(certificate_fault(None, now)) == []
     assert list(certificate_fault(now + timedelta(days=21), now)) == []

@@ -273,7 +273,7 @@ async def test_a_service_that_takes_another_secret_than_this_command_has_is_name
     assert (Fault.SECRET_UNKNOWN, PASSWORD) in named(await HookCheck(okta, registered.known, probe, desired).run())
 
 
-async def test_recent_failures_of_our_hooks_are_told_and_keep_nobody_from_signing_in(
+async def test_recent_failures_of_our_hooks_are_reported_and_keep_nobody_from_signing_in(
     registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
     for hook in (registered.password, registered.events):
@@ -294,7 +294,7 @@ async def test_recent_failures_of_our_hooks_are_told_and_keep_nobody_from_signin
     assert all("1 in 24 hours" in finding.detail and finding.fault.is_warning for finding in findings)
 
 
-async def test_failures_of_many_other_hooks_hide_none_of_ours_and_the_last_is_told(
+async def test_failures_of_many_other_hooks_hide_none_of_ours_and_the_last_is_reported(
     registered: Broken, org: Org, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks
 ) -> None:
     def fail(target: str, reason: str) -> None:
@@ -317,7 +317,7 @@ async def test_failures_of_many_other_hooks_hide_none_of_ours_and_the_last_is_to
     assert finding.detail.endswith(": 504")
 
 
-async def test_a_clock_that_is_off_is_told(
+async def test_a_clock_that_is_off_is_reported(
     registered: Broken, okta: OktaOrg, probe: ServiceProbe, desired: DesiredHooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.okta_client.org.clock_ahead", lambda _at: -300.0)
@@ -341,7 +341,7 @@ async def test_a_redirect_and_a_foreign_page_are_named(
     assert findings == {(Fault.REDIRECTED, PASSWORD), (Fault.WRONG_ANSWER, EVENTS)}
 
 
-async def test_a_certificate_about_to_end_is_told_and_an_untrusted_one_is_a_fault(
+async def test_a_certificate_about_to_end_is_reported_and_an_untrusted_one_is_a_fault(
     registered: Broken, org: Org, okta: OktaOrg, tmp_path: Path
 ) -> None:
     async def answer(_request: web.Request) -> web.Response:

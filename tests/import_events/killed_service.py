@@ -25,7 +25,7 @@ STATEMENTS = {
     "record": queries.RECORD_EVENTS,
     "bind": queries.BIND,
     "delete": queries.DELETE_HASHES,
-    "bury": queries.MARK_MIGRATED,
+    "migrate": queries.MARK_MIGRATED,
     "begin": "BEGIN;",
     "commit": "COMMIT;",
 }

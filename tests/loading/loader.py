@@ -41,7 +41,7 @@ ATTRIBUTES = frozenset(
 )
 """What the exports of the tests hold besides Okta's base profile."""
 SEALING = bytes(range(32))
-"""A key that seals hashes."""
+"""A key that encrypts hashes."""
 
 
 @dataclass

@@ -41,7 +41,7 @@ def after_look(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     return arrange
 
 
-def burying(pool: asyncpg.Pool, state: str) -> Callable[[], Awaitable[None]]:
+def migrating(pool: asyncpg.Pool, state: str) -> Callable[[], Awaitable[None]]:
     async def mark_migrated() -> None:
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute(MARK_MIGRATED[0])
@@ -55,7 +55,7 @@ async def test_an_account_buried_between_the_look_and_the_lock_is_a_tombstone_an
     loader: Loader, pool: asyncpg.Pool, after_look: Arrange, state: str
 ) -> None:
     await loader.load(PEOPLE)
-    after_look(burying(pool, state))
+    after_look(migrating(pool, state))
     assert (await loader.load(NEWER)).row_outcomes == {RowOutcome.TOMBSTONE: 1, RowOutcome.CHANGED: 1}
     ann, bo = await contents(pool)
     assert (ann["state"], ann["hashes"], ann["profile"]) == (state, [], {"firstName": "Ann"})
@@ -69,7 +69,7 @@ async def test_a_tombstone_is_one_in_reports_in_dry_runs_and_in_rows_without_a_h
     loader: Loader, pool: asyncpg.Pool, state: str, dry_run: bool, hashed: bool
 ) -> None:
     await loader.load(PEOPLE)
-    await burying(pool, state)()
+    await migrating(pool, state)()
     before = await contents(pool)
     newer = "login,firstName,identifiers\na@example.com,Anna,ann\n"
     row = f"login,password_hash,firstName\na@example.com,{OTHER_BCRYPT},Anna\n" if hashed else newer
@@ -144,7 +144,7 @@ async def test_a_batch_begins_again_after_each_kind_of_collision(
 @pytest.mark.parametrize("statement", [
     "UPDATE accounts SET loaded_at = loaded_at WHERE id = 1",
     "SELECT FROM installation WHERE name = 'binding_gate' FOR SHARE",
-], ids=["its accounts", "the binding gate"])  # fmt: skip
+], ids=["its accounts", "the binding lock"])  # fmt: skip
 async def test_what_a_batch_changes_is_held_until_it_ends(
     loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
@@ -161,7 +161,7 @@ async def test_what_a_batch_changes_is_held_until_it_ends(
     await asyncio.gather(*others)
 
 
-async def test_a_hash_that_is_to_be_replaced_is_held_against_whoever_seals_it_anew(
+async def test_a_hash_that_is_to_be_replaced_is_locked_against_reencryption(
     loader: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loader.keys = HashKeys({"key": SEALING})

@@ -437,7 +437,7 @@ def test_document_that_holds_all_users_is_read(
     assert list(read) == ["u0", "u1", "u2"]
 
 
-def test_rows_of_a_document_are_told_by_their_first_line(tmp_path: Path) -> None:
+def test_rows_of_a_document_are_identified_by_their_first_line(tmp_path: Path) -> None:
     content = json.dumps({"users": [{"login": "a"}, {"no": 1}, {"login": "b"}]}, indent=1)
     _, read, _ = examined(tmp_path / "e.json", content, Source("s"))
     assert list(read) == ["a", "6", "b"]

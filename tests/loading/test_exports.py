@@ -85,7 +85,7 @@ async def test_rejects_are_as_readable_as_the_export_that_they_come_from(
     assert (again.rows, again.refusals) == (1, {Reason.NO_LOGIN: 1})
 
 
-async def test_half_a_surrogate_pair_refuses_only_its_row_of_utf_16(loader: Loader, pool: asyncpg.Pool) -> None:
+async def test_an_unpaired_surrogate_refuses_only_its_row_of_utf_16(loader: Loader, pool: asyncpg.Pool) -> None:
     content = "login,firstName\na,Zoë\nb,?\nc,Kim\n".encode("utf-16").replace("?".encode("utf-16-le"), b"\x00\xd8")
     totals = await loader.load(content)
     assert (totals.rows, totals.refusals) == (3, {Reason.UNREADABLE: 1})

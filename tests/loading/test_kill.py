@@ -45,7 +45,7 @@ async def end(pool: asyncpg.Pool) -> tuple[list[dict[str, object]], list[tuple[o
 
 
 @pytest.mark.parametrize(
-    "keys, kills", [(NO_KEYS, 20), (HashKeys({"key": SEALING}), 4)], ids=["as they are", "sealed hashes"]
+    "keys, kills", [(NO_KEYS, 20), (HashKeys({"key": SEALING}), 4)], ids=["as they are", "encrypted hashes"]
 )
 async def test_a_load_killed_at_random_moments_ends_like_a_clean_one(
     loader: Loader, pool: asyncpg.Pool, tmp_path: Path, keys: HashKeys, kills: int

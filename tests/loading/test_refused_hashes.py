@@ -22,6 +22,6 @@ async def test_a_hash_of_another_format_than_its_row_names_is_told_what_it_looks
     assert "not in the shape of bcrypt; it looks like spring_bcrypt" in progress
 
 
-async def test_a_hash_nobody_knows_is_answered_with_the_way_out(loader: Loader) -> None:
+async def test_an_unknown_hash_is_answered_with_the_remedy(loader: Loader) -> None:
     progress = await refused(loader, "person@example.com,$unknown$12$o6hx.Wog/wvFSkT,")
     assert "name its format, or a formula" in progress

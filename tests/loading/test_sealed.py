@@ -49,7 +49,9 @@ async def test_the_same_file_twice_writes_no_row(sealing: Loader, pool: asyncpg.
     assert await opened(pool, sealing.keys) == {"jessie@example.com": (BCRYPT, "key")}
 
 
-async def test_a_changed_hash_is_sealed_and_makes_the_account_wait_again(sealing: Loader, pool: asyncpg.Pool) -> None:
+async def test_a_changed_hash_is_encrypted_and_makes_the_account_wait_again(
+    sealing: Loader, pool: asyncpg.Pool
+) -> None:
     await sealing.load(PEOPLE)
     await pool.execute("UPDATE accounts SET state = 'verified', verified_at = now() WHERE armed")
     totals = await sealing.load(PEOPLE.replace(BCRYPT, OTHER_BCRYPT))
@@ -75,7 +77,7 @@ async def test_the_same_hash_kept_otherwise_is_unchanged_and_another_one_goes_un
     assert await opened(pool, NEWER) == {"jessie@example.com": (OTHER_BCRYPT, "newer")}
 
 
-async def test_a_hash_that_is_sealed_anew_while_it_is_compared_is_unchanged_and_stays_under_the_new_key(
+async def test_a_hash_that_is_reencrypted_while_it_is_compared_is_unchanged_and_stays_under_the_new_key(
     sealing: Loader, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await sealing.load(PEOPLE)

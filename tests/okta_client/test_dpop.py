@@ -244,7 +244,7 @@ async def test_a_proof_that_the_api_refuses_is_named_with_the_setting(
         await bound.find_user("nobody@example.com")
 
 
-def test_half_a_minute_of_skew_is_not_told() -> None:
+def test_half_a_minute_of_skew_is_not_reported() -> None:
     assert skew_texts(CIMultiDictProxy(CIMultiDict())) == []
     assert skew_texts(SimpleNamespace(get=lambda _name: "no date")) == []  # type: ignore[arg-type]
 

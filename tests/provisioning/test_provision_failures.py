@@ -156,7 +156,7 @@ async def test_a_run_stops_after_twenty_refusals_in_a_row(org: FakeOrg, provisio
     assert people[19].login in (totals.gave_up or "")
 
 
-async def test_a_success_between_refusals_begins_their_count_anew(org: FakeOrg, provision: Provision, add: Add) -> None:
+async def test_a_success_between_refusals_restarts_their_count(org: FakeOrg, provision: Provision, add: Add) -> None:
     people = await many(add, 50)
     refuse_all(org, [*people[:19], *people[20:39], *people[40:]])
     totals = await provision()
@@ -271,7 +271,7 @@ async def test_a_user_that_an_earlier_run_made_is_ours_however_long_ago_that_was
     assert (await provision()).outcomes == {Outcome.CREATED: 1}
 
 
-async def test_a_refused_account_that_is_tried_again_begins_anew(
+async def test_a_refused_account_that_is_retried_starts_over(
     org: FakeOrg, provision: Provision, add: Add, pool: asyncpg.Pool
 ) -> None:
     """A user that others created between the two attempts is not ours."""

@@ -65,7 +65,7 @@ async def test_a_new_event_secret_is_taken_at_the_signal(
         assert parts.event_authenticator(given("new-event-secret")) != "credentials_wrong"
 
 
-async def test_dummy_hashes_are_encrypted_anew_with_the_keys(
+async def test_dummy_hashes_are_encrypted_again_with_the_keys(
     database_url: str, database: Database, add: Add, tmp_path: Path
 ) -> None:
     """Their key may be the removed one: unknown logins would be answered 503, unlike known ones."""

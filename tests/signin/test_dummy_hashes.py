@@ -10,7 +10,7 @@ MD5 = KeptRecipe(1, "md5", {}, "md5", {"hash": DIGEST}, hashes_loaded=3)
 SHA1 = KeptRecipe(2, "sha1", {}, "sha1", {"hash": DIGEST + DIGEST[:8]}, hashes_loaded=1)
 
 
-def test_where_hashes_are_encrypted_stand_ins_are_too() -> None:
+def test_where_hashes_are_encrypted_dummy_hashes_are_too() -> None:
     opener = HashOpener({}, HashKeys({"k1": bytes(32)}, require_encrypted=True))
     kept = opener.stored_dummy_hash(MD5)
     assert (kept.key_id, DIGEST.encode() in kept.hash) == ("k1", False)
@@ -18,14 +18,14 @@ def test_where_hashes_are_encrypted_stand_ins_are_too() -> None:
     assert opener.open(kept).cost == opener.open(chosen).cost
 
 
-def test_a_stand_in_is_made_at_each_call() -> None:
+def test_a_dummy_hash_is_made_at_each_call() -> None:
     dummy_hashes = load_dummy_hashes([MD5], HashOpener({}))
     first, second = (dummy_hashes.choose("nobody@example.com", b"a digest").hashes[0] for _ in range(2))
     assert first == second
     assert first is not second
 
 
-def test_stand_ins_are_chosen_in_the_proportions_in_which_hashes_were_loaded() -> None:
+def test_dummy_hashes_are_chosen_in_the_proportions_in_which_hashes_were_loaded() -> None:
     dummy_hashes = load_dummy_hashes([MD5, SHA1], HashOpener({}))
     digests = [first.to_bytes() + bytes(15) for first in range(256)]
     chosen = [dummy_hashes.choose("nobody@example.com", digest).hashes[0].format for digest in digests]

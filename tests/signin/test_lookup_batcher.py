@@ -104,7 +104,7 @@ INSERT INTO hashes (account_id, source_id, recipe_id, hash) SELECT id, 1, 1, 'x'
 PLANS = "SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements WHERE statement = ANY($1)"
 
 
-async def test_a_read_for_one_is_not_planned_anew_each_time(database: Database, add: Add, pool: asyncpg.Pool) -> None:
+async def test_a_read_for_one_is_not_planned_again_each_time(database: Database, add: Add, pool: asyncpg.Pool) -> None:
     await add("kim@example.com", "x")
     for statement in (FILL, FILL_HASHES, "ANALYZE"):
         await pool.execute(statement)

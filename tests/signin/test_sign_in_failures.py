@@ -253,7 +253,7 @@ async def test_every_spelling_of_a_login_takes_turns_as_one_account(client: Clie
     assert verify.accounts == [KIM] * 4
 
 
-async def test_a_stand_in_verifies_nobody_even_where_it_matches(
+async def test_a_dummy_hash_verifies_nobody_even_where_it_matches(
     client: Client, add: Add, parts: Parts, pool: asyncpg.Pool, verify: Recorded
 ) -> None:
     await add("unarmed@example.com")
@@ -298,7 +298,7 @@ async def test_keys_that_are_exchanged_during_a_call_are_its_dummy_hash_s_too(
     assert await ask(client, "nobody@example.com", "x") == WRONG
 
 
-async def test_the_stand_in_of_a_login_is_the_same_from_every_address(
+async def test_the_dummy_hash_of_a_login_is_the_same_from_every_address(
     client: Client, add: Add, parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await add(KIM, "right")

@@ -22,7 +22,7 @@ def kinds(*recipes: KeptRecipe) -> Sequence[str]:
     return [check.cost for check in made(*recipes).kinds]
 
 
-def test_a_recipe_that_no_hash_was_loaded_with_does_not_stand_in() -> None:
+def test_a_recipe_that_no_hash_was_loaded_with_is_not_a_dummy_hash() -> None:
     assert [check.cost for check in made(bcrypt(4, loaded=0), bcrypt(5)).checks] == ["bcrypt 5"]
 
 

@@ -116,7 +116,7 @@ async def test_many_first_asks_are_written_a_few_at_a_time_and_those_that_cannot
     assert await pool.fetchval("SELECT count(*) FROM failures") == 2 * PIECE + 1
 
 
-async def test_an_address_that_asks_anew_after_a_kill_keeps_its_first_moment(
+async def test_an_address_that_asks_again_after_a_kill_keeps_its_first_moment(
     throttle_cache: ThrottleCache, clock: Clock, database: Database, pool: asyncpg.Pool
 ) -> None:
     refused = Throttled(60, first_attempt=True, login_delay=60)

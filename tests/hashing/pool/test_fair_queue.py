@@ -38,7 +38,7 @@ def accounts(jobs: list[Job]) -> str:
     return "".join(str(one.account) for one in jobs)
 
 
-def test_an_empty_queue_has_nobody_next() -> None:
+def test_an_empty_queue_has_no_next_call() -> None:
     assert FairQueue().take() is None
 
 
@@ -93,7 +93,7 @@ def test_a_hammered_login_gets_no_more_than_one_of_many_who_ask_again_and_again(
     assert Counter(accounts(served))["a"] == pytest.approx(100, abs=1)
 
 
-def test_dear_and_cheap_checks_get_equal_seconds() -> None:
+def test_expensive_and_cheap_checks_get_equal_seconds() -> None:
     dear = [job(f"dear{n}", 0.8) for n in range(100)]
     cheap = [job(f"cheap{n}", 0.05) for n in range(100)]
     queue = filled(*dear, *cheap)
@@ -115,7 +115,7 @@ def test_a_price_that_was_idle_saves_up_no_share() -> None:
     assert nearest.count(0.05) >= 15
 
 
-def test_one_dear_call_at_a_time_gets_no_more_than_its_share() -> None:
+def test_one_expensive_call_at_a_time_gets_no_more_than_its_share() -> None:
     queue = filled(*(job(f"a{n}", 0.05) for n in range(200)))
     queue.put(job("dear", 0.8))
     spent = {0.05: 0.0, 0.8: 0.0}
@@ -142,17 +142,17 @@ def test_a_call_that_is_not_there_cannot_leave() -> None:
     assert len(queue) == 1
 
 
-def test_a_newcomer_is_told_of_one_call_for_each_account_before_it() -> None:
+def test_a_newcomer_waits_for_one_call_for_each_account_before_it() -> None:
     queue = filled(*map(job, "aaaaab"))
     assert queue.ahead_of("c", 0.1) == pytest.approx(0.2)
 
 
-def test_a_hammered_login_is_told_of_its_own_queue() -> None:
+def test_a_hammered_login_waits_in_its_own_queue() -> None:
     queue = filled(*map(job, "aaaaab"))
     assert queue.ahead_of("a", 0.1) == pytest.approx(0.6)
 
 
-def test_a_cheap_check_is_not_told_to_wait_for_every_dear_one() -> None:
+def test_a_cheap_check_does_not_wait_for_every_expensive_one() -> None:
     queue = filled(*(job(n, 0.8) for n in range(100)))
     assert queue.ahead_of("cheap", 0.01) == pytest.approx(0.01)
 
@@ -217,6 +217,6 @@ def test_an_account_of_which_another_call_is_still_being_checked_stands_behind_t
     assert accounts([one for _ in range(2) if (one := queue.take())]) == "ba"
 
 
-def test_a_call_is_told_of_a_round_for_each_of_its_account_s_that_wait_and_of_its_own() -> None:
+def test_a_call_waits_a_round_for_each_of_its_account_s_that_wait_and_of_its_own() -> None:
     queue = filled(*map(job, "a" + "b" * 10))
     assert queue.ahead_of("a", 0.1) == pytest.approx(0.4)

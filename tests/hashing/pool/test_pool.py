@@ -40,7 +40,7 @@ async def test_any_check_that_matches_is_enough(pool: HashingPool) -> None:
     assert not await pool.verify(checks, "3", account="a", deadline=soon())
 
 
-async def test_cheap_checks_run_on_the_loop_s_thread_and_dear_ones_do_not(pool: HashingPool) -> None:
+async def test_cheap_checks_run_on_the_loop_s_thread_and_expensive_ones_do_not(pool: HashingPool) -> None:
     cheap, dear = WhereAmI(Executor.INLINE), WhereAmI(Executor.THREAD)
     await ask(pool, cheap)
     await ask(pool, dear)

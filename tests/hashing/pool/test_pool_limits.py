@@ -148,7 +148,7 @@ def test_at_most_half_of_the_wait_is_a_check_s_own_time(left: float, is_let_in: 
     assert admit(admission(), "eight", job(left)) is is_let_in
 
 
-def test_calls_wait_for_nobody_while_there_are_more_workers_than_running_calls() -> None:
+def test_calls_do_not_wait_while_there_are_more_workers_than_running_calls() -> None:
     assert admit(admission(workers=2), "one", job(100.0))
     assert not admit(admission(workers=2), "one", job(100.0), job(100.0))
 
@@ -194,7 +194,7 @@ def test_each_check_of_a_call_is_counted() -> None:
         admission().admit(checks, "kim", (), now=NOW, deadline=NOW + 4.9)
 
 
-def test_whoever_is_refused_is_told_when_the_queue_is_short_enough() -> None:
+def test_a_rejected_caller_learns_when_the_queue_is_short_enough() -> None:
     with pytest.raises(Overloaded) as refused:
         admission().admit([Fixed(cost="one")], "kim", [job(30.0)], now=NOW, deadline=FAR)
     assert refused.value.retry_after == pytest.approx(30 - 9 + 1)

@@ -52,7 +52,7 @@ async def test_at_several_times_its_capacity_the_pool_answers_rightly_or_not_at_
     assert answers.count(None) < len(answers)
 
 
-async def test_a_pool_that_was_flooded_answers_the_next_call(pool: HashingPool, checks: list[Check]) -> None:
+async def test_a_pool_after_a_flood_answers_the_next_call(pool: HashingPool, checks: list[Check]) -> None:
     loop = asyncio.get_running_loop()
     flood = [
         asyncio.create_task(pool.verify(checks[:1], RIGHT, account=n, deadline=loop.time() + 2.5)) for n in range(500)

@@ -84,7 +84,7 @@ async def test_when_the_last_caller_hangs_up_the_work_ends() -> None:
     assert len(single_flight) == 0
 
 
-async def test_a_call_after_all_hung_up_begins_anew() -> None:
+async def test_a_call_after_all_hung_up_begins_again() -> None:
     single_flight, work = SingleFlight(), Work()
     call = asyncio.create_task(single_flight.run(SAME, work, deadline=NEVER))
     await work.begun.wait()
