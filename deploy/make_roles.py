@@ -15,12 +15,12 @@ USERS = {
     "service": ("import_serve", "password_import_service"),
     "operator": ("import_ops", "password_import_operator"),
 }
-"""By the name of the file with the password: the user, and the role it is in."""
+"""By the name of the password file: the user, and its role."""
 
 EXISTS = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
 
 STATEMENT = "SELECT format($1, $2::text, $3::text)"
-"""PostgreSQL quotes names and passwords itself: a statement that makes a user takes no parameters."""
+"""PostgreSQL quotes names and passwords itself: a statement that creates a user takes no parameters."""
 
 
 async def make_roles(dsn: str, folder: Path) -> None:

@@ -14,11 +14,11 @@ from pathlib import Path
 SERVICE_UID = 10001
 """The user of the Dockerfile."""
 DATABASE_UID = 0
-"""PostgreSQL's image reads its password as root, before it becomes another user."""
+"""PostgreSQL's image reads its password as root, before it changes to another user."""
 OWNER = "password_import"
 """The role that owns the tables."""
 ROLES = {"service": "import_serve", "operator": "import_ops"}
-"""The users of the database by the container that connects as them; docs/database-roles.md says what each may do."""
+"""The database users by the container that connects as them; docs/database-roles.md states their privileges."""
 
 
 def write(path: Path, text: str, *, owner: int) -> None:

@@ -36,7 +36,7 @@ UNSAFE = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "
 STALE_AFTER = 3600
 """Seconds: longer than any run."""
 TEMPLATES_KEPT = 10
-"""Each change of the schema leaves one behind; a run that goes on may still clone an older one."""
+"""Each change of the schema leaves one behind; a running test run may still clone an older one."""
 
 
 class Administrator:

@@ -20,7 +20,7 @@ USER, PASSWORD = "admin", "supersecret"
 AUTHORIZATION = "Basic YWRtaW46c3VwZXJzZWNyZXQ="  # the example of Okta's guide for these two
 
 PATIENCE = 60.0
-"""Seconds in which the service answers here: what a busy machine is late with is no fault."""
+"""Seconds in which the service answers here, generous because of busy machines."""
 
 Add = Callable[..., Awaitable[Person]]
 Client = TestClient[web.Request, web.Application]

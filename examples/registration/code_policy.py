@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from service.registration import Allow, Cause, Decision, Deny, Kind, ScreeningRequest
 
 INVITATIONS = {"A7K2": datetime(2099, 12, 31, tzinfo=UTC), "B3M9": datetime(2020, 1, 31, tzinfo=UTC)}
-"""Codes, and until when they are good. A real policy would ask a database, with a client made at the first call."""
+"""Codes with their expiry dates. A real policy would query a database, with a client created at the first call."""
 
 
 async def screen(request: ScreeningRequest) -> Decision:

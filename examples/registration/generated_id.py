@@ -5,7 +5,7 @@ import secrets
 from service.registration import Allow, Decision, Kind, ScreeningRequest
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""Without 0, 1, I and O, which people confuse."""
+"""Without 0, 1, I and O, which are easily confused."""
 
 
 async def screen(request: ScreeningRequest) -> Decision:

@@ -129,14 +129,14 @@ class Case:
     environment: dict[str, str] = field(default_factory=dict)
     org: ReadableOrg = field(default_factory=ReadableOrg)
     server: dict[str, Any] = field(default_factory=dict)
-    """What the server is to say of itself other than it is."""
+    """Properties that the server is to report instead of its own."""
     board: HookBoard = field(default_factory=HookBoard)
     service: FakeService = field(default_factory=FakeService)
     recipes: list[RecipeReport] = field(
         default_factory=lambda: [RecipeReport("bcrypt", "bcrypt 10", 1000, 60.0, okta=True)]
     )
     speed: float = 33.0
-    """Sign-ins a second on two cores."""
+    """Sign-ins per second on two cores."""
 
     @property
     def pool(self) -> asyncpg.Pool:

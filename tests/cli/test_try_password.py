@@ -33,11 +33,11 @@ def spend(self, candidates=1):
     begin(self, candidates)
 
 case.Budget.spend = spend
-# Whoever runs the tests in the background of a shell has SIGINT ignored, and children inherit that.
+# A background process of a shell ignores SIGINT, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 main()
 """
-"""The command, which says on standard error that the search has begun."""
+"""The command, which reports on standard error that the search has begun."""
 
 
 def service(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ RAW = re.compile(
     r"[a-z][A-Z]\w*(Error|Exception)\b|Traceback|\.pyx?:\d|\[Errno|_ssl\.c|Input should|unable to|Value error"
     r"|asyncpg|pydantic|<class|\bNone\b|internal error"
 )
-"""What only somebody who knows the code could read."""
+"""Words that only make sense to somebody who knows the code."""
 SECRET = "marked-secret"
 KEYS = '{"a": "' + "A" * 43 + '="}'
 REFUSED = f"postgresql://app:{SECRET}@127.0.0.1:9/app"

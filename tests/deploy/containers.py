@@ -14,9 +14,9 @@ import pytest
 from tests.deploy.kustomize import Document
 
 PATIENCE = 180.0
-"""Seconds until a container that should come up, or end, is given up."""
+"""Seconds to wait for a container to start or end."""
 UNITS = {"Ki": "k", "Mi": "m", "Gi": "g"}
-"""Of memory, Kubernetes' and Docker's; both count in 1024."""
+"""Units of memory in Kubernetes and Docker; both are powers of 1024."""
 
 
 @dataclass

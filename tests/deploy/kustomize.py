@@ -15,9 +15,9 @@ Document = dict[str, Any]
 UNDERSTOOD = {"apiVersion", "kind", "namespace", "resources", "configMapGenerator", "patches"}
 CLUSTER_WIDE = {"Namespace"}
 MERGE_KEYS = ("name", "mountPath", "containerPort")
-"""By which the elements of a list are the same: the patchMergeKey of containers, env, volumes; of mounts; of ports."""
+"""Keys that identify the elements of lists: the patchMergeKey of containers, env, volumes; of mounts; of ports."""
 HASH = re.compile(r"-[0-9a-z]{10}$")
-"""What kustomize adds to the name of a generated ConfigMap."""
+"""The suffix that kustomize adds to the name of a generated ConfigMap."""
 
 
 def documents(path: Path) -> list[Document]:

@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 
 PATIENCE = 120.0
-"""Seconds until a program that should come up, or a condition that should hold, is given up."""
+"""Seconds to wait for a program to start, or for a condition."""
 PAUSE = 0.1
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 
 def find(name: str, package: str) -> str:

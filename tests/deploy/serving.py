@@ -14,7 +14,7 @@ USER, PASSWORD = "admin", "supersecret"
 AUTHORIZATION = "Basic YWRtaW46c3VwZXJzZWNyZXQ="  # the example of Okta's guide for these two
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
-"""Seconds until a program that should come up, or end, is given up."""
+"""Seconds to wait for a program to start or end."""
 
 
 @dataclass

@@ -22,7 +22,7 @@ async def written(url: str) -> set[int]:
 
 
 VICTIMS = (("user", "keeper", "server"), ("user", "server"), ("user", "keeper"), ("user",), ("server", "keeper"))
-"""Who is killed at once, in rounds one after the other. A user that is not killed at first goes with its connection."""
+"""The processes killed at once, in successive rounds. A user that is not killed at first loses its connection."""
 
 
 async def test_no_acknowledged_row_is_lost_whichever_process_is_killed_under_load(made_data_dir: Path) -> None:

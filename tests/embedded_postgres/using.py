@@ -21,7 +21,7 @@ from service.embedded_postgres import embedded
 from service.embedded_postgres.postmaster import postmaster
 
 QUICK = {"fsync": "off"}
-"""What is only for failures of power is only time here: kill -9 takes nothing from the system's cache."""
+"""Protection against power failures only costs time here: kill -9 loses nothing from the system's cache."""
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -17,10 +17,10 @@ class Network:
         self._open = asyncio.Event()
         self._open.set()
         self.delay = 0.0
-        """Seconds, each way."""
+        """Seconds in each direction."""
         self.port = 0
         self.hides_ends = False
-        """Whether whoever is left is not told that the other side closed the connection."""
+        """Whether the remaining side is not notified when the other one closes the connection."""
         self.hidden = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -15,7 +15,7 @@ from tests.faults.servers import PATIENCE, Server, free_port, is_root
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 CONNECTIONS = 4
-"""To the server: fewer than the service has to the pooler, so that they are shared."""
+"""Connections to the server: fewer than those of the service to the pooler, so that they are shared."""
 
 
 @contextlib.contextmanager

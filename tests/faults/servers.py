@@ -19,7 +19,7 @@ from service.embedded_postgres.cluster import ENVIRONMENT, as_owner
 from service.embedded_postgres.home import Home, open_home
 
 PATIENCE = 60
-"""Seconds until a server that should come up, or go, is given up."""
+"""Seconds to wait for a server to start or stop."""
 SETTINGS = {
     "fsync": "off",
     "listen_addresses": "127.0.0.1",

@@ -12,7 +12,7 @@ from tests.faults.pooler import PROGRAM, a_pooler
 from tests.faults.servers import Server, a_server
 
 SLOW = 0.03
-"""Seconds each way: another region. A delivery takes about twelve round trips, so ten times this would be too slow."""
+"""Seconds in each direction: another region. A delivery takes some twelve round trips; ten times this is too slow."""
 END_ALL = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'

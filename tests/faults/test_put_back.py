@@ -21,7 +21,7 @@ from tests.service_fixtures import AUTHORIZATION
 
 PEOPLE = [f"p{number}@example.com" for number in range(30)]
 BEFORE, LOST, AFTER = PEOPLE[:10], PEOPLE[10:20], PEOPLE[20:25]
-"""Who migrates before the copy is made, between the copy and the loss, and after it; the rest never does."""
+"""People who migrate before the copy, between the copy and the loss, and after it; the others never do."""
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.service_fixtures import AUTHORIZATION
 
 MANY = 300
 WAIT = 300
-"""Seconds until a service that should end is given up."""
+"""Seconds to wait for a service to stop."""
 
 
 @pytest.fixture(scope="module")

@@ -19,15 +19,15 @@ from tests.people import Person, add_person, delivery, event, sign_in
 from tests.service_fixtures import AUTHORIZATION
 
 HANGS_AFTER = 30.0
-"""Seconds: ten times what Okta waits, so that a busy machine is no hang."""
+"""Seconds: ten times Okta's limit, so that a busy machine does not count as blocked."""
 TABLE = {200, 204, 429, 503}
 SIGNERS, LEAVERS = 10, 3000
 """People who only sign in, and people with one SUCCESS each."""
 PASSWORD = "right"
 IN_A_ROW = 40
-"""Answers without a fault by which a service is well again."""
+"""Answers without a fault after which a service counts as recovered."""
 PATIENCE = 300
-"""Seconds until something that should happen is given up."""
+"""Seconds to wait for an expected event."""
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -33,7 +33,7 @@ ORACLES = {
     "bsdi_crypt": bsdi_crypt.using(rounds=33),
 }
 LOOPED = ("md5_crypt", "apr_md5_crypt", "sha256_crypt", "sha512_crypt", "sha1_crypt")
-"""Those that Python computes where libxcrypt does not."""
+"""Methods that Python computes if libxcrypt does not."""
 passwords = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
 
 

@@ -29,7 +29,7 @@ PASSWORDS = (
     "x\0x",
 )
 PADDED = {"lm", "oracle10", "cisco_pix", "hmac_md5_key_pass", "hmac_sha1_key_pass", "hmac_sha512_key_pass"}
-"""These pad the password with NULs, so that one more changes nothing; the products took it too."""
+"""These pad the password with NULs, so an additional NUL changes nothing; the products accepted it too."""
 VECTORS = [load(line) for line in ALL]
 CHEAP = [vector for vector in VECTORS if vector.check.executor is Executor.INLINE]
 

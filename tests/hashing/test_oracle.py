@@ -46,10 +46,10 @@ QUICK: dict[str, dict[str, object]] = {
     "scram": {"rounds": 10},
     "scrypt": {"rounds": 4},
 }
-"""Formats of libpass by its names, with parameters that take microseconds."""
+"""libpass's formats by name, with parameters that take microseconds."""
 LENGTHS = (0, 1, 71, 72, 73, 511, 512, 4096)
 NO_NUL = {"bcrypt", "django_bcrypt", "django_bcrypt_sha256", "bcrypt_sha256"}
-"""libpass refuses a NUL where bcrypt is."""
+"""libpass rejects a NUL in passwords for bcrypt."""
 
 
 def hashed(name: str, password: str) -> str:

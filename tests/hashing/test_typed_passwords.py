@@ -17,7 +17,7 @@ from service.hashing.pool.pool import HashingPool
 LINES = [
     json.loads(line) for line in (Path(__file__).parent / "products_typed.jsonl").read_text("utf-8").split("\n") if line
 ]
-"""`made_by` says whether the product's own code ran. A `format` of null means that the hash says what it is."""
+"""`made_by` states whether the product's own code ran. A `format` of null means that the hash identifies its format."""
 BCRYPT = "$2b$04$abcdefghijklmnopqrstuu"
 each_line = pytest.mark.parametrize("line", LINES, ids=[f"{at}-{line['product']}" for at, line in enumerate(LINES)])
 

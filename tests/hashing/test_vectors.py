@@ -12,7 +12,7 @@ from service.hashing.formula.typed import TypedFormat
 from tests.hashing.vectors import ALL, MORE, load
 
 WRAPPED = {"bcrypt", "phpass"}
-"""Applications hash a digest with these, and nothing shows it."""
+"""Applications apply these to a digest, and nothing in the hash shows it."""
 each_vector = pytest.mark.parametrize("line", ALL, ids=[f"{index}-{line['format']}" for index, line in enumerate(ALL)])
 
 

@@ -10,9 +10,9 @@ from service.hashing.format import Check, Recipe, StoredHash
 
 HERE = Path(__file__).parent
 VECTORS = [json.loads(line) for line in (HERE / "vectors.jsonl").read_text("utf-8").splitlines()]
-"""`format`, `hash`, `password` and `source` of each, and what stands in columns beside it; `format` is a free label."""
+"""`format`, `hash`, `password` and `source` of each, and the columns stored with it; `format` is a free label."""
 MORE = [json.loads(line) for line in (HERE / "more_vectors.jsonl").read_text("utf-8").splitlines()]
-"""So too, but `format` is the name of a format, or a formula."""
+"""The same, but `format` is the name of a format, or a formula."""
 
 NAMES = {
     "hex_md4": "md4",
@@ -78,13 +78,13 @@ NAMES = {
     "aspnet_membership_sha256 (= EPiServer *1)": "aspnet_membership_sha256",
     "stytch_scrypt": "stytch_scrypt",
 }
-"""The format or formula of hashes that do not describe themselves, by the label of their vectors."""
+"""The format or formula of hashes that do not identify themselves, by the label of their vectors."""
 FORMAT_OF: dict[str, dict[str, object]] = {
     **{label: {"format": name} for label, name in NAMES.items()},
     "devise_bcrypt_pepper (bcrypt(password+pepper))": {"format": "devise", "pepper_env": "PEPPER"},
     "pbkdf2_raw_columns (sha512, b64)": {"format": "pbkdf2_sha512", "salt_encoding": "base64"},
 }
-"""All that an operator says of them; every other hash is recognised."""
+"""All that an operator states about them; every other hash is recognised."""
 OPTIONS = ("signer_key", "salt_separator", "rounds", "mem_cost", "n", "r", "p", "digest")
 
 

@@ -58,7 +58,7 @@ from tests.people import delivery
 
 FORMULA = "sha256($salt.$pass)"
 DEADLINE = 60.0
-"""Seconds; what happens to late answers is tested elsewhere."""
+"""Seconds; late answers are tested elsewhere."""
 FAULT = "503"
 
 

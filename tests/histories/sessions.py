@@ -9,7 +9,7 @@ from service.loading.staging import loading_session
 
 MOST_AT_ONCE = 2
 FORGET = "DELETE FROM pg_temp.numbered; DELETE FROM pg_temp.touched"
-"""What a session keeps from load to load where none is a dry run; the staging table is empty after a transaction."""
+"""Tables that keep their rows between loads if none is a dry run; the staging table is empty after a transaction."""
 
 
 class Sessions:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 LOGINS = ("ann@a.example", "ann@b.example", "bo@a.example")
 OKTA_IDS = ("00ua", "00ub", "00uc")
-"""Of the users with these logins, in this order; loads and events may say otherwise."""
+"""Logins of the users, in this order; loads and events may have others."""
 NICKNAME = "nick"
 PASSWORDS = ("one", "two")
 WRONG = "wrong"
@@ -50,7 +50,7 @@ class SignIn:
     name: str
     password: str
     times: int = 1
-    """More than one are asked at once, as Okta does when it repeats a call."""
+    """Several are asked concurrently, as by Okta when it repeats a call."""
 
 
 @dataclass(frozen=True)

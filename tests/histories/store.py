@@ -27,7 +27,7 @@ DELETE FROM import_events;
 DELETE FROM failures;
 DELETE FROM log_cursors;
 """
-"""Tables of a few rows are emptied quicker by this than by TRUNCATE."""
+"""For tables of a few rows this is faster than TRUNCATE."""
 
 
 async def observe(connection: asyncpg.Connection) -> World:

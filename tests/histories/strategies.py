@@ -28,7 +28,7 @@ from tests.histories.steps import (
 
 LONGEST = 12
 STATEMENTS = 14
-"""The longest transaction has some more, and most calls have fewer."""
+"""The longest transaction has somewhat more, and most calls have fewer."""
 
 logins = st.sampled_from(LOGINS)
 okta_ids = st.sampled_from(OKTA_IDS)

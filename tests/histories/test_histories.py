@@ -16,7 +16,7 @@ from tests.histories.steps import Deliver, Event, Load, Row, Step
 from tests.histories.strategies import histories
 
 EXAMPLES = 100
-"""For each way of forgetting; bench/histories.py plays a hundred thousand."""
+"""For each mode of forgetting; bench/histories.py plays a hundred thousand."""
 SHRINK_WITHIN = 60
 """Seconds, for each parametrised run; hypothesis itself would shrink for five minutes."""
 any_history = settings(
@@ -76,7 +76,7 @@ FOUND: dict[str, list[Step]] = {
         Load("old", (Row(ANN, "one"),)),
     ],
 }
-"""Histories that broke the rules once."""
+"""Histories that once violated the rules."""
 
 
 @pytest.mark.parametrize("stage", list(ForgetWhen), indirect=True)

@@ -39,7 +39,7 @@ class HookBoard:
         self.answers: dict[HookKind, object] = dict(GOOD)
         self.log: list[object] = []
         self.calls: list[tuple[str, str]] = []
-        """What was done, and to which hook (or, for a new one, by which name)."""
+        """The actions, each with its hook (or, for a new one, its name)."""
 
     def put(self, kind: HookKind, given: Hook) -> None:
         self.hooks[given.id] = (kind, given)

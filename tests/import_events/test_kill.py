@@ -22,7 +22,7 @@ from tests.service_fixtures import AUTHORIZATION, PASSWORD, USER, Add
 KILLS = int(os.environ.get("KILLS", "5"))
 """Random moments; the full number is fifty (`KILLS=50`)."""
 WAIT = 300
-"""Seconds until a service that should come up or die is given up."""
+"""Seconds to wait for a service to start or die."""
 
 
 class Service:

@@ -39,7 +39,7 @@ ATTRIBUTES = frozenset(
         "is_staff",
     }
 )
-"""What the exports of the tests hold besides Okta's base profile."""
+"""Attributes of the tests' exports besides Okta's base profile."""
 SEALING = bytes(range(32))
 """A key that encrypts hashes."""
 

@@ -46,7 +46,7 @@ AT_ONCE = 2
 TRIES = 100
 BUSY = "busy"
 MOST_BUSY = len(ALL) // 50
-"""On a machine that does other work the slowest, one in thirty, can't be answered in time, which is no verdict."""
+"""On a busy machine the slowest, one in thirty, cannot be answered in time, which is not a verdict."""
 
 
 def rows() -> dict[int, dict[str, str]]:

@@ -299,7 +299,7 @@ async def test_a_login_too_long_for_the_store_is_refused_and_one_too_long_for_ok
 
 
 SMF = "6f9e2a1899e1f15708fd2e554103480eb53e8b57"
-"""Of `foobar`, by `test`: tests/passwords/drivers_test.php of phpBB."""
+"""Hash of `foobar`, by `test`: tests/passwords/drivers_test.php of phpBB."""
 
 
 @pytest.mark.parametrize("column, row", [("", "Test,SMF"), (",user", "Test,SMF,"), (",username", "x,SMF,TEST")])
@@ -319,7 +319,7 @@ async def test_a_name_that_its_own_column_lacks_is_not_guessed(loader: Loader, p
 
 
 WIDE = "".join(random.Random(1).choices([chr(code) for code in range(0x4E00, 0x9FA5)], k=1000))  # noqa: S311 (no secret)
-"""More bytes than PostgreSQL's indexes take, and no way to compress them."""
+"""More bytes than PostgreSQL's indexes accept, and incompressible."""
 
 
 @pytest.mark.parametrize(

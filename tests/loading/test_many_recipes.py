@@ -16,7 +16,7 @@ from tests.loading.loader import BCRYPT, OTHER_BCRYPT, Loader
 DIGEST = "5f4dcc3b5aa765d61d8327deb882cf99"
 REMEMBERED = 10
 ROWS = [1000 + row % 200 for row in range(500)]
-"""Their iterations: some come again, long after."""
+"""Their iterations: some occur again, much later."""
 
 
 def resolve_all(monkeypatch: pytest.MonkeyPatch) -> tuple[HashResolver, list[int]]:

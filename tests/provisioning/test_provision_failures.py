@@ -46,9 +46,9 @@ class FakeOrg:
     def __init__(self) -> None:
         self.users: dict[str, OktaUser] = {}
         self.creating: dict[str, OktaFault] = {}
-        """Faults by login; the user is not made."""
+        """Faults by login; the user is not created."""
         self.losing: set[str] = set()
-        """Logins whose users are made, with no answer."""
+        """Logins whose users are created, but without an answer."""
         self.finding: OktaFault | None = None
         self.sent: list[tuple[str, Mapping[str, Any], tuple[str, ...]]] = []
         self.looked_up: list[str] = []

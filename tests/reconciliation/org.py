@@ -26,18 +26,18 @@ class FakeOrg:
     def __init__(self) -> None:
         self.now = NOW
         self.pages: list[list[object]] = []
-        """What polling brings, page by page; then empty pages."""
+        """The result of polling, page by page; then empty pages."""
         self.spans: list[list[object]] = []
-        """What a bounded question brings, page by page."""
+        """The result of a bounded request, page by page."""
         self.next_faults: list[Exception] = []
-        """What following a link raises, one after the other."""
+        """Exceptions raised by following a link, one after the other."""
         self.asked: list[Mapping[str, str]] = []
         self.users: list[OktaUser] = []
         self.unlisted: dict[str, OktaUser] = {}
-        """Users that are found by id alone."""
+        """Users that are only found by id."""
         self.looked_up: list[str] = []
         self.takes = timedelta(0)
-        """How long listing the users takes."""
+        """Duration of listing the users."""
         self._in_span = False
 
     async def log_page(self, query: Mapping[str, str]) -> Page:

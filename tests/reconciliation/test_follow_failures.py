@@ -30,7 +30,7 @@ async def take(database: Database, holder: str, life: timedelta = LIFE) -> Lease
     return lease
 
 
-async def test_whoever_lost_a_lease_can_not_renew_it(database: Database) -> None:
+async def test_a_former_holder_of_a_lease_can_not_renew_it(database: Database) -> None:
     stale = await take(database, "one", timedelta(0))
     await take(database, "two")
     async with database.connection() as connection:

@@ -21,7 +21,7 @@ RECORDED = "SELECT count(*) FROM import_events"
 RENAMED = "SELECT count(*) FROM accounts WHERE okta_login IS NOT NULL"
 KILLS = 8
 SMALL_PAGE = 5
-"""Events, so that there is a link to save again and again."""
+"""Number of events: enough that a link is saved repeatedly."""
 
 
 async def test_whatever_moment_it_is_killed_at_the_next_run_reads_on_and_misses_no_event(

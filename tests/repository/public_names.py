@@ -21,9 +21,9 @@ from tests.repository.test_docs import SERVICE, calls, error_codes, literals, sy
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "docs" / "public-names.txt"
 JSON_FILES = ("service/cli/", "service/administration/", "service/web/", "service/reconciliation/", "service/hooks/")
-"""Where the documents of `--json`, of `/status.json` and of `/readyz` are put together."""
+"""The modules that create the documents of `--json`, of `/status.json` and of `/readyz`."""
 NO_JSON = "service/web/status_page/"
-"""It makes HTML."""
+"""It creates HTML."""
 
 
 def settings() -> set[str]:

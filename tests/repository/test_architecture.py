@@ -22,7 +22,7 @@ SQL_ELSEWHERE = {
 }
 VAGUE = {"utils", "util", "common", "core", "helpers", "helper", "models", "misc", "base", "manager"}
 MOST_FILES = 270
-"""The layout began with 201; a new file needs a new idea, and this bound a reason to be raised."""
+"""The layout began with 201 files. A new file needs a new idea, and raising this limit needs a reason."""
 
 ENVIRONMENT_READERS = {
     "service/settings.py",

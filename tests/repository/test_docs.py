@@ -91,7 +91,7 @@ def test_every_error_code_is_explained() -> None:
 
 
 COMING = {"identify"}
-"""Commands that other pages describe, and that are not built yet: remove each when it is."""
+"""Commands that other pages describe, but that do not exist yet: remove each when it is built."""
 
 
 def commands() -> dict[str, set[str]]:

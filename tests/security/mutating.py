@@ -8,7 +8,7 @@ from collections.abc import Callable
 from service.store.migrations import ROOT
 
 PASSWORD = "m4rked-pa55word-of-the-samples"
-"""It stands in the samples' calls, and nothing that is sent or written may hold it."""
+"""Part of every sample call; nothing that is sent or written may contain it."""
 SAMPLES = [
     re.sub(rb'("password" *: *)"[^"]*"', rb'\1"' + PASSWORD.encode() + b'"', path.read_bytes())
     for folder in ("password-import", "registration", "event-hook", "constructed")

@@ -71,7 +71,7 @@ Parser = Callable[[random.Random], None]
 PARSERS: dict[Parser, int] = {
     parse_body: 68, parse_log: 10, parse_token: 8, parse_keys: 2, parse_credentials: 8, parse_hash: 4,
 }  # fmt: skip
-"""What is tried, and how often of a hundred times."""
+"""The parsers, and the share of inputs for each in per cent."""
 
 
 def parse_any(chance: random.Random) -> None:

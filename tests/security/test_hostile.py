@@ -25,7 +25,7 @@ from tests.security.serving import Answer, call, serving, wire
 from tests.service_fixtures import Add
 
 TABLE = {200, 204, 400, 401, 404, 405, 413, 415, 417, 429, 431}
-"""A 503 is ours for faults; no input may cause one."""
+"""A 503 means an internal error; no input may cause one."""
 PATHS = ("/okta/password-import", "/okta/registration", "/okta/events")
 
 

@@ -37,7 +37,7 @@ from tests.registration.asking import registration
 from tests.service_fixtures import Add, settings_of
 
 MARK = "LEAKqx7"
-"""Stands in every secret; nothing else has it."""
+"""Part of every secret, and of nothing else."""
 KEY = (MARK * 5)[:32].encode()
 SECRETS = {
     "BASIC_AUTH_USER": "admin",

@@ -193,7 +193,7 @@ async def test_a_reader_that_is_alone_and_gives_up_lets_those_who_wait_be_read(
     await asyncio.wait(many)
 
 
-async def test_whoever_asks_as_the_last_reader_ends_is_read_for(database: Database, add: Add) -> None:
+async def test_a_look_up_that_comes_as_the_last_reader_ends_is_read(database: Database, add: Add) -> None:
     await add("kim@example.com", "right")
     lookups = Lookups(database)
 

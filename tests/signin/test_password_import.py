@@ -289,7 +289,7 @@ async def test_the_same_call_twice_at_once_is_checked_once_and_answered_twice(
 
 
 STOP_THE_CLOCK = "UPDATE failures SET since = since + interval '1 minute'"
-"""The first delay is a second, which a busy machine may well need for the next call."""
+"""The first delay is a second, which a busy machine may need for the next call."""
 
 
 async def test_after_many_wrong_passwords_a_login_has_to_wait_and_the_right_one_is_not_called_wrong(
@@ -322,9 +322,7 @@ async def test_the_retry_of_a_call_is_no_second_failure(client: Client, add: Add
     assert await pool.fetchval("SELECT max(failures) FROM failures") == 1
 
 
-async def test_whoever_knows_the_password_after_all_is_no_longer_counted(
-    client: Client, add: Add, pool: asyncpg.Pool
-) -> None:
+async def test_a_right_password_after_failures_ends_their_count(client: Client, add: Add, pool: asyncpg.Pool) -> None:
     await add("kim@example.com", "password2")
     await ask(client, "kim@example.com", "wrong")
     assert await ask(client, "kim@example.com", "password2") == VERIFIED

@@ -89,7 +89,7 @@ class Person:
     updated: int | None
     superseded: bool
     identifiers: frozenset[str]
-    """Those that count: without `@`, or of a source that opted in."""
+    """Identifiers that count: without `@`, or of a source that opted in."""
 
     @property
     def current(self) -> str | None:

@@ -20,7 +20,7 @@ from tests.signin.test_lookup_batcher import Slow
 
 KEY = b"key"
 FAILED = {"kim@example.com": (1, 2), "rajiv@example.com": (3, 1), "nobody@example.com": (2, 2)}
-"""Failures of each login: from the address that asks, and from others."""
+"""Failures of each login: from the asking address, and from others."""
 NOTHING = Failures(None, None, datetime(2026, 3, 2, tzinfo=UTC))
 
 

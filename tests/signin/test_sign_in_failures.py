@@ -74,7 +74,7 @@ class NoReads(Lookups):
         raise AssertionError("the store was read")
 
 
-async def test_whoever_knows_the_password_ends_the_streak_that_others_made_for_the_login(
+async def test_a_right_password_ends_the_failure_count_that_others_caused_for_the_login(
     client: Client, add: Add, parts: Parts, pool: asyncpg.Pool
 ) -> None:
     await add(KIM, "right")
@@ -84,7 +84,7 @@ async def test_whoever_knows_the_password_ends_the_streak_that_others_made_for_t
     assert await counted(pool, who(parts, address=ELSEWHERE)) == (1, None)
 
 
-async def test_whoever_knows_the_password_ends_their_own_streak_where_the_login_s_is_over(
+async def test_a_right_password_ends_its_own_failure_count_where_the_login_s_is_over(
     client: Client, add: Add, parts: Parts, pool: asyncpg.Pool
 ) -> None:
     await add(KIM, "right")

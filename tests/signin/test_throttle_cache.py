@@ -54,7 +54,7 @@ def test_a_refusal_is_repeated_for_a_second_and_counts_down(throttle_cache: Thro
     assert throttle_cache.judge(HERE) is None
 
 
-def test_whoever_has_waited_is_asked_of_the_store_at_once(throttle_cache: ThrottleCache, clock: Clock) -> None:
+def test_after_the_delay_the_store_is_asked_at_once(throttle_cache: ThrottleCache, clock: Clock) -> None:
     throttle_cache.note(HERE, Throttled(BELIEVED / 4, first_attempt=False), 7)
     clock.now += BELIEVED / 4
     assert throttle_cache.judge(HERE) is None

@@ -113,7 +113,7 @@ async def test_held_says_who_holds_it_and_release_frees_it(database: Database) -
         pass
 
 
-async def test_whoever_waits_for_a_lease_is_told_so_once(database: Database) -> None:
+async def test_waiting_for_a_lease_is_reported_once(database: Database) -> None:
     async def work() -> None:
         async with hold_lease(database, "work", wait=300):
             pass
@@ -180,7 +180,7 @@ async def test_a_follower_outlives_an_org_that_answers_nothing(
     await following
 
 
-async def test_whoever_takes_over_compares_the_users_when_it_is_time_and_not_at_once(
+async def test_a_new_holder_compares_the_users_when_it_is_due_and_not_at_once(
     okta: OktaOrg, database: Database, pool: asyncpg.Pool
 ) -> None:
     assert "users_compared" in await follow_for(database, okta, rounds=2)

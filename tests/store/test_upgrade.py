@@ -158,7 +158,7 @@ async def test_after_the_upgrade_everybody_still_signs_in_with_their_password(up
 
 
 COSTLY = ["costly1@corp.example", "costly2@corp.example"]
-"""Eight hashes of bcrypt 15, and scrypt with an N that RFC 7914 does not define."""
+"""Eight bcrypt hashes of cost 15, and scrypt with an N that RFC 7914 does not define."""
 
 
 async def test_after_the_upgrade_hashes_that_are_too_costly_are_answered_503_and_are_no_dummy_hashes(

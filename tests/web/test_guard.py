@@ -73,7 +73,7 @@ async def test_headers_without_end_are_cut_off(url: URL) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /okta/eve", call()[:100]])
-async def test_whoever_does_not_send_headers_in_time_is_shown_the_door(
+async def test_a_client_that_does_not_send_headers_in_time_is_disconnected(
     url: URL, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     monkeypatch.setattr(server, "HEADERS_WITHIN", 0.1)

@@ -14,7 +14,7 @@ from service.store.migrations import ROOT
 from tests.service_fixtures import PASSWORD, USER
 
 WAIT = 300
-"""Seconds until a service that says nothing is given up."""
+"""Seconds to wait for a service that logs nothing."""
 
 
 async def first_line(event: str, **environment: str) -> dict[str, Any]:

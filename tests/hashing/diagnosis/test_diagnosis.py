@@ -22,7 +22,7 @@ LATER = (
     "md5 raw",
     "sha1(sha256",
 )
-"""How recipes begin that take more candidates, up to some millions."""
+"""The beginning of recipes that need more candidates, up to some millions."""
 
 
 def budget(candidates: int) -> Budget:
