@@ -109,7 +109,7 @@ async def test_accounts_are_listed_shown_forgotten_and_deleted(
 
 async def test_deleting_without_saying_whom_is_wrong_usage(database_url: str) -> None:
     code, _, err = await run(database_url, "accounts", "delete", "--yes")
-    assert (code, "say which accounts" in err) == (2, True)
+    assert (code, "select accounts" in err) == (2, True)
 
 
 @pytest.mark.parametrize("given, known", [("--source legac", "legacy"), ("--format bcript", "bcrypt")])

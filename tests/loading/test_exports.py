@@ -94,7 +94,7 @@ async def test_an_unpaired_surrogate_refuses_only_its_row_of_utf_16(loader: Load
 
 @pytest.mark.parametrize("charset", ["base64", "rot13", "nonsense"])
 async def test_a_codec_that_makes_no_text_is_no_charset(loader: Loader, charset: str) -> None:
-    with pytest.raises(UnreadableFile, match=f"--charset {charset}: there is no such charset"):
+    with pytest.raises(UnreadableFile, match=f"--charset {charset}: unknown charset"):
         await loader.load("login\na\n", charset=charset)
 
 

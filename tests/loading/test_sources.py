@@ -65,12 +65,12 @@ def test_every_fault_is_named_at_once_with_its_place() -> None:
     for place in PLACES:
         assert f"sources.toml: {place}: " in progress, place
     assert "django_pbkdf2" in progress
-    assert "meant format?" in progress
+    assert "did you mean format?" in progress
 
 
 def test_a_source_that_the_file_does_not_know_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sources.toml").write_text(GOOD)
-    with pytest.raises(BadSources, match="there are: shop, app"):
+    with pytest.raises(BadSources, match="the file has: shop, app"):
         choose_source("shp", tmp_path / "sources.toml")
 
 

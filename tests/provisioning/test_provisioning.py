@@ -448,7 +448,7 @@ async def test_a_report_that_cannot_be_written_names_the_option(
     database: Database, add: Add, pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
     await refuse(pool, await add(JESSIE))
-    with pytest.raises(CommandFailed, match=r"--report .*refused.csv: No such file or directory: name another file"):
+    with pytest.raises(CommandFailed, match=r"--report .*refused.csv: No such file or directory: choose another file"):
         await write_refused(database, tmp_path / "no folder" / "refused.csv")
 
 
