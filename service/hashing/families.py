@@ -144,11 +144,18 @@ FORMATS: tuple[Format, ...] = (
     Family("bcrypt_sha256", (*bcrypt.WRAPPED_FORMATS, bcrypt.HEX_SHA256)),
     Family("crypt", CRYPT, ("crypt3", "shadow")),
     Family("django", (*frameworks.DJANGO_FORMATS, *bcrypt.WRAPPED_FORMATS, *_product("md5"))),
+    Family("edx", (*frameworks.DJANGO_FORMATS, *bcrypt.WRAPPED_FORMATS), ("open_edx", "openedx"), typed.COMPATIBLE),
     Family("werkzeug", (*frameworks.WERKZEUG_FORMATS, *frameworks.DJANGO_FORMATS), ("flask",)),
     Family("ldap", (*ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS, *CRYPT), ("openldap", "userpassword")),
     Family("spring", (*spring.FORMATS, *ldap.FORMATS, BCRYPT), ("spring_security",)),
     Family("gitea", (BCRYPT, *_named(applications.FORMATS, "gitea_digest")), ("forgejo", "gogs")),
-    Family("shiro", _named_formats(applications.FORMATS, "shiro1", "shiro2"), ("apache_shiro", "nexus")),
+    Family("shiro", _named_formats(applications.FORMATS, "shiro1", "shiro2"), ("apache_shiro",)),
+    Family(
+        "nexus",
+        (*_named_formats(applications.FORMATS, "shiro1", "shiro2"), *_product("sha1", "md5")),
+        ("sonatype_nexus",),
+        RAW,
+    ),
     Family("adonis", (BCRYPT, ARGON2, *_named(node.FORMATS, "phc_bcrypt"), *scrypt.FORMATS), ("adonisjs",)),
     Family("aspnet_identity", aspnet.IDENTITY, ("aspnetcore_identity",)),
     Family(
@@ -184,6 +191,7 @@ FORMATS: tuple[Format, ...] = (
     Family("kratos", (*CRYPT, ARGON2, *ORY), ("ory",)),
     Family("zitadel", (ARGON2, *ZITADEL), ("passwap",)),
     Family("php", (BCRYPT, ARGON2), ("password_hash", "php_password_hash", "laravel", "yii2", "shopware")),
+    Family("glpi", (BCRYPT, ARGON2, *_product("sha1", "md5")), (), typed.GLPI, NONE),
     Family("codeigniter4", (BCRYPT, ARGON2), ("shield", "codeigniter_shield", "myth_auth"), typed.SHIELD),
     Family(
         "symfony",
@@ -304,6 +312,14 @@ FORMATS: tuple[Format, ...] = (
     Family("elasticsearch", (BCRYPT, *applications.FORMATS, *ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS), ("elastic",)),
     Family("dovecot", (*ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS, *scram.CRAM_MD5_FORMATS, *scram.LAYOUTS, *CRYPT)),
     Family("postgresql", (*scram.FORMATS, *_product("postgres_md5")), ("postgres",)),
+    Family(
+        "mosquitto",
+        (
+            *_named(pbkdf2.LAYOUTS, "mosquitto_pbkdf2_sha512"),
+            *_product("mosquitto_sha512"),
+            *_named(pbkdf2.LAYOUTS, "mosquitto_pbkdf2"),
+        ),
+    ),
     Family("mysql", (*databases.FORMATS[:2], *_product("mysql41")), ("mariadb",)),
     Family("mssql", (databases.FORMATS[2], *_product("mssql2005", "mssql2012")), ("sqlserver", "sql_server")),
     Family(

@@ -9,6 +9,8 @@ RAW = "$pass"
 TRIMMED = "$pass | trim($pass)"
 STRIPPED = "$pass | strip($pass)"
 COMPATIBLE = "$pass | nfkc($pass)"
+JAVA = "$pass | trim_java($pass)"
+"""Apache Shiro's form filter trims; what registration stores is the application's."""
 
 WORDPRESS = "$pass | trim(addslashes($pass)) | trim($pass)"
 PHPBB = (
@@ -53,6 +55,11 @@ LONG = "$pass | sha512_if_long($pass) | symfony_if_long($pass)"
 METEOR = "sha256(utf8($pass)) | sha256(cesu8($pass))"
 FLASK_SECURITY = "$pass | nfkd($pass) | hmac_sha512_base64($pepper, nfkd($pass)) | hmac_sha512_base64($pepper, $pass)"
 PREPARED = "$pass | saslprep($pass)"
+XMPP = "$pass | saslprep_query($pass)"
+"""Openfire hashes the raw password; ejabberd and Prosody prepare it. Prosody permits unassigned code points (emoji)."""
+GLPI = "$pass | decode_angles($pass)"
+WINDOWS = "$pass | cp1252_or_utf8($pass)"
+"""hMailServer hashes the Windows code page if an administrator set the password, else the bytes of the mail client."""
 ZOPE = "latin1_or_utf8($pass) | $pass"
 
 PHPASS = f"{WORDPRESS} | {PHPBB.removeprefix('$pass | ')}"
@@ -60,7 +67,7 @@ PHPASS = f"{WORDPRESS} | {PHPBB.removeprefix('$pass | ')}"
 
 OCTETS = "$pass | latin1_or_utf8($pass)"
 """For directories: raw, except for Zope, which shares their schemes."""
-ALMOST_RAW = (LONG, STRIPPED, OCTETS)
+ALMOST_RAW = (LONG, STRIPPED, JAVA, OCTETS)
 """Interpretations whose products hash the password as typed at sign-in: Okta can import these hashes."""
 
 BY_FORMAT: Mapping[str, str] = {
@@ -83,6 +90,10 @@ BY_FORMAT: Mapping[str, str] = {
     "better_auth": COMPATIBLE,
     "lucia": COMPATIBLE,
     "dovecot_scram": PREPARED,
+    "xmpp_scram": XMPP,
+    "shiro1": JAVA,
+    "shiro2": JAVA,
+    "hmailserver": WINDOWS,
     "mediawiki_a": MEDIAWIKI,
     "mediawiki_b": MEDIAWIKI,
     "mediawiki_pbkdf2": MEDIAWIKI,

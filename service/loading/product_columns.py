@@ -66,6 +66,16 @@ def read_discourse(fields: Mapping[str, object]) -> Fields:
     return found | {"format": f"pbkdf2_sha256($pass, $salt, {match[1]}, {match[2]})"}
 
 
+# Metabase: table core_user, columns password, password_salt. The salt stands before the password under bcrypt.
+# https://github.com/metabase/metabase/blob/master/src/metabase/util/password.clj
+
+
+def read_metabase(fields: Mapping[str, object]) -> Fields:
+    """Name the format of each hash: bcrypt alone would be read without the salt."""
+    has_hash = fields.get("password_hash") not in (None, "", *NULLS)
+    return {**fields, "format": "metabase"} if has_hash and not fields.get("format") else dict(fields)
+
+
 # Keycloak: users[].credentials[] of a realm export.
 # https://github.com/keycloak/keycloak/blob/main/server-spi/src/main/java/org/keycloak/models/credential/PasswordCredentialModel.java
 
@@ -114,6 +124,7 @@ class Product:
 PRODUCTS = (
     Product("Gitea", frozenset({"passwd_hash_algo"}), {"passwd": "password_hash"}, read_gitea),
     Product("Discourse", frozenset({"password_algorithm"}), {"password_salt": "salt"}, read_discourse),
+    Product("Metabase", frozenset({"password_salt", "is_superuser"}), {"password_salt": "salt"}, read_metabase),
 )
 KEYCLOAK = Product("Keycloak", frozenset({"credentials"}), {}, read_keycloak)
 

@@ -10,6 +10,7 @@ from service.loading.examine import Asked, Examined, examine
 from service.loading.files.row import FaultyRow, Row
 from service.loading.hashes import HashResolver
 from service.loading.product_tables import GENERIC, TABLES, products_of, recognise
+from service.loading.reject import RejectedRow
 from service.loading.rows import AccountReader
 from service.loading.sources import Source
 from service.loading.staging import StagedAccount
@@ -35,6 +36,7 @@ def read(
         (["uid", "name", "pass", "mail"], "drupal"),
         (["member_name", "passwd", "id_member"], "smf"),
         (["id", "password", "is_superuser", "date_joined"], "django"),
+        (["id", "password", "password_salt", "is_superuser", "date_joined"], "metabase"),
         (["services.password.bcrypt"], "meteor"),
         (["providerId", "accountId", "password"], "better_auth"),
     ],
@@ -139,6 +141,28 @@ def test_digest_that_is_computed_without_the_salt_of_its_row_is_named(name: str,
         resolver.resolve({}, "ab" * 20)
     resolver.resolve({"salt": "x"}, "cd" * 20)
     assert resolver.unused_salts == unused
+
+
+@pytest.mark.parametrize("salt, unused", [("x", {"bcrypt"}), (BCRYPT[:29], set())])
+def test_salt_beside_a_bcrypt_hash_is_named_unless_it_is_its_own(salt: str, unused: set[str]) -> None:
+    resolver = HashResolver(Source("s"), {})
+    resolver.resolve({"salt": salt}, BCRYPT)
+    assert resolver.unused_salts == unused
+
+
+@pytest.mark.parametrize("name", ["metabase", "bcrypt($salt.$pass)"])
+def test_hash_that_fits_the_format_but_lacks_its_salt_is_refused_and_not_read_without(name: str) -> None:
+    resolver = HashResolver(Source("s", format=name), {})
+    with pytest.raises(RejectedRow, match="salt"):
+        resolver.resolve({}, BCRYPT)
+    resolver.resolve({"salt": "x"}, BCRYPT)
+    assert [each.format for each in resolver.new] == [name]
+
+
+def test_hash_of_another_shape_is_read_by_its_own_description_though_it_has_no_salt() -> None:
+    resolver = HashResolver(Source("s", format="sha1($salt.$pass)"), {})
+    resolver.resolve({}, BCRYPT)
+    assert [each.format for each in resolver.new] == ["bcrypt"]
 
 
 def test_gitea_without_the_column_of_its_function_is_warned_of() -> None:

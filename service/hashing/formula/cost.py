@@ -34,7 +34,8 @@ IN_PYTHON = 1000
 _GROWTH = (
     dict.fromkeys(("invision", "htmlspecialchars_compat", "htmlspecialchars_quotes", "filter_string"), 6)
     | {"numeric_entities": 8}
-    | dict.fromkeys(("nfkc", "nfkd", "saslprep", "phpbb_clean", "fluxbb_clean", "punbb_clean", "prestashop_clean"), 12)
+    | dict.fromkeys(("nfkc", "nfkd", "saslprep", "saslprep_query"), 12)
+    | dict.fromkeys(("phpbb_clean", "fluxbb_clean", "punbb_clean", "prestashop_clean"), 12)
     | dict.fromkeys(
         ("left", "right", "cut", "strrev", "trim", "raw", "unhex", "unbase64", "strtolower", "strtoupper"), 1
     )

@@ -9,6 +9,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from service.hashing.formats.scram import saslprep
 
@@ -16,6 +17,8 @@ PHP_BLANKS = " \t\n\r\0\x0b"
 """The characters that PHP's `trim` removes at both ends. Excludes form feed and NO-BREAK SPACE."""
 DOTNET_BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """The characters that .NET's `Char.IsWhiteSpace` accepts; Python's `str.isspace` accepts U+001C to U+001F too."""
+JAVA_BLANKS = "".join(map(chr, range(0x21)))
+"""The characters that Java's `String.trim` removes at both ends: U+0000 to U+0020."""
 FORUM_BLANKS = " \t\n\r\0\x0b\xa0"
 """The characters that PunBB's `forum_trim` removes."""
 
@@ -77,6 +80,11 @@ def _decoded(match: re.Match[str]) -> str:
     else:
         point = int(match["decimal"]) if match["decimal"] else int(match["hex"], 16)
     return match[0] if point is None or point > sys.maxunicode or point in SURROGATES else chr(point)
+
+
+def decode_angles(text: str) -> str:
+    """GLPI's `unclean_cross_side_scripting_deep`: `&lt;` and `&gt;` become `<` and `>`."""
+    return text.replace("&lt;", "<").replace("&gt;", ">")
 
 
 def unix_newlines(text: str) -> str:
@@ -188,17 +196,20 @@ OF_TEXT: Mapping[str, Callable[[str], str]] = {
     "trim": lambda text: text.strip(PHP_BLANKS),
     "strip": str.strip,
     "trim_dotnet": lambda text: text.strip(DOTNET_BLANKS),
+    "trim_java": lambda text: text.strip(JAVA_BLANKS),
     "addslashes": addslashes,
     "stripslashes": stripslashes,
     "htmlspecialchars_compat": htmlspecialchars_compat,
     "htmlspecialchars_quotes": htmlspecialchars_quotes,
     "htmlspecialchars_decode": htmlspecialchars_decode,
+    "decode_angles": decode_angles,
     "unescape_html": unescape_html,
     "nfc": _normalised("NFC"),
     "nfd": _normalised("NFD"),
     "nfkc": _normalised("NFKC"),
     "nfkd": _normalised("NFKD"),
     "saslprep": saslprep,
+    "saslprep_query": partial(saslprep, query=True),
     "collapse_spaces": collapse_spaces,
     "underscore_angles": underscore_angles,
     "strip_controls": strip_controls,
