@@ -180,7 +180,7 @@ _TYPED: Mapping[str, str] = {
     "pbkdf2_sha512": "salted_pbkdf2_hmac_sha512, pbkdf2_hmac_sha_512, pbkdf2withhmacsha512, passport_local_mongoose",
     "pbkdf2_sha1": "pbkdf2_hmac_sha_1, pbkdf2withhmacsha1, rfc2898, rfc2898derivebytes",
     "werkzeug": "werkzeug_plain, superset, airflow, flask_security_plain, werkzeug_security",
-    "django": "authentik, sentry, taiga, weblate, netbox, zulip, wagtail, saleor, awx",
+    "django": "authentik, sentry, taiga, weblate, netbox, zulip, wagtail, saleor, awx, edx, open_edx",
     "django_pbkdf2": "pbkdf2_django, django_pbkdf2_hmac_sha256, pbkdf2passwordhasher, pbkdf2sha1passwordhasher",
     "md5_crypt": "md5crypt_long, freebsd_md5, cisco_type5, cisco5, cisco_ios_md5, crypt_md5, unix_md5, bsd_md5",
     "apr_md5_crypt": "apr1_md5, apr, apache_apr1",

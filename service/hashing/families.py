@@ -120,6 +120,7 @@ ORY: tuple[Format, ...] = (*kratos.FORMATS, *scrypt.FORMATS, *pbkdf2.FORMATS, *s
 ZITADEL: tuple[Format, ...] = (*kratos.FORMATS, *scrypt.FORMATS, *pbkdf2.FORMATS, *phpass.FORMATS, *CRYPT)
 
 NONE: frozenset[str] = frozenset()
+SALTED_BY_AUTHLOGIC = frozenset({"bcrypt", "ruby_scrypt", "ruby_first_scrypt"})
 PHPBB_H = f"{typed.PHPBB} | {typed.PHPBB2_UNDER_PHPASS}"
 """phpBB 3 puts the MD5 of a row that phpBB 2 wrote under `$H$`."""
 PHPBB_COMBINED_TYPED = _typed(phpass.PHPBB_COMBINED, PHPBB_H)
@@ -144,7 +145,6 @@ FORMATS: tuple[Format, ...] = (
     Family("bcrypt_sha256", (*bcrypt.WRAPPED_FORMATS, bcrypt.HEX_SHA256)),
     Family("crypt", CRYPT, ("crypt3", "shadow")),
     Family("django", (*frameworks.DJANGO_FORMATS, *bcrypt.WRAPPED_FORMATS, *_product("md5"))),
-    Family("edx", (*frameworks.DJANGO_FORMATS, *bcrypt.WRAPPED_FORMATS), ("open_edx", "openedx"), typed.COMPATIBLE),
     Family("werkzeug", (*frameworks.WERKZEUG_FORMATS, *frameworks.DJANGO_FORMATS), ("flask",)),
     Family("ldap", (*ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS, *CRYPT), ("openldap", "userpassword")),
     Family("spring", (*spring.FORMATS, *ldap.FORMATS, BCRYPT), ("spring_security",)),
@@ -191,6 +191,20 @@ FORMATS: tuple[Format, ...] = (
     Family("kratos", (*CRYPT, ARGON2, *ORY), ("ory",)),
     Family("zitadel", (ARGON2, *ZITADEL), ("passwap",)),
     Family("php", (BCRYPT, ARGON2), ("password_hash", "php_password_hash", "laravel", "yii2", "shopware")),
+    Family(
+        "authlogic",
+        (
+            *(_typed(each, typed.AUTHLOGIC) for each in (BCRYPT, *scrypt.LAYOUTS) if each.name in SALTED_BY_AUTHLOGIC),
+            *_product("authlogic_sha512"),
+        ),
+        ("canvas", "canvas_lms", "sorcery"),
+    ),
+    Family(
+        "matomo",
+        (*(_typed(each, typed.MATOMO) for each in (BCRYPT, ARGON2)), *_product("md5")),
+        ("piwik",),
+        peppered=NONE,
+    ),
     Family("glpi", (BCRYPT, ARGON2, *_product("sha1", "md5")), (), typed.GLPI, NONE),
     Family("codeigniter4", (BCRYPT, ARGON2), ("shield", "codeigniter_shield", "myth_auth"), typed.SHIELD),
     Family(

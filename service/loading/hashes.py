@@ -168,8 +168,8 @@ def uses_pepper(stored: StoredHash, check: Check) -> bool:
     return pickle.dumps(without) != pickle.dumps(check)
 
 
-SALTED_IN_TEXT = frozenset({"bcrypt", "argon2"})
-"""Formats whose text holds their salt: another one in the row may stand before the password, as in Metabase."""
+SALTED_IN_TEXT = frozenset({"bcrypt", "argon2", "ruby_scrypt", "ruby_first_scrypt"})
+"""Formats whose text holds their salt: another one in the row may be mixed in, as Metabase and Authlogic do."""
 
 
 def _may_miss(salt: str, format_name: str, text: str) -> bool:

@@ -65,6 +65,8 @@ TABLES = (
     Table("redmine", _marks("hashed_password mail_notification", "hashed_password must_change_passwd")),
     Table("mantisbt", _marks("cookie_string", "lost_password_request_count"), r"mantis_user(?:_table)?"),
     Table("metabase", _marks("password_salt is_superuser", "password_salt date_joined", "is_qbnewb"), r"core_user"),
+    Table("authlogic", _marks("crypted_password password_salt", "crypted_password salt")),
+    Table("matomo", _marks("superuser_access date_registered"), r"(?:matomo|piwik)_user"),
     Table("django", _marks("is_superuser date_joined", "is_staff date_joined"), r"auth_user"),
     Table("meteor", _marks("services.password.bcrypt", "services.password.argon2")),
     Table("gitea", _marks("passwd rands salt"), lacks="passwd_hash_algo"),

@@ -37,6 +37,8 @@ def read(
         (["member_name", "passwd", "id_member"], "smf"),
         (["id", "password", "is_superuser", "date_joined"], "django"),
         (["id", "password", "password_salt", "is_superuser", "date_joined"], "metabase"),
+        (["unique_id", "crypted_password", "password_salt"], "authlogic"),
+        (["login", "password", "superuser_access", "date_registered"], "matomo"),
         (["services.password.bcrypt"], "meteor"),
         (["providerId", "accountId", "password"], "better_auth"),
     ],
@@ -150,13 +152,20 @@ def test_salt_beside_a_bcrypt_hash_is_named_unless_it_is_its_own(salt: str, unus
     assert resolver.unused_salts == unused
 
 
-@pytest.mark.parametrize("name", ["metabase", "bcrypt($salt.$pass)"])
+@pytest.mark.parametrize("name", ["metabase", "authlogic", "bcrypt($salt.$pass)"])
 def test_hash_that_fits_the_format_but_lacks_its_salt_is_refused_and_not_read_without(name: str) -> None:
     resolver = HashResolver(Source("s", format=name), {})
     with pytest.raises(RejectedRow, match="salt"):
         resolver.resolve({}, BCRYPT)
     resolver.resolve({"salt": "x"}, BCRYPT)
     assert [each.format for each in resolver.new] == [name]
+
+
+@pytest.mark.parametrize("column, name", [("is_superuser", "metabase"), ("persistence_token", "authlogic")])
+def test_column_password_salt_of_a_product_is_its_salt(column: str, name: str) -> None:
+    fields: dict[str, object] = {"login": "a", "password_hash": BCRYPT, "password_salt": "x", column: "1"}
+    _, account, resolver = read(fields)
+    assert (account.salt, [each.format for each in resolver.new]) == ("x", [name])
 
 
 def test_hash_of_another_shape_is_read_by_its_own_description_though_it_has_no_salt() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
 
 from service.hashing.check import Interpreted
+from service.hashing.columns import salt_value
 from service.hashing.encodings import encode
 from service.hashing.executor import Executor
 from service.hashing.format import Check, Format, StoredHash, find_none
@@ -205,7 +206,7 @@ class TypedFormat:
 def read_typed(stored: StoredHash, reader: Format, declared: str) -> Check:
     """Parse with `reader` for each interpretation of `declared`; those that use a pepper require one."""
     interpretations = interpretations_of(declared)
-    given = Given("", username=stored.username or "", charset=stored.recipe.charset)
+    given = Given("", _salt(stored, interpretations), stored.username or "", charset=stored.recipe.charset)
     if not any(map(uses_pepper, interpretations)):
         return parse_with_peppers(lambda row: typed_check(row, reader, interpretations, given), stored)
     if stored.pepper is None:
@@ -213,6 +214,13 @@ def read_typed(stored: StoredHash, reader: Format, declared: str) -> Check:
         return typed_check(stored, reader, unpeppered, given)
     each_given = [replace(given, pepper=pepper_text(each)) for each in (stored.pepper, *stored.more_peppers)]
     return typed_check(replace(stored, pepper=None, more_peppers=()), reader, interpretations, *each_given)
+
+
+def _salt(stored: StoredHash, interpretations: tuple[Operation, ...]) -> Value:
+    """Return the row's salt if an interpretation uses it, beside the one in the text. Raises `MalformedHash`."""
+    if not any(isinstance(each, Variable) and each.name == "salt" for root in interpretations for each in walk(root)):
+        return b""
+    return salt_value(stored)
 
 
 def pepper_text(pepper: bytes) -> Value:
