@@ -137,15 +137,11 @@ _TYPED: Mapping[str, str] = {
     ),
     "devise": "gitlab_devise, diaspora, rails_devise",
     "bcrypt_of_hex_md5": "vbulletin5_bcrypt_md5, vb5",
-    "bcrypt_of_hex_sha512": "nodebb",
     "nt": (
         "samba, samba_nt, sambantpassword, ipanthash, active_directory, ad, ad_nt, nt_long, alfresco_md4, "
         "freeipa_nt, ntds"
     ),
-    "md5": (
-        "django_unsalted_md5, raw_md5_flat, mantis, zabbix_md5, sugarcrm, md5sum, plain_md5, "
-        "mantisbt, unsaltedmd5passwordhasher"
-    ),
+    "md5": ("django_unsalted_md5, raw_md5_flat, zabbix_md5, md5sum, plain_md5, unsaltedmd5passwordhasher"),
     "md5_utf16le": "raw_md5u",
     "sha1": "sha, sha_1, raw_sha, sha1sum, plain_sha1",
     "sha224": "sha_224, sha2_224, raw_sha_224",
@@ -157,7 +153,7 @@ _TYPED: Mapping[str, str] = {
     "ripemd160": "ripemd_160",
     "blake2b": "blake2b_512, raw_blake2",
     "blake2s": "blake2s_256",
-    "sha1_salt_pass": "contao, salted_sha1_salt_first",
+    "sha1_salt_pass": "salted_sha1_salt_first",
     "sha256_salt_pass": "formspring",
     "ldap_sha1": "nsldap",
     "ldap_ssha": "nsldaps, salted_sha1, ssha1",
@@ -177,7 +173,7 @@ _TYPED: Mapping[str, str] = {
     "firebase_scrypt": "firebase_auth, firebase_auth_scrypt, modified_scrypt",
     "pbkdf2": "pbkdf2_passlib, pbkdf2_passlib_mcf, odoo, erpnext, frappe, ckan, typo3_pbkdf2, gitlab_pbkdf2, openerp",
     "pbkdf2_sha256": "salted_pbkdf2_hmac_sha256, fusionauth, pbkdf2_hmac_sha_256, pbkdf2withhmacsha256",
-    "pbkdf2_sha512": "salted_pbkdf2_hmac_sha512, pbkdf2_hmac_sha_512, pbkdf2withhmacsha512, passport_local_mongoose",
+    "pbkdf2_sha512": "salted_pbkdf2_hmac_sha512, pbkdf2_hmac_sha_512, pbkdf2withhmacsha512",
     "pbkdf2_sha1": "pbkdf2_hmac_sha_1, pbkdf2withhmacsha1, rfc2898, rfc2898derivebytes",
     "werkzeug": "werkzeug_plain, superset, airflow, flask_security_plain, werkzeug_security",
     "django": "authentik, sentry, taiga, weblate, netbox, zulip, wagtail, saleor, awx, edx, open_edx",
