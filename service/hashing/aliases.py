@@ -236,7 +236,6 @@ _TYPED: Mapping[str, str] = {
     "screenos": "md5ns",
     "mssql": "mssql_pwdencrypt, pwdencrypt",
     "ldap_pbkdf2_binary": "389_ds_pbkdf2_sha256",
-    "umbraco": "umbraco7",
     "sha256_crypt": "crypt_sha256, unix_sha256",
     "crypt": "unix, linux, unix_shadow, linux_shadow, etc_shadow",
     "scrypt": "node_scrypt, nodejs_scrypt",

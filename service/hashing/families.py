@@ -331,6 +331,11 @@ FORMATS: tuple[Format, ...] = (
         typed.SUGARCRM,
         NONE,
     ),
+    Family(
+        "umbraco",
+        (*aspnet.IDENTITY, *_named(aspnet.FORMATS, "umbraco_salted"), *_product("umbraco_hmac_sha1")),
+        ("umbraco7", "umbraco8"),
+    ),
     Family("xenforo", (*applications.XENFORO_FORMATS, BCRYPT), ("xf",)),
     Family("gitlab", (BCRYPT, pbkdf2.PBKDF2)),
     Family("mattermost", (BCRYPT, *_named(applications.FORMATS, "mattermost_pbkdf2"))),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 RAW = "$pass"
 TRIMMED = "$pass | trim($pass)"
 STRIPPED = "$pass | strip($pass)"
+MEMBERSHIP = "$pass | trim_dotnet($pass)"
 COMPATIBLE = "$pass | nfkc($pass)"
 
 WORDPRESS = "$pass | trim(addslashes($pass)) | trim($pass)"
@@ -86,6 +87,8 @@ BY_FORMAT: Mapping[str, str] = {
     "django_argon2": STRIPPED,
     "django_salted_md5": STRIPPED,
     "django_salted_sha1": STRIPPED,
+    "aspnet_membership": MEMBERSHIP,
+    "episerver": MEMBERSHIP,
     "ldap_sha1": OCTETS,
     "ldap_ssha": OCTETS,
     "better_auth": COMPATIBLE,

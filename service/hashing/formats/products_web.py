@@ -147,9 +147,9 @@ CONTENT = (
         re.compile(rf"[:$]B[:$](?P<salt>[^:$]*)[:$](?P<digest>{HEX_DIGIT}{{32}})"),
     ),
     Product(
-        "umbraco",
+        "umbraco_hmac_sha1",
         "hmac_sha1(utf16le($pass), utf16le($pass))",
-        ("umbraco_hmac_sha1", "umbraco4"),
+        ("umbraco4",),
         re.compile(r"(?P<digest>[A-Za-z0-9+/]{27}=)"),
     ),
     Product("kentico", "sha256($pass.$salt)", ("wso2",), names_itself=False),
