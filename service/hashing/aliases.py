@@ -141,7 +141,7 @@ _TYPED: Mapping[str, str] = {
         "samba, samba_nt, sambantpassword, ipanthash, active_directory, ad, ad_nt, nt_long, alfresco_md4, "
         "freeipa_nt, ntds"
     ),
-    "md5": ("django_unsalted_md5, raw_md5_flat, zabbix_md5, md5sum, plain_md5, unsaltedmd5passwordhasher"),
+    "md5": "django_unsalted_md5, raw_md5_flat, md5sum, plain_md5, unsaltedmd5passwordhasher",
     "md5_utf16le": "raw_md5u",
     "sha1": "sha, sha_1, raw_sha, sha1sum, plain_sha1",
     "sha224": "sha_224, sha2_224, raw_sha_224",
@@ -176,7 +176,7 @@ _TYPED: Mapping[str, str] = {
     "pbkdf2_sha512": "salted_pbkdf2_hmac_sha512, pbkdf2_hmac_sha_512, pbkdf2withhmacsha512",
     "pbkdf2_sha1": "pbkdf2_hmac_sha_1, pbkdf2withhmacsha1, rfc2898, rfc2898derivebytes",
     "werkzeug": "werkzeug_plain, superset, airflow, flask_security_plain, werkzeug_security",
-    "django": "authentik, sentry, taiga, weblate, netbox, zulip, wagtail, saleor, awx, edx, open_edx",
+    "django": "authentik, sentry, taiga, weblate, netbox, zulip, wagtail, saleor, awx",
     "django_pbkdf2": "pbkdf2_django, django_pbkdf2_hmac_sha256, pbkdf2passwordhasher, pbkdf2sha1passwordhasher",
     "md5_crypt": "md5crypt_long, freebsd_md5, cisco_type5, cisco5, cisco_ios_md5, crypt_md5, unix_md5, bsd_md5",
     "apr_md5_crypt": "apr1_md5, apr, apache_apr1",
