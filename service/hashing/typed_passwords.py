@@ -8,6 +8,7 @@ from collections.abc import Mapping
 RAW = "$pass"
 TRIMMED = "$pass | trim($pass)"
 STRIPPED = "$pass | strip($pass)"
+MEMBERSHIP = "$pass | trim_dotnet($pass)"
 COMPATIBLE = "$pass | nfkc($pass)"
 JAVA = "$pass | trim_java($pass)"
 """Apache Shiro's form filter trims; what registration stores is the application's."""
@@ -42,6 +43,14 @@ MOODLE_MD5 = (
 MOODLE_CRYPT = "$pass | $pass.$pepper"
 VBULLETIN = "$pass | trim($pass)"
 CUBECART = "$pass | filter_string($pass)"
+CONTAO = "$pass | unescape_html($pass)"
+E107 = "$pass | trim($pass) | latin1(trim($pass))"
+MANTISBT = "$pass | remove_nul($pass)"
+NODEBB = "sha512($pass) | $pass"
+OWNCLOUD = MOODLE_CRYPT
+SHOPWARE = "$pass | strip_tags($pass)"
+SUGARCRM = "$pass | sugarcrm_clean($pass) | suitecrm_clean($pass)"
+SUGARCRM_OVER_MD5 = "md5($pass) | md5(sugarcrm_clean($pass)) | md5(suitecrm_clean($pass))"
 DISCUZ = "$pass | trim(addslashes(stripslashes($pass))) | trim($pass)"
 CHAMILO = "$pass | trim(stripslashes($pass)) | trim($pass)"
 TYPO3_BCRYPT = "sha384_base64(trim($pass)) | sha384_base64($pass)"
@@ -88,6 +97,8 @@ BY_FORMAT: Mapping[str, str] = {
     "django_argon2": STRIPPED,
     "django_salted_md5": STRIPPED,
     "django_salted_sha1": STRIPPED,
+    "aspnet_membership": MEMBERSHIP,
+    "episerver": MEMBERSHIP,
     "ldap_sha1": OCTETS,
     "ldap_ssha": OCTETS,
     "better_auth": COMPATIBLE,

@@ -71,15 +71,19 @@ ORDER BY id
 # Always locked in the order of id, so that two deliveries with the same people cannot deadlock.
 LOCK_MATCHES = MATCHES + "FOR UPDATE"
 
+# The statements below join the listed rows and also name them by "= ANY": with the join alone, PostgreSQL reads the
+# whole table where statistics are missing, as after a load.
+
 # An unmatched event may be recorded again, but only unchanged: the first event under a uuid is the one that counts.
 ALREADY_RECORDED = """
 SELECT known.uuid
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
      AS event (uuid, okta_user_id, login_key, outcome, published)
 JOIN import_events AS known USING (uuid)
-WHERE known.effect <> 'unmatched'
-   OR (known.okta_user_id, known.login_key, known.outcome, known.published)
-      IS DISTINCT FROM (event.okta_user_id, event.login_key, event.outcome, event.published)
+WHERE known.uuid = ANY($1::text[])
+  AND (known.effect <> 'unmatched'
+       OR (known.okta_user_id, known.login_key, known.outcome, known.published)
+          IS DISTINCT FROM (event.okta_user_id, event.login_key, event.outcome, event.published))
 """
 
 RECORD_EVENTS = """
@@ -100,20 +104,20 @@ MARK_MIGRATED = """
 WITH marked AS (
     UPDATE accounts AS account
     SET state = 'migrated', forgotten_at = coalesce(account.forgotten_at, now()), proof = event.uuid,
-        profile = '{}'
-    FROM unnest($1::bigint[], $2::text[]) AS event (account_id, uuid)
-    WHERE account.id = event.account_id AND account.state <> 'migrated'
+        profile = '{}', okta_id = coalesce(account.okta_id, event.okta_id)
+    FROM unnest($1::bigint[], $2::text[], $3::text[]) AS event (account_id, uuid, okta_id)
+    WHERE account.id = event.account_id AND account.id = ANY($1::bigint[]) AND account.state <> 'migrated'
     RETURNING account.id, event.uuid
 )
 INSERT INTO audit (action, reason, account_id, event_id, request_id)
 SELECT 'forgotten', 'SUCCESS ' || marked.uuid, marked.id, event.delivery_id, event.transaction_id
-FROM marked LEFT JOIN import_events AS event USING (uuid)
+FROM marked LEFT JOIN import_events AS event ON event.uuid = marked.uuid AND event.uuid = ANY($2::text[])
 """
 
 BIND = """
 UPDATE accounts AS account SET okta_id = event.okta_id
 FROM unnest($1::bigint[], $2::text[]) AS event (account_id, okta_id)
-WHERE account.id = event.account_id AND account.okta_id IS NULL
+WHERE account.id = event.account_id AND account.id = ANY($1::bigint[]) AND account.okta_id IS NULL
 """
 
 MAX_UNREADABLE_ROWS = 10_000
@@ -150,6 +154,16 @@ class RecordedEvent:
     channel: str
     account_id: int | None
     effect: str
+
+
+@immutable
+class Proof:
+    """The event that proves that Okta has the password of an account."""
+
+    account_id: int
+    uuid: str
+    binds: str | None
+    """The Okta id that the account gets from it, if it has none."""
 
 
 async def acquire_binding_lock(connection: asyncpg.Connection, lock: BindingLock) -> None:
@@ -190,18 +204,21 @@ async def record_events(connection: asyncpg.Connection, events: Sequence[Recorde
     return len(await connection.fetch(RECORD_EVENTS, *columns)) == len(rows)
 
 
-async def mark_migrated(connection: asyncpg.Connection, proofs: Sequence[tuple[int, str]]) -> None:
-    """Delete the hashes of accounts and turn them into tombstones; each comes with the event that proves it."""
-    account_ids = [account_id for account_id, _ in proofs]
+async def mark_migrated(connection: asyncpg.Connection, proofs: Sequence[Proof]) -> None:
+    """Delete the hashes of accounts and turn them into tombstones."""
+    account_ids = [each.account_id for each in proofs]
     await connection.execute(DELETE_HASHES, account_ids)
-    await connection.execute(MARK_MIGRATED, account_ids, [uuid for _, uuid in proofs])
+    uuids, okta_ids = [each.uuid for each in proofs], [each.binds for each in proofs]
+    await connection.execute(MARK_MIGRATED, account_ids, uuids, okta_ids)
+    await settle_logins(connection, [each.account_id for each in proofs if each.binds])
 
 
 async def bind(connection: asyncpg.Connection, pairs: Sequence[tuple[int, str]]) -> None:
     """Store the Okta ids of accounts."""
-    account_ids = [account_id for account_id, _ in pairs]
-    await connection.execute(BIND, account_ids, [okta_id for _, okta_id in pairs])
-    await settle_logins(connection, account_ids)
+    if pairs:
+        account_ids = [account_id for account_id, _ in pairs]
+        await connection.execute(BIND, account_ids, [okta_id for _, okta_id in pairs])
+        await settle_logins(connection, account_ids)
 
 
 async def keep_unreadable(

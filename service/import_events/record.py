@@ -14,10 +14,10 @@ import asyncpg
 
 from service.import_events import queries
 from service.import_events.decide import Decision, Effect, decide
-from service.import_events.queries import BindingLock, RecordedEvent, UnmatchedEvent
+from service.import_events.queries import BindingLock, Proof, RecordedEvent, UnmatchedEvent
 from service.okta.events import Delivery, ImportEvent
 from service.settings import ForgetWhen
-from service.store.accounts import login_key
+from service.store.accounts import Match, login_key
 from service.store.database import Database
 
 # Conversions between import events, decisions and stored rows. No I/O.
@@ -49,12 +49,21 @@ def bound_by(decisions: Iterable[Decision]) -> list[int]:
     return [each.account_id for each in decisions if each.binds and each.account_id is not None]
 
 
-def proofs_of(decisions: Iterable[Decision]) -> list[tuple[int, str]]:
+def proofs_of(decisions: Iterable[Decision]) -> list[Proof]:
     """Return the accounts whose hash is deleted, each with the event that proves it."""
     return [
-        (each.account_id, each.event.uuid)
+        Proof(each.account_id, each.event.uuid, each.binds)
         for each in decisions
         if each.effect is Effect.MIGRATED and each.account_id is not None
+    ]
+
+
+def bindings_of(decisions: Iterable[Decision]) -> list[tuple[int, str]]:
+    """Return the accounts that get an Okta id and keep their hash, each with that id."""
+    return [
+        (each.account_id, each.binds)
+        for each in decisions
+        if each.binds and each.account_id is not None and each.effect is not Effect.MIGRATED
     ]
 
 
@@ -115,7 +124,7 @@ async def apply_unmatched(
     effects: Counter[Effect] = Counter()
     # An event that matches by login may bind the account to an Okta id, which another unmatched event may have.
     while kept := await queries.list_unmatched(connection, account_ids):
-        decisions = await _decide(connection, [event_of(each) for each in kept], forget_when, lock=True)
+        decisions = await _decide(connection, [event_of(each) for each in kept], forget_when)
         effects += await _apply(connection, decisions, None, Channel.HOOK)
         account_ids = bound_by(decisions)
     return effects
@@ -146,10 +155,10 @@ async def _record(
     channel: Channel,
     forget_when: ForgetWhen,
 ) -> Counter[Effect]:
-    expected = await _decide(connection, events, forget_when, lock=False)
-    lock = binding_lock_for(expected)
+    # Events that are recorded already are not left out here: they can only make the lock stronger than needed.
+    lock = binding_lock_for(decide(events, await _find_matches(connection, events, lock=False), forget_when))
     await queries.acquire_binding_lock(connection, lock)
-    decisions = await _decide(connection, events, forget_when, lock=True)
+    decisions = await _decide(connection, events, forget_when)
     if binding_lock_for(decisions) > lock:
         # Another transaction deleted or bound an account between the two reads: retry with the stronger lock first.
         raise asyncpg.SerializationError("the accounts changed while their events were decided")
@@ -158,18 +167,19 @@ async def _record(
 
 
 async def _decide(
-    connection: asyncpg.Connection, events: Sequence[ImportEvent], forget_when: ForgetWhen, *, lock: bool
+    connection: asyncpg.Connection, events: Sequence[ImportEvent], forget_when: ForgetWhen
 ) -> list[Decision]:
-    """Decide the events that are not done; `lock` locks their accounts, so that the decision stays valid."""
-    matches = await queries.find_matches(
-        connection,
-        [event.user_id for event in events if event.user_id],
-        [key for event in events if (key := key_of(event))],
-        lock=lock,
-    )
+    """Decide the events that are not done, and lock their accounts, so that the decision stays valid."""
+    matches = await _find_matches(connection, events, lock=True)
     asked = [(each.uuid, each.user_id, key_of(each), each.outcome, each.published) for each in events]
     done = await queries.already_recorded(connection, asked)
     return decide((event for event in events if event.uuid not in done), matches, forget_when)
+
+
+async def _find_matches(connection: asyncpg.Connection, events: Sequence[ImportEvent], *, lock: bool) -> list[Match]:
+    okta_ids = [event.user_id for event in events if event.user_id]
+    login_keys = [key for event in events if (key := key_of(event))]
+    return await queries.find_matches(connection, okta_ids, login_keys, lock=lock)
 
 
 async def _apply(
@@ -178,9 +188,7 @@ async def _apply(
     rows = [recorded_as(each, delivery_id, channel.value) for each in decisions]
     if not await queries.record_events(connection, rows):
         raise asyncpg.SerializationError("another event was recorded under one of the uuids")
-    await queries.bind(
-        connection, [(each.account_id, each.binds) for each in decisions if each.account_id and each.binds]
-    )
+    await queries.bind(connection, bindings_of(decisions))
     await queries.mark_migrated(connection, proofs_of(decisions))
     return Counter(decision.effect for decision in decisions)
 

@@ -243,7 +243,7 @@ class AccountReader:
 
     def _require_decided(self, fields: Mapping[str, object], username: str | None, profile: str) -> None:
         """Refuse a row that has a text such as NULL where the first rows do not. Raises `RejectedRow`."""
-        values: list[tuple[str, object]] = [("username", username)]
+        values: list[tuple[str, object]] = [("username", username)] if username in NULLS else []
         if "identifiers" in fields:
             values.append(("identifiers", fields["identifiers"]))
         if "ull" in profile or "NULL" in profile or "None" in profile:

@@ -23,8 +23,8 @@ from service.immutable import immutable
 from service.signin import queries
 from service.signin.failures import FailureCount, Failures, ThrottleKey, call_tag, throttle_key
 from service.signin.queries import Lookup
+from service.store.accounts import name_digest
 from service.store.database import DATABASE_UNAVAILABLE, Database
-from service.store.deleted_logins import name_digest
 
 PAIR_FREE = 5
 """Failures of a login from one address before a delay: people try their three or four passwords."""

@@ -4,7 +4,8 @@ A read that is older than another one of the same user changes nothing. If two a
 one whose user was updated later keeps it. The other one has no current login until its user is read again.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -36,23 +37,22 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[]) AS read (id
 WHERE account.id = read.id
 """
 
-# Loaded logins are unique, so of two accounts with one current login at least one was read.
-LOCK_SUPERSEDED = """
-SELECT account.id
-FROM (
-    SELECT id, okta_updated_at, max(okta_updated_at) OVER (PARTITION BY current_key) AS latest
-    FROM (
-        SELECT id, okta_login_key AS current_key, okta_updated_at FROM accounts
-        WHERE okta_login_key = ANY($1::text[]) AND NOT superseded
-        UNION ALL
-        SELECT id, login_key, okta_updated_at FROM accounts
-        WHERE login_key = ANY($1::text[]) AND okta_id IS NOT NULL AND okta_login_key IS NULL AND NOT superseded
-    ) AS holder
+# Loaded logins are unique, so of two accounts with one current login at least one was read. Each login is looked up on
+# its own (LATERAL, OFFSET 0): a plan that joins may read the whole table where statistics are missing.
+HOLDERS = """
+SELECT key, holder.id, holder.okta_updated_at
+FROM unnest($1::text[]) AS key,
+LATERAL (
+    SELECT id, okta_updated_at FROM accounts WHERE okta_login_key = key AND NOT superseded
+    UNION ALL
+    SELECT id, okta_updated_at FROM accounts
+    WHERE login_key = key AND okta_id IS NOT NULL AND okta_login_key IS NULL AND NOT superseded
+    OFFSET 0
 ) AS holder
-JOIN accounts AS account USING (id)
-WHERE holder.latest IS NOT NULL AND (holder.okta_updated_at IS NULL OR holder.okta_updated_at < holder.latest)
-ORDER BY account.id FOR UPDATE OF account
 """
+
+# In the order of id, like all statements that lock accounts.
+LOCK = "SELECT 1 FROM accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"
 
 SUPERSEDE = "UPDATE accounts SET superseded = true WHERE id = ANY($1::bigint[])"
 
@@ -92,9 +92,27 @@ async def settle_logins(connection: asyncpg.Connection, account_ids: Sequence[in
 
 
 async def _supersede(connection: asyncpg.Connection, keys: Sequence[str]) -> None:
-    losers = [row["id"] for row in await connection.fetch(LOCK_SUPERSEDED, keys)]
+    losers = _overtaken(map(tuple, await connection.fetch(HOLDERS, list(set(keys)))))
     if losers:
+        await connection.execute(LOCK, losers)
         await connection.execute(SUPERSEDE, losers)
+
+
+def _overtaken(holders: Iterable[tuple[str, int, datetime | None]]) -> list[int]:
+    """Return the accounts that lose their current login to one whose user was updated later.
+
+    Each holder is a login key, an account and the time at which its user was updated, None if it was never read.
+    """
+    by_key: defaultdict[str, list[tuple[int, datetime | None]]] = defaultdict(list)
+    for key, account_id, updated_at in holders:
+        by_key[key].append((account_id, updated_at))
+    return [account_id for each in by_key.values() for account_id in _all_but_the_latest(each)]
+
+
+def _all_but_the_latest(holders: Sequence[tuple[int, datetime | None]]) -> Iterator[int]:
+    latest = max((updated_at for _, updated_at in holders if updated_at), default=None)
+    if latest:
+        yield from (number for number, updated_at in holders if updated_at is None or updated_at < latest)
 
 
 def _columns(read: Sequence[ReadLogin]) -> tuple[list[object], ...]:

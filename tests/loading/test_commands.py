@@ -203,7 +203,10 @@ async def test_a_rotation_says_why_hashes_are_left(database_url: str, people: Pa
     assert (await run(database_url, *arguments))[0] == 0
     code, out, progress = await run(database_url, "keys", "rotate", HASH_KEYS=KEYS, REQUIRE_ENCRYPTED_HASHES="true")
     assert (code, out) == (1, "0 hashes put under the new key, 2 left\n")
-    assert "REQUIRE_ENCRYPTED_HASHES is set: unencrypted hashes are left as they are, since they may have been planted" in progress
+    assert (
+        "REQUIRE_ENCRYPTED_HASHES is set: unencrypted hashes are left as they are, since they may have been planted"
+        in progress
+    )
     assert (await run(database_url, "keys", "rotate", HASH_KEYS=KEYS))[0] == 0
     code, _, progress = await run(database_url, "keys", "rotate", HASH_KEYS=OTHER_KEYS)
     assert code == 1

@@ -41,6 +41,10 @@ def read(
         (["login", "password", "superuser_access", "date_registered"], "matomo"),
         (["services.password.bcrypt"], "meteor"),
         (["providerId", "accountId", "password"], "better_auth"),
+        (["user_name", "user_hash", "pwd_last_changed"], "sugarcrm"),
+        (["email", "password", "encoder", "accountmode"], "shopware"),
+        (["username", "password", "lastLogin", "currentLogin"], "contao"),
+        (["userslug", "password", "password:shaWrapped"], "nodebb"),
     ],
 )
 def test_product_is_recognised_by_its_columns_in_any_case(columns: list[str], product: str) -> None:
@@ -57,6 +61,9 @@ def test_product_is_recognised_by_its_columns_in_any_case(columns: list[str], pr
         ("blog-wp_2_users-2026.tsv", "wordpress"),
         ("SELECT username, password FROM be_users", "typo3"),
         ("phpbb_users.jsonl.gz", "phpbb"),
+        ("pre_ucenter_members.csv", "discuz"),
+        ("oc_users.csv", "owncloud"),
+        ("oc_user.csv", "opencart"),
         ("wp_usersettings.csv", None),
         ("mybe_users.csv", None),
         ("people.csv", None),

@@ -32,7 +32,13 @@ MAX_GROWTH = 1000
 IN_PYTHON = 1000
 """The weight of a digest that a Python loop computes."""
 _GROWTH = (
-    dict.fromkeys(("invision", "htmlspecialchars_compat", "htmlspecialchars_quotes", "filter_string"), 6)
+    dict.fromkeys(
+        (
+            *("invision", "htmlspecialchars_compat", "htmlspecialchars_quotes", "filter_string"),
+            *("sugarcrm_clean", "suitecrm_clean"),
+        ),
+        6,
+    )
     | {"numeric_entities": 8}
     | dict.fromkeys(("nfkc", "nfkd", "saslprep", "saslprep_query"), 12)
     | dict.fromkeys(("phpbb_clean", "fluxbb_clean", "punbb_clean", "prestashop_clean"), 12)

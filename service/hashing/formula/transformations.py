@@ -15,6 +15,8 @@ from service.hashing.formats.scram import saslprep
 
 PHP_BLANKS = " \t\n\r\0\x0b"
 """The characters that PHP's `trim` removes at both ends. Excludes form feed and NO-BREAK SPACE."""
+C_BLANKS = " \t\n\v\f\r"
+"""The characters that C's `isspace` accepts."""
 DOTNET_BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """The characters that .NET's `Char.IsWhiteSpace` accepts; Python's `str.isspace` accepts U+001C to U+001F too."""
 JAVA_BLANKS = "".join(map(chr, range(0x21)))
@@ -37,7 +39,10 @@ _FLUXBB: dict[int, str | None] = {
     **dict.fromkeys((*range(0x2000, 0x200B), 0x3000), " "),
 }
 _PUNBB = dict.fromkeys((*_FILLERS, 0, 0xAD, *range(0x2000, 0x200C), 0x3000))
-_QUOTE_ENTITIES = str.maketrans({'"': "&#34;", "'": "&#39;", "\0": ""})
+_QUOTE_ENTITIES = str.maketrans({'"': "&#34;", "'": "&#39;"})
+_SUGAR = {'"': "&quot;", "'": "&#039;", "<": "&lt;", ">": "&gt;", "\0": ""}
+_SUGAR_TABLE, _SUITE_TABLE = str.maketrans(_SUGAR), str.maketrans({**_SUGAR, "`": "&#96;"})
+_SCRIPT = re.compile("javascript:", re.IGNORECASE)
 _ESCAPED_NUL = re.compile(r"\\0+|\0+")
 SURROGATES = range(0xD800, 0xE000)
 BCRYPT_KEY = 72
@@ -112,24 +117,52 @@ def prestashop_clean(text: str) -> str:
     return stripslashes(_ESCAPED_NUL.sub("", text))
 
 
-_MARKUP = re.compile(r"<!-(?:-.*?(?<=--)>|-.*|[^>]*>?)|<![^>]*>?|<(?=\?)(?!\?xm[lL])(?:.*?\?>|.*)", re.DOTALL)
+_TO_ANGLE = r"""(?:[^>"']|"[^"]*"?|'[^']*'?)*>?"""
+_MARKUP = re.compile(rf"<!-(?:-.*?(?<=--)>|-.*|{_TO_ANGLE})|<!{_TO_ANGLE}|<(?=\?)(?!\?xm[lL])(?:.*?\?>|.*)", re.DOTALL)
 
 
 def filter_string(text: str) -> str:
     """PHP's `FILTER_SANITIZE_STRING`: encodes quotes as `&#34;` and `&#39;`, and removes tags, also an unclosed one."""
-    found, depth, rest = "", 0, text.translate(_QUOTE_ENTITIES)
+    return _without_tags(text.translate(_QUOTE_ENTITIES), "")
+
+
+def strip_tags(text: str) -> str:
+    """PHP's `strip_tags`: as `filter_string`, but `<` before a blank is no tag, and quotes are kept."""
+    return _without_tags(text, C_BLANKS)
+
+
+def _without_tags(text: str, no_tag: str) -> str:
+    """Remove tags and NUL; `<` before a character of `no_tag` begins none."""
+    found, depth, quote, rest = "", 0, "", text
     while rest:
         skipped = None if depth else _MARKUP.match(rest)
         character, rest = rest[0], rest[skipped.end() if skipped else 1 :]
         if skipped:
             continue
-        if character == "<":
+        if quote or (depth and character in "\"'"):
+            quote = character if not quote else "" if character == quote else quote
+        elif character == "<" and not (rest and rest[0] in no_tag):
             depth += 1
         elif not depth:
             found += character
         elif character == ">":
             depth -= 1
-    return found
+    return found.replace("\0", "")
+
+
+def sugarcrm_clean(text: str) -> str:
+    """The `securexss` of SugarCRM and SuiteCRM: quotes and angle brackets become entities, and NUL is removed."""
+    return _SCRIPT.sub("java script:", text).replace("&quot;", "&#38;").translate(_SUGAR_TABLE)
+
+
+def suitecrm_clean(text: str) -> str:
+    """`sugarcrm_clean` as of SuiteCRM 7.12, which encodes the backtick too."""
+    return _SCRIPT.sub("java script:", text).replace("&quot;", "&#38;").translate(_SUITE_TABLE)
+
+
+def remove_nul(text: str) -> str:
+    """Remove NUL, as MantisBT's `gpc_get_string` does."""
+    return text.replace("\0", "")
 
 
 def collapse_spaces(text: str) -> str:
@@ -220,6 +253,10 @@ OF_TEXT: Mapping[str, Callable[[str], str]] = {
     "punbb_clean": punbb_clean,
     "prestashop_clean": prestashop_clean,
     "filter_string": filter_string,
+    "strip_tags": strip_tags,
+    "sugarcrm_clean": sugarcrm_clean,
+    "suitecrm_clean": suitecrm_clean,
+    "remove_nul": remove_nul,
 }
 """Functions from text to text."""
 TO_BYTES: Mapping[str, Callable[[str], bytes]] = {
