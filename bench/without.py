@@ -32,16 +32,6 @@ def shared_lookups() -> None:
     Lookups.find = find  # type: ignore[method-assign]
 
 
-def throttle_cache() -> None:
-    """Read from the database for every attempt."""
-    from service.signin.throttling import ThrottleCache
-
-    def judge(_: ThrottleCache, __: object) -> None:
-        return None
-
-    ThrottleCache.judge = judge  # type: ignore[assignment,method-assign]
-
-
 def refusal_pace() -> None:
     """Reject a call at once if no core has time for it."""
     from service.web import hooks
@@ -61,7 +51,7 @@ def parser_process() -> None:
 
 
 ALTERNATIVES: dict[str, Callable[[], None]] = {
-    each.__name__: each for each in (immutable, shared_lookups, throttle_cache, refusal_pace, parser_process)
+    each.__name__: each for each in (immutable, shared_lookups, refusal_pace, parser_process)
 }
 
 

@@ -147,7 +147,7 @@ async def make_parts(settings: Settings, database: Database) -> AsyncIterator[Pa
         background = [
             in_background(keep_prepared(verifier, timedelta(days=settings.audit_retention_days))),
             in_background(trail.keep_writing(database)),
-            in_background(verifier.throttle_cache.keep_writing(database)),
+            in_background(verifier.first_attempts.keep_writing(database)),
             in_background(verifier.sign_ins_after_migration.keep_reporting()),
             in_background(parts.recorder.keep_writing(database, lambda: still_missing(parts))),
             in_background(parts.counting.keep_counting()),

@@ -9,7 +9,6 @@ from bench import servers, store
 from bench.closed_loop import Closed, ask, measure
 from bench.http_client import post, sign_in
 from bench.measures.fast_hash import PEOPLE_VERIFIED
-from bench.open_loop import arrive
 from bench.own_process import begin
 from bench.setting import Setting
 from bench.table import Row
@@ -17,8 +16,6 @@ from bench.table import Row
 IN_SIGN_INS = ("immutable", "shared_lookups")
 """Mechanisms that every sign-in uses."""
 CALLERS = 64
-ATTACK = 1_000
-"""Attempts a second."""
 LARGE_DELIVERY = 8 * 1024 * 1024
 """Bytes of a delivery of other events: far beyond what is parsed on the event loop."""
 
@@ -38,41 +35,12 @@ def rows(setting: Setting) -> Iterator[Row]:
             yield Row(f"requests/s, fast hash, c = {CALLERS}: with {name}", ratios, "without it")
         if setting.quick:
             return
-        yield _under_attack(setting, url, ours, people)
         yield _beside_deliveries(setting, url, ours, people)
     yield _with_refusals(setting, people)
 
 
 def _per_second(setting: Setting, server: servers.Server, people: list[bytes]) -> float:
     return measure(server.port, people, callers=CALLERS, seconds=min(setting.seconds, 3)).per_second
-
-
-def _under_attack(setting: Setting, url: str, ours: servers.Server, people: list[bytes]) -> Row:
-    """Compare the capacity that an attack on one login leaves to others.
-
-    The attempts arrive at a fixed rate: callers that wait for their answer would send more if they are rejected sooner.
-    """
-    attempts = [
-        sign_in(store.login(0), f"guess {number}", address=f"198.51.{number // 250}.{number % 250}", event=f"e{number}")
-        for number in range(5_000)
-    ]
-    with servers.service_without("throttle_cache", url) as plain:
-        ratios = [
-            _beside_attack(setting, ours, people[1:], attempts) / _beside_attack(setting, plain, people[1:], attempts)
-            for _ in range(setting.rounds)
-        ]
-    return Row(
-        f"sign-ins/s of others beside {ATTACK} attempts/s at one login: with throttle_cache", ratios, "without it"
-    )
-
-
-def _beside_attack(setting: Setting, server: servers.Server, people: list[bytes], attempts: list[bytes]) -> float:
-    with ProcessPoolExecutor(1, get_context("spawn")) as beside:
-        seconds = min(setting.seconds, 3)
-        attack = begin(beside, arrive, server.port, attempts, rate=ATTACK, seconds=seconds + 1, quiet=1.0)
-        seen = measure(server.port, people, callers=8, seconds=seconds, warm=0.5)
-        attack.result()
-    return seen.per_second
 
 
 def _with_refusals(setting: Setting, people: list[bytes]) -> Row:

@@ -137,15 +137,11 @@ _TYPED: Mapping[str, str] = {
     ),
     "devise": "gitlab_devise, diaspora, rails_devise",
     "bcrypt_of_hex_md5": "vbulletin5_bcrypt_md5, vb5",
-    "bcrypt_of_hex_sha512": "nodebb",
     "nt": (
         "samba, samba_nt, sambantpassword, ipanthash, active_directory, ad, ad_nt, nt_long, alfresco_md4, "
         "freeipa_nt, ntds"
     ),
-    "md5": (
-        "django_unsalted_md5, raw_md5_flat, mantis, zabbix_md5, sugarcrm, md5sum, plain_md5, "
-        "mantisbt, unsaltedmd5passwordhasher"
-    ),
+    "md5": "django_unsalted_md5, raw_md5_flat, md5sum, plain_md5, unsaltedmd5passwordhasher",
     "md5_utf16le": "raw_md5u",
     "sha1": "sha, sha_1, raw_sha, sha1sum, plain_sha1",
     "sha224": "sha_224, sha2_224, raw_sha_224",
@@ -157,7 +153,7 @@ _TYPED: Mapping[str, str] = {
     "ripemd160": "ripemd_160",
     "blake2b": "blake2b_512, raw_blake2",
     "blake2s": "blake2s_256",
-    "sha1_salt_pass": "contao, salted_sha1_salt_first",
+    "sha1_salt_pass": "salted_sha1_salt_first",
     "sha256_salt_pass": "formspring",
     "ldap_sha1": "nsldap",
     "ldap_ssha": "nsldaps, salted_sha1, ssha1",
@@ -177,10 +173,10 @@ _TYPED: Mapping[str, str] = {
     "firebase_scrypt": "firebase_auth, firebase_auth_scrypt, modified_scrypt",
     "pbkdf2": "pbkdf2_passlib, pbkdf2_passlib_mcf, odoo, erpnext, frappe, ckan, typo3_pbkdf2, gitlab_pbkdf2, openerp",
     "pbkdf2_sha256": "salted_pbkdf2_hmac_sha256, fusionauth, pbkdf2_hmac_sha_256, pbkdf2withhmacsha256",
-    "pbkdf2_sha512": "salted_pbkdf2_hmac_sha512, pbkdf2_hmac_sha_512, pbkdf2withhmacsha512, passport_local_mongoose",
+    "pbkdf2_sha512": "salted_pbkdf2_hmac_sha512, pbkdf2_hmac_sha_512, pbkdf2withhmacsha512",
     "pbkdf2_sha1": "pbkdf2_hmac_sha_1, pbkdf2withhmacsha1, rfc2898, rfc2898derivebytes",
     "werkzeug": "werkzeug_plain, superset, airflow, flask_security_plain, werkzeug_security",
-    "django": "authentik, sentry, taiga, weblate, netbox, zulip, wagtail, saleor, awx, edx, open_edx",
+    "django": "authentik, sentry, taiga, weblate, netbox, zulip, wagtail, saleor, awx",
     "django_pbkdf2": "pbkdf2_django, django_pbkdf2_hmac_sha256, pbkdf2passwordhasher, pbkdf2sha1passwordhasher",
     "md5_crypt": "md5crypt_long, freebsd_md5, cisco_type5, cisco5, cisco_ios_md5, crypt_md5, unix_md5, bsd_md5",
     "apr_md5_crypt": "apr1_md5, apr, apache_apr1",
@@ -240,7 +236,6 @@ _TYPED: Mapping[str, str] = {
     "screenos": "md5ns",
     "mssql": "mssql_pwdencrypt, pwdencrypt",
     "ldap_pbkdf2_binary": "389_ds_pbkdf2_sha256",
-    "umbraco": "umbraco7",
     "sha256_crypt": "crypt_sha256, unix_sha256",
     "crypt": "unix, linux, unix_shadow, linux_shadow, etc_shadow",
     "scrypt": "node_scrypt, nodejs_scrypt",
@@ -254,7 +249,7 @@ _TYPED: Mapping[str, str] = {
     "spring": "delegatingpasswordencoder",
     "spring_scrypt": "scryptpasswordencoder",
     "mybb": "mybb16, mybb18",
-    "php": "password_default, glpi, pixelfed",
+    "php": "password_default, pixelfed",
     "django_argon2": "argon2passwordhasher",
     "django_scrypt": "scryptpasswordhasher",
     "django_bcrypt": "bcryptpasswordhasher",
@@ -266,7 +261,6 @@ _TYPED: Mapping[str, str] = {
     "magento": "adobe_commerce",
     "ipb": "invision_power_board",
     "smf": "simple_machines_forum",
-    "shiro1": "sonatype_nexus",
     "hmailserver": "hmail",
     "java_scrypt": "lambdaworks",
 }

@@ -60,6 +60,13 @@ def salt_of(stored: StoredHash) -> bytes:
     raise MalformedHash("the salt encoding must be text, hex or base64")
 
 
+def salt_value(stored: StoredHash) -> str | bytes:
+    """Return the salt: as text if it is in a text column, so that `utf16le($salt)` is defined, else as bytes."""
+    if stored.salt is not None and stored.recipe.salt_encoding == "text":
+        return stored.salt
+    return salt_of(stored)
+
+
 def username_of(stored: StoredHash) -> str:
     """Return the user name that was mixed into the hash."""
     if stored.username is None:

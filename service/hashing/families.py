@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from service.hashing import typed_passwords as typed
-from service.hashing.format import Check, Format, StoredHash
+from service.hashing.format import Format
 from service.hashing.formats import (
     applications,
     argon2,
@@ -29,60 +28,10 @@ from service.hashing.formats import (
 from service.hashing.formats.argon2 import ARGON2
 from service.hashing.formats.bcrypt import BCRYPT
 from service.hashing.formats.databases import ZOPE_MYSQL
-from service.hashing.formats.product import Product
+from service.hashing.formats.product import Family
 from service.hashing.formula.typed import TypedFormat
 from service.hashing.shape import Wrapped
 from service.hashing.typed_passwords import BY_FORMAT, RAW
-from service.immutable import immutable
-
-# A name for several formats: the text of a hash decides which member parses it.
-#
-# If the text does not identify its format, the last member parses it, using its columns.
-
-
-@immutable
-class Family:
-    """A name for several formats. The member that matches the text is used; a family itself recognises nothing."""
-
-    name: str
-    members: tuple[Format, ...]
-    aliases: tuple[str, ...] = ()
-    interpretations: str | None = None
-    """Interpretations of a typed password, for members that declare none; None if each uses those of its own name."""
-    peppered: frozenset[str] | None = None
-    """The members that receive the source's pepper; None if all do."""
-
-    def recognises(self, _text: str) -> bool:
-        """Return False: only the members recognise texts."""
-        return False
-
-    def parse(self, stored: StoredHash) -> Check:
-        """Parse with the member that recognises the text."""
-        reader = self._reader(stored)
-        if self.peppered is not None and reader.name not in self.peppered:
-            stored = replace(stored, pepper=None, more_peppers=())
-        return as_typed(reader, self.interpretations).parse(stored)
-
-    def dummy_hash(self, stored: StoredHash) -> StoredHash:
-        """Create a dummy hash with the member that recognises the text."""
-        return self._reader(stored).dummy_hash(stored)
-
-    def _reader(self, stored: StoredHash) -> Format:
-        """Return the member that recognises the text, else one whose length matches, else the last."""
-        text = stored.hash
-        found = next((each for each in self.members if each.recognises(text)), None)
-        return found or next((each for each in self.members if _reads(each, text)), self.members[-1])
-
-
-def _reads(member: Format, text: str) -> bool:
-    bare = member.format if isinstance(member, TypedFormat) else member
-    return isinstance(bare, Product) and bare.reads(text)
-
-
-def as_typed(found: Format, interpretations: str | None = None) -> Format:
-    """Return the format with `interpretations`, or those of its name; a format that declares its own is unchanged."""
-    declared = interpretations or BY_FORMAT.get(found.name, RAW)
-    return found if declared == RAW or isinstance(found, TypedFormat | Family) else TypedFormat(found, declared)
 
 
 def _typed(found: Format, interpretations: str, by_prefix: Mapping[str, str] | None = None) -> Format:
@@ -120,6 +69,7 @@ ORY: tuple[Format, ...] = (*kratos.FORMATS, *scrypt.FORMATS, *pbkdf2.FORMATS, *s
 ZITADEL: tuple[Format, ...] = (*kratos.FORMATS, *scrypt.FORMATS, *pbkdf2.FORMATS, *phpass.FORMATS, *CRYPT)
 
 NONE: frozenset[str] = frozenset()
+SALTED_BY_AUTHLOGIC = frozenset({"bcrypt", "ruby_scrypt", "ruby_first_scrypt"})
 PHPBB_H = f"{typed.PHPBB} | {typed.PHPBB2_UNDER_PHPASS}"
 """phpBB 3 puts the MD5 of a row that phpBB 2 wrote under `$H$`."""
 PHPBB_COMBINED_TYPED = _typed(phpass.PHPBB_COMBINED, PHPBB_H)
@@ -144,11 +94,24 @@ FORMATS: tuple[Format, ...] = (
     Family("bcrypt_sha256", (*bcrypt.WRAPPED_FORMATS, bcrypt.HEX_SHA256)),
     Family("crypt", CRYPT, ("crypt3", "shadow")),
     Family("django", (*frameworks.DJANGO_FORMATS, *bcrypt.WRAPPED_FORMATS, *_product("md5"))),
+    Family(
+        "open_edx",
+        (*frameworks.DJANGO_FORMATS, *bcrypt.WRAPPED_FORMATS, *_product("md5")),
+        ("edx",),
+        typed.COMPATIBLE,
+        NONE,
+    ),
     Family("werkzeug", (*frameworks.WERKZEUG_FORMATS, *frameworks.DJANGO_FORMATS), ("flask",)),
     Family("ldap", (*ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS, *CRYPT), ("openldap", "userpassword")),
     Family("spring", (*spring.FORMATS, *ldap.FORMATS, BCRYPT), ("spring_security",)),
     Family("gitea", (BCRYPT, *_named(applications.FORMATS, "gitea_digest")), ("forgejo", "gogs")),
-    Family("shiro", _named_formats(applications.FORMATS, "shiro1", "shiro2"), ("apache_shiro", "nexus")),
+    Family("shiro", _named_formats(applications.FORMATS, "shiro1", "shiro2"), ("apache_shiro",)),
+    Family(
+        "nexus",
+        (*_named_formats(applications.FORMATS, "shiro1", "shiro2"), *_product("sha1", "md5")),
+        ("sonatype_nexus",),
+        RAW,
+    ),
     Family("adonis", (BCRYPT, ARGON2, *_named(node.FORMATS, "phc_bcrypt"), *scrypt.FORMATS), ("adonisjs",)),
     Family("aspnet_identity", aspnet.IDENTITY, ("aspnetcore_identity",)),
     Family(
@@ -183,7 +146,22 @@ FORMATS: tuple[Format, ...] = (
     Family("supertokens", (BCRYPT, ARGON2, *scrypt.FIREBASE_FORMATS)),
     Family("kratos", (*CRYPT, ARGON2, *ORY), ("ory",)),
     Family("zitadel", (ARGON2, *ZITADEL), ("passwap",)),
-    Family("php", (BCRYPT, ARGON2), ("password_hash", "php_password_hash", "laravel", "yii2", "shopware")),
+    Family("php", (BCRYPT, ARGON2), ("password_hash", "php_password_hash", "laravel", "yii2")),
+    Family(
+        "authlogic",
+        (
+            *(_typed(each, typed.AUTHLOGIC) for each in (BCRYPT, *scrypt.LAYOUTS) if each.name in SALTED_BY_AUTHLOGIC),
+            *_product("authlogic_sha512"),
+        ),
+        ("canvas", "canvas_lms", "sorcery"),
+    ),
+    Family(
+        "matomo",
+        (*(_typed(each, typed.MATOMO) for each in (BCRYPT, ARGON2)), *_product("md5")),
+        ("piwik",),
+        peppered=NONE,
+    ),
+    Family("glpi", (BCRYPT, ARGON2, *_product("sha1", "md5")), (), typed.GLPI, NONE),
     Family("codeigniter4", (BCRYPT, ARGON2), ("shield", "codeigniter_shield", "myth_auth"), typed.SHIELD),
     Family(
         "symfony",
@@ -292,7 +270,51 @@ FORMATS: tuple[Format, ...] = (
         typed.ZOPE,
     ),
     Family("elgg", (BCRYPT, *_product("md5_pass_salt")), interpretations=typed.TRIMMED, peppered=NONE),
-    Family("discuz", (BCRYPT, *_product("discuz_md5")), ("ucenter",), typed.DISCUZ, NONE),
+    Family("discuz", (BCRYPT, ARGON2, *_product("discuz_md5")), ("ucenter",), typed.DISCUZ, NONE),
+    Family(
+        "cakephp",
+        (BCRYPT, ARGON2, *_product("cakephp_digest")),
+        ("cakephp2", "cakephp3", "cakephp4", "cakephp5"),
+        peppered=frozenset({"cakephp_digest"}),
+    ),
+    Family(
+        "contao",
+        (BCRYPT, ARGON2, *crypt.FORMATS, *_product("sha1_salt_pass", "sha1")),
+        ("typolight",),
+        typed.CONTAO,
+        NONE,
+    ),
+    Family("e107", (BCRYPT, *_product("e107_salted", "md5")), interpretations=typed.E107, peppered=NONE),
+    Family("mantisbt", (*crypt.FORMATS, *_product("md5")), ("mantis",), typed.MANTISBT, NONE),
+    Family("nodebb", (BCRYPT,), interpretations=typed.NODEBB, peppered=NONE),
+    Family(
+        "owncloud",
+        (*applications.NEXTCLOUD_FORMATS, _typed(BCRYPT, typed.OWNCLOUD), *_product("sha1")),
+        peppered=frozenset({"bcrypt"}),
+    ),
+    Family(
+        "shopware",
+        (BCRYPT, ARGON2, *_named(applications.FORMATS, "shopware_sha256"), *_product("md5_pass_salt", "md5")),
+        ("shopware5", "shopware6"),
+        typed.SHOPWARE,
+        NONE,
+    ),
+    Family(
+        "sugarcrm",
+        (
+            *(_typed(each, typed.SUGARCRM_OVER_MD5) for each in (BCRYPT, ARGON2, *crypt.FORMATS)),
+            *_product("md5"),
+        ),
+        ("suitecrm",),
+        typed.SUGARCRM,
+        NONE,
+    ),
+    Family(
+        "umbraco",
+        (*aspnet.IDENTITY, *_named(aspnet.FORMATS, "umbraco_salted"), *_product("umbraco_hmac_sha1")),
+        ("umbraco7", "umbraco8"),
+    ),
+    Family("zabbix", (BCRYPT, *_product("md5")), ("zabbix_md5",), typed.TRIMMED, NONE),
     Family("xenforo", (*applications.XENFORO_FORMATS, BCRYPT), ("xf",)),
     Family("gitlab", (BCRYPT, pbkdf2.PBKDF2)),
     Family("mattermost", (BCRYPT, *_named(applications.FORMATS, "mattermost_pbkdf2"))),
@@ -301,9 +323,21 @@ FORMATS: tuple[Format, ...] = (
         (BCRYPT, *_named(applications.FORMATS, "jenkins_bcrypt", "jenkins_pbkdf2"), *_product("jenkins_sha256")),
     ),
     Family("sonarqube", (BCRYPT, *_named(applications.FORMATS, "sonarqube_pbkdf2")), ("sonar",)),
-    Family("elasticsearch", (BCRYPT, *applications.FORMATS, *ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS), ("elastic",)),
+    Family(
+        "elasticsearch",
+        (BCRYPT, *_named(applications.FORMATS, "elasticsearch_stretch"), *ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS),
+        ("elastic",),
+    ),
     Family("dovecot", (*ldap.FORMATS, *ldap.LDAP_PBKDF2_FORMATS, *scram.CRAM_MD5_FORMATS, *scram.LAYOUTS, *CRYPT)),
     Family("postgresql", (*scram.FORMATS, *_product("postgres_md5")), ("postgres",)),
+    Family(
+        "mosquitto",
+        (
+            *_named(pbkdf2.LAYOUTS, "mosquitto_pbkdf2_sha512"),
+            *_product("mosquitto_sha512"),
+            *_named(pbkdf2.LAYOUTS, "mosquitto_pbkdf2"),
+        ),
+    ),
     Family("mysql", (*databases.FORMATS[:2], *_product("mysql41")), ("mariadb",)),
     Family("mssql", (databases.FORMATS[2], *_product("mssql2005", "mssql2012")), ("sqlserver", "sql_server")),
     Family(

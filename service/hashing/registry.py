@@ -35,6 +35,7 @@ from service.hashing.formats import (
     windows,
 )
 from service.hashing.formats.multiple import Multiple, parse_with_peppers
+from service.hashing.formats.product import as_typed
 from service.hashing.formula import formula_check, formula_dummy_hash
 
 # The list of the accepted formats, by module.
@@ -190,7 +191,7 @@ def _title(name: str) -> Format | None:
 
 
 GROUPS: dict[str, tuple[Format, ...]] = {
-    **{group: tuple(map(families.as_typed, formats)) for group, formats in LISTED.items()},
+    **{group: tuple(map(as_typed, formats)) for group, formats in LISTED.items()},
     "multiple": (Multiple(by_name, candidates),),
 }
 """The formats by the headings of docs/formats.md; of formats that look alike, the likelier first."""

@@ -113,6 +113,8 @@ class Wrapped:
     aliases: tuple[str, ...] = ()
     inner_prefix: str = ""
     """The prefix that the other format expects in place of this one's."""
+    peppered: bool = True
+    """False if the product adds no pepper to these hashes."""
 
     def recognises(self, text: str) -> bool:
         """Return whether a known hash follows the prefix."""
@@ -121,6 +123,8 @@ class Wrapped:
     def parse(self, stored: StoredHash) -> Check:
         """Parse the hash after the prefix."""
         _, inner, text = self._require(stored)
+        if not self.peppered:
+            stored = replace(stored, pepper=None, more_peppers=())
         return inner.parse(replace(stored, hash=text))
 
     def dummy_hash(self, stored: StoredHash) -> StoredHash:

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 RAW = "$pass"
 TRIMMED = "$pass | trim($pass)"
 STRIPPED = "$pass | strip($pass)"
+MEMBERSHIP = "$pass | trim_dotnet($pass)"
 COMPATIBLE = "$pass | nfkc($pass)"
+JAVA = "$pass | trim_java($pass)"
+"""Apache Shiro's form filter trims; what registration stores is the application's."""
 
 WORDPRESS = "$pass | trim(addslashes($pass)) | trim($pass)"
 PHPBB = (
@@ -40,6 +43,14 @@ MOODLE_MD5 = (
 MOODLE_CRYPT = "$pass | $pass.$pepper"
 VBULLETIN = "$pass | trim($pass)"
 CUBECART = "$pass | filter_string($pass)"
+CONTAO = "$pass | unescape_html($pass)"
+E107 = "$pass | trim($pass) | latin1(trim($pass))"
+MANTISBT = "$pass | remove_nul($pass)"
+NODEBB = "sha512($pass) | $pass"
+OWNCLOUD = MOODLE_CRYPT
+SHOPWARE = "$pass | strip_tags($pass)"
+SUGARCRM = "$pass | sugarcrm_clean($pass) | suitecrm_clean($pass)"
+SUGARCRM_OVER_MD5 = "md5($pass) | md5(sugarcrm_clean($pass)) | md5(suitecrm_clean($pass))"
 DISCUZ = "$pass | trim(addslashes(stripslashes($pass))) | trim($pass)"
 CHAMILO = "$pass | trim(stripslashes($pass)) | trim($pass)"
 TYPO3_BCRYPT = "sha384_base64(trim($pass)) | sha384_base64($pass)"
@@ -53,6 +64,14 @@ LONG = "$pass | sha512_if_long($pass) | symfony_if_long($pass)"
 METEOR = "sha256(utf8($pass)) | sha256(cesu8($pass))"
 FLASK_SECURITY = "$pass | nfkd($pass) | hmac_sha512_base64($pepper, nfkd($pass)) | hmac_sha512_base64($pepper, $pass)"
 PREPARED = "$pass | saslprep($pass)"
+XMPP = "$pass | saslprep_query($pass)"
+"""Openfire hashes the raw password; ejabberd and Prosody prepare it. Prosody permits unassigned code points (emoji)."""
+AUTHLOGIC = "$pass.$salt"
+"""The row's salt, beside the one in the text; Sorcery's pepper is behind it, where the format puts it."""
+MATOMO = "md5($pass)"
+GLPI = "$pass | decode_angles($pass)"
+WINDOWS = "$pass | cp1252_or_utf8($pass)"
+"""hMailServer hashes the Windows code page if an administrator set the password, else the bytes of the mail client."""
 ZOPE = "latin1_or_utf8($pass) | $pass"
 
 PHPASS = f"{WORDPRESS} | {PHPBB.removeprefix('$pass | ')}"
@@ -60,7 +79,7 @@ PHPASS = f"{WORDPRESS} | {PHPBB.removeprefix('$pass | ')}"
 
 OCTETS = "$pass | latin1_or_utf8($pass)"
 """For directories: raw, except for Zope, which shares their schemes."""
-ALMOST_RAW = (LONG, STRIPPED, OCTETS)
+ALMOST_RAW = (LONG, STRIPPED, JAVA, OCTETS)
 """Interpretations whose products hash the password as typed at sign-in: Okta can import these hashes."""
 
 BY_FORMAT: Mapping[str, str] = {
@@ -78,11 +97,17 @@ BY_FORMAT: Mapping[str, str] = {
     "django_argon2": STRIPPED,
     "django_salted_md5": STRIPPED,
     "django_salted_sha1": STRIPPED,
+    "aspnet_membership": MEMBERSHIP,
+    "episerver": MEMBERSHIP,
     "ldap_sha1": OCTETS,
     "ldap_ssha": OCTETS,
     "better_auth": COMPATIBLE,
     "lucia": COMPATIBLE,
     "dovecot_scram": PREPARED,
+    "xmpp_scram": XMPP,
+    "shiro1": JAVA,
+    "shiro2": JAVA,
+    "hmailserver": WINDOWS,
     "mediawiki_a": MEDIAWIKI,
     "mediawiki_b": MEDIAWIKI,
     "mediawiki_pbkdf2": MEDIAWIKI,

@@ -146,6 +146,19 @@ def parse(prepared: PreparedRecipe, text: str, salt: str | None, username: str |
     return stored, check
 
 
+ANY_SALT = "00" * 8
+"""A salt in each encoding."""
+
+
+def fits(prepared: PreparedRecipe, text: str, salt: str, username: str | None) -> bool:
+    """Return whether a hash with this salt can be parsed."""
+    try:
+        parse(prepared, text, salt, username)
+    except RejectedRow:
+        return False
+    return True
+
+
 def uses_pepper(stored: StoredHash, check: Check) -> bool:
     """Return whether the pepper affects the check of a hash."""
     try:
@@ -153,6 +166,14 @@ def uses_pepper(stored: StoredHash, check: Check) -> bool:
     except UnusableHash:
         return True
     return pickle.dumps(without) != pickle.dumps(check)
+
+
+SALTED_IN_TEXT = frozenset({"bcrypt", "argon2", "ruby_scrypt", "ruby_first_scrypt"})
+"""Formats whose text contains their salt: a row may have another one, as those of Metabase and Authlogic."""
+
+
+def _may_miss(salt: str, format_name: str, text: str) -> bool:
+    return _is_digest(format_name) or (format_name in SALTED_IN_TEXT and salt not in text)
 
 
 def uses_salt(stored: StoredHash, check: Check) -> bool:
@@ -364,7 +385,7 @@ class HashResolver:
         self.unused_peppers: set[str] = set()
         """Formats, with their costs, that do not use the pepper of the source."""
         self.unused_salts: set[str] = set()
-        """Digests and formulas that do not use the salt of their row."""
+        """Formats that do not use the salt of their row."""
 
     def resolve(self, fields: Mapping[str, object], text: str, login: str | None = None) -> Resolved:
         """Return the number of the recipe that checks `text`, the salt and the username. Raises `RejectedRow`.
@@ -419,8 +440,8 @@ class HashResolver:
         else:
             prepared, stored, check = self._recognise(recipe, text, salt, username)
         name = prepared.recipe.format
-        if salt is not None and name not in self.unused_salts and _is_digest(name) and not uses_salt(stored, check):
-            self.unused_salts.add(name)
+        if salt is not None and name not in self.unused_salts and _may_miss(salt, name, text):
+            self.unused_salts.update(() if uses_salt(stored, check) else (name,))
         return prepared.numbers.get(check.cost) or self._number(prepared, stored, check)
 
     def _recipe(self, fields: Mapping[str, object]) -> Recipe:
@@ -443,8 +464,13 @@ class HashResolver:
     def _fitted(
         self, recipe: Recipe, text: str, salt: str | None, username: str | None
     ) -> tuple[PreparedRecipe, StoredHash, Check]:
-        """Parse by the first of the source's formats that the hash matches, otherwise by the hash's own description."""
+        """Parse by the first of the source's formats that the hash matches, otherwise by the hash's own description.
+
+        A hash that matches a format except for the salt, which its row lacks, is rejected: like Metabase's bcrypt, it
+        would be parsed as one without a salt, and every password would be wrong.
+        """
         refusal: RejectedRow | None = None
+        lacks_salt = False
         for name in self._formats:
             prepared = self._prepare(recipe, name)
             try:
@@ -453,6 +479,9 @@ class HashResolver:
                 if error.reason is not Reason.MALFORMED_HASH:
                     raise
                 refusal = refusal or error
+                lacks_salt = lacks_salt or (salt is None and fits(prepared, text, ANY_SALT, username))
+        if lacks_salt and refusal is not None:
+            raise refusal
         try:
             return self._recognise(recipe, text, salt, username)
         except RejectedRow as error:

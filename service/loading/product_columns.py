@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 
 from service.immutable import immutable
 from service.loading.hashes import NULLS
@@ -66,6 +67,19 @@ def read_discourse(fields: Mapping[str, object]) -> Fields:
     return found | {"format": f"pbkdf2_sha256($pass, $salt, {match[1]}, {match[2]})"}
 
 
+# Metabase: table core_user, columns password, password_salt, which stands before the password under bcrypt.
+# https://github.com/metabase/metabase/blob/master/src/metabase/util/password.clj
+#
+# Authlogic, which Canvas uses: columns crypted_password, password_salt, which stands behind the password.
+# https://github.com/binarylogic/authlogic/blob/master/lib/authlogic/acts_as_authentic/password.rb
+
+
+def read_salted(format_name: str, fields: Mapping[str, object]) -> Fields:
+    """Name the format of each hash: its text alone would be read without the salt."""
+    has_hash = fields.get("password_hash") not in (None, "", *NULLS)
+    return {**fields, "format": format_name} if has_hash and not fields.get("format") else dict(fields)
+
+
 # Keycloak: users[].credentials[] of a realm export.
 # https://github.com/keycloak/keycloak/blob/main/server-spi/src/main/java/org/keycloak/models/credential/PasswordCredentialModel.java
 
@@ -114,6 +128,18 @@ class Product:
 PRODUCTS = (
     Product("Gitea", frozenset({"passwd_hash_algo"}), {"passwd": "password_hash"}, read_gitea),
     Product("Discourse", frozenset({"password_algorithm"}), {"password_salt": "salt"}, read_discourse),
+    Product(
+        "Metabase",
+        frozenset({"password_salt", "is_superuser"}),
+        {"password_salt": "salt"},
+        partial(read_salted, "metabase"),
+    ),
+    Product(
+        "Authlogic",
+        frozenset({"password_salt", "persistence_token"}),
+        {"crypted_password": "password_hash", "password_salt": "salt"},
+        partial(read_salted, "authlogic"),
+    ),
 )
 KEYCLOAK = Product("Keycloak", frozenset({"credentials"}), {}, read_keycloak)
 

@@ -13,9 +13,8 @@ import asyncpg
 from service.immutable import immutable
 from service.signin.failures import DIGEST, FailureCount, Failures, ThrottleKey, failure_count, failures_of
 from service.signin.resolve import Ambiguity, Claim, ClaimKind, DeletedClaim, resolve
-from service.store.accounts import Account, KeptHash, State, login_key
+from service.store.accounts import NAME_DIGEST, Account, KeptHash, State, login_key, name_digest
 from service.store.audit import Entry
-from service.store.deleted_logins import NAME_DIGEST, name_digest
 from service.store.recipes import login_digest_key
 
 FAILURES = """

@@ -12,7 +12,7 @@ import itertools
 import math
 import socket
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -23,8 +23,8 @@ from service.immutable import immutable
 from service.signin import queries
 from service.signin.failures import FailureCount, Failures, ThrottleKey, call_tag, throttle_key
 from service.signin.queries import Lookup
+from service.store.accounts import name_digest
 from service.store.database import DATABASE_UNAVAILABLE, Database
-from service.store.deleted_logins import name_digest
 
 PAIR_FREE = 5
 """Failures of a login from one address before a delay: people try their three or four passwords."""
@@ -62,8 +62,6 @@ class Throttled:
     """Seconds."""
     first_attempt: bool
     """Whether the store must record this address's attempt, since the delay counts from now."""
-    login_delay: float = 0.0
-    """Seconds that an address waits after its first attempt for this login."""
 
 
 def throttle(
@@ -84,7 +82,7 @@ def throttle(
     delay = max(_pair_delay(tried, known=failures.address_known), login_delay)
     waited = (failures.now - pair.since).total_seconds() if pair else 0.0
     wait = max(delay - waited, _site_wait(failures, sites_in_flight))
-    return Throttled(wait, first_attempt=pair is None, login_delay=login_delay) if wait > 0 else None
+    return Throttled(wait, first_attempt=pair is None) if wait > 0 else None
 
 
 def _site_wait(failures: Failures, in_flight: Sequence[int]) -> float:
@@ -141,96 +139,28 @@ def _doubling(beyond: int, longest: float) -> float:
     return 0.0 if beyond < 0 else min(2.0 ** min(beyond, 30), longest)
 
 
-# The throttle cache: attempts that the store has just rejected are rejected again from memory.
-#
-# It only rejects, and trusts the store's answer for a second: an attempt whose delay has ended is decided by the store.
-# So an attack does not cost a read and a write per attempt, which would slow down other people's sign-ins.
+# First attempts of addresses at a login under attack. Their delay counts from then, so that others never postpone it.
 
-BELIEVED = 1.0
-"""Seconds for which an answer of the store is repeated."""
-LOGINS = 1_000
-"""Maximum number of logins cached, the latest ones: further logins under attack are rejected by the store."""
-ADDRESSES = 50_000
-"""Maximum number of cached pairs of login and address, and of first attempts to write."""
+MAX_UNWRITTEN = 50_000
+"""First attempts that wait to be written; the delay of further addresses begins with a later attempt."""
 WRITE_EVERY = 0.5
 """Seconds until first attempts are written; a process that is killed loses those, and the address starts again."""
 PIECE = 1_000
 """First attempts per statement: they are encoded together, which must not stall the loop."""
 
 
-@immutable
-class ThrottledAttempt:
-    """A rejected attempt."""
-
-    retry_after: float
-    """Seconds."""
-    account_id: int | None
-
-
-@immutable
-class _Login:
-    delay: float
-    account_id: int | None
-    valid_until: float
-
-
-@immutable
-class _Named:
-    """The login that a typed name identifies, if it is not that login."""
-
-    login_key: str
-    valid_until: float
-
-
-class ThrottleCache:
-    """Attempts that the store rejected recently."""
+class FirstAttempts:
+    """First attempts that wait to be written, so that an attack from many addresses does not cost a write for each."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._logins: OrderedDict[bytes, _Login] = OrderedDict()
-        self._pairs: OrderedDict[bytes, float] = OrderedDict()
-        """When each may try again."""
         self._unwritten: dict[bytes, float] = {}
         """The time of each first attempt."""
-        self._named: OrderedDict[bytes, _Named] = OrderedDict()
-        """By the digests of typed names."""
 
-    def counted(self, lookup: Lookup) -> ThrottleKey:
-        """Return the subjects that are counted for a typed name, as far as known without a read."""
-        named = self._named.get(lookup.who.login)
-        return lookup.who if named is None or self._clock() >= named.valid_until else lookup.who_of(named.login_key)
-
-    def note_name(self, lookup: Lookup, login_key: str) -> None:
-        """Cache the login of the account that a typed name identifies, as long as the store's answer is trusted."""
-        self._named[lookup.who.login] = _Named(login_key, self._clock() + BELIEVED)
-        self._named.move_to_end(lookup.who.login)
-        if len(self._named) > LOGINS:
-            self._named.popitem(last=False)
-
-    def note(self, who: ThrottleKey, throttled: Throttled, account_id: int | None) -> None:
-        """Cache a rejection by the store."""
-        now = self._clock()
-        self._logins[who.login] = _Login(throttled.login_delay, account_id, now + BELIEVED)
-        self._logins.move_to_end(who.login)
-        self._wait(who, now + throttled.retry_after)
-        if throttled.first_attempt:
-            self._unwritten[who.pair] = now
-        if len(self._logins) > LOGINS:
-            self._logins.popitem(last=False)
-
-    def judge(self, who: ThrottleKey) -> ThrottledAttempt | None:
-        """Return the cached rejection if `who` must still wait; None if the store must be read."""
-        login, now = self._logins.get(who.login), self._clock()
-        if login is None or now >= login.valid_until:
-            return None
-        until = self._pairs.get(who.pair)
-        if until is None:
-            if not login.delay or len(self._unwritten) >= ADDRESSES:
-                return None
-            until = now + login.delay
-            self._wait(who, until)
-            self._unwritten[who.pair] = now
-        return ThrottledAttempt(until - now, login.account_id) if until > now else None
+    def note(self, who: ThrottleKey) -> None:
+        """Remember the first attempt of a login and address."""
+        if len(self._unwritten) < MAX_UNWRITTEN:
+            self._unwritten.setdefault(who.pair, self._clock())
 
     async def keep_writing(self, database: Database) -> None:
         """Write first attempts as long as the service runs."""
@@ -250,12 +180,6 @@ class ThrottleCache:
                 return
             for pair, _ in asks:
                 self._unwritten.pop(pair, None)
-
-    def _wait(self, who: ThrottleKey, until: float) -> None:
-        self._pairs[who.pair] = until
-        self._pairs.move_to_end(who.pair)
-        if len(self._pairs) > ADDRESSES:
-            self._pairs.popitem(last=False)
 
 
 # Throttling in one process: the caller, the delay, and what is counted.

@@ -23,13 +23,12 @@ from service.okta.password_import import PasswordImportCall, Verdict
 from service.signin.dummy_hashes import DummyHashes, load_dummy_hashes
 from service.signin.lookup_batcher import Lookups
 from service.signin.observations import SignInsAfterMigration, UnknownLogins
-from service.signin.queries import LookedUp, Lookup, read_site_failures, record_verified
+from service.signin.queries import Found, LookedUp, Lookup, read_site_failures, record_verified
 from service.signin.rehearsal import RehearsalVerifier
 from service.signin.resolve import Ambiguity
 from service.signin.throttling import (
     AttemptsInFlight,
-    ThrottleCache,
-    Throttled,
+    FirstAttempts,
     TooManyFailures,
     count_wrong_password,
     prune,
@@ -178,7 +177,7 @@ class PasswordVerifier:
     opener: HashOpener
     telemetry: Telemetry
     trail: AuditTrail = field(default_factory=AuditTrail)
-    throttle_cache: ThrottleCache = field(default_factory=ThrottleCache)
+    first_attempts: FirstAttempts = field(default_factory=FirstAttempts)
     unknown_logins: UnknownLogins = field(default_factory=UnknownLogins)
     dummy_hashes: DummyHashes | None = None
     _recipes: Sequence[recipes.KeptRecipe] = ()
@@ -223,7 +222,7 @@ class PasswordVerifier:
         return result
 
     async def _answer(self, call: PasswordImportCall, key: str, deadline: float) -> SignInResult:
-        if rehearsals.is_of_rehearsal(key):
+        if key.endswith(rehearsals.DOMAIN):
             self.pool.require_room(self.dummy_hashes.kinds if self.dummy_hashes else (), account=key, deadline=deadline)
             code = new_code()
             is_right = await self.rehearsal.verify(call, key, code, deadline=deadline)
@@ -252,15 +251,15 @@ class PasswordVerifier:
         return SignInResult(outcome, request.code, account_id=account_id, queue_seconds=sum(request.waits, 0.0))
 
     async def _look_up(self, request: SignInRequest, attempts: AttemptsInFlight) -> LookedUp:
-        if (refusal := self.throttle_cache.judge(self.throttle_cache.counted(request.lookup))) is not None:
-            raise self._throttled(request, refusal.retry_after, refusal.account_id)
         read_at = time.monotonic()
         known = await self.lookups.find(request.lookup)
         if known.who.sites:
             known = await self._with_sites(known)
         throttled = attempts.judge(known.who, known.failures, read_at=read_at)
         if throttled is not None:
-            raise self._throttled(request, throttled.retry_after, self._note_throttled(request, known, throttled))
+            if throttled.first_attempt:
+                self.first_attempts.note(known.who)
+            raise self._throttled(request, throttled.retry_after, known.found)
         if known.found is None and not self._accounts_seen:
             async with self.database.connection() as connection:
                 self._accounts_seen = await recipes.has_accounts(connection)
@@ -276,15 +275,8 @@ class PasswordVerifier:
             sites = await read_site_failures(connection, known.who)
         return replace(known, failures=replace(known.failures, sites=sites))
 
-    def _note_throttled(self, request: SignInRequest, known: LookedUp, throttled: Throttled) -> int | None:
-        """Let the cache reject the next attempts without a read; return the account that they are for."""
-        account = known.found if isinstance(known.found, Account) else None
-        if account is not None and account.login_key != request.lookup.key:
-            self.throttle_cache.note_name(request.lookup, account.login_key)
-        self.throttle_cache.note(known.who, throttled, account.id if account else None)
-        return account.id if account else None
-
-    def _throttled(self, request: SignInRequest, retry_after: float, account_id: int | None) -> TooManyFailures:
+    def _throttled(self, request: SignInRequest, retry_after: float, found: Found) -> TooManyFailures:
+        account_id = found.id if isinstance(found, Account) else None
         self.trail.note(request.entry(Action.THROTTLED, "too many failures", account_id))
         return TooManyFailures(retry_after, account_id)
 

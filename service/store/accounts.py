@@ -1,6 +1,8 @@
 """Accounts and stored hashes as values, and the normalisation of logins."""
 
 import enum
+import hashlib
+import hmac
 import unicodedata
 from dataclasses import field
 from datetime import datetime
@@ -27,6 +29,15 @@ def login_key(name: str) -> str:
     decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
     plain = "".join(character for character in decomposed if unicodedata.category(character) != "Mn")
     return unicodedata.normalize("NFC", plain)
+
+
+NAME_DIGEST = 32
+"""Bytes of the digest of a name."""
+
+
+def name_digest(key: bytes, name_key: str) -> bytes:
+    """Return the digest that is stored for a name, from the name's key."""
+    return hmac.digest(key, name_key.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 
 def is_too_long(name: str) -> bool:

@@ -4,18 +4,15 @@ HMAC-SHA256 (RFC 2104) under the installation's key. PostgreSQL's core has SHA-2
 padded keys and computes the rest; Python's `hmac` returns the same digest.
 """
 
-import hashlib
-import hmac
 from collections.abc import Sequence
 
 import asyncpg
 
 from service.immutable import immutable
+from service.store.accounts import name_digest
 
 BLOCK = 64
 """SHA-256's block size in bytes."""
-NAME_DIGEST = 32
-"""Bytes of the digest of a name."""
 
 DIGEST = "sha256($2::bytea || sha256($3::bytea || convert_to(login_key, 'UTF8')))"
 
@@ -32,11 +29,6 @@ SET okta_login_digest = excluded.okta_login_digest, local_part_digest = excluded
 """
 
 FORGIVE = "DELETE FROM deleted_logins WHERE digest = ANY($1::bytea[])"
-
-
-def name_digest(key: bytes, name_key: str) -> bytes:
-    """Return the digest that is stored for a name, from the name's key."""
-    return hmac.digest(key, name_key.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 
 def pads(key: bytes) -> tuple[bytes, bytes]:

@@ -67,11 +67,6 @@ class KnownPerson:
     password_digest: bytes = field(repr=False)
 
 
-def is_of_rehearsal(login_key: str) -> bool:
-    """Return whether a login may be a rehearsal's."""
-    return login_key.endswith(DOMAIN)
-
-
 def password_digest(password: str) -> bytes:
     """Return the stored digest of a random password."""
     return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()

@@ -99,6 +99,12 @@ def test_a_dummy_hash_takes_as_many_attempts_as_the_recipe_for_any_password(pass
         ("typo3", "plain", 1),
         ("meteor", "plain", 1),
         ("meteor", "emoji 😀", 2),
+        ("nodebb", "plain", 2),
+        ("shopware", "a < b", 1),
+        ("shopware", "a<b", 2),
+        ("sugarcrm", "plain", 1),
+        ("sugarcrm", "it's", 2),
+        ("sugarcrm", "it's `", 3),
     ],
 )
 def test_only_interpretations_that_differ_are_attempted(name: str, password: str, expected: int) -> None:
@@ -115,6 +121,14 @@ def test_a_nul_that_a_product_would_trim_makes_a_password_wrong() -> None:
     assert check.verify("password")
     assert check.verify(" password ")
     assert not check.verify("password\0")
+
+
+def test_a_product_that_removes_nul_within_a_password_verifies_it_and_nul_at_an_end_is_wrong() -> None:
+    check = check_of("5f4dcc3b5aa765d61d8327deb882cf99", "mantisbt")
+    assert check.verify("pass\0word")
+    assert not check.verify("password\0")
+    assert not check.verify("\0password")
+    assert not check_of("5f4dcc3b5aa765d61d8327deb882cf99", "md5").verify("pass\0word")
 
 
 def test_an_attempt_goes_to_another_process_and_shows_no_password() -> None:

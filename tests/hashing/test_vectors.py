@@ -6,8 +6,7 @@ import re
 import pytest
 
 from service.hashing import registry
-from service.hashing.families import Family
-from service.hashing.formats.product import Product
+from service.hashing.formats.product import Family, Product
 from service.hashing.formula.typed import TypedFormat
 from tests.hashing.vectors import ALL, MORE, load
 

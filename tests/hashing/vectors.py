@@ -37,7 +37,7 @@ NAMES = {
     "smf_sha1(lower(user).pw)": "smf",
     "postgres_md5 (md5(pw.user))": "md5($pass.$user)",
     "magento2_v0": "magento2_v0",
-    "umbraco_hmac_sha1 (key=pw=utf16le)": "umbraco",
+    "umbraco_hmac_sha1 (key=pw=utf16le)": "umbraco_hmac_sha1",
     "joomla15_md5 (md5(pw.salt):salt)": "joomla",
     "oscommerce_md5 (md5(salt.pw):salt)": "oscommerce",
     "md5_salt_pass_salt": "md5_salt_pass_salt",

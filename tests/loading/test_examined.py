@@ -263,6 +263,14 @@ def test_column_of_discourse_says_the_count_and_is_not_defaulted(tmp_path: Path)
     assert "password_algorithm" in str(read["3"])
 
 
+def test_salt_column_of_metabase_is_mixed_in_and_rows_without_it_are_refused(tmp_path: Path) -> None:
+    text = f"login,password_hash,password_salt,is_superuser\na,{BCRYPT},0c3d,f\nb,{BCRYPT},,f\nc,,,f\n"
+    _, read, resolver = examined(tmp_path / "e.csv", text, Source("s"))
+    assert formats({key: value for key, value in read.items() if key == "a"}, resolver) == {"a": "metabase"}
+    assert "salt" in str(read["3"])
+    assert isinstance(read["c"], StagedAccount)
+
+
 @pytest.mark.parametrize("is_old", [False, True])
 def test_password_among_the_credentials_of_keycloak_is_taken(tmp_path: Path, is_old: bool) -> None:
     secret, data = (

@@ -10,6 +10,7 @@ from service.loading.examine import Asked, Examined, examine
 from service.loading.files.row import FaultyRow, Row
 from service.loading.hashes import HashResolver
 from service.loading.product_tables import GENERIC, TABLES, products_of, recognise
+from service.loading.reject import RejectedRow
 from service.loading.rows import AccountReader
 from service.loading.sources import Source
 from service.loading.staging import StagedAccount
@@ -35,8 +36,15 @@ def read(
         (["uid", "name", "pass", "mail"], "drupal"),
         (["member_name", "passwd", "id_member"], "smf"),
         (["id", "password", "is_superuser", "date_joined"], "django"),
+        (["id", "password", "password_salt", "is_superuser", "date_joined"], "metabase"),
+        (["unique_id", "crypted_password", "password_salt"], "authlogic"),
+        (["login", "password", "superuser_access", "date_registered"], "matomo"),
         (["services.password.bcrypt"], "meteor"),
         (["providerId", "accountId", "password"], "better_auth"),
+        (["user_name", "user_hash", "pwd_last_changed"], "sugarcrm"),
+        (["email", "password", "encoder", "accountmode"], "shopware"),
+        (["username", "password", "lastLogin", "currentLogin"], "contao"),
+        (["userslug", "password", "password:shaWrapped"], "nodebb"),
     ],
 )
 def test_product_is_recognised_by_its_columns_in_any_case(columns: list[str], product: str) -> None:
@@ -53,6 +61,9 @@ def test_product_is_recognised_by_its_columns_in_any_case(columns: list[str], pr
         ("blog-wp_2_users-2026.tsv", "wordpress"),
         ("SELECT username, password FROM be_users", "typo3"),
         ("phpbb_users.jsonl.gz", "phpbb"),
+        ("pre_ucenter_members.csv", "discuz"),
+        ("oc_users.csv", "owncloud"),
+        ("oc_user.csv", "opencart"),
         ("wp_usersettings.csv", None),
         ("mybe_users.csv", None),
         ("people.csv", None),
@@ -139,6 +150,35 @@ def test_digest_that_is_computed_without_the_salt_of_its_row_is_named(name: str,
         resolver.resolve({}, "ab" * 20)
     resolver.resolve({"salt": "x"}, "cd" * 20)
     assert resolver.unused_salts == unused
+
+
+@pytest.mark.parametrize("salt, unused", [("x", {"bcrypt"}), (BCRYPT[:29], set())])
+def test_salt_beside_a_bcrypt_hash_is_named_unless_it_is_its_own(salt: str, unused: set[str]) -> None:
+    resolver = HashResolver(Source("s"), {})
+    resolver.resolve({"salt": salt}, BCRYPT)
+    assert resolver.unused_salts == unused
+
+
+@pytest.mark.parametrize("name", ["metabase", "authlogic", "bcrypt($salt.$pass)"])
+def test_hash_that_fits_the_format_but_lacks_its_salt_is_refused_and_not_read_without(name: str) -> None:
+    resolver = HashResolver(Source("s", format=name), {})
+    with pytest.raises(RejectedRow, match="salt"):
+        resolver.resolve({}, BCRYPT)
+    resolver.resolve({"salt": "x"}, BCRYPT)
+    assert [each.format for each in resolver.new] == [name]
+
+
+@pytest.mark.parametrize("column, name", [("is_superuser", "metabase"), ("persistence_token", "authlogic")])
+def test_column_password_salt_of_a_product_is_its_salt(column: str, name: str) -> None:
+    fields: dict[str, object] = {"login": "a", "password_hash": BCRYPT, "password_salt": "x", column: "1"}
+    _, account, resolver = read(fields)
+    assert (account.salt, [each.format for each in resolver.new]) == ("x", [name])
+
+
+def test_hash_of_another_shape_is_read_by_its_own_description_though_it_has_no_salt() -> None:
+    resolver = HashResolver(Source("s", format="sha1($salt.$pass)"), {})
+    resolver.resolve({}, BCRYPT)
+    assert [each.format for each in resolver.new] == ["bcrypt"]
 
 
 def test_gitea_without_the_column_of_its_function_is_warned_of() -> None:

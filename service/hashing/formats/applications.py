@@ -1,5 +1,6 @@
 """Hashes of applications: Nextcloud, ownCloud, MediaWiki, XenForo and others."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +10,7 @@ from service.hashing import limits
 from service.hashing.check import Comparison
 from service.hashing.columns import DIGEST, salt_text, separated
 from service.hashing.digests import SIZES, digest, for_rounds
-from service.hashing.encodings import HEX, to_bytes, unbase64, undigest_column, unhex
+from service.hashing.encodings import HEX, HEX_DIGIT, to_bytes, unbase64, undigest_column, unhex
 from service.hashing.executor import Executor
 from service.hashing.format import Check, Format, MalformedHash, StoredHash
 from service.hashing.formats import phpass
@@ -24,9 +25,9 @@ from service.immutable import immutable
 
 # Layouts of single applications based on well-known functions.
 #
-# Sources: Apache Shiro's Shiro1CryptFormat, Elasticsearch's Hasher, Mattermost's phcparser, Jenkins's
-# HudsonPrivateSecurityRealm, SonarQube's CredentialsLocalAuthentication, Gitea's user model. Formats that are just a
-# formula are in `products`.
+# Sources: Shopware's Components/Password/Encoder/Sha256, Apache Shiro's Shiro1CryptFormat, Elasticsearch's Hasher,
+# Mattermost's phcparser, Jenkins's HudsonPrivateSecurityRealm, SonarQube's CredentialsLocalAuthentication, Gitea's user
+# model. Formats that are just a formula are in `products`.
 
 FEW_ROUNDS = 100
 """Digests that take less time than a hand-over to a worker process."""
@@ -59,6 +60,23 @@ def read_shiro(stored: StoredHash, match: re.Match[str]) -> Check:
     executor = Executor.INLINE if rounds <= FEW_ROUNDS else Executor.PROCESS
     derive = partial(shiro, name, unbase64(match["salt"]), rounds)
     return Comparison(derive, key, f"shiro {name} x{rounds}", executor, stored.recipe.charset, work=work)
+
+
+def shopware(salt: bytes, rounds: int, secret: bytes) -> bytes:
+    """Return SHA-256 over the hex of the last digest, the password and the salt; one round more than the hash says."""
+    value = b""
+    for _ in range(rounds + 1):
+        value = hashlib.sha256(value + secret + salt).hexdigest().encode("ascii")
+    return bytes.fromhex(value.decode("ascii"))
+
+
+def read_shopware(stored: StoredHash, match: re.Match[str]) -> Check:
+    """Parse rounds, salt and digest."""
+    rounds = limits.number(match["rounds"])
+    derive = partial(shopware, to_bytes(match["salt"], "utf-8"), rounds)
+    work = limits.check_rounds(rounds + 1)
+    cost, charset = f"shopware sha256 x{rounds}", stored.recipe.charset
+    return Comparison(derive, unhex(match["digest"]), cost, Executor.PROCESS, charset, work=work, looped=True)
 
 
 def stretched(check: Comparison, secret: bytes) -> bytes:
@@ -204,6 +222,11 @@ FORMATS: tuple[Format, ...] = (
         read_jenkins,
     ),
     Wrapped("shiro2", re.compile(r"\$shiro2(?=\$)"), (ARGON2, BCRYPT), ("apache_shiro_2",)),
+    Shape(
+        "shopware_sha256",
+        re.compile(rf"(?P<rounds>[0-9]{{1,7}}):(?P<salt>[!-9;-~]{{1,64}}):(?P<digest>{HEX_DIGIT}{{64}})"),
+        read_shopware,
+    ),
     Shape("gitea_digest", re.compile(DIGEST), read_gitea, ("gitea_pbkdf2",), names_itself=False),
     Shape("discourse", re.compile(DIGEST), read_discourse, names_itself=False),
 )
@@ -364,6 +387,7 @@ NEXTCLOUD_FORMATS = (
         "nextcloud",
         re.compile(r"[123]\|"),
         (BCRYPT, ARGON2),
-        aliases=("owncloud", "nextcloud_argon2id", "nextcloud_3_argon2id"),
+        aliases=("nextcloud_argon2id", "nextcloud_3_argon2id"),
+        peppered=False,
     ),
 )

@@ -99,7 +99,10 @@ BY_LENGTH = {SIZES[name]: name for name in ("sha1", "sha256", "sha512")}
 KEYED = 64
 """Bytes."""
 BEFORE = r"\$episerver\$\*[01]\*(?P<salt_before>[A-Za-z0-9+/]+={0,2})\*"
-BEHIND = r"(?P<digest>[A-Za-z0-9+/]{27,86}={0,2})(?::(?P<salt>[A-Za-z0-9+/]+={0,2}))?"
+DIGEST = r"(?P<digest>[A-Za-z0-9+/]{27,86}={0,2})"
+BEHIND = rf"{DIGEST}(?::(?P<salt>[A-Za-z0-9+/]+={0, 2}))?"
+SALT = "[A-Za-z0-9+/]{22}=="
+"""The salt of 16 bytes that Umbraco 7 and 8 put before the digest."""
 V2 = re.compile(r"(?P<header>A[A-P])(?P<digest>[A-Za-z0-9+/]{64}={0,2})")
 V3 = re.compile(r"(?P<header>AQAAAA[A-Za-z0-9+/]{12})(?P<digest>[A-Za-z0-9+/]{14,}={0,2})")
 
@@ -114,5 +117,6 @@ FORMATS = (
         aliases=(*(f"aspnet_membership_{name}" for name in BY_LENGTH.values()), "sqlmembership"),
         names_itself=False,
     ),
+    Shape("umbraco_salted", re.compile(rf"(?P<salt_before>{SALT}){DIGEST}"), read_membership),
     Shape("episerver", re.compile(BEFORE + BEHIND), read_membership),
 )

@@ -113,8 +113,8 @@ FORMATS = (PBKDF2, *COLUMNS.values())
 # `$ml$`. Cisco 8: SHA-256, 20,000 iterations, the salt as text, crypt(3)'s alphabet. MediaWiki:
 # `:pbkdf2:sha512:iterations:` and length, and base64. hashcat: `sha256:iterations:` and base64 (many custom stores
 # too). `$p5k2$`: SHA-1, iterations in hex; Cryptacular (cta) decodes the salt, Dwayne Litzenberger (dlitz) uses the
-# whole setting as the salt. Mosquitto's auth plug: `PBKDF2$sha256$iterations$`, the salt as text. Liferay: base64 of
-# all fields, SHA-1, 160 bits.
+# whole setting as the salt. Mosquitto's auth plug: `PBKDF2$sha256$iterations$`, the salt as text; Mosquitto itself:
+# `$7$iterations$` and base64, SHA-512. Liferay: base64 of all fields, SHA-1, 160 bits.
 
 Read = Callable[[StoredHash, re.Match[str]], Check]
 CISCO_ITERATIONS = 20_000
@@ -203,7 +203,11 @@ LAYOUTS = (
         "mosquitto_pbkdf2",
         re.compile(rf"PBKDF2\${PRF}\${NUMBER}\$(?P<salt>{B64})\${LONG64}"),
         _reader(as_text, unbase64),
-        aliases=("mosquitto",),
+    ),
+    Shape(
+        "mosquitto_pbkdf2_sha512",
+        re.compile(rf"\$7\${NUMBER}\$(?P<salt>[A-Za-z0-9+/]+={{0,2}})\$(?P<digest>[A-Za-z0-9+/]{{86}}==)"),
+        _reader(unbase64, unbase64, "sha512"),
     ),
     Shape(
         "cta_pbkdf2_sha1",

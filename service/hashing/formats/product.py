@@ -1,15 +1,17 @@
-"""A named format that is a formula: its names, its layout, and its computation."""
+"""Named formats of products: one that is a formula, and a name for several formats."""
 
 import re
 from dataclasses import replace
 
 from service.hashing.encodings import to_bytes
-from service.hashing.format import Check, StoredHash
+from service.hashing.format import Check, Format, StoredHash
 from service.hashing.formula import check_row, fits, formula_dummy_hash, parse_formula
 from service.hashing.formula.check import separated
 from service.hashing.formula.parse import Formula
+from service.hashing.formula.typed import TypedFormat
 from service.hashing.limits import number
 from service.hashing.shape import BLANK, is_text, scramble_columns, scramble_match
+from service.hashing.typed_passwords import BY_FORMAT, RAW
 from service.immutable import immutable
 
 
@@ -98,3 +100,53 @@ class Product:
 
     def _match(self, text: str) -> re.Match[str] | None:
         return self.pattern.fullmatch(text.strip(BLANK)) if self.pattern and is_text(text) else None
+
+
+# A name for several formats: the text of a hash decides which member parses it.
+#
+# If the text does not identify its format, the last member parses it, using its columns.
+
+
+@immutable
+class Family:
+    """A name for several formats. The member that matches the text is used; a family itself recognises nothing."""
+
+    name: str
+    members: tuple[Format, ...]
+    aliases: tuple[str, ...] = ()
+    interpretations: str | None = None
+    """Interpretations of a typed password, for members that declare none; None if each uses those of its own name."""
+    peppered: frozenset[str] | None = None
+    """The members that receive the source's pepper; None if all do."""
+
+    def recognises(self, _text: str) -> bool:
+        """Return False: only the members recognise texts."""
+        return False
+
+    def parse(self, stored: StoredHash) -> Check:
+        """Parse with the member that recognises the text."""
+        reader = self._reader(stored)
+        if self.peppered is not None and reader.name not in self.peppered:
+            stored = replace(stored, pepper=None, more_peppers=())
+        return as_typed(reader, self.interpretations).parse(stored)
+
+    def dummy_hash(self, stored: StoredHash) -> StoredHash:
+        """Create a dummy hash with the member that recognises the text."""
+        return self._reader(stored).dummy_hash(stored)
+
+    def _reader(self, stored: StoredHash) -> Format:
+        """Return the member that recognises the text, else one whose length matches, else the last."""
+        text = stored.hash
+        found = next((each for each in self.members if each.recognises(text)), None)
+        return found or next((each for each in self.members if _reads(each, text)), self.members[-1])
+
+
+def _reads(member: Format, text: str) -> bool:
+    bare = member.format if isinstance(member, TypedFormat) else member
+    return isinstance(bare, Product) and bare.reads(text)
+
+
+def as_typed(found: Format, interpretations: str | None = None) -> Format:
+    """Return the format with `interpretations`, or those of its name; a format that declares its own is unchanged."""
+    declared = interpretations or BY_FORMAT.get(found.name, RAW)
+    return found if declared == RAW or isinstance(found, TypedFormat | Family) else TypedFormat(found, declared)

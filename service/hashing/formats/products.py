@@ -248,7 +248,7 @@ ENTERPRISE = (
 # Server software whose accounts' hashes are a formula.
 #
 # Sources, where hashcat has no mode: Jenkins's HudsonPrivateSecurityRealm, Bugzilla's bz_crypt, the user models of
-# Grafana and Discourse.
+# Grafana and Discourse, Mosquitto's password_mosq.c, Metabase's verify-password.
 
 SERVERS = (
     Product("redmine", "sha1($salt.sha1($pass))"),
@@ -266,6 +266,13 @@ SERVERS = (
         re.compile(r"(?P<salt>[^,]{8,16}),(?P<digest>[A-Za-z0-9+/]{43})\{SHA-256\}"),
     ),
     Product("grafana", "pbkdf2_sha256($pass, $salt, 10000, 50)", (), names_itself=False),
+    Product(
+        "mosquitto_sha512",
+        "sha512($pass.unbase64($salt))",
+        (),
+        re.compile(r"\$6\$(?P<salt>[A-Za-z0-9+/]+={0,2})\$(?P<digest>[A-Za-z0-9+/]{86}==)"),
+    ),
+    Product("metabase", "bcrypt($salt.$pass)", (), names_itself=False),
     Product("hmailserver", "sha256($salt.$pass)", pattern=re.compile(r"(?P<salt>[0-9a-f]{6})(?P<digest>[0-9a-f]{64})")),
     Product("filezilla", "sha512($pass.$salt)", ("filezilla_server",), names_itself=False),
     Product(

@@ -42,7 +42,8 @@ FORUMS = (
 
 # Frameworks whose hashes are a formula.
 #
-# Sources, where hashcat has no mode: IonAuth's hash_password, Authlogic's Sha512.
+# Sources, where hashcat has no mode: IonAuth's hash_password, Authlogic's Sha512, CakePHP's Security::hash, and the
+# package passport-local-mongoose: SHA-256 since its version 3, and SHA-1, which Node had as the default, before.
 
 
 def _restful(site_key: str, salt: str, rounds: int) -> str:
@@ -70,7 +71,13 @@ FRAMEWORKS = (
     ),
     Product("authlogic_sha512", "sha512_hex^20($pass.$salt)", (), names_itself=False),
     Product("coldfusion10", "sha256($salt.sha1_hexupper($pass))", ("coldfusion",), names_itself=False),
-    Product("cakephp", "sha1($pepper.$pass)", ("cakephp2",), names_itself=False),
+    Product("cakephp_digest", "sha1($pepper.$pass) | sha256($pepper.$pass) | md5($pepper.$pass)", names_itself=False),
+    Product(
+        "passport_local_mongoose",
+        "pbkdf2_sha256($pass, $salt, $iterations, 512) | pbkdf2_sha1($pass, $salt, $iterations, 512)",
+        names_itself=False,
+        iterations=25_000,
+    ),
     Product(
         "ionauth",
         "left(sha1($salt.$pass), 30)",
@@ -119,6 +126,11 @@ SHOPS = (
 
 
 CONTENT = (
+    Product(
+        "e107_salted",
+        "md5(md5($pass).$user)",
+        pattern=re.compile(rf"\$E\$(?P<digest>{HEX_DIGIT}{{32}})"),
+    ),
     Product("joomla15", "md5($pass.$salt)", ("joomla15_md5", "joomla_md5"), unsalted="md5($pass)"),
     Product(
         "joomla_sha256",
@@ -135,9 +147,9 @@ CONTENT = (
         re.compile(rf"[:$]B[:$](?P<salt>[^:$]*)[:$](?P<digest>{HEX_DIGIT}{{32}})"),
     ),
     Product(
-        "umbraco",
+        "umbraco_hmac_sha1",
         "hmac_sha1(utf16le($pass), utf16le($pass))",
-        ("umbraco_hmac_sha1", "umbraco4"),
+        ("umbraco4",),
         re.compile(r"(?P<digest>[A-Za-z0-9+/]{27}=)"),
     ),
     Product("kentico", "sha256($pass.$salt)", ("wso2",), names_itself=False),

@@ -83,23 +83,39 @@ PROHIBITED = (
     stringprep.in_table_c7,
     stringprep.in_table_c8,
     stringprep.in_table_c9,
-    stringprep.in_table_a1,
 )
 
 
-def saslprep(password: str) -> str:
-    """Prepare a password, or return it unchanged if it is prohibited."""
+def saslprep(password: str, *, query: bool = False) -> str:
+    """Prepare a password, or return it unchanged if it is prohibited.
+
+    A query (RFC 3454, section 7) may contain code points that Unicode 3.2 had not assigned, such as emoji.
+    """
+    mapped = "".join(_space(character) for character in password if not stringprep.in_table_b1(character))
+    prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
+    return prepared if prepared and not _is_prohibited(prepared, query=query) else password
+
+
+def postgres_saslprep(password: str) -> str:
+    """Prepare a password as PostgreSQL does: with today's Unicode, after looking for what is prohibited.
+
+    Source: postgres/postgres src/common/saslprep.c. A password that is prohibited is hashed unchanged.
+    """
     mapped = "".join(
-        " " if stringprep.in_table_c12(character) else character
+        _space(character)
         for character in password
-        if not stringprep.in_table_b1(character)
+        if stringprep.in_table_c12(character) or not stringprep.in_table_b1(character)
     )
-    prepared = unicodedata.normalize("NFKC", mapped)
-    return prepared if prepared and not _is_prohibited(prepared) else password
+    return unicodedata.normalize("NFKC", mapped) if mapped and not _is_prohibited(mapped, query=False) else password
 
 
-def _is_prohibited(text: str) -> bool:
-    if any(table(character) for character in text for table in PROHIBITED):
+def _space(character: str) -> str:
+    return " " if stringprep.in_table_c12(character) else character
+
+
+def _is_prohibited(text: str, *, query: bool) -> bool:
+    tables = PROHIBITED if query else (*PROHIBITED, stringprep.in_table_a1)
+    if any(table(character) for character in text for table in tables):
         return True
     right_to_left = [stringprep.in_table_d1(character) for character in text]
     if not any(right_to_left):
@@ -113,6 +129,7 @@ class Prepared:
     """A check of the password after SASLprep."""
 
     inner: Comparison = field(repr=False)
+    prepare: Callable[[str], str] = saslprep
 
     @property
     def executor(self) -> Executor:
@@ -140,7 +157,7 @@ class Prepared:
 
     def verify(self, password: str) -> bool:
         """Prepare, then compare."""
-        return self.inner.verify(saslprep(password))
+        return self.inner.verify(self.prepare(password))
 
 
 def stored_key(salt: bytes, iterations: int, secret: bytes) -> bytes:
@@ -156,7 +173,8 @@ def read_postgres(_stored: StoredHash, match: re.Match[str]) -> Check:
     if len(key) != KEY:
         raise MalformedHash("the stored key has the wrong length")
     derive = partial(stored_key, unbase64(match["salt"]), iterations)
-    return Prepared(Comparison(derive, key, f"pbkdf2-sha256 {iterations}", Executor.THREAD, padded=True, work=work))
+    check = Comparison(derive, key, f"pbkdf2-sha256 {iterations}", Executor.THREAD, padded=True, work=work)
+    return Prepared(check, postgres_saslprep)
 
 
 def read_passlib(stored: StoredHash, match: re.Match[str]) -> Check:
@@ -227,14 +245,12 @@ def _checked(name: str, salt: bytes, match: re.Match[str], key: bytes) -> Scram:
 
 
 def read_stored(_stored: StoredHash, match: re.Match[str]) -> Check:
-    """Parse Dovecot's and the XMPP servers' layouts."""
+    """Parse Dovecot's and the XMPP servers' layouts; their interpretations say how the password is prepared."""
     groups = match.groupdict()
     decode = unhex if "length" in groups else unbase64
     name, key = f"sha{groups.get('prf') or '1'}", decode(match["digest"])
     parameters = _checked(name, decode(match["salt"]), match, key)
-    check = _pbkdf2_comparison(partial(stored_key_of, parameters), parameters, key, padded=True)
-    # Dovecot does not prepare passwords, but its clients may have. Both are tried.
-    return Prepared(check) if "length" in groups else check
+    return _pbkdf2_comparison(partial(stored_key_of, parameters), parameters, key, padded=True)
 
 
 def read_mongodb(_stored: StoredHash, match: re.Match[str]) -> Check:

@@ -271,7 +271,7 @@ LAYOUTS = (
         read_cisco,
         aliases=("cisco_9", "cisco9"),
     ),
-    Shape("ruby_scrypt", re.compile(RUBY), read_ruby, aliases=("authlogic_scrypt",)),
+    Shape("ruby_scrypt", re.compile(RUBY), read_ruby),
     Shape("ruby_first_scrypt", re.compile(FIRST_RUBY), read_first_ruby),
     Shape(
         "stytch_scrypt",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import field, replace
 
 from service.hashing import limits
-from service.hashing.columns import salt_of
+from service.hashing.columns import salt_value
 from service.hashing.encodings import (
     BCRYPT64,
     HEX,
@@ -144,13 +144,6 @@ def joined_again(stored: StoredHash, parts: StoredHash) -> StoredHash:
         salt=None if stored.salt is None else parts.salt,
         username=None if stored.username is None else parts.username,
     )
-
-
-def salt_value(stored: StoredHash) -> Value:
-    """Return the salt: as text if it is in a text column, so that `utf16le($salt)` is defined, else as bytes."""
-    if stored.salt is not None and stored.recipe.salt_encoding == "text":
-        return stored.salt
-    return salt_of(stored)
 
 
 def pepper_value(stored: StoredHash) -> Value:

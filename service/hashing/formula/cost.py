@@ -32,9 +32,16 @@ MAX_GROWTH = 1000
 IN_PYTHON = 1000
 """The weight of a digest that a Python loop computes."""
 _GROWTH = (
-    dict.fromkeys(("invision", "htmlspecialchars_compat", "htmlspecialchars_quotes", "filter_string"), 6)
+    dict.fromkeys(
+        (
+            *("invision", "htmlspecialchars_compat", "htmlspecialchars_quotes", "filter_string"),
+            *("sugarcrm_clean", "suitecrm_clean"),
+        ),
+        6,
+    )
     | {"numeric_entities": 8}
-    | dict.fromkeys(("nfkc", "nfkd", "saslprep", "phpbb_clean", "fluxbb_clean", "punbb_clean", "prestashop_clean"), 12)
+    | dict.fromkeys(("nfkc", "nfkd", "saslprep", "saslprep_query"), 12)
+    | dict.fromkeys(("phpbb_clean", "fluxbb_clean", "punbb_clean", "prestashop_clean"), 12)
     | dict.fromkeys(
         ("left", "right", "cut", "strrev", "trim", "raw", "unhex", "unbase64", "strtolower", "strtoupper"), 1
     )

@@ -9,13 +9,18 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from service.hashing.formats.scram import saslprep
 
 PHP_BLANKS = " \t\n\r\0\x0b"
 """The characters that PHP's `trim` removes at both ends. Excludes form feed and NO-BREAK SPACE."""
+C_BLANKS = " \t\n\v\f\r"
+"""The characters that C's `isspace` accepts."""
 DOTNET_BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """The characters that .NET's `Char.IsWhiteSpace` accepts; Python's `str.isspace` accepts U+001C to U+001F too."""
+JAVA_BLANKS = "".join(map(chr, range(0x21)))
+"""The characters that Java's `String.trim` removes at both ends: U+0000 to U+0020."""
 FORUM_BLANKS = " \t\n\r\0\x0b\xa0"
 """The characters that PunBB's `forum_trim` removes."""
 
@@ -34,7 +39,10 @@ _FLUXBB: dict[int, str | None] = {
     **dict.fromkeys((*range(0x2000, 0x200B), 0x3000), " "),
 }
 _PUNBB = dict.fromkeys((*_FILLERS, 0, 0xAD, *range(0x2000, 0x200C), 0x3000))
-_QUOTE_ENTITIES = str.maketrans({'"': "&#34;", "'": "&#39;", "\0": ""})
+_QUOTE_ENTITIES = str.maketrans({'"': "&#34;", "'": "&#39;"})
+_SUGAR = {'"': "&quot;", "'": "&#039;", "<": "&lt;", ">": "&gt;", "\0": ""}
+_SUGAR_TABLE, _SUITE_TABLE = str.maketrans(_SUGAR), str.maketrans({**_SUGAR, "`": "&#96;"})
+_SCRIPT = re.compile("javascript:", re.IGNORECASE)
 _ESCAPED_NUL = re.compile(r"\\0+|\0+")
 SURROGATES = range(0xD800, 0xE000)
 BCRYPT_KEY = 72
@@ -79,6 +87,11 @@ def _decoded(match: re.Match[str]) -> str:
     return match[0] if point is None or point > sys.maxunicode or point in SURROGATES else chr(point)
 
 
+def decode_angles(text: str) -> str:
+    """Apply GLPI's `unclean_cross_side_scripting_deep`: `&lt;` and `&gt;` become `<` and `>`."""
+    return text.replace("&lt;", "<").replace("&gt;", ">")
+
+
 def unix_newlines(text: str) -> str:
     """Replace CRLF and CR by LF."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -104,24 +117,52 @@ def prestashop_clean(text: str) -> str:
     return stripslashes(_ESCAPED_NUL.sub("", text))
 
 
-_MARKUP = re.compile(r"<!-(?:-.*?(?<=--)>|-.*|[^>]*>?)|<![^>]*>?|<(?=\?)(?!\?xm[lL])(?:.*?\?>|.*)", re.DOTALL)
+_TO_ANGLE = r"""(?:[^>"']|"[^"]*"?|'[^']*'?)*>?"""
+_MARKUP = re.compile(rf"<!-(?:-.*?(?<=--)>|-.*|{_TO_ANGLE})|<!{_TO_ANGLE}|<(?=\?)(?!\?xm[lL])(?:.*?\?>|.*)", re.DOTALL)
 
 
 def filter_string(text: str) -> str:
     """Apply PHP's `FILTER_SANITIZE_STRING`: quotes become `&#34;` and `&#39;`; tags are removed, also unclosed ones."""
-    found, depth, rest = "", 0, text.translate(_QUOTE_ENTITIES)
+    return _without_tags(text.translate(_QUOTE_ENTITIES), "")
+
+
+def strip_tags(text: str) -> str:
+    """Apply PHP's `strip_tags`: as `filter_string`, but `<` before a blank is no tag, and quotes are kept."""
+    return _without_tags(text, C_BLANKS)
+
+
+def _without_tags(text: str, no_tag: str) -> str:
+    """Remove tags and NUL; `<` before a character of `no_tag` begins none."""
+    found, depth, quote, rest = "", 0, "", text
     while rest:
         skipped = None if depth else _MARKUP.match(rest)
         character, rest = rest[0], rest[skipped.end() if skipped else 1 :]
         if skipped:
             continue
-        if character == "<":
+        if quote or (depth and character in "\"'"):
+            quote = character if not quote else "" if character == quote else quote
+        elif character == "<" and not (rest and rest[0] in no_tag):
             depth += 1
         elif not depth:
             found += character
         elif character == ">":
             depth -= 1
-    return found
+    return found.replace("\0", "")
+
+
+def sugarcrm_clean(text: str) -> str:
+    """The `securexss` of SugarCRM and SuiteCRM: quotes and angle brackets become entities, and NUL is removed."""
+    return _SCRIPT.sub("java script:", text).replace("&quot;", "&#38;").translate(_SUGAR_TABLE)
+
+
+def suitecrm_clean(text: str) -> str:
+    """`sugarcrm_clean` as of SuiteCRM 7.12, which encodes the backtick too."""
+    return _SCRIPT.sub("java script:", text).replace("&quot;", "&#38;").translate(_SUITE_TABLE)
+
+
+def remove_nul(text: str) -> str:
+    """Remove NUL, as MantisBT's `gpc_get_string` does."""
+    return text.replace("\0", "")
 
 
 def collapse_spaces(text: str) -> str:
@@ -188,17 +229,20 @@ OF_TEXT: Mapping[str, Callable[[str], str]] = {
     "trim": lambda text: text.strip(PHP_BLANKS),
     "strip": str.strip,
     "trim_dotnet": lambda text: text.strip(DOTNET_BLANKS),
+    "trim_java": lambda text: text.strip(JAVA_BLANKS),
     "addslashes": addslashes,
     "stripslashes": stripslashes,
     "htmlspecialchars_compat": htmlspecialchars_compat,
     "htmlspecialchars_quotes": htmlspecialchars_quotes,
     "htmlspecialchars_decode": htmlspecialchars_decode,
+    "decode_angles": decode_angles,
     "unescape_html": unescape_html,
     "nfc": _normalised("NFC"),
     "nfd": _normalised("NFD"),
     "nfkc": _normalised("NFKC"),
     "nfkd": _normalised("NFKD"),
     "saslprep": saslprep,
+    "saslprep_query": partial(saslprep, query=True),
     "collapse_spaces": collapse_spaces,
     "underscore_angles": underscore_angles,
     "strip_controls": strip_controls,
@@ -209,6 +253,10 @@ OF_TEXT: Mapping[str, Callable[[str], str]] = {
     "punbb_clean": punbb_clean,
     "prestashop_clean": prestashop_clean,
     "filter_string": filter_string,
+    "strip_tags": strip_tags,
+    "sugarcrm_clean": sugarcrm_clean,
+    "suitecrm_clean": suitecrm_clean,
+    "remove_nul": remove_nul,
 }
 """Functions from text to text."""
 TO_BYTES: Mapping[str, Callable[[str], bytes]] = {

@@ -6,16 +6,17 @@ which of a product's code paths wrote a hash, so every interpretation that diffe
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 
 from service.hashing.check import Interpreted
+from service.hashing.columns import salt_value
 from service.hashing.encodings import encode
 from service.hashing.executor import Executor
 from service.hashing.format import Check, Format, StoredHash, find_none
 from service.hashing.formats.multiple import parse_with_peppers
 from service.hashing.formula.functions import Given, Value
-from service.hashing.formula.operations import Operation, Variable, walk, yields_bytes
+from service.hashing.formula.operations import Applied, Operation, Variable, walk, yields_bytes
 from service.hashing.formula.parse import parse
 from service.hashing.interleaved.engine import BcryptJob
 from service.hashing.interleaved.interleaving import Interleavable
@@ -105,6 +106,7 @@ class TypedCheck(Interpreted):
             # PHP's `trim` removes NUL, but a password that matches only without its NULs is wrong.
             for value in self._values(password.replace("\0", "")):
                 found.pop(self._key(value), None)
+            found.update(self._without_nul(password))
         return tuple(map(self._attempt, found.values()))
 
     def verify(self, password: str) -> bool:
@@ -112,12 +114,18 @@ class TypedCheck(Interpreted):
         matches = [attempt.verify(password) for attempt in self.attempts(password) if attempt.takes(password)]
         return any(matches)
 
-    def _values(self, password: str) -> Iterator[Value]:
-        for interpretation in self.interpretations:
+    def _values(self, password: str, interpretations: Iterable[Operation] | None = None) -> Iterator[Value]:
+        for interpretation in self.interpretations if interpretations is None else interpretations:
             for given in self._given(interpretation):
                 # The interpretation's charset lacks a character, so this interpretation does not apply.
                 with contextlib.suppress(UnicodeError):
                     yield interpretation.evaluate(replace(given, password=password))
+
+    def _without_nul(self, password: str) -> Iterator[tuple[Value, Value]]:
+        """Return the interpretations of a product that removes NUL everywhere; NUL at the ends is still wrong."""
+        if password.strip("\0") == password:
+            values = self._values(password, filter(removes_nul, self.interpretations))
+            yield from ((self._key(value), value) for value in values)
 
     def _given(self, interpretation: Operation) -> tuple[Given, ...]:
         return self.given if uses_pepper(interpretation) else self.given[:1]
@@ -160,6 +168,11 @@ def typed_check(stored: StoredHash, reader: Format, interpretations: tuple[Opera
 def uses_pepper(interpretation: Operation) -> bool:
     """Return whether an interpretation uses the pepper."""
     return any(isinstance(each, Variable) and each.name == "pepper" for each in walk(interpretation))
+
+
+def removes_nul(interpretation: Operation) -> bool:
+    """Return whether an interpretation is of a product that removes NUL within a password."""
+    return any(isinstance(each, Applied) and each.function == "remove_nul" for each in walk(interpretation))
 
 
 @immutable
@@ -205,7 +218,7 @@ class TypedFormat:
 def read_typed(stored: StoredHash, reader: Format, declared: str) -> Check:
     """Parse with `reader` for each interpretation of `declared`; those that use a pepper require one."""
     interpretations = interpretations_of(declared)
-    given = Given("", username=stored.username or "", charset=stored.recipe.charset)
+    given = Given("", _salt(stored, interpretations), stored.username or "", charset=stored.recipe.charset)
     if not any(map(uses_pepper, interpretations)):
         return parse_with_peppers(lambda row: typed_check(row, reader, interpretations, given), stored)
     if stored.pepper is None:
@@ -213,6 +226,13 @@ def read_typed(stored: StoredHash, reader: Format, declared: str) -> Check:
         return typed_check(stored, reader, unpeppered, given)
     each_given = [replace(given, pepper=pepper_text(each)) for each in (stored.pepper, *stored.more_peppers)]
     return typed_check(replace(stored, pepper=None, more_peppers=()), reader, interpretations, *each_given)
+
+
+def _salt(stored: StoredHash, interpretations: tuple[Operation, ...]) -> Value:
+    """Return the row's salt if an interpretation uses it, beside the one in the text. Raises `MalformedHash`."""
+    if not any(isinstance(each, Variable) and each.name == "salt" for root in interpretations for each in walk(root)):
+        return b""
+    return salt_value(stored)
 
 
 def pepper_text(pepper: bytes) -> Value:
