@@ -237,7 +237,7 @@ def check_settings(around: Surroundings) -> Iterator[Finding]:
         yield warning(
             area,
             f"The admin port listens on {settings.admin_host}, and anybody may read /metrics and /status.json there.",
-            "set ADMIN_HOST=127.0.0.1, or let only Prometheus and operators reach the port",
+            "let only Prometheus and operators reach the port, as docker-compose.yml does, or set ADMIN_HOST=127.0.0.1",
         )
 
 

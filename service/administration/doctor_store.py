@@ -396,7 +396,8 @@ async def check_reconcile(around: Surroundings) -> AsyncIterator[Finding]:
     if not own:
         begun = any(states.get(state) for state in (State.VERIFIED, State.MIGRATED))
         said = "Okta's System Log was never read: a SUCCESS that the event hook lost stays lost."
-        yield (failure if begun else warning)(Area.RECONCILE, said, FOLLOW)
+        fix = FOLLOW if around.org is not None else f"set the org and its credentials, then {FOLLOW}"
+        yield (failure if begun else warning)(Area.RECONCILE, said, fix)
         return
     _, read, compared = max(own, key=lambda log: log[1])
     yield _log_finding(around.now() - read, follower)

@@ -1,6 +1,6 @@
 """The command line: one module a command, each parses, calls one action and prints.
 
-0 done; 1 it failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.
+0 done; 1 it failed; 2 wrong usage or configuration; 3 done, but some rows were rejected and are listed.
 """
 
 import sys
@@ -38,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # in the other modes lines break where the source's do, and [default: …] is markup
     help="Lets people keep their password while their accounts move to Okta.",
     epilog="Settings come from the environment and from .env; docs/settings.md lists them. Exit codes: 0 done; 1 it "
-    "failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.",
+    "failed; 2 wrong usage or configuration; 3 done, but some rows were rejected and are listed.",
 )
 for command in (serve, migrate, load, identify, provision, reconcile, rehearse, status, stragglers, screen, doctor):
     app.command()(command)

@@ -3,12 +3,14 @@
 import csv
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from service.cli.errors import DONE, WRONG_USAGE, CommandFailed, printable
+from service.cli.errors import DONE, WRONG_USAGE, CommandFailed, printable, quantity
 from service.cli.okta_options import Stopped, prepare, run, until_stopped
 from service.cli.progress import show_progress, streamed
 
@@ -102,7 +104,7 @@ def delete(
     filters = filters_of(state, source, of_format)
     done, forgiven = run(_delete(login or [], filters, yes, erase))
     if forgiven:
-        typer.echo(f"{_accounts(forgiven)} deleted before: a load may bring them back now")
+        typer.echo(f"{quantity(forgiven, 'account')} deleted before: a load may bring them back now")
     _counted(done, "deleted")
 
 
@@ -114,7 +116,7 @@ async def _forget(logins: list[str], filters: "Filters", yes: bool) -> "_Counted
         filters, unknown = await selected(database, logins, filters)
         if unknown:
             raise CommandFailed(f"no account has the login {', '.join(unknown)}")
-        _confirm(f"Forget the hashes of {_accounts(await count_accounts(database, filters))}, for good?", yes)
+        _confirm(f"Forget the hashes of {quantity(await count_accounts(database, filters), 'account')}, for good?", yes)
         return await _counting("accounts forget", lambda counted: forget_accounts(database, filters, counted))
 
 
@@ -126,7 +128,7 @@ async def _delete(logins: list[str], filters: "Filters", yes: bool, erase: bool)
         filters, unknown = await selected(database, logins, filters)
         if unknown and not erase:
             raise CommandFailed(f"no account has the login {', '.join(unknown)}")
-        _confirm(f"Delete {_accounts(await count_accounts(database, filters))}?", yes)
+        _confirm(f"Delete {quantity(await count_accounts(database, filters), 'account')}?", yes)
         forgiven = await forgive_logins(database, logins) if erase and logins else 0
         done = await _counting(
             "accounts delete", lambda counted: delete_accounts(database, filters, counted, erase=erase)
@@ -147,7 +149,7 @@ async def _purge(yes: bool) -> "_Counted":
     async with open_database(prepare()) as database:
         async with database.connection() as connection:
             number = await count_undeclared(connection)
-        _confirm(f"Remove undeclared attributes of about {_accounts(number)}, for good?", yes)
+        _confirm(f"Remove undeclared attributes of about {quantity(number, 'account')}, for good?", yes)
         return await _counting("accounts purge-attributes", lambda counted: purge_attributes(database, counted))
 
 
@@ -175,7 +177,7 @@ async def _counting(command: str, work: "Callable[[Callable[[int], None]], Corou
 
 
 def _counted(done: _Counted, what: str) -> None:
-    typer.echo(f"{_accounts(done.number)} {what}")
+    typer.echo(f"{quantity(done.number, 'account')} {what}")
     if done.code != DONE:
         raise CommandFailed("stopped: run the command again for the others", done.code)
 
@@ -183,10 +185,6 @@ def _counted(done: _Counted, what: str) -> None:
 def _confirm(question: str, yes: bool) -> None:
     if not yes and not typer.confirm(question, err=True):
         raise CommandFailed("nothing was done")
-
-
-def _accounts(number: int) -> str:
-    return f"{number:,} account{'' if number == 1 else 's'}"
 
 
 accounts = typer.Typer(no_args_is_help=True, help="Show accounts, forget their hashes, delete them.")
@@ -209,8 +207,7 @@ def show(name: Annotated[str, typer.Argument(help="A login or another identifier
         if as_json:
             typer.echo(json.dumps(account, default=str))
         else:
-            for key, value in account.items():
-                typer.echo(f"{key:>12}  {_plain(value)}")
+            typer.echo("\n".join(_details(account)))
 
 
 accounts.command()(forget)
@@ -244,6 +241,29 @@ async def _show(name: str) -> list[dict[str, Any]]:
         ids = await ids_named(connection, login_key(name))
         listed = await list_accounts(connection, Filters(ids=ids)) if ids else []
         return [asdict(each) | asdict(await account_details(connection, each.id)) for each in listed]
+
+
+def _details(account: dict[str, Any]) -> Iterator[str]:
+    """Give the lines of an account; each element of a list has its own."""
+    for name, value in account.items():
+        for number, each in enumerate((value or [None]) if isinstance(value, list) else [value]):
+            yield f"{'' if number else name:>15}  {_readable(each)}"
+
+
+def _readable(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        case dict():
+            return ", ".join(f"{printable(key)}: {_readable(each)}" for key, each in value.items())
+        case list():
+            return "; ".join(map(_readable, value))
+        case _:
+            return printable(str(value))
 
 
 def _plain(value: object) -> str:

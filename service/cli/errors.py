@@ -80,6 +80,11 @@ def printable(text: str, keep: str = "\n\t") -> str:
     )
 
 
+def quantity(number: int, noun: str, plural: str = "") -> str:
+    """Write a number with its noun: `1 account`, `2,000 accounts`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def printable_names(names: Iterable[str]) -> str:
     """List names of a legacy store in a line."""
     return ", ".join(printable(name, keep="") for name in names)

@@ -40,17 +40,17 @@ def report_lines(found: "Identified") -> Iterator[str]:
 def lines(report: "HashReport") -> Iterator[str]:
     """Give the lines of the report."""
     hashes = report.verifiable + report.unverifiable
-    yield f"{report.rows:,} accounts, {hashes:,} hashes, {report.without_hash:,} without a hash"
+    yield f"accounts: {report.rows:,}, hashes: {hashes:,}, without a hash: {report.without_hash:,}"
     if hashes:
         yield f"{_share(report.verifiable, hashes)} can be computed; {report.unverifiable:,} can't"
-        yield "  Whether they are computed as the old system did shows only a known password: password-import try"
+        yield "  Only a known password shows whether they are computed as the old system did: password-import try"
         yield f"{_share(report.okta_direct, hashes)} could be imported by Okta directly"
     for each in sorted(report.recipes, key=lambda each: -each.hashes):
         time = f"{each.milliseconds:9.3g} ms" if each.milliseconds is not None else " " * 12
         direct = each.fault or ("Okta directly" if each.okta else "")
         yield f"  {each.hashes:>12,}  {time}  {each.format}  ({each.cost})  {direct}".rstrip()
     for reason, number in report.refusals.most_common():
-        yield f"  {number:>12,}  refused: {reason}"
+        yield f"  {number:>12,}  rejected: {reason}"
     for pattern, number in report.patterns.most_common(20):
         yield f"  {number:>12,}  of the shape {pattern}"
     slowest = max(

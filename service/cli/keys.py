@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed
+from service.cli.errors import DONE, FAILED, WRONG_USAGE, CommandFailed, quantity
 from service.cli.okta_options import Stopped, prepare, run, until_stopped
 from service.cli.progress import show_progress
 
@@ -42,11 +42,10 @@ def rotate() -> int:
     When it is done, status names only the new key, and the old one can be destroyed.
     """
     done, why, stopped = run(_rotate(prepare()))
+    put = f"{quantity(done.encrypted, 'hash', 'hashes')} put under the new key"
     if stopped != DONE:
-        raise CommandFailed(
-            f"stopped: {done.encrypted:,} hashes put under the new key; run the command again for the others", stopped
-        )
-    typer.echo(f"{done.encrypted:,} hashes put under the new key, {done.left:,} left")
+        raise CommandFailed(f"stopped: {put}; run the command again for the others", stopped)
+    typer.echo(f"{put}, {done.left:,} left")
     if done.shut:
         typer.echo(f"{done.shut:,} can't be opened with the keys at hand", err=True)
         for reason in why:

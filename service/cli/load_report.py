@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.cli.errors import printable
+from service.cli.errors import printable, quantity
 from service.cli.name_report import costly_lines, name_lines, names_as_json
 from service.cli.status import recommendation, unknown_products
 from service.loading.examine import ignored_lines
@@ -29,10 +29,10 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         for outcome, word in SHOWN
         if totals.row_outcomes[outcome] or outcome is RowOutcome.NEW
     )
-    would = "Dry run: " if dry_run else ""
-    yield f"{_rows(totals.rows)}: {would}{done}, {totals.refused:,} refused"
+    would = "Dry run, " if dry_run else ""
+    yield f"{would}{quantity(totals.rows, 'row')}: {done}, {totals.refused:,} rejected"
     for reason, number in totals.refusals.most_common():
-        yield f"  refused {number:,}: {reason}"
+        yield f"  rejected {number:,}: {reason}"
     for name, number in totals.formats.most_common():
         yield f"  format {name}: {number:,}"
     yield from _without_hash(totals)
@@ -49,7 +49,7 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
     yield from unknown_products(totals.formats, totals.tried)
     if rejects is not None and totals.refused:
         where = "on standard output" if str(rejects) == "-" else str(rejects)
-        yield f"refused rows, with line and reason: {where}"
+        yield f"rejected rows, with line and reason: {where}"
 
 
 def _unused(totals: Totals) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _unused(totals: Totals) -> Iterator[str]:
     for name in totals.unused_salts:
         yield f"  warning: rows have a salt, and {name} is computed without it"
     if totals.named_by_login:
-        yield f"  warning: {_rows(totals.named_by_login)} without username: their logins are taken for $user"
+        yield f"  warning: {quantity(totals.named_by_login, 'row')} without username: their logins are taken for $user"
 
 
 def _without_hash(totals: Totals) -> Iterator[str]:
@@ -85,14 +85,10 @@ def coverage(totals: Totals) -> str:
     unknown = totals.refusals[Reason.UNKNOWN_SHAPE]
     said = [f"{share} % of the hashes can be computed"]
     if unknown:
-        said.append(f"{_rows(unknown)} of unknown shape")
+        said.append(f"{quantity(unknown, 'row')} of unknown shape")
     if bad > unknown:
-        said.append(f"{_rows(bad - unknown)} refused for {'other reasons' if unknown else 'their hashes'}")
+        said.append(f"{quantity(bad - unknown, 'row')} rejected for {'other reasons' if unknown else 'their hashes'}")
     return "; ".join(said)
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} row{'' if number == 1 else 's'}"
 
 
 def as_json(totals: Totals, rejects: Path | None, *, dry_run: bool) -> str:

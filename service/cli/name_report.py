@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.cli.errors import printable_names
+from service.cli.errors import printable_names, quantity
 from service.store.name_report import REMEDIES, NameProblem, NameReport
 
-TOO_COSTLY = "have hashes too costly or impossible to check, and get 503: reset their passwords in Okta"
+TOO_COSTLY = "with hashes too costly or impossible to check, which get 503: reset their passwords in Okta"
 WORDS = {
     NameProblem.AMBIGUOUS_UNTIL_BOUND: "logins are ambiguous until their accounts are bound",
     NameProblem.AMBIGUOUS: "names are claimed by several accounts",
@@ -32,7 +32,7 @@ def name_lines(report: NameReport, counted_at: datetime | None = None) -> Iterat
 def costly_lines(number: int, names: Sequence[str]) -> Iterator[str]:
     """Tell how many accounts have hashes too costly to check, stored before costs were limited, and the first."""
     if number:
-        yield f"{number:,} accounts {TOO_COSTLY}"
+        yield f"{quantity(number, 'account')} {TOO_COSTLY}"
         yield f"  {printable_names(names)}{', …' if number > len(names) else ''}"
 
 

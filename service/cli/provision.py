@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import DONE, FAILED, SOME_REFUSED, WRONG_USAGE, CommandFailed
+from service.cli.errors import DONE, FAILED, SOME_REFUSED, WRONG_USAGE, CommandFailed, quantity
 from service.cli.hooks import refuse_without_hooks
 from service.cli.okta_options import (
     Stopped,
@@ -68,13 +68,13 @@ def summary(totals: "Totals", refused: int, report: Path) -> dict[str, Any]:
 def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool) -> Iterator[str]:
     """Tell the totals in lines."""
     if dry_run:
-        yield f"{totals.total:,} accounts would be created"
+        yield f"{quantity(totals.total, 'account')} would be created"
         yield from (f"  by {method.value}: {number:,}" for method, number in totals.methods.items())
         yield from (f"  {outcome.value}: {number:,}" for outcome, number in totals.outcomes.items())
         for (name, fault), number in totals.schema_faults.most_common():
-            yield f"  {name}: {SCHEMA_FAULTS[fault.value]} ({number:,} accounts)"
+            yield f"  {name}: {SCHEMA_FAULTS[fault.value]} ({quantity(number, 'account')})"
         return
-    yield f"{totals.total:,} accounts to create"
+    yield f"{quantity(totals.total, 'account')} to create"
     yield from (f"  {outcome.value}: {number:,}" for outcome, number in totals.outcomes.items())
     yield from (f"  by {method.value}: {number:,}" for method, number in totals.methods.items())
     if totals.unanswered:
@@ -83,7 +83,7 @@ def report_lines(totals: "Totals", refused: int, report: Path, *, dry_run: bool)
         yield f"stopped after 20 refusals in a row, the last: {totals.gave_up}; --keep-going goes on all the same"
     if refused:
         where = "on standard output" if str(report) == "-" else f"in {report}"
-        yield f"{refused:,} refused accounts, each with the reason, are {where}; corrected, give it to --corrected"
+        yield f"refused accounts, with reasons, {where}: {refused:,}; correct them and pass the list to --corrected"
 
 
 # The report of the accounts that Okta refuses: written, and taken up again once corrected.
@@ -104,7 +104,7 @@ async def take_corrections(
         fault = str(error) if isinstance(error, BadReport) else "is not UTF-8"
         raise CommandFailed(f"--corrected {corrected}: {fault}", WRONG_USAGE) from None
     done = await correct_accounts(database, rows, forget_when=forget_when, keys=keys)
-    print_progress(f"{done.corrected:,} accounts corrected")
+    print_progress(f"{quantity(done.corrected, 'account')} corrected")
     for refused in done.refused:
         print_progress(f"{corrected}, {refused}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import DONE, CommandFailed
+from service.cli.errors import DONE, CommandFailed, quantity
 from service.cli.okta_options import (
     STOPPING,
     Stopped,
@@ -73,14 +73,14 @@ def report_lines(report: "Report") -> Iterator[str]:
 def _log_lines(log: "LogReport") -> Iterator[str]:
     yield from (f"warning: {warning}" for warning in log.warnings)
     begin = f" since {log.since:%Y-%m-%d %H:%M} UTC" if log.since else ""
-    yield f"{log.events:,} import events read{begin}"
+    yield f"{quantity(log.events, 'import event')} read{begin}"
     yield from (f"  {effect.value}: {number:,}" for effect, number in log.effects.most_common())
     if log.unreadable:
         yield f"  {log.unreadable:,} could not be read, and are kept for inspection"
 
 
 def _users_lines(users: "UsersReport") -> Iterator[str]:
-    yield f"{users.compared:,} accounts compared with {users.users:,} users"
+    yield f"{quantity(users.compared, 'account')} compared with {quantity(users.users, 'user')}"
     if users.bound:
         yield f"  {users.bound:,} found by their login and bound"
     yield from (f"  retired, {proof.value.replace('_', ' ')}: {number:,}" for proof, number in users.retired.items())

@@ -74,7 +74,7 @@ def verify(
 def lines(document: Mapping[str, Any], folder: Path) -> Iterator[str]:
     """Tell in lines what was written."""
     accounts, forgotten, held = (document[part]["total"] for part in ("accounts", "forgotten", "hashes"))
-    yield f"{accounts:,} accounts, {forgotten:,} forgotten hashes, {held:,} hashes left"
+    yield f"accounts: {accounts:,}, forgotten hashes: {forgotten:,}, hashes left: {held:,}"
     for each in document["sums"]:
         if not each["agrees"]:
             yield f"does not add up: {each['sum']}: {each['left']:,} and {each['right']:,}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.errors import WRONG_USAGE, CommandFailed, printable_names
+from service.cli.errors import WRONG_USAGE, CommandFailed, printable_names, quantity
 from service.cli.name_report import TOO_COSTLY
 from service.cli.okta_options import prepare, run
 from service.cli.progress import show_progress
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 STUCK = {
     "verified_without_success": "signed in more than a day ago, and Okta has not stored the password: run reconcile",
-    "not_in_okta": "have a hash and are not in Okta yet: provision creates them",
-    "refused_by_okta": "were refused by Okta: correct the report of provision, and give it to --corrected",
+    "not_in_okta": "with a hash, not in Okta yet: provision creates them",
+    "refused_by_okta": "refused by Okta: correct the report of provision, and give it to --corrected",
     "too_costly": TOO_COSTLY,
 }
 
@@ -90,7 +90,7 @@ def report_lines(found: dict[str, Any], names: dict[str, list[str]]) -> Iterator
     """Tell the report in lines, and name the first few of those who are stuck."""
     accounts = dict(found["accounts"])
     total = accounts.pop("total")
-    yield f"{total:,} accounts"
+    yield quantity(total, "account")
     yield from (f"  {state:10} {number:>12,}{_share(number, total)}" for state, number in accounts.items())
     yield from _pace(found)
     yield from _table("Hashes by source and format", found["sources"], ("source", "format", "state", "number"))
@@ -144,7 +144,7 @@ def unknown_products(formats: Mapping[str, int], tried: Collection[str]) -> Iter
             yield (
                 f"warning: hashes that name no product ({name}: {formats[name]:,}) are checked as hashes of the "
                 f"password as it is typed. If they come from one of {', '.join(products)}, name that format and load "
-                "again; else try a password with quotes, &, ä and a blank at its end: password-import try LOGIN"
+                "again; else try a password with quotes, &, ä and a trailing space: password-import try LOGIN"
             )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.errors import DONE, CommandFailed, printable
+from service.cli.errors import DONE, CommandFailed, printable, quantity
 from service.cli.okta_options import Stopped, errors_reported, prepare, print_wait, run, until_stopped
 from service.cli.progress import output_is_file, show_progress
 
@@ -53,9 +53,8 @@ def stragglers(
         counts, retired, stopped = run(_stragglers(settings, output, retire))
     _say(counts, retired, as_json=as_json, to_stdout=output is not None, ended=retire and stopped == DONE)
     if stopped != DONE:
-        raise CommandFailed(
-            f"stopped: {retired.total():,} hashes were forgotten; run the command again for the others", stopped
-        )
+        forgotten = quantity(retired.total(), "hash", "hashes")
+        raise CommandFailed(f"stopped: {forgotten} forgotten; run the command again for the others", stopped)
 
 
 async def _stragglers(
@@ -117,8 +116,8 @@ def _say(counts: "Counter[Why]", retired: "Counter[Proof]", *, as_json: bool, to
         }
         typer.echo(json.dumps(report), err=not to_stdout)
         return
-    lines = [f"{counts.total():,} accounts have not migrated"]
+    lines = [f"not migrated: {quantity(counts.total(), 'account')}"]
     lines += [f"  {why.value.replace('_', ' ')}: {number:,}" for why, number in counts.most_common()]
     if ended:
-        lines += [f"{retired.total():,} hashes forgotten", NEXT]
+        lines += [f"{quantity(retired.total(), 'hash', 'hashes')} forgotten", NEXT]
     typer.echo("\n".join(lines), err=not to_stdout)

@@ -313,9 +313,9 @@ async def test_stragglers_are_retired_only_when_that_is_confirmed(add: Add, run:
     assert await pool.fetchval("SELECT count(*) FROM hashes") == 1
     ended = await run("stragglers", "--retire", "--yes", "-o", "left.csv")
     assert ended.code == 0
-    assert "1 hashes forgotten" in ended.out
+    assert "1 hash forgotten" in ended.out
     assert await pool.fetchval("SELECT count(*) FROM hashes") == 0
-    assert "1 accounts" in (await run("status")).out
+    assert "1 account\n" in (await run("status")).out
 
 
 async def test_a_refused_token_is_said_in_a_line(org: Org, run: Run) -> None:

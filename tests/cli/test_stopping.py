@@ -82,7 +82,7 @@ async def test_a_reconciliation_that_is_stopped_tells_what_it_has_read(
     report, code = await _run_once(database, org, ForgetWhen.SUCCESS, None, options)  # type: ignore[arg-type]
     assert code == 128 + number
     first, *effects = reconcile_lines(report)
-    assert (first.partition(" since ")[0], effects) == ("1 import events read", ["  migrated: 1"])
+    assert (first.partition(" since ")[0], effects) == ("1 import event read", ["  migrated: 1"])
 
 
 @pytest.mark.parametrize("number", SIGNALS)
