@@ -18,11 +18,13 @@ RUN /venv/bin/pip install -q --require-hashes -r /requirements/build.txt -r /req
 WORKDIR /app
 COPY pyproject.toml setup.py README.md LICENSE alembic.ini ./
 COPY migrations ./migrations
+COPY examples ./examples
 COPY service ./service
 COPY simulator ./simulator
-# Editable, because Alembic's scripts lie beside the packages and not in them. What only installs is then removed.
+# Editable, so that `alembic` finds alembic.ini and its scripts in /app. What only installs is then removed.
 RUN /venv/bin/pip install -q --no-build-isolation --no-deps -e . \
- && /venv/bin/python -c 'import service.hashing.interleaved._kernel' \
+ && { /venv/bin/python -c 'import service.hashing.interleaved._kernel' \
+   || { echo "the C extension was not built: PYTHON_IMAGE must contain Python's headers" >&2; exit 1; }; } \
  && /venv/bin/pip uninstall -q -y setuptools pip \
  && /venv/bin/python -m compileall -q service simulator migrations
 

@@ -47,6 +47,7 @@ $(READY):
 	@$(BIN)/python -c 'import service.hashing.interleaved._kernel' 2>/dev/null || \
 	  echo "skipped the C extension for interleaved bcrypt: no working C compiler or no Python headers; bcrypt runs without it"
 	@touch $@
+	@echo "$(VENV) is ready: . $(BIN)/activate"
 
 demo: setup ## play the whole story against a simulated Okta org; VERBOSE=1 shows each call in full
 	@$(BIN)/python -m service simulate $(if $(VERBOSE),--verbose)

@@ -236,8 +236,8 @@ def check_settings(around: Surroundings) -> Iterator[Finding]:
     if settings.admin_host not in LOOPBACK:
         yield warning(
             area,
-            f"The admin port listens on {settings.admin_host}, where anybody can read /metrics and /status.json.",
-            "set ADMIN_HOST=127.0.0.1, or restrict access to the port to Prometheus and operators",
+            f"The admin port listens on {settings.admin_host}, and anybody may read /metrics and /status.json there.",
+            "let only Prometheus and operators reach the port, as docker-compose.yml does, or set ADMIN_HOST=127.0.0.1",
         )
 
 

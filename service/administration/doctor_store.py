@@ -395,8 +395,9 @@ async def check_reconcile(around: Surroundings) -> AsyncIterator[Finding]:
     own = [log for log in logs if around.org is None or log[0] == around.org.host]
     if not own:
         begun = any(states.get(state) for state in (State.VERIFIED, State.MIGRATED))
-        said = "Okta's System Log was never read: a SUCCESS that the event hook lost is not applied."
-        yield (failure if begun else warning)(Area.RECONCILE, said, FOLLOW)
+        said = "Okta's System Log was never read: a SUCCESS that the event hook lost stays lost."
+        fix = FOLLOW if around.org is not None else f"set the org and its credentials, then {FOLLOW}"
+        yield (failure if begun else warning)(Area.RECONCILE, said, fix)
         return
     _, read, compared = max(own, key=lambda log: log[1])
     yield _log_finding(around.now() - read, follower)

@@ -124,7 +124,7 @@ async def check_rate_limits(around: Surroundings) -> AsyncIterator[Finding]:
     limits = around.org.rate_limits() if around.org is not None else {}
     if not limits:
         if around.org is None or around.check_hooks is None:
-            said, fix = "Okta answered no call.", "see the lines on okta"
+            said, fix = "The rate limits were not read.", "see the lines on okta"
         else:
             said, fix = (
                 "Okta's answers contained no rate limits.",

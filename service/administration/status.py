@@ -35,7 +35,8 @@ async def migration_status(connection: asyncpg.Connection) -> dict[str, object]:
 def encryption(by_key: dict[str | None, int]) -> dict[str, object]:
     """Return which keys the hashes are under, and whether some are not encrypted."""
     plain = by_key.get(None, 0)
-    told = f"unencrypted hashes: {plain:,}; set HASH_KEYS and run `password-import keys rotate`" if plain else None
+    said = "1 hash is" if plain == 1 else f"{plain:,} hashes are"
+    told = f"{said} not encrypted: set HASH_KEYS and run `password-import keys rotate`" if plain else None
     return {"plain": plain, "by_key": {key: number for key, number in by_key.items() if key}, "warning": told}
 
 

@@ -38,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # the other modes keep the source's line breaks, and interpret [default: …] as markup
     help="Lets people keep their password while their accounts move to Okta.",
     epilog="Settings come from the environment and from .env; docs/settings.md lists them. Exit codes: 0 done; 1 it "
-    "failed; 2 wrong usage or configuration; 3 done, but some rows were refused and are listed.",
+    "failed; 2 wrong usage or configuration; 3 done, but some rows were rejected and are listed.",
 )
 for command in (serve, migrate, load, identify, provision, reconcile, rehearse, status, stragglers, screen, doctor):
     app.command()(command)

@@ -3,7 +3,9 @@
 import csv
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -207,8 +209,7 @@ def show(name: Annotated[str, typer.Argument(help="A login or another identifier
         if as_json:
             typer.echo(json.dumps(account, default=str))
         else:
-            for key, value in account.items():
-                typer.echo(f"{key:>12}  {_plain(value)}")
+            typer.echo("\n".join(_details(account)))
 
 
 accounts.command()(forget)
@@ -242,6 +243,29 @@ async def _show(name: str) -> list[dict[str, Any]]:
         ids = await ids_named(connection, login_key(name))
         listed = await list_accounts(connection, Filters(ids=ids)) if ids else []
         return [asdict(each) | asdict(await account_details(connection, each.id)) for each in listed]
+
+
+def _details(account: dict[str, Any]) -> Iterator[str]:
+    """Give the lines of an account; each element of a list has its own."""
+    for name, value in account.items():
+        for number, each in enumerate((value or [None]) if isinstance(value, list) else [value]):
+            yield f"{'' if number else name:>15}  {_readable(each)}"
+
+
+def _readable(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        case dict():
+            return ", ".join(f"{printable(key)}: {_readable(each)}" for key, each in value.items())
+        case list():
+            return "; ".join(map(_readable, value))
+        case _:
+            return printable(str(value))
 
 
 def _plain(value: object) -> str:

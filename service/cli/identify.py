@@ -50,7 +50,7 @@ def lines(report: "HashReport") -> Iterator[str]:
         direct = each.fault or ("Okta directly" if each.okta else "")
         yield f"  {each.hashes:>12,}  {time}  {each.format}  ({each.cost})  {direct}".rstrip()
     for reason, number in report.refusals.most_common():
-        yield f"  {number:>12,}  refused: {reason}"
+        yield f"  {number:>12,}  rejected: {reason}"
     for pattern, number in report.patterns.most_common(20):
         yield f"  {number:>12,}  of the shape {pattern}"
     slowest = max(

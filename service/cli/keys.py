@@ -42,12 +42,10 @@ def rotate() -> int:
     run again. When it is done, `status` names only the new key, and the old one can be destroyed.
     """
     done, why, stopped = run(_rotate(prepare()))
+    put = f"{plural(done.encrypted, 'hash')} put under the new key"
     if stopped != DONE:
-        raise CommandFailed(
-            f"stopped: {plural(done.encrypted, 'hash')} put under the new key; run the command again for the others",
-            stopped,
-        )
-    typer.echo(f"{plural(done.encrypted, 'hash')} put under the new key, {done.left:,} left")
+        raise CommandFailed(f"stopped: {put}; run the command again for the others", stopped)
+    typer.echo(f"{put}, {done.left:,} left")
     if done.shut:
         typer.echo(f"{plural(done.shut, 'hash')} can't be decrypted with the configured keys", err=True)
         for reason in why:

@@ -171,7 +171,7 @@ def source_of(settings: Settings, name: str) -> "Source":
 
 
 def open_rejects_for(file: Path, given: Path | None, reader: "Reader") -> tuple[Path, "Rejects"]:
-    """Open the rejects file before the first row; one beside the export is removed if no row was rejected."""
+    """Open the rejects file before the first row; the one beside the export is removed where no row was rejected."""
     from service.loading.files.open import STANDARD_OUTPUT, TemporaryRejects, open_rejects
 
     if given is None:
@@ -180,7 +180,7 @@ def open_rejects_for(file: Path, given: Path | None, reader: "Reader") -> tuple[
             return path, NamedRejects(path, TemporaryRejects(path, reader))
         except OSError as error:
             raise CommandFailed(
-                f"{path}: {error.strerror}: name a file for refused rows with --rejects FILE, or --rejects - for "
+                f"{path}: {error.strerror}: say where rejected rows go, with --rejects FILE, or --rejects - for "
                 "standard output",
                 WRONG_USAGE,
             ) from None
@@ -217,7 +217,7 @@ class NamedRejects:
             raise
         except OSError as error:
             raise CommandFailed(
-                f"{self._path}: {error.strerror}: refused rows can't be written; free space, or choose another file "
+                f"{self._path}: {error.strerror}: rejected rows can't be written; free space, or name another file "
                 "with --rejects, and run the load again"
             ) from None
 
@@ -253,7 +253,7 @@ def load(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print what would change.")] = False,
     rejects: Annotated[
-        Path | None, typer.Option(help="Where to write refused rows, with line and reason. [default: next to FILE]")
+        Path | None, typer.Option(help="Where rejected rows go, with line and reason. [default: beside FILE]")
     ] = None,
     of_format: Annotated[
         str | None,
@@ -348,7 +348,7 @@ def _print(totals: "Totals", rejects: Path, *, dry_run: bool, as_json: bool) -> 
 
     lines = [load_report.as_json(totals, rejects, dry_run=dry_run)] if as_json else None
     for line in lines or load_report.report(totals, rejects, dry_run=dry_run):
-        # Standard output then contains the rejected rows, which a script reads there.
+        # Where the rejected rows are on standard output, they are what a script reads there.
         typer.echo(line, err=rejects == STANDARD_OUTPUT)
 
 
@@ -392,7 +392,7 @@ async def _load(
 
         def report(totals: "Totals") -> None:
             share = reader.consumed() / reader.size if reader.size else None
-            shown.update(totals.rows, share=share, note=f"{totals.refused:,} refused")
+            shown.update(totals.rows, share=share, note=f"{totals.refused:,} rejected")
 
         try:
             totals = await until_stopped(load.run(found.rows, report))

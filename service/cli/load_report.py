@@ -29,10 +29,10 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
         for outcome, word in SHOWN
         if totals.row_outcomes[outcome] or outcome is RowOutcome.NEW
     )
-    would = "Dry run: " if dry_run else ""
-    yield f"{plural(totals.rows, 'row')}: {would}{done}, {totals.refused:,} refused"
+    would = "Dry run, " if dry_run else ""
+    yield f"{would}{plural(totals.rows, 'row')}: {done}, {totals.refused:,} rejected"
     for reason, number in totals.refusals.most_common():
-        yield f"  refused {number:,}: {reason}"
+        yield f"  rejected {number:,}: {reason}"
     for name, number in totals.formats.most_common():
         yield f"  format {name}: {number:,}"
     yield from _without_hash(totals)
@@ -49,7 +49,7 @@ def report(totals: Totals, rejects: Path | None, *, dry_run: bool) -> Iterator[s
     yield from unknown_products(totals.formats, totals.tried)
     if rejects is not None and totals.refused:
         where = "on standard output" if str(rejects) == "-" else str(rejects)
-        yield f"refused rows, with line and reason: {where}"
+        yield f"rejected rows, with line and reason: {where}"
 
 
 def _unused(totals: Totals) -> Iterator[str]:
@@ -87,7 +87,7 @@ def coverage(totals: Totals) -> str:
     if unknown:
         said.append(f"{plural(unknown, 'row')} of unknown shape")
     if bad > unknown:
-        said.append(f"{plural(bad - unknown, 'row')} refused for {'other reasons' if unknown else 'their hashes'}")
+        said.append(f"{plural(bad - unknown, 'row')} rejected for {'other reasons' if unknown else 'their hashes'}")
     return "; ".join(said)
 
 

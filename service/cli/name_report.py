@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.cli.errors import printable_names
+from service.cli.errors import plural, printable_names
 from service.store.name_report import REMEDIES, NameProblem, NameReport
 
-TOO_COSTLY = "whose hashes are too costly or impossible to check, answered 503"
+TOO_COSTLY = "with hashes too costly or impossible to check, which get 503: reset their passwords in Okta"
 WORDS = {
     NameProblem.AMBIGUOUS_UNTIL_BOUND: "logins that are ambiguous until their accounts are bound",
     NameProblem.AMBIGUOUS: "names that several accounts claim",
@@ -32,7 +32,7 @@ def name_lines(report: NameReport, counted_at: datetime | None = None) -> Iterat
 def costly_lines(number: int, names: Sequence[str]) -> Iterator[str]:
     """Yield the number of accounts with hashes stored before costs were limited and too costly, and the first names."""
     if number:
-        yield f"Accounts {TOO_COSTLY}: {number:,} (reset their passwords in Okta)"
+        yield f"{plural(number, 'account')} {TOO_COSTLY}"
         yield f"  {printable_names(names)}{', …' if number > len(names) else ''}"
 
 

@@ -51,7 +51,7 @@ class Progress:
                 self._samples.popleft()
 
     def line(self) -> str:
-        """Return the progress as a line: `load: 120,000 rows, 4,000/s, 43 %, about 2 min left, 12 refused`."""
+        """Return the progress as a line: `load: 120,000 rows, 4,000/s, 43 %, about 2 min left, 12 rejected`."""
         elapsed = self._clock() - self._began
         if not self._done and not self._note:
             return f"{self._what}: running for {_span(elapsed)}"

@@ -144,7 +144,7 @@ def unknown_products(formats: Mapping[str, int], tried: Collection[str]) -> Iter
             yield (
                 f"warning: hashes that name no product ({name}: {formats[name]:,}) are checked as hashes of the "
                 f"password as it is typed. If they come from one of {', '.join(products)}, name that format and load "
-                "again; else try a password with quotes, &, ä and a blank at its end: password-import try LOGIN"
+                "again; else try a password with quotes, &, ä and a trailing space: password-import try LOGIN"
             )
 
 

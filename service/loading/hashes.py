@@ -204,8 +204,8 @@ def only_candidate(text: str) -> Format:
     if not found:
         raise RejectedRow(Reason.UNKNOWN_SHAPE, "name its format, or a formula")
     if len(found) > 1:
-        more = ", …" if len(found) > SHOWN else ""
-        raise RejectedRow(Reason.AMBIGUOUS_SHAPE, f"name one: {', '.join(each.name for each in found[:SHOWN])}{more}")
+        names, more = ", ".join(each.name for each in found[:SHOWN]), ", …" if len(found) > SHOWN else ""
+        raise RejectedRow(Reason.AMBIGUOUS_SHAPE, f"name its format ({names}{more}) or a formula")
     return found[0]
 
 

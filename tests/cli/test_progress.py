@@ -26,7 +26,7 @@ def after(seconds: float, unit: str = "rows", *updates: tuple[int, float | None]
     shown = Progress("load", unit, clock=clock)
     for number, (done, share) in enumerate(updates, 1):
         clock.now = seconds * number / len(updates)
-        shown.update(done, share=share, note="3 refused")
+        shown.update(done, share=share, note="3 rejected")
     clock.now = seconds
     return shown.line()
 
@@ -35,9 +35,9 @@ def after(seconds: float, unit: str = "rows", *updates: tuple[int, float | None]
     "seconds, updates, line",
     [
         (45.0, [], "load: running for 45 s"),
-        (60.0, [(120_000, 0.25)], "load: 120,000 rows, 2,000/s, 25 %, about 3 min left, 3 refused"),
-        (20.0, [(10, None)], "load: 10 rows, 0.5/s, 3 refused"),
-        (7200.0, [(7_200, 0.1)], "load: 7,200 rows, 1.0/s, 10 %, about 18.0 h left, 3 refused"),
+        (60.0, [(120_000, 0.25)], "load: 120,000 rows, 2,000/s, 25 %, about 3 min left, 3 rejected"),
+        (20.0, [(10, None)], "load: 10 rows, 0.5/s, 3 rejected"),
+        (7200.0, [(7_200, 0.1)], "load: 7,200 rows, 1.0/s, 10 %, about 18.0 h left, 3 rejected"),
     ],
 )
 def test_the_line_has_the_count_the_rate_and_the_time_left(

@@ -173,7 +173,7 @@ INPUT = [
     ("load ok.csv --source s --kind xml", "'xml': use csv, jsonl or ldif"),
     ("load ok.csv --source s --map x", "write --map COLUMN=NAME"),
     ("load ok.csv --source s --rejects folder", "--rejects folder: Is a directory"),
-    ("load ok.csv --source s --rejects /dev/full", "/dev/full: No space left on device: refused rows can't be written"),
+    ("load ok.csv --source s --rejects /dev/full", "No space left on device: rejected rows can't be written"),
     (f"load --source s --from-dsn {REFUSED} --query x", "--from-dsn: Connection refused: check its host and port"),
     ("load --source s --from-dsn nonsense --query x", "--from-dsn: is not a URL of a PostgreSQL: write postgresql://"),
     ("identify --file nowhere", "nowhere: No such file or directory"),

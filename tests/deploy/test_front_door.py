@@ -1,5 +1,6 @@
 """The files for contributors: hooks run what `make` runs; workflows are valid, pinned and least privileged."""
 
+import ast
 import json
 import re
 import shutil
@@ -130,3 +131,13 @@ def test_an_issue_form_has_what_github_asks_for(path: Path) -> None:
 def test_every_ecosystem_that_is_used_is_watched() -> None:
     watched = {each["package-ecosystem"] for each in read(GITHUB / "dependabot.yml")["updates"]}
     assert watched == {"github-actions", "docker", "pip"}
+
+
+def test_the_image_is_built_from_every_folder_that_the_packages_are_in() -> None:
+    """`.dockerignore` leaves out whatever it does not list, and setuptools fails on a package's missing folder."""
+    (listed,) = re.findall(r"^BESIDE = (\{.*?\})", (ROOT / "setup.py").read_text(), re.MULTILINE | re.DOTALL)
+    folders = {"service", "simulator"} | {folder.partition("/")[0] for folder in ast.literal_eval(listed).values()}
+    copied = set(re.findall(r"^COPY (\w+) \./\1$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert folders <= copied
+    assert folders <= sent

@@ -94,6 +94,9 @@ async def test_accounts_are_listed_shown_forgotten_and_deleted(
     _, shown, _ = await run(database_url, "accounts", "show", "JESS", "--json")
     assert json.loads(shown)["hashes"] == [{"source": "legacy", "format": "bcrypt", "cost": "bcrypt 4", "key_id": None}]
     assert BCRYPT not in shown
+    _, shown, _ = await run(database_url, "accounts", "show", "JESS")
+    assert "hashes  source: legacy, format: bcrypt, cost: bcrypt 4, key_id: -" in shown
+    assert not set("{}[]'") & set(shown), "Python's notation is not for people"
     code, _, _ = await run(database_url, "accounts", "forget", "jessie@example.com", "--yes")
     assert code == 0
     forgotten = await pool.fetchrow("SELECT state, proof FROM accounts WHERE login LIKE 'jessie%'")
@@ -147,7 +150,7 @@ async def test_identify_reports_over_an_export_and_over_the_store(database_url: 
     assert "secret99" not in out
     await run(database_url, "load", str(people), "--source", "legacy", "--rejects", str(people.with_name("r")))
     code, out, _ = await run(database_url, "identify")
-    assert (code, "3 accounts, 2 hashes, 1 without a hash" in out) == (0, True)
+    assert (code, "accounts: 3, hashes: 2, without a hash: 1" in out) == (0, True)
 
 
 def heed_ctrl_c() -> None:

@@ -96,7 +96,7 @@ async def test_rejects_on_standard_output_leave_the_totals_to_standard_error(dat
     export.write_text(f"login,password_hash\na,{BCRYPT}\n,{BCRYPT}\n", encoding="utf-8")
     done = command("load", str(export), "--source", "s", "--rejects", "-", url=database_url)
     assert (done.returncode, done.stdout.splitlines()[1]) == (3, f"3,no login,,{BCRYPT}")
-    assert "1 new, 1 refused" in done.stderr
+    assert "1 new, 1 rejected" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes into every folder")

@@ -14,7 +14,7 @@ async def refused(loader: Loader, row: str) -> str:
 
 async def test_a_hash_that_several_formats_write_is_answered_with_their_names(loader: Loader) -> None:
     progress = await refused(loader, f"person@example.com,{NT},")
-    assert "name one: md5, md4, nt, lm" in progress
+    assert "name its format (md5, md4, nt, lm) or a formula" in progress
 
 
 async def test_a_hash_of_another_format_than_its_row_names_is_told_what_it_looks_like(loader: Loader) -> None:

@@ -346,7 +346,7 @@ def _hashes(view: View) -> Markup:
 
 def _encryption(counts: dict[str, Any]) -> tuple[str, object, str]:
     keys, plain = counts.get("keys", {}), counts.get("plain", 0)
-    under = ", ".join(f"{key} ({number:,})" for key, number in sorted(keys.items()))
+    under = ", ".join(f"“{key}” ({number:,})" for key, number in sorted(keys.items()))
     if plain:
         return "Encrypted", f"{plain:,} are not" + (f"; keys {under}" if under else ""), "warn"
     return "Encrypted", f"all, key{'s' if len(keys) > 1 else ''} {under}", "ok"
