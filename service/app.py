@@ -31,6 +31,7 @@ from service.settings import (
     Settings,
     is_readable_by_all,
     require_authentication,
+    require_file,
     require_unwritable,
 )
 from service.signin.verify import PasswordVerifier, keep_prepared, prepare
@@ -60,10 +61,10 @@ def reload(parts: Parts, tls: ServerTls | None) -> None:
     """Read secrets, certificate and policy again; on a fault it is logged, and the previous value stays in use."""
     steps: dict[str, Callable[[], None]] = {
         "secrets": lambda: _reload_secrets(parts),
-        "hash_keys": lambda: parts.verifier.use_keys(hash_keys(parts.settings)),
+        "hash_keys": lambda: _reload_hash_keys(parts),
     }
     if tls is not None:
-        steps["certificate"] = tls.reload
+        steps["certificate"] = lambda: _reload_certificate(parts.settings, tls)
     named = parts.settings.registration_policy
     if named is not None:
         steps["policy"] = lambda: parts.screener.replace_policy(load_policy(named, again=True))
@@ -76,12 +77,32 @@ def reload(parts: Parts, tls: ServerTls | None) -> None:
         else:
             parts.telemetry.reloads.labels(name, "done").inc()
             log.info("reloaded", name=name)
+    warn_of_readable_files(parts.settings)
 
 
 def _reload_secrets(parts: Parts) -> None:
+    _require_files(parts.settings, "HOOK_SECRETS_FILE", "EVENT_HOOK_SECRETS_FILE")
     require_authentication(parts.settings)
     inline = inline_authenticator(parts.settings, parts.issuer_keys)
     parts.inline_authenticator, parts.event_authenticator = inline, event_authenticator(parts.settings)
+
+
+def _reload_hash_keys(parts: Parts) -> None:
+    _require_files(parts.settings, "HASH_KEYS_FILE")
+    parts.verifier.use_keys(hash_keys(parts.settings))
+
+
+def _reload_certificate(settings: Settings, tls: ServerTls) -> None:
+    _require_files(settings, "TLS_KEY")
+    if settings.tls_key is not None:
+        require_unwritable("TLS_KEY", settings.tls_key)
+    tls.reload()
+
+
+def _require_files(settings: Settings, *names: str) -> None:
+    for name, file in settings.secret_files().items():
+        if name in names:
+            require_file(name, file)
 
 
 GARBAGE = 20_000
@@ -247,6 +268,11 @@ def warn_of_secrets(settings: Settings) -> None:
     """Log secrets that are used for more, or readable by more, than they should be."""
     if not settings.has_event_secrets():
         log.warning("event_hook_shares_secrets", remedy="set EVENT_HOOK_SECRETS or EVENT_HOOK_SECRETS_FILE")
+    warn_of_readable_files(settings)
+
+
+def warn_of_readable_files(settings: Settings) -> None:
+    """Log the files of secrets that every user of the machine may read."""
     for name, file in settings.secret_files().items():
         if is_readable_by_all(file):
             log.warning("secret_file_readable", name=name, remedy="chmod o-r")

@@ -34,7 +34,7 @@ def _parse_secrets(value: str) -> tuple[SecretStr, ...]:
         return ()
     try:
         parsed = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError('must be a JSON list of strings, for instance ["one", "two"]') from None
     if not isinstance(parsed, list) or not all(isinstance(item, str) for item in parsed):
         raise ValueError('must be a JSON list of strings, for instance ["one", "two"]')
@@ -58,6 +58,7 @@ MIN_SECRET = 8
 HASH_KEY = 32
 """Bytes of a key that encrypts hashes."""
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 def read_secrets(name: str, given: tuple[SecretStr, ...], file: Path | None) -> tuple[bytes, ...]:
@@ -88,6 +89,12 @@ def read_secret_file(name: str, file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(name, file, error) from None
+
+
+def require_file(name: str, file: Path) -> None:
+    """Raise `BadSettings` for what is not a regular file: to read a pipe would stall the running service."""
+    if file.exists() and not file.is_file():
+        raise BadSettings(f"{name}: {file} is not a regular file: write one, which SIGHUP can read again")
 
 
 def _unreadable(name: str, file: Path, error: OSError | UnicodeDecodeError) -> BadSettings:
@@ -142,10 +149,12 @@ def parse_hash_keys(name: str, text: str) -> dict[str, bytes]:
     shape = BadSettings(f'{name}: must be a JSON object, {{"key id": "32 bytes in base64", …}}, the active key first')
     try:
         parsed = json.loads(text, object_pairs_hook=list)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise shape from None
     if not isinstance(parsed, list) or not all(isinstance(each, tuple) for each in parsed):
         raise shape
+    if not parsed:
+        raise BadSettings(f"{name}: holds no key; write one or more, or unset it")
     keys = {}
     for position, (key_id, encoded) in enumerate(parsed, 1):
         if not _KEY_ID.fullmatch(key_id) or key_id in keys:
@@ -170,6 +179,8 @@ def secret_faults(name: str, secrets: list[bytes]) -> list[str]:
     for position, secret in enumerate(secrets, 1):
         if not secret or secret != secret.strip():
             faults.append(f"{name}: secret {position} is blank or has space around it")
+        elif _CONTROL.search(secret):
+            faults.append(f"{name}: secret {position} has a control character, which no header can carry")
         elif len(_without_scheme(secret).decode(errors="replace")) < MIN_SECRET:
             faults.append(f"{name}: secret {position} is shorter than {MIN_SECRET} characters")
     return faults

@@ -21,12 +21,22 @@ from service.stored_hashes import work_of
 async def migration_status(connection: asyncpg.Connection) -> dict[str, object]:
     """Count accounts by state, hashes by format and events by effect."""
     by_state = await queries.accounts_by_state(connection)
+    formats, keys = await queries.hashes_by_format(connection), await queries.hashes_by_key(connection)
+    return _status(by_state, formats, keys) | await _events(connection)
+
+
+def _status(by_state: Mapping[str, int], formats: dict[str, int], keys: dict[str | None, int]) -> dict[str, object]:
     total = sum(by_state.values())
     return {
         "accounts": {"total": total} | {state.value: by_state.get(state, 0) for state in State},
         "migrated_share": round(by_state.get(State.MIGRATED, 0) / total, 4) if total else None,
-        "hashes": await queries.hashes_by_format(connection),
-        "encryption": encryption(await queries.hashes_by_key(connection)),
+        "hashes": formats,
+        "encryption": encryption(keys),
+    }
+
+
+async def _events(connection: asyncpg.Connection) -> dict[str, object]:
+    return {
         "events": await queries.events_by_effect(connection),
         "unreadable_events": await queries.unreadable_events(connection),
     }
@@ -82,9 +92,14 @@ async def report_progress(
 ) -> dict[str, Any]:
     """Return the whole report as JSON values; `names` are those that open no account."""
     now = now or datetime.now(UTC)
-    days = await queries.by_day(connection, now - SHOWN)
+    counts, hashes = (
+        await queries.count_accounts(connection, now - VERIFIED_LONG_AGO),
+        await queries.count_hashes(connection),
+    )
+    first = (now - SHOWN).astimezone(UTC).date()
+    days = [(day, state, number) for (day, state), number in sorted(counts.days.items()) if day >= first]
     migrated = {day: number for day, state, number in days if state == State.MIGRATED}
-    found: dict[str, Any] = await migration_status(connection)
+    found: dict[str, Any] = _status(counts.states, hashes.formats, hashes.keys) | await _events(connection)
     accounts = found["accounts"]
     left = accounts[State.WAITING.value] + accounts[State.VERIFIED.value]
     tried = await tried_among(connection, found["hashes"])
@@ -94,11 +109,11 @@ async def report_progress(
         "migrated_per_day": forecast.per_day,
         "expected_end": forecast.expected_end.isoformat() if forecast.expected_end else None,
         "days": [{"day": day.isoformat(), "state": state, "accounts": number} for day, state, number in days],
-        "sources": await queries.by_source_and_format(connection),
+        "sources": hashes.sources,
         "untried_formats": sorted(found["hashes"].keys() - tried),
         "provisioned": await queries.provisioned(connection),
-        "retired_because": await queries.proofs(connection),
-        "stuck": await queries.stuck(connection, now - VERIFIED_LONG_AGO)
+        "retired_because": dict(sorted(counts.proofs.items())),
+        "stuck": await queries.stuck(connection, counts)
         | {"ambiguous_names": sum(names[problem].number for problem in AMBIGUOUS)}
         | {"too_costly": (await too_costly_accounts(connection))[0]},
         "failures": await queries.failures(connection),

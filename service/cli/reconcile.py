@@ -15,6 +15,7 @@ from service.cli.okta_options import (
     Stopped,
     errors_reported,
     prepare,
+    print_progress,
     print_wait,
     read_moment,
     read_share,
@@ -153,24 +154,37 @@ class _Options:
 async def _reconcile(settings: "Settings", since: datetime | None, options: _Options) -> "tuple[Report, int]":
     from service.app import open_database
     from service.okta_client import open_org, org_settings
-    from service.reconciliation.queries import ask_to_reread
-    from service.store.leases import LIFE, RECONCILE, Held, hold_lease
+    from service.store.leases import LIFE, RECONCILE, Held, hold_lease, is_renewed
 
     chosen = org_settings(settings)
+    wait = LIFE.total_seconds() + 1 if since is None else 0.0
     async with open_database(settings) as database, open_org(chosen, share=options.share) as org:
-        try:
-            async with hold_lease(database, RECONCILE, wait=LIFE.total_seconds() + 1, on_wait=print_wait) as fenced:
-                return await _run_once(fenced, org, settings.forget_when, since, options)
-        except Held as held:
-            if since is None:
-                raise
-            async with database.transaction() as connection:
-                await ask_to_reread(connection, since)
-            raise CommandFailed(
-                f"{held}: it reads the log again from {since:%Y-%m-%d %H:%M} UTC in its next round, as requested;"
-                " or stop it, and run this command again",
-                DONE,
-            ) from None
+        while True:
+            try:
+                async with hold_lease(database, RECONCILE, wait=wait, on_wait=print_wait) as fenced:
+                    return await _run_once(fenced, org, settings.forget_when, since, options)
+            except Held as held:
+                if since is None:
+                    raise
+                await _ask_to_reread(database, since, held)
+                if await is_renewed(database, RECONCILE):
+                    raise _asked(since, held) from None
+
+
+async def _ask_to_reread(database: "Database", since: datetime, held: Exception) -> None:
+    from service.reconciliation.queries import ask_to_reread
+
+    async with database.transaction() as connection:
+        await ask_to_reread(connection, since)
+    print_progress(f"{held}, which is asked to read the log again; waiting until it shows that it is alive")
+
+
+def _asked(since: datetime, held: Exception) -> CommandFailed:
+    return CommandFailed(
+        f"{held}: it reads the log again from {since:%Y-%m-%d %H:%M} UTC in its next round, as"
+        " requested; or stop it, and run this command again",
+        DONE,
+    )
 
 
 async def _run_once(

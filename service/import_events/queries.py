@@ -63,9 +63,20 @@ ACQUIRE_BINDING_LOCK = {
     BindingLock.EXCLUSIVE: "SELECT 1 FROM installation WHERE name = 'binding_gate' FOR UPDATE",
 }
 
+# Each Okta id and each login is looked up on its own (LATERAL, OFFSET 0): a plan for all of them reads the whole table
+# where statistics are missing, as after a load. The last condition is for rows that change before they are locked.
 MATCHES = """
 SELECT id, login_key, okta_id, state, verified_at, okta_login_key, superseded FROM accounts
-WHERE okta_id = ANY($1::text[]) OR login_key = ANY($2::text[]) OR okta_login_key = ANY($2::text[])
+WHERE id = ANY(ARRAY(
+    SELECT known.id FROM unnest($1::text[]) AS asked,
+    LATERAL (SELECT id FROM accounts WHERE okta_id = asked OFFSET 0) AS known
+    UNION
+    SELECT known.id FROM unnest($2::text[]) AS asked,
+    LATERAL (
+        SELECT id FROM accounts WHERE login_key = asked
+        UNION ALL SELECT id FROM accounts WHERE okta_login_key = asked OFFSET 0
+    ) AS known
+)) AND (okta_id = ANY($1::text[]) OR login_key = ANY($2::text[]) OR okta_login_key = ANY($2::text[]))
 ORDER BY id
 """
 # Always locked in the order of id, so that two deliveries with the same people cannot deadlock.

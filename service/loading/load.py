@@ -19,7 +19,7 @@ from service.import_events.record import COLLISIONS
 from service.loading.files.row import FaultyRow, Rejects, Row
 from service.loading.hashes import HashResolver, NewRecipe
 from service.loading.merge import BatchMerger, Merged
-from service.loading.queries import AccountsChanged, RowOutcome, declare
+from service.loading.queries import AccountsChanged, RowOutcome, analyze, declare
 from service.loading.reject import Reason, RejectedRow
 from service.loading.rows import AccountReader, Decisions
 from service.loading.sources import Source
@@ -150,6 +150,8 @@ TRIES = 8
 AGAIN = (*COLLISIONS, asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError, AccountsChanged)
 NOBODY = -1
 """The id of a source that a dry run does not create."""
+ANALYZED_FROM = 1_000
+"""Rows after which a load renews PostgreSQL's statistics; again whenever there are ten times as many."""
 SWITCH_EVERY = 0.0005
 """Seconds after which the reading thread yields to the one that uses PostgreSQL; Python's 5 ms are long compared
 with a statement."""
@@ -212,6 +214,7 @@ class Load:
     decisions: Decisions = field(default_factory=Decisions)
     totals: Totals = field(default_factory=Totals)
     _format_names: dict[int, str] = field(default_factory=dict)
+    _analyze_at: int = ANALYZED_FROM
 
     async def run(self, rows: Iterator[Row | FaultyRow], progress: Callable[[Totals], None]) -> Totals:
         """Load all rows; calls `told` with the totals after each batch. Raises the errors of reader and database."""
@@ -224,6 +227,7 @@ class Load:
             while (batch := await reading) is not None:
                 reading = asyncio.create_task(asyncio.to_thread(reader.next))
                 await self._load(batch, merger)
+                await self._analyze()
                 reader.tell(self.totals)
                 self.totals.unused_peppers = sorted(self.resolver.unused_peppers)
                 self.totals.unused_salts = sorted(self.resolver.unused_salts)
@@ -235,9 +239,17 @@ class Load:
             self.totals.names = await report_dry_run_names(self.connection)
         else:
             await make_durable(self.connection)
+            await self._analyze(least=ANALYZED_FROM)
             self.totals.names = (await count_names(self.connection)).report
         self.totals.tried = await tried_among(self.connection, self.totals.formats)
         return self.totals
+
+    async def _analyze(self, *, least: int | None = None) -> None:
+        """Renew the statistics if `least` rows were loaded; by default, ten times as many as the last time."""
+        if self.dry_run or self.totals.rows < (least or self._analyze_at):
+            return
+        await analyze(self.connection)
+        self._analyze_at = 10 * self.totals.rows
 
     async def _merger(self) -> BatchMerger:
         if self.dry_run:

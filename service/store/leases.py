@@ -36,6 +36,8 @@ CHECK = "SELECT token FROM leases WHERE name = $1 AND token = $2 FOR SHARE"
 
 HOLDER = "SELECT holder FROM leases WHERE name = $1 AND expires_at >= clock_timestamp()"
 
+EXPIRES_AT = "SELECT expires_at FROM leases WHERE name = $1 AND expires_at >= clock_timestamp()"
+
 
 class LeaseLost(Exception):
     """Another process holds the lease now; nothing of the transaction was written."""
@@ -76,6 +78,20 @@ async def holder_of(connection: asyncpg.Connection, name: str) -> str | None:
     """Return the name of the current holder."""
     holder: str | None = await connection.fetchval(HOLDER, name)
     return holder
+
+
+async def is_renewed(database: Database, name: str, *, look_every: float = 0.25) -> bool:
+    """Wait until the holder of a lease renews it, which proves that it lives; return False once the lease is free."""
+    first = None
+    while True:
+        async with database.connection() as connection:
+            expires_at = await connection.fetchval(EXPIRES_AT, name)
+        if expires_at is None:
+            return False
+        if first is not None and expires_at > first:
+            return True
+        first = first or expires_at
+        await asyncio.sleep(look_every)
 
 
 class FencedDatabase(Database):

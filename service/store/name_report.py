@@ -71,11 +71,14 @@ def problems(accounts: str = ACCOUNTS, identifiers: str = IDENTIFIERS, *, with_d
 WITH account AS NOT MATERIALIZED ({accounts}),
 identifier AS NOT MATERIALIZED ({identifiers}),
 deleted AS MATERIALIZED ({_DELETED if with_deleted else NOTHING_DELETED}),
+identifier_and_login AS MATERIALIZED (
+    SELECT identifier_key AS name FROM identifier JOIN account ON login_key = identifier_key
+    UNION SELECT identifier_key FROM identifier JOIN account ON okta_login_key = identifier_key
+    UNION SELECT name FROM deleted WHERE is_login
+),
 known_identifier AS MATERIALIZED (
     SELECT identifier_key AS name, account.id, account.armed, account.bound, opted_in,
-           EXISTS (SELECT FROM account AS other WHERE other.login_key = identifier_key)
-           OR EXISTS (SELECT FROM account AS other WHERE other.okta_login_key = identifier_key)
-           OR EXISTS (SELECT FROM deleted WHERE deleted.name = identifier_key AND is_login) AS is_login,
+           EXISTS (SELECT FROM identifier_and_login AS known WHERE known.name = identifier_key) AS is_login,
            NOT account.superseded AND coalesce(account.okta_login_key, account.login_key) = identifier_key AS is_own
     FROM identifier JOIN account ON account.id = account_id
 ),
@@ -98,7 +101,7 @@ WHERE is_unbound_login
 UNION
 SELECT 'ambiguous_until_bound', holder.okta_login_key FROM account AS holder
 JOIN account AS other ON other.login_key = holder.okta_login_key AND NOT other.bound
-WHERE NOT holder.superseded AND (holder.armed OR other.armed)
+WHERE holder.okta_login_key <> holder.login_key AND NOT holder.superseded AND (holder.armed OR other.armed)
 UNION
 SELECT 'ambiguous_until_bound', okta_login_key FROM account WHERE okta_login_key IS NOT NULL AND NOT superseded
 GROUP BY okta_login_key HAVING count(*) > 1 AND bool_or(armed)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ from service.reconciliation.queries import find_reread
 from service.settings import ForgetWhen
 from service.store.database import Database
 from service.store.encryption import HashKeys
-from service.store.leases import RECONCILE, hold_lease
+from service.store.leases import RECONCILE, acquire, hold_lease
 from tests.people import event
 from tests.provisioning.test_provision_failures import FakeOrg as CreatingOrg
 from tests.reconciliation.org import FakeOrg
@@ -102,20 +103,39 @@ async def test_a_provisioning_that_is_stopped_tells_what_it_has_created(
     assert await pool.fetchval("SELECT count(*) FROM provisionings WHERE outcome = 'created'") == 1
 
 
+SINCE = datetime(2026, 11, 20, 10, tzinfo=UTC)
+ALL = _Options(users=True, allow_missing=False, share=1.0)
+
+
 async def test_since_beside_a_follower_lets_the_follower_read_again_and_says_so(
-    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+    database: Database, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("service.store.leases.LIFE", timedelta(0))  # how long the command waits for the lease
     settings = settings_of(
         database_url=database_url, okta_client_orgurl="https://example.okta.com", okta_client_token="t" * 20
     )
-    since = datetime(2026, 11, 20, 10, tzinfo=UTC)
-    async with hold_lease(database, RECONCILE):
+    async with hold_lease(database, RECONCILE, life=timedelta(seconds=3)):  # renewed each second
         with pytest.raises(CommandFailed, match=r"reads the log again from 2026-11-20 10:00 UTC.*or stop it") as told:
-            await _reconcile(settings, since, _Options(users=True, allow_missing=False, share=1.0))
+            await _reconcile(settings, SINCE, ALL)
     assert told.value.code == DONE
+    assert "is asked to read the log again" in capsys.readouterr().err
     async with database.connection() as connection:
-        assert await find_reread(connection) == since
+        assert await find_reread(connection) == SINCE
+
+
+async def test_since_after_a_follower_died_reads_the_log_once_its_lease_has_expired(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run_once(_fenced: Database, _org: object, _when: object, since: datetime, _options: object) -> object:
+        return since, DONE
+
+    monkeypatch.setattr(sys.modules[_reconcile.__module__], "_run_once", run_once)
+    settings = settings_of(
+        database_url=database_url, okta_client_orgurl="https://example.okta.com", okta_client_token="t" * 20
+    )
+    async with database.transaction() as connection:
+        assert await acquire(connection, RECONCILE, "a dead process", timedelta(seconds=1))
+    found: object = await _reconcile(settings, SINCE, ALL)
+    assert found == (SINCE, DONE)
 
 
 def test_a_warning_that_may_come_again_has_its_time(capsys: pytest.CaptureFixture[str]) -> None:

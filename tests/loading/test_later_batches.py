@@ -170,3 +170,14 @@ async def test_ids_that_do_not_follow_each_other_are_left_and_others_taken() -> 
             return self.given.pop(0)
 
     assert await queries._reserve(Connection(), 3) == [5, 6, 7]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dry_run, is_analyzed", [(False, True), (True, False)])
+async def test_a_load_of_many_rows_leaves_statistics_for_the_planner(
+    loader: Loader, pool: asyncpg.Pool, dry_run: bool, is_analyzed: bool
+) -> None:
+    await pool.execute("ALTER TABLE accounts SET (autovacuum_enabled = off)")
+    people = "\n".join(f"person{number}@example.com" for number in range(load.ANALYZED_FROM))
+    await loader.load(f"login\n{people}\n", dry_run=dry_run)
+    known = await pool.fetchval("SELECT reltuples FROM pg_class WHERE relname = 'accounts'")
+    assert known == (load.ANALYZED_FROM if is_analyzed else -1)

@@ -3,9 +3,12 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import asyncpg
+import pytest
 
+from service.loading.files.postgres import QueryReader
 from tests.loading.loader import BCRYPT, command, contents
 
 QUERY = "SELECT email, pw AS password_hash, active, born, names AS identifiers FROM legacy ORDER BY email"
@@ -70,3 +73,38 @@ async def test_a_query_with_two_columns_of_one_name_is_refused(database_url: str
     )  # fmt: skip
     assert (done.returncode, "two columns have the same name" in done.stderr) == (1, True)
     assert await contents(pool) == []
+
+
+class Counted:
+    """A cursor that notes how many rows were asked for."""
+
+    def __init__(self, cursor: object) -> None:
+        self.cursor = cast("asyncpg.cursor.Cursor[asyncpg.Record]", cursor)
+        self.asked: list[int] = []
+
+    async def fetch(self, number: int) -> list[asyncpg.Record]:
+        self.asked.append(number)
+        return await self.cursor.fetch(number)
+
+
+@pytest.mark.parametrize(
+    "columns, rows, asked",
+    [
+        ("g::text AS login", 1200, [20, 80, 320, 500, 500]),
+        ("g::text AS login, repeat('x', 1000000) AS note", 60, [20, 16, 16, 16]),
+        ("g::text AS login, array_fill(repeat('x', 100000), ARRAY[10]) AS notes", 60, [20, 16, 16, 16]),
+        ("g::text AS login, repeat('x', CASE WHEN g > 120 THEN 1000000 ELSE 1 END) AS note", 150, [20, 80, 320]),
+    ],
+    ids=["small rows", "large rows", "large lists", "large rows after small ones"],
+)
+def test_as_many_rows_are_fetched_at_once_as_their_size_allows(
+    database_url: str, columns: str, rows: int, asked: list[int]
+) -> None:
+    reader = QueryReader(database_url, f"SELECT {columns} FROM generate_series(1, {rows}) AS g", str)  # noqa: S608
+    counted = Counted(reader._cursor)
+    reader._cursor = cast("Any", counted)
+    try:
+        assert sum(1 for _ in reader) == rows
+    finally:
+        reader.close()
+    assert counted.asked[: len(asked)] == asked

@@ -19,6 +19,7 @@ from service.reconciliation.users import (
     MissingUsers,
     SeenAccounts,
     TooManyMissing,
+    UsersReport,
     judge_user,
     keep_users,
     unseen_accounts,
@@ -166,6 +167,23 @@ async def test_the_log_is_read_again_from_the_earliest_moment_that_was_asked_for
             await queries.ask_to_reread(connection, NOW - timedelta(days=days))
     org.asked.clear()
     await work.run(users=False)
+    assert okta_time(NOW - timedelta(days=5)) in [query["since"] for query in org.asked]
+    async with database.connection() as connection:
+        assert await queries.find_reread(connection) is None
+
+
+async def test_the_log_is_read_again_where_that_is_asked_for_while_users_are_compared(
+    work: Reconciliation, org: FakeOrg, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare = work.compare_users
+
+    async def asked_meanwhile() -> UsersReport:
+        async with database.transaction() as connection:
+            await queries.ask_to_reread(connection, NOW - timedelta(days=5))
+        return await compare()
+
+    monkeypatch.setattr(work, "compare_users", asked_meanwhile)
+    await work.run()
     assert okta_time(NOW - timedelta(days=5)) in [query["since"] for query in org.asked]
     async with database.connection() as connection:
         assert await queries.find_reread(connection) is None

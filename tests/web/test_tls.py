@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from yarl import URL
 
-from service.app import server_tls
+from service.app import make_parts, reload, server_tls
 from service.settings import BadSettings
+from service.store.database import Database
 from service.web.parts import Parts
 from service.web.tls import BadCertificate, ServerTls
 from tests.security.serving import serving
@@ -78,6 +79,24 @@ async def test_a_new_certificate_is_shown_after_a_reload_and_a_faulty_one_never(
         with pytest.raises(BadCertificate):
             tls.reload()
         assert await serial_of(url) == 12
+
+
+async def test_a_key_that_others_could_have_written_is_not_taken_at_the_signal(
+    database_url: str, database: Database, write: Write
+) -> None:
+    certificate, key = write(11)
+    settings = settings_of(database_url=database_url, hook_secrets='["some-secret"]', tls_cert=certificate, tls_key=key)
+    tls = ServerTls(certificate, key)
+    async with make_parts(settings, database) as parts:
+        write(12)
+        key.chmod(0o602)
+        reload(parts, tls)
+        async with serving(parts, tls) as url:
+            assert await serial_of(url) == 11
+        key.chmod(0o600)
+        reload(parts, tls)
+        async with serving(parts, tls) as url:
+            assert await serial_of(url) == 12
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])

@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Container, Hashable
 from typing import NamedTuple
 
-from service.hashing.pool.job import Job
+from service.hashing.pool.job import LONG, Job
 
 
 class _Band:
@@ -67,7 +67,7 @@ class FairQueue:
     """Waiting calls. Not thread-safe: used only on the event loop."""
 
     def __init__(self) -> None:
-        self._bands: dict[_Key, _Band] = {}
+        self._bands: dict[BandKey, _Band] = {}
         self._busy: Counter[Hashable] = Counter()
         """Number of calls per account that were taken and have not ended; accounts without any are absent."""
         self._clock = 0.0
@@ -83,12 +83,12 @@ class FairQueue:
             band.served = max(band.served, self._clock)  # idle time does not accumulate
         band.put(job)
 
-    def take(self, fits: Callable[[bool], bool] = lambda _: True) -> Job | None:
-        """Return the next call, or None if the queue is empty. The caller must call `end` when it has ended.
+    def take(self, fits: "Callable[[BandKey], bool]" = lambda _: True) -> Job | None:
+        """Return the next call, or None if no call waits that fits. The caller must call `end` when it has ended.
 
-        `fits` returns whether there is room for interleaved calls (true) or for other calls (false).
+        `fits` returns whether there is room for a call of a band.
         """
-        waiting = [band for key, band in self._bands.items() if band.calls and fits(key.interleaved)]
+        waiting = [band for key, band in self._bands.items() if band.calls and fits(key)]
         if not waiting:
             return None
         band = min(waiting, key=lambda one: one.served)
@@ -118,11 +118,18 @@ class FairQueue:
         return ahead + sum(min(band.seconds, ahead + seconds) for band in self._bands.values() if band is not own)
 
 
-class _Key(NamedTuple):
+class BandKey(NamedTuple):
+    """What the calls of a band have in common."""
+
     price: int
     """Each price spans a factor of four, as much as two steps of bcrypt's cost."""
     interleaved: bool
 
+    @property
+    def is_long(self) -> bool:
+        """Return whether its calls are long."""
+        return self.price >= _key(LONG, interleaved=self.interleaved).price
 
-def _key(seconds: float, *, interleaved: bool) -> _Key:
-    return _Key(math.frexp(seconds)[1] // 2, interleaved)
+
+def _key(seconds: float, *, interleaved: bool) -> BandKey:
+    return BandKey(math.frexp(seconds)[1] // 2, interleaved)

@@ -35,6 +35,11 @@ def timed_size(check: Check, password: str) -> int:
     return 0 if size <= SIZES[0] else next((each for each in SIZES if size <= each), SIZES[-1])
 
 
+LONG = 0.5
+"""Core seconds from which a call is long: half of the default QUEUE_TIMEOUT. Calls below it, even on every core, delay
+no other call beyond that. It is a boundary of the queue's bands."""
+
+
 @dataclass(eq=False, slots=True)
 class Job:
     """A call that waits for a worker."""
@@ -65,6 +70,11 @@ class Job:
     def work(self) -> float:
         """The estimated core seconds."""
         return self.seconds * self.share
+
+    @property
+    def is_long(self) -> bool:
+        """Return whether it keeps a core from other calls for longer than they may wait."""
+        return self.work >= LONG
 
     @property
     def awaited(self) -> bool:

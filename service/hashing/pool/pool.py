@@ -15,8 +15,8 @@ from service.hashing.executor import Executor
 from service.hashing.format import Check
 from service.hashing.interleaved.engine import LANES
 from service.hashing.interleaved.interleaving import Interleavable, Interleaving
-from service.hashing.pool.admission import Admission, Estimates, Overloaded
-from service.hashing.pool.fair_queue import FairQueue
+from service.hashing.pool.admission import Admission, Estimates, Overloaded, Reserve
+from service.hashing.pool.fair_queue import BandKey, FairQueue
 from service.hashing.pool.job import Job, Outcome, try_checks
 from service.hashing.pool.workers import Workers, usable_cores
 from service.immutable import immutable
@@ -52,7 +52,8 @@ class HashingPool:
         self._handed = {False: self._size + max(1, self._size // 2), True: self._size * (LANES + 1)}
         self._queue = FairQueue()
         self._estimates = Estimates()
-        self._admission = Admission(self._size, queue_timeout, self._estimates, self._queue)
+        self._reserve = Reserve(self._size)
+        self._admission = Admission(self._size, queue_timeout, self._estimates, self._queue, self._reserve)
         self._workers = Workers(self._size, self._finish, interleaving)
         self._running: set[Job] = set()
         self._idle = asyncio.Event()
@@ -144,6 +145,8 @@ class HashingPool:
                 self._queue.put(job)
             self._hand_over()
             await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
+            if (seconds := self.core_seconds(check)) is not None:
+                self._reserve.note(seconds, self._loop.time())
 
     def estimate(self, cost: str) -> float | None:
         """Return the measured seconds of a cost, or None if it never ran here."""
@@ -162,6 +165,9 @@ class HashingPool:
         )
 
     def _admit(self, checks: Sequence[Check], password: str, account: Hashable, deadline: float) -> Job:
+        # Rejected ones too: a short call that finds every core taken by long ones is what the reserve is for.
+        work = self._admission.expect(checks, password) * self._share(checks)
+        self._reserve.note(work, self._loop.time())
         try:
             seconds = self._estimate(checks, password, account, deadline)
         except Overloaded:
@@ -220,8 +226,14 @@ class HashingPool:
             self._running.add(job)
             self._workers.hand_over(job)
 
-    def _fits(self, interleaved: bool) -> bool:  # noqa: FBT001 - which kind of job
-        return sum(job.interleaved == interleaved for job in self._running) < self._handed[interleaved]
+    def _fits(self, key: BandKey) -> bool:
+        if sum(job.interleaved == key.interleaved for job in self._running) >= self._handed[key.interleaved]:
+            return False
+        return not key.is_long or self._is_open_to_long(1 / LANES if key.interleaved else 1.0)
+
+    def _is_open_to_long(self, share: float) -> bool:
+        cores = self._reserve.open_to_long(self._loop.time())
+        return cores == self._size or sum(job.share for job in self._running if job.is_long) + share <= cores
 
     def _finish(self, job: Job, outcome: Outcome | None) -> None:
         self._running.discard(job)

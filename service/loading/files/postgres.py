@@ -14,8 +14,13 @@ import asyncpg
 from service.loading.files.row import VALUE, FaultyRow, Row, UnreadableFile
 from service.os_errors import explain
 
-AT_ONCE = 5000
-"""Rows fetched at once."""
+AT_ONCE = 500
+"""Rows fetched at once, at most. PostgreSQL cannot be asked for a number of bytes: if small rows are followed by large
+ones, this many are in memory together."""
+FIRST_ROWS = 20
+"""Rows fetched at first, when their size is unknown."""
+FETCHED = 16 * 2**20
+"""Characters that a fetch should have, by the largest row of the one before."""
 CONNECT_WITHIN = 10.0
 """Seconds."""
 
@@ -43,8 +48,10 @@ class QueryReader:
 
     def __iter__(self) -> Iterator[Row | FaultyRow]:
         """Yield each row."""
-        number = 0
-        while records := self._wait(self._cursor.fetch(AT_ONCE)):
+        number, rows = 0, FIRST_ROWS
+        while records := self._wait(self._cursor.fetch(rows)):
+            largest = max(map(_size, records))
+            rows = max(1, min(4 * rows, AT_ONCE, FETCHED // largest))
             columns = [self._rename(name) for name in records[0].keys()]  # noqa: SIM118 (a record is no mapping)
             if len(set(columns)) < len(columns):
                 raise UnreadableFile(f"the query: two columns have the same name ({', '.join(columns)})")
@@ -65,7 +72,7 @@ class QueryReader:
         return 0
 
     def volume(self) -> int:
-        """Return the number of characters read so far, plus the memory of the values; rows are fetched `AT_ONCE`."""
+        """Return the number of characters read so far, plus the memory of the values; rows are fetched in batches."""
         return self._volume
 
     def interrupt(self) -> None:
@@ -97,6 +104,12 @@ class QueryReader:
                 "--from-dsn: is not a URL of a PostgreSQL: write postgresql://USER@HOST:5432/DATABASE; in a password, "
                 "write / ? # @ : % as %2F %3F %23 %40 %3A %25"
             ) from None
+
+
+def _size(record: "asyncpg.Record") -> int:
+    """Estimate the characters of a record: those of its texts and bytes, and a constant for each value."""
+    parts = [part for value in record.values() for part in (value if isinstance(value, list) else [value])]
+    return 1 + VALUE * len(parts) + sum(len(part) for part in parts if isinstance(part, str | bytes))
 
 
 def _plain(value: object) -> object:

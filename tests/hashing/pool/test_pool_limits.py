@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from service.hashing.pool import HashingPool, Overloaded
-from service.hashing.pool.admission import MARGIN, UNMEASURED, Admission, Estimates
+from service.hashing.pool.admission import MARGIN, RESERVED, UNMEASURED, Admission, Estimates, Reserve
 from service.hashing.pool.fair_queue import FairQueue
 from service.hashing.pool.job import Job
 from tests.hashing.pool.conftest import until, until_queued
@@ -111,7 +111,7 @@ def admission(*, workers: int = 1, queue_timeout: float = 10.0, clock: Callable[
     estimates = Estimates(clock)
     for cost, seconds in (("one", 1.0), ("four", 4.0), ("eight", 8.0)):
         estimates.learn(cost, seconds)
-    return Admission(workers, queue_timeout, estimates, FairQueue())
+    return Admission(workers, queue_timeout, estimates, FairQueue(), Reserve(workers))
 
 
 def job(seconds: float, *, handed_over: float = NOW, account: object = "other") -> Job:
@@ -198,6 +198,56 @@ def test_a_rejected_caller_learns_when_the_queue_is_short_enough() -> None:
     with pytest.raises(Overloaded) as refused:
         admission().admit([Fixed(cost="one")], "kim", [job(30.0)], now=NOW, deadline=FAR)
     assert refused.value.retry_after == pytest.approx(30 - 9 + 1)
+
+
+def mixed(workers: int) -> Admission:
+    """Return the admission of a pool that was just asked for a short check."""
+    found = admission(workers=workers, queue_timeout=1.0)
+    found._estimates.learn("short", 0.05)
+    found._reserve.note(0.05, NOW - 1)
+    return found
+
+
+def test_a_short_check_does_not_wait_for_the_long_one_on_the_other_core() -> None:
+    assert admit(mixed(2), "short", job(100.0), job(0.05), within=2.3)
+
+
+def test_a_long_check_waits_for_the_other_long_one_while_short_ones_arrive() -> None:
+    assert not admit(mixed(2), "one", job(1.0), within=2.3)
+    assert admit(mixed(3), "one", job(1.0), within=2.3)
+
+
+def test_long_checks_use_every_core_where_no_short_one_arrives() -> None:
+    alone = mixed(2)
+    alone._reserve.note(8.0, NOW)
+    alone._reserve._short_at = NOW - RESERVED
+    assert admit(alone, "one", job(1.0), within=2.3)
+
+
+async def test_long_checks_that_are_in_the_queue_leave_a_core_to_short_ones() -> None:
+    long, short = Gated(cost="long"), Gated(cost="short")
+    async with HashingPool(workers=2, queue_timeout=100.0) as pool:
+        pool._estimates.learn("long", 1.0)
+        pool._estimates.learn("short", 0.01)
+        short.gate.set()
+        assert await pool.verify([short], "first", account="first", deadline=FAR)
+        calls = [ask(pool, long, f"long {number}", FAR) for number in range(3)]
+        await until_queued(pool, 2)
+        assert await ask(pool, short, "second", FAR)
+        assert len(long.hashed) == 1
+        long.gate.set()
+        assert all(await asyncio.gather(*calls))
+
+
+@pytest.mark.parametrize("size, is_tried", [(128, True), (512, False)])
+def test_a_long_password_is_tried_only_where_its_check_could_end_in_time(size: int, is_tried: bool) -> None:
+    check, to = Fixed(cost="one", looped=True), admission(workers=2)
+    try:
+        to.admit([check], "kim", (), now=NOW, deadline=NOW + 2.5, password="x" * size)
+    except Overloaded:
+        assert not is_tried
+    else:
+        assert is_tried
 
 
 async def test_room_is_not_asked_for_while_a_worker_is_free(pool: HashingPool) -> None:
