@@ -332,7 +332,7 @@ async def test_nothing_is_verified_where_that_was_not_asked_for(board: HookBoard
 @pytest.mark.parametrize("verified", [True, False])
 def test_a_check_that_verified_nothing_does_not_claim_to(verified: bool, capsys: pytest.CaptureFixture[str]) -> None:
     assert say([], as_json=False, verified=verified) == 0
-    assert ("was not tried" in capsys.readouterr().out) is not verified
+    assert ("was not verified" in capsys.readouterr().out) is not verified
 
 
 async def test_an_execution_without_an_answer_is_a_finding_and_the_check_goes_on(board: HookBoard) -> None:

@@ -150,7 +150,7 @@ async def test_identify_reports_over_an_export_and_over_the_store(database_url: 
     assert "secret99" not in out
     await run(database_url, "load", str(people), "--source", "legacy", "--rejects", str(people.with_name("r")))
     code, out, _ = await run(database_url, "identify")
-    assert (code, "accounts: 3, hashes: 2, without a hash: 1" in out) == (0, True)
+    assert (code, "3 accounts, 2 hashes, 1 without a hash" in out) == (0, True)
 
 
 def heed_ctrl_c() -> None:

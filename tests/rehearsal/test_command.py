@@ -71,7 +71,7 @@ async def test_a_person_reads_it_as_lines(start: Start, add: Add) -> None:
     out, _ = await (await start("--rate", "10/s", "--for", "1s")).communicate()
     assert "answered in time" in out.decode()
     assert "Okta waits 3 s" in out.decode()
-    assert "cores: 10/s keep" in out.decode()
+    assert "cores: 10/s occupy" in out.decode()
 
 
 async def test_what_a_killed_rehearsal_left_is_removed_at_the_next_start_of_the_service(
