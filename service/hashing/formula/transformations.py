@@ -151,12 +151,12 @@ def _without_tags(text: str, no_tag: str) -> str:
 
 
 def sugarcrm_clean(text: str) -> str:
-    """The `securexss` of SugarCRM and SuiteCRM: quotes and angle brackets become entities, and NUL is removed."""
+    """Apply the `securexss` of SugarCRM and SuiteCRM: quotes and angle brackets become entities, and NUL is removed."""
     return _SCRIPT.sub("java script:", text).replace("&quot;", "&#38;").translate(_SUGAR_TABLE)
 
 
 def suitecrm_clean(text: str) -> str:
-    """`sugarcrm_clean` as of SuiteCRM 7.12, which encodes the backtick too."""
+    """Apply `sugarcrm_clean` as of SuiteCRM 7.12, which encodes the backtick too."""
     return _SCRIPT.sub("java script:", text).replace("&quot;", "&#38;").translate(_SUITE_TABLE)
 
 
