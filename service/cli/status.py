@@ -20,7 +20,7 @@ STUCK = {
     "verified_without_success": "signed in more than a day ago, but Okta has not stored the password; run reconcile",
     "not_in_okta": "with a hash, but not in Okta yet; provision creates them",
     "refused_by_okta": "refused by Okta; correct the report of provision, and pass it to --corrected",
-    "too_costly": f"{TOO_COSTLY}; reset their passwords in Okta",
+    "too_costly": TOO_COSTLY,
 }
 
 

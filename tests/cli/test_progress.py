@@ -11,13 +11,7 @@ import typer
 from service.cli import progress
 from service.cli.okta_options import Stopped, until_stopped
 from service.cli.progress import Progress, show_progress
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 def after(seconds: float, unit: str = "rows", *updates: tuple[int, float | None]) -> str:

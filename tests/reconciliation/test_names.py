@@ -241,7 +241,7 @@ async def test_an_older_read_of_a_user_changes_nothing(stage: Stage) -> None:
 
 
 async def test_who_lost_the_login_to_another_has_none_until_read_again(stage: Stage) -> None:
-    """Also after the other one is renamed again: the name then has no holder, whoever had it first."""
+    """The login stays without an account even after the other user is renamed again."""
     await stage.load(f"{BOB},one,", f"{CAROL},two,")
     stage.create(BOB, CAROL)
     await stage.reconcile()

@@ -14,6 +14,7 @@ from service.signin.queries import read_failures
 from service.signin.throttling import PIECE, FirstAttempts, throttle
 from service.store.database import Database
 from service.web.parts import Parts
+from tests.clock import Clock
 from tests.people import plain, sign_in
 from tests.service_fixtures import Add, Client
 
@@ -21,17 +22,9 @@ KEY = b"k" * 32
 HERE, THERE = (throttle_key(KEY, "jessie@example.com", address) for address in ("192.0.2.1", "192.0.2.2"))
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

@@ -6,14 +6,8 @@ from service.hashing.executor import Executor
 from service.hashing.pool import admission
 from service.hashing.pool.admission import Estimates
 from service.hashing.pool.job import timed_size
+from tests.clock import Clock
 from tests.hashing.pool.fakes import Fixed
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_cost_that_never_ran_has_no_estimate_and_a_careful_assumption() -> None:
