@@ -42,7 +42,7 @@ def lines(report: "HashReport") -> Iterator[str]:
     hashes = report.verifiable + report.unverifiable
     yield f"{plural(report.rows, 'account')}, {plural(hashes, 'hash')}, {report.without_hash:,} without a hash"
     if hashes:
-        yield f"{_share(report.verifiable, hashes)} can be checked; {report.unverifiable:,} can't"
+        yield f"{_share(report.verifiable, hashes)} can be computed; {report.unverifiable:,} can't"
         yield "  Only a known password shows whether they are computed as in the old system: password-import try"
         yield f"{_share(report.okta_direct, hashes)} could be imported by Okta directly"
     for each in sorted(report.recipes, key=lambda each: -each.hashes):
@@ -108,7 +108,7 @@ def identify(
 ) -> int:
     """Identify a hash: its format, its cost on this machine, and whether Okta could import it directly.
 
-    Without a hash, reports on the store, or with --file on an export: formats, the share that can be checked, the
+    Without a hash, reports on the store, or with --file on an export: formats, the share that can be computed, the
     share that Okta could import directly, unknown shapes, the slowest hashes, and the sign-ins per second to expect.
     """
     if formats:

@@ -71,9 +71,9 @@ def _without_hash(totals: Totals) -> Iterator[str]:
 
 
 def coverage(totals: Totals) -> str:
-    """Return which share of the hashes can be checked, and why the others cannot.
+    """Return which share of the hashes can be computed, and why the others cannot.
 
-    That a hash can be checked does not prove that it is computed as in the old system.
+    That a hash can be computed does not prove that it is computed as in the old system.
     """
     good = sum(totals.formats.values())
     bad = sum(number for reason, number in totals.refusals.items() if reason.is_unverifiable)
@@ -83,7 +83,7 @@ def coverage(totals: Totals) -> str:
     if bad and share == "100.0":
         share = "99.9"
     unknown = totals.refusals[Reason.UNKNOWN_SHAPE]
-    said = [f"{share} % of the hashes can be checked"]
+    said = [f"{share} % of the hashes can be computed"]
     if unknown:
         said.append(f"{plural(unknown, 'row')} of unknown shape")
     if bad > unknown:

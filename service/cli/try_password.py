@@ -73,7 +73,7 @@ def try_password(
     VERIFIED with the interpretation of the hash, or UNVERIFIED. The trial is recorded in the audit trail;
     no account changes, and the person is not throttled.
 
-    Use it before go-live with one known password per format: a hash that can be checked is not necessarily computed as
+    Use it before go-live with one known password per format: a hash that can be computed is not necessarily computed as
     in the old system.
 
     - `try jo@example.com`: the account's stored hashes

@@ -226,7 +226,7 @@ def test_load_and_status_recommend_try_until_a_known_password_was_verified_for_e
     loaded = service("load", str(export), "--source", "legacy", "--rejects", f"{export}.rejects", url=database_url)
     said = "A known password was VERIFIED for 0 of 1 format.\n  not tried: sha256($salt.$pass)\n"
     assert said in loaded.stdout
-    assert "% of the hashes can be checked" in loaded.stdout
+    assert "% of the hashes can be computed" in loaded.stdout
     assert said in service("status", url=database_url).stdout
     attempt(database_url, "jo@example.com")
     status = service("status", url=database_url).stdout

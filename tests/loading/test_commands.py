@@ -55,7 +55,7 @@ async def test_load_ends_with_3_and_keeps_the_rejects_to_their_owner(database_ur
     rejects = people.with_name("out.csv")
     code, out, _ = await run(database_url, "load", str(people), "--source", "legacy", "--rejects", str(rejects))
     assert code == 3
-    assert "66.7 % of the hashes can be checked; 1 row of unknown shape" in out
+    assert "66.7 % of the hashes can be computed; 1 row of unknown shape" in out
     assert rejects.stat().st_mode & 0o777 == 0o600
     assert "???" not in out
 
