@@ -21,6 +21,7 @@ from service.okta.events import Delivery, ImportEvent
 from service.settings import ForgetWhen
 from service.store.accounts import login_key
 from service.store.database import Database
+from service.store.okta_logins import ReadLogin, keep_okta_logins
 from tests.blocking import until_blocked_or_done
 from tests.people import add_person, hashes_of, plain, state_of
 
@@ -369,3 +370,24 @@ async def test_a_retired_account_keeps_the_time_of_its_retirement_when_a_success
     row = await pool.fetchrow("SELECT state, forgotten_at, proof FROM accounts WHERE id = $1", kim.id)
     assert row is not None
     assert tuple(row) == ("migrated", NOON, "e1")
+
+
+async def test_a_success_that_matches_by_login_binds_the_account_and_deletes_its_hash(
+    database: Database, pool: asyncpg.Pool
+) -> None:
+    kim = await add_person(pool, KIM, "x")
+    assert await deliver(database, event("one", "00u1", KIM)) == {Effect.MIGRATED: 1}
+    assert await hashes_of(pool, kim) == 0
+    assert [tuple(row) for row in await pool.fetch("SELECT okta_id, state FROM accounts")] == [("00u1", "migrated")]
+
+
+async def test_an_account_that_a_success_binds_has_no_login_that_okta_gave_to_another_user(
+    database: Database, pool: asyncpg.Pool
+) -> None:
+    await add_person(pool, "ada@example.com", "x", okta_id="00u9")
+    await add_person(pool, KIM, "x")
+    async with transaction(pool) as connection:
+        await keep_okta_logins(connection, [ReadLogin("00u9", KIM, NOON)])
+    assert await deliver(database, event("one", "00u1", KIM)) == {Effect.MIGRATED: 1}
+    superseded = await pool.fetch("SELECT login, superseded FROM accounts ORDER BY login")
+    assert [tuple(row) for row in superseded] == [("ada@example.com", False), (KIM, True)]
